@@ -1,0 +1,93 @@
+/**
+ * The one error type of the program and its closed list of codes.
+ *
+ * A {@linkcode HarnessError} goes over the wire unchanged (code, message, details). Anything else that is
+ * thrown becomes `internal` at the edge ({@linkcode toHarnessError}): the client reads a generic
+ * sentence, the log has the cause.
+ *
+ * @module
+ */
+
+/** Every error code a client can meet, with whether the same request may succeed when sent again unchanged. */
+const RETRYABLE = {
+  parse_error: false,
+  invalid_request: false,
+  unknown_action: false,
+  invalid_params: false,
+  not_found: false,
+  ambiguous: false,
+  already_exists: false,
+  invalid_transition: false,
+  conflict: false,
+  unauthorized: false,
+  forbidden: false,
+  rate_limited: true,
+  too_large: false,
+  unavailable: true,
+  storage_unavailable: true,
+  timeout: true,
+  cancelled: false,
+  deploy_failed: false,
+  package_invalid: false,
+  unreachable: true,
+  internal: false,
+} as const;
+
+/** A stable error code, the same in the library, on the wire and in the CLI's brackets. */
+export type ErrorCode = keyof typeof RETRYABLE;
+
+/** All error codes, in the order in which docs/protocol.md lists them. */
+export const ERROR_CODES: readonly ErrorCode[] = Object.keys(RETRYABLE) as ErrorCode[];
+
+/** Whether a request refused with `code` may succeed when it is sent again unchanged. */
+export function isRetryable(code: ErrorCode): boolean {
+  return RETRYABLE[code];
+}
+
+/** Options for {@linkcode HarnessError}. */
+export interface HarnessErrorOptions {
+  /** Facts a program can use: JSON values only, never a secret. */
+  details?: Record<string, unknown>;
+  /** The error underneath. It is logged, never sent to a client. */
+  cause?: unknown;
+}
+
+/** An error with a stable {@linkcode ErrorCode}. The message reads "Cannot <verb> <thing>: <why, and what to do>". */
+export class HarnessError extends Error {
+  /** The class name, for logs. */
+  override readonly name = "HarnessError";
+  /** The stable code. */
+  readonly code: ErrorCode;
+  /** Facts a program can use, or `undefined`. */
+  readonly details: Record<string, unknown> | undefined;
+
+  /** Makes an error with a stable code and a message for people. */
+  constructor(code: ErrorCode, message: string, options: HarnessErrorOptions = {}) {
+    super(message, "cause" in options ? { cause: options.cause } : {});
+    this.code = code;
+    this.details = options.details;
+  }
+
+  /** Whether the same request may succeed when it is sent again unchanged. */
+  get retryable(): boolean {
+    return isRetryable(this.code);
+  }
+}
+
+/** Whether `value` is one of the {@linkcode ErrorCode}s. */
+export function isErrorCode(value: unknown): value is ErrorCode {
+  return typeof value === "string" && Object.hasOwn(RETRYABLE, value);
+}
+
+/** `error` itself when it is a {@linkcode HarnessError}, else an `internal` one that keeps it as its cause. */
+export function toHarnessError(error: unknown): HarnessError {
+  if (error instanceof HarnessError) return error;
+  return new HarnessError("internal", "Internal error: the server's log has the detail", {
+    cause: error,
+  });
+}
+
+/** The message of anything thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,71 @@
+/**
+ * The command executor: run a command on a machine, this one or one behind SSH, with one interface.
+ *
+ * Everything above it (deploy, lifecycle) is written once and works for both. A command needs only a
+ * POSIX `sh` on the other side.
+ *
+ * @module
+ */
+
+/** What to run: an argv, passed byte for byte, or a script for `sh` that is sent as `sh -c`. */
+export type Command =
+  | { /** Program and arguments. */ argv: readonly [string, ...string[]] }
+  | {
+    /** POSIX sh text. Build it from constants and quoted words only: see quote.ts. */
+    script: string;
+    /** Positional parameters `$1…` of the script, passed byte for byte. */
+    args?: readonly string[];
+  };
+
+/** Bytes for a command's standard input. */
+export type Stdin = ReadableStream<Uint8Array> | Uint8Array | string;
+
+/** Options for {@linkcode Executor.run}. */
+export interface RunOptions {
+  /** Standard input; closed at once when left out. Secrets travel here and nowhere else. */
+  stdin?: Stdin;
+  /** Environment added to the login environment. Visible in the process list: never a secret. */
+  env?: Readonly<Record<string, string>>;
+  /** Working directory. */
+  cwd?: string;
+  /** Time after which the whole process group is killed and the call rejects with `timeout`. */
+  timeoutMs?: number;
+  /** Kills the whole process group and rejects with `signal.reason`. */
+  signal?: AbortSignal;
+  /** How much of stdout and of stderr is kept (the last bytes are). @default {MAX_COMMAND_OUTPUT_BYTES} */
+  maxOutputBytes?: number;
+  /** Called with stdout as it comes; nothing is kept in the result then. */
+  onStdout?: (chunk: Uint8Array) => void;
+  /** Called with stderr as it comes; nothing is kept in the result then. */
+  onStderr?: (chunk: Uint8Array) => void;
+}
+
+/** How a command ended. A non-zero exit is a result, not an exception. */
+export interface RunResult {
+  /** Exit code, or `null` when a signal ended it. */
+  exitCode: number | null;
+  /** Signal name such as `SIGKILL`, or `null`. */
+  signal: string | null;
+  /** What it printed, decoded as UTF-8; only the end when it was long. */
+  stdout: string;
+  /** What it printed to stderr, decoded as UTF-8; only the end when it was long. */
+  stderr: string;
+  /** Whether the beginning of stdout or stderr was dropped. */
+  truncated: boolean;
+  /** How long it ran, in milliseconds. */
+  durationMs: number;
+}
+
+/**
+ * A machine on which commands can be run.
+ *
+ * Errors: `unreachable` (no connection, or it broke; details `{host, step, reason}` with `reason` one of
+ * `refused|timeout|dns|reset|host_key_unknown|host_key_changed|host_key_revoked|auth|closed`), `timeout`,
+ * or the abort reason. Disposing closes the connection; running commands are killed.
+ */
+export interface Executor extends AsyncDisposable {
+  /** How people call this machine: `local`, or the host as given. */
+  readonly host: string;
+  /** Runs a command to its end. */
+  run(command: Command, options?: RunOptions): Promise<RunResult>;
+}

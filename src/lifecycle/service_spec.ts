@@ -1,0 +1,111 @@
+/**
+ * What a controller must know to run one service on one machine.
+ *
+ * Built by deploy from a manifest and the release layout, or by the server from a registry entry that
+ * was registered with a plain command. All paths are absolute paths on that machine.
+ *
+ * @module
+ */
+import type { HealthSpec, ManifestPort, RestartSpec, StopSpec } from "../package/manifest.ts";
+
+/** How the service is executed. */
+export type SpecExecution =
+  | {
+    type: "managed_process";
+    /** Program and arguments. */
+    argv: readonly [string, ...string[]];
+    /** Whether `argv` stays (foreground) or returns while the service goes on (daemon). */
+    start: "foreground" | "daemon";
+    /** Program that stops it, or `null` for the signal alone. */
+    stopArgv: readonly [string, ...string[]] | null;
+    /** Program that makes it reload, or `null` for SIGHUP. */
+    reloadArgv: readonly [string, ...string[]] | null;
+    /** User to run as, or `null` for the user we are. */
+    user: string | null;
+  }
+  | {
+    type: "docker_container";
+    /** Image reference, already on the machine or in `imageTar`. */
+    image: string;
+    /** Image file to load first, or `null`. */
+    imageTar: string | null;
+    /** Container name. */
+    container: string;
+  }
+  | { type: "systemd_service"; /** Unit name. */ unit: string }
+  | {
+    type: "systemd_portable";
+    /** Image name or path for `portablectl attach`. */
+    image: string;
+    /** Unit name. */
+    unit: string;
+  };
+
+/** One service on one machine. */
+export interface ServiceSpec {
+  /** Service name: names the unit, the pid file and the log. */
+  name: string;
+  /** Version, for the unit's description. */
+  version: string;
+  /** How it is executed. */
+  execution: SpecExecution;
+  /** Working directory. */
+  workDir: string;
+  /** Env file of `KEY='value'` lines, mode 0600, or `null`. */
+  envFile: string | null;
+  /** Directory for the pid file and other bookkeeping; created when missing. */
+  runDir: string;
+  /** Directory for log files; created when missing. */
+  logDir: string;
+  /** Ports by name, for probes and published container ports. */
+  ports: ManifestPort[];
+  /** Health check, or `null`. Script probes are absolute here. */
+  health: HealthSpec | null;
+  /** Restart policy. */
+  restart: RestartSpec;
+  /** How to stop. */
+  stop: StopSpec;
+}
+
+/** What a controller sees of a service. */
+export interface ServiceStatus {
+  /** Whether it runs now. */
+  running: boolean;
+  /** Main process id, where there is one. */
+  pid: number | null;
+  /** Container id, where there is one. */
+  containerId: string | null;
+  /** Exit code of its last end, where known. */
+  exitCode: number | null;
+  /** Signal that ended it, such as `SIGKILL`, where known. */
+  signal: string | null;
+  /** One line for people: what the service manager says. */
+  detail: string;
+}
+
+/** Options of every controller call. */
+export interface ControlOptions {
+  /** Gives up; what was begun on the machine is left as it is. */
+  signal?: AbortSignal;
+}
+
+/**
+ * Runs one service on one machine. Calls are made one at a time (the caller serialises per service).
+ *
+ * A start or stop that did not work rejects with `unavailable` and details
+ * `{exit_code, signal, log: string[], reason}`; a deadline with `timeout`; no connection with `unreachable`.
+ */
+export interface Controller {
+  /** Starts it unless it runs, and waits until the start is known to have worked. */
+  start(options?: ControlOptions): Promise<ServiceStatus>;
+  /** Stops it and everything it started; fine when it does not run. */
+  stop(options?: ControlOptions): Promise<ServiceStatus>;
+  /** Makes it read its configuration again without a restart. */
+  reload(options?: ControlOptions): Promise<ServiceStatus>;
+  /** Looks. Never changes anything. */
+  status(options?: ControlOptions): Promise<ServiceStatus>;
+  /** The last `lines` lines of its log, oldest first. */
+  logs(lines: number, options?: ControlOptions): Promise<string[]>;
+  /** Log lines as they are written, until `signal` fires or the iterator is closed. */
+  follow(options?: ControlOptions): AsyncIterable<string>;
+}

@@ -1,0 +1,121 @@
+/**
+ * The parsed manifest of a package: what `manifest.yaml` says, with defaults filled in and units resolved.
+ *
+ * docs/package-format.md has the YAML form.
+ *
+ * @module
+ */
+
+/** A port that the service listens on. */
+export interface ManifestPort {
+  /** Name, unique within the package, such as `http`. */
+  name: string;
+  /** Port number. */
+  port: number;
+  /** Protocol spoken there. */
+  protocol: string;
+}
+
+/** What the manifest says of one environment variable. */
+export interface ManifestEnv {
+  /** Default value, or `null` when there is none. */
+  value: string | null;
+  /** Whether a deployment without a value is refused. */
+  required: boolean;
+  /** Whether the value must never be shown. */
+  secret: boolean;
+}
+
+/** What is checked to see whether the service is healthy. */
+export type HealthProbe =
+  | { type: "script"; /** Path inside the package. */ script: string }
+  | {
+    type: "http";
+    /** Port name of the manifest or a number. */
+    port: string | number;
+    /** Request path. */
+    path: string;
+    /** Accepted status codes; empty = 200 to 399. */
+    status: number[];
+    /** Text that the body must contain, or `null`. */
+    body: string | null;
+  }
+  | { type: "tcp"; /** Port name of the manifest or a number. */ port: string | number };
+
+/** Health check and its timing. */
+export interface HealthSpec {
+  /** What is checked. */
+  probe: HealthProbe;
+  /** Time between checks, in milliseconds. @default {30_000} */
+  intervalMs: number;
+  /** Time after which a check is killed and counts as failed. @default {5_000} */
+  timeoutMs: number;
+  /** Failures in a row that make it unhealthy. @default {3} */
+  retries: number;
+  /** Successes in a row that make it healthy again. @default {1} */
+  successes: number;
+  /** Time after the start in which failures do not count. @default {10_000} */
+  startPeriodMs: number;
+}
+
+/** When and how a service that ended is started again. */
+export interface RestartSpec {
+  /** When. @default {"on-failure"} */
+  policy: "no" | "on-failure" | "always";
+  /** Starts in a row before giving up. @default {5} */
+  maxRetries: number;
+  /** First pause, doubled each time, in milliseconds. @default {1_000} */
+  backoffMs: number;
+}
+
+/** How a service is stopped. */
+export interface StopSpec {
+  /** Signal name without `SIG`. @default {"TERM"} */
+  signal: string;
+  /** Time after which the process group is killed, in milliseconds. @default {10_000} */
+  timeoutMs: number;
+}
+
+/** A package's manifest. */
+export interface Manifest {
+  /** Package and service name. */
+  name: string;
+  /** SemVer. */
+  version: string;
+  /** One line, or empty. */
+  description: string;
+  /** How it runs. */
+  service: {
+    /** Which controller runs it. */
+    type: "managed_process" | "systemd_service" | "docker_container";
+    /** Whether `scripts/start.sh` stays (foreground) or returns (daemon). @default {"foreground"} */
+    start: "foreground" | "daemon";
+    /** User it runs as, or `null` for the deploying user. */
+    user: string | null;
+    /** Ports it listens on. */
+    ports: ManifestPort[];
+    /** `docker_container`: image reference, or `null` when `image.tar` names it. */
+    image: string | null;
+    /** `systemd_service`: unit name, or `null` for `<name>.service`. */
+    unit: string | null;
+  };
+  /** Environment, by name. */
+  env: Record<string, ManifestEnv>;
+  /** Names of the services it needs. */
+  dependsOn: string[];
+  /** What the host must have. */
+  requires: {
+    /** Absolute paths or names on PATH. */
+    commands: string[];
+    /** Shared library names as `ldconfig -p` prints them. */
+    libraries: string[];
+    /** Values of `uname -m`; empty = any. */
+    arch: string[];
+  };
+  /** Health check, or `null`. */
+  health: HealthSpec | null;
+  /** Restart policy. */
+  restart: RestartSpec;
+  /** How to stop. */
+  stop: StopSpec;
+}

@@ -1,0 +1,370 @@
+/**
+ * The actions of `harness.v1`: for each the schema of its params, and the types of params and data.
+ *
+ * Both sides use this table: the server checks params with it, the client takes its types from it, and
+ * docs/schema is generated from it. Unknown fields are dropped, never an error.
+ *
+ * @module
+ */
+import { z } from "zod";
+import {
+  dependsOnSchema,
+  type Endpoint,
+  endpointsSchema,
+  labelsSchema,
+  type ServiceEntry,
+  serviceIdSchema,
+  type ServiceInput,
+  serviceInputSchema,
+  serviceNameSchema,
+  type ServiceState,
+  serviceStateSchema,
+} from "../registry/entry.ts";
+import type { DeploymentStatus, DeployStep, EventType, HostOutcome } from "../registry/events.ts";
+import {
+  MAX_HOSTS,
+  MAX_LOG_TAIL_LINES,
+  MAX_PAGE_SIZE,
+  MAX_SUBSCRIPTION_SERVICES,
+  MAX_TEXT_LENGTH,
+} from "../limits.ts";
+
+/** An event type that a client may subscribe to: those of the registry, and `service_log`. */
+export type SubscribableEvent = EventType | "service_log";
+
+/** A host to deploy to. */
+export interface TargetSpec {
+  /** Host name or address. */
+  host: string;
+  /** Login name. @default {from ~/.ssh/config, else the server's user} */
+  user?: string;
+  /** SSH port. @default {from ~/.ssh/config, else 22} */
+  port?: number;
+  /** Private key file on the server's machine. */
+  identity_file?: string;
+  /** Where releases go on that host. @default {the server's --install-root} */
+  install_root?: string;
+  /** How to become root there. */
+  become?: "sudo";
+}
+
+/** `"local"`, `"[user@]host[:port]"`, or a {@linkcode TargetSpec}. */
+export type Target = string | TargetSpec;
+
+/** How a deployment treats its hosts. */
+export interface StrategySpec {
+  /** Hosts at once. @default {10} */
+  parallel?: number;
+  /** Hosts that go first, alone; the rest follows only when they are fine. @default {0} */
+  canary?: number;
+  /** Failed hosts after which no new host is started. @default {0} */
+  max_failures?: number;
+  /** Whether an unreachable host counts as a failure. @default {"fail"} */
+  on_unreachable?: "fail" | "skip";
+}
+
+/** One host's part of a deployment. */
+export interface DeploymentHost {
+  /** Host label as given. */
+  host: string;
+  /** How it ended, or `null` while it has not. */
+  outcome: HostOutcome | null;
+  /** The step it is at or ended at, or `null` before the first. */
+  step: DeployStep | null;
+  /** What went wrong. */
+  error?: { code: string; message: string; details?: Record<string, unknown> };
+}
+
+/** A deployment, under way or ended. */
+export interface Deployment {
+  /** Id, `d-…`. */
+  deployment_id: string;
+  /** Package file name. */
+  package: string;
+  /** Service name. */
+  service: string;
+  /** Version deployed, where known. */
+  version: string | null;
+  /** Whether it deploys or rolls back. */
+  kind: "deploy" | "rollback";
+  /** How it stands. */
+  status: DeploymentStatus;
+  /** When it began, RFC 3339 UTC. */
+  started_at: string;
+  /** When it ended, or `null`. */
+  finished_at: string | null;
+  /** Per host. */
+  hosts: DeploymentHost[];
+}
+
+/** A package that the server holds. */
+export interface PackageInfo {
+  /** File name, `<name>-<version>.tar.gz`. */
+  file: string;
+  /** Package name. */
+  name: string;
+  /** Package version. */
+  version: string;
+  /** Size in bytes. */
+  size: number;
+  /** SHA-256 of the file, hex. */
+  sha256: string;
+}
+
+/** Params and data of every action, by name: the one place from which both sides take their types. */
+export interface ActionMap {
+  /** The services that match, sorted by id. */
+  list_services: {
+    params: {
+      name?: string;
+      state?: ServiceState;
+      host?: string;
+      label?: string;
+      limit?: number;
+      cursor?: string;
+    };
+    data: ServiceEntry[] | { services: ServiceEntry[]; next_cursor: string | null; seq: number };
+  };
+  /** One service, by id, or by name when it has one instance. */
+  get_service: { params: { name: string }; data: ServiceEntry };
+  /** Registers a service. */
+  register_service: { params: { service: ServiceInput; replace?: boolean }; data: ServiceEntry };
+  /** Changes what is given. */
+  update_service: {
+    params: {
+      name: string;
+      if_revision?: number;
+      endpoints?: Endpoint[];
+      labels?: Record<string, string>;
+      depends_on?: string[];
+      version?: string;
+      state?: ServiceState;
+      state_reason?: string | null;
+    };
+    data: ServiceEntry;
+  };
+  /** Removes a service from the registry; what runs is left alone. */
+  deregister_service: { params: { name: string; if_revision?: number }; data: { removed: true } };
+  /** Renews the lease of a service registered with `ttl_ms`. */
+  heartbeat: { params: { name: string }; data: { expires_at: string } };
+  /** Starts, stops, restarts or reloads a service; answers when it was done. */
+  service_action: {
+    params: {
+      name: string;
+      action: "start" | "stop" | "restart" | "reload";
+      cascade?: boolean;
+      dry_run?: boolean;
+    };
+    data: {
+      service: string;
+      old_state: ServiceState;
+      new_state: ServiceState;
+      waves?: string[][];
+    };
+  };
+  /** All endpoints by instance id. */
+  list_endpoints: { params: Record<string, never>; data: Record<string, Endpoint[]> };
+  /** The endpoints at which a service can be reached now. */
+  resolve_endpoint: {
+    params: { service: string; endpoint?: string };
+    data: Array<Endpoint & { id: string }>;
+  };
+  /** The dependency graph around a service. */
+  get_dependencies: {
+    params: { name: string };
+    data: {
+      dependencies: string[];
+      dependents: string[];
+      unmet: string[];
+      start_order: string[][];
+    };
+  };
+  /** The last log lines of a service. */
+  service_logs: { params: { name: string; tail?: number }; data: { lines: string[] } };
+  /** Starts a deployment and answers at once; the rest comes as events. */
+  deploy_package: {
+    params: {
+      package: string;
+      target?: Target;
+      targets?: Target[];
+      env?: Record<string, string>;
+      secrets?: Record<string, string>;
+      strategy?: StrategySpec;
+      idempotency_key?: string;
+      force?: boolean;
+    };
+    data: { deployment_id: string };
+  };
+  /** One deployment. */
+  get_deployment: { params: { deployment_id: string }; data: Deployment };
+  /** All deployments that are kept, newest first. */
+  list_deployments: {
+    params: { service?: string; limit?: number };
+    data: Deployment[];
+  };
+  /** Stops starting hosts and rolls back those in flight. */
+  cancel_deployment: { params: { deployment_id: string }; data: Deployment };
+  /** Starts a deployment of the last good (or the given) version. */
+  rollback_service: {
+    params: { name: string; version?: string; targets?: Target[] };
+    data: { deployment_id: string };
+  };
+  /** The packages the server holds. */
+  list_packages: { params: Record<string, never>; data: PackageInfo[] };
+  /** Subscribes this connection to events. */
+  subscribe: {
+    params: {
+      events?: SubscribableEvent[];
+      services?: string[];
+      since?: { epoch: string; seq: number };
+      snapshot?: boolean;
+    };
+    data: {
+      subscribed: SubscribableEvent[];
+      subscription: string;
+      epoch: string;
+      seq: number;
+      resumed: "live" | "replayed" | "snapshot";
+    };
+  };
+  /** Ends subscriptions of this connection. */
+  unsubscribe: {
+    params: { events?: SubscribableEvent[]; subscription?: string };
+    data: { subscribed: SubscribableEvent[] };
+  };
+}
+
+/** Name of an action. */
+export type Action = keyof ActionMap;
+/** Params of an action. */
+export type ActionParams<A extends Action> = ActionMap[A]["params"];
+/** Data of an action's response. */
+export type ActionData<A extends Action> = ActionMap[A]["data"];
+
+const text = z.string().max(MAX_TEXT_LENGTH);
+const revision = z.int().nonnegative();
+const nothing: z.ZodType<Record<string, never>> = z.object({}) as z.ZodType<Record<string, never>>;
+const eventName: z.ZodType<SubscribableEvent> = z.enum([
+  "service_registered",
+  "service_updated",
+  "service_deregistered",
+  "service_state_changed",
+  "endpoint_updated",
+  "health_check_result",
+  "deployment_progress",
+  "service_log",
+]);
+/** Env names as POSIX has them. */
+const envSchema = z.record(
+  z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "an env name is letters, digits and _"),
+  z.string().max(64 * 1024).refine((v) => !v.includes("\0"), "must not contain a NUL byte"),
+);
+
+const targetSchema: z.ZodType<Target> = z.union([
+  z.string().min(1).max(512),
+  z.object({
+    host: z.string().min(1).max(255),
+    user: z.string().min(1).max(64).exactOptional(),
+    port: z.int().min(1).max(65535).exactOptional(),
+    identity_file: text.exactOptional(),
+    install_root: text.startsWith("/", "must be an absolute path").exactOptional(),
+    become: z.literal("sudo").exactOptional(),
+  }),
+]);
+const targetsSchema = z.array(targetSchema).min(1).max(MAX_HOSTS);
+
+const strategySchema: z.ZodType<StrategySpec> = z.object({
+  parallel: z.int().min(1).max(MAX_HOSTS).exactOptional(),
+  canary: z.int().min(0).max(MAX_HOSTS).exactOptional(),
+  max_failures: z.int().min(0).max(MAX_HOSTS).exactOptional(),
+  on_unreachable: z.enum(["fail", "skip"]).exactOptional(),
+});
+
+const nameOrId = z.object({ name: serviceIdSchema });
+const deploymentId = z.object({ deployment_id: z.string().min(1).max(128) });
+
+/** The schema of each action's params. */
+export const ACTION_PARAMS: { readonly [A in Action]: z.ZodType<ActionParams<A>> } = {
+  list_services: z.object({
+    name: text.exactOptional(),
+    state: serviceStateSchema.exactOptional(),
+    host: text.exactOptional(),
+    label: text.exactOptional(),
+    limit: z.int().min(1).max(MAX_PAGE_SIZE).exactOptional(),
+    cursor: text.exactOptional(),
+  }),
+  get_service: nameOrId,
+  register_service: z.object({
+    service: serviceInputSchema,
+    replace: z.boolean().exactOptional(),
+  }),
+  update_service: z.object({
+    name: serviceIdSchema,
+    if_revision: revision.exactOptional(),
+    endpoints: endpointsSchema.exactOptional(),
+    labels: labelsSchema.exactOptional(),
+    depends_on: dependsOnSchema.exactOptional(),
+    version: text.min(1).exactOptional(),
+    state: serviceStateSchema.exactOptional(),
+    state_reason: text.nullable().exactOptional(),
+  }),
+  deregister_service: z.object({ name: serviceIdSchema, if_revision: revision.exactOptional() }),
+  heartbeat: nameOrId,
+  service_action: z.object({
+    name: serviceIdSchema,
+    action: z.enum(["start", "stop", "restart", "reload"]),
+    cascade: z.boolean().exactOptional(),
+    dry_run: z.boolean().exactOptional(),
+  }),
+  list_endpoints: nothing,
+  resolve_endpoint: z.object({ service: serviceNameSchema, endpoint: text.exactOptional() }),
+  get_dependencies: nameOrId,
+  service_logs: z.object({
+    name: serviceIdSchema,
+    tail: z.int().min(0).max(MAX_LOG_TAIL_LINES).exactOptional(),
+  }),
+  deploy_package: z.object({
+    package: z.string().min(1).max(512),
+    target: targetSchema.exactOptional(),
+    targets: targetsSchema.exactOptional(),
+    env: envSchema.exactOptional(),
+    secrets: envSchema.exactOptional(),
+    strategy: strategySchema.exactOptional(),
+    idempotency_key: z.string().min(1).max(256).exactOptional(),
+    force: z.boolean().exactOptional(),
+  }).refine(
+    (p) => (p.target === undefined) !== (p.targets === undefined),
+    "give either target or targets",
+  ),
+  get_deployment: deploymentId,
+  list_deployments: z.object({
+    service: serviceNameSchema.exactOptional(),
+    limit: z.int().min(1).max(MAX_PAGE_SIZE).exactOptional(),
+  }),
+  cancel_deployment: deploymentId,
+  rollback_service: z.object({
+    name: serviceIdSchema,
+    version: text.min(1).exactOptional(),
+    targets: targetsSchema.exactOptional(),
+  }),
+  list_packages: nothing,
+  subscribe: z.object({
+    events: z.array(eventName).min(1).exactOptional(),
+    services: z.array(z.string().min(1).max(512)).min(1).max(MAX_SUBSCRIPTION_SERVICES)
+      .exactOptional(),
+    since: z.object({ epoch: z.string().max(128), seq: z.int().nonnegative() }).exactOptional(),
+    snapshot: z.boolean().exactOptional(),
+  }),
+  unsubscribe: z.object({
+    events: z.array(eventName).exactOptional(),
+    subscription: text.exactOptional(),
+  }),
+};
+
+/** All action names. */
+export const ACTIONS: readonly Action[] = Object.keys(ACTION_PARAMS) as Action[];
+
+/** Whether `value` names an action. */
+export function isAction(value: string): value is Action {
+  return Object.hasOwn(ACTION_PARAMS, value);
+}

@@ -1,0 +1,131 @@
+/**
+ * The three kinds of message of `harness.v1` and the data of the events that carry no seq.
+ *
+ * @module
+ */
+import type { ErrorCode } from "../errors.ts";
+import type { ServiceEntry } from "../registry/entry.ts";
+import type { EventDataMap } from "../registry/events.ts";
+
+/** The protocol version spoken here. */
+export const PROTOCOL_VERSION = 1;
+/** The WebSocket subprotocol of {@linkcode PROTOCOL_VERSION}. */
+export const SUBPROTOCOL = "harness.v1";
+/** Prefix of the subprotocol by which a browser sends its token: `harness.token.<base64url>`. */
+export const TOKEN_SUBPROTOCOL_PREFIX = "harness.token.";
+
+/** Client to server: do something. */
+export interface RequestMessage {
+  /** Chosen by the client; the response carries it. */
+  id: string;
+  /** Always `request`. */
+  type: "request";
+  /** Which action: see {@linkcode ActionMap}. Unknown ones are answered with `unknown_action`. */
+  action: string;
+  /** The action's params. @default {{}} */
+  params?: unknown;
+}
+
+/** The error of a response. */
+export interface WireError {
+  /** Stable code. */
+  code: ErrorCode;
+  /** One sentence for people. */
+  message: string;
+  /** Whether the same request may succeed when sent again unchanged. */
+  retryable: boolean;
+  /** Facts a program can use. */
+  details?: Record<string, unknown>;
+}
+
+/** Server to client: how a request ended. `id` is `null` only when the request's could not be read. */
+export type ResponseMessage =
+  | { id: string | null; type: "response"; data: unknown }
+  | { id: string | null; type: "response"; error: WireError };
+
+/** Data of `hello`, the first frame on every connection. */
+export interface HelloData {
+  /** Version in use and those supported. */
+  protocol: { version: number; supported: number[] };
+  /** Who answers. */
+  server: { name: string; version: string };
+  /** Lineage of the data. */
+  epoch: string;
+  /** Seq of the last event. */
+  seq: number;
+  /** The limits in force, by name. */
+  limits: Record<string, number>;
+  /** What this server can do beyond the registry: `deploy`, `lifecycle`, `packages`, `write`. */
+  capabilities: string[];
+}
+
+/** Data of `registry_loaded`: a page of the snapshot. */
+export interface RegistryLoadedData {
+  /** Entries of this page, sorted by id. */
+  services: ServiceEntry[];
+  /** Whether another page follows. */
+  more: boolean;
+}
+
+/** Data of `server_draining`. */
+export interface DrainingData {
+  /** Why. */
+  reason: string;
+  /** When to come back at the earliest, in milliseconds. */
+  reconnect_after_ms: number;
+}
+
+/** Data of `service_log`: a line as it was written. */
+export interface ServiceLogData {
+  /** Service name. */
+  service: string;
+  /** Instance id. */
+  id: string;
+  /** The line, without its newline. */
+  line: string;
+}
+
+/** Data of every event on the wire, by name. */
+export interface WireEventMap extends EventDataMap {
+  /** First frame of a connection. */
+  hello: HelloData;
+  /** A page of a snapshot. */
+  registry_loaded: RegistryLoadedData;
+  /** The server is about to close. */
+  server_draining: DrainingData;
+  /** How far a filtered or quiet subscriber is. */
+  bookmark: Record<string, never>;
+  /** A log line. */
+  service_log: ServiceLogData;
+}
+
+/** Name of an event on the wire. */
+export type WireEventType = keyof WireEventMap;
+
+/** Server to client: something happened. `hello`, `server_draining` and `service_log` have no `seq`. */
+export type EventMessage = {
+  [T in WireEventType]: {
+    type: "event";
+    event: T;
+    seq?: number;
+    time: string;
+    data: WireEventMap[T];
+  };
+}[WireEventType];
+
+/** Anything the server sends. */
+export type ServerMessage = ResponseMessage | EventMessage;
+
+/** Why the server closed a connection. */
+export const CLOSE_CODES = {
+  /** The server shuts down: reconnect after the delay of `server_draining`. */
+  shutdown: 1001,
+  /** A message was over the limit: do not resend it. */
+  too_big: 1009,
+  /** Too many bad messages: fix the client, do not reconnect. */
+  bad_messages: 4400,
+  /** The client did not read fast enough: reconnect and resume. */
+  slow_consumer: 4408,
+  /** Too many requests: reconnect after a pause. */
+  rate_limited: 4429,
+} as const;

@@ -1,0 +1,95 @@
+/**
+ * What the registry asks of the place where it is kept.
+ *
+ * The shape is that of a replicated log with compare-and-set: {@linkcode Store.commit} proposes one
+ * atomic change, and the registry learns of every accepted change, its own and (with a distributed
+ * engine) other servers', through `onCommit`, in order. So the registry's memory is always a fold over
+ * the log and never runs ahead of the disk. Data flows one way:
+ *
+ * ```text
+ * registry ── commit(change) ──► store (durable) ── onCommit(record) ──► memory, then subscribers
+ * ```
+ *
+ * @module
+ */
+import type { ServiceEntry } from "./entry.ts";
+import type { EventBody, RegistryEvent } from "./events.ts";
+
+/** One atomic change: at most one entry put or removed, and the events that tell of it (at least one). */
+export interface Change {
+  /** The entry after the change. */
+  put?: ServiceEntry;
+  /** The id of the entry that goes. */
+  remove?: string;
+  /** Revision the stored entry must have now; 0 = there must be none. Left out = no condition. */
+  if_revision?: number;
+  /** What subscribers will read, in order. Each takes one seq. */
+  events: EventBody[];
+  /** When it happened, RFC 3339 UTC with milliseconds. */
+  time: string;
+}
+
+/** A change that is durable and has its place in the order. */
+export interface CommitRecord {
+  /** Seq of the last event of this change: the registry's seq after applying it. */
+  seq: number;
+  /** When it happened. */
+  time: string;
+  /** The entry after the change. */
+  put?: ServiceEntry;
+  /** The id of the entry that went. */
+  remove?: string;
+  /** The events with their seqs: `seq - events.length + 1 … seq`. */
+  events: RegistryEvent[];
+}
+
+/** What a store hands over when it is opened. */
+export interface LoadedState {
+  /** Lineage of the data: a UUID, new whenever seqs of before may mean something else now. */
+  epoch: string;
+  /** Seq of the last change contained. */
+  seq: number;
+  /** All entries. */
+  services: ServiceEntry[];
+  /** What was repaired or lost on the way, one sentence each, for the log. */
+  warnings: string[];
+}
+
+/** Callbacks given to {@linkcode Store.open}. They must not throw and must not call back into the store. */
+export interface StoreListener {
+  /** Called once for each change after the loaded state, in seq order, once it is durable. */
+  onCommit(record: CommitRecord): void;
+  /** Called when a lease taken with {@linkcode Store.lease} ran out. */
+  onLeaseExpired(id: string): void;
+  /** Called when the store stops (or starts again) accepting changes; `null` = healthy. */
+  onHealth?(problem: string | null): void;
+}
+
+/** A durable home for a registry. */
+export interface Store {
+  /**
+   * Loads the state and starts watching: `onCommit` gets every change after it, without a gap.
+   *
+   * @throws {HarnessError} `conflict` when another process owns the data, `storage_unavailable` when it
+   * cannot be read.
+   */
+  open(listener: StoreListener): Promise<LoadedState>;
+  /**
+   * Makes a change durable; resolves after `onCommit` was called for it.
+   *
+   * @throws {HarnessError} `conflict` when `if_revision` does not match, `storage_unavailable` when it
+   * could not be made durable (then it did not happen).
+   */
+  commit(change: Change): Promise<void>;
+  /**
+   * The events after `afterSeq`, in order and without a gap, or `null` when they are not all kept.
+   * `limit` bounds the answer; ask again from the last seq for more.
+   */
+  history(afterSeq: number, limit: number): Promise<RegistryEvent[] | null>;
+  /** Takes or renews a lease for an entry; returns when it ends, in epoch milliseconds. */
+  lease(id: string, ttlMs: number): Promise<number>;
+  /** Gives a lease up. Unknown ids are ignored. */
+  endLease(id: string): void;
+  /** Writes what is pending and lets go of everything. Idempotent. */
+  close(): Promise<void>;
+}
