@@ -1,0 +1,105 @@
+/**
+ * Which outside components a test needs, and what happens when one is missing.
+ *
+ * A missing component skips the test and says what to install; named in `HARNESS_TEST_REQUIRE`
+ * (`sshd,docker,…`, or `all`) it fails instead, so that CI cannot be green by skipping.
+ */
+import { existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
+
+/** A component outside this repository. */
+export type Component =
+  | "sshd"
+  | "docker"
+  | "systemd"
+  | "minisign"
+  | "chromium"
+  | "bun"
+  | "node"
+  | "busybox"
+  | "dropbear"
+  | "tmpfs"
+  | "root";
+
+const HINTS: Record<Component, string> = {
+  sshd: "apt-get install openssh-server",
+  docker: "apt-get install docker.io, and start dockerd",
+  systemd: "run where systemd is PID 1, or start the hosts with `deno task hosts:up`",
+  minisign: "apt-get install minisign",
+  chromium: "apt-get install chromium",
+  bun: "npm install --global bun@1.4.5",
+  node: "install Node.js 20 or newer",
+  busybox: "apt-get install busybox-static",
+  dropbear: "apt-get install dropbear-bin",
+  tmpfs: "run as root where mount is allowed",
+  root: "run as root",
+};
+
+function onPath(name: string): boolean {
+  const path = `${Deno.env.get("PATH") ?? ""}${delimiter}/usr/sbin${delimiter}/sbin`;
+  return path.split(delimiter).some((dir) => dir !== "" && existsSync(join(dir, name)));
+}
+
+function works(command: string, args: string[]): boolean {
+  try {
+    const io = { stdin: "null", stdout: "null", stderr: "null" } as const;
+    return new Deno.Command(command, { args, ...io }).outputSync().success;
+  } catch {
+    return false;
+  }
+}
+
+function mountWorks(): boolean {
+  if (Deno.uid() !== 0) return false;
+  const dir = Deno.makeTempDirSync({ prefix: "harness-mount-" });
+  try {
+    if (!works("mount", ["-t", "tmpfs", "-o", "size=64k", "tmpfs", dir])) return false;
+    return works("umount", [dir]);
+  } finally {
+    Deno.removeSync(dir);
+  }
+}
+
+const PROBES: Record<Component, () => boolean> = {
+  sshd: () => onPath("sshd") && onPath("ssh-keygen"),
+  docker: () => works("docker", ["info"]),
+  systemd: () => existsSync("/run/systemd/system"),
+  minisign: () => onPath("minisign"),
+  chromium: () => onPath("chromium"),
+  bun: () => works("bun", ["--version"]),
+  node: () => works("node", ["--version"]),
+  busybox: () => onPath("busybox"),
+  dropbear: () => onPath("dropbear"),
+  tmpfs: mountWorks,
+  root: () => Deno.uid() === 0,
+};
+
+const found = new Map<Component, boolean>();
+
+/** Whether a component is there. */
+export function has(component: Component): boolean {
+  let there = found.get(component);
+  if (there === undefined) {
+    there = PROBES[component]();
+    found.set(component, there);
+  }
+  return there;
+}
+
+/**
+ * The value for a test's `ignore`: false when all components are there.
+ *
+ * @throws {Error} when one is missing that `HARNESS_TEST_REQUIRE` names: the test module fails.
+ */
+export function needs(...components: Component[]): boolean {
+  const required = (Deno.env.get("HARNESS_TEST_REQUIRE") ?? "").split(",").map((s) => s.trim());
+  const missing = components.filter((component) => !has(component));
+  for (const component of missing) {
+    const hint = `${component} is missing: ${HINTS[component]}`;
+    if (required.includes(component) || required.includes("all")) {
+      throw new Error(`Cannot run a required test: ${hint}`);
+    }
+    Deno.stderr.writeSync(new TextEncoder().encode(`skipped: ${hint}\n`));
+  }
+  return missing.length > 0;
+}

@@ -1,0 +1,91 @@
+/**
+ * A lint plugin that keeps the import directions of docs/architecture.md.
+ */
+
+/** For each folder of src/: the other folders it may import from. `*` = any. */
+export const ALLOWED: Readonly<Record<string, readonly string[]>> = {
+  registry: [],
+  storage: ["registry"],
+  protocol: ["registry"],
+  client: ["protocol", "registry"],
+  package: [],
+  executor: [],
+  lifecycle: ["executor", "package"],
+  deploy: ["package", "executor", "lifecycle"],
+  server: ["registry", "protocol", "deploy", "lifecycle", "package"],
+  cli: ["*"],
+};
+
+/** Files directly in src/ that every folder may import. */
+const COMMON = ["errors.ts", "limits.ts", "version.ts"];
+
+/** Folders that must run anywhere: no runtime API, and no npm package but these. */
+const PURE: Readonly<Record<string, readonly string[]>> = {
+  registry: ["zod", "async-mutex"],
+  protocol: ["zod"],
+  client: [],
+};
+
+/** What is wrong with an import of `specifier` in the file at `path`, or `null`. */
+export function importProblem(path: string, specifier: string): string | null {
+  const file = path.replaceAll("\\", "/").split("/src/").at(-1) ?? "";
+  const folder = file.includes("/") ? file.slice(0, file.indexOf("/")) : "";
+  if (!path.includes("/src/") || !(folder in ALLOWED)) return null;
+  if (/^(jsr:|https?:)/.test(specifier)) return `"${specifier}" is not from npm`;
+  if (!specifier.startsWith(".")) {
+    const pure = PURE[folder];
+    if (pure === undefined || pure.includes(specifier)) return null;
+    return `src/${folder} must run anywhere and must not import "${specifier}"`;
+  }
+  const resolved = new URL(specifier, `file:///src/${file}`).pathname.replace(/^\/src\//, "");
+  if (!resolved.includes("/")) {
+    return COMMON.includes(resolved) ? null : `src/${folder} must not import src/${resolved}`;
+  }
+  const other = resolved.slice(0, resolved.indexOf("/"));
+  const allowed = ALLOWED[folder] ?? [];
+  if (other === folder || allowed.includes("*") || allowed.includes(other)) return null;
+  return `src/${folder} must not import src/${other}`;
+}
+
+function check(context: Deno.lint.RuleContext, node: Deno.lint.Node, specifier: unknown): void {
+  if (typeof specifier !== "string") return;
+  const message = importProblem(context.filename, specifier);
+  if (message !== null) context.report({ node, message });
+}
+
+const plugin: Deno.lint.Plugin = {
+  name: "harness",
+  rules: {
+    layers: {
+      create(context) {
+        return {
+          ImportDeclaration: (node) => check(context, node, node.source.value),
+          ExportAllDeclaration: (node) => check(context, node, node.source.value),
+          ExportNamedDeclaration: (node) => check(context, node, node.source?.value),
+          ImportExpression(node) {
+            if (node.source.type === "Literal") check(context, node, node.source.value);
+          },
+        };
+      },
+    },
+    "no-runtime-api": {
+      create(context) {
+        const file = context.filename.replaceAll("\\", "/").split("/src/").at(-1) ?? "";
+        const folder = file.slice(0, Math.max(0, file.indexOf("/")));
+        if (!context.filename.includes("/src/") || !(folder in PURE)) return {};
+        return {
+          MemberExpression(node) {
+            if (node.object.type !== "Identifier") return;
+            if (!["Deno", "process", "Bun"].includes(node.object.name)) return;
+            context.report({
+              node,
+              message: `src/${folder} must run anywhere and must not use ${node.object.name}`,
+            });
+          },
+        };
+      },
+    },
+  },
+};
+
+export default plugin;

@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import { importProblem } from "./layers.ts";
+import { functionLengths } from "./function_lengths.ts";
+
+const ROOT = new URL("../../", import.meta.url);
+const MAX_FILE_LINES = 400;
+const MAX_FUNCTION_LINES = 70;
+
+function* sources(dir: URL): Generator<URL> {
+  for (const entry of Deno.readDirSync(dir)) {
+    const url = new URL(entry.isDirectory ? `${entry.name}/` : entry.name, dir);
+    if (entry.isDirectory) yield* sources(url);
+    else if (entry.name.endsWith(".ts")) yield url;
+  }
+}
+
+Deno.test("importProblem() refuses what the map of folders does not allow", () => {
+  const at = (folder: string) => `/x/src/${folder}/a.ts`;
+  assert.equal(importProblem(at("registry"), "../errors.ts"), null);
+  assert.equal(importProblem(at("registry"), "./b.ts"), null);
+  assert.equal(importProblem(at("registry"), "zod"), null);
+  assert.equal(importProblem(at("server"), "../deploy/deploy.ts"), null);
+  assert.equal(importProblem(at("server"), "ws"), null);
+  assert.equal(importProblem(at("cli"), "../storage/file_store.ts"), null);
+  assert.match(importProblem(at("registry"), "../server/serve.ts") ?? "", /must not import/);
+  assert.match(importProblem(at("registry"), "ws") ?? "", /must run anywhere/);
+  assert.match(importProblem(at("client"), "node:fs") ?? "", /must run anywhere/);
+  assert.match(importProblem(at("deploy"), "../registry/entry.ts") ?? "", /must not import/);
+  assert.match(importProblem(at("deploy"), "jsr:@std/tar") ?? "", /not from npm/);
+});
+
+Deno.test("every source file has at most 400 lines and every function at most 70", () => {
+  const long: string[] = [];
+  for (const url of [new URL("mod.ts", ROOT), ...sources(new URL("src/", ROOT))]) {
+    const text = Deno.readTextFileSync(url);
+    const name = url.pathname.slice(ROOT.pathname.length);
+    const lines = text.split("\n").length - 1;
+    if (lines > MAX_FILE_LINES) long.push(`${name}: ${lines} lines`);
+    for (const fn of functionLengths(name, text)) {
+      if (fn.lines > MAX_FUNCTION_LINES) {
+        long.push(`${name}:${fn.line} ${fn.name}(): ${fn.lines} lines`);
+      }
+    }
+  }
+  assert.deepEqual(long, []);
+});
