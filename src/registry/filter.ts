@@ -1,0 +1,111 @@
+/**
+ * Which services and which events a reader wants: globs and filters.
+ *
+ * @module
+ */
+import type { ServiceEntry, ServiceState } from "./entry.ts";
+import type { EventBody, EventFilter } from "./events.ts";
+
+/** Which services to list; a field left out matches all, and all fields given must match. */
+export interface ServiceFilter {
+  /** Service name or instance id, or a glob over either. */
+  name?: string | undefined;
+  /** State. */
+  state?: ServiceState | undefined;
+  /** Host of a remote service, or `local`; a glob works too. */
+  host?: string | undefined;
+  /** `key=value`, or `key` for any value. */
+  label?: string | undefined;
+}
+
+/** Whether `pattern` has a wildcard. */
+export function isGlob(pattern: string): boolean {
+  return pattern.includes("*") || pattern.includes("?");
+}
+
+/**
+ * Whether `text` matches `pattern`, in which `*` stands for any run of characters and `?` for one.
+ * All else is literal: an id may hold the brackets of an IPv6 host.
+ *
+ * Takes at most `pattern.length * text.length` steps, whatever the pattern.
+ *
+ * @example Usage
+ * ```ts
+ * import { matchesGlob } from "@harness/service-registry";
+ *
+ * console.assert(matchesGlob("api-*", "api-users"));
+ * console.assert(!matchesGlob("web@host-?", "web@host-10"));
+ * ```
+ */
+export function matchesGlob(pattern: string, text: string): boolean {
+  let p = 0;
+  let t = 0;
+  let star = -1;
+  let starText = 0;
+  while (t < text.length) {
+    const c = pattern[p];
+    if (c === "*") {
+      star = p++;
+      starText = t;
+    } else if (c === "?" || (c !== undefined && c === text[t])) {
+      p++;
+      t++;
+    } else if (star >= 0) {
+      p = star + 1;
+      t = ++starText;
+    } else {
+      return false;
+    }
+  }
+  while (pattern[p] === "*") p++;
+  return p === pattern.length;
+}
+
+/** Whether an entry is wanted by a filter. */
+export function matchesService(entry: ServiceEntry, filter: ServiceFilter): boolean {
+  const { name, state, host, label } = filter;
+  if (state !== undefined && entry.state !== state) return false;
+  if (name !== undefined && !matchesGlob(name, entry.name) && !matchesGlob(name, entry.id)) {
+    return false;
+  }
+  if (host !== undefined) {
+    const at = entry.location.type === "local" ? "local" : entry.location.host;
+    if (!matchesGlob(host, at)) return false;
+  }
+  return label === undefined || hasLabel(entry.labels, label);
+}
+
+function hasLabel(labels: Record<string, string>, wanted: string): boolean {
+  // A key may itself hold "=": the whole text as a key is tried first.
+  if (Object.hasOwn(labels, wanted)) return true;
+  const at = wanted.indexOf("=");
+  if (at < 0) return false;
+  const key = wanted.slice(0, at);
+  return Object.hasOwn(labels, key) && labels[key] === wanted.slice(at + 1);
+}
+
+/** Whether an event is wanted by a filter. For many events against one filter: {@linkcode eventMatcher}. */
+export function matchesFilter(event: EventBody, filter: EventFilter): boolean {
+  if (filter.events !== undefined && !filter.events.includes(event.event)) return false;
+  if (filter.services === undefined) return true;
+  const { service, id } = event.data;
+  return filter.services.some((wanted) =>
+    wanted === service || wanted === id ||
+    (isGlob(wanted) && (matchesGlob(wanted, service) || (id !== null && matchesGlob(wanted, id))))
+  );
+}
+
+/** A function that tells like {@linkcode matchesFilter}, prepared for one filter and many events. */
+export function eventMatcher(filter: EventFilter): (event: EventBody) => boolean {
+  const types = filter.events === undefined ? null : new Set<string>(filter.events);
+  const services = filter.services;
+  const exact = new Set(services?.filter((s) => !isGlob(s)));
+  const globs = services?.filter(isGlob) ?? [];
+  return function wants(event: EventBody): boolean {
+    if (types !== null && !types.has(event.event)) return false;
+    if (services === undefined) return true;
+    const { service, id } = event.data;
+    if (exact.has(service) || (id !== null && exact.has(id))) return true;
+    return globs.some((g) => matchesGlob(g, service) || (id !== null && matchesGlob(g, id)));
+  };
+}
