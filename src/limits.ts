@@ -70,3 +70,73 @@ export const CLIENT_CLOSE_TIMEOUT_MS = 2_000;
 export const CLIENT_EVENT_BUFFER = 1024;
 /** Calls that may wait for responses at once: above any server's in-flight limit, bounds memory. */
 export const MAX_CLIENT_PENDING_CALLS = 4096;
+
+// ---- lifecycle ---------------------------------------------------------------------------------
+
+/** Size at which a service's log file is rotated. */
+export const SERVICE_LOG_MAX_BYTES = 10 * 1024 * 1024;
+/** Rotated log files kept beside the current one: 60 MiB a service at most. */
+export const SERVICE_LOG_KEEP = 5;
+/** How often a process's keeper looks at the log's size. */
+export const LOG_ROTATE_SECONDS = 5;
+/** How long a freshly started process must stay alive before its start counts as having worked. */
+export const START_SETTLE_MS = 500;
+/** Longest start: a daemon's start script, an image load, `systemctl start` of a slow unit. */
+export const START_TIMEOUT_MS = 60_000;
+/** How long the kernel is given to remove what was sent SIGKILL. */
+export const KILL_WAIT_MS = 5_000;
+/** Longest status, reload or log command: these only look. */
+export const LOOK_TIMEOUT_MS = 15_000;
+/** Extra time over a command's own deadline before the connection is held to be stuck. */
+export const COMMAND_GRACE_MS = 10_000;
+/** Log lines that come with a failed start or a crash. */
+export const FAILURE_LOG_LINES = 20;
+
+// ---- server ------------------------------------------------------------------------------------
+
+/** One message from a client: room for the largest sensible registration; parses in well under 10 ms. */
+export const MAX_MESSAGE_BYTES = 256 * 1024;
+/** Nesting of a message: twice what the deepest action needs, far below what could hurt a stack. */
+export const MAX_MESSAGE_DEPTH = 32;
+/** Longest request id that is echoed: any UUID or counter fits many times. */
+export const MAX_REQUEST_ID_LENGTH = 256;
+/** Connections at once: each costs about 25 kB; the next is refused with 503 before its upgrade. */
+export const MAX_CONNECTIONS = 10_000;
+/** Requests of one connection that are being worked on: beyond it the client must wait. */
+export const MAX_IN_FLIGHT_REQUESTS = 64;
+/** Sustained requests a second of one connection; twice as many may come in a burst. */
+export const MAX_REQUESTS_PER_SECOND = 1000;
+/** Requests in a row refused for their rate before the connection is closed with 4429. */
+export const MAX_RATE_LIMITED_REQUESTS = 1000;
+/** Malformed messages in a row before the connection is closed with 4400. */
+export const MAX_BAD_MESSAGES = 20;
+/** Subscriptions of one connection. */
+export const MAX_SUBSCRIPTIONS = 128;
+/** Bytes queued for one client before it counts as a slow consumer (4408). */
+export const MAX_SEND_QUEUE_BYTES = 1024 * 1024;
+/** How long a response, replay or snapshot waits for a client that reads nothing before 4408. */
+export const SEND_STALL_TIMEOUT_MS = 10_000;
+/** Events kept ready to send for a resume without touching the disk. */
+export const REPLAY_RING_EVENTS = 16_384;
+/** Bytes of the same: whichever is reached first. */
+export const REPLAY_RING_BYTES = 16 * 1024 * 1024;
+/** Events of one read from the store's history during a resume. */
+export const REPLAY_BATCH_EVENTS = 500;
+/** Bytes of one page of a snapshot: small beside the send queue, so that pages can be paced. */
+export const SNAPSHOT_PAGE_BYTES = 128 * 1024;
+/** A subscriber that got no event for this long gets a bookmark. */
+export const BOOKMARK_INTERVAL_MS = 30_000;
+/** A subscriber gets a bookmark before it skipped more events than this. */
+export const BOOKMARK_SKIPPED_EVENTS = 1000;
+/** A connection whose peer answers no ping for this long is closed. */
+export const PING_INTERVAL_MS = 30_000;
+/** Whole graceful shutdown, stuck peers included. */
+export const SHUTDOWN_TIMEOUT_MS = 4500;
+/** What `server_draining` tells clients to wait before they reconnect. */
+export const RECONNECT_AFTER_MS = 1000;
+/** Largest uploaded package: a service with its runtime and a container image inside. */
+export const MAX_PACKAGE_BYTES = 2 * 1024 * 1024 * 1024;
+/** Time to send all request headers (only the `ws` listener can enforce it). */
+export const HEADERS_TIMEOUT_MS = 10_000;
+/** Time for a whole HTTP request, its upload included (only the `ws` listener can enforce it). */
+export const REQUEST_TIMEOUT_MS = 15 * 60 * 1000;

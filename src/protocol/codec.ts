@@ -1,0 +1,238 @@
+/**
+ * Text to messages and back: the only place that knows how `harness.v1` looks on the wire.
+ *
+ * Used by the server and the client. Reading is defensive: size, nesting and key names are checked
+ * before anything looks at the content, and whatever can be read of a bad request (its id above all) is
+ * used for the answer.
+ *
+ * @module
+ */
+import { HarnessError, isErrorCode } from "../errors.ts";
+import type { RegistryEvent } from "../registry/events.ts";
+import { MAX_MESSAGE_DEPTH, MAX_REQUEST_ID_LENGTH } from "../limits.ts";
+import { type Action, ACTION_PARAMS, type ActionParams, ACTIONS, isAction } from "./actions.ts";
+import type { EventMessage, ResponseMessage, ServerMessage, WireEventMap } from "./messages.ts";
+import { nearestName } from "./nearest.ts";
+import { salvageId } from "./salvage.ts";
+
+/** The id of a response: a number only echoes a request that wrongly used one; `null` = unreadable. */
+export type ResponseId = string | number | null;
+
+/** What {@linkcode parseRequest} made of a text. */
+export type ParsedRequest =
+  | { ok: true; id: string; action: string; params: unknown }
+  | { ok: false; id: ResponseId; error: HarnessError };
+
+/** Options for {@linkcode parseRequest}. */
+export interface ParseRequestOptions {
+  /** Deepest nesting accepted. @default {MAX_MESSAGE_DEPTH} */
+  maxDepth?: number;
+}
+
+/** Keys that never carry data here and are the usual way to poison a prototype. */
+const RESERVED_KEYS: readonly string[] = ["__proto__", "constructor"];
+/** Issues listed in one `invalid_params` error: enough to fix a form, bounded for hostile input. */
+const MAX_ISSUES = 10;
+
+/**
+ * Reads a request frame. Never throws: a bad one comes back as the error to answer with.
+ *
+ * @param text The text frame, whose size the caller has bounded.
+ */
+export function parseRequest(text: string, options: ParseRequestOptions = {}): ParsedRequest {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : "not JSON";
+    return {
+      ok: false,
+      id: salvageId(text),
+      error: new HarnessError("parse_error", `Cannot parse the message: ${why.slice(0, 200)}`),
+    };
+  }
+  if (!isRecord(value)) {
+    return refuse(null, "Cannot read the message: it must be a JSON object");
+  }
+  const problem = structureProblem(value, text, options.maxDepth ?? MAX_MESSAGE_DEPTH);
+  return readRequest(value, problem);
+}
+
+/** The envelope of a request, checked field by field so that the id is known as early as possible. */
+function readRequest(value: Record<string, unknown>, problem: string | null): ParsedRequest {
+  const rawId = Object.hasOwn(value, "id") ? value["id"] : undefined;
+  const id = typeof rawId === "string" || Number.isFinite(rawId) ? rawId as string | number : null;
+  if (problem !== null) return refuse(id, `Cannot accept the message: ${problem}`);
+  if (typeof id !== "string" || id.length > MAX_REQUEST_ID_LENGTH) {
+    return refuse(
+      id,
+      `Cannot accept the request: "id" must be a string of at most ${MAX_REQUEST_ID_LENGTH} characters`,
+    );
+  }
+  if (value["type"] !== "request") {
+    return refuse(id, `Cannot accept the message: "type" must be "request"`);
+  }
+  const action = value["action"];
+  if (typeof action !== "string") {
+    return refuse(id, `Cannot accept the request: "action" must be a string`);
+  }
+  return { ok: true, id, action, params: value["params"] ?? {} };
+}
+
+function refuse(id: ResponseId, message: string): ParsedRequest {
+  return { ok: false, id, error: new HarnessError("invalid_request", message) };
+}
+
+/** What is wrong with the shape of a parsed message, or `null`: nesting and key names only. */
+function structureProblem(root: object, text: string, maxDepth: number): string | null {
+  // The keys can only be there when the text has the word or hides it behind an escape.
+  const suspicious = text.includes("\\") || RESERVED_KEYS.some((key) => text.includes(key));
+  let level: object[] = [root];
+  for (let depth = 1; level.length > 0; depth++) {
+    if (depth > maxDepth) return `it is nested deeper than ${maxDepth} levels`;
+    const next: object[] = [];
+    for (const node of level) {
+      if (suspicious && !Array.isArray(node)) {
+        const key = RESERVED_KEYS.find((reserved) => Object.hasOwn(node, reserved));
+        if (key !== undefined) return `the key "${key}" is not allowed`;
+      }
+      for (const child of Object.values(node)) {
+        if (typeof child === "object" && child !== null) next.push(child);
+      }
+    }
+    level = next;
+  }
+  return null;
+}
+
+/**
+ * The name of a known action.
+ *
+ * @throws {HarnessError} `unknown_action`, naming the nearest known one.
+ */
+export function requireAction(name: string): Action {
+  if (isAction(name)) return name;
+  const shown = name.slice(0, 64);
+  const nearest = nearestName(name, ACTIONS);
+  const hint = nearest === null
+    ? `the actions are ${ACTIONS.join(", ")}`
+    : `did you mean "${nearest}"?`;
+  throw new HarnessError("unknown_action", `Cannot run the action "${shown}": ${hint}`, {
+    details: { action: shown, ...(nearest === null ? {} : { nearest }) },
+  });
+}
+
+/**
+ * The params of an action, checked; unknown fields are dropped.
+ *
+ * @throws {HarnessError} `invalid_params` with `details.issues` (`path`, `message`).
+ */
+export function parseParams<A extends Action>(action: A, params: unknown): ActionParams<A> {
+  const result = ACTION_PARAMS[action].safeParse(params);
+  if (result.success) return result.data;
+  const issues = result.error.issues.slice(0, MAX_ISSUES).map((issue) => ({
+    path: ["params", ...issue.path.map(String)].join("."),
+    message: issue.message,
+  }));
+  const why = issues.map((issue) => `${issue.path}: ${issue.message}`).join("; ");
+  throw new HarnessError("invalid_params", `Cannot run ${action}: ${why}`, { details: { issues } });
+}
+
+/** The text of a successful response. */
+export function encodeData(id: string, data: unknown): string {
+  return `{"id":${JSON.stringify(id)},"type":"response","data":${JSON.stringify(data ?? null)}}`;
+}
+
+/** The text of a failed response. `internal` carries a generic sentence and no details. */
+export function encodeError(id: ResponseId, error: HarnessError): string {
+  const wire = {
+    code: error.code,
+    message: error.code === "internal"
+      ? "Internal error: the server's log has the detail"
+      : error.message,
+    retryable: error.retryable,
+    ...(error.details === undefined || error.code === "internal" ? {} : { details: error.details }),
+  };
+  return JSON.stringify({ id, type: "response", error: wire });
+}
+
+/** The text of an event of the registry. */
+export function encodeEvent(event: RegistryEvent): string {
+  return `{"type":"event","event":"${event.event}","seq":${event.seq},"time":"${event.time}",` +
+    `"data":${JSON.stringify(event.data)}}`;
+}
+
+/** Options for {@linkcode encodeNotice}. */
+export interface EncodeNoticeOptions {
+  /** The seq of `bookmark` and `registry_loaded`. */
+  seq?: number;
+  /** When, RFC 3339 UTC. @default {now} */
+  time?: string;
+}
+
+/** The text of an event that is not one of the registry's: `hello`, `bookmark`, `service_log`, … */
+export function encodeNotice<E extends keyof WireEventMap>(
+  event: E,
+  data: WireEventMap[E],
+  options: EncodeNoticeOptions = {},
+): string {
+  const { seq, time = new Date().toISOString() } = options;
+  return JSON.stringify({
+    type: "event",
+    event,
+    ...(seq === undefined ? {} : { seq }),
+    time,
+    data,
+  });
+}
+
+/** The text of a request, for clients. */
+export function encodeRequest(id: string, action: string, params?: unknown): string {
+  return JSON.stringify({
+    id,
+    type: "request",
+    action,
+    ...(params === undefined ? {} : { params }),
+  });
+}
+
+/**
+ * Reads a frame from a server, for clients. Unknown events are passed on: a newer server may send some.
+ *
+ * @throws {HarnessError} `parse_error` or `invalid_request` for what is no message of `harness.v1`.
+ */
+export function parseServerMessage(text: string): ServerMessage {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new HarnessError("parse_error", "Cannot parse the server's message: it is not JSON", {
+      cause: error,
+    });
+  }
+  if (isRecord(value)) {
+    if (value["type"] === "response" && isResponse(value)) {
+      return value as unknown as ResponseMessage;
+    }
+    if (
+      value["type"] === "event" && typeof value["event"] === "string" && isRecord(value["data"])
+    ) {
+      return value as unknown as EventMessage;
+    }
+  }
+  throw new HarnessError(
+    "invalid_request",
+    "Cannot read the server's message: it is no response and no event",
+  );
+}
+
+function isResponse(value: Record<string, unknown>): boolean {
+  if (value["id"] !== null && !["string", "number"].includes(typeof value["id"])) return false;
+  if (Object.hasOwn(value, "data")) return true;
+  const error = value["error"];
+  return isRecord(error) && isErrorCode(error["code"]) && typeof error["message"] === "string";
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,91 @@
+/**
+ * What the server asks of deployment, lifecycle and the package directory.
+ *
+ * Three small interfaces, so that the protocol side knows none of the machinery behind them and each
+ * can be left out: an action whose backend is missing answers `unavailable`, and `hello.capabilities`
+ * does not list it.
+ *
+ * @module
+ */
+import type { ActionData, ActionParams, PackageInfo } from "../protocol/actions.ts";
+
+/** Who asks, and until when: handed to every backend call. */
+export interface CallContext {
+  /** Aborted when the server shuts down. A disconnecting client does not abort anything. */
+  signal: AbortSignal;
+}
+
+/** Starts, stops and reads the logs of services: capability `lifecycle`. */
+export interface ServiceOperator {
+  /** Carries a `service_action` out and resolves when it was really done. */
+  act(
+    params: ActionParams<"service_action">,
+    context: CallContext,
+  ): Promise<ActionData<"service_action">>;
+  /** The last lines of a service's log. */
+  logs(
+    params: ActionParams<"service_logs">,
+    context: CallContext,
+  ): Promise<ActionData<"service_logs">>;
+  /**
+   * New lines of an instance's log as they are written, until `signal` aborts. The server asks once for
+   * an id, however many connections follow it.
+   */
+  follow(id: string, signal: AbortSignal): AsyncIterable<string>;
+}
+
+/** Deployments: capability `deploy`. */
+export interface Deployments {
+  /** Starts a deployment and returns its id at once; progress goes through `registry.publish`. */
+  deploy(
+    params: ActionParams<"deploy_package">,
+    context: CallContext,
+  ): Promise<ActionData<"deploy_package">>;
+  /** One deployment. */
+  get(params: ActionParams<"get_deployment">): Promise<ActionData<"get_deployment">>;
+  /** All deployments that are kept, newest first. */
+  list(params: ActionParams<"list_deployments">): Promise<ActionData<"list_deployments">>;
+  /** Stops starting hosts and rolls back those in flight. */
+  cancel(
+    params: ActionParams<"cancel_deployment">,
+    context: CallContext,
+  ): Promise<ActionData<"cancel_deployment">>;
+  /** Starts a deployment of the last good (or the given) version. */
+  rollback(
+    params: ActionParams<"rollback_service">,
+    context: CallContext,
+  ): Promise<ActionData<"rollback_service">>;
+}
+
+/** Options for {@linkcode Packages.put}. */
+export interface PutPackageOptions {
+  /** What the content must hash to, lower-case hex. */
+  sha256?: string;
+  /** Replace a package of the same name and version that has other bytes. @default {false} */
+  force?: boolean;
+  /** Ends the upload and removes what was written so far. */
+  signal?: AbortSignal;
+}
+
+/** Packages that the server holds: capability `packages`. */
+export interface Packages {
+  /** All packages, sorted by file name. */
+  list(): Promise<PackageInfo[]>;
+  /**
+   * Stores a package under `<name>-<version>.tar.gz`. The same bytes again are fine.
+   *
+   * @throws {HarnessError} `invalid_params` for a bad name, `already_exists` for other bytes under the
+   * same name, `too_large`, `package_invalid` when the digest or the content does not fit.
+   */
+  put(
+    file: string,
+    body: ReadableStream<Uint8Array>,
+    options?: PutPackageOptions,
+  ): Promise<PackageInfo>;
+  /** A package's bytes; the reader must read or cancel them. */
+  get(file: string): Promise<{ info: PackageInfo; body: ReadableStream<Uint8Array> }>;
+  /** Removes a package. */
+  remove(file: string): Promise<void>;
+  /** The local file of `<name>-<version>.tar.gz` or `name@version`. */
+  resolve(reference: string): Promise<{ path: string; info: PackageInfo }>;
+}

@@ -1,0 +1,71 @@
+/**
+ * The limits of a server: each optional in the options, each with its default in `src/limits.ts`.
+ *
+ * @module
+ */
+import * as defaults from "../limits.ts";
+
+/** The limits of a server. */
+export interface ServerLimits {
+  /** Bytes of one message from a client; beyond it the connection is closed with 1009. */
+  maxMessageBytes: number;
+  /** Nesting of a message. */
+  maxMessageDepth: number;
+  /** Connections at once; beyond it an upgrade is answered with 503. */
+  maxConnections: number;
+  /** Requests of one connection that are being worked on. */
+  maxInFlightRequests: number;
+  /** Sustained requests a second of one connection; bursts of twice as many are fine. */
+  maxRequestsPerSecond: number;
+  /** Requests in a row refused for their rate before 4429. */
+  maxRateLimitedRequests: number;
+  /** Malformed messages in a row before 4400. */
+  maxBadMessages: number;
+  /** Subscriptions of one connection. */
+  maxSubscriptions: number;
+  /** Bytes queued for one client before 4408. */
+  maxSendQueueBytes: number;
+  /** How long a response waits for a client that reads nothing before 4408. */
+  sendStallTimeoutMs: number;
+  /** Events kept in memory for resuming. */
+  replayRingEvents: number;
+  /** Bytes of events kept in memory for resuming. */
+  replayRingBytes: number;
+  /** A subscriber that got nothing for this long gets a bookmark. */
+  bookmarkIntervalMs: number;
+  /** A subscriber gets a bookmark before it skipped more events than this. */
+  bookmarkSkippedEvents: number;
+  /** A connection whose peer answers no ping for this long is closed. */
+  pingIntervalMs: number;
+  /** Whole graceful shutdown. */
+  shutdownTimeoutMs: number;
+  /** Bytes of one uploaded package. */
+  maxPackageBytes: number;
+}
+
+/** The default of every limit. */
+export const DEFAULT_SERVER_LIMITS: Readonly<ServerLimits> = {
+  maxMessageBytes: defaults.MAX_MESSAGE_BYTES,
+  maxMessageDepth: defaults.MAX_MESSAGE_DEPTH,
+  maxConnections: defaults.MAX_CONNECTIONS,
+  maxInFlightRequests: defaults.MAX_IN_FLIGHT_REQUESTS,
+  maxRequestsPerSecond: defaults.MAX_REQUESTS_PER_SECOND,
+  maxRateLimitedRequests: defaults.MAX_RATE_LIMITED_REQUESTS,
+  maxBadMessages: defaults.MAX_BAD_MESSAGES,
+  maxSubscriptions: defaults.MAX_SUBSCRIPTIONS,
+  maxSendQueueBytes: defaults.MAX_SEND_QUEUE_BYTES,
+  sendStallTimeoutMs: defaults.SEND_STALL_TIMEOUT_MS,
+  replayRingEvents: defaults.REPLAY_RING_EVENTS,
+  replayRingBytes: defaults.REPLAY_RING_BYTES,
+  bookmarkIntervalMs: defaults.BOOKMARK_INTERVAL_MS,
+  bookmarkSkippedEvents: defaults.BOOKMARK_SKIPPED_EVENTS,
+  pingIntervalMs: defaults.PING_INTERVAL_MS,
+  shutdownTimeoutMs: defaults.SHUTDOWN_TIMEOUT_MS,
+  maxPackageBytes: defaults.MAX_PACKAGE_BYTES,
+};
+
+/** The limits of the options, with the defaults where none is given. */
+export function resolveLimits(limits: Partial<ServerLimits> = {}): ServerLimits {
+  const given = Object.entries(limits).filter(([, value]) => value !== undefined);
+  return { ...DEFAULT_SERVER_LIMITS, ...Object.fromEntries(given) };
+}
