@@ -1,0 +1,87 @@
+/**
+ * The exit codes of the program, and which one an error or a deployment ends with.
+ *
+ * @module
+ */
+import { type ErrorCode, HarnessError } from "../errors.ts";
+import type { DeploymentStatus, HostOutcome } from "../registry/events.ts";
+
+/** The documented exit codes; docs/cli.md says more of each. */
+export const EXIT = {
+  /** Done. */
+  ok: 0,
+  /** Failed, for the reason printed. */
+  failure: 1,
+  /** Unknown flag or command, missing or malformed value. */
+  usage: 2,
+  /** Fine on some hosts, not on others. */
+  partial: 3,
+  /** The server does not answer, or no host could be reached. */
+  unreachable: 4,
+  /** Timed out. */
+  timeout: 5,
+  /** Failed, and every host is back on the version before. */
+  rolledBack: 6,
+  /** Failed, and a host could not be put back. */
+  rollbackFailed: 7,
+  /** Another deployment holds the host, or another server the state directory. */
+  locked: 8,
+  /** Interrupted by SIGINT. */
+  interrupted: 130,
+  /** Ended by SIGTERM. */
+  terminated: 143,
+} as const;
+
+const BY_CODE: Partial<Record<ErrorCode, number>> = {
+  invalid_params: EXIT.usage,
+  invalid_request: EXIT.usage,
+  unreachable: EXIT.unreachable,
+  timeout: EXIT.timeout,
+};
+
+/** The exit code for an error. */
+export function exitCodeOf(error: unknown): number {
+  if (!(error instanceof HarnessError)) return EXIT.failure;
+  if (isLocked(error)) return EXIT.locked;
+  return BY_CODE[error.code] ?? EXIT.failure;
+}
+
+/** What {@linkcode deploymentExitCode} looks at: the end of a deployment, of the server's or our own. */
+export interface DeploymentEnd {
+  /** How the whole deployment ended. */
+  status: DeploymentStatus;
+  /** How it ended on each host. */
+  hosts: readonly {
+    /** How it ended there, or `null` when it did not. */
+    outcome: HostOutcome | null;
+    /** What went wrong there. */
+    error?: { code: string; details?: Record<string, unknown> } | null | undefined;
+  }[];
+}
+
+/** The exit code for a deployment that ended (or is still under way: 0). */
+export function deploymentExitCode(end: DeploymentEnd): number {
+  const outcomes = end.hosts.map((host) => host.outcome);
+  if (outcomes.includes("rollback_failed")) return EXIT.rollbackFailed;
+  if (["succeeded", "queued", "running"].includes(end.status)) return EXIT.ok;
+  if (end.status === "partial") return EXIT.partial;
+  const bad = end.hosts.filter((host) => host.outcome !== "ok" && host.outcome !== "skipped");
+  const all = (test: (host: DeploymentEnd["hosts"][number]) => boolean) =>
+    bad.length > 0 && bad.every(test);
+  if (all((host) => host.error !== null && host.error !== undefined && isLocked(host.error))) {
+    return EXIT.locked;
+  }
+  if (all((host) => host.outcome === "unreachable")) return EXIT.unreachable;
+  if (end.status === "rolled_back" || all((host) => host.outcome === "rolled_back")) {
+    return EXIT.rolledBack;
+  }
+  if (all((host) => host.error?.code === "timeout")) return EXIT.timeout;
+  return EXIT.failure;
+}
+
+/** Whether an error says that somebody else holds a lock: a deployment's or a state directory's. */
+function isLocked(error: { code: string; details?: Record<string, unknown> | undefined }): boolean {
+  if (error.code !== "conflict" || error.details === undefined) return false;
+  return ["holder", "pid", "lock", "locked_by"].some((key) => key in (error.details ?? {})) ||
+    error.details["reason"] === "locked";
+}

@@ -1,0 +1,92 @@
+/**
+ * What a command sees of the process around it: output, terminal, environment, interruption.
+ *
+ * Commands write through this and never exit; so a test can run any of them in its own process.
+ *
+ * @module
+ */
+
+/** Why a command was interrupted. */
+export class Interrupted extends Error {
+  /** The class name, for logs. */
+  override readonly name = "Interrupted";
+  /** The signal. */
+  readonly signalName: "SIGINT" | "SIGTERM";
+
+  /** Says which signal it was. */
+  constructor(signalName: "SIGINT" | "SIGTERM") {
+    super(`Interrupted by ${signalName}`);
+    this.signalName = signalName;
+  }
+}
+
+/** The surroundings of a command. */
+export interface Io {
+  /** Writes data. Text is written as it is: end it with a newline. */
+  out(text: string): void;
+  /** Writes progress, hints and errors. */
+  err(text: string): void;
+  /** Everything on standard input. */
+  readStdin(): Promise<Uint8Array>;
+  /** The value of an environment variable, or `undefined` where it is not set or empty. */
+  env(name: string): string | undefined;
+  /** Fires with an {@linkcode Interrupted} at the first SIGINT or SIGTERM. */
+  readonly interrupted: AbortSignal;
+  /** Fires when whoever reads our output has gone (`… | head`): a stream can end. */
+  readonly outputClosed: AbortSignal;
+  /** Whether stdout is a terminal. */
+  readonly outIsTerminal: boolean;
+  /** Whether stderr is a terminal that can redraw lines. */
+  readonly errIsTerminal: boolean;
+  /** Whether stdout may be coloured. */
+  readonly color: boolean;
+  /** Width of the terminal in characters. */
+  readonly columns: number;
+}
+
+/** The {@linkcode Io} of this process. */
+export function systemIo(interrupted: AbortSignal): Io {
+  const env = (name: string) => Deno.env.get(name) || undefined;
+  const outputClosed = new AbortController();
+  const dumb = env("TERM") === "dumb" || env("CI") !== undefined;
+  const outIsTerminal = Deno.stdout.isTerminal();
+  const forced = env("FORCE_COLOR");
+  const plain = env("NO_COLOR") !== undefined || forced === "0" || forced === "false";
+  return {
+    out: (text) => write(Deno.stdout, text, () => outputClosed.abort()),
+    // Nobody left to tell when stderr is closed.
+    err: (text) => write(Deno.stderr, text, () => {}),
+    readStdin: async () => new Uint8Array(await new Response(Deno.stdin.readable).arrayBuffer()),
+    env,
+    interrupted,
+    outputClosed: outputClosed.signal,
+    outIsTerminal,
+    errIsTerminal: Deno.stderr.isTerminal() && !dumb,
+    color: !plain && (forced !== undefined || (outIsTerminal && !dumb)),
+    columns: width(env("COLUMNS"), outIsTerminal),
+  };
+}
+
+/** Writes all of `text`; calls `onClosed` when the reader has gone instead of failing. */
+function write(to: typeof Deno.stdout, text: string, onClosed: () => void): void {
+  let bytes = new TextEncoder().encode(text);
+  try {
+    while (bytes.length > 0) bytes = bytes.subarray(to.writeSync(bytes));
+  } catch (error) {
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+    onClosed();
+  }
+}
+
+/** Terminal width: `COLUMNS`, the terminal's own, or wide enough not to cut anything in a pipe. */
+function width(columns: string | undefined, terminal: boolean): number {
+  const wanted = Number(columns);
+  if (Number.isInteger(wanted) && wanted > 0) return wanted;
+  if (!terminal) return 1000;
+  try {
+    return Deno.consoleSize().columns;
+  } catch {
+    // A terminal without a size (some CI runners).
+    return 80;
+  }
+}

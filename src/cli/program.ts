@@ -1,0 +1,106 @@
+/**
+ * The whole command line as one function, so that tests can run it in their own process.
+ *
+ * @module
+ */
+import { Command, Option } from "commander";
+import { PROTOCOL_VERSION, SUBPROTOCOL } from "../protocol/messages.ts";
+import { SERVER_NAME, VERSION } from "../version.ts";
+import { addCompletionsCommand, completionCommand } from "./completions.ts";
+import type { Context } from "./context.ts";
+import type { Io } from "./io.ts";
+import { addPackageCommands } from "./package.ts";
+import { report } from "./report.ts";
+
+const EXAMPLES = `
+Examples:
+  ${SERVER_NAME}                                   serve on ws://127.0.0.1:8080
+  ${SERVER_NAME} package build ./my-service        make a package
+  ${SERVER_NAME} deploy my-service-1.0.0.tar.gz --host deploy@web1
+  ${SERVER_NAME} services                          what runs where
+  ${SERVER_NAME} rollback my-service               back to the last good version
+
+Exit codes: 0 ok, 1 failure, 2 usage, 3 partial, 4 unreachable, 5 timeout,
+6 rolled back, 7 rollback failed, 8 locked, 130/143 interrupted.`;
+
+/** Flags that may stand before a command's name. */
+const LEADING = ["--debug", "--no-color"];
+/** Flags that are answered without any command. */
+const ANSWERED = ["-h", "--help", "-V", "--version"];
+
+/** Runs the command line `args` and returns the exit code. Never exits, never rejects. */
+export async function main(args: readonly string[], io: Io): Promise<number> {
+  const context: Context = {
+    io: args.includes("--no-color") ? { ...io, color: false } : io,
+    exitCode: 0,
+    debug: args.includes("--debug") || truthy(io.env("HARNESS_DEBUG")),
+  };
+  try {
+    const completion = completionCommand(args);
+    const program = createProgram(context);
+    if (completion !== null) await completion(program, io);
+    else await program.parseAsync(withDefaultCommand(args), { from: "user" });
+    return context.exitCode;
+  } catch (error) {
+    return report(io, error, { debug: context.debug });
+  }
+}
+
+/** The program with all its commands. */
+export function createProgram(context: Context): Command {
+  const { io } = context;
+  const program = new Command(SERVER_NAME)
+    .description("Registry, deployment and control of services on plain Linux hosts.")
+    .usage("[serve] [flags] | <command> [flags]")
+    .version(versionText(), "-V, --version", "version of the program, protocol and runtime")
+    .helpOption("-h, --help", "help, without side effects")
+    .helpCommand("help [command]", "help for a command")
+    .option("--debug", "show the stack trace of an error (env: HARNESS_DEBUG)")
+    .option("--no-color", "no colour (env: NO_COLOR)")
+    .addHelpText("after", EXAMPLES)
+    .exitOverride()
+    // Else the program's own --version would swallow the one of `rollback`.
+    .enablePositionalOptions()
+    .configureHelp({ sortSubcommands: false, showGlobalOptions: false })
+    .configureOutput({
+      writeOut: (text) => io.out(text),
+      writeErr: (text) => io.err(text),
+      // report() prints errors.
+      outputError: () => {},
+      getOutHelpWidth: () => Math.min(100, io.columns),
+      getErrHelpWidth: () => Math.min(100, io.columns),
+      getOutHasColors: () => io.color,
+      getErrHasColors: () => false,
+    });
+  addPackageCommands(program, context);
+  addCompletionsCommand(program, context);
+  acceptGlobalFlags(program);
+  return program;
+}
+
+/** Global flags are accepted after a command too; main() has read them already. */
+function acceptGlobalFlags(parent: Command): void {
+  for (const command of parent.commands) {
+    for (const flag of LEADING) command.addOption(new Option(flag).hideHelp());
+    acceptGlobalFlags(command);
+  }
+}
+
+/** Puts `serve` in where no command is named: `harness-ws-server --listen …` serves. */
+export function withDefaultCommand(args: readonly string[]): string[] {
+  let at = 0;
+  while (at < args.length && LEADING.includes(args[at] ?? "")) at++;
+  const next = args[at];
+  const named = next !== undefined && (!next.startsWith("-") || ANSWERED.includes(next));
+  return named ? [...args] : [...args.slice(0, at), "serve", ...args.slice(at)];
+}
+
+function versionText(): string {
+  const { deno, v8, typescript } = Deno.version;
+  return `${SERVER_NAME} ${VERSION} (protocol ${SUBPROTOCOL} version ${PROTOCOL_VERSION}, ` +
+    `deno ${deno}, v8 ${v8}, typescript ${typescript})`;
+}
+
+function truthy(value: string | undefined): boolean {
+  return value !== undefined && !["0", "false", "no", "off"].includes(value.toLowerCase());
+}

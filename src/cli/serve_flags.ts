@@ -1,0 +1,139 @@
+/**
+ * The flags of `serve`: one table, from which come the help, the environment names and the keys of the
+ * config file.
+ *
+ * @module
+ */
+import { DEFAULT_SERVER_LIMITS, type ServerLimits } from "../server/server_limits.ts";
+import {
+  choiceFlag,
+  type Flag,
+  flagName,
+  type FlagTable,
+  listFlag,
+  onOff,
+  textFlag,
+  valued,
+} from "./flags.ts";
+import {
+  duration,
+  integer,
+  type ListenAddress,
+  listenAddress,
+  showDuration,
+  showSize,
+  size,
+} from "./values.ts";
+
+const DEFAULT_LISTEN = "127.0.0.1:8080";
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** Where and how the server listens, keeps its state and logs. */
+export const SERVE_FLAGS = {
+  listen: valued<ListenAddress>("host:port", {
+    env: "HARNESS_LISTEN",
+    help: "where to listen; port 0 takes a free one",
+    fallback: listenAddress(DEFAULT_LISTEN),
+    shownDefault: DEFAULT_LISTEN,
+  }, listenAddress),
+  listener: choiceFlag(["deno", "ws"], {
+    env: "HARNESS_LISTENER",
+    help: "which listener; ws has header timeouts, for hostile networks",
+  }),
+  stateDir: textFlag("dir", { env: "HARNESS_STATE_DIR", help: "where the registry is kept" }),
+  packagesDir: textFlag("dir", {
+    env: "HARNESS_PACKAGES_DIR",
+    help: "where packages are kept (default: <state dir>/packages)",
+  }),
+  durability: choiceFlag(["sync", "async"], {
+    env: "HARNESS_DURABILITY",
+    help: "whether a change is on disk before it is acknowledged",
+  }),
+  strictState: onOff({
+    env: "HARNESS_STRICT_STATE",
+    help: "refuse to start when the state had to be repaired",
+  }),
+  tokenFile: textFlag("file", {
+    env: "HARNESS_TOKEN_FILE",
+    help: "token that may do everything; or the token itself in HARNESS_TOKEN",
+  }),
+  readTokenFile: textFlag("file", {
+    env: "HARNESS_READ_TOKEN_FILE",
+    help: "token that may only read; or the token itself in HARNESS_READ_TOKEN",
+  }),
+  allowUnauthenticated: onOff({
+    env: "HARNESS_ALLOW_UNAUTHENTICATED",
+    help: "listen on a non-loopback address without a token",
+  }),
+  allowOrigin: listFlag("origin", {
+    env: "HARNESS_ALLOW_ORIGIN",
+    help: "browser origin that may connect",
+  }, (text) => text),
+  allowHost: listFlag("host", {
+    env: "HARNESS_ALLOW_HOST",
+    help: "further name by which clients call this server",
+  }, (text) => text),
+  tlsCert: textFlag("file", { env: "HARNESS_TLS_CERT", help: "certificate chain, PEM" }),
+  tlsKey: textFlag("file", { env: "HARNESS_TLS_KEY", help: "private key, PEM" }),
+  logLevel: choiceFlag(["info", "debug", "warning", "error"], {
+    env: "HARNESS_LOG_LEVEL",
+    help: "least severe log line that is shown",
+  }),
+  logFormat: choiceFlag(["text", "json"], {
+    env: "HARNESS_LOG_FORMAT",
+    help: "form of the log lines on stderr",
+  }),
+} satisfies FlagTable;
+
+type LimitKind = "count" | "size" | "time";
+
+const LIMITS: Readonly<Record<keyof ServerLimits, [kind: LimitKind, help: string]>> = {
+  maxMessageBytes: ["size", "one message from a client, else 1009"],
+  maxMessageDepth: ["count", "nesting of a message"],
+  maxConnections: ["count", "connections at once, else 503"],
+  maxInFlightRequests: ["count", "requests of one connection being worked on"],
+  maxRequestsPerSecond: ["count", "sustained requests a second of one connection"],
+  maxRateLimitedRequests: ["count", "requests in a row over that rate before 4429"],
+  maxBadMessages: ["count", "malformed messages in a row before 4400"],
+  maxSubscriptions: ["count", "subscriptions of one connection"],
+  maxSendQueueBytes: ["size", "queued for one client before 4408"],
+  sendStallTimeoutMs: ["time", "a response waits this long for a client that does not read"],
+  replayRingEvents: ["count", "events kept in memory for resuming"],
+  replayRingBytes: ["size", "bytes of events kept in memory for resuming"],
+  bookmarkIntervalMs: ["time", "a quiet subscriber gets a bookmark this often"],
+  bookmarkSkippedEvents: ["count", "or after this many events it did not ask for"],
+  pingIntervalMs: ["time", "a peer that answers no ping for this long is dropped"],
+  shutdownTimeoutMs: ["time", "whole shutdown in good order"],
+  maxPackageBytes: ["size", "one uploaded package"],
+};
+
+/** The bounds of the server. */
+export const LIMIT_FLAGS: { readonly [K in keyof ServerLimits]: Flag<number> } = Object.fromEntries(
+  Object.entries(LIMITS).map(([key, [kind, help]]) => [
+    key,
+    limitFlag(key as keyof ServerLimits, kind, help),
+  ]),
+) as { readonly [K in keyof ServerLimits]: Flag<number> };
+
+/** The flag for a limit: `maxMessageBytes` is `--max-message-bytes` and `HARNESS_MAX_MESSAGE_BYTES`. */
+function limitFlag(key: keyof ServerLimits, kind: LimitKind, help: string): Flag<number> {
+  const fallback = DEFAULT_SERVER_LIMITS[key];
+  const env = `HARNESS_${flagName(key).toUpperCase().replaceAll("-", "_")}`;
+  if (kind === "size") {
+    const shownDefault = showSize(fallback);
+    return valued("size", { env, help, fallback, shownDefault }, positive(size));
+  }
+  if (kind === "time") {
+    const shownDefault = showDuration(fallback);
+    return valued("time", { env, help, fallback, shownDefault }, positive(duration, DAY_MS));
+  }
+  return valued("n", { env, help, fallback, shownDefault: `${fallback}` }, integer(1, 1e9));
+}
+
+function positive(read: (text: string) => number, max: number = Number.MAX_SAFE_INTEGER) {
+  return (text: string): number => {
+    const value = read(text);
+    if (value < 1 || value > max) throw new Error(`must be over 0 and not over ${max}`);
+    return value;
+  };
+}
