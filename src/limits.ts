@@ -140,3 +140,46 @@ export const MAX_PACKAGE_BYTES = 2 * 1024 * 1024 * 1024;
 export const HEADERS_TIMEOUT_MS = 10_000;
 /** Time for a whole HTTP request, its upload included (only the `ws` listener can enforce it). */
 export const REQUEST_TIMEOUT_MS = 15 * 60 * 1000;
+
+// ---- packages ----------------------------------------------------------------------------------
+
+/** Longest version: with the longest name it still fits into one file name of 255 bytes. */
+export const MAX_VERSION_LENGTH = 100;
+/** `manifest.yaml`: far above any real one, small enough that no YAML trick costs time. */
+export const MAX_MANIFEST_BYTES = 64 * 1024;
+/** Collections inside each other in a manifest: the format needs five. */
+export const MAX_MANIFEST_DEPTH = 20;
+/** Problems of one manifest that are listed; the first ones explain the rest. */
+export const MAX_MANIFEST_PROBLEMS = 20;
+/** Ports, dependencies, variables … in one list or map of a manifest. */
+export const MAX_MANIFEST_ITEMS = 256;
+/** Shortest duration in a manifest: below it a check would be noise. */
+export const MIN_MANIFEST_DURATION_MS = 10;
+/** Longest duration in a manifest: one day. */
+export const MAX_MANIFEST_DURATION_MS = 24 * 60 * 60 * 1000;
+/** Package file: a service with its container image inside fits. */
+export const MAX_PACKAGE_BYTES = 4 * 1024 ** 3;
+/** Unpacked package, all entries together. */
+export const MAX_UNPACKED_BYTES = 16 * 1024 ** 3;
+/** Files, directories and links in a package: large `node_modules` fit, a million empty files do not. */
+export const MAX_PACKAGE_ENTRIES = 100_000;
+/** Unpacked : packed. Real services stay under 20; zeros reach 1,000. */
+export const MAX_UNPACK_RATIO = 200;
+/** Unpacked bytes below which the ratio is not looked at: small files of zeros are harmless. */
+export const UNPACK_RATIO_FLOOR_BYTES = 64 * 1024 * 1024;
+/** Longest path inside a package: with the install root it stays well under PATH_MAX (4096). */
+export const MAX_ENTRY_PATH_BYTES = 1024;
+/** Longest part of a path: what ext4, XFS and Btrfs can store. */
+export const MAX_PATH_PART_BYTES = 255;
+/** Links followed in a row when a link's end is looked for: Linux itself allows 40. */
+export const MAX_LINK_HOPS = 40;
+/** `SHA256SUMS`: a line for every entry that is allowed, of usual length. */
+export const MAX_SUMS_BYTES = 16 * 1024 * 1024;
+/** A script that is checked for its `#!` line and line ends. */
+export const MAX_SCRIPT_BYTES = 1024 * 1024;
+/** One extended tar header: a path and a link target of the longest kind, with room. */
+export const MAX_TAR_EXTENSION_BYTES = 16 * 1024;
+/** A minisign key or signature file: they have at most four short lines. */
+export const MAX_SIGNATURE_FILE_BYTES = 16 * 1024;
+/** Largest file for minisign's old signatures without hashing, which need it in memory. */
+export const MAX_LEGACY_SIGNED_BYTES = 256 * 1024 * 1024;
