@@ -1,0 +1,132 @@
+/**
+ * What a deployment reports while it runs, and what it leaves as its result.
+ *
+ * @module
+ */
+import type { Manifest } from "../package/manifest.ts";
+import type { ServiceSpec, ServiceStatus } from "../lifecycle/service_spec.ts";
+
+/** The steps of one host in order; `rollback` only where needed, `finish` closes a host or the deployment. */
+export const DEPLOY_STEPS = [
+  "connect",
+  "lock",
+  "preflight",
+  "upload",
+  "verify",
+  "extract",
+  "configure",
+  "switch",
+  "start",
+  "health",
+  "commit",
+  "prune",
+  "unlock",
+  "rollback",
+  "finish",
+] as const;
+
+/** Name of a step. */
+export type DeployStep = (typeof DEPLOY_STEPS)[number];
+
+/** How a deployment ended on one host. */
+export type HostOutcome =
+  | "ok"
+  | "failed"
+  | "unreachable"
+  | "skipped"
+  | "rolled_back"
+  | "rollback_failed"
+  | "cancelled";
+
+/** How a deployment ended. */
+export type DeployStatus = "succeeded" | "failed" | "partial" | "cancelled" | "rolled_back";
+
+/** What went wrong, for people and programs. Never holds a secret. */
+export interface DeployFailure {
+  /** A `HarnessError` code. */
+  code: string;
+  /** One sentence for people. */
+  message: string;
+  /** Facts: `{host, step, command, exit_code, signal, log, health, …}`, those that are known. */
+  details?: Record<string, unknown>;
+}
+
+/** One event of a deployment: the data of `deployment_progress` without the instance id. */
+export interface DeployProgress {
+  /** Deployment id. */
+  deployment_id: string;
+  /** Service name. */
+  service: string;
+  /** Host label, or `null` where the event is of the whole deployment. */
+  host: string | null;
+  /** Which step. */
+  step: DeployStep;
+  /** How the step stands. */
+  status: "started" | "progress" | "done" | "failed" | "skipped";
+  /** 0 to 100 within the step, where known. */
+  percent?: number;
+  /** Bytes moved so far, where the step moves bytes. */
+  bytes?: number;
+  /** Bytes to move. */
+  total_bytes?: number;
+  /** One line for people. */
+  message?: string;
+  /** With `step: "finish"` and a host: how it ended there. */
+  outcome?: HostOutcome;
+  /** With `step: "finish"` and `host: null`: how the whole deployment ended. */
+  deployment_status?: DeployStatus;
+  /** When, RFC 3339 UTC. */
+  at: string;
+  /** With `status: "failed"`: what is known of the failure. */
+  error?: DeployFailure;
+}
+
+/** What runs on a host after a deployment: what is needed to register and control it. */
+export interface DeployedService {
+  /** Service name. */
+  name: string;
+  /** Version that is active. */
+  version: string;
+  /** SHA-256 of its package. */
+  sha256: string;
+  /** Directory of the active release. */
+  installDir: string;
+  /** Whole manifest of the active release. */
+  manifest: Manifest;
+  /** How to control it; holds the ports as configured on this host. */
+  spec: ServiceSpec;
+  /** What the controller saw last: pid or container id. */
+  status: ServiceStatus;
+  /** Address under which others reach the host. */
+  address: string;
+}
+
+/** How one host ended. */
+export interface HostResult {
+  /** Host label. */
+  host: string;
+  /** How it ended. */
+  outcome: HostOutcome;
+  /** The step it ended at: the failed one, or `finish`. */
+  step: DeployStep;
+  /** What went wrong, or `null`. */
+  error: DeployFailure | null;
+  /** Version active before, or `null`. */
+  versionBefore: string | null;
+  /** Version active now, or `null`; also `null` where the host could not be asked. */
+  versionAfter: string | null;
+  /** Whether anything was changed; `false` where everything was there already. */
+  changed: boolean;
+  /** What runs there now, where that is known: the new release, or after a rollback the old one. */
+  service: DeployedService | null;
+}
+
+/** How a deployment ended. */
+export interface DeployResult {
+  /** Deployment id. */
+  deploymentId: string;
+  /** How it ended. */
+  status: DeployStatus;
+  /** Per host, in the order of the plan. */
+  hosts: HostResult[];
+}
