@@ -89,6 +89,12 @@ export const KILL_WAIT_MS = 5_000;
 export const LOOK_TIMEOUT_MS = 15_000;
 /** Extra time over a command's own deadline before the connection is held to be stuck. */
 export const COMMAND_GRACE_MS = 10_000;
+/** Longest log line; a longer one comes in pieces. */
+export const MAX_LOG_LINE_BYTES = 16 * 1024;
+/** Most text of one `service_logs` answer: with the rest of the message under what a client takes. */
+export const MAX_TAIL_BYTES = 2 * 1024 * 1024;
+/** Lines that wait for a slow reader of a followed log before lines are left out. */
+export const MAX_FOLLOW_QUEUE_LINES = 2_000;
 /** Log lines that come with a failed start or a crash. */
 export const FAILURE_LOG_LINES = 20;
 
@@ -157,8 +163,6 @@ export const MAX_MANIFEST_ITEMS = 256;
 export const MIN_MANIFEST_DURATION_MS = 10;
 /** Longest duration in a manifest: one day. */
 export const MAX_MANIFEST_DURATION_MS = 24 * 60 * 60 * 1000;
-/** Package file: a service with its container image inside fits. */
-export const MAX_PACKAGE_BYTES = 4 * 1024 ** 3;
 /** Unpacked package, all entries together. */
 export const MAX_UNPACKED_BYTES = 16 * 1024 ** 3;
 /** Files, directories and links in a package: large `node_modules` fit, a million empty files do not. */
