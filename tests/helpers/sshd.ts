@@ -1,0 +1,369 @@
+/**
+ * A real OpenSSH sshd as the current user, on a free loopback port, with keys made for it alone.
+ *
+ * Used by the tests and by the demo: it needs `sshd` and `ssh-keygen` and nothing else. As root it
+ * makes `/run/sshd`, without which sshd does not start. Everything else lives in one temporary
+ * directory that {@linkcode Sshd.stop} removes.
+ */
+import { createServer } from "node:net";
+import { existsSync } from "node:fs";
+import { type ChildProcess, spawn } from "node:child_process";
+import * as fs from "node:fs/promises";
+import { tmpdir, userInfo } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+
+/** A key type of `ssh-keygen -t`. */
+export type KeyType = "ed25519" | "rsa" | "ecdsa";
+
+/** Options for {@linkcode startSshd}. */
+export interface SshdOptions {
+  /** Host keys to have. @default {["ed25519"]} */
+  hostKeyTypes?: readonly KeyType[];
+  /** Lines put before all others in sshd_config: sshd takes the first value it finds. */
+  config?: readonly string[];
+  /** Another sshd whose user key is accepted here too (and whose key is used); its files stay its own. */
+  sameUserKeyAs?: Sshd;
+  /** Port to listen on; 0 takes a free one. @default {0} */
+  port?: number;
+  /** How long to wait until it listens. @default {20000} */
+  startTimeoutMs?: number;
+}
+
+/** A running sshd. */
+export interface Sshd extends AsyncDisposable {
+  /** Always `127.0.0.1`. */
+  readonly host: string;
+  /** The port it listens on. */
+  readonly port: number;
+  /** The user to log in as: the one we are. */
+  readonly user: string;
+  /** Private key (ed25519, no passphrase) that is let in. */
+  readonly identityFile: string;
+  /** A known_hosts file with this server's host keys. */
+  readonly knownHostsFile: string;
+  /** File of public keys that are let in: append to it to let others in. */
+  readonly authorizedKeysFile: string;
+  /** Its temporary directory: a place for a test's own files. */
+  readonly dir: string;
+  /** The host's public keys, `type base64`, in the order of `hostKeyTypes`. */
+  readonly hostKeys: readonly string[];
+  /** Process id of the listener. */
+  readonly pid: number;
+  /** What it has logged so far. */
+  log(): string;
+  /** Cuts every connection at once, as a broken network would. Commands that ran go on. */
+  killConnections(): Promise<void>;
+  /** Stops listening with SIGKILL; connections stay. `start()` listens on the same port again. */
+  stopListening(): Promise<void>;
+  /** Starts to listen again after `stopListening()`, on the same port and with the same keys. */
+  start(): Promise<void>;
+  /** Ends the server, its connections and what still runs below them, and removes its directory. */
+  stop(): Promise<void>;
+}
+
+/** Where this machine's sshd is, or `null`. */
+export function findSshd(): string | null {
+  const dirs = [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/usr/local/sbin", "/sbin"];
+  const found = dirs.map((dir) => join(dir, "sshd")).find((path) => existsSync(path));
+  return found ?? null;
+}
+
+/** Runs a program to its end and answers its stdout; throws with its stderr when it fails. */
+export function runProgram(program: string, args: readonly string[]): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const child = spawn(program, [...args], { stdio: ["ignore", "pipe", "pipe"] });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.on("data", (chunk: Uint8Array) => stdout += String(chunk));
+  child.stderr.on("data", (chunk: Uint8Array) => stderr += String(chunk));
+  child.once("error", reject);
+  child.once("close", (code) => {
+    if (code === 0) resolve(stdout);
+    else reject(new Error(`Cannot run ${program} ${args.join(" ")}: exit code ${code}: ${stderr}`));
+  });
+  return promise;
+}
+
+/** Makes a key pair at `path` and answers the public key as `type base64`. */
+export async function makeKey(
+  path: string,
+  options: { type?: KeyType; passphrase?: string } = {},
+): Promise<string> {
+  const type = options.type ?? "ed25519";
+  const bits = type === "rsa" ? ["-b", "2048"] : [];
+  const words = ["-q", "-t", type, ...bits, "-N", options.passphrase ?? "", "-C", "test"];
+  await runProgram("ssh-keygen", [...words, "-f", path]);
+  return (await fs.readFile(`${path}.pub`, "utf8")).split(" ").slice(0, 2).join(" ").trim();
+}
+
+/** A loopback port that was free a moment ago. sshd cannot be told to choose one itself. */
+function freePort(): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  const server = createServer();
+  server.once("error", reject);
+  server.listen(0, "127.0.0.1", () => {
+    const address = server.address();
+    const port = typeof address === "object" && address !== null ? address.port : 0;
+    server.close(() => resolve(port));
+  });
+  return promise;
+}
+
+/** All processes below `pids`, children before grandchildren. */
+async function descendants(pids: readonly number[], depth = Infinity): Promise<number[]> {
+  const parents = new Map<number, number[]>();
+  for (const line of (await runProgram("ps", ["-A", "-o", "pid=,ppid="])).split("\n")) {
+    const [child, parent] = line.trim().split(/\s+/).map(Number);
+    if (child === undefined || parent === undefined) continue;
+    parents.set(parent, [...(parents.get(parent) ?? []), child]);
+  }
+  const found: number[] = [];
+  let level = [...pids];
+  for (let i = 0; i < depth && level.length > 0; i += 1) {
+    level = level.flatMap((parent) => parents.get(parent) ?? []);
+    found.push(...level);
+  }
+  return found;
+}
+
+function kill(pid: number, signal: "SIGKILL" | "SIGTERM"): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It is gone already, which is what was wanted.
+  }
+}
+
+/** One sshd process: starts it and waits until it says that it listens. */
+async function launch(program: string, configFile: string, timeoutMs: number): Promise<Listener> {
+  const child = spawn(program, ["-D", "-e", "-f", configFile], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  const listener = new Listener(child);
+  await listener.ready(timeoutMs);
+  return listener;
+}
+
+class Listener {
+  readonly ended: Promise<void>;
+  log = "";
+  readonly #child: ChildProcess;
+  #wake: () => void = () => {};
+  #exited = false;
+
+  constructor(child: ChildProcess) {
+    this.#child = child;
+    child.stderr?.on("data", (chunk: Uint8Array) => {
+      this.log += String(chunk);
+      this.#wake();
+    });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.ended = promise;
+    child.once("error", (error) => this.log += String(error));
+    child.once("exit", () => {
+      this.#exited = true;
+      // Sessions inherited the log pipe; without this it would stay open as long as they live.
+      child.stderr?.destroy();
+      this.#wake();
+      resolve();
+    });
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? -1;
+  }
+
+  async ready(timeoutMs: number): Promise<void> {
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      this.#wake();
+    }, timeoutMs);
+    try {
+      while (!/Server listening on/.test(this.log) && !this.#exited && !late) {
+        await new Promise<void>((resolve) => this.#wake = resolve);
+      }
+    } finally {
+      clearTimeout(timer);
+    }
+    if (!late && !this.#exited) return;
+    kill(this.pid, "SIGKILL");
+    await this.ended;
+    throw new Error(`Cannot start sshd: ${this.log.trim()}`);
+  }
+
+  async end(): Promise<void> {
+    if (!this.#exited) kill(this.pid, "SIGKILL");
+    await this.ended;
+  }
+}
+
+/** The files of one sshd: keys, known_hosts, config. */
+class Files {
+  readonly dir: string;
+  readonly hostKeys: string[] = [];
+  readonly identityFile: string;
+  readonly knownHostsFile: string;
+  readonly authorizedKeysFile: string;
+  readonly configFile: string;
+
+  constructor(dir: string, identityFile: string | undefined) {
+    this.dir = dir;
+    this.identityFile = identityFile ?? join(dir, "id_user");
+    this.knownHostsFile = join(dir, "known_hosts");
+    this.authorizedKeysFile = join(dir, "authorized_keys");
+    this.configFile = join(dir, "sshd_config");
+  }
+
+  async make(options: SshdOptions): Promise<void> {
+    for (const type of options.hostKeyTypes ?? ["ed25519"]) {
+      this.hostKeys.push(await makeKey(join(this.dir, `host_${type}`), { type }));
+    }
+    if (options.sameUserKeyAs === undefined) await makeKey(this.identityFile);
+    await fs.copyFile(`${this.identityFile}.pub`, this.authorizedKeysFile);
+    await fs.chmod(this.authorizedKeysFile, 0o600);
+  }
+
+  async configure(port: number, options: SshdOptions): Promise<void> {
+    const lines = this.hostKeys.map((key) => `[127.0.0.1]:${port} ${key}\n`);
+    await fs.writeFile(this.knownHostsFile, lines.join(""), { mode: 0o600 });
+    const types = options.hostKeyTypes ?? ["ed25519"];
+    const config = [
+      ...(options.config ?? []),
+      "ListenAddress 127.0.0.1",
+      `Port ${port}`,
+      ...types.map((type) => `HostKey ${join(this.dir, `host_${type}`)}`),
+      `PidFile ${join(this.dir, "sshd.pid")}`,
+      `AuthorizedKeysFile ${this.authorizedKeysFile}`,
+      "StrictModes no",
+      "UsePAM no",
+      "UseDNS no",
+      "PermitRootLogin yes",
+      "PasswordAuthentication no",
+      "KbdInteractiveAuthentication no",
+      "LogLevel INFO",
+      "Subsystem sftp internal-sftp",
+    ];
+    await fs.writeFile(this.configFile, config.join("\n") + "\n", { mode: 0o600 });
+  }
+}
+
+class RunningSshd implements Sshd {
+  readonly host = "127.0.0.1";
+  readonly user = userInfo().username;
+  readonly port: number;
+  readonly #program: string;
+  readonly #files: Files;
+  readonly #timeoutMs: number;
+  #listener: Listener | null;
+  #orphans: number[] = [];
+  #oldLog = "";
+  #stopped: Promise<void> | undefined;
+
+  constructor(
+    program: string,
+    files: Files,
+    port: number,
+    listener: Listener,
+    timeoutMs: number,
+  ) {
+    this.#program = program;
+    this.#files = files;
+    this.port = port;
+    this.#listener = listener;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  get dir(): string {
+    return this.#files.dir;
+  }
+  get identityFile(): string {
+    return this.#files.identityFile;
+  }
+  get knownHostsFile(): string {
+    return this.#files.knownHostsFile;
+  }
+  get authorizedKeysFile(): string {
+    return this.#files.authorizedKeysFile;
+  }
+  get hostKeys(): readonly string[] {
+    return this.#files.hostKeys;
+  }
+  get pid(): number {
+    return this.#listener?.pid ?? -1;
+  }
+
+  log(): string {
+    return this.#oldLog + (this.#listener?.log ?? "");
+  }
+
+  async killConnections(): Promise<void> {
+    const sessions = this.#listener === null ? [] : await descendants([this.#listener.pid], 1);
+    for (const pid of [...this.#orphans, ...sessions]) kill(pid, "SIGKILL");
+    this.#orphans = [];
+  }
+
+  async stopListening(): Promise<void> {
+    const listener = this.#listener;
+    if (listener === null) return;
+    this.#listener = null;
+    // Its sessions live on without a parent to find them by.
+    this.#orphans.push(...await descendants([listener.pid], 1));
+    await listener.end();
+    this.#oldLog += listener.log;
+  }
+
+  async start(): Promise<void> {
+    if (this.#listener !== null) return;
+    this.#listener = await launch(this.#program, this.#files.configFile, this.#timeoutMs);
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    await this.stopListening();
+    const below = await descendants(this.#orphans);
+    for (const pid of [...this.#orphans, ...below]) kill(pid, "SIGKILL");
+    await fs.rm(this.dir, { recursive: true, force: true });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+}
+
+/**
+ * Starts sshd and waits until it listens.
+ *
+ * @throws {Error} when there is no sshd, or it does not start.
+ */
+export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
+  const program = findSshd();
+  if (program === null) throw new Error("Cannot start sshd: not found; install openssh-server");
+  if (process.getuid?.() === 0) await fs.mkdir("/run/sshd", { recursive: true, mode: 0o755 });
+  const timeoutMs = options.startTimeoutMs ?? 20_000;
+  const dir = await fs.mkdtemp(join(tmpdir(), "harness-sshd-"));
+  const files = new Files(dir, options.sameUserKeyAs?.identityFile);
+  try {
+    await files.make(options);
+    // Between finding a free port and sshd taking it, somebody else may have: then the next one.
+    for (let attempt = 1;; attempt += 1) {
+      const port = options.port || await freePort();
+      await files.configure(port, options);
+      try {
+        const listener = await launch(program, files.configFile, timeoutMs);
+        return new RunningSshd(program, files, port, listener, timeoutMs);
+      } catch (error) {
+        const taken = /Address already in use|Cannot bind any address/.test(String(error));
+        if (!taken || attempt === 5 || options.port) throw error;
+      }
+    }
+  } catch (error) {
+    await fs.rm(dir, { recursive: true, force: true });
+    throw error;
+  }
+}
