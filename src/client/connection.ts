@@ -1,0 +1,302 @@
+/**
+ * One WebSocket connection: from the handshake to its end, requests matched with responses.
+ *
+ * It knows nothing of subscriptions or of coming back: {@linkcode Connection.open} resolves with a
+ * connection that has said hello, and {@linkcode Connection.closed} resolves when it has ended.
+ *
+ * @module
+ */
+import { HarnessError } from "../errors.ts";
+import {
+  CLIENT_CLOSE_TIMEOUT_MS,
+  CLIENT_CONNECT_TIMEOUT_MS,
+  CLIENT_IDLE_PROBE_MS,
+  CLIENT_PROBE_TIMEOUT_MS,
+  MAX_CLIENT_PENDING_CALLS,
+} from "../limits.ts";
+import type { Action, ActionData, ActionParams } from "../protocol/actions.ts";
+import type { EventMessage, HelloData, ServerMessage } from "../protocol/messages.ts";
+import { decodeServerMessage, handshakeError, harnessErrorOf } from "./decode.ts";
+import type { Closure } from "./reconnect.ts";
+import { openSocket, type SocketOptions, type WebSocketLike } from "./socket.ts";
+
+/** Options for {@linkcode Connection.open}. */
+export interface ConnectionOptions extends SocketOptions {
+  /** How long the handshake and hello may take. @default {10000} */
+  connectTimeoutMs?: number;
+  /** Gives up opening. It does not end an open connection. */
+  signal?: AbortSignal;
+  /** Silence after which the server is asked whether it is there. @default {45000} */
+  idleProbeMs?: number;
+  /** Called for every event but hello, in the order of arrival. Must not throw. */
+  onEvent?: (message: EventMessage) => void;
+}
+
+/** Options for {@linkcode Connection.request}. */
+export interface RequestOptions<A extends Action> {
+  /** Stops waiting for the response. */
+  signal?: AbortSignal;
+  /** How long to wait for the response. */
+  timeoutMs: number;
+  /** Called with the data before the next frame is looked at: for what must not miss an event. */
+  onData?: (data: ActionData<A>) => void;
+}
+
+interface PendingCall {
+  readonly action: Action;
+  resolve(data: unknown): void;
+  reject(error: HarnessError): void;
+}
+
+/** One connection to a server. */
+export class Connection {
+  readonly #socket: WebSocketLike;
+  readonly #onEvent: (message: EventMessage) => void;
+  readonly #pending: Map<string, PendingCall> = new Map();
+  readonly #idleProbeMs: number;
+  #nextId = 1;
+  #hello: HelloData | undefined;
+  #reconnectAfterMs: number | undefined;
+  #lastError = "";
+  #heardAt = Date.now();
+  #idleTimer: ReturnType<typeof setTimeout> | undefined;
+  #closure: Closure | undefined;
+  #resolveClosed: (closure: Closure) => void = () => {};
+  #helloArrived: () => void = () => {};
+  /** Resolves with how the connection ended. Never rejects. */
+  readonly closed: Promise<Closure>;
+
+  private constructor(socket: WebSocketLike, options: ConnectionOptions) {
+    this.#socket = socket;
+    this.#onEvent = options.onEvent ?? (() => {});
+    this.#idleProbeMs = options.idleProbeMs ?? CLIENT_IDLE_PROBE_MS;
+    this.closed = new Promise((resolve) => this.#resolveClosed = resolve);
+    socket.addEventListener("message", (event) => this.#receive((event as MessageEvent).data));
+    socket.addEventListener("error", (event) => {
+      this.#lastError = (event as { message?: string }).message ?? "";
+    });
+    socket.addEventListener("close", (event) => {
+      const { code, reason } = event as { code?: number; reason?: string };
+      this.#end(code === undefined || code === 0 ? 1006 : code, reason || this.#lastError);
+    });
+  }
+
+  /**
+   * Opens a connection and waits for its hello.
+   *
+   * @throws {HarnessError} `unreachable`, `unauthorized`, `forbidden`, `unavailable`, `timeout`,
+   * `cancelled`, or `invalid_request` when the other side does not speak `harness.v1`.
+   */
+  static async open(url: string, options: ConnectionOptions = {}): Promise<Connection> {
+    if (options.signal?.aborted) throw cancelled("connect", options.signal);
+    const timeoutMs = options.connectTimeoutMs ?? CLIENT_CONNECT_TIMEOUT_MS;
+    let socket: WebSocketLike;
+    try {
+      socket = openSocket(url, options);
+    } catch (error) {
+      if (error instanceof HarnessError) throw error;
+      throw new HarnessError("invalid_params", `Cannot connect to ${url}: ${String(error)}`, {
+        cause: error,
+      });
+    }
+    const connection = new Connection(socket, options);
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let onAbort = () => {};
+    try {
+      await new Promise<void>((resolve, reject) => {
+        connection.#helloArrived = resolve;
+        connection.closed.then((closure) => reject(handshakeError(url, closure)));
+        onAbort = () => reject(cancelled("connect", options.signal));
+        options.signal?.addEventListener("abort", onAbort);
+        timer = setTimeout(() => {
+          const message = `Cannot connect to ${url}: no answer within ${timeoutMs} ms`;
+          reject(new HarnessError("timeout", message));
+        }, timeoutMs);
+      });
+    } catch (error) {
+      connection.#abandon("handshake given up");
+      throw error;
+    } finally {
+      clearTimeout(timer);
+      options.signal?.removeEventListener("abort", onAbort);
+    }
+    connection.#watchIdle();
+    return connection;
+  }
+
+  /** What the server said first. */
+  get hello(): HelloData {
+    if (this.#hello === undefined) throw new TypeError("Cannot read hello before it has come");
+    return this.#hello;
+  }
+
+  /**
+   * Sends a request and waits for its response.
+   *
+   * @throws {HarnessError} The server's error; `unavailable` when the connection is or gets lost,
+   * `timeout`, or `cancelled`: then `details.outcome` says whether it may have been done.
+   */
+  request<A extends Action>(
+    action: A,
+    params: ActionParams<A>,
+    options: RequestOptions<A>,
+  ): Promise<ActionData<A>> {
+    const { signal, timeoutMs } = options;
+    if (signal?.aborted) return Promise.reject(cancelled(action, signal, "not_sent"));
+    if (this.#closure !== undefined) return Promise.reject(this.#notSent(action));
+    if (this.#pending.size >= MAX_CLIENT_PENDING_CALLS) {
+      return Promise.reject(
+        new HarnessError(
+          "rate_limited",
+          `Cannot send "${action}": ${MAX_CLIENT_PENDING_CALLS} calls wait for responses already, wait for some`,
+          { details: { outcome: "not_sent" } },
+        ),
+      );
+    }
+    const id = String(this.#nextId++);
+    return new Promise((resolve, reject) => {
+      const settle = (finish: () => void) => {
+        this.#pending.delete(id);
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", onAbort);
+        finish();
+      };
+      const fail = (error: HarnessError) => settle(() => reject(error));
+      const onAbort = () => fail(cancelled(action, signal));
+      const timer = setTimeout(() => fail(timedOut(action, timeoutMs)), timeoutMs);
+      signal?.addEventListener("abort", onAbort);
+      const succeed = (data: unknown) =>
+        settle(() => {
+          options.onData?.(data as ActionData<A>);
+          resolve(data as ActionData<A>);
+        });
+      this.#pending.set(id, { action, resolve: succeed, reject: fail });
+      try {
+        this.#socket.send(JSON.stringify({ id, type: "request", action, params }));
+      } catch (error) {
+        fail(this.#notSent(action, error));
+      }
+    });
+  }
+
+  /** Ends the connection; waits for the server's close frame, but not for long. */
+  async close(code = 1000, reason = ""): Promise<Closure> {
+    if (this.#closure === undefined) {
+      this.#closeSocket(code, reason);
+      const timer = setTimeout(() => this.#abandon("no close frame"), CLIENT_CLOSE_TIMEOUT_MS);
+      this.closed.finally(() => clearTimeout(timer));
+    }
+    return await this.closed;
+  }
+
+  #receive(data: unknown): void {
+    if (this.#closure !== undefined) return;
+    this.#heardAt = Date.now();
+    const message = typeof data === "string" ? decodeServerMessage(data) : null;
+    if (message === null) return this.#refuse("a frame was not a harness.v1 message");
+    if (this.#hello !== undefined) return this.#dispatch(message);
+    if (message.type !== "event" || message.event !== "hello") {
+      return this.#refuse("the first frame was not hello");
+    }
+    if (message.data?.protocol?.version !== 1) {
+      return this.#refuse("the server speaks another protocol version");
+    }
+    this.#hello = message.data;
+    this.#helloArrived();
+  }
+
+  #dispatch(message: ServerMessage): void {
+    if (message.type === "event") {
+      if (message.event === "server_draining") {
+        this.#reconnectAfterMs = message.data.reconnect_after_ms;
+      }
+      return this.#onEvent(message);
+    }
+    const call = message.id === null ? undefined : this.#pending.get(message.id);
+    // Nobody waits any more after an abort or a timeout: the late response is dropped.
+    if (call === undefined) return;
+    if ("error" in message) call.reject(harnessErrorOf(message.error));
+    else call.resolve(message.data);
+  }
+
+  #refuse(why: string): void {
+    this.#closeSocket(1000, why);
+    this.#end(1002, why);
+  }
+
+  #abandon(why: string): void {
+    this.#closeSocket(1000, "");
+    this.#socket.terminate?.();
+    this.#end(1006, why);
+  }
+
+  #closeSocket(code: number, reason: string): void {
+    try {
+      this.#socket.close(code, reason);
+    } catch {
+      // It was never open, or is closed already: both are what we want.
+    }
+  }
+
+  #end(code: number, reason: string): void {
+    if (this.#closure !== undefined) return;
+    const closure: Closure = { code, reason };
+    if (this.#reconnectAfterMs !== undefined) closure.reconnectAfterMs = this.#reconnectAfterMs;
+    this.#closure = closure;
+    clearTimeout(this.#idleTimer);
+    for (const call of [...this.#pending.values()]) {
+      call.reject(outcomeUnknown(call.action, closure));
+    }
+    this.#resolveClosed(closure);
+  }
+
+  /** A peer that vanished without a close frame is noticed by its silence. */
+  #watchIdle(): void {
+    if (this.#closure !== undefined) return;
+    const silentMs = Date.now() - this.#heardAt;
+    if (silentMs < this.#idleProbeMs) {
+      this.#idleTimer = setTimeout(() => this.#watchIdle(), this.#idleProbeMs - silentMs);
+      return;
+    }
+    const options = { timeoutMs: Math.min(CLIENT_PROBE_TIMEOUT_MS, this.#idleProbeMs) };
+    this.request("list_services", { limit: 1 }, options).catch((error: HarnessError) => {
+      if (error.code === "timeout") this.#abandon("the server went silent");
+    }).finally(() => this.#watchIdle());
+  }
+
+  #notSent(action: Action, cause?: unknown): HarnessError {
+    return new HarnessError(
+      "unavailable",
+      `Cannot send "${action}": there is no connection to the server, try again once it is back`,
+      { details: { outcome: "not_sent", action }, cause },
+    );
+  }
+}
+
+function outcomeUnknown(action: Action, closure: Closure): HarnessError {
+  const why = closure.reason === "" ? `code ${closure.code}` : `${closure.code} ${closure.reason}`;
+  return new HarnessError(
+    "unavailable",
+    `Cannot tell how "${action}" ended: the connection was lost (${why}) before the response, look at the state before repeating it`,
+    { details: { outcome: "unknown", action, close_code: closure.code } },
+  );
+}
+
+function timedOut(action: Action, timeoutMs: number): HarnessError {
+  return new HarnessError(
+    "timeout",
+    `Cannot tell how "${action}" ended: no response within ${timeoutMs} ms, look at the state before repeating it`,
+    { details: { outcome: "unknown", action } },
+  );
+}
+
+function cancelled(
+  what: string,
+  signal: AbortSignal | undefined,
+  outcome: "unknown" | "not_sent" = "unknown",
+): HarnessError {
+  return new HarnessError("cancelled", `Stopped waiting for "${what}": the caller aborted it`, {
+    details: { outcome },
+    cause: signal?.reason,
+  });
+}

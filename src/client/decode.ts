@@ -1,0 +1,87 @@
+/**
+ * From frames to messages, and from what went wrong to a {@linkcode HarnessError}.
+ *
+ * Only the envelope is checked: what a server adds later must not break a client of today.
+ *
+ * @module
+ */
+import { type ErrorCode, HarnessError, type HarnessErrorOptions, isErrorCode } from "../errors.ts";
+import type { ServerMessage, WireError } from "../protocol/messages.ts";
+import type { Closure } from "./reconnect.ts";
+
+/** The message in a text frame, or `null` when it is none. */
+export function decodeServerMessage(text: string): ServerMessage | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  if (!isObject(value)) return null;
+  if (value["type"] === "event") {
+    const fine = typeof value["event"] === "string" && isObject(value["data"]) &&
+      (value["seq"] === undefined || Number.isSafeInteger(value["seq"]));
+    return fine ? value as unknown as ServerMessage : null;
+  }
+  if (value["type"] !== "response") return null;
+  if (value["id"] !== null && typeof value["id"] !== "string") return null;
+  if ("error" in value) {
+    const error = value["error"];
+    if (!isObject(error) || typeof error["message"] !== "string") return null;
+    return value as unknown as ServerMessage;
+  }
+  return "data" in value ? value as unknown as ServerMessage : null;
+}
+
+/** The error of a response. A code that a later server invented becomes `internal`, its name kept in the details. */
+export function harnessErrorOf(wire: WireError): HarnessError {
+  const known = isErrorCode(wire.code);
+  const options: HarnessErrorOptions = {};
+  if (wire.details !== undefined) options.details = wire.details;
+  if (!known) options.details = { ...wire.details, code: wire.code };
+  return new HarnessError(known ? wire.code : "internal", wire.message, options);
+}
+
+const STATUS_CODES: Readonly<Record<number, ErrorCode>> = {
+  400: "invalid_request",
+  401: "unauthorized",
+  403: "forbidden",
+  429: "rate_limited",
+  503: "unavailable",
+};
+
+const STATUS_HINTS: Readonly<Record<number, string>> = {
+  401: "the server wants a token, or does not know this one",
+  403: "the server does not accept this Origin or Host",
+  429: "the server wants fewer connections",
+  503: "the server is full or shutting down",
+};
+
+/** What a connection that ended before its hello says to the caller. */
+export function handshakeError(url: string, closure: Closure): HarnessError {
+  if (closure.code === 1002) {
+    return new HarnessError(
+      "invalid_request",
+      `Cannot talk to ${url}: ${closure.reason}; is it a harness-ws-server?`,
+    );
+  }
+  // The standard tells scripts nothing of a refused handshake; Deno and npm:ws put the status in the text.
+  const match = /(?:status code|server response|status)\D{0,3}([1-5]\d\d)\b/i.exec(closure.reason);
+  const status = match === null ? undefined : Number(match[1]);
+  if (status === undefined) {
+    const why = closure.reason === "" ? "unreachable, or it refused the handshake" : closure.reason;
+    return new HarnessError("unreachable", `Cannot connect to ${url}: ${why}`, {
+      details: { close_code: closure.code },
+    });
+  }
+  const hint = STATUS_HINTS[status] ?? "is it a harness-ws-server?";
+  return new HarnessError(
+    STATUS_CODES[status] ?? "unreachable",
+    `Cannot connect to ${url}: it answered ${status}; ${hint}`,
+    { details: { status } },
+  );
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

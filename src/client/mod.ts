@@ -1,0 +1,20 @@
+/**
+ * The client of harness-ws-server: typed calls, and events that survive the loss of a connection.
+ *
+ * It needs nothing but a standard WebSocket, so it runs in Deno, Node, Bun and browsers.
+ *
+ * @module
+ */
+export { RegistryClient } from "./registry_client.ts";
+export type { ConnectOptions } from "./registry_client.ts";
+export { RegistryActions } from "./actions.ts";
+export type { CallableAction, CallOptions, ListServicesFilter, ServicesPage } from "./actions.ts";
+export { EventStream } from "./event_stream.ts";
+export type { EventsOptions } from "./event_stream.ts";
+export type { DroppedItem, EventItem, Position, SnapshotItem, StreamItem } from "./items.ts";
+export type { ReconnectOptions } from "./reconnect.ts";
+export type { TokenTransport, WebSocketConstructor, WebSocketLike } from "./socket.ts";
+export type { ClientClosure, ClientStatus } from "./status.ts";
+export type { Resumption } from "./subscriptions.ts";
+export { ERROR_CODES, HarnessError, isErrorCode } from "../errors.ts";
+export type { ErrorCode, HarnessErrorOptions } from "../errors.ts";
