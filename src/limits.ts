@@ -95,6 +95,12 @@ export const MAX_LOG_LINE_BYTES = 16 * 1024;
 export const MAX_TAIL_BYTES = 2 * 1024 * 1024;
 /** Lines that wait for a slow reader of a followed log before lines are left out. */
 export const MAX_FOLLOW_QUEUE_LINES = 2_000;
+/** How much of a health script's output or of an HTTP body is read: enough to see why. */
+export const MAX_HEALTH_OUTPUT_BYTES = 16 * 1024;
+/** Longest one-line message of a health check: it is stored in the registry and sent with every result. */
+export const MAX_HEALTH_MESSAGE_LENGTH = 300;
+/** Pause between checks while a start is waited for; the service's own interval is for the long run. */
+export const WAIT_HEALTHY_POLL_MS = 500;
 /** Log lines that come with a failed start or a crash. */
 export const FAILURE_LOG_LINES = 20;
 
@@ -187,3 +193,30 @@ export const MAX_TAR_EXTENSION_BYTES = 16 * 1024;
 export const MAX_SIGNATURE_FILE_BYTES = 16 * 1024;
 /** Largest file for minisign's old signatures without hashing, which need it in memory. */
 export const MAX_LEGACY_SIGNED_BYTES = 256 * 1024 * 1024;
+
+// ---- storage -----------------------------------------------------------------------------------
+
+/** Events that `history()` can always give: an hour of a busy fleet, about 10 MB of memory. */
+export const MIN_HISTORY_EVENTS = 10_000;
+/** Bytes of journal lines written and synced at once: some milliseconds of any disk. */
+export const MAX_JOURNAL_BATCH_BYTES = 4 * 1024 * 1024;
+/** Changes waiting for the disk before new ones are refused: memory stays bounded when the disk hangs. */
+export const MAX_PENDING_CHANGES = 16_384;
+/** Size at which the journal goes on in a new segment: big enough to be rare, small enough to delete early. */
+export const JOURNAL_SEGMENT_BYTES = 4 * 1024 * 1024;
+/** Quiet time after a change before the snapshot is saved. Durability does not wait for it. */
+export const SNAPSHOT_DELAY_MS = 1_000;
+/** Longest time that a steady stream of changes can put a snapshot off. */
+export const SNAPSHOT_MAX_DELAY_MS = 10_000;
+/** Longest piece of work on a snapshot before the event loop gets its turn (the bar is 10 ms). */
+export const SNAPSHOT_SLICE_MS = 3;
+/** How often `durability: "async"` syncs the journal: what a power cut can cost in that mode. */
+export const ASYNC_SYNC_INTERVAL_MS = 1_000;
+/** Pause between attempts to accept changes again after the disk refused one. */
+export const STORAGE_RETRY_MS = 1_000;
+/** Finest time between two looks at the leases: heartbeats are seconds apart. */
+export const LEASE_SWEEP_MS = 50;
+/** When the expiry of a lease could not be recorded, it is tried again after this. */
+export const LEASE_RETRY_MS = 1_000;
+/** Largest small document (a deployment record of 1,000 hosts with errors is about 1 MiB). */
+export const MAX_DOCUMENT_BYTES = 16 * 1024 * 1024;

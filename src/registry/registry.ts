@@ -1,83 +1,393 @@
-/** Published signatures; the bodies follow. */
-import type { Endpoint, ServiceEntry, ServiceInput, ServicePatch } from "./entry.ts";
-import type { EventBody, EventFilter, RegistryEvent } from "./events.ts";
-import type { ServiceFilter } from "./filter.ts";
-import type { HealthResult } from "./entry.ts";
-import type { Store } from "./store.ts";
+/**
+ * The registry: what is known of every service, changed in one order and told to whoever listens.
+ *
+ * Reads are answered from memory. A change is planned from the entry as it is, made durable by the store,
+ * and only then becomes visible, is acknowledged and told: memory is a fold over the store's records and
+ * never runs ahead of them.
+ *
+ * @module
+ */
+import { LEASE_RETRY_MS, MAX_SERVICES } from "../limits.ts";
+import {
+  freeze,
+  HEARTBEAT_MISSED,
+  type PlannedChange,
+  planRegister,
+  planReplace,
+  planRevival,
+  planUpdate,
+} from "./change.ts";
+import type { DependencyInfo } from "./dependencies.ts";
+import type { Endpoint, HealthResult, ServiceEntry, ServiceInput, ServicePatch } from "./entry.ts";
+import { EntryIndex } from "./entry_index.ts";
+import { EventBus } from "./event_bus.ts";
+import type { EventsOptions } from "./event_stream.ts";
+import type { EventBody, RegistryEvent } from "./events.ts";
+import { matchesService, type ServiceFilter } from "./filter.ts";
+import { DependencyGraph } from "./graph.ts";
+import { KeyedMutex } from "./keyed_mutex.ts";
+import { LeaseKeeper, needsHeartbeat } from "./lease_keeper.ts";
+import { alreadyExists, full, noLease, otherRevision } from "./refusals.ts";
+import { findEntry, findInstances, findName, notFound } from "./lookup.ts";
+import { pageOf, type PageOptions, type ServicePage } from "./page.ts";
+import { resolveEndpoints } from "./resolve.ts";
+import type { CommitRecord, LoadedState, Store } from "./store.ts";
+import { parseInput, parsePatch } from "./validate.ts";
 
-/** Options for {@linkcode Registry.events}. */
-export interface EventsOptions {
-  /** Which events. @default all */
-  filter?: EventFilter;
-  /** Replay the events after this seq first. @default live only */
-  since?: number;
-  /** Ends the stream. */
-  signal?: AbortSignal;
+/** Options for {@linkcode Registry.open}. */
+export interface RegistryOptions {
+  /** The clock for all times in entries and events, in epoch milliseconds. @default {Date.now} */
+  now?: (() => number) | undefined;
 }
 
-/** The dependency graph around a service, by service names. */
-export interface DependencyInfo {
-  /** What it needs directly. */
-  dependencies: string[];
-  /** What needs it directly. */
-  dependents: string[];
-  /** What it needs, directly or not, that is not registered. */
-  unmet: string[];
-  /** Waves to start in; the last is the service itself. */
-  start_order: string[][];
+/** A condition on a change. */
+export interface IfRevision {
+  /** Revision the entry must have now; anything else is a `conflict`. */
+  ifRevision?: number | undefined;
 }
 
-/** The registry. */
-export declare class Registry implements AsyncDisposable {
-  /** Opens a registry over a store. */
-  static open(store: Store, options?: { now?: () => number }): Promise<Registry>;
-  /** Lineage of the data. */
-  get epoch(): string;
-  /** What the store repaired. */
-  get warnings(): readonly string[];
+/**
+ * A registry of services over a {@linkcode Store}.
+ *
+ * Entries it returns are frozen and shared: they never change, a change makes new ones.
+ *
+ * @example Usage
+ * ```ts
+ * import { MemoryStore, Registry } from "@harness/service-registry";
+ *
+ * await using registry = await Registry.open(new MemoryStore());
+ * await registry.register({
+ *   name: "web",
+ *   version: "1.0.0",
+ *   execution: { type: "systemd_service", unit_name: "web.service" },
+ * });
+ * await registry.update("web", { state: "starting" });
+ * console.assert(registry.get("web").state === "starting");
+ * ```
+ */
+export class Registry implements AsyncDisposable {
+  /** Lineage of the data: a UUID, new whenever seqs of before may mean something else now. */
+  readonly epoch: string;
+  /** What was repaired or lost while loading, one sentence each. */
+  readonly warnings: readonly string[];
+  readonly #store: Store;
+  readonly #now: () => number;
+  readonly #index = new EntryIndex();
+  readonly #graph = new DependencyGraph(this.#index);
+  readonly #locks = new KeyedMutex();
+  readonly #leases: LeaseKeeper;
+  readonly #bus = new EventBus();
+  #registering = 0;
+  #seq: number;
+  #problem: string | null = null;
+  #closed = false;
+
+  private constructor(store: Store, loaded: LoadedState, options: RegistryOptions) {
+    this.#store = store;
+    this.#leases = new LeaseKeeper(store);
+    this.#now = options.now ?? Date.now;
+    this.epoch = loaded.epoch;
+    this.warnings = loaded.warnings;
+    this.#seq = loaded.seq;
+    this.#index.load(loaded.services.map(freeze));
+  }
+
+  /**
+   * Opens the store and loads what it holds. Leases start anew.
+   *
+   * @throws {HarnessError} `conflict` when another process owns the data, `storage_unavailable` when it
+   * cannot be read.
+   */
+  static async open(store: Store, options: RegistryOptions = {}): Promise<Registry> {
+    const early: CommitRecord[] = [];
+    let registry: Registry | null = null;
+    let problem: string | null = null;
+    const loaded = await store.open({
+      onCommit: (record) => registry === null ? void early.push(record) : registry.#apply(record),
+      onLeaseExpired: (id) => registry === null ? undefined : void registry.#expire(id),
+      onHealth: (now) => registry === null ? problem = now : registry.#problem = now,
+    });
+    registry = new Registry(store, loaded, options);
+    registry.#problem = problem;
+    for (const record of early) registry.#apply(record);
+    await registry.#leases.start(registry.#index.sorted);
+    return registry;
+  }
+
   /** Seq of the last event. */
-  get seq(): number;
-  /** Storage trouble, or null. */
-  get problem(): string | null;
-  /** Matching entries sorted by id. */
-  list(filter?: ServiceFilter): ServiceEntry[];
-  /** One page of {@linkcode list}. */
-  page(
-    filter: ServiceFilter,
-    page: { limit: number; cursor?: string | undefined },
-  ): { services: ServiceEntry[]; next_cursor: string | null; seq: number };
-  /** One entry. */
-  get(nameOrId: string): ServiceEntry;
-  /** Registers. */
-  register(input: ServiceInput, options?: { replace?: boolean }): Promise<ServiceEntry>;
-  /** Changes. */
-  update(
+  get seq(): number {
+    return this.#seq;
+  }
+
+  /** Number of entries. */
+  get size(): number {
+    return this.#index.size;
+  }
+
+  /** Why changes are refused at present, or `null` when all is well. */
+  get problem(): string | null {
+    return this.#problem;
+  }
+
+  /** The entries that match, sorted by id. */
+  list(filter: ServiceFilter = {}): ServiceEntry[] {
+    if (Object.values(filter).every((value) => value === undefined)) {
+      return this.#index.sorted.slice();
+    }
+    return this.#index.sorted.filter((entry) => matchesService(entry, filter));
+  }
+
+  /** The entries that match, a page at a time, and the seq that the page is of. */
+  page(filter: ServiceFilter, page: PageOptions): ServicePage & { seq: number } {
+    return { ...pageOf(this.#index, filter, page), seq: this.#seq };
+  }
+
+  /**
+   * The entry of an id, or of a name that has one instance.
+   *
+   * @throws {HarnessError} `not_found`, or `ambiguous` with `details.ids`.
+   */
+  get(nameOrId: string): ServiceEntry {
+    return findEntry(this.#index, nameOrId);
+  }
+
+  /**
+   * Registers a service. With `replace` an entry of the same id gets the new description and keeps its
+   * state; a description that equals the old one is no change.
+   *
+   * @throws {HarnessError} `invalid_params` (a cycle of dependencies too), `already_exists`, `too_large`,
+   * `storage_unavailable`.
+   */
+  async register(
+    input: ServiceInput,
+    options: { replace?: boolean | undefined } = {},
+  ): Promise<ServiceEntry> {
+    const checked = parseInput(input);
+    const id = checked.id ?? checked.name;
+    return await this.#locks.run(id, async () => {
+      const current = this.#index.get(id);
+      const time = this.#time();
+      if (current === undefined) {
+        return await this.#registerNew(planRegister(checked, time));
+      }
+      if (options.replace !== true) {
+        throw alreadyExists(current);
+      }
+      return await this.#commit(current, planReplace(current, checked, time), { leases: true });
+    });
+  }
+
+  /**
+   * Changes what the patch names, as one atomic change: one revision, one place in the order, at most one
+   * event of each kind. Without `state`, values that are as they were are no change; a `state` must be a
+   * legal transition, so of several simultaneous `{ state: "starting" }` exactly one wins.
+   *
+   * @throws {HarnessError} `not_found`, `ambiguous`, `invalid_params`, `invalid_transition`, `conflict`,
+   * `storage_unavailable`.
+   */
+  async update(
     nameOrId: string,
     patch: ServicePatch,
-    options?: { ifRevision?: number | undefined },
-  ): Promise<ServiceEntry>;
-  /** Records a health result, and emits its event, even when it equals the last one. */
-  recordHealth(nameOrId: string, result: HealthResult): Promise<ServiceEntry>;
-  /** Removes. */
-  deregister(nameOrId: string, options?: { ifRevision?: number | undefined }): Promise<void>;
-  /** Renews a lease. */
-  heartbeat(nameOrId: string): Promise<{ expires_at: string }>;
-  /** An event without an entry change. */
-  publish(body: EventBody): Promise<void>;
-  /** All endpoints by id. */
-  endpoints(): Record<string, Endpoint[]>;
-  /** Where a service can be reached now. */
-  resolve(service: string, endpoint?: string): Array<Endpoint & { id: string }>;
-  /** Dependency graph. */
-  dependencies(nameOrId: string): DependencyInfo;
-  /** Synchronous listener. */
-  subscribe(listener: (event: RegistryEvent) => void): () => void;
-  /** Web stream of events. */
-  events(options?: EventsOptions): ReadableStream<RegistryEvent>;
-  /** Events after a seq, or null when not all are kept. */
-  history(afterSeq: number, limit: number): Promise<RegistryEvent[] | null>;
-  /** Closes the store. */
-  close(): Promise<void>;
-  /** Closes the store. */
-  [Symbol.asyncDispose](): Promise<void>;
+    options: IfRevision = {},
+  ): Promise<ServiceEntry> {
+    const checked = parsePatch(nameOrId, patch);
+    return await this.#change(nameOrId, options, (entry) => {
+      return planUpdate(entry, checked, this.#time());
+    });
+  }
+
+  /**
+   * Records a health result and tells of it even when it says what the last one said: the slow heartbeat
+   * of health. {@linkcode update} records only results that say something new.
+   *
+   * @throws {HarnessError} `not_found`, `ambiguous`, `invalid_params`, `storage_unavailable`.
+   */
+  async recordHealth(nameOrId: string, result: HealthResult): Promise<ServiceEntry> {
+    const checked = parsePatch(nameOrId, { last_health_check: result });
+    return await this.#change(nameOrId, {}, (entry) => {
+      return planUpdate(entry, checked, this.#time(), { healthAlways: true });
+    });
+  }
+
+  /**
+   * Removes a service from the registry. What runs is left alone.
+   *
+   * @throws {HarnessError} `not_found`, `ambiguous`, `conflict`, `storage_unavailable`.
+   */
+  async deregister(nameOrId: string, options: IfRevision = {}): Promise<void> {
+    const { id } = this.get(nameOrId);
+    await this.#locks.run(id, async () => {
+      const entry = this.#current(id, options);
+      await this.#store.commit({
+        remove: id,
+        if_revision: entry.revision,
+        events: [{ event: "service_deregistered", data: { service: entry.name, id } }],
+        time: this.#time(),
+      });
+      this.#leases.end(id);
+    });
+  }
+
+  /**
+   * Renews the lease of a service that was registered with `ttl_ms`. One that had failed only because its
+   * heartbeats were missed is brought back: `failed → starting → running`, reason "heartbeat returned".
+   *
+   * @throws {HarnessError} `not_found`, `ambiguous`, `invalid_params` when it has no `ttl_ms`,
+   * `storage_unavailable`.
+   */
+  async heartbeat(nameOrId: string): Promise<{ expires_at: string }> {
+    const { id } = this.get(nameOrId);
+    return await this.#locks.run(id, async () => {
+      const entry = this.#current(id, {});
+      if (entry.ttl_ms === undefined) {
+        throw noLease(id);
+      }
+      const ends = await this.#leases.take(id, entry.ttl_ms);
+      if (entry.state === "failed" && entry.state_reason === HEARTBEAT_MISSED) {
+        await this.#commit(entry, planRevival(entry, this.#time()), { leases: false });
+      }
+      return { expires_at: new Date(ends).toISOString() };
+    });
+  }
+
+  /** Puts an event in the order that changes no entry (`deployment_progress`). @throws {HarnessError} `storage_unavailable`. */
+  async publish(body: EventBody): Promise<void> {
+    await this.#store.commit({ events: [body], time: this.#time() });
+  }
+
+  /** The endpoints of every entry, by instance id. */
+  endpoints(): Record<string, Endpoint[]> {
+    return Object.fromEntries(this.#index.sorted.map(({ id, endpoints }) => [id, endpoints]));
+  }
+
+  /**
+   * The endpoints at which a service (or one instance) can be reached now: those of instances that run and
+   * whose last health check, if any, passed.
+   *
+   * @throws {HarnessError} `not_found` for an unknown service or endpoint name, `unavailable` when no
+   * instance can be used, saying why.
+   */
+  resolve(service: string, endpoint?: string): Array<Endpoint & { id: string }> {
+    return resolveEndpoints(service, findInstances(this.#index, service), endpoint);
+  }
+
+  /** The dependency graph around a service. @throws {HarnessError} `not_found`. */
+  dependencies(nameOrId: string): DependencyInfo {
+    return this.#graph.info(findName(this.#index, nameOrId));
+  }
+
+  /**
+   * Calls `listener` with every event from now on, in order and synchronously, once it is durable. The
+   * listener must be quick and must not throw (what it throws is rethrown as an uncaught error).
+   *
+   * @returns A function that ends it; no event follows its call.
+   */
+  subscribe(listener: (event: RegistryEvent) => void): () => void {
+    return this.#bus.subscribe(listener);
+  }
+
+  /** Events as a Web Stream, replayed from `since` if given; see {@linkcode EventsOptions}. */
+  events(options: EventsOptions = {}): ReadableStream<RegistryEvent> {
+    return this.#bus.stream(this, options);
+  }
+
+  /** At most `limit` events after a seq, in order, or `null` when they are not all kept. */
+  history(afterSeq: number, limit: number): Promise<RegistryEvent[] | null> {
+    return this.#store.history(afterSeq, limit);
+  }
+
+  /** Ends all event streams, waits for changes under way and closes the store. Idempotent. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    try {
+      await this.#store.close();
+    } finally {
+      this.#bus.close();
+    }
+  }
+
+  /** Same as {@linkcode close}. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #registerNew(planned: PlannedChange): Promise<ServiceEntry> {
+    if (this.#index.size + this.#registering >= MAX_SERVICES) throw full(planned.entry.id);
+    this.#registering++;
+    try {
+      return await this.#commit(null, planned, { leases: true });
+    } finally {
+      this.#registering--;
+    }
+  }
+
+  /** Plans and commits a change of one entry while nobody else does. */
+  async #change(
+    nameOrId: string,
+    options: IfRevision,
+    planChange: (entry: ServiceEntry) => PlannedChange | null,
+  ): Promise<ServiceEntry> {
+    const { id } = this.get(nameOrId);
+    return await this.#locks.run(id, () => {
+      const entry = this.#current(id, options);
+      return this.#commit(entry, planChange(entry), { leases: false });
+    });
+  }
+
+  async #commit(
+    current: ServiceEntry | null,
+    planned: PlannedChange | null,
+    { leases }: { leases: boolean },
+  ): Promise<ServiceEntry> {
+    const entry = planned?.entry ?? current;
+    if (entry === null) throw new Error("neither an entry nor a change");
+    if (planned !== null) {
+      const { events } = planned;
+      const if_revision = current?.revision ?? 0;
+      const commit = () =>
+        this.#store.commit({ put: entry, if_revision, events, time: entry.updated_at });
+      const needs = current?.depends_on === entry.depends_on ? [] : entry.depends_on;
+      await this.#graph.with(entry.name, needs, commit);
+    }
+    if (leases && entry.ttl_ms !== undefined) await this.#leases.take(entry.id, entry.ttl_ms);
+    else if (leases) this.#leases.end(entry.id);
+    return entry;
+  }
+
+  /** The entry as it is now, under its lock. */
+  #current(id: string, { ifRevision }: IfRevision): ServiceEntry {
+    const entry = this.#index.get(id);
+    if (entry === undefined) throw notFound(id);
+    if (ifRevision === undefined || ifRevision === entry.revision) return entry;
+    throw otherRevision(entry, ifRevision);
+  }
+
+  #apply(record: CommitRecord): void {
+    if (record.seq <= this.#seq) return;
+    if (record.put !== undefined) this.#index.put(freeze(record.put));
+    if (record.remove !== undefined) this.#index.remove(record.remove);
+    this.#seq = record.seq;
+    this.#bus.deliver(record.events);
+  }
+
+  async #expire(id: string): Promise<void> {
+    const ended = this.#leases.endOf(id);
+    try {
+      await this.#locks.run(id, async () => {
+        const entry = this.#index.get(id);
+        // Renewed or given up while we waited for the lock, or stopped on purpose: nothing was missed.
+        if (this.#closed || this.#leases.endOf(id) !== ended) return;
+        if (entry === undefined || !needsHeartbeat(entry)) return;
+        const patch = { state: "failed", state_reason: HEARTBEAT_MISSED } as const;
+        await this.#commit(entry, planUpdate(entry, patch, this.#time()), { leases: false });
+      });
+    } catch {
+      // The store refuses changes at present (that is its own report); the entry is judged again later.
+      if (!this.#closed) await this.#leases.take(id, LEASE_RETRY_MS).catch(() => {});
+    }
+  }
+
+  #time(): string {
+    return new Date(this.#now()).toISOString();
+  }
 }

@@ -1,0 +1,228 @@
+/**
+ * What a change makes of an entry, and the events that tell of it. Pure: nothing here knows the store.
+ *
+ * One change is one step of `revision`, however many fields it touches, with at most one event of each
+ * kind: `service_updated` first (it carries the whole entry), then `service_state_changed`,
+ * `endpoint_updated`, `health_check_result`.
+ *
+ * @module
+ */
+import type {
+  Execution,
+  HealthResult,
+  ServiceEntry,
+  ServiceInput,
+  ServicePatch,
+  ServiceState,
+} from "./entry.ts";
+import type { EventBody } from "./events.ts";
+import { assertTransition } from "./transitions.ts";
+
+/** Reason of an entry whose lease ran out; a heartbeat brings exactly these back. */
+export const HEARTBEAT_MISSED = "heartbeat missed";
+/** Reason of an entry that a heartbeat brought back. */
+export const HEARTBEAT_RETURNED = "heartbeat returned";
+
+/** An entry after a change, frozen, and the events of the change. */
+export interface PlannedChange {
+  /** The entry after the change. */
+  entry: ServiceEntry;
+  /** At least one. */
+  events: EventBody[];
+}
+
+/** The first entry of a new id. */
+export function planRegister(input: ServiceInput, time: string): PlannedChange {
+  const { name, version, execution, ttl_ms } = input;
+  const entry = freeze<ServiceEntry>({
+    id: input.id ?? name,
+    name,
+    version,
+    execution,
+    location: input.location ?? { type: "local" },
+    endpoints: input.endpoints ?? [],
+    depends_on: input.depends_on ?? [],
+    state: "registered",
+    state_reason: null,
+    last_health_check: null,
+    labels: input.labels ?? {},
+    ...(ttl_ms === undefined ? {} : { ttl_ms }),
+    revision: 1,
+    registered_at: time,
+    last_state_change: time,
+    updated_at: time,
+  });
+  const data = { service: name, id: entry.id, entry };
+  return { entry, events: [{ event: "service_registered", data }] };
+}
+
+/**
+ * An existing entry registered again. What describes the service is replaced whole; what has become of it
+ * (state, reason, health, pid or container, first registration) stays.
+ */
+export function planReplace(
+  current: ServiceEntry,
+  input: ServiceInput,
+  time: string,
+): PlannedChange | null {
+  const { ttl_ms: _, ...rest } = current;
+  const next: ServiceEntry = {
+    ...rest,
+    name: input.name,
+    version: input.version,
+    execution: keepRuntime(current.execution, input.execution),
+    location: input.location ?? { type: "local" },
+    endpoints: input.endpoints ?? [],
+    depends_on: input.depends_on ?? [],
+    labels: input.labels ?? {},
+    ...(input.ttl_ms === undefined ? {} : { ttl_ms: input.ttl_ms }),
+  };
+  return plan(current, next, time, { healthAlways: false });
+}
+
+/** Options for {@linkcode planUpdate}. */
+export interface PlanUpdateOptions {
+  /** Whether a health result is a change even when it says what the last one said. */
+  healthAlways: boolean;
+}
+
+/**
+ * An entry with a patch applied; `null` when nothing changes.
+ *
+ * A health result is a change when it says something else than the last one: its time and duration alone
+ * are not.
+ *
+ * @throws {HarnessError} `invalid_transition`.
+ */
+export function planUpdate(
+  current: ServiceEntry,
+  patch: ServicePatch,
+  time: string,
+  options: PlanUpdateOptions = { healthAlways: false },
+): PlannedChange | null {
+  const { state, state_reason } = patch;
+  const next: ServiceEntry = { ...current, ...patch };
+  if (state !== undefined) {
+    assertTransition(current.id, current.state, state);
+    next.state_reason = state_reason ?? null;
+  }
+  return plan(current, next, time, options);
+}
+
+/** A missed-heartbeat entry coming back: `failed → starting → running` as one change with two events. */
+export function planRevival(current: ServiceEntry, time: string): PlannedChange {
+  const next: ServiceEntry = { ...current, state: "running", state_reason: HEARTBEAT_RETURNED };
+  const entry = stamp(current, next, time);
+  return {
+    entry,
+    events: [
+      stateChanged(entry, current.state, "starting"),
+      stateChanged(entry, "starting", "running"),
+    ],
+  };
+}
+
+function plan(
+  current: ServiceEntry,
+  next: ServiceEntry,
+  time: string,
+  { healthAlways }: PlanUpdateOptions,
+): PlannedChange | null {
+  const stateMoves = next.state !== current.state;
+  const endpointsChange = !sameJson(current.endpoints, next.endpoints);
+  const health = healthChange(current, next, healthAlways);
+  if (health === "none") next.last_health_check = current.last_health_check;
+  const executionChange = !sameJson(current.execution, next.execution);
+  const rest = current.name !== next.name || current.version !== next.version ||
+    current.ttl_ms !== next.ttl_ms || (executionChange && !stateMoves) ||
+    (current.state_reason !== next.state_reason && !stateMoves) || health === "cleared" ||
+    !sameJson(current.location, next.location) || !sameJson(current.labels, next.labels) ||
+    !sameJson(current.depends_on, next.depends_on);
+  if (!stateMoves && !endpointsChange && health === "none" && !rest) return null;
+
+  const entry = stamp(current, next, time);
+  const { id, name: service, endpoints, revision } = entry;
+  const events: EventBody[] = [];
+  if (rest) events.push({ event: "service_updated", data: { service, id, entry } });
+  if (stateMoves) events.push(stateChanged(entry, current.state, entry.state, executionChange));
+  if (endpointsChange) {
+    events.push({ event: "endpoint_updated", data: { service, id, endpoints, revision } });
+  }
+  if (health === "result" && entry.last_health_check !== null) {
+    const data = { service, id, ...entry.last_health_check, revision };
+    events.push({ event: "health_check_result", data });
+  }
+  return { entry, events };
+}
+
+function stamp(current: ServiceEntry, next: ServiceEntry, time: string): ServiceEntry {
+  return freeze({
+    ...next,
+    revision: current.revision + 1,
+    last_state_change: next.state === current.state ? current.last_state_change : time,
+    updated_at: time,
+  });
+}
+
+function stateChanged(
+  entry: ServiceEntry,
+  old_state: ServiceState,
+  new_state: ServiceState,
+  withExecution = false,
+): EventBody {
+  const { id, name: service, state_reason: reason, revision, execution } = entry;
+  return {
+    event: "service_state_changed",
+    data: {
+      service,
+      id,
+      old_state,
+      new_state,
+      reason,
+      revision,
+      ...(withExecution ? { execution } : {}),
+    },
+  };
+}
+
+function healthChange(
+  current: ServiceEntry,
+  next: ServiceEntry,
+  always: boolean,
+): "none" | "result" | "cleared" {
+  const before: HealthResult | null = current.last_health_check;
+  const after: HealthResult | null = next.last_health_check;
+  if (after === null) return before === null ? "none" : "cleared";
+  if (always || before === null) return "result";
+  return before.healthy !== after.healthy || before.message !== after.message ? "result" : "none";
+}
+
+/** A new description says nothing of the process that runs: its pid or container id is kept. */
+function keepRuntime(current: Execution, wanted: Execution): Execution {
+  if (wanted.type === "managed_process" && current.type === "managed_process") {
+    return { ...wanted, pid: wanted.pid ?? current.pid };
+  }
+  if (wanted.type === "docker_container" && current.type === "docker_container") {
+    return { ...wanted, container_id: wanted.container_id ?? current.container_id };
+  }
+  return wanted;
+}
+
+/** Whether two JSON values are equal; the order of keys does not matter. */
+export function sameJson(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
+  if (Array.isArray(a) !== Array.isArray(b)) return false;
+  const left = a as Record<string, unknown>;
+  const right = b as Record<string, unknown>;
+  const keys = Object.keys(left);
+  return keys.length === Object.keys(right).length &&
+    keys.every((key) => Object.hasOwn(right, key) && sameJson(left[key], right[key]));
+}
+
+/** Freezes a JSON value all the way down: entries are shared with every reader. */
+export function freeze<T>(value: T): T {
+  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return value;
+  for (const inner of Object.values(value)) freeze(inner);
+  return Object.freeze(value);
+}

@@ -1,0 +1,143 @@
+/**
+ * The dependency graph. Its nodes are service names: a service needs another service, not one instance.
+ *
+ * @module
+ */
+import { HarnessError } from "../errors.ts";
+
+/** The names a service needs directly. */
+export type DependsOn = (name: string) => Iterable<string>;
+
+/** The dependency graph around a service, by service names. */
+export interface DependencyInfo {
+  /** What it needs directly, sorted. */
+  dependencies: string[];
+  /** What needs it directly, sorted. */
+  dependents: string[];
+  /** What it needs, directly or not, that is not registered, sorted. */
+  unmet: string[];
+  /** The registered services to start, in waves: each needs only earlier waves. The last is the service itself. */
+  start_order: string[][];
+}
+
+/** The cycle that `name` would be part of if it needed `needs`, such as `["a", "b", "a"]`; `null` = none. */
+export function findCycle(
+  name: string,
+  needs: Iterable<string>,
+  dependsOn: DependsOn,
+): string[] | null {
+  // Depth first, with the path as an explicit stack: graphs can be deeper than the call stack.
+  const seen = new Set<string>();
+  const path: string[] = [name];
+  const stack: Iterator<string>[] = [needs[Symbol.iterator]()];
+  while (stack.length > 0) {
+    const next = stack.at(-1)?.next();
+    if (next === undefined || next.done === true) {
+      stack.pop();
+      path.pop();
+    } else if (next.value === name) {
+      return [...path, name];
+    } else if (!seen.has(next.value)) {
+      seen.add(next.value);
+      path.push(next.value);
+      stack.push(dependsOn(next.value)[Symbol.iterator]());
+    }
+  }
+  return null;
+}
+
+/**
+ * Refuses dependencies that would close a cycle.
+ *
+ * @throws {HarnessError} `invalid_params`, with the cycle as `a → b → a`.
+ */
+export function assertNoCycle(name: string, needs: Iterable<string>, dependsOn: DependsOn): void {
+  const cycle = findCycle(name, needs, dependsOn);
+  if (cycle === null) return;
+  throw new HarnessError(
+    "invalid_params",
+    `Cannot let "${name}" depend on "${cycle[1]}": that would be a cycle, ${cycle.join(" → ")}`,
+    { details: { cycle } },
+  );
+}
+
+/** Everything `name` needs, directly or not, without itself. */
+export function closureOf(name: string, dependsOn: DependsOn): Set<string> {
+  const found = new Set<string>();
+  const queue = [...dependsOn(name)];
+  for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
+    if (next === name || found.has(next)) continue;
+    found.add(next);
+    queue.push(...dependsOn(next));
+  }
+  return found;
+}
+
+/**
+ * `names` in waves: each wave needs only earlier ones, names sorted within a wave. Needs outside `names`
+ * are taken as met.
+ *
+ * @throws {HarnessError} `conflict` when there is a cycle (registration refuses them, so only data from
+ * elsewhere can hold one).
+ */
+export function startOrder(names: Iterable<string>, dependsOn: DependsOn): string[][] {
+  const waiting = new Map<string, number>();
+  const dependents = new Map<string, string[]>();
+  for (const name of names) waiting.set(name, 0);
+  for (const name of waiting.keys()) {
+    for (const need of new Set(dependsOn(name))) {
+      if (!waiting.has(need)) continue;
+      waiting.set(name, (waiting.get(name) ?? 0) + 1);
+      const list = dependents.get(need);
+      if (list === undefined) dependents.set(need, [name]);
+      else list.push(name);
+    }
+  }
+  const waves: string[][] = [];
+  let wave = [...waiting].filter(([, count]) => count === 0).map(([name]) => name);
+  while (wave.length > 0) {
+    waves.push(wave.sort());
+    const next: string[] = [];
+    for (const name of wave) {
+      waiting.delete(name);
+      for (const dependent of dependents.get(name) ?? []) {
+        const left = (waiting.get(dependent) ?? 0) - 1;
+        waiting.set(dependent, left);
+        if (left === 0) next.push(dependent);
+      }
+    }
+    wave = next;
+  }
+  if (waiting.size === 0) return waves;
+  const stuck = [...waiting.keys()].sort();
+  throw new HarnessError(
+    "conflict",
+    `Cannot order the start: ${stuck.join(", ")} depend on each other; change depends_on of one`,
+    { details: { services: stuck } },
+  );
+}
+
+/** The graph around `name`. */
+export function dependencyInfo(
+  name: string,
+  graph: { names: Iterable<string>; has: (name: string) => boolean; dependsOn: DependsOn },
+): DependencyInfo {
+  const { has, dependsOn } = graph;
+  const closure = closureOf(name, dependsOn);
+  const known = [...closure].filter(has);
+  const dependents: string[] = [];
+  for (const other of graph.names) {
+    if (other === name) continue;
+    for (const need of dependsOn(other)) {
+      if (need !== name) continue;
+      dependents.push(other);
+      break;
+    }
+  }
+  return {
+    dependencies: [...new Set(dependsOn(name))].sort(),
+    dependents: dependents.sort(),
+    unmet: [...closure].filter((need) => !has(need)).sort(),
+    start_order: startOrder([...known, name], dependsOn),
+  };
+}

@@ -1,0 +1,50 @@
+/**
+ * Leases as the registry sees them: which may be judged as missed when the store says one ran out.
+ *
+ * @module
+ */
+import type { ServiceEntry } from "./entry.ts";
+import type { Store } from "./store.ts";
+
+/** Remembers when each lease ends, so that an expiry that a renewal has overtaken is known as such. */
+export class LeaseKeeper {
+  readonly #store: Store;
+  readonly #ends = new Map<string, number>();
+
+  /** A keeper over a store's leases. */
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  /** Takes a lease for every entry that must send heartbeats. */
+  async start(entries: readonly ServiceEntry[]): Promise<void> {
+    for (const entry of entries) {
+      if (entry.ttl_ms !== undefined && needsHeartbeat(entry)) {
+        await this.take(entry.id, entry.ttl_ms);
+      }
+    }
+  }
+
+  /** Takes or renews a lease; returns when it ends, in epoch milliseconds. */
+  async take(id: string, ttlMs: number): Promise<number> {
+    const ends = await this.#store.lease(id, ttlMs);
+    this.#ends.set(id, ends);
+    return ends;
+  }
+
+  /** When the lease of `id` ends, or `undefined` when it has none. */
+  endOf(id: string): number | undefined {
+    return this.#ends.get(id);
+  }
+
+  /** Gives a lease up. */
+  end(id: string): void {
+    this.#store.endLease(id);
+    this.#ends.delete(id);
+  }
+}
+
+/** Whether a missed heartbeat of an entry means anything: one that is stopped or failed owes none. */
+export function needsHeartbeat(entry: ServiceEntry): boolean {
+  return entry.ttl_ms !== undefined && entry.state !== "failed" && entry.state !== "stopped";
+}

@@ -1,0 +1,44 @@
+/**
+ * The registry's refusals, in words.
+ *
+ * @module
+ */
+import { HarnessError } from "../errors.ts";
+import { MAX_SERVICES } from "../limits.ts";
+import type { ServiceEntry } from "./entry.ts";
+
+/** A second registration of an id. */
+export function alreadyExists({ id, revision }: ServiceEntry): HarnessError {
+  return new HarnessError(
+    "already_exists",
+    `Cannot register "${id}": it is registered already; use replace to change it`,
+    { details: { id, revision } },
+  );
+}
+
+/** A registration beyond the limit. */
+export function full(id: string): HarnessError {
+  return new HarnessError(
+    "too_large",
+    `Cannot register "${id}": the registry is full with ${MAX_SERVICES} services`,
+    { details: { id, max_services: MAX_SERVICES } },
+  );
+}
+
+/** A heartbeat of an entry that was registered without `ttl_ms`. */
+export function noLease(id: string): HarnessError {
+  return new HarnessError(
+    "invalid_params",
+    `Cannot renew the lease of "${id}": it has none; register it with ttl_ms`,
+    { details: { id } },
+  );
+}
+
+/** A change on condition of a revision that is not the entry's. */
+export function otherRevision({ id, revision }: ServiceEntry, ifRevision: number): HarnessError {
+  return new HarnessError(
+    "conflict",
+    `Cannot change "${id}": its revision is ${revision}, not ${ifRevision}; read it again`,
+    { details: { id, revision, if_revision: ifRevision } },
+  );
+}

@@ -1,0 +1,77 @@
+/**
+ * Leases: entries that must be renewed in time.
+ *
+ * @module
+ */
+import { LEASE_SWEEP_MS } from "../limits.ts";
+
+/** A lateness of the timer from which on it was us who were away (paused, suspended), not the owners. */
+const PAUSED_MS = 1_000;
+
+/**
+ * Leases with one timer for all. Time is the monotonic clock, so that setting the wall clock expires
+ * nothing; and when this process itself was paused, every lease gets the time of the pause on top.
+ */
+export class LeaseTable {
+  readonly #onExpired: (id: string) => void;
+  readonly #ends = new Map<string, number>();
+  #timer: ReturnType<typeof setTimeout> | null = null;
+  #due = Infinity;
+
+  /** A table that calls `onExpired` once for each lease that runs out. */
+  constructor(onExpired: (id: string) => void) {
+    this.#onExpired = onExpired;
+  }
+
+  /** Takes or renews a lease; returns when it ends, in epoch milliseconds. */
+  take(id: string, ttlMs: number): number {
+    const end = performance.now() + ttlMs;
+    this.#ends.set(id, end);
+    this.#arm(end);
+    return Date.now() + ttlMs;
+  }
+
+  /** Gives a lease up. */
+  end(id: string): void {
+    this.#ends.delete(id);
+    if (this.#ends.size === 0) this.#disarm();
+  }
+
+  /** Ends all leases without telling. */
+  close(): void {
+    this.#ends.clear();
+    this.#disarm();
+  }
+
+  #arm(due: number): void {
+    // A timer that fires too early looks again: renewing must not cost a new timer each time.
+    if (due >= this.#due) return;
+    this.#disarm();
+    this.#due = due;
+    const delay = Math.max(LEASE_SWEEP_MS, due - performance.now());
+    this.#timer = setTimeout(() => this.#sweep(), delay);
+  }
+
+  #disarm(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#due = Infinity;
+  }
+
+  #sweep(): void {
+    const now = performance.now();
+    const late = now - this.#due;
+    this.#disarm();
+    let next = Infinity;
+    const expired: string[] = [];
+    for (const [id, end] of this.#ends) {
+      const extended = late > PAUSED_MS ? end + late : end;
+      if (extended !== end) this.#ends.set(id, extended);
+      if (extended <= now) expired.push(id);
+      else next = Math.min(next, extended);
+    }
+    for (const id of expired) this.#ends.delete(id);
+    if (next < Infinity) this.#arm(next);
+    for (const id of expired) this.#onExpired(id);
+  }
+}

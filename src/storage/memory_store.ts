@@ -1,0 +1,97 @@
+/**
+ * A store that forgets: for tests, for a registry inside a program, and as the model of a shared engine.
+ *
+ * @module
+ */
+import { HarnessError } from "../errors.ts";
+import type { ServiceEntry } from "../registry/entry.ts";
+import type { RegistryEvent } from "../registry/events.ts";
+import type { Change, LoadedState, Store, StoreListener } from "../registry/store.ts";
+import { EventRing } from "./event_ring.ts";
+import { LeaseTable } from "./lease_table.ts";
+import { checkChange, toRecord } from "./pending.ts";
+
+/** Options for {@linkcode MemoryStore}. */
+export interface MemoryStoreOptions {
+  /** Events kept for `history()`. @default {MIN_HISTORY_EVENTS} */
+  historyEvents?: number | undefined;
+}
+
+/**
+ * A registry's home in memory.
+ *
+ * Several registries may open the same store: each learns of all changes, as several servers do of one
+ * distributed engine. It ends when the last of them closes it.
+ */
+export class MemoryStore implements Store {
+  readonly #epoch = crypto.randomUUID();
+  readonly #entries = new Map<string, ServiceEntry>();
+  readonly #listeners = new Set<StoreListener>();
+  readonly #ring: EventRing;
+  readonly #leases = new LeaseTable((id) => {
+    for (const listener of [...this.#listeners]) listener.onLeaseExpired(id);
+  });
+  #users = 0;
+
+  /** An empty store. */
+  constructor(options: MemoryStoreOptions = {}) {
+    this.#ring = new EventRing(0, options.historyEvents);
+  }
+
+  /** See {@linkcode Store.open}. */
+  open(listener: StoreListener): Promise<LoadedState> {
+    this.#listeners.add(listener);
+    this.#users++;
+    return Promise.resolve({
+      epoch: this.#epoch,
+      seq: this.#ring.seq,
+      services: [...this.#entries.values()],
+      warnings: [],
+    });
+  }
+
+  /** See {@linkcode Store.commit}. */
+  commit(change: Change): Promise<void> {
+    try {
+      if (this.#users === 0) throw closed();
+      checkChange(change, (id) => this.#entries.get(id)?.revision ?? 0);
+      const record = toRecord(change, this.#ring.seq);
+      if (record.put !== undefined) this.#entries.set(record.put.id, record.put);
+      if (record.remove !== undefined) this.#entries.delete(record.remove);
+      this.#ring.push(record.events);
+      for (const listener of [...this.#listeners]) listener.onCommit(record);
+      return Promise.resolve();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** See {@linkcode Store.history}. */
+  history(afterSeq: number, limit: number): Promise<RegistryEvent[] | null> {
+    return Promise.resolve(this.#ring.after(afterSeq, limit));
+  }
+
+  /** See {@linkcode Store.lease}. */
+  lease(id: string, ttlMs: number): Promise<number> {
+    if (this.#users === 0) return Promise.reject(closed());
+    return Promise.resolve(this.#leases.take(id, ttlMs));
+  }
+
+  /** See {@linkcode Store.endLease}. */
+  endLease(id: string): void {
+    this.#leases.end(id);
+  }
+
+  /** See {@linkcode Store.close}. */
+  close(): Promise<void> {
+    if (this.#users > 0 && --this.#users === 0) {
+      this.#leases.close();
+      this.#listeners.clear();
+    }
+    return Promise.resolve();
+  }
+}
+
+function closed(): HarnessError {
+  return new HarnessError("storage_unavailable", "Cannot change the registry: it is closed");
+}
