@@ -1,0 +1,226 @@
+/**
+ * YAML that remembers where everything stands, without the parts of YAML that have no place in a
+ * configuration file: aliases, anchors, tags, directives, several documents.
+ *
+ * @module
+ */
+import {
+  type Document,
+  isAlias,
+  isCollection,
+  isMap,
+  isNode,
+  isScalar,
+  LineCounter,
+  type Node,
+  parseDocument,
+  visit,
+} from "yaml";
+import { HarnessError } from "../errors.ts";
+import { MAX_MANIFEST_BYTES, MAX_MANIFEST_DEPTH, MAX_MANIFEST_PROBLEMS } from "../limits.ts";
+
+/** Keys from the root to a value; numbers are positions in a list. */
+export type YamlPath = readonly PropertyKey[];
+
+/** Something wrong in a file, and where. */
+export interface SourceProblem {
+  /** Line, from 1. */
+  line: number;
+  /** Column, from 1. */
+  column: number;
+  /** What is wrong and what would be right. */
+  message: string;
+}
+
+/** A parsed file: plain data, and where each piece of it came from. */
+export interface YamlSource {
+  /** The file's name, for messages. */
+  readonly fileName: string;
+  /** The data, `x-` keys left out. */
+  readonly data: unknown;
+  /** Where the value at `path` stands, or the nearest collection around it. */
+  at(path: YamlPath): { line: number; column: number };
+  /** Where `key` of the mapping at `path` stands. */
+  atKey(path: YamlPath, key: string): { line: number; column: number };
+  /** First and last offset of the value at `path`, or `null`. */
+  range(path: YamlPath): [number, number] | null;
+}
+
+/** One error for all problems of a file, in the order of its lines. */
+export function sourceError(fileName: string, problems: readonly SourceProblem[]): HarnessError {
+  const sorted = problems.toSorted((a, b) => a.line - b.line || a.column - b.column);
+  const lines = sorted.map((p) => `${fileName}:${p.line}:${p.column}: ${p.message}`);
+  const shown = lines.slice(0, MAX_MANIFEST_PROBLEMS);
+  if (lines.length > shown.length) shown.push(`and ${lines.length - shown.length} more`);
+  return new HarnessError("package_invalid", `Cannot read the manifest: ${shown.join("\n")}`, {
+    details: { reason: "manifest", file: fileName, problems: sorted.slice(0, shown.length) },
+  });
+}
+
+/**
+ * Parses `text`.
+ *
+ * @throws {HarnessError} `package_invalid` with every problem's line and column.
+ */
+export function parseYaml(text: string, fileName: string): YamlSource {
+  refuseOversized(text, fileName);
+  const counter = new LineCounter();
+  const position = (offset: number) => {
+    const { line, col } = counter.linePos(offset);
+    return { line: Math.max(1, line), column: Math.max(1, col) };
+  };
+  const document = compose(text, fileName, counter);
+  const problems = syntaxProblems(document, position);
+  const directive = document.directives?.docStart === true ? /^%/m.exec(text) : null;
+  if (directive !== null) {
+    problems.push({ ...position(directive.index), message: "a YAML directive is not allowed" });
+  }
+  problems.push(...forbidden(document, position));
+  if (problems.length > 0) throw sourceError(fileName, problems);
+
+  dropExtensions(document);
+  keepSpellingOfEnv(document);
+  const nodeAt = (path: YamlPath): Node | null => {
+    const node = path.length === 0 ? document.contents : document.getIn([...path], true);
+    return isNode(node) ? node : null;
+  };
+  const at = (path: YamlPath): { line: number; column: number } => {
+    for (let length = path.length; length >= 0; length--) {
+      const range = nodeAt(path.slice(0, length))?.range;
+      if (range) return position(range[0]);
+    }
+    return { line: 1, column: 1 };
+  };
+  return {
+    fileName,
+    data: document.toJS() as unknown,
+    at,
+    atKey(path, key) {
+      const map = nodeAt(path);
+      const pair = isMap(map) ? map.items.find((item) => keyText(item.key) === key) : undefined;
+      const range = isNode(pair?.key) ? pair.key.range : undefined;
+      return range ? position(range[0]) : at(path);
+    },
+    range(path) {
+      const range = nodeAt(path)?.range;
+      return range ? [range[0], range[1]] : null;
+    },
+  };
+}
+
+function refuseOversized(text: string, fileName: string): void {
+  const bytes = new TextEncoder().encode(text).byteLength;
+  if (bytes <= MAX_MANIFEST_BYTES) return;
+  throw sourceError(fileName, [{
+    line: 1,
+    column: 1,
+    message: `a manifest may have ${MAX_MANIFEST_BYTES} bytes, this one has ${bytes}`,
+  }]);
+}
+
+function compose(text: string, fileName: string, lineCounter: LineCounter): Document.Parsed {
+  try {
+    return parseDocument(text, {
+      version: "1.2",
+      schema: "core",
+      strict: true,
+      uniqueKeys: true,
+      merge: false,
+      prettyErrors: false,
+      logLevel: "error",
+      lineCounter,
+    });
+  } catch (error) {
+    // The parser recurses: absurd nesting ends its stack before our own limit can be looked at.
+    if (!(error instanceof RangeError)) throw error;
+    throw sourceError(fileName, [{ line: 1, column: 1, message: tooDeep }]);
+  }
+}
+
+const tooDeep = `more than ${MAX_MANIFEST_DEPTH} collections inside each other`;
+
+/** One problem a place: what the parser says after its first trouble in a place is about the same. */
+function syntaxProblems(
+  document: Document.Parsed,
+  position: (offset: number) => { line: number; column: number },
+): SourceProblem[] {
+  const places = new Map<number, SourceProblem>();
+  for (const error of document.errors) {
+    const offset = error.pos[0];
+    if (places.has(offset)) continue;
+    const deep = error.message.includes("call stack");
+    const message = deep ? tooDeep : yamlRule(error.code, error.message);
+    places.set(offset, { ...position(offset), message });
+  }
+  return [...places.values()];
+}
+
+/** The parser's message where it is clear; our words where it is not. */
+function yamlRule(code: string, message: string): string {
+  if (code === "TAB_AS_INDENT") return "a tab is not allowed as indentation: use spaces";
+  if (code === "DUPLICATE_KEY") return "this key is there twice: keep one of them";
+  if (code === "MULTIPLE_DOCS") return "only one YAML document is allowed";
+  const first = message.split("\n")[0] ?? code;
+  return `this is not valid YAML: ${first}`;
+}
+
+function forbidden(
+  document: Document.Parsed,
+  position: (offset: number) => { line: number; column: number },
+): SourceProblem[] {
+  const problems: SourceProblem[] = [];
+  const report = (node: { range?: readonly number[] | null | undefined }, message: string) => {
+    if (problems.length < MAX_MANIFEST_PROBLEMS) {
+      problems.push({ ...position(node.range?.[0] ?? 0), message });
+    }
+  };
+  visit(document, {
+    Node(_key, node, path) {
+      if (isAlias(node)) {
+        report(node, "an alias is not allowed: write the value out");
+        return visit.SKIP;
+      }
+      if (node.anchor !== undefined) report(node, "an anchor is not allowed: write the value out");
+      if (node.tag !== undefined) report(node, `the tag ${node.tag} is not allowed`);
+      if (isCollection(node) && path.filter(isCollection).length >= MAX_MANIFEST_DEPTH) {
+        report(node, tooDeep);
+        return visit.SKIP;
+      }
+      return undefined;
+    },
+    Pair(_key, pair) {
+      const key = pair.key;
+      if (isScalar(key) && typeof key.value === "string") return undefined;
+      if (isAlias(key)) return undefined;
+      report(isNode(key) ? key : document.contents ?? {}, "a key must be text");
+      return visit.SKIP;
+    },
+  });
+  return problems;
+}
+
+function keyText(key: unknown): string | undefined {
+  return isScalar(key) && typeof key.value === "string" ? key.value : undefined;
+}
+
+/** `x-` keys are for the writer's own notes: they may be anywhere and hold anything. */
+function dropExtensions(document: Document.Parsed): void {
+  visit(document, {
+    Pair(_key, pair) {
+      return keyText(pair.key)?.startsWith("x-") ? visit.REMOVE : undefined;
+    },
+  });
+}
+
+/** A variable is text: `VERSION: 1.10` must stay "1.10" and not become "1.1". */
+function keepSpellingOfEnv(document: Document.Parsed): void {
+  const env = document.get("env", true);
+  if (!isMap(env)) return;
+  for (const pair of env.items) {
+    const value = isMap(pair.value) ? pair.value.get("default", true) : pair.value;
+    if (!isScalar(value) || value.source === undefined) continue;
+    if (typeof value.value === "number" || typeof value.value === "boolean") {
+      value.value = value.source;
+    }
+  }
+}
