@@ -220,3 +220,14 @@ export const LEASE_SWEEP_MS = 50;
 export const LEASE_RETRY_MS = 1_000;
 /** Largest small document (a deployment record of 1,000 hosts with errors is about 1 MiB). */
 export const MAX_DOCUMENT_BYTES = 16 * 1024 * 1024;
+
+// ---- deployments in the server -----------------------------------------------------------------
+
+/** Deployments that are remembered: weeks of history at a few a day, a few MiB on disk. */
+export const MAX_KEPT_DEPLOYMENTS = 500;
+/** Deployments that run at once; further ones are `queued`. Each holds up to `parallel` connections. */
+export const MAX_RUNNING_DEPLOYMENTS = 8;
+/** Deployments that may wait; one more is refused with `unavailable`. */
+export const MAX_QUEUED_DEPLOYMENTS = 100;
+/** How long a shutdown waits for deployments to roll back before they are left `interrupted`. */
+export const DEPLOY_PARK_TIMEOUT_MS = 4000;

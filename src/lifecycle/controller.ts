@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { HarnessError } from "../errors.ts";
 import type { Executor } from "../executor/executor.ts";
+import { ProcessController } from "./process.ts";
+import type { ProcessSpec } from "./process_commands.ts";
 import type { Controller, ServiceSpec } from "./service_spec.ts";
 
 /** Options for {@linkcode createController}. */
@@ -22,8 +23,5 @@ export function createController(
   spec: ServiceSpec,
   _options: ControllerOptions = {},
 ): Controller {
-  throw new HarnessError(
-    "unavailable",
-    `Cannot control ${spec.name} on ${executor.host}: the controllers are not in place yet`,
-  );
+  return new ProcessController(executor, spec as ProcessSpec);
 }

@@ -5,6 +5,10 @@
  */
 import { HarnessError } from "../errors.ts";
 import type { Executor } from "../executor/executor.ts";
+import { FAILURE_LOG_LINES, WAIT_HEALTHY_POLL_MS } from "../limits.ts";
+import { createController } from "./controller.ts";
+import { describeEnd } from "./exit_status.ts";
+import { runProbe, type Verdict } from "./health_probe.ts";
 import type { ServiceSpec } from "./service_spec.ts";
 
 /** What one health check found. Holds the fields of the registry's `HealthResult`. */
@@ -43,17 +47,50 @@ export interface WaitUntilHealthyOptions extends CheckHealthOptions {
  * Checks the service once. Without a health check in its spec: whether it runs.
  *
  * A check that fails or hangs is a result, not an exception; only a machine that cannot be reached rejects
- * (`unreachable`), because that says nothing about the service.
+ * (`unreachable`), because that says nothing about the service, and `signal` rejects with its reason.
  */
-export function checkHealth(
+export async function checkHealth(
   executor: Executor,
   spec: ServiceSpec,
-  _options: CheckHealthOptions = {},
+  options: CheckHealthOptions = {},
 ): Promise<HealthCheckResult> {
-  throw new HarnessError(
-    "unavailable",
-    `Cannot check ${spec.name} on ${executor.host}: not in place yet`,
-  );
+  options.signal?.throwIfAborted();
+  const started = performance.now();
+  const verdict = await judge(executor, spec, options.signal);
+  return {
+    healthy: verdict.status !== "critical",
+    ...verdict,
+    checked_at: new Date().toISOString(),
+    duration_ms: Math.round(performance.now() - started),
+  };
+}
+
+async function judge(
+  executor: Executor,
+  spec: ServiceSpec,
+  signal: AbortSignal | undefined,
+): Promise<Verdict> {
+  if (spec.health === null) {
+    const status = await createController(executor, spec).status(signal ? { signal } : {});
+    return {
+      status: status.running ? "ok" : "critical",
+      message: status.detail,
+      httpStatus: null,
+      output: null,
+    };
+  }
+  const { probe, timeoutMs } = spec.health;
+  try {
+    return await runProbe(probe, { executor, spec, timeoutMs, signal });
+  } catch (error) {
+    if (signal?.aborted || !isTimeout(error)) throw error;
+    return {
+      status: "critical",
+      message: `${probe.type} check: no answer within ${timeoutMs} ms`,
+      httpStatus: null,
+      output: null,
+    };
+  }
 }
 
 /**
@@ -62,13 +99,64 @@ export function checkHealth(
  * Rejects with `unavailable` and details `{reason, exit_code, signal, log, health}` as soon as the service has
  * ended or `timeoutMs` is over; `health` is the last {@linkcode HealthCheckResult}.
  */
-export function waitUntilHealthy(
+export async function waitUntilHealthy(
   executor: Executor,
   spec: ServiceSpec,
-  _options: WaitUntilHealthyOptions,
+  options: WaitUntilHealthyOptions,
 ): Promise<HealthCheckResult> {
-  throw new HarnessError(
-    "unavailable",
-    `Cannot check ${spec.name} on ${executor.host}: not in place yet`,
-  );
+  const deadline = performance.now() + options.timeoutMs;
+  const control = options.signal ? { signal: options.signal } : {};
+  const controller = createController(executor, spec);
+  let successes = 0;
+  while (true) {
+    const result = await checkHealth(executor, spec, control);
+    options.onResult?.(result);
+    successes = result.healthy ? successes + 1 : 0;
+    if (successes >= (spec.health?.successes ?? 1)) return result;
+    if (!result.healthy) {
+      const status = await controller.status(control);
+      const over = performance.now() >= deadline;
+      if (!status.running || over) {
+        const log = await controller.logs(FAILURE_LOG_LINES, control).catch(() => []);
+        const reason = status.running
+          ? `not healthy within ${options.timeoutMs} ms: ${result.message}`
+          : `it ${describeEnd(status)} while its health was waited for`;
+        throw new HarnessError(
+          "unavailable",
+          `Cannot start ${spec.name} on ${executor.host}: ${reason}`,
+          {
+            details: {
+              reason,
+              exit_code: status.exitCode,
+              signal: status.signal,
+              log,
+              health: { ...result },
+            },
+          },
+        );
+      }
+    }
+    await pause(
+      Math.min(WAIT_HEALTHY_POLL_MS, spec.health?.intervalMs ?? WAIT_HEALTHY_POLL_MS),
+      control,
+    );
+  }
+}
+
+/** Waits; rejects at once with the reason when `signal` fires. */
+function pause(ms: number, options: { signal?: AbortSignal }): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const abort = () => reject(options.signal?.reason);
+  const timer = setTimeout(resolve, ms);
+  if (options.signal?.aborted) abort();
+  options.signal?.addEventListener("abort", abort, { once: true });
+  return promise.finally(() => {
+    clearTimeout(timer);
+    options.signal?.removeEventListener("abort", abort);
+  });
+}
+
+function isTimeout(error: unknown): boolean {
+  return (error instanceof HarnessError && error.code === "timeout") ||
+    (error instanceof DOMException && error.name === "TimeoutError");
 }

@@ -1,0 +1,71 @@
+/**
+ * What all controllers share: running a control command and the shape of their errors.
+ *
+ * @module
+ */
+import { HarnessError } from "../errors.ts";
+import type { Command, Executor, RunOptions, RunResult } from "../executor/executor.ts";
+import { describeEnd, type EndFacts } from "./exit_status.ts";
+
+/** What went wrong, for {@linkcode controlError}. */
+export interface ControlFailure {
+  /** Why, in words that name the thing. */
+  reason: string;
+  /** How the program ended, when it did. */
+  exit?: EndFacts;
+  /** Its last log lines. */
+  log?: readonly string[];
+}
+
+/** The error of a start, stop or reload that did not work: `unavailable` with exit code, signal and log in its details. */
+export function controlError(head: string, failure: ControlFailure): HarnessError {
+  const exit = failure.exit ?? { exitCode: null, signal: null };
+  const last = failure.log?.findLast((line) => line.trim() !== "");
+  const tail = failure.exit && last !== undefined ? `; its last line was: ${last}` : "";
+  return new HarnessError("unavailable", `${head}: ${failure.reason}${tail}`, {
+    details: {
+      reason: failure.reason,
+      exit_code: exit.exitCode,
+      signal: exit.signal,
+      log: [...(failure.log ?? [])],
+    },
+  });
+}
+
+/** Runs a control command; a deadline reads "Cannot <what>: …" and carries the details of every control error. */
+export async function runControl(
+  executor: Executor,
+  command: Command,
+  options: RunOptions & { what: string; timeoutMs: number },
+): Promise<RunResult> {
+  const { what, ...run } = options;
+  try {
+    return await executor.run(command, run);
+  } catch (error) {
+    if (!(error instanceof HarnessError) || error.code !== "timeout") throw error;
+    throw new HarnessError(
+      "timeout",
+      `Cannot ${what} on ${executor.host}: no answer within ${options.timeoutMs} ms`,
+      {
+        details: { reason: "timeout", exit_code: null, signal: null, log: [] },
+        cause: error,
+      },
+    );
+  }
+}
+
+/** Like {@linkcode runControl} for a command whose exit code tells: anything but 0 is a control error. */
+export async function runOrFail(
+  executor: Executor,
+  command: Command,
+  options: RunOptions & { what: string; timeoutMs: number },
+): Promise<RunResult> {
+  const result = await runControl(executor, command, options);
+  if (result.exitCode === 0) return result;
+  const said = result.stderr.trim() || result.stdout.trim();
+  throw controlError(`Cannot ${options.what} on ${executor.host}`, {
+    reason: said === "" ? describeEnd(result) : said.split("\n").at(-1) ?? said,
+    log: said.split("\n"),
+    ...(said === "" ? { exit: result } : {}),
+  });
+}

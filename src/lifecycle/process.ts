@@ -1,0 +1,146 @@
+/**
+ * The controller for a process on a machine without systemd: own session, pid file, log file, exit record.
+ *
+ * @module
+ */
+import { HarnessError } from "../errors.ts";
+import type { Executor } from "../executor/executor.ts";
+import { COMMAND_GRACE_MS, LOOK_TIMEOUT_MS, START_TIMEOUT_MS } from "../limits.ts";
+import { controlError, runControl } from "./control.ts";
+import { statusFromCode } from "./exit_status.ts";
+import { followCommand, followLog, tailCommand, tailLog } from "./logs.ts";
+import {
+  parseProcessStatus,
+  parseReport,
+  type ProcessReport,
+  type ProcessSpec,
+  reloadCommand,
+  startCommand,
+  statusCommand,
+  stopCommand,
+} from "./process_commands.ts";
+import type { Controller, ControlOptions, ServiceStatus } from "./service_spec.ts";
+
+/** Runs a managed process in a session of its own. */
+export class ProcessController implements Controller {
+  readonly #executor: Executor;
+  readonly #spec: ProcessSpec;
+
+  /** A controller for `spec` on the machine of `executor`. */
+  constructor(executor: Executor, spec: ProcessSpec) {
+    this.#executor = executor;
+    this.#spec = spec;
+  }
+
+  /** Starts the program unless it runs; resolves when it has stayed alive for a moment. */
+  async start(options: ControlOptions = {}): Promise<ServiceStatus> {
+    const report = await this.#report("start", startCommand(this.#spec, crypto.randomUUID()), {
+      ...options,
+      timeoutMs: START_TIMEOUT_MS + COMMAND_GRACE_MS,
+    });
+    if (report.outcome === "running") return running(report);
+    throw this.#failure("start", report);
+  }
+
+  /** Stops the program and everything it started. */
+  async stop(options: ControlOptions = {}): Promise<ServiceStatus> {
+    const { stop } = this.#spec;
+    const report = await this.#report("stop", stopCommand(this.#spec), {
+      ...options,
+      timeoutMs: stop.timeoutMs + 2 * COMMAND_GRACE_MS,
+    });
+    if (report.outcome !== "stopped") throw this.#failure("stop", report);
+    const [code = "", killed] = report.words;
+    if (code === "none") return parseProcessStatus("none");
+    const end = statusFromCode(code);
+    const how = killed === "yes"
+      ? `killed, because it did not end within ${stop.timeoutMs} ms`
+      : `stopped (${end.text})`;
+    return { running: false, pid: null, containerId: null, ...end.facts, detail: how };
+  }
+
+  /** Runs the reload program, or sends SIGHUP to the main process. */
+  async reload(options: ControlOptions = {}): Promise<ServiceStatus> {
+    const report = await this.#report("reload", reloadCommand(this.#spec), {
+      ...options,
+      timeoutMs: START_TIMEOUT_MS,
+    });
+    if (report.outcome === "running") return running(report);
+    throw this.#failure("reload", report);
+  }
+
+  /** Looks whether the recorded process still is the one that runs. */
+  async status(options: ControlOptions = {}): Promise<ServiceStatus> {
+    const result = await runControl(this.#executor, statusCommand(this.#spec), {
+      what: `look at ${this.#spec.name}`,
+      timeoutMs: LOOK_TIMEOUT_MS,
+      ...options,
+    });
+    return parseProcessStatus(result.stdout);
+  }
+
+  /** The last lines of its log, oldest first. */
+  logs(lines: number, options: ControlOptions = {}): Promise<string[]> {
+    return tailLog(this.#executor, tailCommand(this.#logFile, lines), lines, options);
+  }
+
+  /** Log lines as they are written. */
+  follow(options: ControlOptions = {}): AsyncIterable<string> {
+    return followLog(this.#executor, followCommand(this.#logFile), options);
+  }
+
+  get #logFile(): string {
+    return `${this.#spec.logDir}/${this.#spec.name}.log`;
+  }
+
+  async #report(
+    verb: string,
+    command: Parameters<Executor["run"]>[0],
+    options: ControlOptions & { timeoutMs: number },
+  ): Promise<ProcessReport> {
+    const result = await runControl(this.#executor, command, {
+      what: `${verb} ${this.#spec.name}`,
+      ...options,
+    });
+    const report = parseReport(result.stdout);
+    if (report !== null) return report;
+    throw controlError(`Cannot ${verb} ${this.#spec.name} on ${this.#executor.host}`, {
+      reason: "the control script was cut off before it could report",
+      exit: { exitCode: result.exitCode, signal: result.signal },
+      log: result.stderr.split("\n").filter((line) => line !== ""),
+    });
+  }
+
+  #failure(verb: string, report: ProcessReport): HarnessError {
+    const head = `Cannot ${verb} ${this.#spec.name} on ${this.#executor.host}`;
+    switch (report.outcome) {
+      case "failed":
+        return controlError(head, { reason: report.text, log: report.log });
+      case "exited": {
+        const end = statusFromCode(report.words[0] ?? "");
+        return controlError(head, {
+          reason: `the program ${end.text} at once`,
+          exit: end.facts,
+          log: report.log,
+        });
+      }
+      case "timeout":
+        return new HarnessError(
+          "timeout",
+          `${head}: not started after ${START_TIMEOUT_MS} ms, and killed`,
+          {
+            details: { reason: "start timed out", exit_code: null, signal: null, log: report.log },
+          },
+        );
+      default:
+        return controlError(head, {
+          reason: `processes ${report.text} outlive SIGKILL; they wait for the kernel`,
+          log: report.log,
+        });
+    }
+  }
+}
+
+function running(report: ProcessReport): ServiceStatus {
+  return parseProcessStatus(`running ${report.words[0] ?? ""}`);
+}

@@ -1,0 +1,141 @@
+/**
+ * The commands of the process controller as data: pure functions from a spec to what an executor runs, and back
+ * from what it printed to facts.
+ *
+ * @module
+ */
+import type { Command } from "../executor/executor.ts";
+import {
+  KILL_WAIT_MS,
+  SERVICE_LOG_KEEP,
+  SERVICE_LOG_MAX_BYTES,
+  START_SETTLE_MS,
+  START_TIMEOUT_MS,
+} from "../limits.ts";
+import { PROCESS_KEEPER } from "./process_shell.ts";
+import { RELOAD_SCRIPT, START_SCRIPT, STATUS_SCRIPT, STOP_SCRIPT } from "./process_scripts.ts";
+import { statusFromCode } from "./exit_status.ts";
+import type { ServiceSpec, ServiceStatus, SpecExecution } from "./service_spec.ts";
+
+/** A spec that is known to be a managed process. */
+export type ProcessSpec = ServiceSpec & {
+  execution: Extract<SpecExecution, { type: "managed_process" }>;
+};
+
+/** What a start, stop or reload script said. */
+export interface ProcessReport {
+  /** The first word: `running`, `exited`, `failed`, `timeout`, `stopped`, `stuck`. */
+  outcome: string;
+  /** The words after it. */
+  words: string[];
+  /** The text of a `failed` line. */
+  text: string;
+  /** The log lines that came with it. */
+  log: string[];
+}
+
+/** Starts the process unless it runs. `runId` is a fresh UUID: it marks everything that this run starts. */
+export function startCommand(spec: ProcessSpec, runId: string): Command {
+  const { execution } = spec;
+  return {
+    script: START_SCRIPT,
+    args: [
+      spec.runDir,
+      spec.name,
+      spec.logDir,
+      String(SERVICE_LOG_MAX_BYTES),
+      String(SERVICE_LOG_KEEP),
+      execution.start,
+      spec.workDir,
+      spec.envFile ?? "",
+      execution.user ?? "",
+      runId,
+      tenths(START_SETTLE_MS),
+      tenths(START_TIMEOUT_MS),
+      spec.ports.filter((p) => p.protocol !== "udp").map((p) => p.port).join(" "),
+      PROCESS_KEEPER,
+      ...execution.argv,
+    ],
+  };
+}
+
+/** Stops the process and everything of its run. */
+export function stopCommand(spec: ProcessSpec): Command {
+  return {
+    script: STOP_SCRIPT,
+    args: [
+      spec.runDir,
+      spec.name,
+      spec.logDir,
+      spec.stop.signal,
+      tenths(spec.stop.timeoutMs),
+      tenths(KILL_WAIT_MS),
+      spec.workDir,
+      spec.envFile ?? "",
+      spec.execution.user ?? "",
+      ...(spec.execution.stopArgv ?? []),
+    ],
+  };
+}
+
+/** Makes the process reload: its own reload program, or SIGHUP to the main process. */
+export function reloadCommand(spec: ProcessSpec): Command {
+  return {
+    script: RELOAD_SCRIPT,
+    args: [
+      spec.runDir,
+      spec.name,
+      spec.logDir,
+      spec.workDir,
+      spec.envFile ?? "",
+      spec.execution.user ?? "",
+      ...(spec.execution.reloadArgv ?? []),
+    ],
+  };
+}
+
+/** Looks at the process. */
+export function statusCommand(spec: ProcessSpec): Command {
+  return { script: STATUS_SCRIPT, args: [spec.runDir, spec.name] };
+}
+
+/** Reads what a start, stop or reload script printed; `null` when it said nothing we know. */
+export function parseReport(stdout: string): ProcessReport | null {
+  const at = stdout.lastIndexOf("@harness ");
+  if (at < 0) return null;
+  const [first = "", ...rest] = stdout.slice(at + "@harness ".length).split("\n");
+  const [outcome = "", ...words] = first.split(" ");
+  if (rest.at(-1) === "") rest.pop();
+  return { outcome, words, text: words.join(" "), log: rest };
+}
+
+/** Reads one status line: `running PID`, `ended CODE STOPPED`, `gone WHY` or `none`. */
+export function parseProcessStatus(line: string): ServiceStatus {
+  const [word = "", first = "", second = ""] = line.trim().split(" ");
+  const none = { running: false, pid: null, containerId: null, exitCode: null, signal: null };
+  switch (word) {
+    case "running":
+      return { ...none, running: true, pid: Number(first), detail: `running, pid ${first}` };
+    case "ended": {
+      const end = statusFromCode(first);
+      return {
+        ...none,
+        ...end.facts,
+        detail: second === "yes" ? `stopped (${end.text})` : end.text,
+      };
+    }
+    case "gone":
+      return {
+        ...none,
+        detail: first === "rebooted"
+          ? "gone: the machine was started anew since"
+          : "gone: the process is no longer there and nothing recorded how it ended",
+      };
+    default:
+      return { ...none, detail: "never started" };
+  }
+}
+
+function tenths(ms: number): string {
+  return String(Math.max(1, Math.ceil(ms / 100)));
+}
