@@ -11,6 +11,9 @@ import type { Context } from "./context.ts";
 import type { Io } from "./io.ts";
 import { addPackageCommands } from "./package.ts";
 import { report } from "./report.ts";
+import { addServiceCommands } from "./service.ts";
+import { addServicesCommands } from "./services.ts";
+import { addWatchCommand } from "./watch.ts";
 
 const EXAMPLES = `
 Examples:
@@ -73,6 +76,9 @@ export function createProgram(context: Context): Command {
       getErrHasColors: () => false,
     });
   addPackageCommands(program, context);
+  addServicesCommands(program, context);
+  addServiceCommands(program, context);
+  addWatchCommand(program, context);
   addCompletionsCommand(program, context);
   acceptGlobalFlags(program);
   return program;

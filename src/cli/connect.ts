@@ -1,0 +1,136 @@
+/**
+ * How client commands reach the server.
+ *
+ * @module
+ */
+import type { CallableAction, ClientStatus, RegistryClient } from "../client/mod.ts";
+import { HarnessError, messageOf } from "../errors.ts";
+import type { ActionData, ActionParams } from "../protocol/actions.ts";
+import type { Context } from "./context.ts";
+import { type FlagTable, type FlagValues, onOff, readFlags, textFlag, valued } from "./flags.ts";
+import type { Io } from "./io.ts";
+import { readToken } from "./secrets.ts";
+import { duration, showDuration } from "./values.ts";
+
+const DEFAULT_URL = "ws://127.0.0.1:8080";
+const DEFAULT_TIMEOUT_MS = 30_000;
+
+/** Flags of every command that talks to a server. */
+export const CLIENT_FLAGS = {
+  url: valued<string>("url", {
+    env: "HARNESS_URL",
+    help: "the server",
+    fallback: DEFAULT_URL,
+    shownDefault: DEFAULT_URL,
+  }, (text) => text),
+  tokenFile: textFlag("file", {
+    env: "HARNESS_TOKEN_FILE",
+    help: "file with the token; or the token itself in HARNESS_TOKEN",
+  }),
+  timeout: valued<number>("time", {
+    env: "HARNESS_TIMEOUT",
+    help: "how long to wait for an answer",
+    fallback: DEFAULT_TIMEOUT_MS,
+    shownDefault: showDuration(DEFAULT_TIMEOUT_MS),
+  }, duration),
+  json: onOff({ help: "machine-readable output" }),
+} satisfies FlagTable;
+
+/** The values of {@linkcode CLIENT_FLAGS}. */
+export type ClientFlags = FlagValues<typeof CLIENT_FLAGS>;
+
+/** A connection to the server for the time of one command. */
+export class Session implements AsyncDisposable {
+  /** The client underneath. */
+  readonly client: RegistryClient;
+  /** The flags it was opened with. */
+  readonly flags: ClientFlags;
+  readonly #signal: AbortSignal;
+
+  /** Use {@linkcode openSession}. */
+  constructor(client: RegistryClient, flags: ClientFlags, signal: AbortSignal) {
+    this.client = client;
+    this.flags = flags;
+    this.#signal = signal;
+  }
+
+  /** Calls an action and waits for its answer at most `--timeout`. */
+  call<A extends CallableAction>(
+    action: A,
+    params: ActionParams<A>,
+    options: { timeoutMs?: number; signal?: AbortSignal } = {},
+  ): Promise<ActionData<A>> {
+    const timeoutMs = options.timeoutMs ?? this.flags.timeout;
+    return this.client.call(action, params, { signal: options.signal ?? this.#signal, timeoutMs });
+  }
+
+  /** Closes the connection. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.client[Symbol.asyncDispose]();
+  }
+}
+
+/** Options for {@linkcode openSession}. */
+export interface SessionOptions {
+  /** Whether to come back when the connection is lost, and say so. @default {false} */
+  follows?: boolean;
+}
+
+/**
+ * Connects to the server.
+ *
+ * @throws {HarnessError} `unreachable` when no server answers, `unauthorized` when it refuses the token.
+ */
+export async function openSession(
+  context: Context,
+  given: object,
+  options: SessionOptions = {},
+): Promise<Session> {
+  const { io } = context;
+  const flags = readFlags(CLIENT_FLAGS, given as Record<string, unknown>, io);
+  const token = await clientToken(io, flags);
+  const { RegistryClient } = await import("../client/mod.ts");
+  try {
+    const client = await RegistryClient.connect(flags.url, {
+      ...(token === null ? {} : { token }),
+      signal: io.interrupted,
+      connectTimeoutMs: flags.timeout,
+      // A command that only asks something fails at once; one that follows comes back.
+      reconnect: options.follows === true,
+      onStatus: (status) => tellStatus(io, status),
+    });
+    return new Session(client, flags, io.interrupted);
+  } catch (error) {
+    io.interrupted.throwIfAborted();
+    throw notConnected(flags.url, error);
+  }
+}
+
+/** The token of a client command: `--token-file`, else the environment. */
+export function clientToken(io: Io, flags: ClientFlags): Promise<string | null> {
+  return readToken({ file: flags.tokenFile, text: io.env("HARNESS_TOKEN") });
+}
+
+/** Says when a followed connection is lost and when it is back; the rest is of no interest. */
+function tellStatus(io: Io, status: ClientStatus): void {
+  if (status.type === "disconnected" && status.willReconnect) {
+    io.err(
+      `connection lost (${status.code}${status.reason && ` ${status.reason}`}), reconnecting\n`,
+    );
+  } else if (status.type === "resumed") {
+    io.err(`connected again${status.replayed ? ", what was missed follows" : ""}\n`);
+  } else if (status.type === "draining") {
+    io.err(`the server is shutting down: ${status.reason}\n`);
+  }
+}
+
+function notConnected(url: string, error: unknown): unknown {
+  const code = error instanceof HarnessError ? error.code : "internal";
+  if (!["unreachable", "unavailable", "internal", "timeout"].includes(code)) return error;
+  return new HarnessError(
+    code === "timeout" ? "timeout" : "unreachable",
+    `Cannot reach the server at ${url}: ${messageOf(error)}; ` +
+      "start one with `harness-ws-server serve`, or name another with --url or HARNESS_URL",
+    { cause: error },
+  );
+}

@@ -1,0 +1,123 @@
+/**
+ * Logs of the server: one line each on stderr, as text or JSON, without secrets.
+ *
+ * @module
+ */
+import { configure, type LogLevel, type LogRecord } from "@logtape/logtape";
+import type { Io } from "./io.ts";
+
+/** Options for {@linkcode configureLogging}. */
+export interface LoggingOptions {
+  /** Least severe level that is shown. */
+  level: "debug" | "info" | "warning" | "error";
+  /** Form of a line. */
+  format: "text" | "json";
+  /** Texts that must never be shown: tokens and the like. */
+  secrets?: readonly string[];
+}
+
+const HIDDEN = "[REDACTED]";
+/** Property names whose values are secrets, wherever they appear. */
+const SECRET_NAME =
+  /^(.*[_-])?(token|secrets?|password|passphrase|authorization|private_?key)([_-].*)?$/i;
+
+/** Sends what the library logs to stderr. */
+export async function configureLogging(io: Io, options: LoggingOptions): Promise<void> {
+  // Under journald a text line needs no time of its own.
+  const withTime = io.env("JOURNAL_STREAM") === undefined;
+  const hide = redactor(options.secrets ?? []);
+  const sink = (record: LogRecord) => {
+    const line = options.format === "json" ? jsonLine(record) : textLine(record, withTime);
+    io.err(`${hide(line)}\n`);
+  };
+  await configure({
+    reset: true,
+    sinks: { stderr: sink },
+    loggers: [
+      { category: "harness", lowestLevel: options.level, sinks: ["stderr"] },
+      { category: ["logtape", "meta"], lowestLevel: "warning", sinks: ["stderr"] },
+    ],
+  });
+}
+
+/** Replaces every secret in a line. Very short ones are left: they would black out ordinary text. */
+export function redactor(secrets: readonly string[]): (line: string) => string {
+  const whole = secrets.filter((secret) => secret.length >= 4);
+  // In a JSON line a secret appears escaped.
+  const forms = [...new Set(whole.flatMap((s) => [s, JSON.stringify(s).slice(1, -1)]))];
+  return (line) => forms.reduce((text, secret) => text.replaceAll(secret, HIDDEN), line);
+}
+
+/** A record as a line of JSON: time, level, component, msg, then its properties. */
+export function jsonLine(record: LogRecord): string {
+  return JSON.stringify({
+    time: new Date(record.timestamp).toISOString(),
+    level: record.level,
+    component: record.category.slice(1).join("."),
+    msg: messageText(record),
+    ...plain(record.properties),
+  });
+}
+
+/** A record as a line of text. */
+export function textLine(record: LogRecord, withTime: boolean): string {
+  const time = withTime ? `${new Date(record.timestamp).toISOString()} ` : "";
+  const level = LEVELS[record.level].padEnd(5);
+  const properties = Object.entries(plain(record.properties))
+    .map(([key, value]) => ` ${key}=${typeof value === "string" ? quoted(value) : json(value)}`)
+    .join("");
+  const component = record.category.slice(1).join(".");
+  return `${time}${level} ${component}: ${escapeControl(messageText(record))}${properties}`;
+}
+
+const LEVELS: Record<LogLevel, string> = {
+  trace: "TRACE",
+  debug: "DEBUG",
+  info: "INFO",
+  warning: "WARN",
+  error: "ERROR",
+  fatal: "FATAL",
+};
+
+function messageText(record: LogRecord): string {
+  return record.message.map((part, index) => {
+    if (index % 2 === 0) return String(part);
+    return typeof part === "string" ? part : json(toPlain(part));
+  }).join("");
+}
+
+/** Properties as JSON values: errors become their text, secrets are hidden. */
+function plain(properties: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(properties).map((
+      [key, value],
+    ) => [key, SECRET_NAME.test(key) ? HIDDEN : toPlain(value)]),
+  );
+}
+
+function toPlain(value: unknown): unknown {
+  if (value instanceof Error) {
+    const cause = value.cause === undefined ? {} : { cause: toPlain(value.cause) };
+    return { name: value.name, message: value.message, stack: value.stack, ...cause };
+  }
+  if (Array.isArray(value)) return value.map(toPlain);
+  if (typeof value === "object" && value !== null) return plain({ ...value });
+  return typeof value === "bigint" ? String(value) : value;
+}
+
+function json(value: unknown): string {
+  return JSON.stringify(value) ?? "undefined";
+}
+
+function quoted(value: string): string {
+  return /^[\w@./:+-]+$/.test(value) ? value : JSON.stringify(value);
+}
+
+/** A log line is one line: what others wrote must not forge another. */
+function escapeControl(text: string): string {
+  return text.replace(
+    // deno-lint-ignore no-control-regex -- finding control characters is the purpose
+    /[\x00-\x1f\x7f-\x9f]/g,
+    (c) => c === "\n" ? "\\n" : `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`,
+  );
+}

@@ -1,0 +1,141 @@
+/**
+ * `service register`: put a service into the registry that was not deployed by us.
+ *
+ * @module
+ */
+import type { Command } from "commander";
+import { HarnessError, messageOf } from "../errors.ts";
+import type { Endpoint, EndpointProtocol, Execution, ServiceInput } from "../registry/entry.ts";
+import { CLIENT_FLAGS, openSession } from "./connect.ts";
+import { type Context, runs } from "./context.ts";
+import { addFlags, type FlagTable, listFlag, onOff, readFlags, textFlag, valued } from "./flags.ts";
+import type { Io } from "./io.ts";
+import { unreadable } from "./secrets.ts";
+import { printable, printJson } from "./table.ts";
+import { duration, pair } from "./values.ts";
+
+const KNOWN_PROTOCOLS = ["http", "https", "grpc", "tcp", "udp", "websocket"] as const;
+
+const REGISTER_FLAGS = {
+  file: textFlag("file", { help: "the whole entry as JSON, - for stdin" }),
+  id: textFlag("id", { help: "instance id, where a service has several" }),
+  version: textFlag("version", { help: "version text" }),
+  command: textFlag("path", { help: "a process: the program that starts it" }),
+  arg: listFlag("text", { help: "argument of --command" }, (text) => text),
+  docker: textFlag("image", { help: "a docker container of this image" }),
+  container: textFlag("name", { help: "name of the container of --docker" }),
+  systemd: textFlag("unit", { help: "a systemd unit" }),
+  host: textFlag("user@host[:port]", { help: "where it runs; this machine when left out" }),
+  endpoint: listFlag("name=protocol://host:port", { help: "where it can be reached" }, endpoint),
+  dependsOn: listFlag("service", { help: "a service it needs" }, (text) => text),
+  label: listFlag("k=v", { help: "a label" }, pair),
+  ttl: valued<number | null>("time", {
+    help: "lease: it fails without a heartbeat in this time",
+    fallback: null,
+  }, duration),
+  replace: onOff({ help: "replace the entry that is there" }),
+} satisfies FlagTable;
+
+/** Declares the command. */
+export function addRegisterCommand(group: Command, context: Context): void {
+  const command = group.command("register")
+    .description("put a service into the registry")
+    .argument("[name]", "service name; with --file it may be left out");
+  addFlags(command, REGISTER_FLAGS);
+  addFlags(command, CLIENT_FLAGS, "Server:");
+  runs(context, command, (given, name) => register(context, given, name));
+}
+
+async function register(context: Context, given: unknown, name?: string): Promise<void> {
+  const flags = readFlags(REGISTER_FLAGS, given as Record<string, unknown>, context.io);
+  const service = flags.file === null
+    ? fromFlags(flags, name)
+    : await fromFile(context.io, flags.file, name);
+  await using session = await openSession(context, given as object);
+  const entry = await session.call("register_service", {
+    service,
+    ...(flags.replace ? { replace: true } : {}),
+  });
+  if (session.flags.json) printJson(context.io, entry);
+  else context.io.out(`${printable(entry.id)} registered\n`);
+}
+
+async function fromFile(io: Io, path: string, name?: string): Promise<ServiceInput> {
+  let text: string;
+  try {
+    text = path === "-"
+      ? new TextDecoder().decode(await io.readStdin())
+      : await Deno.readTextFile(path);
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+  try {
+    const entry: unknown = JSON.parse(text);
+    if (typeof entry !== "object" || entry === null) throw new Error("it is not a JSON object");
+    // The server checks the rest, and says which field is wrong.
+    return { ...entry, ...(name === undefined ? {} : { name }) } as ServiceInput;
+  } catch (error) {
+    const place = path === "-" ? "stdin" : path;
+    throw new HarnessError(
+      "invalid_params",
+      `Cannot read the entry from ${place}: ${messageOf(error)}`,
+      { cause: error },
+    );
+  }
+}
+
+type RegisterFlags = ReturnType<typeof readFlags<typeof REGISTER_FLAGS>>;
+
+function fromFlags(flags: RegisterFlags, name: string | undefined): ServiceInput {
+  if (name === undefined) throw missing("a name, or the whole entry with --file");
+  if (flags.version === null) throw missing("--version");
+  return {
+    name,
+    version: flags.version,
+    execution: execution(flags),
+    ...(flags.id === null ? {} : { id: flags.id }),
+    ...(flags.host === null ? {} : { location: location(flags.host) }),
+    endpoints: flags.endpoint,
+    depends_on: flags.dependsOn,
+    labels: Object.fromEntries(flags.label),
+    ...(flags.ttl === null ? {} : { ttl_ms: flags.ttl }),
+  };
+}
+
+function execution(flags: RegisterFlags): Execution {
+  const { command, docker, systemd } = flags;
+  if ([command, docker, systemd].filter((given) => given !== null).length !== 1) {
+    throw missing("one of --command, --docker, --systemd");
+  }
+  if (command !== null) return { type: "managed_process", command, args: flags.arg, pid: null };
+  if (docker !== null) {
+    const image = docker;
+    return { type: "docker_container", image, container_id: null, name: flags.container };
+  }
+  return { type: "systemd_service", unit_name: systemd ?? "" };
+}
+
+function location(text: string): NonNullable<ServiceInput["location"]> {
+  if (text === "local") return { type: "local" };
+  const match = /^([^@\s]+)@(\[[^\]]+\]|[^:@\s]+)(?::(\d{1,5}))?$/.exec(text);
+  if (match === null) throw missing("--host as user@host or user@host:port");
+  const host = (match[2] ?? "").replace(/^\[|\]$/g, "");
+  const ssh_port = match[3] === undefined ? null : Number(match[3]);
+  return { type: "remote", host, ssh_user: match[1] ?? "", ssh_port };
+}
+
+function endpoint(text: string): Endpoint {
+  const match = /^([^=]+)=([A-Za-z][\w+.-]*):\/\/(.+)$/.exec(text);
+  if (match === null) throw new Error("must be name=protocol://host:port");
+  const word = match[2] ?? "";
+  const known = KNOWN_PROTOCOLS.find((candidate) => candidate === word);
+  const protocol: EndpointProtocol = known ?? { custom: word };
+  return { name: match[1] ?? "", protocol, address: match[3] ?? "", metadata: {} };
+}
+
+function missing(what: string): HarnessError {
+  return new HarnessError(
+    "invalid_params",
+    `Cannot register the service: give ${what}; see harness-ws-server service register --help`,
+  );
+}

@@ -1,0 +1,49 @@
+/**
+ * The flags that say how hosts are reached and where releases go on them.
+ *
+ * @module
+ */
+import { choiceFlag, type FlagTable, listFlag, textFlag, valued } from "./flags.ts";
+
+const DEFAULT_INSTALL_ROOT = "/opt";
+
+/** Flags of `serve`, `doctor` and everything with `--direct`. */
+export const SSH_FLAGS = {
+  identity: listFlag("file", {
+    env: "HARNESS_IDENTITY",
+    help: "private key for SSH; default: as in ssh_config",
+  }, (text) => text),
+  knownHosts: textFlag("file", {
+    env: "HARNESS_KNOWN_HOSTS",
+    help: "known_hosts file; default: as ssh does",
+  }),
+  hostKeyPolicy: choiceFlag(["strict", "accept-new"], {
+    env: "HARNESS_HOST_KEY_POLICY",
+    help: "whether the key of a host never seen before is accepted",
+  }),
+  sshConfig: textFlag("file", {
+    env: "HARNESS_SSH_CONFIG",
+    help: "ssh_config file, none for none (default: ~/.ssh/config)",
+  }),
+  installRoot: valued<string>("dir", {
+    env: "HARNESS_INSTALL_ROOT",
+    help: "where releases go on a host",
+    fallback: DEFAULT_INSTALL_ROOT,
+    shownDefault: DEFAULT_INSTALL_ROOT,
+  }, absolutePath),
+  become: valued<"sudo" | null>("sudo", {
+    env: "HARNESS_BECOME",
+    help: "become root by sudo -n on the hosts",
+    fallback: null,
+  }, (text) => {
+    if (text !== "sudo") throw new Error("must be sudo");
+    return text;
+  }),
+} satisfies FlagTable;
+
+function absolutePath(text: string): string {
+  if (!/^\/[^\0]*$/.test(text) || text.split("/").includes("..")) {
+    throw new Error("must be an absolute path without ..");
+  }
+  return text.length > 1 ? text.replace(/\/+$/, "") : text;
+}
