@@ -142,6 +142,8 @@ export const BOOKMARK_INTERVAL_MS = 30_000;
 export const BOOKMARK_SKIPPED_EVENTS = 1000;
 /** A connection whose peer answers no ping for this long is closed. */
 export const PING_INTERVAL_MS = 30_000;
+/** How long a closing peer may take for the handshake before it is dropped (`ws` listener). */
+export const TERMINATE_AFTER_MS = 2000;
 /** Whole graceful shutdown, stuck peers included. */
 export const SHUTDOWN_TIMEOUT_MS = 4500;
 /** What `server_draining` tells clients to wait before they reconnect. */
@@ -231,3 +233,38 @@ export const MAX_RUNNING_DEPLOYMENTS = 8;
 export const MAX_QUEUED_DEPLOYMENTS = 100;
 /** How long a shutdown waits for deployments to roll back before they are left `interrupted`. */
 export const DEPLOY_PARK_TIMEOUT_MS = 4000;
+
+// ---- executor: commands and SSH ----------------------------------------------------------------
+
+/** Text of one command: Linux takes at most 128 KiB in one argument, and the login shell gets it as one. */
+export const MAX_COMMAND_BYTES = 120 * 1024;
+/** Longest word in what a login shell reads: tcsh refuses words over 1024 characters. */
+export const MAX_SHELL_WORD_LENGTH = 800;
+/** How long output may be silent after a command's end while something it left behind holds its stdout. */
+export const OUTPUT_DRAIN_MS = 2000;
+/** How long a killed command may take to be gone before the call gives up on it. */
+export const KILL_GRACE_MS = 5000;
+/** What a login shell's start-up files may print before the command's own output. */
+export const MAX_LOGIN_NOISE_BYTES = 64 * 1024;
+/** Bytes given to a pipe or channel at once: keeps one large chunk from being copied whole. */
+export const STDIN_CHUNK_BYTES = 256 * 1024;
+/** TCP, key exchange and authentication of one hop, together. */
+export const SSH_CONNECT_TIMEOUT_MS = 20_000;
+/** Tries to connect when the server drops us before the key exchange (MaxStartups) or DNS is busy. */
+export const SSH_CONNECT_ATTEMPTS = 4;
+/** First pause between such tries; doubled each time, each with full jitter. */
+export const SSH_RETRY_BASE_MS = 500;
+/** Commands at once on one connection: sshd's MaxSessions is 10, two are kept for kills. */
+export const SSH_MAX_CHANNELS = 8;
+/** Pause between keepalives; three unanswered ones end the connection. */
+export const SSH_KEEPALIVE_MS = 15_000;
+/** Unanswered keepalives after which a connection counts as dead. */
+export const SSH_KEEPALIVE_COUNT = 3;
+/** Jump hosts in a row. */
+export const SSH_MAX_JUMPS = 8;
+/** Depth of Include in ssh_config, as in OpenSSH. */
+export const SSH_MAX_INCLUDES = 16;
+/** Largest ssh_config or known_hosts file read: thousands of hosts, and no surprise. */
+export const SSH_MAX_FILE_BYTES = 8 * 1024 * 1024;
+/** Keys tried: sshd's MaxAuthTries is 6, more only get us disconnected. */
+export const SSH_MAX_KEYS = 6;

@@ -1,0 +1,239 @@
+/**
+ * Drives one running command to its end, the same for a local process and for an SSH channel: feeds
+ * stdin with back-pressure, keeps the end of the output, and kills the whole group on timeout or abort.
+ *
+ * @module
+ */
+import type { Readable, Writable } from "node:stream";
+import { HarnessError } from "../errors.ts";
+import {
+  KILL_GRACE_MS,
+  MAX_COMMAND_OUTPUT_BYTES,
+  OUTPUT_DRAIN_MS,
+  STDIN_CHUNK_BYTES,
+} from "../limits.ts";
+import type { RunOptions, RunResult, Stdin } from "./executor.ts";
+import { Tail } from "./output.ts";
+
+/** How a process ended. */
+export interface Exit {
+  /** Exit code, or `null` when a signal ended it. */
+  code: number | null;
+  /** Signal name, or `null`. */
+  signal: string | null;
+}
+
+/** A process that runs, as {@linkcode runProcess} sees it. */
+export interface Process {
+  /** Its standard input. */
+  readonly stdin: Writable;
+  /** Its standard output. */
+  readonly stdout: Readable;
+  /** Its standard error. */
+  readonly stderr: Readable;
+  /** Settles when it ended; rejects when that cannot be known any more. Never unhandled. */
+  readonly exited: Promise<Exit>;
+  /** Resolves when its output is at an end too. */
+  readonly closed: Promise<void>;
+  /** Passes stdout through; an SSH session takes its announcement out here. */
+  filter?(sink: (chunk: Uint8Array) => void): { push(chunk: Uint8Array): void; end(): void };
+  /** Kills the whole process group; resolves when it is gone, or could not be killed. */
+  kill(): Promise<void>;
+  /** Lets go of its streams, whether they ended or not. */
+  release(): void;
+}
+
+/** Options for {@linkcode runProcess}. */
+export interface RunProcessOptions {
+  /** The options of the caller of `run`. */
+  run: RunOptions;
+  /** How the command is called in messages, such as `"tar" on web1`. */
+  what: string;
+  /** Fires when the executor is closed. */
+  closing: AbortSignal;
+}
+
+/** A promise that rejects when the command has to stop, and what has to be undone at the end. */
+class Stop implements Disposable {
+  readonly #cleanups: Array<() => void> = [];
+  readonly promise: Promise<never>;
+  readonly fail: (reason: unknown) => void;
+
+  constructor(options: RunProcessOptions) {
+    const { promise, reject } = Promise.withResolvers<never>();
+    // Raced by whoever waits; when nobody does any more, its rejection is of no interest.
+    promise.catch(() => {});
+    this.promise = promise;
+    this.fail = reject;
+    const { timeoutMs, signal } = options.run;
+    for (const source of [signal, options.closing]) this.#follow(source);
+    if (timeoutMs === undefined) return;
+    const timer = setTimeout(() => reject(timeoutError(options.what, timeoutMs)), timeoutMs);
+    this.#cleanups.push(() => clearTimeout(timer));
+  }
+
+  #follow(signal: AbortSignal | undefined): void {
+    if (signal === undefined) return;
+    const onAbort = (): void => this.fail(signal.reason);
+    if (signal.aborted) return onAbort();
+    signal.addEventListener("abort", onAbort, { once: true });
+    this.#cleanups.push(() => signal.removeEventListener("abort", onAbort));
+  }
+
+  [Symbol.dispose](): void {
+    for (const cleanup of this.#cleanups.splice(0)) cleanup();
+  }
+}
+
+function timeoutError(what: string, timeoutMs: number): HarnessError {
+  return new HarnessError(
+    "timeout",
+    `Cannot finish ${what}: still running after ${timeoutMs} ms; it and its children were killed`,
+    { details: { timeout_ms: timeoutMs } },
+  );
+}
+
+/** Waits for `promise`, at most `ms`. Never rejects. */
+export async function settleWithin(promise: Promise<unknown>, ms: number): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<void>((resolve) => timer = setTimeout(resolve, ms));
+  try {
+    await Promise.race([promise.catch(() => {}), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function stdinStream(stdin: Stdin | undefined): ReadableStream<Uint8Array> | Uint8Array {
+  if (stdin === undefined) return new Uint8Array();
+  return typeof stdin === "string" ? new TextEncoder().encode(stdin) : stdin;
+}
+
+/** Writes one chunk; answers false when the command does not read any more. */
+async function write(target: Writable, chunk: Uint8Array, gone: Promise<false>): Promise<boolean> {
+  for (let at = 0; at < chunk.length; at += STDIN_CHUNK_BYTES) {
+    if (target.destroyed || !target.writable) return false;
+    const piece = chunk.subarray(at, at + STDIN_CHUNK_BYTES);
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    target.write(piece, (error) => resolve(!error));
+    // One piece at a time: what is queued never exceeds it, however slow the other side is.
+    if (!await Promise.race([promise, gone])) return false;
+  }
+  return true;
+}
+
+/** Feeds stdin to its end. A command that stops reading is no failure; a source that breaks is one. */
+async function feed(process: Process, stdin: Stdin | undefined, stop: Stop): Promise<void> {
+  const target = process.stdin;
+  const { promise: gone, resolve } = Promise.withResolvers<false>();
+  target.on("error", () => resolve(false));
+  target.once("close", () => resolve(false));
+  process.exited.then(() => resolve(false), () => resolve(false));
+  const source = stdinStream(stdin);
+  if (source instanceof Uint8Array) {
+    if (await write(target, source, gone)) target.end();
+    return;
+  }
+  const reader = source.getReader();
+  try {
+    while (true) {
+      const next = await Promise.race([reader.read(), gone, stop.promise]);
+      if (next === false) break;
+      if (next.done) return void target.end();
+      if (!await write(target, next.value, gone)) break;
+    }
+    await reader.cancel();
+  } catch (error) {
+    // The command must not take half of the input for all of it: it is killed before stdin ends.
+    stop.fail(error);
+    await reader.cancel(error).catch(() => {});
+  }
+}
+
+/** Where the output of one stream goes: to the caller's callback, or into a tail. */
+class Output {
+  readonly tail: Tail;
+  lastAt = 0;
+  readonly sink: (chunk: Uint8Array) => void;
+
+  constructor(
+    maxBytes: number,
+    callback: ((chunk: Uint8Array) => void) | undefined,
+    fail: (reason: unknown) => void,
+  ) {
+    this.tail = new Tail(maxBytes);
+    this.sink = (chunk) => {
+      this.lastAt = performance.now();
+      if (callback === undefined) return this.tail.push(chunk);
+      try {
+        callback(chunk);
+      } catch (error) {
+        fail(error);
+      }
+    };
+  }
+}
+
+/** Waits until the output ends, or nothing more came for a while after the command itself had ended. */
+async function drained(closed: Promise<void>, outputs: readonly Output[]): Promise<void> {
+  let done = false;
+  const end = closed.then(() => {
+    done = true;
+  });
+  let quietSince = performance.now();
+  while (!done) {
+    const waitMs = quietSince + OUTPUT_DRAIN_MS - performance.now();
+    if (waitMs <= 0) return;
+    await settleWithin(end, waitMs);
+    quietSince = Math.max(quietSince, ...outputs.map((output) => output.lastAt));
+  }
+}
+
+/**
+ * Drives `process` to its end.
+ *
+ * @throws {HarnessError} `timeout`, or `unreachable` from the process.
+ * @throws the reason of an abort, or the error of the stdin stream.
+ */
+export async function runProcess(
+  process: Process,
+  options: RunProcessOptions,
+): Promise<RunResult> {
+  const { run } = options;
+  const startedAt = performance.now();
+  using stop = new Stop(options);
+  const maxBytes = run.maxOutputBytes ?? MAX_COMMAND_OUTPUT_BYTES;
+  const stdout = new Output(maxBytes, run.onStdout, stop.fail);
+  const stderr = new Output(maxBytes, run.onStderr, stop.fail);
+  const filter = process.filter?.(stdout.sink);
+  process.stdout.on(
+    "data",
+    (chunk) => filter === undefined ? stdout.sink(chunk) : filter.push(chunk),
+  );
+  process.stdout.once("end", () => filter?.end());
+  process.stderr.on("data", stderr.sink);
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+  const feeding = feed(process, run.stdin, stop);
+  try {
+    const exit = await Promise.race([process.exited, stop.promise]);
+    await Promise.race([drained(process.closed, [stdout, stderr]), stop.promise]);
+    await feeding;
+    return {
+      exitCode: exit.code,
+      signal: exit.signal,
+      stdout: stdout.tail.text(),
+      stderr: stderr.tail.text(),
+      truncated: stdout.tail.truncated || stderr.tail.truncated,
+      durationMs: Math.round(performance.now() - startedAt),
+    };
+  } catch (error) {
+    stop.fail(error);
+    await settleWithin(process.kill(), KILL_GRACE_MS);
+    await settleWithin(process.exited, KILL_GRACE_MS);
+    throw error;
+  } finally {
+    process.release();
+    await settleWithin(process.closed, KILL_GRACE_MS);
+    await settleWithin(feeding, KILL_GRACE_MS);
+  }
+}
