@@ -1,0 +1,77 @@
+/**
+ * How a deployment that ended is shown: a table, what went wrong, and what to do next.
+ *
+ * @module
+ */
+import type { Deployment, DeploymentHost } from "../protocol/actions.ts";
+import { SERVER_NAME } from "../version.ts";
+import { deploymentExitCode } from "./exit_codes.ts";
+import type { Io } from "./io.ts";
+import { colorOf, paint, printable, printJson, printTable } from "./table.ts";
+
+/** Lines of a log that are shown with a failure. */
+const SHOWN_LOG_LINES = 10;
+/** Failures that are told in full; a fleet often fails on every host for one reason. */
+const SHOWN_FAILURES = 3;
+
+/** Prints a deployment and returns the exit code it stands for. */
+export function reportDeployment(
+  io: Io,
+  deployment: Deployment,
+  options: { json: boolean },
+): number {
+  const code = deploymentExitCode(deployment);
+  if (options.json) {
+    printJson(io, deployment);
+    return code;
+  }
+  printTable(io, ["HOST", "OUTCOME", "STEP", "ERROR"], deployment.hosts.map(hostRow));
+  const failed = deployment.hosts.filter((host) => host.error !== undefined);
+  for (const host of failed.slice(0, SHOWN_FAILURES)) printFailure(io, host);
+  if (failed.length > SHOWN_FAILURES) {
+    io.err(`\n… and ${failed.length - SHOWN_FAILURES} more, with --json in full\n`);
+  }
+  const { status, service, version, deployment_id: id } = deployment;
+  const what = `${deployment.kind} of ${service}${version === null ? "" : ` ${version}`}`;
+  io.err(
+    `${id}: ${printable(what)} ${paint(status, colorOf(status), false)}${counts(deployment)}\n`,
+  );
+  return code;
+}
+
+function hostRow(host: DeploymentHost): string[] {
+  return [host.host, host.outcome ?? "-", host.step ?? "-", host.error?.message ?? ""];
+}
+
+function counts(deployment: Deployment): string {
+  const byOutcome = new Map<string, number>();
+  for (const { outcome } of deployment.hosts) {
+    const word = outcome ?? "not finished";
+    byOutcome.set(word, (byOutcome.get(word) ?? 0) + 1);
+  }
+  if (deployment.hosts.length < 2) return "";
+  return ` (${[...byOutcome].map(([word, count]) => `${count} ${word}`).join(", ")})`;
+}
+
+/** The failure of one host: which step and command, what the log said, and where to look further. */
+function printFailure(io: Io, host: DeploymentHost): void {
+  const { error } = host;
+  if (error === undefined) return;
+  io.err(`\n${printable(host.host)}: ${host.step ?? "?"}: ${printable(error.message)}\n`);
+  for (const [name, value] of Object.entries(error.details ?? {})) {
+    if (value === null || ["host", "step", "log"].includes(name)) continue;
+    const text = typeof value === "string" ? value : JSON.stringify(value);
+    io.err(`  ${name.replaceAll("_", " ")}: ${printable(text)}\n`);
+  }
+  const log = error.details?.["log"];
+  if (!Array.isArray(log) || log.length === 0) return;
+  io.err("  last log lines:\n");
+  for (const line of log.slice(-SHOWN_LOG_LINES)) io.err(`    ${printable(String(line))}\n`);
+}
+
+/** What to tell whoever stopped following a deployment that goes on. */
+export function followHint(id: string): string {
+  return `${id} goes on in the server\n` +
+    `  follow it:  ${SERVER_NAME} deployments follow ${id}\n` +
+    `  cancel it:  ${SERVER_NAME} deployments cancel ${id}\n`;
+}
