@@ -130,6 +130,11 @@ export class Connection {
     return this.#hello;
   }
 
+  /** Whether it has ended. */
+  get isClosed(): boolean {
+    return this.#closure !== undefined;
+  }
+
   /**
    * Sends a request and waits for its response.
    *
@@ -290,7 +295,8 @@ function timedOut(action: Action, timeoutMs: number): HarnessError {
   );
 }
 
-function cancelled(
+/** The error of a caller that gave up. */
+export function cancelled(
   what: string,
   signal: AbortSignal | undefined,
   outcome: "unknown" | "not_sent" = "unknown",

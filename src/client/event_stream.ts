@@ -6,7 +6,7 @@
 import type { SubscribableEvent } from "../protocol/actions.ts";
 import type { Feed } from "./feed.ts";
 import type { Position, StreamItem } from "./items.ts";
-import type { Resumption } from "./subscriptions.ts";
+import type { Resumption } from "./subscriber.ts";
 
 /** Options for `client.events()`. */
 export interface EventsOptions<E extends SubscribableEvent = SubscribableEvent> {

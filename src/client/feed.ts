@@ -55,8 +55,8 @@ export class Feed {
   position: Position | null = null;
   /** Up to where the reader has read. */
   readPosition: Position | null = null;
-  /** Called when a lagging reader has emptied the buffer. */
-  onDrained: () => void = () => {};
+  /** Called when it began to lag, and when a lagging reader has emptied the buffer. */
+  onChange: () => void = () => {};
   readonly #wants: (event: EventBody) => boolean;
   #buffer: StreamItem[] = [];
   #held: EventMessage[] = [];
@@ -79,11 +79,6 @@ export class Feed {
       ...(events === undefined ? {} : { events: [...events] }),
       ...(services === undefined ? {} : { services: [...services] }),
     };
-  }
-
-  /** Whether it wants log lines: they have no seq, so they are never merged or resumed. */
-  get wantsLogs(): boolean {
-    return this.options.events?.includes("service_log") ?? false;
   }
 
   /** Whether it wants events that can be resumed. */
@@ -214,7 +209,7 @@ export class Feed {
 
   #lag(): void {
     this.phase = "lagging";
-    if (this.isDrained) this.onDrained();
+    this.onChange();
   }
 
   #acceptLine(message: EventMessage): void {
@@ -249,7 +244,7 @@ export class Feed {
     if (item.kind === "event" && item.seq !== null && this.readPosition !== null) {
       this.readPosition.seq = item.seq;
     }
-    if (this.phase === "lagging" && this.isDrained) this.onDrained();
+    if (this.phase === "lagging" && this.isDrained) this.onChange();
   }
 }
 

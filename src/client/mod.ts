@@ -15,6 +15,49 @@ export type { DroppedItem, EventItem, Position, SnapshotItem, StreamItem } from 
 export type { ReconnectOptions } from "./reconnect.ts";
 export type { TokenTransport, WebSocketConstructor, WebSocketLike } from "./socket.ts";
 export type { ClientClosure, ClientStatus } from "./status.ts";
-export type { Resumption } from "./subscriptions.ts";
+export type { Resumption } from "./subscriber.ts";
 export { ERROR_CODES, HarnessError, isErrorCode } from "../errors.ts";
 export type { ErrorCode, HarnessErrorOptions } from "../errors.ts";
+export type {
+  Action,
+  ActionData,
+  ActionMap,
+  ActionParams,
+  Deployment,
+  DeploymentHost,
+  PackageInfo,
+  StrategySpec,
+  SubscribableEvent,
+  Target,
+  TargetSpec,
+} from "../protocol/actions.ts";
+export type {
+  DrainingData,
+  HelloData,
+  RegistryLoadedData,
+  ServiceLogData,
+  WireEventMap,
+} from "../protocol/messages.ts";
+export type {
+  Endpoint,
+  EndpointProtocol,
+  Execution,
+  HealthResult,
+  Location,
+  ServiceEntry,
+  ServiceInput,
+  ServiceState,
+} from "../registry/entry.ts";
+export type {
+  DeploymentProgressData,
+  DeploymentStatus,
+  DeployStep,
+  DeregisteredData,
+  EndpointUpdatedData,
+  EntryData,
+  EventDataMap,
+  EventType,
+  HealthCheckData,
+  HostOutcome,
+  StateChangedData,
+} from "../registry/events.ts";
