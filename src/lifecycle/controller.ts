@@ -4,9 +4,12 @@
  * @module
  */
 import type { Executor } from "../executor/executor.ts";
+import { LOOK_TIMEOUT_MS } from "../limits.ts";
+import { DockerController } from "./docker.ts";
 import { ProcessController } from "./process.ts";
 import type { ProcessSpec } from "./process_commands.ts";
-import type { Controller, ServiceSpec } from "./service_spec.ts";
+import type { Controller, ControlOptions, ServiceSpec, ServiceStatus } from "./service_spec.ts";
+import { SystemdController } from "./systemd.ts";
 
 /** Options for {@linkcode createController}. */
 export interface ControllerOptions {
@@ -21,7 +24,76 @@ export interface ControllerOptions {
 export function createController(
   executor: Executor,
   spec: ServiceSpec,
-  _options: ControllerOptions = {},
+  options: ControllerOptions = {},
 ): Controller {
-  return new ProcessController(executor, spec as ProcessSpec);
+  const { execution } = spec;
+  switch (execution.type) {
+    case "docker_container":
+      return new DockerController(executor, { ...spec, execution });
+    case "systemd_service":
+      return SystemdController.known(executor, spec, execution.unit);
+    case "systemd_portable":
+      return SystemdController.known(executor, spec, execution.unit, execution.image);
+    case "managed_process": {
+      const process: ProcessSpec = { ...spec, execution };
+      if (options.systemd === undefined) return new DetectingController(executor, process);
+      return options.systemd
+        ? SystemdController.generated(executor, process)
+        : new ProcessController(executor, process);
+    }
+  }
+}
+
+/** Whether PID 1 of the machine is systemd and we may give it units. */
+export async function usesSystemd(
+  executor: Executor,
+  options: ControlOptions = {},
+): Promise<boolean> {
+  const script =
+    '[ -d /run/systemd/system ] && [ "$(id -u)" = 0 ] && command -v systemctl >/dev/null';
+  const result = await executor.run({ script }, { timeoutMs: LOOK_TIMEOUT_MS, ...options });
+  return result.exitCode === 0;
+}
+
+/** Finds out at the first call which of the two controllers for a process is the right one. */
+class DetectingController implements Controller {
+  readonly #executor: Executor;
+  readonly #spec: ProcessSpec;
+  #found: Controller | null = null;
+
+  constructor(executor: Executor, spec: ProcessSpec) {
+    this.#executor = executor;
+    this.#spec = spec;
+  }
+
+  async start(options: ControlOptions = {}): Promise<ServiceStatus> {
+    return await (await this.#controller(options)).start(options);
+  }
+
+  async stop(options: ControlOptions = {}): Promise<ServiceStatus> {
+    return await (await this.#controller(options)).stop(options);
+  }
+
+  async reload(options: ControlOptions = {}): Promise<ServiceStatus> {
+    return await (await this.#controller(options)).reload(options);
+  }
+
+  async status(options: ControlOptions = {}): Promise<ServiceStatus> {
+    return await (await this.#controller(options)).status(options);
+  }
+
+  async logs(lines: number, options: ControlOptions = {}): Promise<string[]> {
+    return await (await this.#controller(options)).logs(lines, options);
+  }
+
+  async *follow(options: ControlOptions = {}): AsyncGenerator<string> {
+    yield* (await this.#controller(options)).follow(options);
+  }
+
+  async #controller(options: ControlOptions): Promise<Controller> {
+    this.#found ??= createController(this.#executor, this.#spec, {
+      systemd: await usesSystemd(this.#executor, options),
+    });
+    return this.#found;
+  }
 }

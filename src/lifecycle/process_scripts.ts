@@ -8,7 +8,8 @@
 import { FAILURE_LOG_LINES } from "../limits.ts";
 import { AS_USER, OWN_SESSION, PROCESS_LIBRARY } from "./process_shell.ts";
 
-const SAY = `
+/** Functions for reporting and for looking before a start. */
+export const SAY: string = `
 h_say() { printf '@harness %s\\n' "$*"; }
 h_fail() { h_say failed "$@"; exit 0; }
 # The log lines written since byte $1.

@@ -1,0 +1,203 @@
+/**
+ * The commands of the systemd controllers as data, and what `systemctl show` says as facts.
+ *
+ * @module
+ */
+import type { Command } from "../executor/executor.ts";
+import { FAILURE_LOG_LINES, START_SETTLE_MS } from "../limits.ts";
+import { signalName } from "./exit_status.ts";
+import type { ProcessSpec } from "./process_commands.ts";
+import { PROCESS_LIBRARY } from "./process_shell.ts";
+import { SAY } from "./process_scripts.ts";
+import type { ServiceStatus } from "./service_spec.ts";
+import { unitName, unitText } from "./systemd_unit.ts";
+
+/** The properties that tell how a unit is. */
+export const UNIT_PROPERTIES =
+  "Id,LoadState,ActiveState,SubState,MainPID,ExecMainCode,ExecMainStatus,Result,NRestarts";
+
+const UNIT_LIBRARY = `
+h_show() { systemctl show -p ${UNIT_PROPERTIES} -- "$h_unit"; }
+h_property() { systemctl show -p "$1" -- "$h_unit" | cut -d= -f2-; }
+h_journal() { journalctl -u "$h_unit" --since "@$h_since" -n ${FAILURE_LOG_LINES} -o cat --no-pager 2>/dev/null; }
+# Starts the unit and watches it for the first moments. A unit that restarts at once has not started.
+h_start_unit() {
+  h_since=$(date +%s)
+  h_restarts=$(h_property NRestarts)
+  if ! h_error=$(systemctl start -- "$h_unit" 2>&1); then
+    h_say unit; h_show; h_say error "$h_error"; h_journal
+    systemctl stop -- "$h_unit" >/dev/null 2>&1
+    exit 0
+  fi
+  h_t=0
+  while [ $h_t -lt "$h_settle" ]; do h_nap; done
+  h_state=$(h_property ActiveState)
+  if [ "$h_state" = active ] && [ "$(h_property NRestarts)" = "$h_restarts" ]; then h_say unit; h_show; exit 0; fi
+  h_say unit; h_show; h_say error "it did not stay up"; h_journal
+  systemctl stop -- "$h_unit" >/dev/null 2>&1
+  exit 0
+}
+`;
+
+/**
+ * $1 unit  $2 unit text  $3 tenths it must live  $4 work dir  $5 env file  $6 user  $7 ports, then the argv.
+ */
+const START_GENERATED = `${PROCESS_LIBRARY}${SAY}${UNIT_LIBRARY}
+h_unit=$1 h_text=$2 h_settle=$3 h_dir=$4 h_env=$5 h_as=$6 h_ports=$7
+shift 7
+if [ "$(h_property ActiveState)" = active ]; then h_say unit; h_show; exit 0; fi
+h_check_user
+[ -d "$h_dir" ] || h_fail "its working directory $h_dir does not exist"
+[ -z "$h_env" ] || [ -r "$h_env" ] || h_fail "its env file $h_env cannot be read"
+h_checked=$(cd "$h_dir" && h_check_program "$1")
+[ -z "$h_checked" ] || { printf '%s\\n' "$h_checked"; exit 0; }
+for h_port in $h_ports; do h_check_port "$h_port"; done
+h_file=/etc/systemd/system/$h_unit
+h_error=$( { printf '%s' "$h_text" > "$h_file.new" && chmod 644 "$h_file.new" && mv -f "$h_file.new" "$h_file"; } 2>&1) ||
+  h_fail "its unit cannot be written: $h_error"
+systemctl daemon-reload
+systemctl reset-failed -- "$h_unit" 2>/dev/null
+# Enabled while it is meant to run: it comes back after a reboot, and stays down after one when it was stopped.
+systemctl enable -- "$h_unit" >/dev/null 2>&1
+h_start_unit
+`;
+
+/** $1 unit  $2 tenths it must live  $3 portable image or empty. */
+const START_KNOWN = `${PROCESS_LIBRARY}${SAY}${UNIT_LIBRARY}
+h_unit=$1 h_settle=$2 h_image=$3
+if [ -n "$h_image" ]; then
+  command -v portablectl >/dev/null 2>&1 || h_fail "portablectl is not installed on this machine"
+  case $(portablectl is-attached "$h_image" 2>/dev/null) in
+    attached* | enabled* | running*) ;;
+    *) h_error=$(portablectl attach "$h_image" 2>&1) || h_fail "the portable image $h_image cannot be attached: $h_error" ;;
+  esac
+fi
+[ "$(h_property LoadState)" != not-found ] || h_fail "the unit $h_unit does not exist on this machine"
+[ "$(h_property LoadState)" != masked ] || h_fail "the unit $h_unit is masked"
+if [ "$(h_property ActiveState)" = active ]; then h_say unit; h_show; exit 0; fi
+systemctl reset-failed -- "$h_unit" 2>/dev/null
+h_start_unit
+`;
+
+const STOP = `${SAY}${UNIT_LIBRARY}
+h_unit=$1
+if [ "$(h_property LoadState)" = not-found ]; then h_say unit; h_show; exit 0; fi
+h_error=$(systemctl stop -- "$h_unit" 2>&1) || h_fail "systemctl stop: $h_error"
+[ "$2" != generated ] || systemctl disable -- "$h_unit" >/dev/null 2>&1
+h_say unit; h_show
+`;
+
+const RELOAD = `${SAY}${UNIT_LIBRARY}
+h_unit=$1
+h_since=$(date +%s)
+[ "$(h_property ActiveState)" = active ] || h_fail "it does not run"
+if ! h_error=$(systemctl reload -- "$h_unit" 2>&1); then h_say failed "systemctl reload: $h_error"; h_journal; exit 0; fi
+h_say unit; h_show
+`;
+
+const SETTLE_TENTHS = String(Math.ceil(START_SETTLE_MS / 100));
+
+/** Writes the unit of a managed process and starts it. */
+export function startGeneratedCommand(spec: ProcessSpec): Command {
+  return {
+    script: START_GENERATED,
+    args: [
+      unitName(spec.name),
+      unitText(spec),
+      SETTLE_TENTHS,
+      spec.workDir,
+      spec.envFile ?? "",
+      spec.execution.user ?? "",
+      spec.ports.filter((p) => p.protocol !== "udp").map((p) => p.port).join(" "),
+      ...spec.execution.argv,
+    ],
+  };
+}
+
+/** Starts a unit that systemd knows, after attaching `image` where one is given. */
+export function startKnownCommand(unit: string, image: string | null): Command {
+  return { script: START_KNOWN, args: [unit, SETTLE_TENTHS, image ?? ""] };
+}
+
+/** Stops a unit; one that we made is also disabled, so that a manual stop outlives a reboot. */
+export function stopUnitCommand(unit: string, generated: boolean): Command {
+  return { script: STOP, args: [unit, generated ? "generated" : "known"] };
+}
+
+/** Reloads a unit. */
+export function reloadUnitCommand(unit: string): Command {
+  return { script: RELOAD, args: [unit] };
+}
+
+/** Looks at a unit. */
+export function showCommand(unit: string): Command {
+  return { argv: ["systemctl", "show", "-p", UNIT_PROPERTIES, "--", unit] };
+}
+
+/** Prints the end of a unit's journal. */
+export function journalCommand(unit: string, lines: number): Command {
+  return { argv: ["journalctl", "-u", unit, "-n", String(lines), "-o", "cat", "--no-pager"] };
+}
+
+/** Prints a unit's journal as it grows. */
+export function followJournalCommand(unit: string): Command {
+  return { argv: ["journalctl", "-u", unit, "-n", "0", "-f", "-o", "cat", "--no-pager"] };
+}
+
+/** What `systemctl show` says of one unit, beyond the facts every controller gives. */
+export interface UnitStatus extends ServiceStatus {
+  /** Whether systemd knows the unit. */
+  known: boolean;
+  /** Restarts that systemd made by itself. */
+  restarts: number;
+  /** Whether systemd is about to start it again. */
+  restarting: boolean;
+}
+
+/** Reads one block of `systemctl show -p …` output. */
+export function parseUnit(text: string): UnitStatus {
+  const properties = new Map(
+    text.split("\n").map((line) => {
+      const at = line.indexOf("=");
+      return [line.slice(0, at), line.slice(at + 1)];
+    }),
+  );
+  const get = (name: string) => properties.get(name) ?? "";
+  const active = get("ActiveState");
+  const sub = get("SubState");
+  const known = get("LoadState") !== "not-found" && get("LoadState") !== "";
+  const restarting = sub === "auto-restart" || sub === "auto-restart-queued";
+  const running = active === "active" || active === "reloading" || active === "deactivating" ||
+    (active === "activating" && !restarting);
+  const pid = Number(get("MainPID"));
+  const result = get("Result");
+  const why = result === "" || result === "success" ? "" : `, result ${result}`;
+  return {
+    running,
+    pid: running && pid > 0 ? pid : null,
+    containerId: null,
+    ...(running ? { exitCode: null, signal: null } : unitEnd(get)),
+    detail: known
+      ? `${get("Id")} is ${active} (${sub})${why}`
+      : `the unit ${get("Id")} does not exist`,
+    known,
+    restarts: Number(get("NRestarts")) || 0,
+    restarting,
+  };
+}
+
+/** ExecMainCode is the `si_code` of SIGCHLD: 1 exited, 2 killed, 3 dumped core, 0 never ran. */
+function unitEnd(
+  get: (name: string) => string,
+): { exitCode: number | null; signal: string | null } {
+  const status = Number(get("ExecMainStatus"));
+  switch (get("ExecMainCode")) {
+    case "1":
+      return { exitCode: status, signal: null };
+    case "2":
+    case "3":
+      return { exitCode: null, signal: signalName(status) };
+    default:
+      return { exitCode: null, signal: null };
+  }
+}
