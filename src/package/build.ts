@@ -1,0 +1,329 @@
+/**
+ * Builds a package from a directory: the same tree gives the same bytes.
+ *
+ * Entries are sorted, belong to uid and gid 0, carry one fixed time and the modes 0755 or 0644.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { createHash, randomBytes } from "node:crypto";
+import { createReadStream, createWriteStream } from "node:fs";
+import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { basename, dirname, join, resolve, sep } from "node:path";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { createGzip } from "node:zlib";
+import { createTarPacker, type TarPackController } from "modern-tar";
+import { HarnessError } from "../errors.ts";
+import { MAX_MANIFEST_BYTES, MAX_PACKAGE_BYTES } from "../limits.ts";
+import { checkContents, MANIFEST_PATH, SUMS_PATH } from "./contents.ts";
+import { EntryTable, type PackageEntry } from "./entry_table.ts";
+import { invalid } from "./invalid.ts";
+import type { Manifest } from "./manifest.ts";
+import { packageFileName, sanitizeName, SEMVER } from "./names.ts";
+import { parseManifest } from "./parse_manifest.ts";
+import { changed, fileBytes, hashEntry, packedName, readSourceTree } from "./source_tree.ts";
+import { compareBytes, formatSums } from "./sums.ts";
+import { parseYaml } from "./yaml_source.ts";
+
+/** The time of every entry: 1980-01-01, which every tool can store. */
+const FIXED_TIME = new Date(315_532_800_000);
+/** Position and value of the "made on" byte of a gzip header; zlib writes its own system there. */
+const GZIP_OS = { offset: 9, unix: 3 } as const;
+const COMPRESSION_LEVEL = 6;
+
+/** How far a build is. */
+export interface BuildProgress {
+  /** `hash` reads the files once for `SHA256SUMS`, `pack` once more for the archive. */
+  phase: "hash" | "pack";
+  /** File that was just done. */
+  path: string;
+  /** Bytes of files done in this phase. */
+  bytes: number;
+  /** Bytes of all files. */
+  totalBytes: number;
+}
+
+/** Options for {@linkcode buildPackage}. */
+export interface BuildPackageOptions {
+  /** Where the package is written; made when missing. @default {"."} */
+  outDir?: string;
+  /** Version to write into the packed manifest instead of the one that stands there. */
+  version?: string;
+  /** Replace a package of the same name and version that has other bytes. @default {false} */
+  force?: boolean;
+  /** Called after each file of each phase. */
+  onProgress?: (progress: BuildProgress) => void;
+  /** Gives up; nothing is left behind. */
+  signal?: AbortSignal;
+}
+
+/** A built package. */
+export interface BuiltPackage {
+  /** Its file. */
+  path: string;
+  /** SHA-256 of the file, hex. */
+  sha256: string;
+  /** Bytes of the file. */
+  size: number;
+  /** Its manifest. */
+  manifest: Manifest;
+  /** Files, directories and links in it. */
+  entries: number;
+  /** Paths of the directory that were left out. */
+  skipped: string[];
+  /** Whether the file was there already, with the same bytes. */
+  unchanged: boolean;
+}
+
+/**
+ * Builds `<outDir>/<name>-<version>.tar.gz` from the directory `dir`.
+ *
+ * @throws {HarnessError} `not_found` without such a directory, `package_invalid` when the tree is no valid
+ * package, `already_exists` when that version is there with other bytes.
+ *
+ * @example Usage
+ * ```ts
+ * import assert from "node:assert/strict";
+ * const outDir = await Deno.makeTempDir();
+ * const built = await buildPackage("examples/hello-service", { outDir });
+ * assert.equal(built.path, `${outDir}/hello-service-1.0.0.tar.gz`);
+ * await Deno.remove(outDir, { recursive: true });
+ * ```
+ */
+export async function buildPackage(
+  dir: string,
+  options: BuildPackageOptions = {},
+): Promise<BuiltPackage> {
+  options.signal?.throwIfAborted();
+  const root = resolve(dir);
+  const outDir = resolve(options.outDir ?? ".");
+  const manifestText = await readManifest(root, options.version);
+  const manifest = parseManifest(manifestText, MANIFEST_PATH);
+  const path = join(outDir, packageFileName(manifest.name, manifest.version));
+
+  const overrides = new Map<string, Uint8Array>([[MANIFEST_PATH, Buffer.from(manifestText)]]);
+  const table = new EntryTable();
+  const source = { ...options, overrides, isExcluded: outputs(root, outDir, manifest.name) };
+  const skipped = await readSourceTree(root, table, source);
+  checkContents(table, manifest);
+  makeHealthScriptExecutable(table, manifest);
+  await hashFiles(root, table, source);
+  addSums(table, overrides);
+
+  await mkdir(outDir, { recursive: true });
+  const part = join(outDir, `.${basename(path)}.${randomBytes(6).toString("hex")}.part`);
+  try {
+    const { sha256, size } = await writeArchive(root, table, { ...source, file: part });
+    const unchanged = await publish(part, path, { sha256, size, force: options.force ?? false });
+    const entries = table.entries.length;
+    return { path, sha256, size, manifest, entries, skipped, unchanged };
+  } finally {
+    await rm(part, { force: true });
+  }
+}
+
+interface BuildSource {
+  overrides: Map<string, Uint8Array>;
+  onProgress?: (progress: BuildProgress) => void;
+  signal?: AbortSignal;
+}
+
+/** The manifest's text; with `version`, that value alone is replaced, all else stays as written. */
+async function readManifest(root: string, version: string | undefined): Promise<string> {
+  const found = await stat(root).catch(() => null);
+  if (!found?.isDirectory()) {
+    throw new HarnessError("not_found", `Cannot build a package: there is no directory ${root}`);
+  }
+  const file = join(root, MANIFEST_PATH);
+  const size = (await stat(file).catch(() => null))?.size;
+  if (size === undefined) {
+    throw invalid("manifest_missing", `there is no ${MANIFEST_PATH} in ${root}`);
+  }
+  if (size > MAX_MANIFEST_BYTES) {
+    throw invalid("manifest", `${MANIFEST_PATH} has more than ${MAX_MANIFEST_BYTES} bytes`);
+  }
+  const text = decodeManifest(await readFile(file));
+  if (version === undefined) return text;
+  const range = parseYaml(text, MANIFEST_PATH).range(["version"]);
+  if (range === null) return text;
+  // A version that is none goes in quoted, so that the parser can name it.
+  const written = SEMVER.test(version) ? version : JSON.stringify(version);
+  return `${text.slice(0, range[0])}${written}${text.slice(range[1])}`;
+}
+
+/** The text of a manifest's bytes. */
+export function decodeManifest(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new HarnessError(
+      "package_invalid",
+      `Cannot read the manifest: ${MANIFEST_PATH}:1:1: it is not UTF-8 text`,
+      { cause, details: { reason: "manifest" } },
+    );
+  }
+}
+
+/** Packages that a build writes into the tree itself are not part of the next one. */
+function outputs(root: string, outDir: string, name: string): (path: string) => boolean {
+  if (outDir === root) {
+    const start = `${sanitizeName(name)}-`;
+    return (path) => {
+      const file = basename(path).replace(/^\./, "");
+      return dirname(path) === root && file.startsWith(start) &&
+        /\.tar\.gz(?:\.minisig|\.[0-9a-f]+\.part)?$/.test(file);
+    };
+  }
+  return (path) => outDir.startsWith(root + sep) && path === outDir;
+}
+
+function makeHealthScriptExecutable(table: EntryTable, manifest: Manifest): void {
+  if (manifest.health?.probe.type !== "script") return;
+  const script = table.resolve(manifest.health.probe.script);
+  if (script !== undefined) script.mode = 0o755;
+}
+
+async function hashFiles(root: string, table: EntryTable, source: BuildSource): Promise<void> {
+  let bytes = 0;
+  for (const entry of table.entries) {
+    if (entry.type !== "file") continue;
+    entry.sha256 = await hashEntry(entry, fileBytes(root, entry, source));
+    bytes += entry.size;
+    source.onProgress?.({ phase: "hash", path: entry.path, bytes, totalBytes: table.bytes });
+  }
+}
+
+function addSums(table: EntryTable, overrides: Map<string, Uint8Array>): void {
+  const text = Buffer.from(formatSums(table));
+  const sha256 = createHash("sha256").update(text).digest("hex");
+  overrides.set(SUMS_PATH, text);
+  table.add({
+    path: SUMS_PATH,
+    type: "file",
+    mode: 0o644,
+    size: text.byteLength,
+    target: null,
+    sha256,
+  });
+}
+
+async function writeArchive(
+  root: string,
+  table: EntryTable,
+  source: BuildSource & { file: string },
+): Promise<{ sha256: string; size: number }> {
+  const { readable, controller } = createTarPacker();
+  const digest = createHash("sha256");
+  let size = 0;
+  const finish = async function* (chunks: AsyncIterable<Buffer>) {
+    for await (const chunk of chunks) {
+      if (size === 0) chunk[GZIP_OS.offset] = GZIP_OS.unix;
+      size += chunk.byteLength;
+      if (size > MAX_PACKAGE_BYTES) {
+        throw invalid("too_large", `it would have more than ${MAX_PACKAGE_BYTES} bytes`);
+      }
+      digest.update(chunk);
+      yield chunk;
+    }
+  };
+  const written = pipeline(
+    Readable.from(readable),
+    createGzip({ level: COMPRESSION_LEVEL, chunkSize: 256 * 1024 }),
+    finish,
+    createWriteStream(source.file, { flags: "wx", mode: 0o644 }),
+    source.signal === undefined ? {} : { signal: source.signal },
+  );
+  const packed = packEntries(root, table, { ...source, controller }).catch((error) => {
+    controller.error(error);
+    throw error;
+  });
+  // Whichever of the two fails ends the other; both have ended before the file is removed.
+  const results = await Promise.allSettled([packed, written]);
+  source.signal?.throwIfAborted();
+  const failed = results.find((result) => result.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
+  return { sha256: digest.digest("hex"), size };
+}
+
+async function packEntries(
+  root: string,
+  table: EntryTable,
+  source: BuildSource & { controller: TarPackController },
+): Promise<void> {
+  let bytes = 0;
+  const entries = table.entries.toSorted((a, b) => compareBytes(packedName(a), packedName(b)));
+  for (const entry of entries) {
+    source.signal?.throwIfAborted();
+    const sink = source.controller.add({
+      name: packedName(entry),
+      type: entry.type,
+      size: entry.size,
+      mode: entry.mode,
+      mtime: FIXED_TIME,
+      uid: 0,
+      gid: 0,
+      ...(entry.target === null ? {} : { linkname: entry.target }),
+    });
+    const writer = sink.getWriter();
+    if (entry.type === "file") await writeFile(root, entry, writer, source);
+    await writer.close();
+    bytes += entry.size;
+    if (entry.type === "file") {
+      source.onProgress?.({ phase: "pack", path: entry.path, bytes, totalBytes: table.bytes });
+    }
+  }
+  source.controller.finalize();
+}
+
+/** Writes a file's bytes, which must still be those that were hashed. */
+async function writeFile(
+  root: string,
+  entry: PackageEntry,
+  writer: WritableStreamDefaultWriter<Uint8Array>,
+  source: BuildSource,
+): Promise<void> {
+  const hash = createHash("sha256");
+  let left = entry.size;
+  for await (const chunk of fileBytes(root, entry, source)) {
+    left -= chunk.byteLength;
+    if (left < 0) break;
+    hash.update(chunk);
+    await writer.write(chunk);
+  }
+  if (left !== 0 || hash.digest("hex") !== entry.sha256) throw changed(entry.path);
+}
+
+/** Gives the finished file its name; a version that is there with other bytes is not touched. */
+async function publish(
+  part: string,
+  path: string,
+  made: { sha256: string; size: number; force: boolean },
+): Promise<boolean> {
+  const there = await stat(path).catch(() => null);
+  if (there !== null && there.size === made.size && await sha256Of(path) === made.sha256) {
+    return true;
+  }
+  if (there !== null && !made.force) {
+    throw new HarnessError(
+      "already_exists",
+      `Cannot write ${path}: this version is there with other bytes; give the new one ` +
+        `another version, or replace it with force`,
+      { details: { path } },
+    );
+  }
+  const file = await open(part, "r+");
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(part, path);
+  return false;
+}
+
+async function sha256Of(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  await pipeline(createReadStream(path), hash);
+  return hash.digest("hex");
+}

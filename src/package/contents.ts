@@ -1,0 +1,94 @@
+/**
+ * What a package must contain besides its manifest, and what its scripts must look like.
+ *
+ * @module
+ */
+import type { EntryTable } from "./entry_table.ts";
+import { invalid, shown } from "./invalid.ts";
+import type { Manifest } from "./manifest.ts";
+
+/** The manifest's path. */
+export const MANIFEST_PATH = "manifest.yaml";
+/** The checksums' path. */
+export const SUMS_PATH = "SHA256SUMS";
+/** The script that starts the service. */
+export const START_SCRIPT = "scripts/start.sh";
+
+/** Looks at a script's bytes as they pass: how it begins and how its lines end. */
+export class ScriptCheck {
+  #start: number[] = [];
+  #last = 0;
+  #line = 1;
+  #carriageReturnLine: number | null = null;
+
+  /** The next bytes. */
+  push(chunk: Uint8Array): void {
+    for (let i = 0; this.#start.length < 3 && i < chunk.length; i++) {
+      this.#start.push(chunk[i] ?? 0);
+    }
+    for (let i = 0; this.#carriageReturnLine === null && i < chunk.length; i++) {
+      const byte = chunk[i] ?? 0;
+      if (byte === 0x0a) {
+        if (this.#last === 0x0d) this.#carriageReturnLine = this.#line;
+        this.#line++;
+      }
+      this.#last = byte;
+    }
+  }
+
+  /**
+   * Ends the check of the script at `path`.
+   *
+   * @param mustStart Whether it is run as a program and so needs a `#!` line.
+   * @throws {HarnessError} `package_invalid`.
+   */
+  finish(path: string, mustStart: boolean): void {
+    if (this.#carriageReturnLine !== null) {
+      throw invalid(
+        "script_line_ends",
+        `${shown(path)} has Windows line ends (CRLF) in line ${this.#carriageReturnLine}: ` +
+          `the host would not find its interpreter; save it with LF`,
+        { path },
+      );
+    }
+    const [first, second, third] = this.#start;
+    if (!mustStart || (first === 0x23 && second === 0x21)) return;
+    const bom = first === 0xef && second === 0xbb && third === 0xbf;
+    throw invalid(
+      "script_shebang",
+      `${shown(path)} must begin with a line such as #!/bin/sh` +
+        (bom ? "; it begins with a byte order mark: save it without" : ""),
+      { path },
+    );
+  }
+}
+
+/** Whether the file at `path` is looked at by a {@linkcode ScriptCheck}. */
+export function isScript(path: string): boolean {
+  return path.startsWith("scripts/") && path.endsWith(".sh");
+}
+
+/** Whether the script at `path` is run as a program of its own, not read in by another. */
+export function isProgram(path: string): boolean {
+  return /^scripts\/(?:start|stop|reload|health)\.sh$/.test(path);
+}
+
+/** Checks that everything is there that the format and the manifest ask for. */
+export function checkContents(table: EntryTable, manifest: Manifest): void {
+  const need = (path: string, why: string) => {
+    if (table.resolve(path) !== undefined) return;
+    throw invalid("script_missing", `${path} is missing: ${why}`, { path });
+  };
+  need(START_SCRIPT, "every package must have it");
+  if (manifest.health?.probe.type === "script") {
+    need(manifest.health.probe.script, "health.script of the manifest names it");
+  }
+  const { type, image } = manifest.service;
+  if (type === "docker_container" && image === null && table.resolve("image.tar") === undefined) {
+    throw invalid(
+      "file_missing",
+      "a docker_container needs service.image in the manifest, or image.tar in the package",
+      { path: "image.tar" },
+    );
+  }
+}

@@ -1,0 +1,230 @@
+/**
+ * What a package may contain. The builder and the reader fill the same table, so what one makes the
+ * other accepts, and nothing reaches a disk that was not checked here.
+ *
+ * @module
+ */
+import {
+  MAX_ENTRY_PATH_BYTES,
+  MAX_LINK_HOPS,
+  MAX_PACKAGE_ENTRIES,
+  MAX_PATH_PART_BYTES,
+  MAX_UNPACKED_BYTES,
+} from "../limits.ts";
+import { invalid, shown } from "./invalid.ts";
+
+/** A file, directory or symbolic link of a package. */
+export interface PackageEntry {
+  /** Path inside the package, `/` between parts, none at the ends. */
+  path: string;
+  /** What it is. */
+  type: "file" | "directory" | "symlink";
+  /** Permission bits; links have 0o777. */
+  mode: number;
+  /** Bytes of a file, else 0. */
+  size: number;
+  /** Where a link points, as written in it. */
+  target: string | null;
+  /** SHA-256 of a file, hex; `null` until its bytes were seen. */
+  sha256: string | null;
+}
+
+const encoder = new TextEncoder();
+
+/**
+ * `raw` without a leading `./` and, for directories, a trailing `/`; `""` is the package's root.
+ *
+ * @throws {HarnessError} `package_invalid` when it could mean a place outside, or different places to different programs.
+ */
+export function entryPath(raw: string, isDirectory: boolean): string {
+  const refuse = (reason: "absolute_path" | "path_traversal" | "bad_path", why: string) =>
+    invalid(reason, `${shown(raw)} ${why}`, { path: raw.slice(0, 300) });
+  if (raw === "") throw refuse("bad_path", "is an empty path");
+  if (raw.startsWith("/") || /^[A-Za-z]:/.test(raw)) {
+    throw refuse("absolute_path", "is an absolute path: paths begin at the package's root");
+  }
+  if (/[\p{Cc}\\]/u.test(raw) || !raw.isWellFormed()) {
+    throw refuse("bad_path", "has a control character, a backslash or broken Unicode");
+  }
+  let path = raw.replace(/^(?:\.\/)+/, "");
+  if (isDirectory) path = path.replace(/\/$/, "");
+  if (path === "" || path === ".") {
+    if (!isDirectory) throw refuse("bad_path", "is no path of a file");
+    return "";
+  }
+  const parts = path.split("/");
+  if (parts.includes("..")) throw refuse("path_traversal", "has a '..' in it");
+  if (parts.some((part) => part === "" || part === ".")) {
+    throw refuse("bad_path", "has an empty part or '.' in it");
+  }
+  const bytes = encoder.encode(path).byteLength;
+  if (bytes > MAX_ENTRY_PATH_BYTES) {
+    throw refuse("bad_path", `is longer than ${MAX_ENTRY_PATH_BYTES} bytes`);
+  }
+  if (parts.some((part) => encoder.encode(part).byteLength > MAX_PATH_PART_BYTES)) {
+    throw refuse("bad_path", `has a part of more than ${MAX_PATH_PART_BYTES} bytes`);
+  }
+  return path;
+}
+
+/** All entries of one package, each checked when it is added. */
+export class EntryTable {
+  readonly #entries = new Map<string, PackageEntry>();
+  /** Every path that exists, directories that are only implied included, by its form without case. */
+  readonly #paths = new Map<string, { path: string; directory: boolean }>();
+  #bytes = 0;
+
+  /** Entries in the order in which they were added. */
+  get entries(): PackageEntry[] {
+    return [...this.#entries.values()];
+  }
+
+  /** Bytes of all files. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** The entry at `path`. */
+  get(path: string): PackageEntry | undefined {
+    return this.#entries.get(path);
+  }
+
+  /** Adds an entry whose path came from {@linkcode entryPath}. */
+  add(entry: PackageEntry): void {
+    const { path } = entry;
+    if (this.#entries.size >= MAX_PACKAGE_ENTRIES) {
+      throw invalid("too_many_entries", `it has more than ${MAX_PACKAGE_ENTRIES} entries`);
+    }
+    if ((entry.mode & 0o7000) !== 0) {
+      const bits = (entry.mode & 0o7777).toString(8);
+      throw invalid(
+        "setuid",
+        `${shown(path)} has mode ${bits}: setuid, setgid, sticky are refused`,
+        {
+          path,
+        },
+      );
+    }
+    if (this.#entries.has(path)) {
+      throw invalid("duplicate_entry", `${shown(path)} is there twice`, { path });
+    }
+    const parts = path.split("/");
+    for (let length = 1; length < parts.length; length++) {
+      this.#claim(parts.slice(0, length).join("/"), { directory: true, explicit: false });
+    }
+    if (path !== "") this.#claim(path, { directory: entry.type === "directory", explicit: true });
+    if (entry.type === "symlink") this.#checkTarget(entry);
+    this.#bytes += entry.size;
+    if (this.#bytes > MAX_UNPACKED_BYTES) {
+      throw invalid("too_large", `it unpacks to more than ${MAX_UNPACKED_BYTES} bytes`);
+    }
+    this.#entries.set(path, entry);
+  }
+
+  /** The regular file at `path`, links followed; `undefined` when there is none. */
+  resolve(path: string): PackageEntry | undefined {
+    const real = this.#follow(path);
+    const entry = real === null ? undefined : this.#entries.get(real);
+    return entry?.type === "file" ? entry : undefined;
+  }
+
+  /** Checks what can only be known at the end: links that leave the package by way of other links. */
+  finish(): void {
+    for (const entry of this.#entries.values()) {
+      if (entry.type === "symlink") this.#follow(entry.path);
+    }
+  }
+
+  /** A path is taken once, by one kind of thing, in one spelling. */
+  #claim(path: string, as: { directory: boolean; explicit: boolean }): void {
+    const key = path.normalize("NFC").toLowerCase();
+    const taken = this.#paths.get(key);
+    if (taken === undefined) {
+      this.#paths.set(key, { path, directory: as.directory });
+      return;
+    }
+    if (taken.path !== path) {
+      throw invalid(
+        "case_collision",
+        `${shown(path)} and ${shown(taken.path)} are one name where case does not count`,
+        { path },
+      );
+    }
+    if (!taken.directory || !as.directory) {
+      throw invalid(
+        "not_a_directory",
+        `${
+          shown(path)
+        } is used as a directory and is none (a file, or a link that would be written through)`,
+        { path },
+      );
+    }
+  }
+
+  #checkTarget(entry: PackageEntry): void {
+    const target = entry.target ?? "";
+    const bytes = encoder.encode(target).byteLength;
+    if (target === "" || bytes > MAX_ENTRY_PATH_BYTES || /[\p{Cc}\\]/u.test(target)) {
+      throw invalid("bad_path", `${shown(entry.path)} links to ${shown(target)}`, {
+        path: entry.path,
+      });
+    }
+    if (target.startsWith("/") || /^[A-Za-z]:/.test(target)) throw escapes(entry.path, target);
+    if (join(dirname(entry.path), target) === null) throw escapes(entry.path, target);
+  }
+
+  /** Where `path` ends when every link in it is followed; `null` when that is not in the package. */
+  #follow(path: string): string | null {
+    let hops = 0;
+    let done: string[] = [];
+    const todo = path.split("/");
+    for (let part = todo.shift(); part !== undefined; part = todo.shift()) {
+      if (part === "" || part === ".") continue;
+      if (part === "..") {
+        if (done.length === 0) throw escapes(path, this.#entries.get(path)?.target ?? path);
+        done = done.slice(0, -1);
+        continue;
+      }
+      const here = [...done, part].join("/");
+      const entry = this.#entries.get(here);
+      if (entry?.type === "symlink") {
+        if (++hops > MAX_LINK_HOPS) {
+          throw invalid("link_escapes", `${shown(path)} is a link that leads in a circle`, {
+            path,
+          });
+        }
+        todo.unshift(...(entry.target ?? "").split("/"));
+        continue;
+      }
+      done = [...done, part];
+    }
+    const end = done.join("/");
+    return this.#entries.has(end) ? end : null;
+  }
+}
+
+function escapes(path: string, target: string): Error {
+  return invalid(
+    "link_escapes",
+    `${shown(path)} links to ${
+      shown(target)
+    }, outside of the package: links must be relative and stay inside`,
+    { path },
+  );
+}
+
+function dirname(path: string): string {
+  const slash = path.lastIndexOf("/");
+  return slash === -1 ? "" : path.slice(0, slash);
+}
+
+/** `target` as seen from the directory `base`, or `null` when it leads above the root. */
+function join(base: string, target: string): string | null {
+  const parts: string[] = base === "" ? [] : base.split("/");
+  for (const part of target.split("/")) {
+    if (part === "" || part === ".") continue;
+    if (part !== "..") parts.push(part);
+    else if (parts.pop() === undefined) return null;
+  }
+  return parts.join("/");
+}

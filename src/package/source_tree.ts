@@ -1,0 +1,180 @@
+/**
+ * The directory from which a package is built: what is in it, and each file's bytes.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { createHash } from "node:crypto";
+import { createReadStream, type Stats } from "node:fs";
+import { lstat, readdir, readlink, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { isProgram, isScript, ScriptCheck, SUMS_PATH } from "./contents.ts";
+import { entryPath, type EntryTable, type PackageEntry } from "./entry_table.ts";
+import { invalid, shown } from "./invalid.ts";
+import { compareBytes } from "./sums.ts";
+
+/** Names that are never part of a service. */
+const NEVER_PACKED: ReadonlySet<string> = new Set([".git", ".DS_Store"]);
+
+/** Options for {@linkcode readSourceTree}. */
+export interface SourceTreeOptions {
+  /** Whether the file or directory at this absolute path stays out. */
+  isExcluded: (absolutePath: string) => boolean;
+  /** Contents that replace those of files, by path. */
+  overrides: ReadonlyMap<string, Uint8Array>;
+  /** Gives up. */
+  signal?: AbortSignal;
+}
+
+/**
+ * Fills `table` with what is below `dir`, without digests.
+ *
+ * @returns The paths that were left out.
+ * @throws {HarnessError} `package_invalid` when something there cannot be part of a package.
+ */
+export async function readSourceTree(
+  dir: string,
+  table: EntryTable,
+  options: SourceTreeOptions,
+): Promise<string[]> {
+  const skipped: string[] = [];
+  const found: PackageEntry[] = [];
+  const directories = [""];
+  for (let at = directories.pop(); at !== undefined; at = directories.pop()) {
+    options.signal?.throwIfAborted();
+    for (const name of await readNames(join(dir, at))) {
+      const path = at === "" ? name : `${at}/${name}`;
+      if (path === SUMS_PATH) continue;
+      if (NEVER_PACKED.has(name) || options.isExcluded(join(dir, path))) {
+        skipped.push(path);
+        continue;
+      }
+      const entry = await toEntry(dir, path, options.overrides.get(path));
+      found.push(entry);
+      if (entry.type === "directory") directories.push(path);
+    }
+  }
+  for (const entry of found.toSorted((a, b) => compareBytes(packedName(a), packedName(b)))) {
+    table.add(entry);
+  }
+  table.finish();
+  for (const { path, type } of found) {
+    if (type === "symlink" && !(await exists(join(dir, path)))) {
+      throw invalid("file_missing", `the link ${shown(path)} leads to nothing`, { path });
+    }
+  }
+  return skipped.sort(compareBytes);
+}
+
+/** The entry's name inside the tar file: directories end with `/`. */
+export function packedName(entry: PackageEntry): string {
+  return entry.type === "directory" ? `${entry.path}/` : entry.path;
+}
+
+/** Names in a directory; names that are not UTF-8 are refused rather than changed. */
+async function readNames(dir: string): Promise<string[]> {
+  const names = await readdir(dir, { encoding: "buffer" });
+  return names.map((bytes) => {
+    const name = Buffer.from(bytes).toString("utf8");
+    if (!Buffer.from(name).equals(bytes)) {
+      throw invalid("bad_path", `${shown(join(dir, name))} is a name that is not UTF-8`);
+    }
+    return name;
+  });
+}
+
+async function toEntry(
+  dir: string,
+  rawPath: string,
+  override: Uint8Array | undefined,
+): Promise<PackageEntry> {
+  const absolute = join(dir, rawPath);
+  const found = await lstat(absolute);
+  const path = entryPath(rawPath, found.isDirectory());
+  if (found.isDirectory()) {
+    return { path, type: "directory", mode: 0o755, size: 0, target: null, sha256: null };
+  }
+  if (found.isSymbolicLink()) {
+    const target = await readlink(absolute);
+    return { path, type: "symlink", mode: 0o777, size: 0, target, sha256: null };
+  }
+  if (!found.isFile()) throw specialFile(path, found);
+  const executable = (found.mode & 0o100) !== 0 || isScript(path);
+  const size = override?.byteLength ?? found.size;
+  return {
+    path,
+    type: "file",
+    mode: executable ? 0o755 : 0o644,
+    size,
+    target: null,
+    sha256: null,
+  };
+}
+
+function specialFile(path: string, found: Stats): Error {
+  if (found.isFIFO()) return invalid("fifo", `${shown(path)} is a FIFO`, { path });
+  const device = found.isBlockDevice() || found.isCharacterDevice();
+  return invalid(
+    device ? "device" : "unsupported_entry",
+    `${shown(path)} is ${device ? "a device" : "a socket"}`,
+    { path },
+  );
+}
+
+/** Whether a link leads to something; one in a circle leads to nothing. */
+async function exists(path: string): Promise<boolean> {
+  return await stat(path).then(() => true, () => false);
+}
+
+/**
+ * The digest of a file's bytes. Scripts are checked on the way.
+ *
+ * @throws {HarnessError} `package_invalid`, also when the file is not as long as its entry says.
+ */
+export async function hashEntry(
+  entry: PackageEntry,
+  chunks: AsyncIterable<Uint8Array>,
+): Promise<string> {
+  const hash = createHash("sha256");
+  const script = isScript(entry.path) ? new ScriptCheck() : null;
+  let bytes = 0;
+  for await (const chunk of chunks) {
+    hash.update(chunk);
+    script?.push(chunk);
+    bytes += chunk.byteLength;
+  }
+  if (bytes !== entry.size) throw changed(entry.path);
+  script?.finish(entry.path, isProgram(entry.path));
+  return hash.digest("hex");
+}
+
+/** The error for a file that is not what it was a moment ago. */
+export function changed(path: string): Error {
+  return invalid(
+    "changed_while_reading",
+    `${shown(path)} changed while the package was built: build again when nothing writes there`,
+    { path },
+  );
+}
+
+/** A file's bytes, or those that replace them. */
+export async function* fileBytes(
+  dir: string,
+  entry: PackageEntry,
+  options: Pick<SourceTreeOptions, "overrides" | "signal">,
+): AsyncGenerator<Uint8Array> {
+  const override = options.overrides.get(entry.path);
+  if (override !== undefined) {
+    yield override;
+    return;
+  }
+  const stream = createReadStream(join(dir, entry.path), { highWaterMark: 256 * 1024 });
+  try {
+    for await (const chunk of stream as AsyncIterable<Uint8Array>) {
+      options.signal?.throwIfAborted();
+      yield chunk;
+    }
+  } finally {
+    stream.destroy();
+  }
+}
