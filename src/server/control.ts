@@ -1,0 +1,52 @@
+/**
+ * Deployment and lifecycle put together: the two backends that a full server needs.
+ *
+ * @module
+ */
+import type { Registry } from "../registry/registry.ts";
+import type { Packages } from "./backends.ts";
+import { DeploymentManager } from "./deployments.ts";
+import type { DocumentStore } from "./documents.ts";
+import { HostConnections } from "./host_connections.ts";
+import type { HostDirectory } from "./hosts.ts";
+import { Operator } from "./operator.ts";
+
+/** What {@linkcode openControl} works with. */
+export interface ControlOptions {
+  /** Where services are registered and events are published. */
+  registry: Registry;
+  /** Where packages come from. */
+  packages: Packages;
+  /** Where deployments and placements are remembered. */
+  documents: DocumentStore;
+  /** Finds hosts. */
+  hosts: HostDirectory;
+  /** Writable directory on this machine for pid files and logs of services without a package. */
+  localRunRoot: string;
+}
+
+/** The backends of a full server. */
+export interface Control extends AsyncDisposable {
+  /** Starts, stops and reads the logs of services. */
+  readonly operator: Operator;
+  /** Deploys and rolls back. */
+  readonly deployments: DeploymentManager;
+}
+
+/**
+ * Opens both backends over what an earlier server left. Disposing parks running deployments and closes the
+ * connections; services go on.
+ */
+export async function openControl(options: ControlOptions): Promise<Control> {
+  const connections = new HostConnections();
+  const operator = await Operator.open({ ...options, connections });
+  const deployments = await DeploymentManager.open({ ...options, operator });
+  return {
+    operator,
+    deployments,
+    async [Symbol.asyncDispose]() {
+      await deployments.park();
+      await connections[Symbol.asyncDispose]();
+    },
+  };
+}

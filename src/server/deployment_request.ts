@@ -1,0 +1,77 @@
+/**
+ * From a client's request to the record and the strategy of a deployment.
+ *
+ * @module
+ */
+import type { DeployStrategy } from "../deploy/plan.ts";
+import type { ActionParams, StrategySpec } from "../protocol/actions.ts";
+import type { DeploymentRecord } from "./deployment_records.ts";
+import type { Host } from "./hosts.ts";
+
+/** What a new record is made of. */
+export interface RecordInput {
+  /** Deploy or rollback. */
+  kind: "deploy" | "rollback";
+  /** Package file name, or the service's name for a rollback. */
+  package: string;
+  /** Service name. */
+  service: string;
+  /** Version asked for, or `null` for the last good one. */
+  version: string | null;
+  /** Digest of the package. */
+  sha256: string | null;
+  /** The hosts. */
+  hosts: readonly Host[];
+  /** What the client sent. */
+  params: ActionParams<"deploy_package"> | ActionParams<"rollback_service">;
+}
+
+/** A record of a deployment that is about to begin. */
+export function newRecord(input: RecordInput): DeploymentRecord {
+  const { env = {}, secrets = {}, strategy = {}, idempotency_key = null } = input.params as Partial<
+    ActionParams<"deploy_package">
+  >;
+  return {
+    deployment: {
+      deployment_id: newDeploymentId(),
+      package: input.package,
+      service: input.service,
+      version: input.version,
+      kind: input.kind,
+      status: "queued",
+      started_at: new Date().toISOString(),
+      finished_at: null,
+      hosts: input.hosts.map((host) => ({ host: host.label, outcome: null, step: null })),
+    },
+    targets: input.hosts.map((host) => host.target),
+    env,
+    secret_names: Object.keys(secrets).sort(),
+    strategy,
+    sha256: input.sha256,
+    idempotency_key,
+    fingerprint: JSON.stringify([
+      input.kind,
+      input.package,
+      input.sha256,
+      input.hosts.map((host) => host.label),
+      Object.entries(env).sort(),
+      Object.keys(secrets).sort(),
+    ]),
+  };
+}
+
+/** A new deployment id: `d-`, the time to the second, and enough chance to be unique. */
+export function newDeploymentId(now: Date = new Date()): string {
+  const time = now.toISOString().slice(0, 19).replace(/[-:]/g, "").replace("T", "-");
+  return `d-${time}-${crypto.randomUUID().slice(0, 8)}`;
+}
+
+/** The strategy as deploy takes it. */
+export function strategyOf(spec: StrategySpec = {}): DeployStrategy {
+  return {
+    ...(spec.parallel === undefined ? {} : { parallel: spec.parallel }),
+    ...(spec.canary === undefined ? {} : { canary: spec.canary }),
+    ...(spec.max_failures === undefined ? {} : { maxFailures: spec.max_failures }),
+    ...(spec.on_unreachable === undefined ? {} : { onUnreachable: spec.on_unreachable }),
+  };
+}

@@ -1,0 +1,385 @@
+/**
+ * Deployments as the server runs them: started by a client, carried out whether or not it stays, listed
+ * and followed by anybody, one at a time per service.
+ *
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import { Semaphore } from "async-mutex";
+import { deploy } from "../deploy/deploy.ts";
+import type { DeployPackagePlan, DeployPlan, RollbackPlan } from "../deploy/plan.ts";
+import type { DeployProgress, DeployResult, HostResult } from "../deploy/progress.ts";
+import { HarnessError, toHarnessError } from "../errors.ts";
+import {
+  DEPLOY_PARK_TIMEOUT_MS,
+  MAX_QUEUED_DEPLOYMENTS,
+  MAX_RUNNING_DEPLOYMENTS,
+} from "../limits.ts";
+import { inspectPackage } from "../package/inspect.ts";
+import type { ActionParams, Deployment, Target } from "../protocol/actions.ts";
+import { KeyedMutex } from "../registry/keyed_mutex.ts";
+import type { Registry } from "../registry/registry.ts";
+import type { Deployments, Packages } from "./backends.ts";
+import {
+  applyProgress,
+  claimInstances,
+  type Instance,
+  releaseInstances,
+  settleInstance,
+} from "./deployed_services.ts";
+import { dependencyEnv } from "./dependency_env.ts";
+import { type DeploymentRecord, DeploymentRecords } from "./deployment_records.ts";
+import { newRecord, strategyOf } from "./deployment_request.ts";
+import type { DocumentStore } from "./documents.ts";
+import type { Host, HostDirectory } from "./hosts.ts";
+import type { Operator } from "./operator.ts";
+
+/** What a {@linkcode DeploymentManager} works with. */
+export interface DeploymentManagerOptions {
+  /** Where services are registered and events are published. */
+  registry: Registry;
+  /** Where packages come from. */
+  packages: Packages;
+  /** Where records are kept. */
+  documents: DocumentStore;
+  /** Finds hosts. */
+  hosts: HostDirectory;
+  /** Who controls and watches what was deployed. */
+  operator: Operator;
+}
+
+/** A deployment that has not ended. */
+interface Job {
+  record: DeploymentRecord;
+  plan: DeployPlan;
+  instances: Instance[];
+  abort: AbortController;
+  done: Promise<void>;
+}
+
+const log = getLogger(["harness", "server", "deployments"]);
+
+/** Runs and remembers deployments. */
+export class DeploymentManager implements Deployments {
+  readonly #options: DeploymentManagerOptions;
+  readonly #records: DeploymentRecords;
+  readonly #jobs = new Map<string, Job>();
+  readonly #perService = new KeyedMutex();
+  readonly #slots = new Semaphore(MAX_RUNNING_DEPLOYMENTS);
+  #parked = false;
+
+  private constructor(options: DeploymentManagerOptions, records: DeploymentRecords) {
+    this.#options = options;
+    this.#records = records;
+  }
+
+  /** Loads the records; deployments that a crash cut off become `interrupted`, and say so as an event. */
+  static async open(options: DeploymentManagerOptions): Promise<DeploymentManager> {
+    const manager = new DeploymentManager(
+      options,
+      await DeploymentRecords.load(options.documents),
+    );
+    for (const record of manager.#records.newestFirst()) {
+      if (record.deployment.finished_at === null) await manager.#interrupt(record);
+    }
+    return manager;
+  }
+
+  /** Starts a deployment; see `deploy_package` in docs/protocol.md. */
+  async deploy(params: ActionParams<"deploy_package">): Promise<{ deployment_id: string }> {
+    const { packages, hosts: directory } = this.#options;
+    const { path, info } = await packages.resolve(params.package);
+    const { manifest } = await inspectPackage(path);
+    const hosts = resolveHosts(directory, params.targets ?? [params.target ?? "local"]);
+    const record = newRecord({
+      kind: "deploy",
+      package: info.file,
+      service: manifest.name,
+      version: manifest.version,
+      sha256: info.sha256,
+      hosts,
+      params,
+    });
+    const repeated = this.#repeated(record);
+    if (repeated !== null) return repeated;
+    const { registry } = this.#options;
+    const plan: DeployPackagePlan = {
+      kind: "deploy",
+      deploymentId: record.deployment.deployment_id,
+      hosts,
+      env: params.env ?? {},
+      secrets: params.secrets ?? {},
+      dependencyEnv: dependencyEnv(registry, manifest.dependsOn),
+      strategy: strategyOf(params.strategy),
+      force: params.force ?? false,
+      package: {
+        open: async () => (await packages.get(info.file)).body,
+        file: info.file,
+        sha256: info.sha256,
+        size: info.size,
+        manifest,
+      },
+    };
+    return await this.#enqueue(record, plan, () => claimInstances(registry, manifest, hosts));
+  }
+
+  /** Starts a rollback; see `rollback_service` in docs/protocol.md. */
+  async rollback(params: ActionParams<"rollback_service">): Promise<{ deployment_id: string }> {
+    const { registry, hosts: directory, operator } = this.#options;
+    const entries = registry.list({ name: params.name });
+    const chosen = entries.length > 0 ? entries : [registry.get(params.name)];
+    const name = chosen[0]?.name ?? params.name;
+    const targets = params.targets ?? chosen.map((entry) => operator.targetOf(entry));
+    const hosts = resolveHosts(directory, targets);
+    const record = newRecord({
+      kind: "rollback",
+      package: name,
+      service: name,
+      version: params.version ?? null,
+      sha256: null,
+      hosts,
+      params,
+    });
+    const plan: RollbackPlan = {
+      kind: "rollback",
+      deploymentId: record.deployment.deployment_id,
+      hosts,
+      package: { name, ...(params.version === undefined ? {} : { version: params.version }) },
+    };
+    const claim = () =>
+      Promise.resolve(hosts.map((host) => {
+        const known = chosen.find((e) => {
+          return directory.resolve(operator.targetOf(e)).label === host.label;
+        });
+        if (known !== undefined) return { id: known.id, host, isNew: false };
+        throw new HarnessError(
+          "not_found",
+          `Cannot roll ${name} back on ${host.label}: it is not registered there`,
+          { details: { service: name, host: host.label } },
+        );
+      }));
+    return await this.#enqueue(record, plan, claim);
+  }
+
+  /** One deployment. */
+  get(params: ActionParams<"get_deployment">): Promise<Deployment> {
+    return Promise.resolve(this.#find(params.deployment_id).deployment);
+  }
+
+  /** All kept deployments, newest first. */
+  list(params: ActionParams<"list_deployments">): Promise<Deployment[]> {
+    const all = this.#records.newestFirst().map((record) => record.deployment);
+    const matching = params.service === undefined
+      ? all
+      : all.filter((deployment) => deployment.service === params.service);
+    return Promise.resolve(matching.slice(0, params.limit ?? matching.length));
+  }
+
+  /** Cancels; hosts in flight go back to what they had. Fine when the deployment has ended. */
+  cancel(params: ActionParams<"cancel_deployment">): Promise<Deployment> {
+    const { deployment } = this.#find(params.deployment_id);
+    const job = this.#jobs.get(params.deployment_id);
+    job?.abort.abort(new HarnessError("cancelled", "The deployment was cancelled by a client"));
+    return Promise.resolve(deployment);
+  }
+
+  /** Rolls back what is in flight and waits for it, but not for ever; what is left is `interrupted`. */
+  async park(): Promise<void> {
+    this.#parked = true;
+    const jobs = [...this.#jobs.values()];
+    for (const job of jobs) {
+      job.abort.abort(new HarnessError("cancelled", "The server is shutting down"));
+    }
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const deadline = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, DEPLOY_PARK_TIMEOUT_MS);
+    });
+    await Promise.race([Promise.allSettled(jobs.map((job) => job.done)), deadline]);
+    clearTimeout(timer);
+  }
+
+  #find(deploymentId: string): DeploymentRecord {
+    const record = this.#records.get(deploymentId);
+    if (record !== undefined) return record;
+    throw new HarnessError(
+      "not_found",
+      `Cannot find deployment "${deploymentId}": list_deployments shows those that are kept`,
+      { details: { deployment_id: deploymentId } },
+    );
+  }
+
+  /** The answer to a request that was made before with the same key. */
+  #repeated(record: DeploymentRecord): { deployment_id: string } | null {
+    const key = record.idempotency_key;
+    const earlier = key === null ? undefined : this.#records.byIdempotencyKey(key);
+    if (earlier === undefined) return null;
+    const deployment_id = earlier.deployment.deployment_id;
+    if (earlier.fingerprint === record.fingerprint) return { deployment_id };
+    throw new HarnessError(
+      "conflict",
+      `Cannot deploy: the idempotency key was used for another request, ${deployment_id}`,
+      { details: { deployment_id } },
+    );
+  }
+
+  async #enqueue(
+    record: DeploymentRecord,
+    plan: DeployPlan,
+    claim: () => Promise<Instance[]>,
+  ): Promise<{ deployment_id: string }> {
+    const { deployment } = record;
+    if (this.#parked) {
+      throw new HarnessError("unavailable", "Cannot deploy: the server is shutting down");
+    }
+    if (this.#jobs.size >= MAX_RUNNING_DEPLOYMENTS + MAX_QUEUED_DEPLOYMENTS) {
+      throw new HarnessError(
+        "unavailable",
+        `Cannot deploy: ${this.#jobs.size} deployments are waiting already`,
+      );
+    }
+    const instances = await claim();
+    await this.#records.add(record);
+    const job: Job = {
+      record,
+      plan,
+      instances,
+      abort: new AbortController(),
+      done: Promise.resolve(),
+    };
+    this.#jobs.set(deployment.deployment_id, job);
+    const turn = () => this.#slots.runExclusive(() => this.#run(job));
+    job.done = this.#perService.run(deployment.service, turn)
+      .catch((error) => log.error("Deployment {id} ended badly", { id: plan.deploymentId, error }))
+      .finally(() => this.#jobs.delete(deployment.deployment_id));
+    return { deployment_id: deployment.deployment_id };
+  }
+
+  async #run(job: Job): Promise<void> {
+    const { operator, registry } = this.#options;
+    const { deployment } = job.record;
+    const ids = job.instances.map((instance) => instance.id);
+    await operator.reserve(ids, `deployment ${deployment.deployment_id}`);
+    try {
+      deployment.status = "running";
+      await this.#records.save(job.record);
+      const result = await this.#iterate(job);
+      for (const host of result.hosts) await this.#settle(job, host);
+      await this.#finish(job.record, result.status);
+    } catch (error) {
+      // Only what is not an outcome of a host: a plan that makes no sense, or our own storage.
+      const { code, message, details } = toHarnessError(error);
+      if (code === "internal") log.error("Deployment failed: {error}", { error });
+      for (const host of deployment.hosts) {
+        host.outcome ??= "failed";
+        host.error ??= { code, message, ...(details === undefined ? {} : { details }) };
+      }
+      await releaseInstances(registry, job.instances);
+      await this.#finish(job.record, "failed", message);
+    } finally {
+      operator.release(ids);
+    }
+  }
+
+  /** Iterates the deployment and publishes its progress; the last event waits for {@linkcode #finish}. */
+  async #iterate(job: Job): Promise<DeployResult> {
+    const { registry } = this.#options;
+    const steps = deploy(job.plan, { signal: job.abort.signal });
+    for (;;) {
+      const next = await steps.next();
+      if (next.done === true) return next.value;
+      const progress = next.value;
+      if (progress.host === null) continue;
+      const instance = job.instances.find((i) => i.host.label === progress.host);
+      if (instance === undefined) continue;
+      this.#note(job.record, progress);
+      await applyProgress(registry, instance.id, progress);
+      await registry.publish({
+        event: "deployment_progress",
+        data: { ...progress, id: instance.id },
+      });
+    }
+  }
+
+  /** Keeps where a host is, for `get_deployment`. */
+  #note(record: DeploymentRecord, progress: DeployProgress): void {
+    const host = record.deployment.hosts.find((h) => h.host === progress.host);
+    if (host === undefined) return;
+    if (progress.step !== "finish") host.step = progress.step;
+    if (progress.error !== undefined) host.error ??= progress.error;
+    if (progress.outcome !== undefined) host.outcome = progress.outcome;
+  }
+
+  async #settle(job: Job, result: HostResult): Promise<void> {
+    const { registry, operator } = this.#options;
+    const { deployment } = job.record;
+    const instance = job.instances.find((i) => i.host.label === result.host);
+    const shown = deployment.hosts.find((h) => h.host === result.host);
+    if (instance === undefined || shown === undefined) return;
+    shown.outcome = result.outcome;
+    shown.step = result.step;
+    if (result.error !== null) shown.error = result.error;
+    if (result.outcome === "ok") delete shown.error;
+    deployment.version ??= result.versionAfter;
+    const remains = await settleInstance(registry, instance, result, deployment.deployment_id);
+    if (remains && result.service !== null) {
+      await operator.place({
+        id: instance.id,
+        target: instance.host.target,
+        spec: result.service.spec,
+        desired: "running",
+      });
+    }
+  }
+
+  async #finish(
+    record: DeploymentRecord,
+    status: Deployment["status"],
+    message?: string,
+  ): Promise<void> {
+    const { deployment } = record;
+    deployment.status = status;
+    deployment.finished_at = new Date().toISOString();
+    await this.#records.save(record);
+    await this.#options.registry.publish({
+      event: "deployment_progress",
+      data: {
+        deployment_id: deployment.deployment_id,
+        service: deployment.service,
+        id: null,
+        host: null,
+        step: "finish",
+        status: status === "succeeded" ? "done" : "failed",
+        deployment_status: status,
+        ...(message === undefined ? {} : { message }),
+        at: deployment.finished_at,
+      },
+    });
+  }
+
+  async #interrupt(record: DeploymentRecord): Promise<void> {
+    const { deployment } = record;
+    const message = "the server ended while it ran; deploy again to finish it, or roll back";
+    for (const host of deployment.hosts) {
+      if (host.outcome !== null) continue;
+      host.error ??= { code: "unavailable", message };
+    }
+    await this.#finish(record, "interrupted", message);
+  }
+}
+
+/** The hosts of the targets, each once. */
+function resolveHosts(directory: HostDirectory, targets: readonly Target[]): Host[] {
+  const byLabel = new Map<string, Host>();
+  for (const target of targets) {
+    const host = directory.resolve(target);
+    if (byLabel.has(host.label)) {
+      throw new HarnessError(
+        "invalid_params",
+        `Cannot deploy: the target ${host.label} is given twice`,
+        { details: { host: host.label } },
+      );
+    }
+    byLabel.set(host.label, host);
+  }
+  return [...byLabel.values()];
+}

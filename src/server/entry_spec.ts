@@ -1,0 +1,61 @@
+/**
+ * How to control a service that a client registered with a plain command, without a package.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { HarnessError } from "../errors.ts";
+import type { ServiceSpec, SpecExecution } from "../lifecycle/service_spec.ts";
+import type { ServiceEntry } from "../registry/entry.ts";
+
+/** The controller's view of an entry. `runRoot` is a writable directory on the entry's machine. */
+export function entrySpec(entry: ServiceEntry, runRoot: string): ServiceSpec {
+  const runDir = join(runRoot, entry.id.replace(/[^A-Za-z0-9._@-]/g, "_"));
+  return {
+    name: entry.name,
+    version: entry.version,
+    execution: specExecution(entry),
+    workDir: "/",
+    envFile: null,
+    runDir,
+    logDir: join(runDir, "log"),
+    // Ports of a plain entry are claims about the network, not about this machine: not checked at start.
+    ports: [],
+    health: null,
+    restart: { policy: "no", maxRetries: 0, backoffMs: 1000 },
+    stop: { signal: "TERM", timeoutMs: 10_000 },
+  };
+}
+
+function specExecution({ id, name, execution }: ServiceEntry): SpecExecution {
+  switch (execution.type) {
+    case "managed_process":
+      return {
+        type: "managed_process",
+        argv: [execution.command, ...execution.args],
+        start: "foreground",
+        stopArgv: null,
+        reloadArgv: null,
+        user: null,
+      };
+    case "docker_container":
+      return {
+        type: "docker_container",
+        image: execution.image,
+        imageTar: null,
+        container: execution.name ?? `harness-${name}`,
+      };
+    case "systemd_service":
+      return { type: "systemd_service", unit: execution.unit_name };
+    case "systemd_portable":
+      return {
+        type: "systemd_portable",
+        image: execution.image_name,
+        unit: execution.unit_name,
+      };
+    default:
+      throw new HarnessError("internal", `Cannot control ${id}: unknown execution`, {
+        details: { execution: execution satisfies never },
+      });
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * From a target as a client writes it to a host that can be deployed to and controlled.
+ *
+ * The server does not know SSH: whoever wires it gives it a {@linkcode HostDirectory}.
+ *
+ * @module
+ */
+import type { HostTarget } from "../deploy/plan.ts";
+import type { Target, TargetSpec } from "../protocol/actions.ts";
+import type { Location, ServiceEntry } from "../registry/entry.ts";
+
+/** A host: what deploy needs of it, where the registry says it is, and how to find it again. */
+export interface Host extends HostTarget {
+  /** Absolute directory below which releases and bookkeeping go. */
+  readonly installRoot: string;
+  /** Where the registry says that its services run. */
+  readonly location: Location;
+  /** The target as data: resolving it again after a restart gives the same host. */
+  readonly target: "local" | TargetSpec;
+}
+
+/** Finds hosts. */
+export interface HostDirectory {
+  /**
+   * The host of a target. Makes no connection.
+   *
+   * @throws {HarnessError} `invalid_params` for a target that cannot be read.
+   */
+  resolve(target: Target): Host;
+}
+
+/** The target at which an entry that was not deployed by us is found. */
+export function targetOf(location: Location): "local" | TargetSpec {
+  if (location.type === "local") return "local";
+  const port = location.ssh_port === null ? {} : { port: location.ssh_port };
+  return { host: location.host, user: location.ssh_user, ...port };
+}
+
+/** Whether two locations are the same machine and port. */
+export function sameLocation(a: Location, b: Location): boolean {
+  if (a.type === "local" || b.type === "local") return a.type === b.type;
+  return a.host === b.host && (a.ssh_port ?? 22) === (b.ssh_port ?? 22);
+}
+
+/** The part of an instance id after the `@`. */
+export function hostIdPart(location: Location): string {
+  if (location.type === "local") return "local";
+  const host = location.host.includes(":") ? `[${location.host}]` : location.host;
+  return location.ssh_port === null || location.ssh_port === 22
+    ? host
+    : `${host}:${location.ssh_port}`;
+}
+
+/**
+ * The instance id of a service at a location: the id it has there already; else the plain name when the
+ * deployment has one host and the name is free; else `name@host`.
+ */
+export function instanceId(
+  entries: readonly ServiceEntry[],
+  name: string,
+  location: Location,
+  hostCount: number,
+): string {
+  const there = entries.find((e) => e.name === name && sameLocation(e.location, location));
+  if (there !== undefined) return there.id;
+  const taken = entries.some((e) => e.id === name);
+  return hostCount === 1 && !taken ? name : `${name}@${hostIdPart(location)}`;
+}

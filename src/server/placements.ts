@@ -1,0 +1,68 @@
+/**
+ * What the server remembers of each service it controls: where it is and how it is run.
+ *
+ * The registry's entry says what clients may know; the placement holds what a controller needs.
+ * Placements survive a restart of the server, so running services are found again.
+ *
+ * @module
+ */
+import type { ServiceSpec } from "../lifecycle/service_spec.ts";
+import type { TargetSpec } from "../protocol/actions.ts";
+import type { DocumentStore } from "./documents.ts";
+
+const COLLECTION = "placements";
+
+/** How one instance is run, and where. */
+export interface Placement {
+  /** Instance id in the registry. */
+  id: string;
+  /** The machine. */
+  target: "local" | TargetSpec;
+  /** How its controller runs it. */
+  spec: ServiceSpec;
+  /** Whether it should run: what the last client or deployment wanted. */
+  desired: "running" | "stopped";
+}
+
+/** All placements, in memory and on disk. */
+export class Placements {
+  readonly #documents: DocumentStore;
+  readonly #byId = new Map<string, Placement>();
+
+  private constructor(documents: DocumentStore) {
+    this.#documents = documents;
+  }
+
+  /** Loads what an earlier server left. */
+  static async load(documents: DocumentStore): Promise<Placements> {
+    const placements = new Placements(documents);
+    for (const { value } of await documents.list(COLLECTION)) {
+      // Written by this file only, and the store checks that it is whole.
+      const placement = value as Placement;
+      placements.#byId.set(placement.id, placement);
+    }
+    return placements;
+  }
+
+  /** The placement of an instance. */
+  get(id: string): Placement | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** All of them. */
+  all(): Placement[] {
+    return [...this.#byId.values()];
+  }
+
+  /** Adds or replaces one. */
+  async put(placement: Placement): Promise<void> {
+    await this.#documents.put(COLLECTION, placement.id, placement);
+    this.#byId.set(placement.id, placement);
+  }
+
+  /** Forgets one; fine when there is none. */
+  async remove(id: string): Promise<void> {
+    await this.#documents.remove(COLLECTION, id);
+    this.#byId.delete(id);
+  }
+}
