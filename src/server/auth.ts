@@ -1,0 +1,162 @@
+/**
+ * Who may connect, decided before the 101: Host, Origin and token.
+ *
+ * A browser will open a WebSocket to any address for any page, so without the Origin check every page
+ * could drive a server on the loopback interface; and without the Host check a page could do so through a
+ * DNS name that it points at 127.0.0.1 after it was loaded.
+ *
+ * @module
+ */
+import { createHash, timingSafeEqual } from "node:crypto";
+import { HarnessError } from "../errors.ts";
+import { TOKEN_SUBPROTOCOL_PREFIX } from "../protocol/messages.ts";
+
+/** What a client may do: everything, or only what changes nothing. */
+export type Access = "full" | "read";
+
+/** Options for {@linkcode Authenticator}. */
+export interface AuthOptions {
+  /** Tokens that may do everything. With no token at all, everybody may. */
+  tokens?: readonly string[];
+  /** Tokens that may only read and subscribe. */
+  readTokens?: readonly string[];
+  /** Origins (`https://ops.example.com`) allowed besides the server's own host; `*` = any. */
+  allowOrigins?: readonly string[];
+  /** Host names allowed besides loopback names and IP addresses; `*` = any. */
+  allowHosts?: readonly string[];
+}
+
+/** Longest token looked at: longer ones are wrong, and hashing must stay cheap. */
+const MAX_TOKEN_LENGTH = 4096;
+
+/** Checks Host, Origin and token of a request. */
+export class Authenticator {
+  readonly #tokens: ReadonlyArray<{ digest: Uint8Array; access: Access }>;
+  readonly #origins: ReadonlySet<string>;
+  readonly #hosts: ReadonlySet<string>;
+
+  /** Takes the tokens and what is allowed; only digests of the tokens are kept. */
+  constructor(options: AuthOptions = {}) {
+    this.#tokens = [
+      ...(options.tokens ?? []).map((
+        token,
+      ) => ({ digest: digestOf(token), access: "full" } as const)),
+      ...(options.readTokens ?? []).map((token) =>
+        ({ digest: digestOf(token), access: "read" }) as const
+      ),
+    ];
+    this.#origins = new Set(
+      (options.allowOrigins ?? []).map((o) => o.toLowerCase().replace(/\/$/, "")),
+    );
+    this.#hosts = new Set((options.allowHosts ?? []).map((host) => host.toLowerCase()));
+  }
+
+  /** Whether a token is needed at all. */
+  get required(): boolean {
+    return this.#tokens.length > 0;
+  }
+
+  /**
+   * What the sender of a request may do.
+   *
+   * @throws {HarnessError} `forbidden` for a foreign Host or Origin, `unauthorized` for a missing or
+   * wrong token.
+   */
+  check(request: Request): Access {
+    this.#checkHost(request);
+    this.#checkOrigin(request);
+    return this.#checkToken(request);
+  }
+
+  #checkHost(request: Request): void {
+    const host = hostOf(request);
+    const name = host.replace(/:\d*$/, "");
+    if (this.#hosts.has("*") || this.#hosts.has(name) || this.#hosts.has(host)) return;
+    // Rebinding needs a name: an address in the Host header cannot have been rebound.
+    if (/^(localhost|.*\.localhost|\d{1,3}(\.\d{1,3}){3}|\[[0-9a-f:.]+\])$/.test(name)) return;
+    throw new HarnessError(
+      "forbidden",
+      `Cannot accept the request: the host "${
+        host.slice(0, 128)
+      }" is not one of this server's, allow it explicitly if it is`,
+    );
+  }
+
+  #checkOrigin(request: Request): void {
+    const origin = request.headers.get("origin")?.toLowerCase();
+    if (origin === undefined || this.#origins.has("*") || this.#origins.has(origin)) return;
+    if (isSameHost(origin, hostOf(request))) return;
+    throw new HarnessError(
+      "forbidden",
+      `Cannot accept the request: the origin "${
+        origin.slice(0, 128)
+      }" is not allowed, use --allow-origin if it is yours`,
+    );
+  }
+
+  #checkToken(request: Request): Access {
+    if (!this.required) return "full";
+    const token = tokenOf(request);
+    if (token === null) {
+      throw new HarnessError(
+        "unauthorized",
+        `Cannot accept the request: a token is needed, send it as "Authorization: Bearer <token>" or as the subprotocol "${TOKEN_SUBPROTOCOL_PREFIX}<base64url>"`,
+      );
+    }
+    const digest = digestOf(token);
+    let access: Access | null = null;
+    // Every token is compared, so that the time tells nothing about which one is near.
+    for (const known of this.#tokens) {
+      if (timingSafeEqual(digest, known.digest) && access !== "full") access = known.access;
+    }
+    if (access === null) {
+      throw new HarnessError("unauthorized", "Cannot accept the request: the token is wrong");
+    }
+    return access;
+  }
+}
+
+/** The subprotocols that a request offers. */
+export function offeredProtocols(request: Request): string[] {
+  const header = request.headers.get("sec-websocket-protocol") ?? "";
+  return header.split(",").map((word) => word.trim()).filter((word) => word !== "");
+}
+
+function tokenOf(request: Request): string | null {
+  const header = request.headers.get("authorization");
+  if (header !== null) {
+    const match = /^bearer +([^ ]+) *$/i.exec(header);
+    return match?.[1] ?? "";
+  }
+  const offered = offeredProtocols(request).find((p) => p.startsWith(TOKEN_SUBPROTOCOL_PREFIX));
+  return offered === undefined
+    ? null
+    : decodeBase64Url(offered.slice(TOKEN_SUBPROTOCOL_PREFIX.length));
+}
+
+function decodeBase64Url(text: string): string {
+  if (text.length > MAX_TOKEN_LENGTH * 2 || !/^[A-Za-z0-9_-]*=*$/.test(text)) return "";
+  try {
+    const binary = atob(text.replaceAll("-", "+").replaceAll("_", "/").replaceAll("=", ""));
+    return new TextDecoder().decode(Uint8Array.from(binary, (char) => char.charCodeAt(0)));
+  } catch {
+    return ""; // a wrong token, which is what the caller will say
+  }
+}
+
+/** Digests have one length, which a constant-time comparison needs. */
+function digestOf(token: string): Uint8Array {
+  return createHash("sha256").update(token.slice(0, MAX_TOKEN_LENGTH)).digest();
+}
+
+function hostOf(request: Request): string {
+  return (request.headers.get("host") ?? new URL(request.url).host).toLowerCase();
+}
+
+function isSameHost(origin: string, host: string): boolean {
+  if (!URL.canParse(origin)) return false; // "null", from a sandboxed page or a file
+  const url = new URL(origin);
+  const standardPort = url.protocol === "https:" ? /:443$/ : /:80$/;
+  return (url.protocol === "http:" || url.protocol === "https:") &&
+    url.host === host.replace(standardPort, "");
+}

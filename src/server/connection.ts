@@ -1,0 +1,291 @@
+/**
+ * One client: requests in, responses and events out. Knows no socket, only {@linkcode ServerSocket}.
+ *
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import { HarnessError, toHarnessError } from "../errors.ts";
+import { SERVER_NAME, VERSION } from "../version.ts";
+import {
+  MAX_PAGE_SIZE,
+  MAX_SUBSCRIPTION_SERVICES,
+  RECONNECT_AFTER_MS,
+  TERMINATE_AFTER_MS,
+} from "../limits.ts";
+import type { ActionData, ActionParams } from "../protocol/actions.ts";
+import {
+  encodeData,
+  encodeError,
+  encodeNotice,
+  parseParams,
+  parseRequest,
+  requireAction,
+  type ResponseId,
+} from "../protocol/codec.ts";
+import { CLOSE_CODES, PROTOCOL_VERSION } from "../protocol/messages.ts";
+import { salvageId } from "../protocol/salvage.ts";
+import type { RegistryEvent } from "../registry/events.ts";
+import { type ActionContext, type ActionServices, capabilitiesOf, runAction } from "./actions.ts";
+import type { Access } from "./auth.ts";
+import { ConnectionSubscriptions } from "./connection_subscriptions.ts";
+import type { Hub, Subscriber } from "./hub.ts";
+import type { LogFollows } from "./log_follows.ts";
+import { TokenBucket } from "./rate_limit.ts";
+import { SendQueue } from "./send_queue.ts";
+import type { ServerLimits } from "./server_limits.ts";
+import type { ConnectionEvents, ServerSocket } from "./socket.ts";
+
+/** What all connections of a server share. */
+export interface ConnectionHost {
+  /** Registry and backends. */
+  readonly services: ActionServices;
+  /** The fan-out. */
+  readonly hub: Hub;
+  /** The logs being followed, where there is an operator. */
+  readonly follows: LogFollows | null;
+  /** The limits in force. */
+  readonly limits: ServerLimits;
+  /** Aborted at the end of a shutdown. */
+  readonly signal: AbortSignal;
+  /** Whether the server is shutting down. */
+  readonly draining: boolean;
+  /** Called once, when the socket is gone. */
+  onGone(connection: Connection): void;
+}
+
+/** A connection, from its hello to its end. */
+export class Connection implements ConnectionEvents, Subscriber, ActionContext {
+  /** What the client may do. */
+  readonly access: Access;
+  /** Aborted at the end of a shutdown. */
+  readonly signal: AbortSignal;
+  /** Set by the hub. */
+  lastSeq = 0;
+  /** Set by the hub. */
+  lastTick = 0;
+
+  readonly #host: ConnectionHost;
+  readonly #socket: ServerSocket;
+  readonly #queue: SendQueue;
+  readonly #subscriptions: ConnectionSubscriptions;
+  readonly #rate: TokenBucket;
+  #inFlight = 0;
+  #badMessages = 0;
+  #refusedForRate = 0;
+  #gone = false;
+  #terminateTimer: ReturnType<typeof setTimeout> | undefined;
+
+  /** Takes an open socket and says hello. */
+  constructor(host: ConnectionHost, socket: ServerSocket, access: Access) {
+    const { limits } = host;
+    this.access = access;
+    this.signal = host.signal;
+    this.#host = host;
+    this.#socket = socket;
+    this.#rate = new TokenBucket(limits.maxRequestsPerSecond);
+    this.#queue = new SendQueue(socket, {
+      maxBytes: limits.maxSendQueueBytes,
+      stallTimeoutMs: limits.sendStallTimeoutMs,
+      onSlow: () => this.close(CLOSE_CODES.slow_consumer, "slow consumer: reconnect and resume"),
+    });
+    this.#subscriptions = new ConnectionSubscriptions(host, this, this.#queue);
+    this.#queue.push(this.#hello());
+  }
+
+  /** Whether no request is being worked on. */
+  get idle(): boolean {
+    return this.#inFlight === 0;
+  }
+
+  /** Whether a replay is under way. */
+  get catchingUp(): boolean {
+    return this.#subscriptions.catchingUp;
+  }
+
+  /** Whether a live subscription wants an event. */
+  wants(event: RegistryEvent): boolean {
+    return this.#subscriptions.wants(event);
+  }
+
+  /** Queues an event. */
+  deliver(text: string): void {
+    this.#queue.push(text);
+  }
+
+  /** A message arrived. */
+  onMessage(data: string | Uint8Array | ArrayBuffer): void {
+    if (this.#queue.closed) return;
+    const { limits } = this.#host;
+    if (isLarger(data, limits.maxMessageBytes)) {
+      this.close(CLOSE_CODES.too_big, `message over ${limits.maxMessageBytes} bytes`);
+      return;
+    }
+    if (typeof data !== "string") {
+      this.#refuse(
+        salvageId(new TextDecoder().decode(data)),
+        new HarnessError(
+          "invalid_request",
+          "Cannot accept the message: it is a binary frame, send JSON in a text frame",
+        ),
+      );
+      return;
+    }
+    const request = parseRequest(data, { maxDepth: limits.maxMessageDepth });
+    if (!this.#mayAsk(request.id)) return;
+    if (!request.ok) {
+      this.#refuse(request.id, request.error);
+      return;
+    }
+    this.#badMessages = 0;
+    void this.#handle(request.id, request.action, request.params);
+  }
+
+  /** The socket is gone. */
+  onClose(): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    clearTimeout(this.#terminateTimer);
+    this.#stop();
+    this.#host.onGone(this);
+  }
+
+  /** Announces the end of the server. */
+  announceDraining(reason: string): void {
+    const data = { reason, reconnect_after_ms: RECONNECT_AFTER_MS };
+    this.#queue.push(encodeNotice("server_draining", data));
+  }
+
+  /** Sends nothing more, starts the closing handshake, and drops the peer if it does not take part. */
+  close(code: number, reason: string): void {
+    if (this.#gone || this.#terminateTimer !== undefined) return;
+    this.#stop();
+    this.#socket.close(code, reason);
+    if (this.#socket.terminate === undefined) return;
+    this.#terminateTimer = setTimeout(() => this.terminate(), TERMINATE_AFTER_MS);
+  }
+
+  /** Drops the peer now, where the runtime can. */
+  terminate(): void {
+    this.#stop();
+    this.#socket.terminate?.();
+  }
+
+  /** See {@linkcode ActionContext}. */
+  subscribe(params: ActionParams<"subscribe">): Promise<ActionData<"subscribe">> {
+    return this.#subscriptions.subscribe(params);
+  }
+
+  /** See {@linkcode ActionContext}. */
+  unsubscribe(params: ActionParams<"unsubscribe">): ActionData<"unsubscribe"> {
+    return this.#subscriptions.unsubscribe(params);
+  }
+
+  /** The single try/catch of the request path. */
+  async #handle(id: string, name: string, rawParams: unknown): Promise<void> {
+    this.#inFlight++;
+    try {
+      this.#checkLoad();
+      const action = requireAction(name);
+      const params = parseParams(action, rawParams);
+      const result = runAction(action, params, this.#host.services, this);
+      const data = result instanceof Promise ? await result : result;
+      if (!this.#queue.isReady) await this.#queue.ready();
+      this.#queue.pushLarge(encodeData(id, data));
+      if (action === "subscribe") {
+        this.#subscriptions.begin((data as ActionData<"subscribe">).subscription);
+      }
+    } catch (error) {
+      this.#sendError(id, error, name);
+    } finally {
+      this.#inFlight--;
+    }
+  }
+
+  #checkLoad(): void {
+    const { limits, draining } = this.#host;
+    if (draining) {
+      throw new HarnessError("unavailable", "Cannot take the request: the server is shutting down");
+    }
+    if (this.#inFlight > limits.maxInFlightRequests) {
+      throw new HarnessError(
+        "rate_limited",
+        `Cannot take the request: ${limits.maxInFlightRequests} requests of this connection are being worked on, wait for an answer`,
+        { details: { max_in_flight: limits.maxInFlightRequests } },
+      );
+    }
+  }
+
+  /** Counts a message against the rate; false when it was refused. */
+  #mayAsk(id: ResponseId): boolean {
+    if (this.#rate.take()) {
+      this.#refusedForRate = 0;
+      return true;
+    }
+    const { maxRequestsPerSecond, maxRateLimitedRequests } = this.#host.limits;
+    const error = new HarnessError(
+      "rate_limited",
+      `Cannot take the request: more than ${maxRequestsPerSecond} requests a second`,
+      { details: { retry_after_ms: this.#rate.waitMs } },
+    );
+    this.#queue.push(encodeError(id, error));
+    if (++this.#refusedForRate >= maxRateLimitedRequests) {
+      this.close(CLOSE_CODES.rate_limited, "rate limit: reconnect after a pause");
+    }
+    return false;
+  }
+
+  /** Answers a malformed message, and ends the connection of a client that sends nothing else. */
+  #refuse(id: ResponseId, error: HarnessError): void {
+    this.#queue.push(encodeError(id, error));
+    if (++this.#badMessages >= this.#host.limits.maxBadMessages) {
+      this.close(CLOSE_CODES.bad_messages, "too many bad messages: see the error responses");
+    }
+  }
+
+  #sendError(id: ResponseId, thrown: unknown, action: string): void {
+    const error = toHarnessError(thrown);
+    if (error.code === "internal") {
+      getLogger(["harness", "server"]).error("Cannot run {action}: {error}", {
+        action: action.slice(0, 64),
+        error: error.cause ?? error,
+      });
+    }
+    this.#queue.push(encodeError(id, error));
+  }
+
+  #stop(): void {
+    this.#queue.close();
+    this.#subscriptions.close();
+  }
+
+  #hello(): string {
+    const { services, hub, limits } = this.#host;
+    return encodeNotice("hello", {
+      protocol: { version: PROTOCOL_VERSION, supported: [PROTOCOL_VERSION] },
+      server: { name: SERVER_NAME, version: VERSION },
+      epoch: services.registry.epoch,
+      seq: hub.seq,
+      limits: {
+        max_message_bytes: limits.maxMessageBytes,
+        max_message_depth: limits.maxMessageDepth,
+        max_in_flight: limits.maxInFlightRequests,
+        max_requests_per_second: limits.maxRequestsPerSecond,
+        max_bad_messages: limits.maxBadMessages,
+        max_subscriptions: limits.maxSubscriptions,
+        max_subscription_services: MAX_SUBSCRIPTION_SERVICES,
+        max_page_size: MAX_PAGE_SIZE,
+        max_send_queue_bytes: limits.maxSendQueueBytes,
+        max_package_bytes: limits.maxPackageBytes,
+        bookmark_interval_ms: limits.bookmarkIntervalMs,
+      },
+      capabilities: capabilitiesOf(services, this.access),
+    });
+  }
+}
+
+/** Whether a message is over the limit; the exact size of a text is only computed where it matters. */
+function isLarger(data: string | Uint8Array | ArrayBuffer, maxBytes: number): boolean {
+  if (typeof data !== "string") return data.byteLength > maxBytes;
+  if (data.length > maxBytes) return true;
+  return data.length * 3 > maxBytes && new TextEncoder().encode(data).length > maxBytes;
+}

@@ -1,0 +1,172 @@
+/**
+ * `subscribe` and `unsubscribe` of one connection.
+ *
+ * A subscription begins in two steps: {@linkcode ConnectionSubscriptions.subscribe} makes the
+ * acknowledgement, and only after that was sent does {@linkcode ConnectionSubscriptions.begin} let events
+ * flow. So a client never reads an event before the answer that tells it what it is for.
+ *
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import { HarnessError } from "../errors.ts";
+import type { ActionData, ActionParams, SubscribableEvent } from "../protocol/actions.ts";
+import { CLOSE_CODES } from "../protocol/messages.ts";
+import type { ServiceEntry } from "../registry/entry.ts";
+import { EVENT_TYPES, type RegistryEvent } from "../registry/events.ts";
+import { isGlob } from "../registry/filter.ts";
+import type { Registry } from "../registry/registry.ts";
+import { catchUp, type CatchUpContext, chooseResume, type Resume } from "./catch_up.ts";
+import type { Hub, Subscriber } from "./hub.ts";
+import type { LogFollows } from "./log_follows.ts";
+import type { SendQueue } from "./send_queue.ts";
+import type { ServerLimits } from "./server_limits.ts";
+import { type Subscription, SubscriptionSet } from "./subscriptions.ts";
+
+/** What the subscriptions need of their server. */
+export interface SubscriptionHost {
+  /** The registry. */
+  readonly services: { readonly registry: Registry };
+  /** The fan-out. */
+  readonly hub: Hub;
+  /** The logs being followed, where there is an operator. */
+  readonly follows: LogFollows | null;
+  /** The limits in force. */
+  readonly limits: ServerLimits;
+}
+
+/** What the subscriptions need of their connection. */
+export interface SubscriptionOwner extends Subscriber {
+  /** Ends the connection. */
+  close(code: number, reason: string): void;
+}
+
+/** A subscription that was acknowledged but has not begun. */
+interface Pending {
+  readonly subscription: Subscription;
+  readonly resume: Resume;
+  readonly logs: readonly ServiceEntry[];
+}
+
+/** The subscriptions of one connection. */
+export class ConnectionSubscriptions {
+  readonly #host: SubscriptionHost;
+  readonly #owner: SubscriptionOwner;
+  readonly #set: SubscriptionSet;
+  readonly #context: CatchUpContext;
+  readonly #pending = new Map<string, Pending>();
+  /** Ids whose log a subscription follows. */
+  readonly #logs = new Map<Subscription, string[]>();
+
+  /** No subscriptions yet. */
+  constructor(host: SubscriptionHost, owner: SubscriptionOwner, queue: SendQueue) {
+    this.#host = host;
+    this.#owner = owner;
+    this.#set = new SubscriptionSet(host.limits.maxSubscriptions);
+    this.#context = {
+      registry: host.services.registry,
+      hub: host.hub,
+      queue,
+      subscriber: owner,
+      subscriptions: this.#set,
+    };
+  }
+
+  /** Whether a replay is under way. */
+  get catchingUp(): boolean {
+    return this.#set.catchingUp;
+  }
+
+  /** Whether a live subscription wants an event. */
+  wants(event: RegistryEvent): boolean {
+    return this.#set.wants(event);
+  }
+
+  /** Adds a subscription; it does nothing before {@linkcode begin}. */
+  async subscribe(params: ActionParams<"subscribe">): Promise<ActionData<"subscribe">> {
+    const { registry } = this.#host.services;
+    const types: readonly SubscribableEvent[] = params.events ?? EVENT_TYPES;
+    const services = params.services ?? null;
+    const logs = types.includes("service_log") ? this.#logsOf(services) : [];
+    const resume = await chooseResume(params, this.#context);
+    // The position is taken after the wait, in one go with adding the subscription.
+    const { seq } = this.#host.hub;
+    const position = resume === "replayed" ? params.since?.seq ?? seq : seq;
+    const subscription = this.#set.add(types, services, position);
+    this.#pending.set(subscription.id, { subscription, resume, logs });
+    return {
+      subscribed: this.#set.types(),
+      subscription: subscription.id,
+      epoch: registry.epoch,
+      seq,
+      resumed: resume,
+    };
+  }
+
+  /** Lets the events of an acknowledged subscription flow. */
+  begin(id: string): void {
+    const pending = this.#pending.get(id);
+    if (pending === undefined) return;
+    this.#pending.delete(id);
+    if (!this.#set.has(pending.subscription)) return;
+    const { subscription, resume, logs } = pending;
+    if (logs.length > 0 && subscription.types.has("service_log")) {
+      this.#logs.set(subscription, logs.map((entry) => entry.id));
+      for (const entry of logs) this.#host.follows?.add(this.#owner, entry);
+    }
+    void this.#run(subscription, resume);
+  }
+
+  /** Ends subscriptions, or some types of them. */
+  unsubscribe(params: ActionParams<"unsubscribe">): ActionData<"unsubscribe"> {
+    this.#set.remove(params.events, params.subscription);
+    this.#afterRemoval();
+    return { subscribed: this.#set.types() };
+  }
+
+  /** Ends all. */
+  close(): void {
+    this.#set.clear();
+    this.#pending.clear();
+    this.#afterRemoval();
+  }
+
+  async #run(subscription: Subscription, resume: Resume): Promise<void> {
+    try {
+      if (await catchUp(subscription, resume, this.#context)) return;
+      this.#owner.close(CLOSE_CODES.slow_consumer, "history ran out: reconnect and resume");
+    } catch (error) {
+      getLogger(["harness", "server"]).error("Cannot replay events: {error}", { error });
+      this.#owner.close(CLOSE_CODES.slow_consumer, "replay failed: reconnect and resume");
+    }
+  }
+
+  #afterRemoval(): void {
+    for (const [subscription, ids] of this.#logs) {
+      if (this.#set.has(subscription) && subscription.types.has("service_log")) continue;
+      this.#logs.delete(subscription);
+      for (const id of ids) this.#host.follows?.remove(this.#owner, id);
+    }
+    this.#host.hub.set(this.#owner, this.#set.interest());
+  }
+
+  /** The instances whose logs are asked for, all of them there. */
+  #logsOf(services: readonly string[] | null): ServiceEntry[] {
+    if (this.#host.follows === null) {
+      throw new HarnessError(
+        "unavailable",
+        "Cannot subscribe to service_log: this server has no part that reads logs",
+      );
+    }
+    if (services === null || services.some(isGlob)) {
+      throw new HarnessError(
+        "invalid_params",
+        "Cannot subscribe to service_log: params.services must name the services, without globs",
+      );
+    }
+    const { registry } = this.#host.services;
+    return services.flatMap((service) => {
+      const entries = registry.list({ name: service });
+      return entries.length > 0 ? entries : [registry.get(service)];
+    });
+  }
+}

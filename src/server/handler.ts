@@ -1,0 +1,189 @@
+/**
+ * The server without a runtime: give it requests and sockets, whatever they come from.
+ *
+ * `serve()` uses it with `Deno.serve` or with `node:http` and `npm:ws`; with any other HTTP server:
+ *
+ * ```text
+ * upgrade request ─► checkUpgrade(request)   ─ not ok ─► send its response
+ *                        │ ok: do the 101, confirm admission.protocol
+ *                    open(socket, admission) ─► { onMessage, onClose }
+ * other request   ─► respond(request)
+ * ```
+ *
+ * @module
+ */
+import { HarnessError } from "../errors.ts";
+import { CLOSE_CODES } from "../protocol/messages.ts";
+import type { Registry } from "../registry/registry.ts";
+import type { ActionServices } from "./actions.ts";
+import { Authenticator, type AuthOptions } from "./auth.ts";
+import type { Deployments, Packages, ServiceOperator } from "./backends.ts";
+import { Connection, type ConnectionHost } from "./connection.ts";
+import { errorResponse } from "./http_errors.ts";
+import { respond } from "./http.ts";
+import { Hub } from "./hub.ts";
+import { LogFollows } from "./log_follows.ts";
+import { resolveLimits, type ServerLimits } from "./server_limits.ts";
+import type { ConnectionEvents, ServerSocket } from "./socket.ts";
+import { type Admission, decideUpgrade, type UpgradeDecision } from "./upgrade.ts";
+
+/** Options for {@linkcode ConnectionHandler}. */
+export interface HandlerOptions {
+  /** The registry to serve. The handler does not close it. */
+  registry: Registry;
+  /** Starts, stops and reads logs. Left out: those actions answer `unavailable`. */
+  operator?: ServiceOperator;
+  /** Deploys. Left out: those actions answer `unavailable`. */
+  deployments?: Deployments;
+  /** Holds packages. Left out: those actions answer `unavailable`. */
+  packages?: Packages;
+  /** Tokens, and the hosts and origins allowed besides the server's own. */
+  auth?: AuthOptions;
+  /** Limits that differ from the defaults. */
+  limits?: Partial<ServerLimits>;
+}
+
+/** How often a shutdown looks whether its connections are gone. */
+const SHUTDOWN_POLL_MS = 10;
+
+/** All connections of a server. */
+export class ConnectionHandler implements ConnectionHost, AsyncDisposable {
+  /** Registry and backends. */
+  readonly services: ActionServices;
+  /** Host, Origin and token checks. */
+  readonly auth: Authenticator;
+  /** The limits in force. */
+  readonly limits: ServerLimits;
+  /** The fan-out. */
+  readonly hub: Hub;
+  /** The logs being followed. */
+  readonly follows: LogFollows | null;
+  readonly #connections = new Set<Connection>();
+  /** Accepted, but the runtime has not opened the socket yet. */
+  readonly #admitted = new Set<Admission>();
+  readonly #aborter = new AbortController();
+  #shutdown: Promise<void> | null = null;
+
+  /** Starts listening to the registry. */
+  constructor(options: HandlerOptions) {
+    const { registry, operator, deployments, packages } = options;
+    this.services = { registry, operator, deployments, packages };
+    this.auth = new Authenticator(options.auth);
+    this.limits = resolveLimits(options.limits);
+    this.hub = new Hub(registry, this.limits);
+    this.follows = operator === undefined ? null : new LogFollows(operator);
+  }
+
+  /** Connections that hold a socket, those included that do not finish closing. */
+  get connections(): number {
+    return this.#connections.size + this.#admitted.size;
+  }
+
+  /** Whether the server is shutting down. */
+  get draining(): boolean {
+    return this.#shutdown !== null;
+  }
+
+  /** Aborted at the end of a shutdown. */
+  get signal(): AbortSignal {
+    return this.#aborter.signal;
+  }
+
+  /**
+   * Decides on a WebSocket upgrade. An accepted one takes a place until its socket is gone, so
+   * {@linkcode open} or {@linkcode abandon} must follow.
+   */
+  checkUpgrade(request: Request): UpgradeDecision {
+    const refusal = this.#refusal();
+    if (refusal !== null) return { ok: false, response: errorResponse(refusal) };
+    const decision = decideUpgrade(request, this.auth);
+    if (decision.ok) this.#admitted.add(decision.admission);
+    return decision;
+  }
+
+  /** Gives the place of an accepted upgrade back whose socket never opened. */
+  abandon(admission: Admission): void {
+    this.#admitted.delete(admission);
+  }
+
+  /** Answers a request that is no upgrade. Never throws. */
+  respond(request: Request): Promise<Response> {
+    return respond(request, this);
+  }
+
+  /**
+   * Takes an open socket, says hello, and serves it until `onClose()`.
+   *
+   * @param admission What {@linkcode checkUpgrade} said. @default {full access}
+   */
+  open(
+    socket: ServerSocket,
+    admission: Admission = { access: "full", protocol: null },
+  ): ConnectionEvents {
+    this.#admitted.delete(admission);
+    const connection = new Connection(this, socket, admission.access);
+    this.#connections.add(connection);
+    if (this.draining) connection.close(CLOSE_CODES.shutdown, "server is shutting down");
+    return connection;
+  }
+
+  /** Called by a connection whose socket is gone. */
+  onGone(connection: Connection): void {
+    this.#connections.delete(connection);
+  }
+
+  /**
+   * Tells all clients, lets requests finish, closes all connections and drops who does not take part.
+   * Ends within `limits.shutdownTimeoutMs`. Idempotent.
+   */
+  shutdown(reason = "server is shutting down"): Promise<void> {
+    this.#shutdown ??= this.#drain(reason);
+    return this.#shutdown;
+  }
+
+  /** Shuts down. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.shutdown();
+  }
+
+  async #drain(reason: string): Promise<void> {
+    const end = performance.now() + this.limits.shutdownTimeoutMs;
+    for (const connection of this.#connections) connection.announceDraining(reason);
+    // Half of the time for requests under way, the other half for closing handshakes.
+    const halfway = end - this.limits.shutdownTimeoutMs / 2;
+    await until(() => this.#every((connection) => connection.idle), halfway);
+    for (const connection of this.#connections) {
+      connection.close(CLOSE_CODES.shutdown, "server is shutting down");
+    }
+    await until(() => this.#connections.size === 0, end);
+    for (const connection of this.#connections) connection.terminate();
+    this.#aborter.abort();
+    this.follows?.close();
+    this.hub.close();
+  }
+
+  #refusal(): HarnessError | null {
+    if (this.draining) {
+      return new HarnessError("unavailable", "Cannot connect: the server is shutting down");
+    }
+    if (this.connections < this.limits.maxConnections) return null;
+    return new HarnessError(
+      "unavailable",
+      `Cannot connect: the server has its maximum of ${this.limits.maxConnections} connections, try again later`,
+    );
+  }
+
+  #every(test: (connection: Connection) => boolean): boolean {
+    for (const connection of this.#connections) {
+      if (!test(connection)) return false;
+    }
+    return true;
+  }
+}
+
+/** Waits until `done()`, or until the clock of `performance.now()` reads `end`. */
+async function until(done: () => boolean, end: number): Promise<void> {
+  while (!done() && performance.now() < end) {
+    await new Promise((resolve) => setTimeout(resolve, SHUTDOWN_POLL_MS));
+  }
+}

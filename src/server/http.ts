@@ -1,0 +1,158 @@
+/**
+ * The HTTP side of the port: health, version, packages, and a hint for who forgot the upgrade.
+ *
+ * @module
+ */
+import { HarnessError } from "../errors.ts";
+import { PROTOCOL_VERSION, SUBPROTOCOL } from "../protocol/messages.ts";
+import { SERVER_NAME, VERSION } from "../version.ts";
+import type { ActionServices } from "./actions.ts";
+import type { Authenticator } from "./auth.ts";
+import type { Packages } from "./backends.ts";
+import { errorResponse, jsonResponse } from "./http_errors.ts";
+
+/** What the HTTP side needs of its server. */
+export interface HttpHost {
+  /** Registry and backends. */
+  readonly services: ActionServices;
+  /** Host, Origin and token checks. */
+  readonly auth: Authenticator;
+  /** Whether the server is shutting down. */
+  readonly draining: boolean;
+}
+
+/** Answers a request that is no upgrade. Never throws. */
+export async function respond(request: Request, host: HttpHost): Promise<Response> {
+  try {
+    return await route(request, host);
+  } catch (error) {
+    return errorResponse(error);
+  }
+}
+
+async function route(request: Request, host: HttpHost): Promise<Response> {
+  const { pathname } = new URL(request.url);
+  if (pathname === "/packages" || pathname.startsWith("/packages/")) {
+    return await packages(request, pathname, host);
+  }
+  const answer = fixedAnswer(pathname, host);
+  if (answer === null) {
+    throw new HarnessError(
+      "not_found",
+      `Cannot find ${
+        pathname.slice(0, 128)
+      }: there are /healthz, /readyz, /version, /packages and the WebSocket at /`,
+    );
+  }
+  if (!["GET", "HEAD"].includes(request.method)) return wrongMethod("GET, HEAD");
+  return answer;
+}
+
+function fixedAnswer(pathname: string, host: HttpHost): Response | null {
+  switch (pathname) {
+    case "/":
+      return new Response(
+        `This is the WebSocket of ${SERVER_NAME}: connect with ws:// and the subprotocol ${SUBPROTOCOL}.\n`,
+        { status: 426, headers: { "upgrade": "websocket", "connection": "upgrade" } },
+      );
+    case "/healthz":
+      return jsonResponse({ status: "ok" });
+    case "/readyz":
+      return readiness(host);
+    case "/version":
+      return jsonResponse({ name: SERVER_NAME, version: VERSION, protocol: [PROTOCOL_VERSION] });
+    default:
+      return null;
+  }
+}
+
+function readiness({ services, draining }: HttpHost): Response {
+  const problem = services.registry.problem;
+  const problems = [
+    ...(draining ? ["the server is shutting down"] : []),
+    ...(problem === null ? [] : [problem]),
+  ];
+  return problems.length === 0
+    ? jsonResponse({ status: "ready", seq: services.registry.seq })
+    : jsonResponse({ status: "not ready", problems }, 503);
+}
+
+async function packages(request: Request, path: string, host: HttpHost): Promise<Response> {
+  const access = host.auth.check(request);
+  const store = host.services.packages;
+  if (store === undefined) {
+    throw new HarnessError("unavailable", "Cannot use /packages: this server holds no packages");
+  }
+  const file = decodeURIComponentSafe(path.slice("/packages/".length));
+  const { method } = request;
+  if (file === "") {
+    return method === "GET" ? jsonResponse(await store.list()) : wrongMethod("GET");
+  }
+  if (method === "GET" || method === "HEAD") return await download(file, store, method === "HEAD");
+  if (method !== "PUT" && method !== "DELETE") return wrongMethod("GET, HEAD, PUT, DELETE");
+  if (access !== "full") {
+    throw new HarnessError("forbidden", `Cannot ${method} a package: this token may only read`);
+  }
+  if (method === "PUT") return jsonResponse(await upload(request, file, store), 201);
+  await store.remove(file);
+  return new Response(null, { status: 204 });
+}
+
+async function upload(request: Request, file: string, store: Packages): Promise<unknown> {
+  const { searchParams } = new URL(request.url);
+  const sha256 = expectedDigest(request.headers);
+  const body = request.body ?? new Blob([]).stream();
+  return await store.put(file, body, {
+    force: ["1", "true"].includes(searchParams.get("force") ?? ""),
+    signal: request.signal,
+    ...(sha256 === null ? {} : { sha256 }),
+  });
+}
+
+/** The digest the client promises, from `X-Content-SHA256` (hex) or `Content-Digest` (RFC 9530). */
+function expectedDigest(headers: Headers): string | null {
+  const hex = headers.get("x-content-sha256")?.trim().toLowerCase();
+  if (hex !== undefined) {
+    if (/^[0-9a-f]{64}$/.test(hex)) return hex;
+    throw new HarnessError(
+      "invalid_params",
+      "Cannot store the package: X-Content-SHA256 must be 64 hex digits",
+    );
+  }
+  const base64 = /(?:^|,)\s*sha-256=:([A-Za-z0-9+/]{43}=):/.exec(
+    headers.get("content-digest") ?? "",
+  )?.[1];
+  if (base64 === undefined) return null;
+  return [...atob(base64)].map((char) => char.charCodeAt(0).toString(16).padStart(2, "0")).join("");
+}
+
+async function download(file: string, store: Packages, headOnly: boolean): Promise<Response> {
+  const { info, body } = await store.get(file);
+  if (headOnly) await body.cancel();
+  return new Response(headOnly ? null : body, {
+    headers: {
+      "content-type": "application/gzip",
+      "content-length": String(info.size),
+      "content-disposition": `attachment; filename="${info.file}"`,
+      "etag": `"${info.sha256}"`,
+      "x-content-sha256": info.sha256,
+      "x-content-type-options": "nosniff",
+    },
+  });
+}
+
+function decodeURIComponentSafe(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new HarnessError("invalid_params", "Cannot read the path: its % escapes are broken");
+  }
+}
+
+function wrongMethod(allow: string): Response {
+  const error = {
+    code: "invalid_request",
+    message: `Cannot do this here: the methods are ${allow}`,
+  };
+  return jsonResponse({ error: { ...error, retryable: false } }, 405, { allow });
+}

@@ -1,0 +1,66 @@
+/**
+ * Errors as HTTP responses: the same codes and the same JSON as on the WebSocket.
+ *
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import { type ErrorCode, toHarnessError } from "../errors.ts";
+
+const STATUS: { readonly [C in ErrorCode]?: number } = {
+  parse_error: 400,
+  invalid_request: 400,
+  invalid_params: 400,
+  unauthorized: 401,
+  forbidden: 403,
+  not_found: 404,
+  ambiguous: 409,
+  already_exists: 409,
+  conflict: 409,
+  too_large: 413,
+  package_invalid: 422,
+  rate_limited: 429,
+  unavailable: 503,
+  storage_unavailable: 507,
+  timeout: 504,
+};
+
+/** The HTTP response for anything thrown. */
+export function errorResponse(thrown: unknown): Response {
+  const error = toHarnessError(thrown);
+  if (error.code === "internal") {
+    getLogger(["harness", "server"]).error("Cannot answer an HTTP request: {error}", {
+      error: error.cause ?? error,
+    });
+  }
+  const { code, message, retryable, details } = error;
+  const hidden = code === "internal";
+  const body = {
+    error: {
+      code,
+      message: hidden ? "Internal error: the server's log has the detail" : message,
+      retryable,
+      ...(details === undefined || hidden ? {} : { details }),
+    },
+  };
+  const headers: Record<string, string> = {};
+  if (code === "unauthorized") headers["www-authenticate"] = "Bearer";
+  if (code === "unavailable") headers["retry-after"] = "1";
+  return jsonResponse(body, STATUS[code] ?? 500, headers);
+}
+
+/** A JSON response that no cache keeps and no browser reads as something else. */
+export function jsonResponse(
+  body: unknown,
+  status = 200,
+  headers: Record<string, string> = {},
+): Response {
+  return new Response(JSON.stringify(body) + "\n", {
+    status,
+    headers: {
+      "content-type": "application/json",
+      "cache-control": "no-store",
+      "x-content-type-options": "nosniff",
+      ...headers,
+    },
+  });
+}

@@ -1,0 +1,89 @@
+/**
+ * The default listener: `Deno.serve` and its own WebSockets.
+ *
+ * Known limits of these sockets, which the code above lives with: a peer that stopped reading cannot be
+ * dropped (the connection stops queueing for it and keeps counting it), a fragmented message is only
+ * bounded after its last fragment, and there is no timeout for request headers. The `ws` listener has
+ * none of them.
+ *
+ * @module
+ */
+import type { ConnectionHandler } from "../handler.ts";
+import type { ConnectionEvents, ServerSocket } from "../socket.ts";
+import { type Admission, isUpgrade } from "../upgrade.ts";
+import { type Listener, listenError, type ListenOptions } from "./listener.ts";
+
+/** Listens with `Deno.serve`. */
+export function listenDeno(handler: ConnectionHandler, options: ListenOptions): Promise<Listener> {
+  const aborter = new AbortController();
+  try {
+    const server = Deno.serve({
+      hostname: options.hostname,
+      port: options.port,
+      ...(options.tls ?? {}),
+      signal: aborter.signal,
+      onListen() {}, // who started us says that we listen
+    }, (request) => isUpgrade(request) ? upgrade(request, handler) : handler.respond(request));
+    return Promise.resolve({
+      port: server.addr.port,
+      stop: () => Promise.race([server.shutdown(), server.finished]),
+      abort: () => aborter.abort(),
+    });
+  } catch (error) {
+    return Promise.reject(listenError(options, error));
+  }
+}
+
+function upgrade(request: Request, handler: ConnectionHandler): Response {
+  const decision = handler.checkUpgrade(request);
+  if (!decision.ok) return decision.response;
+  const { admission } = decision;
+  try {
+    const { socket, response } = Deno.upgradeWebSocket(request, {
+      ...(admission.protocol === null ? {} : { protocol: admission.protocol }),
+      idleTimeout: Math.ceil(handler.limits.pingIntervalMs / 1000),
+    });
+    attach(socket, handler, admission);
+    return response;
+  } catch {
+    handler.abandon(admission);
+    return new Response("Cannot upgrade: it is no WebSocket handshake\n", { status: 400 });
+  }
+}
+
+function attach(socket: WebSocket, handler: ConnectionHandler, admission: Admission): void {
+  let connection: ConnectionEvents | null = null;
+  socket.binaryType = "arraybuffer";
+  socket.onopen = () => connection = handler.open(new DenoSocket(socket), admission);
+  socket.onmessage = (event) => connection?.onMessage(event.data);
+  socket.onclose = onGone;
+  // An error without a close would keep the place for ever (https://github.com/denoland/deno/issues/27924).
+  socket.onerror = () => {
+    if (socket.readyState === WebSocket.CLOSED) onGone();
+  };
+  function onGone(): void {
+    if (connection === null) handler.abandon(admission);
+    else connection.onClose();
+  }
+}
+
+/** A socket of `Deno.serve`. It has no `terminate`. */
+class DenoSocket implements ServerSocket {
+  readonly #socket: WebSocket;
+
+  constructor(socket: WebSocket) {
+    this.#socket = socket;
+  }
+
+  send(text: string): void {
+    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(text);
+  }
+
+  close(code: number, reason: string): void {
+    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.close(code, reason);
+  }
+
+  bufferedBytes(): number {
+    return this.#socket.bufferedAmount;
+  }
+}

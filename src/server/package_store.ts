@@ -1,0 +1,294 @@
+/**
+ * The packages a server holds: a directory of `<name>-<version>.tar.gz`.
+ *
+ * An upload goes to a `.part` file, is checked, synced and renamed, so that a package is there whole or
+ * not at all. Files put into the directory by hand count too.
+ *
+ * @module
+ */
+import { Mutex } from "async-mutex";
+import { createHash, randomUUID } from "node:crypto";
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { HarnessError } from "../errors.ts";
+import { MAX_PACKAGE_BYTES } from "../limits.ts";
+import type { PackageInfo } from "../protocol/actions.ts";
+import type { Packages, PutPackageOptions } from "./backends.ts";
+import { matchesPackage, parsePackageFile } from "./package_file.ts";
+
+/** Options for {@linkcode PackageStore.open}. */
+export interface PackageStoreOptions {
+  /** Bytes of one package. @default {MAX_PACKAGE_BYTES} */
+  maxBytes?: number;
+  /**
+   * Reads and checks an uploaded file before it gets its name, such as `inspectPackage`. It throws for
+   * a bad one; the name and version it returns must fit the file name.
+   */
+  inspect?: (path: string) => Promise<{ name: string; version: string }>;
+}
+
+interface Digest {
+  readonly mtimeMs: number;
+  readonly size: number;
+  readonly sha256: string;
+}
+
+const PART = /^\..*\.part$/;
+const READ_CHUNK_BYTES = 64 * 1024;
+
+/** A directory of packages. */
+export class PackageStore implements Packages {
+  readonly #dir: string;
+  readonly #maxBytes: number;
+  readonly #inspect: PackageStoreOptions["inspect"];
+  /** One commit at a time: "is it there?" and the rename belong together. */
+  readonly #commit = new Mutex();
+  /** Hashes by file name, valid while size and time stay the same. */
+  readonly #digests = new Map<string, Digest>();
+
+  private constructor(dir: string, options: PackageStoreOptions) {
+    this.#dir = dir;
+    this.#maxBytes = options.maxBytes ?? MAX_PACKAGE_BYTES;
+    this.#inspect = options.inspect;
+  }
+
+  /**
+   * Opens a directory, making it where needed, and removes what interrupted uploads left.
+   *
+   * @throws {HarnessError} `storage_unavailable` when it cannot be used.
+   */
+  static async open(dir: string, options: PackageStoreOptions = {}): Promise<PackageStore> {
+    return await asStorage(`open the packages directory ${dir}`, async () => {
+      await mkdir(dir, { recursive: true, mode: 0o700 });
+      for (const name of await readdir(dir)) {
+        if (PART.test(name)) await rm(join(dir, name), { force: true });
+      }
+      return new PackageStore(dir, options);
+    });
+  }
+
+  /** All packages, sorted by file name. */
+  async list(): Promise<PackageInfo[]> {
+    const names = await asStorage("list the packages", () => readdir(this.#dir));
+    const infos: PackageInfo[] = [];
+    for (const name of names.sort()) {
+      if (parsePackageFile(name) === null) continue;
+      const info = await this.#info(name);
+      if (info !== null) infos.push(info);
+    }
+    return infos;
+  }
+
+  /** Stores a package; see {@linkcode Packages.put}. */
+  async put(
+    file: string,
+    body: ReadableStream<Uint8Array>,
+    options: PutPackageOptions = {},
+  ): Promise<PackageInfo> {
+    const part = join(this.#dir, `.${randomUUID()}.part`);
+    try {
+      requirePackageFile(file);
+      const sha256 = await this.#receive(part, body, options.signal);
+      if (options.sha256 !== undefined && options.sha256 !== sha256) {
+        throw new HarnessError(
+          "package_invalid",
+          `Cannot store ${file}: its SHA-256 is ${sha256}, not ${options.sha256} as announced, send it again`,
+        );
+      }
+      await this.#check(file, part);
+      return await this.#commit.runExclusive(() => this.#place(file, part, sha256, options));
+    } finally {
+      if (!body.locked) await body.cancel().catch(() => {}); // a sender who left is no news here
+      await rm(part, { force: true });
+    }
+  }
+
+  /** A package's bytes. */
+  async get(file: string): Promise<{ info: PackageInfo; body: ReadableStream<Uint8Array> }> {
+    requirePackageFile(file);
+    const info = await this.#require(file);
+    const handle = await asStorage(`read ${file}`, () => open(join(this.#dir, file), "r"));
+    return { info, body: streamOf(handle) };
+  }
+
+  /** Removes a package. */
+  async remove(file: string): Promise<void> {
+    requirePackageFile(file);
+    await this.#require(file);
+    this.#digests.delete(file);
+    await asStorage(`remove ${file}`, () => rm(join(this.#dir, file)));
+  }
+
+  /** The local file of a file name or of `name@version`. */
+  async resolve(reference: string): Promise<{ path: string; info: PackageInfo }> {
+    let file: string | undefined = reference;
+    if (parsePackageFile(reference) === null) {
+      const names = await asStorage("list the packages", () => readdir(this.#dir));
+      file = names.find((name) => matchesPackage(name, reference));
+    }
+    const info = file === undefined ? null : await this.#info(file);
+    if (file !== undefined && info !== null) return { path: join(this.#dir, file), info };
+    throw new HarnessError(
+      "not_found",
+      `Cannot find the package "${
+        reference.slice(0, 256)
+      }": the server does not hold it, upload it with PUT /packages/<name>-<version>.tar.gz`,
+    );
+  }
+
+  /** Writes a body to the part file and returns its hash. */
+  async #receive(
+    part: string,
+    body: ReadableStream<Uint8Array>,
+    signal: AbortSignal | undefined,
+  ): Promise<string> {
+    const hash = createHash("sha256");
+    let size = 0;
+    await asStorage("store the package", async () => {
+      const handle = await open(part, "wx", 0o600);
+      try {
+        for await (const chunk of body) {
+          signal?.throwIfAborted();
+          size += chunk.length;
+          if (size > this.#maxBytes) throw tooLarge(this.#maxBytes);
+          hash.update(chunk);
+          await writeAll(handle, chunk);
+        }
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+    });
+    return hash.digest("hex");
+  }
+
+  async #check(file: string, part: string): Promise<void> {
+    if (this.#inspect === undefined) return;
+    const found = await this.#inspect(part);
+    if (matchesPackage(file, `${found.name}@${found.version}`)) return;
+    throw new HarnessError(
+      "package_invalid",
+      `Cannot store ${file}: its manifest says ${found.name} ${found.version}, use the name that "package build" gave it`,
+    );
+  }
+
+  async #place(
+    file: string,
+    part: string,
+    sha256: string,
+    { force = false }: PutPackageOptions,
+  ): Promise<PackageInfo> {
+    const existing = await this.#info(file);
+    if (existing?.sha256 === sha256) return existing;
+    if (existing !== null && !force) {
+      throw new HarnessError(
+        "already_exists",
+        `Cannot store ${file}: the server holds other bytes under this name and version, raise the version or use ?force=1`,
+        { details: { sha256: existing.sha256 } },
+      );
+    }
+    await asStorage(`store ${file}`, async () => {
+      await rename(part, join(this.#dir, file));
+      await syncDirectory(this.#dir);
+    });
+    return await this.#require(file);
+  }
+
+  async #require(file: string): Promise<PackageInfo> {
+    const info = await this.#info(file);
+    if (info !== null) return info;
+    throw new HarnessError("not_found", `Cannot find ${file}: the server holds no such package`);
+  }
+
+  /** What is known of a file, or `null` when there is none. */
+  async #info(file: string): Promise<PackageInfo | null> {
+    const parsed = parsePackageFile(file);
+    if (parsed === null) return null;
+    const path = join(this.#dir, file);
+    const found = await stat(path).catch(() => null);
+    if (found === null || !found.isFile()) return null;
+    const { size, mtimeMs } = found;
+    let digest = this.#digests.get(file);
+    if (digest === undefined || digest.size !== size || digest.mtimeMs !== mtimeMs) {
+      digest = { size, mtimeMs, sha256: await asStorage(`read ${file}`, () => hashFile(path)) };
+      this.#digests.set(file, digest);
+    }
+    return { file, ...parsed, size, sha256: digest.sha256 };
+  }
+}
+
+function requirePackageFile(file: string): void {
+  if (parsePackageFile(file) !== null) return;
+  throw new HarnessError(
+    "invalid_params",
+    `Cannot use the package name "${file.slice(0, 128)}": it must be <name>-<version>.tar.gz`,
+  );
+}
+
+function tooLarge(maxBytes: number): HarnessError {
+  return new HarnessError(
+    "too_large",
+    `Cannot store the package: it is over the limit of ${maxBytes} bytes`,
+    { details: { max_bytes: maxBytes } },
+  );
+}
+
+async function writeAll(handle: FileHandle, chunk: Uint8Array): Promise<void> {
+  let written = 0;
+  while (written < chunk.length) {
+    const { bytesWritten } = await handle.write(chunk, written, chunk.length - written);
+    written += bytesWritten;
+  }
+}
+
+async function hashFile(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of streamOf(await open(path, "r"))) hash.update(chunk);
+  return hash.digest("hex");
+}
+
+/** A file as a stream that closes it at its end or when it is cancelled. */
+function streamOf(handle: FileHandle): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    async pull(controller) {
+      try {
+        const buffer = new Uint8Array(READ_CHUNK_BYTES);
+        const { bytesRead } = await handle.read(buffer, 0, buffer.length);
+        if (bytesRead > 0) return controller.enqueue(buffer.subarray(0, bytesRead));
+        await handle.close();
+        controller.close();
+      } catch (error) {
+        await handle.close();
+        throw error;
+      }
+    },
+    cancel: () => handle.close(),
+  }, { highWaterMark: 0 });
+}
+
+/** Makes a rename durable. */
+async function syncDirectory(dir: string): Promise<void> {
+  const handle = await open(dir, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Runs `work`; an error of the file system becomes `storage_unavailable`, any other stays. */
+async function asStorage<T>(what: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const code = (error as { code?: unknown })?.code;
+    if (error instanceof HarnessError || typeof code !== "string" || !/^E[A-Z]+$/.test(code)) {
+      throw error;
+    }
+    throw new HarnessError(
+      "storage_unavailable",
+      `Cannot ${what}: ${code}, check the disk and the permissions of the packages directory`,
+      { cause: error },
+    );
+  }
+}

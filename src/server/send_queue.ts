@@ -1,0 +1,130 @@
+/**
+ * Sending to one peer with a bounded queue: what may be queued, when to wait, when to give up.
+ *
+ * The queue itself is the socket's. Events never wait: a peer that does not read them fast enough is a
+ * slow consumer. Responses, replays and snapshots wait for room, so that a big answer to a healthy peer
+ * is not mistaken for one.
+ *
+ * @module
+ */
+import type { ServerSocket } from "./socket.ts";
+
+/** How often a waiting sender looks at the queue. */
+const POLL_INTERVAL_MS = 10;
+
+/** Options for {@linkcode SendQueue}. */
+export interface SendQueueOptions {
+  /** Bytes queued beyond which the peer is a slow consumer. */
+  maxBytes: number;
+  /** How long a waiting sender accepts no progress at all. */
+  stallTimeoutMs: number;
+  /** Called once, when the peer is a slow consumer. */
+  onSlow: () => void;
+}
+
+/** The send side of a connection. */
+export class SendQueue {
+  readonly #socket: ServerSocket;
+  readonly #options: SendQueueOptions;
+  /** The socket is asked for its queue only every so many characters: asking costs as much as sending. */
+  readonly #checkEvery: number;
+  #unchecked = 0;
+  /** Room granted for one big response, until the peer has taken it. */
+  #allowance = 0;
+  #closed = false;
+  #drain: Promise<void> | null = null;
+  #wake: (() => void) | null = null;
+
+  /** A queue in front of a socket. */
+  constructor(socket: ServerSocket, options: SendQueueOptions) {
+    this.#socket = socket;
+    this.#options = options;
+    this.#checkEvery = Math.min(64 * 1024, options.maxBytes / 16);
+  }
+
+  /** Whether nothing more is sent. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Sends a frame now. */
+  push(text: string): void {
+    if (this.#closed) return;
+    this.#socket.send(text);
+    this.#unchecked += text.length;
+    if (this.#unchecked > this.#checkEvery) this.#check();
+  }
+
+  /** Sends a frame that may be large, after {@linkcode ready}. */
+  pushLarge(text: string): void {
+    if (text.length > this.#checkEvery) this.#allowance += 4 * text.length; // UTF-8 and framing
+    this.push(text);
+  }
+
+  /** Whether a large frame may be sent now. */
+  get isReady(): boolean {
+    return this.#closed || this.#buffered() <= this.#options.maxBytes / 2;
+  }
+
+  /** Resolves when there is room for a large frame, or when nothing is sent any more. */
+  async ready(): Promise<void> {
+    while (!this.isReady) {
+      this.#drain ??= this.#waitForDrain().finally(() => this.#drain = null);
+      await this.#drain;
+    }
+  }
+
+  /** Nothing is sent from here on; who waits is woken. */
+  close(): void {
+    this.#closed = true;
+    this.#wake?.();
+  }
+
+  #check(): void {
+    const buffered = this.#buffered();
+    if (buffered > this.#options.maxBytes + this.#allowance) this.#giveUp();
+  }
+
+  #buffered(): number {
+    this.#unchecked = 0;
+    const buffered = this.#socket.bufferedBytes();
+    if (buffered <= this.#options.maxBytes / 2) this.#allowance = 0;
+    return buffered;
+  }
+
+  async #waitForDrain(): Promise<void> {
+    let least = Infinity;
+    let progressAt = performance.now();
+    while (!this.isReady) {
+      const buffered = this.#buffered();
+      if (buffered < least) {
+        least = buffered;
+        progressAt = performance.now();
+      } else if (performance.now() - progressAt > this.#options.stallTimeoutMs) {
+        this.#giveUp();
+        return;
+      }
+      await this.#pause();
+    }
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(done, POLL_INTERVAL_MS);
+      const wake = () => {
+        clearTimeout(timer);
+        done();
+      };
+      this.#wake = wake;
+      function done(): void {
+        resolve();
+      }
+    });
+  }
+
+  #giveUp(): void {
+    if (this.#closed) return;
+    this.close();
+    this.#options.onSlow();
+  }
+}

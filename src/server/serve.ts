@@ -1,0 +1,122 @@
+/**
+ * A listening server: a {@linkcode ConnectionHandler} behind one of the two listeners.
+ *
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import { HarnessError } from "../errors.ts";
+import { ConnectionHandler, type HandlerOptions } from "./handler.ts";
+import { listenDeno } from "./listeners/deno_serve.ts";
+import type { Listener, ListenOptions } from "./listeners/listener.ts";
+import { listenWs } from "./listeners/node_ws.ts";
+
+/** Options for {@linkcode serve}. */
+export interface ServeOptions extends HandlerOptions {
+  /** Address to listen on. @default {"127.0.0.1"} */
+  hostname?: string;
+  /** Port; 0 takes a free one. @default {8080} */
+  port?: number;
+  /** Certificate and key, PEM. Left out: no TLS. */
+  tls?: { cert: string; key: string };
+  /** `deno` is `Deno.serve`; `ws` is `node:http` with `npm:ws`, for hostile networks. @default {"deno"} */
+  listener?: "deno" | "ws";
+  /** Serve other machines without a token. @default {false} */
+  allowUnauthenticated?: boolean;
+}
+
+/** A running server. */
+export interface WsServer extends AsyncDisposable {
+  /** `ws://` or `wss://` address of this server, without a path. */
+  readonly url: string;
+  /** Host it listens on. */
+  readonly hostname: string;
+  /** Port it listens on. */
+  readonly port: number;
+  /** Connections at the moment, for tests and logs. */
+  readonly connections: number;
+  /** Stops accepting, tells the clients, and ends within 5 s even with stuck peers. Idempotent. */
+  shutdown(reason?: string): Promise<void>;
+}
+
+const DEFAULT_PORT = 8080;
+
+/**
+ * Serves a registry over WebSocket and HTTP.
+ *
+ * @throws {HarnessError} `forbidden` for an address that other machines reach without a token,
+ * `unavailable` when the port is taken, `invalid_params` for a bad address or certificate.
+ */
+export async function serve(options: ServeOptions): Promise<WsServer> {
+  const { hostname = "127.0.0.1", port = DEFAULT_PORT, tls, listener: kind = "deno" } = options;
+  const handler = new ConnectionHandler({ ...options, auth: authFor(hostname, options) });
+  let listener: Listener;
+  try {
+    checkExposure(hostname, handler, options.allowUnauthenticated === true);
+    const listen = kind === "ws" ? listenWs : listenDeno;
+    const listenOptions: ListenOptions = { hostname, port, ...(tls === undefined ? {} : { tls }) };
+    listener = await listen(handler, listenOptions);
+  } catch (error) {
+    await handler.shutdown();
+    throw error;
+  }
+  return new RunningServer(handler, listener, hostname, tls === undefined ? "ws" : "wss");
+}
+
+class RunningServer implements WsServer {
+  readonly url: string;
+  readonly hostname: string;
+  readonly port: number;
+  readonly #handler: ConnectionHandler;
+  readonly #listener: Listener;
+  #shutdown: Promise<void> | null = null;
+
+  constructor(handler: ConnectionHandler, listener: Listener, hostname: string, scheme: string) {
+    const host = hostname.includes(":") ? `[${hostname}]` : hostname;
+    this.url = `${scheme}://${host}:${listener.port}`;
+    this.hostname = hostname;
+    this.port = listener.port;
+    this.#handler = handler;
+    this.#listener = listener;
+  }
+
+  get connections(): number {
+    return this.#handler.connections;
+  }
+
+  shutdown(reason?: string): Promise<void> {
+    this.#shutdown ??= this.#end(reason);
+    return this.#shutdown;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.shutdown();
+  }
+
+  async #end(reason: string | undefined): Promise<void> {
+    const closed = this.#listener.stop();
+    await this.#handler.shutdown(reason);
+    this.#listener.abort();
+    await closed;
+    getLogger(["harness", "server"]).info("Server on {url} has shut down", { url: this.url });
+  }
+}
+
+/** With tokens, a server for other machines is reached under names that only they know. */
+function authFor(hostname: string, { auth = {} }: ServeOptions): NonNullable<ServeOptions["auth"]> {
+  const hasToken = (auth.tokens?.length ?? 0) + (auth.readTokens?.length ?? 0) > 0;
+  const any = hasToken && !isLoopback(hostname) && auth.allowHosts === undefined;
+  return { ...auth, allowHosts: any ? ["*"] : [...(auth.allowHosts ?? []), hostname] };
+}
+
+function checkExposure(hostname: string, handler: ConnectionHandler, allowed: boolean): void {
+  if (isLoopback(hostname) || handler.auth.required || allowed) return;
+  throw new HarnessError(
+    "forbidden",
+    `Cannot listen on ${hostname}: other machines reach it and there is no token, give one or use --allow-unauthenticated`,
+  );
+}
+
+/** Whether only this machine reaches an address. */
+function isLoopback(hostname: string): boolean {
+  return /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/.test(hostname.toLowerCase());
+}

@@ -1,0 +1,169 @@
+/**
+ * The subscriptions of one connection: additive, each with its own filter and position.
+ *
+ * @module
+ */
+import { HarnessError } from "../errors.ts";
+import type { SubscribableEvent } from "../protocol/actions.ts";
+import { EVENT_TYPES, type EventType, type RegistryEvent } from "../registry/events.ts";
+import { eventMatcher } from "../registry/filter.ts";
+import type { Interest } from "./hub.ts";
+
+/** One subscription. */
+export class Subscription {
+  /** Id, unique within its connection. */
+  readonly id: string;
+  /** Ids, names and globs, or `null` for all. */
+  readonly services: readonly string[] | null;
+  /** Event types; `unsubscribe` takes some away. */
+  readonly types: Set<SubscribableEvent>;
+  /** Matching events after this seq belong to it. */
+  from: number;
+  /** Every matching event from {@linkcode from} up to this seq was sent. Means nothing once live. */
+  position: number;
+  /** Whether it has caught up and the hub serves it. */
+  live = false;
+  readonly #matchesService: (event: RegistryEvent) => boolean;
+
+  /** A subscription to `types` of `services`, after `position`. */
+  constructor(
+    id: string,
+    types: readonly SubscribableEvent[],
+    services: readonly string[] | null,
+    position: number,
+  ) {
+    this.id = id;
+    this.types = new Set(types);
+    this.services = services;
+    this.from = position;
+    this.position = position;
+    this.#matchesService = eventMatcher(services === null ? {} : { services });
+  }
+
+  /** Whether it asks for an event. */
+  wants(event: RegistryEvent): boolean {
+    return this.types.has(event.event) && this.#matchesService(event);
+  }
+
+  /** Whether its connection already got an event because of it. */
+  hasSent(event: RegistryEvent): boolean {
+    return event.seq > this.from && (this.live || event.seq <= this.position) && this.wants(event);
+  }
+}
+
+/** All subscriptions of a connection. */
+export class SubscriptionSet {
+  readonly #max: number;
+  readonly #byId = new Map<string, Subscription>();
+  #counter = 0;
+
+  /** An empty set of at most `max` subscriptions. */
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  /** All subscriptions. */
+  values(): Iterable<Subscription> {
+    return this.#byId.values();
+  }
+
+  /** How many there are. */
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  /** Whether `subscription` is still one of them. */
+  has(subscription: Subscription): boolean {
+    return this.#byId.get(subscription.id) === subscription && subscription.types.size > 0;
+  }
+
+  /**
+   * Adds one.
+   *
+   * @throws {HarnessError} `too_large` when there are too many.
+   */
+  add(
+    types: readonly SubscribableEvent[],
+    services: readonly string[] | null,
+    position: number,
+  ): Subscription {
+    if (this.#byId.size >= this.#max) {
+      throw new HarnessError(
+        "too_large",
+        `Cannot subscribe: this connection has ${this.#max} subscriptions, unsubscribe from one first`,
+      );
+    }
+    const subscription = new Subscription(`s-${++this.#counter}`, types, services, position);
+    this.#byId.set(subscription.id, subscription);
+    return subscription;
+  }
+
+  /**
+   * Takes types away from one subscription or from all; what has none left is gone.
+   *
+   * @throws {HarnessError} `not_found` for an unknown subscription.
+   */
+  remove(types: readonly SubscribableEvent[] | undefined, id: string | undefined): void {
+    const chosen = id === undefined ? [...this.#byId.values()] : [this.#require(id)];
+    for (const subscription of chosen) {
+      for (const type of types ?? [...subscription.types]) subscription.types.delete(type);
+      if (subscription.types.size === 0) this.#byId.delete(subscription.id);
+    }
+  }
+
+  /** Removes all. */
+  clear(): void {
+    this.remove(undefined, undefined);
+  }
+
+  /** The event types of all subscriptions together. */
+  types(): SubscribableEvent[] {
+    const all: readonly SubscribableEvent[] = [...EVENT_TYPES, "service_log"];
+    return all.filter((type) => this.#some((subscription) => subscription.types.has(type)));
+  }
+
+  /** Whether a live subscription wants an event. */
+  wants(event: RegistryEvent): boolean {
+    return this.#some((subscription) => subscription.live && subscription.wants(event));
+  }
+
+  /** Whether another subscription already brought an event to this connection. */
+  hasSent(event: RegistryEvent, except: Subscription): boolean {
+    return this.#some((subscription) => subscription !== except && subscription.hasSent(event));
+  }
+
+  /** Whether one is still catching up. */
+  get catchingUp(): boolean {
+    return this.#some((subscription) => !subscription.live);
+  }
+
+  /** What the live ones want, for the hub's index. */
+  interest(): Interest {
+    const interest = new Map<EventType, "all" | "some">();
+    for (const { live, types, services } of this.#byId.values()) {
+      if (!live) continue;
+      for (const type of types) {
+        if (type === "service_log") continue;
+        if (services === null) interest.set(type, "all");
+        else if (!interest.has(type)) interest.set(type, "some");
+      }
+    }
+    return interest;
+  }
+
+  #require(id: string): Subscription {
+    const subscription = this.#byId.get(id);
+    if (subscription !== undefined) return subscription;
+    throw new HarnessError(
+      "not_found",
+      `Cannot unsubscribe: this connection has no subscription "${id.slice(0, 64)}"`,
+    );
+  }
+
+  #some(test: (subscription: Subscription) => boolean): boolean {
+    for (const subscription of this.#byId.values()) {
+      if (test(subscription)) return true;
+    }
+    return false;
+  }
+}

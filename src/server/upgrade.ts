@@ -1,0 +1,72 @@
+/**
+ * Whether a WebSocket upgrade is accepted: everything that is checked before the 101.
+ *
+ * @module
+ */
+import { HarnessError } from "../errors.ts";
+import { SUBPROTOCOL, TOKEN_SUBPROTOCOL_PREFIX } from "../protocol/messages.ts";
+import { type Access, type Authenticator, offeredProtocols } from "./auth.ts";
+import { errorResponse } from "./http_errors.ts";
+
+/** What was found out about a client before its socket was opened. */
+export interface Admission {
+  /** What it may do. */
+  access: Access;
+  /** The subprotocol to confirm, or `null` to confirm none. */
+  protocol: string | null;
+}
+
+/** The answer to an upgrade request. */
+export type UpgradeDecision =
+  | { ok: true; admission: Admission }
+  | { ok: false; response: Response };
+
+/** Whether a request wants to become a WebSocket. */
+export function isUpgrade(request: Request): boolean {
+  return request.headers.get("upgrade")?.toLowerCase() === "websocket";
+}
+
+/** Checks path, handshake, Host, Origin, token and subprotocol, in this order. */
+export function decideUpgrade(request: Request, auth: Authenticator): UpgradeDecision {
+  try {
+    const problem = handshakeProblem(request);
+    if (problem !== null) return { ok: false, response: problem };
+    const access = auth.check(request);
+    return { ok: true, admission: { access, protocol: chooseProtocol(request) } };
+  } catch (error) {
+    return { ok: false, response: errorResponse(error) };
+  }
+}
+
+function handshakeProblem(request: Request): Response | null {
+  const { pathname } = new URL(request.url);
+  if (pathname !== "/") {
+    return errorResponse(
+      new HarnessError("not_found", `Cannot open a WebSocket at ${pathname.slice(0, 128)}: use /`),
+    );
+  }
+  if (request.method !== "GET" || !request.headers.has("sec-websocket-key")) {
+    return errorResponse(
+      new HarnessError("invalid_request", "Cannot upgrade: it is no WebSocket handshake"),
+    );
+  }
+  if (request.headers.get("sec-websocket-version") !== "13") {
+    return new Response("Upgrade to WebSocket version 13\n", {
+      status: 426,
+      headers: { "upgrade": "websocket", "sec-websocket-version": "13" },
+    });
+  }
+  return null;
+}
+
+/** The version to confirm; a client that offers none speaks version 1. */
+function chooseProtocol(request: Request): string | null {
+  const offered = offeredProtocols(request).filter((p) => !p.startsWith(TOKEN_SUBPROTOCOL_PREFIX));
+  if (offered.length === 0) return null;
+  if (offered.includes(SUBPROTOCOL)) return SUBPROTOCOL;
+  throw new HarnessError(
+    "invalid_request",
+    `Cannot upgrade: none of the offered subprotocols is known, the server speaks ${SUBPROTOCOL}`,
+    { details: { supported: [SUBPROTOCOL] } },
+  );
+}
