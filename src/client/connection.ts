@@ -159,6 +159,15 @@ export class Connection {
       );
     }
     const id = String(this.#nextId++);
+    const text = JSON.stringify({ id, type: "request", action, params });
+    const maxBytes = this.hello.limits["max_message_bytes"];
+    if (maxBytes !== undefined && isLarger(text, maxBytes)) {
+      // Sent, it would end the connection and every other call on it.
+      const message = `Cannot send "${action}": the request is over the server's ${maxBytes} bytes`;
+      return Promise.reject(
+        new HarnessError("too_large", message, { details: { outcome: "not_sent" } }),
+      );
+    }
     return new Promise((resolve, reject) => {
       const settle = (finish: () => void) => {
         this.#pending.delete(id);
@@ -177,7 +186,7 @@ export class Connection {
         });
       this.#pending.set(id, { action, resolve: succeed, reject: fail });
       try {
-        this.#socket.send(JSON.stringify({ id, type: "request", action, params }));
+        this.#socket.send(text);
       } catch (error) {
         fail(this.#notSent(action, error));
       }
@@ -276,6 +285,11 @@ export class Connection {
       { details: { outcome: "not_sent", action }, cause },
     );
   }
+}
+
+/** Whether a text has more bytes than `maxBytes`; counted only where the length leaves a doubt. */
+function isLarger(text: string, maxBytes: number): boolean {
+  return text.length * 3 > maxBytes && new TextEncoder().encode(text).length > maxBytes;
 }
 
 function outcomeUnknown(action: Action, closure: Closure): HarnessError {
