@@ -101,6 +101,28 @@ export const MAX_HEALTH_OUTPUT_BYTES = 16 * 1024;
 export const MAX_HEALTH_MESSAGE_LENGTH = 300;
 /** Pause between checks while a start is waited for; the service's own interval is for the long run. */
 export const WAIT_HEALTHY_POLL_MS = 500;
+/** Output of the one status command of a machine: 10,000 services at 200 bytes each, with room. */
+export const HOST_STATUS_OUTPUT_BYTES = 4 * 1024 * 1024;
+/** Longest pause between restarts: a fixed cause (a database back up) is picked up within it. */
+export const RESTART_BACKOFF_CAP_MS = 5 * 60_000;
+/** Share of a restart pause that is added at random, so that many services do not come back in step. */
+export const RESTART_JITTER = 0.2;
+/** A service that ran this long is stable: its earlier ends are forgotten. */
+export const RESTART_STABLE_MS = 60_000;
+/** Ends that are kept to tell the story of a crash loop. */
+export const MAX_RESTART_HISTORY = 20;
+/** How often the exit records of local processes are looked at: a crash is noticed at once. */
+export const LOCAL_EXIT_POLL_MS = 200;
+/** How often local services are looked at in full. */
+export const LOCAL_STATUS_INTERVAL_MS = 1_000;
+/** How often the services of another machine are looked at, by one command for all of them. */
+export const REMOTE_STATUS_INTERVAL_MS = 5_000;
+/** Health checks that run at once over all services: more would starve the event loop and the machines. */
+export const MAX_CONCURRENT_HEALTH_CHECKS = 16;
+/** Longest time without a published health result while nothing changes. */
+export const HEALTH_HEARTBEAT_MS = 5 * 60_000;
+/** Pause between checks before a freshly started service has passed its first one. */
+export const HEALTH_START_INTERVAL_MS = 1_000;
 /** Log lines that come with a failed start or a crash. */
 export const FAILURE_LOG_LINES = 20;
 
@@ -144,8 +166,12 @@ export const BOOKMARK_SKIPPED_EVENTS = 1000;
 export const PING_INTERVAL_MS = 30_000;
 /** How long a closing peer may take for the handshake before it is dropped (`ws` listener). */
 export const TERMINATE_AFTER_MS = 2000;
-/** Whole graceful shutdown, stuck peers included. */
-export const SHUTDOWN_TIMEOUT_MS = 4500;
+/** Time for requests under way and for closing handshakes in a shutdown. */
+export const SHUTDOWN_TIMEOUT_MS = 4000;
+/** The part of it that is kept for closing handshakes: a peer that is there needs far less. */
+export const CLOSE_TIMEOUT_MS = 1000;
+/** Time for HTTP requests under way after that; so a whole shutdown ends within 5 s. */
+export const HTTP_CLOSE_TIMEOUT_MS = 500;
 /** What `server_draining` tells clients to wait before they reconnect. */
 export const RECONNECT_AFTER_MS = 1000;
 /** Largest uploaded package: a service with its runtime and a container image inside. */
@@ -263,7 +289,9 @@ export const SSH_KEEPALIVE_COUNT = 3;
 /** Jump hosts in a row. */
 export const SSH_MAX_JUMPS = 8;
 /** Depth of Include in ssh_config, as in OpenSSH. */
-export const SSH_MAX_INCLUDES = 16;
+export const SSH_MAX_INCLUDE_DEPTH = 16;
+/** Files that Include may bring in for one host: more than anybody splits a config into. */
+export const SSH_MAX_INCLUDED_FILES = 256;
 /** Largest ssh_config or known_hosts file read: thousands of hosts, and no surprise. */
 export const SSH_MAX_FILE_BYTES = 8 * 1024 * 1024;
 /** Keys tried: sshd's MaxAuthTries is 6, more only get us disconnected. */
@@ -274,3 +302,42 @@ export const KNOWN_HOSTS_LOCK_WAIT_MS = 5000;
 export const KNOWN_HOSTS_LOCK_STALE_MS = 3000;
 /** Log lines answered when `tail` is left out. */
 export const DEFAULT_LOG_TAIL_LINES = 100;
+
+// ---- deploy ------------------------------------------------------------------------------------
+
+/** Good releases kept on a host: what Capistrano and Kamal keep. */
+export const KEEP_RELEASES = 5;
+/** Failed releases kept on a host as evidence: the last one and the one before. */
+export const KEEP_BAD_RELEASES = 2;
+/** Hosts at once: ten uploads fill most uplinks, and sshd's MaxStartups default is 10. */
+export const DEPLOY_PARALLEL = 10;
+/** Life of a host's lock without renewal: with the guardian's second it frees itself well within 30 s. */
+export const DEPLOY_LOCK_TTL_MS = 20_000;
+/** Renewals that may fail within the life of a lock before it is lost. */
+export const DEPLOY_LOCK_RENEWALS = 4;
+/** Pause between two looks at a lock that somebody else holds. */
+export const DEPLOY_LOCK_POLL_MS = 500;
+/** One of a deployment's small commands: they take milliseconds; a host that swaps takes seconds. */
+export const DEPLOY_COMMAND_TIMEOUT_MS = 60_000;
+/** Listing, hashing, extracting and syncing the largest package on a slow disk. */
+export const DEPLOY_EXTRACT_TIMEOUT_MS = 15 * 60_000;
+/** Longest pause in an upload before it counts as stuck. */
+export const DEPLOY_UPLOAD_STALL_MS = 60_000;
+/** Least time between two progress events of a host: at most four a second. */
+export const DEPLOY_PROGRESS_INTERVAL_MS = 250;
+/** Time for one host to go back after a failure or a cancel: stop, switch, start, healthy. */
+export const DEPLOY_ROLLBACK_TIMEOUT_MS = 180_000;
+/** Time for the second connection, made to clean up after the first broke. */
+export const DEPLOY_RECONNECT_TIMEOUT_MS = 10_000;
+/** How long a service without a health check must stay up to count as started. */
+export const DEPLOY_SETTLE_MS = 1_000;
+/** Added to what the health check's own timing asks for, for the commands in between. */
+export const DEPLOY_HEALTH_GRACE_MS = 5_000;
+/** Free space asked for, as a multiple of the package: the upload, its extracted files, and room. */
+export const DEPLOY_SPACE_FACTOR = 4;
+/** Log lines in a failure report. */
+export const DEPLOY_LOG_LINES = 30;
+/** Characters of a command's output in a failure report. */
+export const DEPLOY_OUTPUT_CHARACTERS = 2_000;
+/** Progress events that wait for a reader before older `progress` ones of the same host give way. */
+export const DEPLOY_EVENT_QUEUE = 10_000;

@@ -13,6 +13,7 @@
  * @module
  */
 import { HarnessError } from "../errors.ts";
+import { CLOSE_TIMEOUT_MS } from "../limits.ts";
 import { CLOSE_CODES } from "../protocol/messages.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { ActionServices } from "./actions.ts";
@@ -149,13 +150,11 @@ export class ConnectionHandler implements ConnectionHost, AsyncDisposable {
   async #drain(reason: string): Promise<void> {
     const end = performance.now() + this.limits.shutdownTimeoutMs;
     for (const connection of this.#connections) connection.announceDraining(reason);
-    // Half of the time for requests under way, the other half for closing handshakes.
-    const halfway = end - this.limits.shutdownTimeoutMs / 2;
-    await until(() => this.#every((connection) => connection.idle), halfway);
+    await until(() => this.#every((connection) => connection.idle), end - CLOSE_TIMEOUT_MS);
     for (const connection of this.#connections) {
       connection.close(CLOSE_CODES.shutdown, "server is shutting down");
     }
-    await until(() => this.#connections.size === 0, end);
+    await until(() => this.#connections.size === 0, performance.now() + CLOSE_TIMEOUT_MS);
     for (const connection of this.#connections) connection.terminate();
     this.#aborter.abort();
     this.follows?.close();

@@ -5,6 +5,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import { HarnessError } from "../errors.ts";
+import { HTTP_CLOSE_TIMEOUT_MS } from "../limits.ts";
 import { ConnectionHandler, type HandlerOptions } from "./handler.ts";
 import { listenDeno } from "./listeners/deno_serve.ts";
 import type { Listener, ListenOptions } from "./listeners/listener.ts";
@@ -93,10 +94,8 @@ class RunningServer implements WsServer {
   }
 
   async #end(reason: string | undefined): Promise<void> {
-    const closed = this.#listener.stop();
     await this.#handler.shutdown(reason);
-    this.#listener.abort();
-    await closed;
+    await this.#listener.close(HTTP_CLOSE_TIMEOUT_MS);
     getLogger(["harness", "server"]).info("Server on {url} has shut down", { url: this.url });
   }
 }

@@ -26,12 +26,26 @@ export function listenDeno(handler: ConnectionHandler, options: ListenOptions): 
     }, (request) => isUpgrade(request) ? upgrade(request, handler) : handler.respond(request));
     return Promise.resolve({
       port: server.addr.port,
-      stop: () => Promise.race([server.shutdown(), server.finished]),
-      abort: () => aborter.abort(),
+      close: (graceMs) => close(server, aborter, graceMs),
     });
   } catch (error) {
     return Promise.reject(listenError(options, error));
   }
+}
+
+/** `Deno.serve` closes its WebSockets at once here, so the handler must have said goodbye before. */
+async function close(
+  server: Deno.HttpServer,
+  aborter: AbortController,
+  graceMs: number,
+): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<"late">((resolve) => timer = setTimeout(resolve, graceMs, "late"));
+  const outcome = await Promise.race([server.shutdown(), late]);
+  clearTimeout(timer);
+  if (outcome !== "late") return;
+  aborter.abort();
+  await server.finished;
 }
 
 function upgrade(request: Request, handler: ConnectionHandler): Response {

@@ -19,10 +19,8 @@ export interface ListenOptions {
 export interface Listener {
   /** The port in use. */
   readonly port: number;
-  /** Accepts nothing new; resolves when all is closed. */
-  stop(): Promise<void>;
-  /** Gives up what is still open, so that {@linkcode stop} resolves. */
-  abort(): void;
+  /** Accepts nothing new, lets HTTP requests finish for `graceMs`, then cuts them off. Called once. */
+  close(graceMs: number): Promise<void>;
 }
 
 /** The error for a listen that failed: what, why, and what to do. */

@@ -55,20 +55,20 @@ export async function listenWs(
     upgrade(request, socket, head, { handler, sockets, secure });
   });
   const pings = setInterval(() => sockets.pingAll(), handler.limits.pingIntervalMs);
-  const closed = Promise.withResolvers<void>();
-  return {
-    port: portOf(server),
-    stop() {
-      server.close(() => closed.resolve());
-      server.closeIdleConnections();
-      return closed.promise;
-    },
-    abort() {
-      clearInterval(pings);
-      server.closeAllConnections();
-      closed.resolve();
-    },
-  };
+  return { port: portOf(server), close: (graceMs) => close(server, pings, graceMs) };
+}
+
+async function close(
+  server: Server,
+  pings: ReturnType<typeof setInterval>,
+  graceMs: number,
+): Promise<void> {
+  clearInterval(pings);
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+  await closed;
+  clearTimeout(timer);
 }
 
 /** The WebSocket side of a server. */
