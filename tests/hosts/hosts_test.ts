@@ -1,0 +1,28 @@
+import assert from "node:assert/strict";
+import { needs } from "../helpers/require.ts";
+import { startHost } from "./hosts.ts";
+
+Deno.test({
+  name: "a systemd host has systemd as PID 1 and lets root and a sudo user in by SSH",
+  ignore: needs("docker", "root"),
+  async fn() {
+    await using host = await startHost();
+    await using root = await host.connect();
+    const init = await root.run({ argv: ["cat", "/proc/1/comm"] });
+    assert.equal(init.stdout.trim(), "systemd");
+    await using deploy = await host.connect("deploy");
+    const who = await deploy.run({ argv: ["sudo", "-n", "id", "-un"] });
+    assert.deepEqual([who.exitCode, who.stdout.trim()], [0, "root"]);
+  },
+});
+
+Deno.test({
+  name: "a busybox host has BusyBox and dropbear and nothing else",
+  ignore: needs("docker", "root", "busybox", "dropbear"),
+  async fn() {
+    await using host = await startHost({ kind: "busybox" });
+    await using root = await host.connect();
+    const sh = await root.run({ argv: ["readlink", "/bin/tar"] });
+    assert.equal(sh.stdout.trim(), "busybox");
+  },
+});
