@@ -16,7 +16,7 @@ import { createGzip } from "node:zlib";
 import { createTarPacker, type TarPackController } from "modern-tar";
 import { HarnessError } from "../errors.ts";
 import { MAX_MANIFEST_BYTES, MAX_PACKAGE_BYTES } from "../limits.ts";
-import { checkContents, MANIFEST_PATH, SUMS_PATH } from "./contents.ts";
+import { checkContents, decodeManifest, MANIFEST_PATH, SUMS_PATH } from "./contents.ts";
 import { EntryTable, type PackageEntry } from "./entry_table.ts";
 import { invalid } from "./invalid.ts";
 import type { Manifest } from "./manifest.ts";
@@ -150,19 +150,6 @@ async function readManifest(root: string, version: string | undefined): Promise<
   // A version that is none goes in quoted, so that the parser can name it.
   const written = SEMVER.test(version) ? version : JSON.stringify(version);
   return `${text.slice(0, range[0])}${written}${text.slice(range[1])}`;
-}
-
-/** The text of a manifest's bytes. */
-export function decodeManifest(bytes: Uint8Array): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch (cause) {
-    throw new HarnessError(
-      "package_invalid",
-      `Cannot read the manifest: ${MANIFEST_PATH}:1:1: it is not UTF-8 text`,
-      { cause, details: { reason: "manifest" } },
-    );
-  }
 }
 
 /** Packages that a build writes into the tree itself are not part of the next one. */

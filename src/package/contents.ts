@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { HarnessError } from "../errors.ts";
 import type { EntryTable } from "./entry_table.ts";
 import { invalid, shown } from "./invalid.ts";
 import type { Manifest } from "./manifest.ts";
@@ -13,6 +14,19 @@ export const MANIFEST_PATH = "manifest.yaml";
 export const SUMS_PATH = "SHA256SUMS";
 /** The script that starts the service. */
 export const START_SCRIPT = "scripts/start.sh";
+
+/** The text of a manifest's bytes. */
+export function decodeManifest(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new HarnessError(
+      "package_invalid",
+      `Cannot read the manifest: ${MANIFEST_PATH}:1:1: it is not UTF-8 text`,
+      { cause, details: { reason: "manifest" } },
+    );
+  }
+}
 
 /** Looks at a script's bytes as they pass: how it begins and how its lines end. */
 export class ScriptCheck {

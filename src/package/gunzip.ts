@@ -1,0 +1,108 @@
+/**
+ * The bytes inside a `.gz` file, with a limit on how much a little may become, and nothing behind it.
+ *
+ * @module
+ */
+import type { Buffer } from "node:buffer";
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
+import { pipeline } from "node:stream/promises";
+import { createGunzip } from "node:zlib";
+import { HarnessError } from "../errors.ts";
+import {
+  MAX_PACKAGE_BYTES,
+  MAX_UNPACK_RATIO,
+  MAX_UNPACKED_BYTES,
+  UNPACK_RATIO_FLOOR_BYTES,
+} from "../limits.ts";
+import { invalid } from "./invalid.ts";
+
+/** What is known of the packed file once all was read. */
+export interface PackedFile {
+  /** SHA-256 of the file, hex. */
+  sha256: string;
+  /** Bytes of the file. */
+  size: number;
+}
+
+/**
+ * The unpacked bytes of the file at `path`.
+ *
+ * @returns Digest and size of the packed file, as the generator's return value.
+ * @throws {HarnessError} `not_found` without the file, `package_invalid` when it is no sound gzip file.
+ */
+export async function* gunzipFile(
+  path: string,
+  options: { signal?: AbortSignal } = {},
+): AsyncGenerator<Uint8Array, PackedFile> {
+  const size = await packedSize(path);
+  const digest = createHash("sha256");
+  const gunzip = createGunzip({ chunkSize: 256 * 1024 });
+  const fed = pipeline(
+    createReadStream(path, { highWaterMark: 256 * 1024 }),
+    async function* (chunks: AsyncIterable<Buffer>) {
+      for await (const chunk of chunks) {
+        digest.update(chunk);
+        yield chunk;
+      }
+    },
+    gunzip,
+  );
+  // Its failure also ends the loop below, which is where it is handled.
+  fed.catch(() => {});
+  let bytes = 0;
+  try {
+    for await (const chunk of gunzip as AsyncIterable<Buffer>) {
+      options.signal?.throwIfAborted();
+      bytes += chunk.byteLength;
+      refuseBomb(bytes, gunzip.bytesWritten);
+      yield chunk;
+    }
+    await fed;
+  } catch (error) {
+    throw gzipError(error, bytes);
+  } finally {
+    gunzip.destroy();
+    await fed.catch(() => {});
+  }
+  if (gunzip.bytesWritten !== size) {
+    throw invalid("trailing_data", "there is data after the end of the gzip file");
+  }
+  return { sha256: digest.digest("hex"), size };
+}
+
+async function packedSize(path: string): Promise<number> {
+  const found = await stat(path).catch((cause) => {
+    throw new HarnessError("not_found", `Cannot read the package ${path}: there is no such file`, {
+      cause,
+    });
+  });
+  if (!found.isFile()) {
+    throw new HarnessError("not_found", `Cannot read the package ${path}: it is not a file`);
+  }
+  if (found.size > MAX_PACKAGE_BYTES) {
+    throw invalid("too_large", `it has ${found.size} bytes; ${MAX_PACKAGE_BYTES} are allowed`);
+  }
+  return found.size;
+}
+
+function refuseBomb(unpacked: number, packed: number): void {
+  if (unpacked > UNPACK_RATIO_FLOOR_BYTES && unpacked > packed * MAX_UNPACK_RATIO) {
+    throw invalid("gzip_bomb", `it unpacks to more than ${MAX_UNPACK_RATIO} times its size`);
+  }
+  if (unpacked > MAX_UNPACKED_BYTES * 2) {
+    throw invalid("too_large", `it unpacks to more than ${MAX_UNPACKED_BYTES} bytes`);
+  }
+}
+
+function gzipError(error: unknown, bytes: number): unknown {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  if (code === "Z_BUF_ERROR") return invalid("truncated", "the gzip file ends too early");
+  if (code !== "Z_DATA_ERROR") return error;
+  const message = (error as Error).message;
+  if (bytes > 0 && message.includes("header")) {
+    return invalid("trailing_data", "there is data after the end of the gzip file");
+  }
+  return invalid("bad_gzip", `it is not a sound gzip file: ${message}`);
+}

@@ -1,0 +1,176 @@
+/**
+ * Reads a package once, front to back, and checks everything that can be checked.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { createHash, type Hash } from "node:crypto";
+import { MAX_MANIFEST_BYTES, MAX_SUMS_BYTES } from "../limits.ts";
+import {
+  checkContents,
+  decodeManifest,
+  isProgram,
+  isScript,
+  MANIFEST_PATH,
+  ScriptCheck,
+  SUMS_PATH,
+} from "./contents.ts";
+import { entryPath, EntryTable, type PackageEntry } from "./entry_table.ts";
+import { gunzipFile, type PackedFile } from "./gunzip.ts";
+import { invalid } from "./invalid.ts";
+import type { Manifest } from "./manifest.ts";
+import { parseManifest } from "./parse_manifest.ts";
+import { checkSums } from "./sums.ts";
+import { readTar, type TarEvent } from "./tar_reader.ts";
+
+/** What is in a package that was found sound. */
+export interface PackageSummary {
+  /** The file that was read. */
+  path: string;
+  /** SHA-256 of the file, hex. */
+  sha256: string;
+  /** Bytes of the file. */
+  size: number;
+  /** Bytes of all files in it. */
+  unpackedBytes: number;
+  /** Its manifest. */
+  manifest: Manifest;
+  /** Its entries, in the order in which they are stored. */
+  entries: PackageEntry[];
+}
+
+/** Options for {@linkcode inspectPackage}. */
+export interface InspectPackageOptions {
+  /** Gives up. */
+  signal?: AbortSignal;
+}
+
+/** Gets a package's files while it is read. Nothing is known yet of what comes later. */
+export interface PackageSink {
+  /** The next entry. It was checked as far as it can be alone. */
+  entry(entry: PackageEntry): Promise<void>;
+  /** Bytes of the file that was last announced; valid until the promise is settled. */
+  data(chunk: Uint8Array): Promise<void>;
+  /** The end of the entry that was last announced. */
+  end(): Promise<void>;
+}
+
+/**
+ * Reads and verifies the package at `path`.
+ *
+ * @throws {HarnessError} `package_invalid` with a stable `details.reason`; `not_found` without the file.
+ *
+ * @example Usage
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { buildPackage } from "./build.ts";
+ * const outDir = await Deno.makeTempDir();
+ * const built = await buildPackage("examples/hello-service", { outDir });
+ * const summary = await inspectPackage(built.path);
+ * assert.equal(summary.manifest.name, "hello-service");
+ * assert.equal(summary.sha256, built.sha256);
+ * await Deno.remove(outDir, { recursive: true });
+ * ```
+ */
+export async function inspectPackage(
+  path: string,
+  options: InspectPackageOptions = {},
+): Promise<PackageSummary> {
+  return await scanPackage(path, null, options);
+}
+
+/** Reads and verifies a package; `sink` gets its files on the way, the verdict comes at the end. */
+export async function scanPackage(
+  path: string,
+  sink: PackageSink | null,
+  options: InspectPackageOptions = {},
+): Promise<PackageSummary> {
+  options.signal?.throwIfAborted();
+  let packed: PackedFile | undefined;
+  const unpack = async function* () {
+    packed = yield* gunzipFile(path, options);
+  };
+  const scan = new Scan();
+  for await (const event of readTar(unpack())) {
+    scan.take(event);
+    if (sink === null) continue;
+    if (event.kind === "data") await sink.data(event.chunk);
+    else if (event.kind === "end") await sink.end();
+    else if (scan.current !== null) await sink.entry(scan.current);
+  }
+  const { manifest, table } = scan.finish();
+  if (packed === undefined) throw invalid("truncated", "the gzip file ends too early");
+  return { path, ...packed, unpackedBytes: table.bytes, manifest, entries: table.entries };
+}
+
+/** Checks entries as they pass and keeps what is needed at the end. */
+class Scan {
+  readonly #table = new EntryTable();
+  readonly #kept = new Map<string, Uint8Array[]>();
+  #hash: Hash | null = null;
+  #script: ScriptCheck | null = null;
+  /** The entry whose body passes; `null` for the package's root directory. */
+  current: PackageEntry | null = null;
+
+  take(event: TarEvent): void {
+    if (event.kind === "entry") this.#begin(event);
+    else if (event.kind === "data") this.#data(event.chunk);
+    else this.#end();
+  }
+
+  finish(): { manifest: Manifest; table: EntryTable } {
+    const table = this.#table;
+    table.finish();
+    const manifest = parseManifest(
+      decodeManifest(this.#text(MANIFEST_PATH, "manifest_missing")),
+      MANIFEST_PATH,
+    );
+    checkContents(table, manifest);
+    checkSums(table, new TextDecoder().decode(this.#text(SUMS_PATH, "sums_missing")));
+    return { manifest, table };
+  }
+
+  #begin(event: TarEvent & { kind: "entry" }): void {
+    const { type, target, size, mode } = event;
+    const path = entryPath(event.name, type === "directory");
+    this.current = path === "" ? null : { path, type, mode, size, target, sha256: null };
+    if (this.current === null) return;
+    this.#table.add(this.current);
+    if (type !== "file") return;
+    const most = { [MANIFEST_PATH]: MAX_MANIFEST_BYTES, [SUMS_PATH]: MAX_SUMS_BYTES }[path];
+    if (most !== undefined) {
+      if (size > most) throw invalid("too_large", `${path} has more than ${most} bytes`, { path });
+      this.#kept.set(path, []);
+    }
+    this.#hash = createHash("sha256");
+    this.#script = isScript(path) ? new ScriptCheck() : null;
+  }
+
+  #data(chunk: Uint8Array): void {
+    this.#hash?.update(chunk);
+    this.#script?.push(chunk);
+    // The reader uses its buffers again: what is kept must be copied.
+    this.#kept.get(this.current?.path ?? "")?.push(chunk.slice());
+  }
+
+  #end(): void {
+    if (this.current === null || this.#hash === null) return;
+    this.current.sha256 = this.#hash.digest("hex");
+    this.#script?.finish(this.current.path, isProgram(this.current.path));
+    this.#hash = null;
+    this.#script = null;
+  }
+
+  #text(path: string, missing: "manifest_missing" | "sums_missing"): Uint8Array {
+    const chunks = this.#kept.get(path);
+    if (chunks === undefined) {
+      throw invalid(
+        missing,
+        `it has no ${path}: make it with package build` +
+          (missing === "sums_missing" ? ", which lists every file's SHA-256 there" : ""),
+        { path },
+      );
+    }
+    return Buffer.concat(chunks);
+  }
+}

@@ -1,0 +1,134 @@
+/**
+ * One 512-byte tar header, read strictly.
+ *
+ * Programs disagree about tar files at their edges: bytes after a NUL, odd numbers, old formats. What is
+ * checked here must mean the same to whichever `tar` unpacks it later, so whatever has two readings is refused.
+ *
+ * @module
+ */
+import { invalid, type InvalidReason, shown } from "./invalid.ts";
+
+/** Bytes of a header, and of the blocks in which bodies are stored. */
+export const BLOCK_BYTES = 512;
+
+/** A header's fields. */
+export interface TarHeader {
+  /** Type flag as a character; `"0"` for a file. */
+  flag: string;
+  /** Name as stored, prefix included. */
+  name: string;
+  /** Target of a link as stored. */
+  linkName: string;
+  /** Bytes of the body. */
+  size: number;
+  /** Permission bits. */
+  mode: number;
+}
+
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+/** Field positions of the ustar format: offset and length. */
+const FIELD = {
+  name: [0, 100],
+  mode: [100, 8],
+  uid: [108, 8],
+  gid: [116, 8],
+  size: [124, 12],
+  mtime: [136, 12],
+  checksum: [148, 8],
+  linkName: [157, 100],
+  prefix: [345, 155],
+} as const;
+const FLAG_OFFSET = 156;
+const MAGIC = [257, 8] as const;
+
+/**
+ * Reads a header block that is not all zeros.
+ *
+ * @throws {HarnessError} `package_invalid`
+ */
+export function readHeader(block: Uint8Array): TarHeader {
+  checkSum(block);
+  const magic = String.fromCharCode(...slice(block, MAGIC));
+  const posix = magic === "ustar\x0000";
+  if (!posix && magic !== "ustar  \0") {
+    throw invalid("bad_header", "a tar header is neither in ustar nor in GNU format");
+  }
+  const name = readText(block, FIELD.name);
+  const prefix = readText(block, FIELD.prefix);
+  if (prefix !== "" && !posix) {
+    throw invalid("bad_header", `${shown(name)} has a prefix, which GNU format has not`);
+  }
+  readNumber(block, FIELD.uid, name);
+  readNumber(block, FIELD.gid, name);
+  const code = block[FLAG_OFFSET] ?? 0;
+  return {
+    flag: code === 0 ? "0" : String.fromCharCode(code),
+    name: prefix === "" ? name : `${prefix}/${name}`,
+    linkName: readText(block, FIELD.linkName),
+    size: readNumber(block, FIELD.size, name),
+    mode: readNumber(block, FIELD.mode, name),
+  };
+}
+
+/** Whether a block is the end mark: all zeros. */
+export function isZero(block: Uint8Array): boolean {
+  return block.every((byte) => byte === 0);
+}
+
+/** Decodes text that must be UTF-8. */
+export function decodeText(bytes: Uint8Array): string {
+  try {
+    return decoder.decode(bytes);
+  } catch (cause) {
+    const error = invalid("bad_path", "a name in it is not UTF-8");
+    error.cause = cause;
+    throw error;
+  }
+}
+
+function slice(block: Uint8Array, [offset, length]: readonly [number, number]): Uint8Array {
+  return block.subarray(offset, offset + length);
+}
+
+function checkSum(block: Uint8Array): void {
+  const stored = readOctal(slice(block, FIELD.checksum));
+  let sum = 8 * 0x20;
+  block.forEach((byte, index) => {
+    if (index < FIELD.checksum[0] || index >= FIELD.checksum[0] + FIELD.checksum[1]) sum += byte;
+  });
+  if (stored !== sum) throw invalid("bad_header", "a tar header's checksum is wrong");
+}
+
+function readText(block: Uint8Array, field: readonly [number, number]): string {
+  const bytes = slice(block, field);
+  const end = bytes.indexOf(0);
+  if (end === -1) return decodeText(bytes);
+  if (!isZero(bytes.subarray(end))) {
+    throw invalid("bad_path", "a name in it has a NUL character");
+  }
+  return decodeText(bytes.subarray(0, end));
+}
+
+function readNumber(block: Uint8Array, field: readonly [number, number], name: string): number {
+  const bytes = slice(block, field);
+  const reason: InvalidReason = field === FIELD.size ? "bad_size" : "bad_header";
+  const refuse = () => invalid(reason, `${shown(name)} has a number that is negative or none`);
+  if (((bytes[0] ?? 0) & 0x80) === 0) {
+    const value = readOctal(bytes);
+    if (value === null) throw refuse();
+    return value;
+  }
+  // GNU's form for numbers too large for octal digits: big-endian two's complement after a mark.
+  if (bytes[0] !== 0x80) throw refuse();
+  const value = bytes.subarray(1).reduce((sum, byte) => sum * 256 + byte, 0);
+  if (!Number.isSafeInteger(value)) throw refuse();
+  return value;
+}
+
+/** Octal digits between spaces, ended by a space or NUL; an empty field is 0. */
+function readOctal(bytes: Uint8Array): number | null {
+  const text = String.fromCharCode(...bytes);
+  const [, digits] = /^ *([0-7]*)[ \0]*$/.exec(text) ?? [];
+  return digits === undefined ? null : Number(`0o${digits || "0"}`);
+}
