@@ -1,0 +1,318 @@
+import assert from "node:assert/strict";
+import { Connection } from "../../src/client/connection.ts";
+import { RegistryClient } from "../../src/client/mod.ts";
+import { failure } from "./failure.ts";
+import { ScriptedServer } from "./scripted_server.ts";
+
+const once = { reconnect: false } as const;
+
+for (
+  const [status, code] of [[401, "unauthorized"], [403, "forbidden"], [503, "unavailable"], [
+    404,
+    "unreachable",
+  ]] as const
+) {
+  Deno.test(`RegistryClient.connect() fails with ${code} when the handshake is answered with ${status}`, async () => {
+    await using server = new ScriptedServer();
+    server.refuseWith = status;
+    const error = await failure(RegistryClient.connect(server.url));
+    assert.equal(error.code, code);
+    assert.deepEqual(error.details, { status });
+    assert.equal(server.handshakes, 1, "the first connection is tried once");
+  });
+}
+
+Deno.test("RegistryClient.connect() fails with unreachable where nobody listens", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  const error = await failure(RegistryClient.connect(`ws://127.0.0.1:${port}`));
+  assert.equal(error.code, "unreachable");
+  assert.match(error.message, new RegExp(String(port)));
+});
+
+Deno.test("RegistryClient.connect() refuses what is no WebSocket URL, and a password in it", async () => {
+  for (const url of ["nonsense", "ftp://x/", "ws://user:secret@127.0.0.1:1/"]) {
+    const error = await failure(RegistryClient.connect(url));
+    assert.equal(error.code, "invalid_params");
+    assert(!error.message.includes("secret"));
+  }
+});
+
+Deno.test("RegistryClient.connect() takes http: URLs as ws:", async () => {
+  await using server = new ScriptedServer();
+  const connecting = RegistryClient.connect(server.url.replace("ws:", "http:"), once);
+  await server.greet();
+  await using client = await connecting;
+  assert.equal(client.url, server.url);
+});
+
+Deno.test("RegistryClient.connect() fails when the first frame is not hello", async () => {
+  await using server = new ScriptedServer();
+  for (const frame of ['{"type":"event","event":"bookmark","data":{}}', "not json", "[]", "{}"]) {
+    const connecting = failure(RegistryClient.connect(server.url));
+    (await server.accept()).send(frame);
+    assert.equal((await connecting).code, "invalid_request");
+  }
+});
+
+Deno.test("RegistryClient.connect() fails when hello is of another protocol version", async () => {
+  await using server = new ScriptedServer();
+  const connecting = failure(RegistryClient.connect(server.url));
+  await server.greet({ protocol: { version: 2, supported: [2] } });
+  assert.match((await connecting).message, /protocol version/);
+});
+
+Deno.test("RegistryClient.connect() gives up after connectTimeoutMs without hello", async () => {
+  await using server = new ScriptedServer();
+  const error = await failure(RegistryClient.connect(server.url, { connectTimeoutMs: 50 }));
+  assert.equal(error.code, "timeout");
+  await (await server.accept()).closed;
+});
+
+Deno.test("RegistryClient.connect() stops when its signal is aborted, also before it began", async () => {
+  await using server = new ScriptedServer();
+  const aborter = new AbortController();
+  const connecting = failure(RegistryClient.connect(server.url, { signal: aborter.signal }));
+  const peer = await server.accept();
+  aborter.abort();
+  assert.equal((await connecting).code, "cancelled");
+  await peer.closed;
+  const again = await failure(RegistryClient.connect(server.url, { signal: aborter.signal }));
+  assert.equal(again.code, "cancelled");
+});
+
+Deno.test("a token is sent as a header on Deno, or as a subprotocol when asked", async () => {
+  await using server = new ScriptedServer();
+  for (const tokenTransport of [undefined, "header", "subprotocol"] as const) {
+    const options = tokenTransport === undefined ? {} : { tokenTransport };
+    const connecting = RegistryClient.connect(server.url, {
+      ...once,
+      ...options,
+      token: "se?cret",
+    });
+    const peer = await server.greet();
+    await using _client = await connecting;
+    const offered = peer.headers.get("sec-websocket-protocol") ?? "";
+    if (tokenTransport === "subprotocol") {
+      assert.equal(offered, "harness.v1, harness.token.c2U_Y3JldA");
+      assert.equal(peer.headers.get("authorization"), null);
+    } else {
+      assert.equal(offered, "harness.v1");
+      assert.equal(peer.headers.get("authorization"), "Bearer se?cret");
+    }
+  }
+});
+
+Deno.test("call() matches responses with requests in any order", async () => {
+  await using server = new ScriptedServer();
+  const connecting = RegistryClient.connect(server.url, once);
+  const peer = await server.greet();
+  await using client = await connecting;
+  const first = client.call("heartbeat", { name: "a" });
+  const second = client.call("heartbeat", { name: "b" });
+  const a = await peer.request();
+  const b = await peer.request();
+  assert.notEqual(a.id, b.id);
+  peer.respond(b, { expires_at: "for b" });
+  peer.send({ id: null, type: "response", error: { code: "parse_error", message: "whose?" } });
+  peer.send({ id: "unknown", type: "response", data: 1 });
+  peer.respond(a, { expires_at: "for a" });
+  assert.deepEqual(await second, { expires_at: "for b" });
+  assert.deepEqual(await first, { expires_at: "for a" });
+});
+
+Deno.test("call() fails with the server's error, and keeps the name of a code it does not know", async () => {
+  await using server = new ScriptedServer();
+  const connecting = RegistryClient.connect(server.url, once);
+  const peer = await server.greet();
+  await using client = await connecting;
+  const known = failure(client.getService("a"));
+  peer.send({
+    id: (await peer.request()).id,
+    type: "response",
+    error: { code: "ambiguous", message: "which?", retryable: false, details: { ids: ["a@b"] } },
+  });
+  const { code, message, details } = await known;
+  assert.deepEqual({ code, message, details }, {
+    code: "ambiguous",
+    message: "which?",
+    details: { ids: ["a@b"] },
+  });
+  const unknown = failure(client.getService("a"));
+  peer.fail(await peer.request(), "invented_later", "sorry");
+  assert.equal((await unknown).code, "internal");
+  assert.deepEqual((await unknown).details, { code: "invented_later" });
+});
+
+Deno.test("call() ends with cancelled or timeout, and drops the late response", async () => {
+  await using server = new ScriptedServer();
+  const connecting = RegistryClient.connect(server.url, once);
+  const peer = await server.greet();
+  await using client = await connecting;
+  const aborter = new AbortController();
+  const aborted = failure(client.getService("a", { signal: aborter.signal }));
+  const request = await peer.request();
+  aborter.abort("enough");
+  const error = await aborted;
+  assert.equal(error.code, "cancelled");
+  assert.equal(error.cause, "enough");
+  assert.equal(error.details?.["outcome"], "unknown");
+  const late = await failure(client.getService("b", { timeoutMs: 20 }));
+  assert.equal(late.code, "timeout");
+  peer.respond(request, "late");
+  peer.respond(await peer.request(), "late too");
+  const before = await failure(client.getService("c", { signal: aborter.signal }));
+  assert.equal(before.details?.["outcome"], "not_sent");
+  const fine = client.getService("d");
+  const last = await peer.request();
+  assert.equal(last.params["name"], "d", "an aborted call was never sent");
+  peer.respond(last, { id: "d" });
+  assert.deepEqual(await fine, { id: "d" });
+});
+
+Deno.test("pending calls fail with unavailable and outcome unknown when the connection is lost", async () => {
+  await using server = new ScriptedServer();
+  const connecting = RegistryClient.connect(server.url, once);
+  const peer = await server.greet();
+  await using client = await connecting;
+  const calls = [failure(client.getService("a")), failure(client.heartbeat("b"))];
+  await peer.request();
+  await peer.request();
+  peer.close(1011, "oops");
+  for (const error of await Promise.all(calls)) {
+    assert.equal(error.code, "unavailable");
+    assert.equal(error.retryable, true);
+    assert.equal(error.details?.["outcome"], "unknown");
+    assert.equal(error.details?.["close_code"], 1011);
+  }
+  const closure = await client.closed;
+  assert.equal(closure.code, 1011);
+  assert.equal(closure.error?.code, "unavailable");
+  const after = await failure(client.getService("a"));
+  assert.equal(after.details?.["outcome"], "not_sent");
+});
+
+Deno.test("a frame that is no message ends the connection", async () => {
+  await using server = new ScriptedServer();
+  for (
+    const frame of ["{", '"text"', '{"type":"response"}', '{"type":"event","event":1}', "null"]
+  ) {
+    const connecting = RegistryClient.connect(server.url);
+    const peer = await server.greet();
+    await using client = await connecting;
+    peer.send(frame);
+    const closure = await client.closed;
+    assert.equal(closure.code, 1002, frame);
+    assert.equal(client.state, "closed");
+    await peer.closed;
+  }
+  const connecting = RegistryClient.connect(server.url);
+  const peer = await server.greet();
+  await using client = await connecting;
+  peer.sendBinary(new TextEncoder().encode("{}"));
+  assert.equal((await client.closed).code, 1002);
+});
+
+Deno.test("an event that a later server invented is ignored", async () => {
+  await using server = new ScriptedServer();
+  const connecting = RegistryClient.connect(server.url, once);
+  const peer = await server.greet();
+  await using client = await connecting;
+  const stream = client.events();
+  await peer.acknowledge();
+  await stream.ready;
+  peer.event("service_teleported", { service: "web", id: "web" }, 1);
+  peer.change(2);
+  const { value } = await stream.next();
+  assert(value?.kind === "event");
+  assert.equal(value.seq, 2);
+});
+
+Deno.test("a request over the server's limit is refused here, and the connection lives on", async () => {
+  await using server = new ScriptedServer();
+  const connecting = RegistryClient.connect(server.url, once);
+  const peer = await server.greet({ limits: { max_message_bytes: 1000 } });
+  await using client = await connecting;
+  const error = await failure(client.getService("ü".repeat(500)));
+  assert.equal(error.code, "too_large");
+  const call = client.getService("ü".repeat(300));
+  peer.respond(await peer.request(), { id: "fine" });
+  assert.deepEqual(await call, { id: "fine" });
+});
+
+Deno.test("a server that went silent is noticed", async () => {
+  await using server = new ScriptedServer();
+  const connecting = RegistryClient.connect(server.url, { ...once, idleProbeMs: 30 });
+  const peer = await server.greet();
+  await using client = await connecting;
+  const probe = await peer.request();
+  assert.equal(probe.action, "list_services");
+  peer.respond(probe, []);
+  await peer.request();
+  const closure = await client.closed;
+  assert.equal(closure.code, 1006);
+  assert.match(closure.reason, /silent/);
+});
+
+Deno.test("close() ends everything, can be repeated, and rejects what waits", async () => {
+  await using server = new ScriptedServer();
+  const connecting = RegistryClient.connect(server.url);
+  const peer = await server.greet();
+  const client = await connecting;
+  const call = failure(client.getService("a"));
+  await peer.request();
+  const stream = client.events();
+  const next = stream.next();
+  await Promise.all([client.close(), client.close()]);
+  assert.equal((await call).details?.["outcome"], "unknown");
+  assert.deepEqual(await next, { done: true, value: undefined });
+  assert.deepEqual(await client.closed, { code: 1000, reason: "client closed", error: null });
+  assert.equal((await peer.closed).code, 1000);
+  await client.close();
+  const late = client.events();
+  assert.equal((await failure(late.ready)).code, "unavailable");
+  assert.equal((await failure(late.next())).code, "unavailable");
+});
+
+Deno.test("Connection.close() does not wait for ever for a peer that does not answer", async () => {
+  // A TCP server that does the handshake and then never reads or writes again.
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const peer = (async () => {
+    const conn = await listener.accept();
+    await answerHandshake(conn);
+    return conn;
+  })();
+  const connection = await Connection.open(`ws://127.0.0.1:${listener.addr.port}/`);
+  const conn = await peer;
+  const closure = await connection.close();
+  assert.equal(closure.code, 1006);
+  conn.close();
+  listener.close();
+});
+
+async function answerHandshake(conn: Deno.TcpConn): Promise<void> {
+  const buffer = new Uint8Array(4096);
+  const length = await conn.read(buffer) ?? 0;
+  const request = new TextDecoder().decode(buffer.subarray(0, length));
+  const key = /sec-websocket-key: (.+)\r/i.exec(request)?.[1] ?? "";
+  const digest = await crypto.subtle.digest(
+    "SHA-1",
+    new TextEncoder().encode(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`),
+  );
+  const accept = btoa(String.fromCharCode(...new Uint8Array(digest)));
+  const hello = JSON.stringify({
+    type: "event",
+    event: "hello",
+    time: "",
+    data: { protocol: { version: 1 }, limits: {} },
+  });
+  const text = new TextEncoder().encode(hello);
+  await conn.write(
+    new TextEncoder().encode(
+      `HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n` +
+        `sec-websocket-protocol: harness.v1\r\nsec-websocket-accept: ${accept}\r\n\r\n`,
+    ),
+  );
+  await conn.write(new Uint8Array([0x81, text.length, ...text]));
+}
