@@ -286,6 +286,8 @@ export const SSH_MAX_CHANNELS = 8;
 export const SSH_KEEPALIVE_MS = 15_000;
 /** Unanswered keepalives after which a connection counts as dead. */
 export const SSH_KEEPALIVE_COUNT = 3;
+/** How long a server may take to answer our goodbye before the socket is closed without it. */
+export const SSH_CLOSE_GRACE_MS = 1000;
 /** Jump hosts in a row. */
 export const SSH_MAX_JUMPS = 8;
 /** Depth of Include in ssh_config, as in OpenSSH. */

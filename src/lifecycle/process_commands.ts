@@ -118,10 +118,12 @@ export function parseProcessStatus(line: string): ServiceStatus {
       return { ...none, running: true, pid: Number(first), detail: `running, pid ${first}` };
     case "ended": {
       const end = statusFromCode(first);
+      const asked = second === "yes";
       return {
         ...none,
         ...end.facts,
-        detail: second === "yes" ? `stopped (${end.text})` : end.text,
+        detail: asked ? `stopped (${end.text})` : end.text,
+        asked,
       };
     }
     case "gone":

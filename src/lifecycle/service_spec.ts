@@ -81,6 +81,8 @@ export interface ServiceStatus {
   signal: string | null;
   /** One line for people: what the service manager says. */
   detail: string;
+  /** Whether it ended because somebody stopped it on purpose, where that is known. */
+  asked?: boolean;
 }
 
 /** Options of every controller call. */

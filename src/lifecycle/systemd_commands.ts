@@ -180,6 +180,8 @@ export function parseUnit(text: string): UnitStatus {
     detail: known
       ? `${get("Id")} is ${active} (${sub})${why}`
       : `the unit ${get("Id")} does not exist`,
+    // A unit that ends by itself in a way that counts as failure is "failed", not "inactive".
+    asked: active === "inactive" && known,
     known,
     restarts: Number(get("NRestarts")) || 0,
     restarting,

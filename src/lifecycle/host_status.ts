@@ -1,0 +1,139 @@
+/**
+ * The state of all services of one machine by one command, whatever their number and kind.
+ *
+ * @module
+ */
+import { HarnessError } from "../errors.ts";
+import type { Executor } from "../executor/executor.ts";
+import { HOST_STATUS_OUTPUT_BYTES, LOOK_TIMEOUT_MS } from "../limits.ts";
+import { INSPECT_FORMAT, parseContainer } from "./docker_commands.ts";
+import { parseProcessStatus } from "./process_commands.ts";
+import { STATUS_FUNCTION } from "./process_scripts.ts";
+import type { ControlOptions, ServiceSpec, ServiceStatus } from "./service_spec.ts";
+import { parseUnit, UNIT_PROPERTIES } from "./systemd_commands.ts";
+import { unitName } from "./systemd_unit.ts";
+
+/** A status that also knows of restarts that a service manager makes by itself. */
+export interface ObservedStatus extends ServiceStatus {
+  /** Whether systemd or docker is about to start it again. */
+  restarting: boolean;
+  /** Restarts that systemd or docker made by itself, or `null` where nobody but us restarts. */
+  restarts: number | null;
+}
+
+/** One service to look at. */
+export interface StatusQuery {
+  /** What it is. */
+  spec: ServiceSpec;
+  /** As in `createController`; left out: found out on the machine. */
+  systemd?: boolean;
+}
+
+/** Reads lines \`KIND<TAB>INDEX<TAB>A<TAB>B\` from stdin: m managed process (detect), p process, u unit, d container. */
+const HOST_STATUS_SCRIPT = `${STATUS_FUNCTION}
+h_systemd=no
+if [ -d /run/systemd/system ] && [ "$(id -u)" = 0 ] && command -v systemctl >/dev/null; then h_systemd=yes; fi
+h_tab=$(printf '\\t')
+h_indices= h_containers=
+set --
+while IFS="$h_tab" read -r h_kind h_index h_first h_second; do
+  if [ "$h_kind" = m ]; then
+    if [ $h_systemd = yes ]; then h_kind=u h_first=harness-$h_second.service; else h_kind=p; fi
+  fi
+  case $h_kind in
+    p) printf 'p %s ' "$h_index"; h_status "$h_first" "$h_second" ;;
+    u) h_indices="$h_indices $h_index"; set -- "$@" "$h_first" ;;
+    d) h_containers="$h_containers $h_first" ;;
+  esac
+done
+if [ $# -gt 0 ]; then echo "units$h_indices"; systemctl show -p ${UNIT_PROPERTIES} -- "$@" </dev/null; echo; fi
+if [ -n "$h_containers" ]; then
+  echo containers
+  docker inspect --type container -f '${INSPECT_FORMAT}' $h_containers 2>&1 </dev/null
+fi
+exit 0
+`;
+
+/**
+ * Looks at all `queries` by one command and gives their states in the same order; \`null\` where the machine could not
+ * tell (a docker daemon that does not answer says nothing about its containers).
+ */
+export async function hostStatus(
+  executor: Executor,
+  queries: readonly StatusQuery[],
+  options: ControlOptions = {},
+): Promise<(ObservedStatus | null)[]> {
+  const result = await executor.run({ script: HOST_STATUS_SCRIPT }, {
+    stdin: queries.map(queryLine).join(""),
+    timeoutMs: LOOK_TIMEOUT_MS,
+    maxOutputBytes: HOST_STATUS_OUTPUT_BYTES,
+    ...options,
+  });
+  return parseHostStatus(result.stdout, queries);
+}
+
+/** Reads what the combined command printed. */
+export function parseHostStatus(
+  stdout: string,
+  queries: readonly StatusQuery[],
+): (ObservedStatus | null)[] {
+  const found: (ObservedStatus | null)[] = queries.map(() => null);
+  const [beforeContainers, containers] = splitAt(stdout, /^containers\n/m);
+  const [processes, units] = splitAt(beforeContainers, /^units ?/m);
+  for (const [, index, line] of processes.matchAll(/^p (\d+) (.*)$/gm)) {
+    found[Number(index)] = { ...parseProcessStatus(line ?? ""), restarting: false, restarts: null };
+  }
+  const [header, body] = splitAt(units, /\n/);
+  const blocks = body.split("\n\n");
+  header.split(" ").filter((index) => index !== "").forEach((index, at) => {
+    const block = blocks[at];
+    if (block !== undefined && block.trim() !== "") found[Number(index)] = parseUnit(block);
+  });
+  const byName = new Map(
+    containers.split("\n").map(parseContainer).filter((c) => c !== null).map((c) => [c.name, c]),
+  );
+  queries.forEach(({ spec }, index) => {
+    if (spec.execution.type !== "docker_container") return;
+    const name = spec.execution.container;
+    const absent = new RegExp(`no such (object|container): ${RegExp.escape(name)}$`, "im");
+    if (byName.has(name)) found[index] = byName.get(name) ?? null;
+    else if (absent.test(containers)) found[index] = NO_CONTAINER;
+  });
+  return found;
+}
+
+const NO_CONTAINER: ObservedStatus = {
+  running: false,
+  pid: null,
+  containerId: null,
+  exitCode: null,
+  signal: null,
+  detail: "there is no such container",
+  restarting: false,
+  restarts: 0,
+};
+
+function queryLine({ spec, systemd }: StatusQuery, index: number): string {
+  const { execution } = spec;
+  const fields = execution.type === "docker_container"
+    ? ["d", index, execution.container, "-"]
+    : execution.type !== "managed_process"
+    ? ["u", index, execution.unit, "-"]
+    : systemd === true
+    ? ["u", index, unitName(spec.name), "-"]
+    : [systemd === false ? "p" : "m", index, spec.runDir, spec.name];
+  const line = fields.join("\t");
+  if (fields.some((field) => /[\t\n]/.test(String(field)))) {
+    throw new HarnessError(
+      "invalid_params",
+      `Cannot look at ${spec.name}: a tab or line end in ${JSON.stringify(line)}`,
+    );
+  }
+  return `${line}\n`;
+}
+
+function splitAt(text: string, at: RegExp): [string, string] {
+  const match = at.exec(text);
+  if (match === null) return [text, ""];
+  return [text.slice(0, match.index), text.slice(match.index + match[0].length)];
+}

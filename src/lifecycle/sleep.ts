@@ -1,0 +1,18 @@
+/**
+ * Waiting that ends early when it is no longer wanted.
+ *
+ * @module
+ */
+
+/** Waits `ms`; resolves with \`false\`, at once, when `signal` fires first or has fired. */
+export function sleep(ms: number, signal: AbortSignal): Promise<boolean> {
+  if (signal.aborted) return Promise.resolve(false);
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const abort = () => resolve(false);
+  const timer = setTimeout(() => resolve(true), ms);
+  signal.addEventListener("abort", abort, { once: true });
+  return promise.finally(() => {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", abort);
+  });
+}

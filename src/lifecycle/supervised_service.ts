@@ -1,0 +1,402 @@
+/**
+ * One service under supervision: what is wanted of it, what was seen of it, and what follows.
+ *
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import { Mutex } from "async-mutex";
+import { HarnessError, messageOf } from "../errors.ts";
+import type { Executor } from "../executor/executor.ts";
+import { FAILURE_LOG_LINES } from "../limits.ts";
+import { createController } from "./controller.ts";
+import { describeEnd } from "./exit_status.ts";
+import { waitUntilHealthy } from "./health.ts";
+import type { ObservedStatus } from "./host_status.ts";
+import { isCleanEnd, RestartCounter, type RestartCounterOptions } from "./restart_policy.ts";
+import type { Controller, ControlOptions, ServiceSpec, ServiceStatus } from "./service_spec.ts";
+import { sleep } from "./sleep.ts";
+import type { HostKey, StateCause, StateEvent, SupervisorEvent } from "./supervisor_events.ts";
+
+/** A service to supervise. */
+export interface WatchedService {
+  /** Unique id. */
+  id: string;
+  /** What it is. */
+  spec: ServiceSpec;
+  /** Its machine. */
+  host: HostKey;
+  /** As in `createController`. */
+  systemd?: boolean;
+}
+
+/** Options of a start by request. */
+export interface StartOptions extends ControlOptions {
+  /** Also wait until it is healthy, at most this long, before it counts as running. */
+  healthTimeoutMs?: number;
+}
+
+/** What a supervised service needs of its supervisor. */
+export interface ServiceContext {
+  /** The service's machine. */
+  executor: () => Promise<Executor>;
+  /** Whether the machine's processes run as systemd units. */
+  systemd: () => Promise<boolean>;
+  /** Reports; awaited before the service goes on. */
+  emit: (event: SupervisorEvent) => void | Promise<void>;
+  /** Called when it begins or ends to run. */
+  onRunning: (running: boolean, fresh: boolean) => void;
+  /** Back-off settings. */
+  restart: RestartCounterOptions;
+}
+
+/** The state machine of one service. All its work is done one thing at a time. */
+export class SupervisedService {
+  /** What it is. */
+  readonly service: WatchedService;
+  readonly #context: ServiceContext;
+  readonly #lock = new Mutex();
+  readonly #counter: RestartCounter;
+  #wanted = false;
+  #running = false;
+  #pending: AbortController | null = null;
+  #restarting: Promise<void> = Promise.resolve();
+  #startedAt = 0;
+  #mark = "";
+  #generation = 0;
+  #systemd: boolean;
+  readonly #closing = new AbortController();
+
+  /** A service of which nothing is known yet. */
+  constructor(service: WatchedService, context: ServiceContext) {
+    this.service = service;
+    this.#context = context;
+    this.#systemd = service.systemd ?? false;
+    this.#counter = new RestartCounter(service.spec.restart, context.restart);
+  }
+
+  /** Changes with everything that is done to the service: an observation from before is worth nothing. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** Whether it was running when last seen. */
+  get running(): boolean {
+    return this.#running;
+  }
+
+  /** Whether something is being done to it now. */
+  get busy(): boolean {
+    return this.#lock.isLocked();
+  }
+
+  /** Takes over what the caller's records say, without looking. */
+  assume(running: boolean): void {
+    this.#wanted = running;
+    this.#running = running;
+    if (running) {
+      this.#startedAt = performance.now();
+      this.#context.onRunning(true, false);
+    }
+  }
+
+  /** Starts it by request. */
+  start(options: StartOptions = {}): Promise<ServiceStatus> {
+    return this.#exclusive(async (controller) => {
+      this.#counter.reset();
+      return await this.#start(controller, "request", "started by request", options);
+    });
+  }
+
+  /** Stops it by request: whatever the policy says, it stays down. */
+  stop(options: ControlOptions = {}): Promise<ServiceStatus> {
+    return this.#exclusive((controller) => this.#stop(controller, "stopped by request", options));
+  }
+
+  /** Stops and starts it, with nothing in between. */
+  restart(options: StartOptions = {}): Promise<ServiceStatus> {
+    return this.#exclusive(async (controller) => {
+      this.#counter.reset();
+      await this.#stop(controller, "stopped for a restart by request", options);
+      return await this.#start(controller, "request", "restarted by request", options);
+    });
+  }
+
+  /** Makes it read its configuration again. */
+  reload(options: ControlOptions = {}): Promise<ServiceStatus> {
+    return this.#exclusive((controller) => controller.reload(this.#joined(options)));
+  }
+
+  /** Looks at it after our own restart: takes over what runs, reports what ended meanwhile. */
+  adopt(recorded: { running: boolean; pid: number | null; containerId: string | null }): Promise<
+    ServiceStatus
+  > {
+    return this.#exclusive(async (controller) => {
+      const status = await controller.status(this.#joined({}));
+      this.#wanted = recorded.running || status.running;
+      if (status.running) {
+        this.#nowRunning(status, false);
+        const same = recorded.containerId === null
+          ? recorded.pid === null || recorded.pid === status.pid
+          : recorded.containerId === status.containerId;
+        await this.#context.emit({ type: "adopted", id: this.service.id, status, same });
+        if (!recorded.running) {
+          await this.#state("starting", "observed", "found running", status);
+          await this.#state("running", "observed", status.detail, status);
+        }
+      } else if (recorded.running) {
+        this.#running = true;
+        await this.#ended(
+          { ...status, restarting: false, restarts: null },
+          controller,
+          "while nobody watched",
+        );
+      }
+      return status;
+    }, { keepPending: true });
+  }
+
+  /** Takes in what was seen of it; \`generation\` is the one from before looking. */
+  async observe(status: ObservedStatus, generation: number): Promise<void> {
+    if (generation !== this.#generation || this.busy) return;
+    const mark = this.#markOf(status);
+    // Taken over from records without looking: whatever runs now is what was meant.
+    if (status.running && this.#running && this.#mark === "") this.#mark = mark;
+    if (status.running === this.#running && (!status.running || mark === this.#mark)) return;
+    await this.#exclusive(async (controller) => {
+      if (status.running) await this.#foundRunning(status);
+      else await this.#ended(status, controller, "");
+    }, { keepPending: true });
+  }
+
+  /** Forgets a planned restart and waits until nothing is done any more. */
+  async close(): Promise<void> {
+    this.#wanted = false;
+    this.#pending?.abort();
+    this.#closing.abort(new HarnessError("cancelled", "Supervision ended"));
+    this.#context.onRunning(false, false);
+    await this.#lock.runExclusive(() => undefined);
+    await this.#restarting;
+  }
+
+  async #foundRunning(status: ObservedStatus): Promise<void> {
+    this.#pending?.abort();
+    const again = this.#running;
+    this.#wanted = true;
+    if (again) {
+      // Another pid or one more restart: systemd or docker was quicker than we are.
+      const reason = "ended and was started again by its service manager";
+      await this.#state("failed", "observed", reason, status);
+    }
+    this.#nowRunning(status, true);
+    await this.#state("starting", "observed", "started by its service manager", status);
+    await this.#state("running", "observed", status.detail, status);
+  }
+
+  async #ended(status: ObservedStatus, controller: Controller, when: string): Promise<void> {
+    const upMs = performance.now() - this.#startedAt;
+    this.#notRunning();
+    if (!this.#wanted) return;
+    const how = status.exitCode === null && status.signal === null
+      ? status.detail
+      : describeEnd(status);
+    const reason = when === "" ? how : `${how} ${when}`;
+    const clean = isCleanEnd(status);
+    const managed = this.#restartsItself;
+    const decision = managed
+      ? { action: "leave" as const }
+      : this.#counter.ended(status, upMs, how);
+    const log = clean ? [] : await controller.logs(FAILURE_LOG_LINES).catch(() => []);
+    if (clean && decision.action === "leave") {
+      this.#wanted = status.restarting;
+      await this.#state("stopping", "observed", reason, status);
+      await this.#state("stopped", "observed", reason, status);
+      return;
+    }
+    const next = status.restarting ? "; its service manager starts it again" : "";
+    await this.#failed(decision, { reason: `${reason}${next}`, status, log });
+  }
+
+  /** Reports a failure and does what the policy decided. */
+  async #failed(
+    decision: ReturnType<RestartCounter["ended"]>,
+    facts: { reason: string; status: ServiceStatus | null; log: string[] },
+  ): Promise<void> {
+    const { id } = this.service;
+    const { reason, status, log } = facts;
+    const told = decision.action === "give_up"
+      ? `crash loop, gave up after ${decision.attempts} restarts: ${reason}`
+      : reason;
+    await this.#state(
+      "failed",
+      decision.action === "leave" ? "observed" : "policy",
+      told,
+      status,
+      log,
+    );
+    if (decision.action === "restart") {
+      const { attempt, delayMs } = decision;
+      await this.#context.emit({ type: "restart_scheduled", id, attempt, delayMs, reason });
+      this.#scheduleRestart(attempt, delayMs);
+    } else if (decision.action === "give_up") {
+      this.#wanted = false;
+      const { attempts, history } = decision;
+      await this.#context.emit({ type: "gave_up", id, attempts, history });
+    }
+  }
+
+  #scheduleRestart(attempt: number, delayMs: number): void {
+    this.#pending?.abort();
+    const pending = this.#pending = new AbortController();
+    const reason = `restart ${attempt} of ${this.service.spec.restart.maxRetries} by policy`;
+    this.#restarting = sleep(delayMs, pending.signal).then(async (due) => {
+      if (!due) return;
+      await this.#exclusive(async (controller) => {
+        if (pending.signal.aborted) return;
+        await this.#start(controller, "policy", reason, {}).catch((error) =>
+          this.#startFailed(error)
+        );
+      }, { keepPending: true });
+    }).catch((error) => {
+      // No connection: the machine's watch goes on looking and restarts the service when it answers again.
+      getLogger(["harness", "lifecycle"]).warn("Cannot restart {id}: {why}", {
+        id: this.service.id,
+        why: messageOf(error),
+      });
+      if (!pending.signal.aborted) this.#scheduleRestart(attempt, delayMs);
+    });
+  }
+
+  /** A restart by policy that did not work is one more end. */
+  async #startFailed(error: unknown): Promise<void> {
+    if (!(error instanceof HarnessError) || error.code === "unreachable") throw error;
+    const end = endOf(error);
+    const decision = this.#counter.ended(
+      // A start that fails is never a clean end, even with exit code 0.
+      { exitCode: end.exitCode === 0 ? null : end.exitCode, signal: null },
+      0,
+      end.reason,
+    );
+    await this.#failed(decision, { reason: error.message, status: null, log: end.log });
+  }
+
+  async #start(
+    controller: Controller,
+    cause: StateCause,
+    reason: string,
+    options: StartOptions,
+  ): Promise<ServiceStatus> {
+    this.#wanted = true;
+    await this.#state("starting", cause, reason, null);
+    try {
+      const joined = this.#joined(options);
+      const status = await controller.start(joined);
+      if (options.healthTimeoutMs !== undefined && this.service.spec.health !== null) {
+        await waitUntilHealthy(await this.#context.executor(), this.service.spec, {
+          timeoutMs: options.healthTimeoutMs,
+          ...joined,
+        });
+      }
+      this.#nowRunning(status, true);
+      await this.#state("running", cause, reason, status);
+      return status;
+    } catch (error) {
+      this.#notRunning();
+      if (cause === "request") {
+        // Asked for and refused: the caller knows, the policy does not act behind its back.
+        this.#wanted = false;
+        const { log } = endOf(error);
+        await this.#state("failed", cause, messageOf(error), null, log);
+      }
+      throw error;
+    }
+  }
+
+  async #stop(
+    controller: Controller,
+    reason: string,
+    options: ControlOptions,
+  ): Promise<ServiceStatus> {
+    const wasRunning = this.#running;
+    this.#wanted = false;
+    this.#counter.reset();
+    if (wasRunning) await this.#state("stopping", "request", reason, null);
+    try {
+      const status = await controller.stop(this.#joined(options));
+      this.#notRunning();
+      if (wasRunning) await this.#state("stopped", "request", reason, status);
+      return status;
+    } catch (error) {
+      // Should it still run, the next look finds it and says so.
+      this.#notRunning();
+      await this.#state("failed", "request", messageOf(error), null, endOf(error).log);
+      throw error;
+    }
+  }
+
+  #nowRunning(status: ServiceStatus, fresh: boolean): void {
+    this.#running = true;
+    this.#mark = this.#markOf(status);
+    this.#startedAt = performance.now();
+    this.#context.onRunning(true, fresh);
+  }
+
+  #notRunning(): void {
+    this.#running = false;
+    this.#context.onRunning(false, false);
+  }
+
+  /** What tells one run from the next. */
+  #markOf(status: ServiceStatus): string {
+    return `${status.containerId ?? ""} ${status.pid ?? ""}`;
+  }
+
+  get #restartsItself(): boolean {
+    const { type } = this.service.spec.execution;
+    return type === "managed_process" ? this.#systemd : true;
+  }
+
+  #state(
+    state: StateEvent["state"],
+    cause: StateCause,
+    reason: string,
+    status: ServiceStatus | null,
+    log: string[] = [],
+  ): void | Promise<void> {
+    const { id } = this.service;
+    return this.#context.emit({ type: "state", id, state, reason, cause, status, log });
+  }
+
+  #joined(options: ControlOptions): { signal: AbortSignal } {
+    const own = this.#closing.signal;
+    return { signal: options.signal ? AbortSignal.any([own, options.signal]) : own };
+  }
+
+  #exclusive<T>(
+    work: (controller: Controller) => Promise<T>,
+    options: { keepPending?: boolean } = {},
+  ): Promise<T> {
+    // Whoever asks for something overrides a restart that is only planned.
+    if (!options.keepPending) this.#pending?.abort();
+    return this.#lock.runExclusive(async () => {
+      this.#generation++;
+      const { spec, systemd } = this.service;
+      const executor = await this.#context.executor();
+      try {
+        return await work(
+          createController(executor, spec, systemd === undefined ? {} : { systemd }),
+        );
+      } finally {
+        this.#generation++;
+      }
+    });
+  }
+}
+
+function endOf(error: unknown): { exitCode: number | null; reason: string; log: string[] } {
+  const details = error instanceof HarnessError ? error.details ?? {} : {};
+  return {
+    exitCode: typeof details.exit_code === "number" ? details.exit_code : null,
+    reason: typeof details.reason === "string" ? details.reason : messageOf(error),
+    log: Array.isArray(details.log) ? details.log.map(String) : [],
+  };
+}
