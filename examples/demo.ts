@@ -100,9 +100,8 @@ async function follow(client: RegistryClient, begin: () => Promise<{ deployment_
   try {
     for (let next = await first; next.done !== true; next = await iterator.next()) {
       const item = next.value;
-      if (item.kind !== "event" || item.event.event !== "deployment_progress") continue;
-      const data = item.event.data;
-      if (data.deployment_id !== deployment_id) continue;
+      if (item.kind !== "event" || item.data.deployment_id !== deployment_id) continue;
+      const { data } = item;
       if (data.host !== null) {
         const note = data.message === undefined ? "" : `  ${data.message}`;
         say(`  ${data.host}  ${data.step.padEnd(9)} ${data.status.padEnd(8)}${note}`);
