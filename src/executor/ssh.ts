@@ -3,8 +3,28 @@
  *
  * @module
  */
+import { getLogger } from "@logtape/logtape";
 import { HarnessError } from "../errors.ts";
-import type { Executor } from "./executor.ts";
+import {
+  SSH_CONNECT_ATTEMPTS,
+  SSH_CONNECT_TIMEOUT_MS,
+  SSH_KEEPALIVE_MS,
+  SSH_MAX_CHANNELS,
+  SSH_RETRY_BASE_MS,
+} from "../limits.ts";
+import type { Command, Executor, RunOptions, RunResult } from "./executor.ts";
+import { runProcess } from "./run_process.ts";
+import { announceText, commandName, loginShellLine, shellText } from "./shell_line.ts";
+import { CIPHERS } from "./ssh_algorithms.ts";
+import { Credentials } from "./ssh_auth.ts";
+import { ChannelPool } from "./ssh_channels.ts";
+import { closeClient, connectHop, type HopConnection } from "./ssh_connection.ts";
+import { unreachable } from "./ssh_errors.ts";
+import { HostKeyCheck } from "./ssh_host_key.ts";
+import { SshProcess } from "./ssh_process.ts";
+import { type Hop, routeTo } from "./ssh_route.ts";
+
+const logger = getLogger(["harness", "executor"]);
 
 /** A machine to connect to. What is left out comes from ssh_config, then from the defaults of ssh. */
 export interface SshTarget {
@@ -49,16 +69,160 @@ export interface SshOptions {
   signal?: AbortSignal;
 }
 
+/** One connection, over as many hops as it takes, and the commands that run on it. */
+class SshExecutor implements Executor {
+  readonly host: string;
+  readonly #hop: Hop;
+  readonly #connections: readonly HopConnection[];
+  readonly #channels: ChannelPool;
+  readonly #closing = new AbortController();
+  readonly #running = new Set<Promise<unknown>>();
+  #closed: Promise<void> | undefined;
+
+  constructor(hop: Hop, connections: readonly HopConnection[], maxChannels: number) {
+    this.host = hop.label;
+    this.#hop = hop;
+    this.#connections = connections;
+    const last = connections[connections.length - 1];
+    if (last === undefined) throw new TypeError("Cannot use a route without a hop");
+    this.#channels = new ChannelPool(last.client, hop, maxChannels);
+    last.client.on("error", (error) => this.#lost(error));
+    last.client.once("close", () => this.#lost(undefined));
+  }
+
+  async run(command: Command, options: RunOptions = {}): Promise<RunResult> {
+    options.signal?.throwIfAborted();
+    this.#closing.signal.throwIfAborted();
+    const nonce = `harness-${crypto.randomUUID()}`;
+    const line = loginShellLine(announceText(nonce) + shellText(command, options));
+    const running = this.#run(line, nonce, commandName(command), options);
+    this.#running.add(running);
+    try {
+      return await running;
+    } finally {
+      this.#running.delete(running);
+    }
+  }
+
+  async #run(line: string, nonce: string, name: string, options: RunOptions): Promise<RunResult> {
+    const signals = [this.#closing.signal, ...options.signal ? [options.signal] : []];
+    const channel = await this.#channels.open(line, AbortSignal.any(signals));
+    try {
+      const process = new SshProcess(channel, { nonce, hop: this.#hop, channels: this.#channels });
+      return await runProcess(process, {
+        run: options,
+        what: `${JSON.stringify(name)} on ${this.host}`,
+        closing: this.#closing.signal,
+      });
+    } finally {
+      this.#channels.release();
+    }
+  }
+
+  /** The connection is gone: whoever runs something, or wants to, is told why. */
+  #lost(error: Error | undefined): void {
+    if (this.#closing.signal.aborted) return;
+    const why = /keepalive/i.test(error?.message ?? "")
+      ? "it stopped answering; the host or the network went down"
+      : `the connection broke${error === undefined ? "" : `: ${error.message}`}`;
+    logger.warn("Lost the connection to {host}: {why}", { host: this.host, why });
+    this.#closing.abort(unreachable(this.#hop, "run", "closed", why, error));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    this.#closing.abort(
+      new HarnessError("cancelled", `Cannot go on with ${this.host}: the connection was closed`),
+    );
+    await Promise.allSettled(this.#running);
+    await closeAll(this.#connections);
+  }
+}
+
+async function closeAll(connections: readonly HopConnection[]): Promise<void> {
+  for (const { client, socket } of connections.toReversed()) await closeClient(client, socket);
+}
+
+/** Whether the server dropped us in a way that is over a moment later. */
+function isPassing(error: unknown): boolean {
+  if (!(error instanceof HarnessError) || error.code !== "unreachable") return false;
+  const { reason } = error.details ?? {};
+  const busyDns = error.cause instanceof Error && /EAI_AGAIN/.test(String(error.cause));
+  return reason === "reset" || (reason === "dns" && busyDns);
+}
+
+async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const onAbort = (): void => reject(signal?.reason);
+  const timer = setTimeout(resolve, ms);
+  signal?.addEventListener("abort", onAbort, { once: true });
+  try {
+    await promise;
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", onAbort);
+  }
+}
+
+async function connectRoute(route: readonly Hop[], options: SshOptions): Promise<HopConnection[]> {
+  const connections: HopConnection[] = [];
+  try {
+    for (const hop of route) {
+      const connection = await connectHop(hop, {
+        hostKey: await HostKeyCheck.read(hop),
+        credentials: await Credentials.read(hop),
+        through: connections.at(-1)?.client ?? null,
+        timeoutMs: options.connectTimeoutMs ?? SSH_CONNECT_TIMEOUT_MS,
+        keepaliveMs: options.keepaliveMs ?? SSH_KEEPALIVE_MS,
+        ciphers: options.ciphers ?? CIPHERS,
+        signal: options.signal,
+      });
+      connections.push(connection);
+    }
+    return connections;
+  } catch (error) {
+    await closeAll(connections);
+    throw error;
+  }
+}
+
 /**
  * Connects to a machine.
+ *
+ * The host's key is checked against known_hosts before anything is sent to it. A server that drops the
+ * connection before the key exchange, as sshd does when too many log in at once, is tried again after a
+ * pause of random length.
  *
  * @param target The machine.
  * @param options How to connect.
  * @returns An executor; disposing it closes the connection.
- * @throws {HarnessError} `unreachable` with details `{host, step, reason}`.
+ * @throws {HarnessError} `unreachable` with details `{host, step, reason}`; `invalid_params` for an
+ * ssh_config that cannot be used.
+ *
+ * @example Usage
+ * ```ts ignore
+ * await using web1 = await connectSsh({ host: "web1.example.com", user: "deploy" });
+ * const { stdout } = await web1.run({ argv: ["uname", "-m"] });
+ * ```
  */
-export function connectSsh(target: SshTarget, _options: SshOptions = {}): Promise<Executor> {
-  return Promise.reject(
-    new HarnessError("unavailable", `Cannot connect to ${target.host}: not written yet`),
-  );
+export async function connectSsh(target: SshTarget, options: SshOptions = {}): Promise<Executor> {
+  options.signal?.throwIfAborted();
+  const route = await routeTo(target, options);
+  const attempts = options.connectAttempts ?? SSH_CONNECT_ATTEMPTS;
+  for (let attempt = 1;; attempt += 1) {
+    try {
+      const connections = await connectRoute(route, options);
+      const hop = route[route.length - 1] as Hop;
+      return new SshExecutor(hop, connections, options.maxChannels ?? SSH_MAX_CHANNELS);
+    } catch (error) {
+      if (attempt >= attempts || !isPassing(error)) throw error;
+      logger.info("Will try {host} again: {error}", { host: target.host, error: String(error) });
+      // Full jitter: hosts that were dropped together must not come back together.
+      await pause(Math.random() * SSH_RETRY_BASE_MS * 2 ** (attempt - 1), options.signal);
+    }
+  }
 }

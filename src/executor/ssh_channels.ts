@@ -1,0 +1,115 @@
+/**
+ * The channels of one connection: at most so many at once, since sshd refuses more (MaxSessions).
+ *
+ * @module
+ */
+// @ts-types="@types/ssh2"
+import type { Client, ClientChannel } from "ssh2";
+import { HarnessError, messageOf } from "../errors.ts";
+import { unreachable } from "./ssh_errors.ts";
+import type { Hop } from "./ssh_route.ts";
+
+/** Opens channels, and lets callers wait while there are enough. */
+export class ChannelPool {
+  readonly #client: Client;
+  readonly #hop: Hop;
+  readonly #waiting: Array<() => void> = [];
+  #limit: number;
+  #used = 0;
+
+  /** At most `limit` channels at once; fewer when the server refuses one. */
+  constructor(client: Client, hop: Hop, limit: number) {
+    this.#client = client;
+    this.#hop = hop;
+    this.#limit = Math.max(1, limit);
+  }
+
+  /**
+   * Runs `line` in a new channel, when there is room. Call {@linkcode release} when it has ended.
+   *
+   * @throws {HarnessError} `unavailable` when the server refuses the channel, `unreachable`.
+   * @throws the reason of `signal`.
+   */
+  async open(line: string, signal: AbortSignal): Promise<ClientChannel> {
+    while (true) {
+      await this.#acquire(signal);
+      try {
+        return await this.#openUnless(line, signal);
+      } catch (error) {
+        this.release();
+        // Others have channels open: the server's limit is what they have now, so wait for one to end.
+        if (!isRefusal(error) || this.#used === 0) throw this.#refused(error);
+        this.#limit = Math.max(1, Math.min(this.#limit, this.#used));
+      }
+    }
+  }
+
+  /** Runs `line` in a new channel whether there is room or not: for kills. */
+  openAtOnce(line: string): Promise<ClientChannel> {
+    const { promise, resolve, reject } = Promise.withResolvers<ClientChannel>();
+    try {
+      this.#client.exec(line, (error, channel) => error ? reject(error) : resolve(channel));
+    } catch (error) {
+      reject(unreachable(this.#hop, "run", "closed", "the connection is closed", error));
+    }
+    return promise;
+  }
+
+  /** Says that a channel from {@linkcode open} has ended. */
+  release(): void {
+    this.#used -= 1;
+    this.#waiting.shift()?.();
+  }
+
+  async #acquire(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    while (this.#used >= this.#limit) {
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      const onAbort = (): void => {
+        const index = this.#waiting.indexOf(resolve);
+        if (index >= 0) this.#waiting.splice(index, 1);
+        reject(signal.reason);
+      };
+      this.#waiting.push(resolve);
+      signal.addEventListener("abort", onAbort, { once: true });
+      try {
+        await promise;
+      } finally {
+        signal.removeEventListener("abort", onAbort);
+      }
+    }
+    this.#used += 1;
+  }
+
+  async #openUnless(line: string, signal: AbortSignal): Promise<ClientChannel> {
+    signal.throwIfAborted();
+    const { promise: aborted, reject } = Promise.withResolvers<never>();
+    aborted.catch(() => {});
+    const onAbort = (): void => reject(signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+    const opening = this.openAtOnce(line);
+    try {
+      return await Promise.race([opening, aborted]);
+    } catch (error) {
+      // Nobody waits for it any more; should it still open, it is closed at once.
+      opening.then((channel) => channel.close(), () => {});
+      throw error;
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
+
+  #refused(error: unknown): unknown {
+    if (!isRefusal(error)) return error;
+    return new HarnessError(
+      "unavailable",
+      `Cannot run a command on ${this.#hop.label}: sshd refused it (${messageOf(error)});` +
+        " check MaxSessions and ForceCommand there",
+      { cause: error },
+    );
+  }
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof Error && /open failure|unable to exec/i.test(error.message);
+}

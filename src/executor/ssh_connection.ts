@@ -1,0 +1,258 @@
+/**
+ * One SSH connection to one hop: TCP or a channel through the hop before it, host key, login.
+ *
+ * @module
+ */
+import { connect as connectTcp, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
+// @ts-types="@types/ssh2"
+import ssh2 from "ssh2";
+// @ts-types="@types/ssh2"
+import type { ConnectConfig } from "ssh2";
+import { type HarnessError, messageOf } from "../errors.ts";
+import { KILL_GRACE_MS, SSH_CLOSE_GRACE_MS, SSH_KEEPALIVE_COUNT } from "../limits.ts";
+import { settleWithin } from "./run_process.ts";
+import { hostKeyAlgorithms, KEY_EXCHANGES, MACS } from "./ssh_algorithms.ts";
+import type { Credentials } from "./ssh_auth.ts";
+import {
+  authError,
+  connectError,
+  type ConnectStep,
+  protocolError,
+  timeoutError,
+  unreachable,
+} from "./ssh_errors.ts";
+import type { HostKeyCheck } from "./ssh_host_key.ts";
+import type { Hop } from "./ssh_route.ts";
+
+/** Options for {@linkcode connectHop}. */
+export interface HopOptions {
+  /** Checks the host's key. */
+  hostKey: HostKeyCheck;
+  /** What to log in with. */
+  credentials: Credentials;
+  /** The connection to the hop before, when there is one. */
+  through: ssh2.Client | null;
+  /** Time for all of it. */
+  timeoutMs: number;
+  /** Pause between keepalives. */
+  keepaliveMs: number;
+  /** Ciphers, best first. */
+  ciphers: readonly string[];
+  /** Gives up. */
+  signal: AbortSignal | undefined;
+}
+
+/** How far a connection has come, and the first thing that went wrong with it. */
+class Attempt {
+  step: ConnectStep = "connect";
+  readonly failed: Promise<never>;
+  readonly #reject: (reason: unknown) => void;
+
+  constructor() {
+    const { promise, reject } = Promise.withResolvers<never>();
+    promise.catch(() => {});
+    this.failed = promise;
+    this.#reject = reject;
+  }
+
+  fail(reason: unknown): void {
+    this.#reject(reason);
+  }
+}
+
+function openTcp(hop: Hop, attempt: Attempt): { socket: Socket; opened: Promise<void> } {
+  const socket = connectTcp({ host: hop.address, port: hop.port });
+  // Every command is a few small packets back and forth: Nagle's algorithm would hold them up.
+  socket.setNoDelay(true);
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  promise.catch(() => {});
+  socket.once("connect", resolve);
+  socket.on("error", (error) => {
+    if (attempt.step === "connect") reject(connectError(hop, error));
+  });
+  return { socket, opened: promise };
+}
+
+function openThrough(hop: Hop, through: ssh2.Client): Promise<Duplex> {
+  const { promise, resolve, reject } = Promise.withResolvers<Duplex>();
+  const onOpen = (error: Error | undefined, channel: Duplex): void => {
+    if (!error) return resolve(channel);
+    const why = `the jump host could not connect to it: ${messageOf(error)};` +
+      " is AllowTcpForwarding on there, and is the host reachable from it?";
+    reject(unreachable(hop, "connect", "refused", why, error));
+  };
+  try {
+    through.forwardOut("127.0.0.1", 0, hop.address, hop.port, onOpen);
+  } catch (error) {
+    reject(unreachable(hop, "connect", "closed", "the connection to the jump host broke", error));
+  }
+  return promise;
+}
+
+function clientConfig(
+  hop: Hop,
+  options: HopOptions,
+  attempt: Attempt,
+  sock: Duplex,
+): ConnectConfig {
+  const algorithms = {
+    cipher: [...options.ciphers],
+    hmac: [...MACS],
+    kex: [...KEY_EXCHANGES],
+    serverHostKey: hostKeyAlgorithms(options.hostKey.knownTypes()),
+    compress: ["none"],
+  } as unknown as NonNullable<ConnectConfig["algorithms"]>;
+  return {
+    sock: sock as unknown as NonNullable<ConnectConfig["sock"]>,
+    username: hop.user,
+    algorithms,
+    // Time is kept by connectHop(), over all steps.
+    readyTimeout: 0,
+    keepaliveInterval: options.keepaliveMs,
+    keepaliveCountMax: SSH_KEEPALIVE_COUNT,
+    hostVerifier: (key: unknown, verify: (valid: boolean) => void): void => {
+      attempt.step = "host_key";
+      options.hostKey.check(key as Uint8Array).then((refusal) => {
+        if (refusal === null) attempt.step = "handshake";
+        else attempt.fail(refusal);
+        verify(refusal === null);
+      }, (error) => {
+        attempt.fail(error);
+        verify(false);
+      });
+    },
+    authHandler: (accepts, _partial, next) => {
+      attempt.step = "auth";
+      // ssh2 takes `false` for "nothing left"; its types do not say so.
+      next(options.credentials.next(accepts) as Parameters<typeof next>[0]);
+    },
+  };
+}
+
+/** ssh2 reports these and goes on with the next key. */
+function isPassing(error: Error): boolean {
+  const level = "level" in error ? error.level : "";
+  return level === "agent" ||
+    (level === "client-authentication" && error.message.startsWith("Error "));
+}
+
+function logIn(
+  hop: Hop,
+  options: HopOptions,
+  attempt: Attempt,
+  sock: Duplex,
+): { client: ssh2.Client; ready: Promise<void> } {
+  const client = new ssh2.Client();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  client.once("ready", resolve);
+  client.on("error", (error) => {
+    if (attempt.step === "auth") {
+      if (isPassing(error)) return options.credentials.note(messageOf(error));
+      attempt.fail(authFailure(hop, options, error));
+    } else {
+      attempt.fail(protocolError(hop, attempt.step, error));
+    }
+  });
+  client.once("close", () => {
+    const error = new Error("the server closed the connection");
+    if (attempt.step === "auth") attempt.fail(authFailure(hop, options, error));
+    else attempt.fail(protocolError(hop, attempt.step, error));
+  });
+  attempt.step = "handshake";
+  options.credentials.restart();
+  client.connect(clientConfig(hop, options, attempt, sock));
+  return { client, ready: promise };
+}
+
+function authFailure(hop: Hop, options: HopOptions, error: Error): HarnessError {
+  const refused = "level" in error && error.level === "client-authentication";
+  const dropped = /authentication|closed|not allowed/i.test(error.message);
+  if (refused || dropped) return authError(hop, options.credentials.summary(), error);
+  return protocolError(hop, "auth", error);
+}
+
+/** Ends a connection politely, then for certain, and waits until its socket is gone. */
+export async function closeClient(client: ssh2.Client, socket: Duplex): Promise<void> {
+  const closed = closeOf(socket);
+  client.end();
+  await settleWithin(closed, SSH_CLOSE_GRACE_MS);
+  socket.destroy();
+  await settleWithin(closed, KILL_GRACE_MS);
+  freeCiphers(client);
+}
+
+/**
+ * Under Deno a cipher is held until `final()` is called, which ssh2 leaves to the garbage collector for
+ * the CTR modes: without this each connection would leave two behind.
+ */
+function freeCiphers(client: ssh2.Client): void {
+  const { _protocol: protocol } = client as unknown as {
+    _protocol?: {
+      _cipher?: { _cipherInstance?: { final(): unknown } };
+      _decipher?: { _decipherInstance?: { final(): unknown } };
+    };
+  };
+  const ciphers = [protocol?._cipher?._cipherInstance, protocol?._decipher?._decipherInstance];
+  for (const cipher of ciphers) {
+    try {
+      cipher?.final();
+    } catch {
+      // Cut off inside a packet, or freed already: either way nothing is held.
+    }
+  }
+}
+
+function closeOf(socket: Duplex): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  if (socket.closed) resolve();
+  else socket.once("close", () => resolve());
+  return promise;
+}
+
+/** A hop that is logged in to. */
+export interface HopConnection {
+  /** The connection. */
+  client: ssh2.Client;
+  /** What it runs over. */
+  socket: Duplex;
+}
+
+/**
+ * Connects and logs in to one hop.
+ *
+ * @throws {HarnessError} `unreachable`.
+ * @throws the reason of `options.signal`.
+ */
+export async function connectHop(hop: Hop, options: HopOptions): Promise<HopConnection> {
+  const attempt = new Attempt();
+  const onAbort = (): void => attempt.fail(options.signal?.reason);
+  options.signal?.throwIfAborted();
+  options.signal?.addEventListener("abort", onAbort, { once: true });
+  const timer = setTimeout(
+    () => attempt.fail(timeoutError(hop, attempt.step, options.timeoutMs)),
+    options.timeoutMs,
+  );
+  let socket: Duplex | null = null;
+  let client: ssh2.Client | null = null;
+  try {
+    if (options.through === null) {
+      const tcp = openTcp(hop, attempt);
+      socket = tcp.socket;
+      await Promise.race([tcp.opened, attempt.failed]);
+    } else {
+      socket = await Promise.race([openThrough(hop, options.through), attempt.failed]);
+    }
+    const login = logIn(hop, options, attempt, socket);
+    client = login.client;
+    await Promise.race([login.ready, attempt.failed]);
+    return { client, socket };
+  } catch (error) {
+    if (client !== null && socket !== null) await closeClient(client, socket);
+    else socket?.destroy();
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    options.signal?.removeEventListener("abort", onAbort);
+  }
+}

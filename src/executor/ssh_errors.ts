@@ -1,0 +1,122 @@
+/**
+ * Why a machine could not be reached, in words that say what to do about it.
+ *
+ * @module
+ */
+import { HarnessError, messageOf } from "../errors.ts";
+import type { Hop } from "./ssh_route.ts";
+
+/** `details.reason` of an `unreachable` error. */
+export type UnreachableReason =
+  | "refused"
+  | "timeout"
+  | "dns"
+  | "reset"
+  | "host_key_unknown"
+  | "host_key_changed"
+  | "host_key_revoked"
+  | "auth"
+  | "closed";
+
+/** `details.step` of an `unreachable` error: how far it came. */
+export type ConnectStep = "connect" | "handshake" | "host_key" | "auth" | "run";
+
+/** Makes the one kind of error that this folder throws about connections. */
+export function unreachable(
+  hop: Pick<Hop, "label" | "address" | "port">,
+  step: ConnectStep,
+  reason: UnreachableReason,
+  why: string,
+  cause?: unknown,
+): HarnessError {
+  const at = hop.address === hop.label
+    ? `${hop.label} port ${hop.port}`
+    : `${hop.label} (${hop.address} port ${hop.port})`;
+  return new HarnessError("unreachable", `Cannot reach ${at}: ${why}`, {
+    details: { host: hop.label, address: hop.address, port: hop.port, step, reason },
+    ...(cause === undefined ? {} : { cause }),
+  });
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
+}
+
+/** What a failed TCP connection means. */
+export function connectError(hop: Hop, error: unknown): HarnessError {
+  const code = codeOf(error);
+  const text = `${code} ${messageOf(error)}`;
+  if (/ECONNREFUSED|refused/i.test(text)) {
+    const why = "connection refused; is sshd running there, and is the port right?";
+    return unreachable(hop, "connect", "refused", why, error);
+  }
+  if (/ENOTFOUND|EAI_|ENODATA|lookup|resolve/i.test(text)) {
+    const why = `the name cannot be resolved (${
+      code || "DNS"
+    }); check the name, HostName in ssh_config, and DNS`;
+    return unreachable(hop, "connect", "dns", why, error);
+  }
+  if (/ETIMEDOUT/i.test(text)) {
+    const why = "no answer; is the host up, and does a firewall drop the packets?";
+    return unreachable(hop, "connect", "timeout", why, error);
+  }
+  if (/ECONNRESET|EPIPE/i.test(text)) return resetError(hop, error);
+  const why = `${messageOf(error)}; check the route to the host`;
+  return unreachable(hop, "connect", "refused", why, error);
+}
+
+/** The server dropped us before the key exchange was over. */
+export function resetError(hop: Hop, cause?: unknown): HarnessError {
+  return unreachable(
+    hop,
+    "handshake",
+    "reset",
+    "the connection was dropped before the key exchange; sshd does that when too many log in at once" +
+      " (MaxStartups) or after failed logins (PerSourcePenalties, OpenSSH 9.8 and newer): deploy to fewer" +
+      " hosts at once, or wait a minute; is it an SSH server at all?",
+    cause,
+  );
+}
+
+/** The time for one hop was over. */
+export function timeoutError(hop: Hop, step: ConnectStep, timeoutMs: number): HarnessError {
+  const where = {
+    connect: "no answer; is the host up, and does a firewall drop the packets?",
+    handshake:
+      "connected, but it did not finish the key exchange; is it an SSH server, or overloaded?",
+    host_key: "the host key could not be checked in time",
+    auth: "it did not answer the login; is the host overloaded, or its user directory slow?",
+    run: "it did not answer",
+  }[step];
+  return unreachable(hop, step, "timeout", `${where} (waited ${timeoutMs} ms)`);
+}
+
+/** Logging in failed. */
+export function authError(hop: Hop, summary: string, cause?: unknown): HarnessError {
+  const tooMany = /too many authentication/i.test(messageOf(cause));
+  const hint = tooMany
+    ? "the server counts every key: name one with --identity, or set IdentitiesOnly yes"
+    : `add the public key to authorized_keys of ${hop.user} there, or name another key or user`;
+  return unreachable(
+    hop,
+    "auth",
+    "auth",
+    `login as ${hop.user} was refused (${summary}); ${hint}`,
+    cause,
+  );
+}
+
+/** An error that ssh2 reported, by how far the connection had come. */
+export function protocolError(hop: Hop, step: ConnectStep, error: unknown): HarnessError {
+  const message = messageOf(error);
+  if (step === "connect" || step === "handshake") {
+    const dropped = /ECONNRESET|EPIPE|lost before handshake|reset by peer/i.test(
+      `${codeOf(error)} ${message}`,
+    );
+    if (dropped) return resetError(hop, error);
+    const why = `the key exchange failed: ${message}; does the server offer modern algorithms?`;
+    return unreachable(hop, step, "closed", why, error);
+  }
+  const why = `the connection broke: ${message}`;
+  return unreachable(hop, step, "closed", why, error);
+}

@@ -1,0 +1,104 @@
+/**
+ * A command that runs in an SSH channel.
+ *
+ * @module
+ */
+// @ts-types="@types/ssh2"
+import type { ClientChannel } from "ssh2";
+import { KILL_GRACE_MS } from "../limits.ts";
+import { type Announcement, AnnouncementFilter } from "./output.ts";
+import { type Exit, type Process, settleWithin } from "./run_process.ts";
+import { killGroupText, loginShellLine } from "./shell_line.ts";
+import type { ChannelPool } from "./ssh_channels.ts";
+import { unreachable } from "./ssh_errors.ts";
+import type { Hop } from "./ssh_route.ts";
+
+/** What a process needs from its connection. */
+export interface SshProcessOptions {
+  /** Begins the line in which the command announces itself. */
+  nonce: string;
+  /** The machine, for messages. */
+  hop: Hop;
+  /** Where a second channel comes from, for kills. */
+  channels: ChannelPool;
+}
+
+/** A command in a channel, as {@linkcode Process}. */
+export class SshProcess implements Process {
+  readonly exited: Promise<Exit>;
+  readonly closed: Promise<void>;
+  readonly #channel: ClientChannel;
+  readonly #options: SshProcessOptions;
+  readonly #announced = Promise.withResolvers<Announcement>();
+
+  /** Takes over a channel in which the command was just started. */
+  constructor(channel: ClientChannel, options: SshProcessOptions) {
+    this.#channel = channel;
+    this.#options = options;
+    const exit = Promise.withResolvers<Exit>();
+    const why = "the command's channel closed before it said how the command ended";
+    channel.on("exit", (code: number | null, signal?: string) => {
+      exit.resolve({ code, signal: signal ?? null });
+    });
+    channel.once("close", () => exit.reject(unreachable(options.hop, "run", "closed", why)));
+    exit.promise.catch(() => {});
+    this.exited = exit.promise;
+    const ends = [channel.stdout, channel.stderr].map((stream) =>
+      new Promise<void>((resolve) => stream.once("end", () => resolve()))
+    );
+    this.closed = Promise.all(ends).then(() => {});
+  }
+
+  /** See {@linkcode Process.stdin}. */
+  get stdin(): Process["stdin"] {
+    return this.#channel.stdin;
+  }
+  /** See {@linkcode Process.stdout}. */
+  get stdout(): Process["stdout"] {
+    return this.#channel.stdout as unknown as Process["stdout"];
+  }
+  /** See {@linkcode Process.stderr}. */
+  get stderr(): Process["stderr"] {
+    return this.#channel.stderr as unknown as Process["stderr"];
+  }
+
+  /** Takes the announcement out of stdout. */
+  filter(sink: (chunk: Uint8Array) => void): AnnouncementFilter {
+    return new AnnouncementFilter(this.#options.nonce, sink, this.#announced.resolve);
+  }
+
+  /**
+   * Kills the process group through a second channel: sshd passes on signals only since 7.9, and not
+   * for root. Before the command has announced itself there is nothing to kill yet but its shell.
+   */
+  async kill(): Promise<void> {
+    this.#channel.signal("KILL");
+    let announcement: Announcement | null = null;
+    const known = this.#announced.promise.then((found) => {
+      announcement = found;
+    });
+    await settleWithin(Promise.race([known, this.exited]), KILL_GRACE_MS / 2);
+    if (announcement === null) return;
+    await this.#killGroup(announcement);
+  }
+
+  async #killGroup({ pid, ownGroup }: Announcement): Promise<void> {
+    try {
+      const line = loginShellLine(killGroupText(pid, ownGroup));
+      const channel = await this.#options.channels.openAtOnce(line);
+      channel.stdout.resume();
+      channel.stderr.resume();
+      channel.on("error", () => {});
+      await new Promise<void>((resolve) => channel.once("close", () => resolve()));
+    } catch {
+      // No second channel (MaxSessions 1), or no connection any more: closing ours is what is left.
+    }
+  }
+
+  /** Closes the channel; what is still on its way is read and dropped. */
+  release(): void {
+    this.#channel.close();
+    this.#channel.stdout.resume();
+    this.#channel.stderr.resume();
+  }
+}

@@ -1,0 +1,215 @@
+/**
+ * From a target to the hops that lead to it: ssh_config, defaults and ProxyJump put together.
+ *
+ * @module
+ */
+import { HarnessError } from "../errors.ts";
+import { SSH_MAX_JUMPS } from "../limits.ts";
+import { knownHostName } from "./known_hosts.ts";
+import { readIfPresent } from "./known_hosts_file.ts";
+import type { HostKeyPolicy, SshOptions, SshTarget } from "./ssh.ts";
+import {
+  expandHome,
+  homeDirectory,
+  type HostSettings,
+  hostSettings,
+  localUserName,
+} from "./ssh_config.ts";
+import process from "node:process";
+
+/** One machine on the way: the last is the target, those before it are jump hosts. */
+export interface Hop {
+  /** How people call it. */
+  label: string;
+  /** Name or address to connect to. */
+  address: string;
+  /** TCP port. */
+  port: number;
+  /** User to log in as. */
+  user: string;
+  /** Name under which its key is looked up, and the plain name that ssh tries after it. */
+  keyNames: readonly [string, ...string[]];
+  /** known_hosts files; the first is where new keys go. */
+  knownHostsFiles: readonly string[];
+  /** What to do when its key is unknown. */
+  hostKeyPolicy: HostKeyPolicy;
+  /** Private keys that somebody named, best first. */
+  identityFiles: readonly string[];
+  /** Private keys to try where nobody named any. */
+  defaultIdentityFiles: readonly string[];
+  /** Whether the agent may only use keys of `identityFiles`. */
+  identitiesOnly: boolean;
+  /** Socket of ssh-agent, or `null`. */
+  agentSocket: string | null;
+  /** Passphrase of encrypted keys, or `null`. */
+  passphrase: string | null;
+}
+
+const DEFAULT_KEYS = ["id_ed25519", "id_ecdsa", "id_rsa"];
+
+async function passphraseOf(options: SshOptions): Promise<string | null> {
+  if (options.passphrase !== undefined) return options.passphrase;
+  const value = process.env.HARNESS_SSH_PASSPHRASE;
+  if (value !== undefined) return value;
+  const file = process.env.HARNESS_SSH_PASSPHRASE_FILE;
+  if (file === undefined || file === "") return null;
+  const text = await readIfPresent(file);
+  if (text !== null) return text.replace(/\r?\n$/, "");
+  throw new HarnessError(
+    "invalid_params",
+    `Cannot read the passphrase file ${file}: it does not exist; correct $HARNESS_SSH_PASSPHRASE_FILE`,
+  );
+}
+
+function configFiles(options: SshOptions): string[] {
+  if (options.sshConfigFile === null) return [];
+  if (options.sshConfigFile !== undefined) return [options.sshConfigFile];
+  return [expandHome("~/.ssh/config"), "/etc/ssh/ssh_config"];
+}
+
+/** `%h` and the like in a value of ssh_config. */
+function expandTokens(value: string, tokens: Record<string, string>): string {
+  return value.replace(/%(.)/g, (whole, name: string) => tokens[name] ?? whole);
+}
+
+function agentSocketOf(settings: HostSettings, options: SshOptions): string | null {
+  if (options.agentSocket !== undefined) return options.agentSocket;
+  const configured = settings.word("identityagent");
+  if (configured === "none") return null;
+  if (configured !== undefined && configured !== "SSH_AUTH_SOCK") {
+    const name = /^\$\{?([A-Za-z_][A-Za-z0-9_]*)\}?$/.exec(configured)?.[1];
+    return name === undefined ? expandHome(configured) : process.env[name] ?? null;
+  }
+  return process.env.SSH_AUTH_SOCK || null;
+}
+
+function knownHostsFilesOf(
+  settings: HostSettings,
+  options: SshOptions,
+  expand: (value: string) => string,
+): string[] {
+  if (options.knownHostsFiles !== undefined) {
+    return options.knownHostsFiles.map((file) => expandHome(file, process.cwd()));
+  }
+  const user = settings.words("userknownhostsfile") ??
+    ["~/.ssh/known_hosts", "~/.ssh/known_hosts2"];
+  const global = settings.words("globalknownhostsfile") ??
+    ["/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"];
+  return [...user, ...global].filter((file) => file !== "none").map(expand);
+}
+
+function portOf(target: SshTarget, settings: HostSettings): number {
+  const port = target.port ?? Number(settings.word("port") ?? 22);
+  if (Number.isInteger(port) && port > 0 && port < 65536) return port;
+  throw new HarnessError(
+    "invalid_params",
+    `Cannot connect to ${target.host}: ${settings.word("port") ?? port} is not a port`,
+  );
+}
+
+async function hopOf(
+  target: SshTarget,
+  settings: HostSettings,
+  options: SshOptions,
+): Promise<Hop> {
+  const user = target.user ?? settings.word("user") ?? localUserName();
+  const port = portOf(target, settings);
+  const address = expandTokens(settings.word("hostname") ?? target.host, { "h": target.host });
+  const tokens = {
+    "%": "%",
+    d: homeDirectory(),
+    h: address,
+    n: target.host,
+    p: String(port),
+    r: user,
+    u: localUserName(),
+  };
+  const expand = (value: string): string => expandHome(expandTokens(value, tokens));
+  const alias = settings.word("hostkeyalias");
+  const name = alias?.toLowerCase() ?? knownHostName(address, port);
+  const plain = address.toLowerCase();
+  const configured = settings.all("identityfile").filter((file) => file !== "none").map(expand);
+  const named = [target.identityFile, ...options.identityFiles ?? []];
+  const acceptNew = settings.word("stricthostkeychecking") === "accept-new";
+  return {
+    label: target.host,
+    address,
+    port,
+    user,
+    keyNames: alias !== undefined || name === plain ? [name] : [name, plain],
+    knownHostsFiles: knownHostsFilesOf(settings, options, expand),
+    hostKeyPolicy: options.hostKeyPolicy ?? (acceptNew ? "accept-new" : "strict"),
+    // A key named on the command line is meant from where we are, not from the home directory.
+    identityFiles: [
+      ...named.filter((file) => file !== undefined).map((file) => expandHome(file, process.cwd())),
+      ...configured,
+    ],
+    defaultIdentityFiles: DEFAULT_KEYS.map((key) => expandHome(`~/.ssh/${key}`)),
+    identitiesOnly: settings.word("identitiesonly") === "yes",
+    agentSocket: agentSocketOf(settings, options),
+    passphrase: await passphraseOf(options),
+  };
+}
+
+/** `[user@]host[:port]`, `ssh://…`, `[v6]:port`. */
+export function parseJump(text: string): SshTarget {
+  const match = /^(?:ssh:\/\/)?(?:([^@]+)@)?(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d+))?\/?$/.exec(text);
+  const host = match?.[2] ?? match?.[3];
+  if (match === null || host === undefined) {
+    throw new HarnessError(
+      "invalid_params",
+      `Cannot use the jump host ${JSON.stringify(text)}: write [user@]host[:port]`,
+    );
+  }
+  return {
+    host,
+    ...(match[1] === undefined ? {} : { user: match[1] }),
+    ...(match[4] === undefined ? {} : { port: Number(match[4]) }),
+  };
+}
+
+function jumpsOf(target: SshTarget, settings: HostSettings): SshTarget[] {
+  const jumps = settings.word("proxyjump");
+  if (jumps !== undefined && jumps !== "none") {
+    return jumps.split(",").map((jump) => parseJump(jump.trim()));
+  }
+  const command = settings.words("proxycommand");
+  if (jumps === undefined && command !== undefined && command[0] !== "none") {
+    throw new HarnessError(
+      "invalid_params",
+      `Cannot connect to ${target.host}: ssh_config has a ProxyCommand for it, which is not supported; use ProxyJump`,
+    );
+  }
+  return [];
+}
+
+/**
+ * The hops that lead to `target`, itself last.
+ *
+ * As in ssh, the jump hosts of a jump host count for the first in a list only: the others are reached
+ * from the one before them.
+ *
+ * @throws {HarnessError} `invalid_params` for a configuration that cannot be used.
+ */
+export async function routeTo(target: SshTarget, options: SshOptions): Promise<Hop[]> {
+  const files = configFiles(options);
+  const route: Hop[] = [];
+  let next: SshTarget | undefined = target;
+  while (next !== undefined) {
+    const settings = await hostSettings(files, next.host, next.user);
+    route.unshift(await hopOf(next, settings, options));
+    const jumps = jumpsOf(next, settings);
+    for (const jump of jumps.slice(1).reverse()) {
+      const own = await hostSettings(files, jump.host, jump.user);
+      route.unshift(await hopOf(jump, own, options));
+    }
+    if (route.length + jumps.length > SSH_MAX_JUMPS + 1) {
+      throw new HarnessError(
+        "invalid_params",
+        `Cannot connect to ${target.host}: more than ${SSH_MAX_JUMPS} jump hosts; is there a loop in ProxyJump?`,
+      );
+    }
+    next = jumps[0];
+  }
+  return route;
+}
