@@ -1,0 +1,59 @@
+/**
+ * When to save the snapshot: a while after the last change, and not too rarely.
+ *
+ * @module
+ */
+import { SNAPSHOT_DELAY_MS, SNAPSHOT_MAX_DELAY_MS } from "../limits.ts";
+
+/** A save may take at most this part of the time: large states are saved less often. */
+const MAX_LOAD = 0.05;
+
+/** Calls `save` after changes, debounced; never two at once. */
+export class AutoSave {
+  readonly #save: () => Promise<void>;
+  #timer: ReturnType<typeof setTimeout> | null = null;
+  #firstChange = 0;
+  #running: Promise<void> | null = null;
+  #notBefore = 0;
+  #closed = false;
+
+  /** `save` must not throw. */
+  constructor(save: () => Promise<void>) {
+    this.#save = save;
+  }
+
+  /** Says that something changed. */
+  touch(): void {
+    if (this.#closed) return;
+    const now = performance.now();
+    if (this.#timer === null) this.#firstChange = now;
+    else clearTimeout(this.#timer);
+    const latest = this.#firstChange + SNAPSHOT_MAX_DELAY_MS;
+    const due = Math.max(Math.min(now + SNAPSHOT_DELAY_MS, latest), this.#notBefore);
+    this.#timer = setTimeout(() => this.#run(), due - now);
+  }
+
+  /** No further save begins; resolves when one under way has ended. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    await this.#running;
+  }
+
+  #run(): void {
+    this.#timer = null;
+    if (this.#running !== null) {
+      this.touch();
+      return;
+    }
+    this.#running = this.#timed().finally(() => this.#running = null);
+  }
+
+  async #timed(): Promise<void> {
+    const start = performance.now();
+    await this.#save();
+    const end = performance.now();
+    this.#notBefore = end + (end - start) / MAX_LOAD;
+  }
+}

@@ -1,0 +1,183 @@
+/**
+ * Group commit: changes that wait while the disk is busy share the next write and sync.
+ *
+ * @module
+ */
+import type { Buffer } from "node:buffer";
+import { HarnessError, messageOf } from "../errors.ts";
+import {
+  ASYNC_SYNC_INTERVAL_MS,
+  JOURNAL_SEGMENT_BYTES,
+  MAX_JOURNAL_BATCH_BYTES,
+  MAX_PENDING_CHANGES,
+} from "../limits.ts";
+import type { Change, CommitRecord } from "../registry/store.ts";
+import type { Journal } from "./journal.ts";
+import { encodeRecord } from "./journal_line.ts";
+import { checkChange, toRecord } from "./pending.ts";
+
+/** Options for {@linkcode CommitQueue}. */
+export interface CommitQueueOptions {
+  /** Where the lines go. */
+  journal: Journal;
+  /** Whether a change waits for the medium. */
+  durability: "sync" | "async";
+  /** Seq of the last change. */
+  seq: number;
+  /** The revision of an entry, durable changes only; 0 = none. */
+  revisionOf: (id: string) => number;
+  /** Called for each change once it is durable, in order. */
+  onDurable: (record: CommitRecord) => void;
+  /** Called once when the disk failed; nothing is written after it until {@linkcode CommitQueue.restart}. */
+  onFailure: (error: unknown) => Promise<void>;
+}
+
+interface Waiting {
+  record: CommitRecord;
+  line: Buffer;
+  resolve: () => void;
+  reject: (error: unknown) => void;
+}
+
+/** The one writer of the journal. */
+export class CommitQueue {
+  readonly #options: CommitQueueOptions;
+  /** Revisions that ids will have when what waits is durable; 0 = removed. */
+  readonly #ahead = new Map<string, number>();
+  #waiting: Waiting[] = [];
+  #seq: number;
+  #worker: Promise<void> | null = null;
+  #failed = false;
+  #syncDue = false;
+  #syncTimer: ReturnType<typeof setTimeout> | null = null;
+
+  /** A queue whose first change follows `options.seq`. */
+  constructor(options: CommitQueueOptions) {
+    this.#options = options;
+    this.#seq = options.seq;
+  }
+
+  /** Makes a change durable. @throws {HarnessError} `conflict`, `storage_unavailable`. */
+  add(change: Change): Promise<void> {
+    return new Promise<void>((resolve, reject) => {
+      if (this.#failed) throw refused(null);
+      if (this.#waiting.length >= MAX_PENDING_CHANGES) throw tooMany();
+      checkChange(change, (id) => this.#ahead.get(id) ?? this.#options.revisionOf(id));
+      const record = toRecord(change, this.#seq);
+      const line = encodeRecord(record);
+      this.#seq = record.seq;
+      if (record.put !== undefined) this.#ahead.set(record.put.id, record.put.revision);
+      if (record.remove !== undefined) this.#ahead.set(record.remove, 0);
+      this.#waiting.push({ record, line, resolve, reject });
+      this.#wake();
+    });
+  }
+
+  /** Accepts changes again, the next one after `seq`. */
+  restart(seq: number): void {
+    this.#seq = seq;
+    this.#failed = false;
+  }
+
+  /** Resolves when nothing waits any more. */
+  async close(): Promise<void> {
+    await this.#worker;
+    if (this.#syncTimer !== null) clearTimeout(this.#syncTimer);
+    this.#syncTimer = null;
+  }
+
+  #wake(): void {
+    // A microtask later, so that changes made in one turn go together.
+    this.#worker ??= Promise.resolve().then(() => this.#work());
+  }
+
+  /** The only place from which the journal is written and synced. */
+  async #work(): Promise<void> {
+    while (!this.#failed && (this.#waiting.length > 0 || this.#syncDue)) {
+      const batch = this.#takeBatch();
+      try {
+        if (this.#syncDue) await this.#sync();
+        if (batch.length > 0) await this.#write(batch);
+      } catch (error) {
+        await this.#fail(error, batch);
+        break;
+      }
+      for (const { record, resolve } of batch) {
+        this.#forget(record);
+        this.#options.onDurable(record);
+        resolve();
+      }
+    }
+    // In the same turn as the last look at what waits: nothing can be left behind.
+    this.#worker = null;
+  }
+
+  async #sync(): Promise<void> {
+    this.#syncDue = false;
+    await this.#options.journal.sync();
+  }
+
+  async #write(batch: readonly Waiting[]): Promise<void> {
+    const { journal, durability } = this.#options;
+    if (journal.bytes >= JOURNAL_SEGMENT_BYTES) {
+      const first = batch[0]?.record;
+      if (first !== undefined) await journal.rotate(first.seq - first.events.length);
+    }
+    await journal.append(batch.map(({ line }) => line));
+    if (durability === "sync") await journal.sync();
+    else this.#syncSoon();
+    journal.accept();
+  }
+
+  #takeBatch(): Waiting[] {
+    let bytes = 0;
+    let count = 0;
+    for (const { line } of this.#waiting) {
+      bytes += line.length;
+      if (count > 0 && bytes > MAX_JOURNAL_BATCH_BYTES) break;
+      count++;
+    }
+    return this.#waiting.splice(0, count);
+  }
+
+  /** Refuses the batch and all that waits behind it: their seqs build on the batch's. */
+  async #fail(error: unknown, batch: readonly Waiting[]): Promise<void> {
+    this.#failed = true;
+    this.#syncDue = false;
+    const all = [...batch, ...this.#waiting];
+    this.#waiting = [];
+    this.#ahead.clear();
+    const failure = this.#options.onFailure(error);
+    for (const { reject } of all) reject(refused(error));
+    await failure;
+  }
+
+  #forget({ put, remove }: CommitRecord): void {
+    if (put !== undefined && this.#ahead.get(put.id) === put.revision) this.#ahead.delete(put.id);
+    if (remove !== undefined && this.#ahead.get(remove) === 0) this.#ahead.delete(remove);
+  }
+
+  #syncSoon(): void {
+    this.#syncTimer ??= setTimeout(() => {
+      this.#syncTimer = null;
+      this.#syncDue = true;
+      this.#wake();
+    }, ASYNC_SYNC_INTERVAL_MS);
+  }
+}
+
+function refused(cause: unknown): HarnessError {
+  const why = cause === null ? "" : ` (${messageOf(cause)})`;
+  return new HarnessError(
+    "storage_unavailable",
+    `Cannot make the change durable: the disk refused the write${why}; it did not happen`,
+    { cause },
+  );
+}
+
+function tooMany(): HarnessError {
+  return new HarnessError(
+    "storage_unavailable",
+    `Cannot make the change durable: ${MAX_PENDING_CHANGES} changes wait for the disk already; try again later`,
+  );
+}

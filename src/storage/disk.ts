@@ -1,0 +1,144 @@
+/**
+ * The file layer under the storage: the few operations it needs, injectable so that tests can let each of
+ * them fail.
+ *
+ * @module
+ */
+import * as fs from "node:fs/promises";
+
+/** An open file. */
+export interface DiskFile {
+  /** Writes at the end; may write less than given. Returns how many bytes it wrote. */
+  write(bytes: Uint8Array): Promise<number>;
+  /** Returns when everything written is on the medium. */
+  sync(): Promise<void>;
+  /** Cuts the file. */
+  truncate(bytes: number): Promise<void>;
+  /** Lets go of the file. */
+  close(): Promise<void>;
+}
+
+/** The operations on files that the storage is built from. */
+export interface Disk {
+  /** Makes a directory and its parents, readable by the owner alone. One that exists is fine. */
+  makeDir(path: string): Promise<void>;
+  /** Names in a directory. */
+  list(dir: string): Promise<string[]>;
+  /** A whole file, or `null` when there is none. */
+  read(path: string): Promise<Uint8Array | null>;
+  /** Opens a new file for writing, mode 0600; one that exists is emptied. */
+  create(path: string): Promise<DiskFile>;
+  /** Opens an existing file for writing at its end. */
+  append(path: string): Promise<DiskFile>;
+  /** Renames, replacing what is there, atomically. */
+  rename(from: string, to: string): Promise<void>;
+  /** Removes a file. One that is not there is fine. */
+  remove(path: string): Promise<void>;
+  /** Returns when the directory's entries are on the medium. */
+  syncDir(path: string): Promise<void>;
+}
+
+/** The disk of this machine, by way of `node:fs`, which Deno, Node and Bun all have. */
+export function localDisk(): Disk {
+  return {
+    async makeDir(path): Promise<void> {
+      await fs.mkdir(path, { recursive: true, mode: 0o700 });
+    },
+    list: (dir) => fs.readdir(dir),
+    async read(path): Promise<Uint8Array | null> {
+      return await fs.readFile(path).catch(nullIfMissing);
+    },
+    async create(path): Promise<DiskFile> {
+      return diskFile(await fs.open(path, "w", 0o600));
+    },
+    async append(path): Promise<DiskFile> {
+      // Not "a": that would make a missing file, which here is a loss to be noticed.
+      const { size } = await fs.stat(path);
+      return diskFile(await fs.open(path, "r+"), size);
+    },
+    rename: (from, to) => fs.rename(from, to),
+    remove: (path) => fs.rm(path, { force: true }),
+    async syncDir(path): Promise<void> {
+      const dir = await fs.open(path, "r");
+      try {
+        await dir.sync();
+      } finally {
+        await dir.close();
+      }
+    },
+  };
+}
+
+function diskFile(handle: fs.FileHandle, size = 0): DiskFile {
+  let end = size;
+  return {
+    async write(bytes): Promise<number> {
+      const { bytesWritten } = await handle.write(bytes, 0, bytes.length, end);
+      end += bytesWritten;
+      return bytesWritten;
+    },
+    sync: () => handle.datasync(),
+    async truncate(bytes): Promise<void> {
+      await handle.truncate(bytes);
+      end = bytes;
+    },
+    close: () => handle.close(),
+  };
+}
+
+/** Writes all of `bytes`. */
+export async function writeAll(file: DiskFile, bytes: Uint8Array): Promise<void> {
+  let rest = bytes;
+  while (rest.length > 0) {
+    const written = await file.write(rest);
+    if (written <= 0) throw new Error("short write: the file took no more bytes");
+    rest = rest.subarray(written);
+  }
+}
+
+/** A file that replaces another whole: what to write, and where. */
+export interface Replacement {
+  /** Directory of both files. */
+  dir: string;
+  /** Name of the file to replace. */
+  name: string;
+  /** Name that the present file keeps afterwards. @default {it is replaced} */
+  backupName?: string | undefined;
+}
+
+/**
+ * Puts a new file in the place of another so that after a crash either the old or the new one is there,
+ * whole: temp file in the same directory, sync, rename, sync of the directory.
+ *
+ * With a backup there is an instant at which only the backup exists: loading expects that.
+ */
+export async function replaceFile(
+  disk: Disk,
+  { dir, name, backupName }: Replacement,
+  chunks: Iterable<Uint8Array>,
+): Promise<void> {
+  const temp = `${dir}/${name}.tmp`;
+  try {
+    const file = await disk.create(temp);
+    try {
+      for (const chunk of chunks) await writeAll(file, chunk);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    // A failed attempt before this one may have left the backup alone there.
+    const exists = backupName !== undefined && (await disk.list(dir)).includes(name);
+    if (exists) await disk.rename(`${dir}/${name}`, `${dir}/${backupName}`);
+    await disk.rename(temp, `${dir}/${name}`);
+    await disk.syncDir(dir);
+  } catch (error) {
+    // Best effort: what is left of a failed attempt is overwritten by the next one.
+    await disk.remove(temp).catch(() => {});
+    throw error;
+  }
+}
+
+function nullIfMissing(error: unknown): null {
+  if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
+  throw error;
+}

@@ -1,0 +1,283 @@
+/**
+ * The registry on disk: a snapshot and a journal of the changes after it. The files are described in
+ * docs/persistence.md.
+ *
+ * A change is acknowledged only when its line is on the disk; changes that wait share one sync. After a
+ * failed write or sync nothing is pretended: all waiting changes are refused, and so are new ones, until a
+ * fresh snapshot and a new journal segment could be written.
+ *
+ * @module
+ */
+import { Mutex } from "async-mutex";
+import { getLogger, type Logger } from "@logtape/logtape";
+import { HarnessError, messageOf } from "../errors.ts";
+import { MIN_HISTORY_EVENTS, STORAGE_RETRY_MS } from "../limits.ts";
+import type { ServiceEntry } from "../registry/entry.ts";
+import type { RegistryEvent } from "../registry/events.ts";
+import type { Change, CommitRecord, LoadedState, Store, StoreListener } from "../registry/store.ts";
+import { AutoSave } from "./auto_save.ts";
+import { CommitQueue } from "./commit_queue.ts";
+import { type Disk, localDisk } from "./disk.ts";
+import type { EventRing } from "./event_ring.ts";
+import type { Journal } from "./journal.ts";
+import { LeaseTable } from "./lease_table.ts";
+import { load, strictRefusal } from "./load.ts";
+import { acquireOwnerLock, type OwnerLock } from "./owner_lock.ts";
+import { repair } from "./repair.ts";
+import { saveSnapshot } from "./snapshot.ts";
+
+/** Options for {@linkcode FileStore}. */
+export interface FileStoreOptions {
+  /** State dir; made if it is not there. */
+  dir: string;
+  /**
+   * `sync`: a change is acknowledged when it is on the medium. `async`: when the kernel has it; the medium
+   * follows within a second. @default {"sync"}
+   */
+  durability?: "sync" | "async" | undefined;
+  /** Refuses to open a damaged state instead of repairing it. @default {false} */
+  strict?: boolean | undefined;
+  /** The files. @default {those of this machine} */
+  disk?: Disk | undefined;
+}
+
+/** What an open store works with. */
+interface OpenState {
+  epoch: string;
+  listener: StoreListener;
+  journal: Journal;
+  queue: CommitQueue;
+  ring: EventRing;
+  leases: LeaseTable;
+}
+
+/** A registry's home in a directory of one machine. */
+export class FileStore implements Store {
+  readonly #dir: string;
+  readonly #disk: Disk;
+  readonly #durability: "sync" | "async";
+  readonly #strict: boolean;
+  readonly #log: Logger = getLogger(["harness", "storage"]);
+  readonly #saving = new Mutex();
+  readonly #autoSave = new AutoSave(() => this.#saveQuietly());
+  #services = new Map<string, ServiceEntry>();
+  #lock: OwnerLock | null = null;
+  #open: OpenState | null = null;
+  #snapshotSeq: number | null = null;
+  #problem: string | null = null;
+  #retry: ReturnType<typeof setTimeout> | null = null;
+  #recovering: Promise<void> | null = null;
+  #closing: Promise<void> | null = null;
+
+  /** A store in `options.dir`; nothing is touched before {@linkcode open}. */
+  constructor(options: FileStoreOptions) {
+    this.#dir = options.dir;
+    this.#disk = options.disk ?? localDisk();
+    this.#durability = options.durability ?? "sync";
+    this.#strict = options.strict ?? false;
+  }
+
+  /** See {@linkcode Store.open}. */
+  async open(listener: StoreListener): Promise<LoadedState> {
+    if (this.#lock !== null || this.#closing !== null) {
+      throw new HarnessError("conflict", `Cannot open ${this.#dir}: this store was opened before`);
+    }
+    try {
+      await this.#disk.makeDir(this.#dir);
+      this.#lock = await acquireOwnerLock(this.#dir);
+      return await this.#load(listener);
+    } catch (error) {
+      await this.#lock?.release();
+      this.#lock = null;
+      if (error instanceof HarnessError) throw error;
+      throw new HarnessError(
+        "storage_unavailable",
+        `Cannot open ${this.#dir}: ${messageOf(error)}; check its owner, mode and free space`,
+        { details: { dir: this.#dir }, cause: error },
+      );
+    }
+  }
+
+  /** See {@linkcode Store.commit}. */
+  commit(change: Change): Promise<void> {
+    if (this.#open === null || this.#closing !== null) {
+      return Promise.reject(unavailable("the store is closed"));
+    }
+    if (this.#problem !== null) return Promise.reject(unavailable(this.#problem));
+    return this.#open.queue.add(change);
+  }
+
+  /** See {@linkcode Store.history}. */
+  history(afterSeq: number, limit: number): Promise<RegistryEvent[] | null> {
+    return Promise.resolve(this.#open?.ring.after(afterSeq, limit) ?? null);
+  }
+
+  /** See {@linkcode Store.lease}. */
+  lease(id: string, ttlMs: number): Promise<number> {
+    if (this.#open === null || this.#closing !== null) {
+      return Promise.reject(unavailable("the store is closed"));
+    }
+    return Promise.resolve(this.#open.leases.take(id, ttlMs));
+  }
+
+  /** See {@linkcode Store.endLease}. */
+  endLease(id: string): void {
+    this.#open?.leases.end(id);
+  }
+
+  /** Saves a snapshot now. @throws what the disk says. */
+  async save(): Promise<void> {
+    await this.#saving.runExclusive(() => this.#save());
+  }
+
+  /** See {@linkcode Store.close}. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #load(listener: StoreListener): Promise<LoadedState> {
+    const loaded = await load(this.#disk, this.#dir);
+    if (this.#strict && loaded.damaged) throw strictRefusal(this.#dir, loaded);
+    const epoch = loaded.epoch ?? crypto.randomUUID();
+    const files = { disk: this.#disk, dir: this.#dir, epoch, durability: this.#durability };
+    const { journal, snapshotSeq } = await repair(files, loaded);
+    const { ring, services, seq, warnings } = loaded;
+    this.#services = services;
+    this.#snapshotSeq = snapshotSeq;
+    const queue = new CommitQueue({
+      journal,
+      durability: this.#durability,
+      seq,
+      revisionOf: (id) => this.#services.get(id)?.revision ?? 0,
+      onDurable: (record) => this.#apply(record),
+      onFailure: (error) => this.#fail(error),
+    });
+    const leases = new LeaseTable((id) => listener.onLeaseExpired(id));
+    this.#open = { epoch, listener, journal, queue, ring, leases };
+    if (seq !== snapshotSeq) this.#autoSave.touch();
+    return { epoch, seq, services: [...services.values()], warnings };
+  }
+
+  #apply(record: CommitRecord): void {
+    if (record.put !== undefined) this.#services.set(record.put.id, record.put);
+    if (record.remove !== undefined) this.#services.delete(record.remove);
+    this.#open?.ring.push(record.events);
+    this.#open?.listener.onCommit(record);
+    this.#autoSave.touch();
+  }
+
+  /** Stops accepting changes and begins to try again. */
+  async #fail(error: unknown): Promise<void> {
+    const { journal, listener } = this.#opened();
+    this.#problem = `the disk refused a write (${messageOf(error)}) at ${new Date().toISOString()}`;
+    this.#log.error("Changes are refused: {problem}", { problem: this.#problem, error });
+    listener.onHealth?.(this.#problem);
+    try {
+      await journal.cutBack();
+    } catch (cause) {
+      // The segment is left as it is: the next one says where this one ends.
+      this.#log.warn("The refused lines could not be cut off the journal: {error}", {
+        error: cause,
+      });
+    }
+    this.#retryLater();
+  }
+
+  #retryLater(): void {
+    if (this.#closing !== null) return;
+    this.#retry = setTimeout(() => {
+      this.#retry = null;
+      this.#recovering = this.#recover().finally(() => this.#recovering = null);
+    }, STORAGE_RETRY_MS);
+  }
+
+  /** Accepts changes again once a fresh snapshot and a new segment are on the medium. */
+  async #recover(): Promise<void> {
+    const { journal, ring, queue, listener } = this.#opened();
+    try {
+      const next = await journal.prepareSegment(ring.seq);
+      try {
+        await this.#saving.runExclusive(() => this.#save());
+      } catch (error) {
+        await next.file.close();
+        throw error;
+      }
+      await journal.swap(next, ring.seq);
+    } catch (error) {
+      this.#log.debug("Still refusing changes: {error}", { error });
+      this.#retryLater();
+      return;
+    }
+    queue.restart(ring.seq);
+    this.#problem = null;
+    this.#log.info("The disk takes writes again: changes are accepted");
+    listener.onHealth?.(null);
+  }
+
+  async #saveQuietly(): Promise<void> {
+    // While changes are refused the recovery saves; and a failed save costs nothing: the journal has it all.
+    if (this.#problem !== null) return;
+    try {
+      await this.save();
+    } catch (error) {
+      this.#log.warn("The snapshot could not be saved: {error}; the journal keeps growing", {
+        error,
+      });
+      this.#autoSave.touch();
+    }
+  }
+
+  async #save(): Promise<void> {
+    const { epoch, journal, ring } = this.#opened();
+    const { seq } = ring;
+    const services = [...this.#services.values()];
+    // The journal must never be behind the snapshot: that would look like a loss.
+    if (this.#durability === "async") await journal.sync();
+    const saved_at = new Date().toISOString();
+    await saveSnapshot(this.#disk, this.#dir, { epoch, seq, saved_at, services });
+    const backupSeq = this.#snapshotSeq ?? -1;
+    this.#snapshotSeq = seq;
+    await journal.prune(Math.min(backupSeq, seq - MIN_HISTORY_EVENTS));
+  }
+
+  async #close(): Promise<void> {
+    const open = this.#open;
+    if (this.#retry !== null) clearTimeout(this.#retry);
+    try {
+      if (open !== null) await this.#closeFiles(open);
+    } finally {
+      await this.#lock?.release();
+    }
+  }
+
+  async #closeFiles({ queue, ring, journal, leases }: OpenState): Promise<void> {
+    leases.close();
+    await this.#autoSave.close();
+    await queue.close();
+    await this.#recovering;
+    if (this.#retry !== null) clearTimeout(this.#retry);
+    if (this.#problem !== null) return;
+    try {
+      if (ring.seq !== this.#snapshotSeq) await this.save();
+    } catch (error) {
+      this.#log.warn("The last snapshot could not be saved: {error}; the journal has it all", {
+        error,
+      });
+    }
+    try {
+      await journal.close(ring.seq);
+    } catch (error) {
+      throw unavailable(`the journal could not be closed (${messageOf(error)})`, error);
+    }
+  }
+
+  #opened(): OpenState {
+    if (this.#open === null) throw new Error("the store is not open");
+    return this.#open;
+  }
+}
+
+function unavailable(why: string, cause?: unknown): HarnessError {
+  return new HarnessError("storage_unavailable", `Cannot change the registry: ${why}`, { cause });
+}

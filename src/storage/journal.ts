@@ -1,0 +1,173 @@
+/**
+ * The journal's writing end.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { type Disk, type DiskFile, writeAll } from "./disk.ts";
+import type { FinishedSegment, JournalChain } from "./journal_chain.ts";
+import { JOURNAL_NAME, NEW_JOURNAL_NAME, segmentName } from "./journal_files.ts";
+import { encodeLine, type OpenLine, STORAGE_FORMAT } from "./journal_line.ts";
+
+/** What stays the same for one run of the journal. */
+export interface JournalOptions {
+  /** The files. */
+  disk: Disk;
+  /** State dir. */
+  dir: string;
+  /** Lineage of the data. */
+  epoch: string;
+  /** Whether lines are synced before they are acknowledged. */
+  durability: "sync" | "async";
+}
+
+/** A new segment that is on the disk but not in its place. */
+export interface PreparedSegment {
+  /** The open file. */
+  file: DiskFile;
+  /** Its bytes so far. */
+  bytes: number;
+}
+
+/** The segment being written and the list of finished ones. One caller at a time. */
+export class Journal {
+  readonly #options: JournalOptions;
+  #file: DiskFile | null = null;
+  #written = 0;
+  #segment: number;
+  #bytes = 0;
+  #finished: FinishedSegment[];
+
+  /** A journal that goes on after `chain`; nothing is open yet. */
+  constructor(options: JournalOptions, chain: JournalChain) {
+    this.#options = options;
+    this.#finished = [...chain.finished];
+    this.#segment = Math.max(chain.open?.segment ?? 0, this.#finished.at(-1)?.segment ?? 0);
+  }
+
+  /** Bytes in the segment being written, all of them accepted. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Goes on in the present segment after its last intact line, and notes the new run there. */
+  async resume(active: NonNullable<JournalChain["active"]>, seq: number): Promise<void> {
+    const { disk, dir } = this.#options;
+    this.#file = await disk.append(`${dir}/${JOURNAL_NAME}`);
+    this.#bytes = active.bytes;
+    if (active.tornBytes > 0) await this.#file.truncate(active.bytes);
+    const end = active.unterminated ? "\n" : "";
+    const line = this.#openLine(seq, this.#segment);
+    await this.append([Buffer.from(end), line]);
+    await this.sync();
+    this.accept();
+  }
+
+  /** Writes lines. They count only after {@linkcode accept}. */
+  async append(lines: readonly Buffer[]): Promise<void> {
+    if (this.#file === null) throw new Error("the journal is not open");
+    await writeAll(this.#file, lines.length === 1 && lines[0] ? lines[0] : Buffer.concat(lines));
+    this.#written += lines.reduce((sum, line) => sum + line.length, 0);
+  }
+
+  /** Returns when all that was written is on the medium. */
+  async sync(): Promise<void> {
+    await this.#file?.sync();
+  }
+
+  /** Says that what was written is good: a later {@linkcode cutBack} keeps it. */
+  accept(): void {
+    this.#bytes += this.#written;
+    this.#written = 0;
+  }
+
+  /** After a failure: tries to take back what was written and not accepted, and lets go of the file. */
+  async cutBack(): Promise<void> {
+    const file = this.#file;
+    this.#file = null;
+    this.#written = 0;
+    if (file === null) return;
+    try {
+      await file.truncate(this.#bytes);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** Writes the first line of a new segment that goes on after `seq`, beside the present one. */
+  async prepareSegment(seq: number): Promise<PreparedSegment> {
+    const { disk, dir } = this.#options;
+    const line = this.#openLine(seq, this.#segment + 1);
+    const file = await disk.create(`${dir}/${NEW_JOURNAL_NAME}`);
+    try {
+      await writeAll(file, line);
+      await file.sync();
+      await disk.syncDir(dir);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+    return { file, bytes: line.length };
+  }
+
+  /** Puts a prepared segment in the place of the present one, which is finished with `lastSeq`. */
+  async swap(next: PreparedSegment, lastSeq: number): Promise<void> {
+    const { disk, dir } = this.#options;
+    try {
+      const names = await disk.list(dir);
+      if (names.includes(JOURNAL_NAME)) {
+        const name = segmentName(this.#segment);
+        await disk.rename(`${dir}/${JOURNAL_NAME}`, `${dir}/${name}`);
+        this.#finished.push({ name, segment: this.#segment, lastSeq });
+      }
+      await disk.rename(`${dir}/${NEW_JOURNAL_NAME}`, `${dir}/${JOURNAL_NAME}`);
+      // From here on the file in place is the new one, whether or not that is on the medium yet.
+      this.#segment++;
+      await disk.syncDir(dir);
+    } catch (error) {
+      await next.file.close();
+      throw error;
+    }
+    await this.#file?.close();
+    this.#file = next.file;
+    this.#bytes = next.bytes;
+    this.#written = 0;
+  }
+
+  /** Goes on in a new segment. */
+  async rotate(seq: number): Promise<void> {
+    await this.sync();
+    await this.swap(await this.prepareSegment(seq), seq);
+  }
+
+  /** Removes the finished segments that hold nothing after `seq`. */
+  async prune(seq: number): Promise<void> {
+    const { disk, dir } = this.#options;
+    for (const { name, lastSeq } of [...this.#finished]) {
+      if (lastSeq > seq) break;
+      await disk.remove(`${dir}/${name}`);
+      this.#finished.shift();
+    }
+  }
+
+  /** Notes that the run ended in order, and lets go of the file. */
+  async close(seq: number): Promise<void> {
+    const file = this.#file;
+    if (file === null) return;
+    try {
+      await this.append([encodeLine({ close: { seq, at: new Date().toISOString() } })]);
+      await file.sync();
+    } finally {
+      this.#file = null;
+      await file.close();
+    }
+  }
+
+  #openLine(seq: number, segment: number): Buffer {
+    const { epoch, durability } = this.#options;
+    const at = new Date().toISOString();
+    const open: OpenLine = { format: STORAGE_FORMAT, segment, epoch, seq, durability, at };
+    return encodeLine({ open });
+  }
+}

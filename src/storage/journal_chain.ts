@@ -1,0 +1,168 @@
+/**
+ * The journal as one chain of changes, put together from its segments.
+ *
+ * @module
+ */
+import type { Buffer } from "node:buffer";
+import { HarnessError } from "../errors.ts";
+import type { Disk } from "./disk.ts";
+import { JOURNAL_NAME, type JournalFiles, segmentNumber } from "./journal_files.ts";
+import {
+  type LineHead,
+  type OpenLine,
+  parseLine,
+  readHead,
+  scanSegment,
+  STORAGE_FORMAT,
+} from "./journal_line.ts";
+
+/** A change in the chain, not parsed beyond its head. */
+export interface ChainedLine extends LineHead {
+  /** The line. */
+  bytes: Buffer;
+}
+
+/** A finished segment. */
+export interface FinishedSegment {
+  /** File name. */
+  name: string;
+  /** Its number. */
+  segment: number;
+  /** Seq of the last change in it. */
+  lastSeq: number;
+}
+
+/** Something wrong with a file of the journal. */
+export interface JournalDamage {
+  /** File name. */
+  name: string;
+  /** One phrase. */
+  what: string;
+}
+
+/** A run of missing seqs. */
+export interface Gap {
+  /** First missing seq. */
+  from: number;
+  /** Last missing seq. */
+  to: number;
+}
+
+/** What the journal holds. */
+export interface JournalChain {
+  /** The changes, in order. */
+  lines: ChainedLine[];
+  /** Seq at which the first segment begins, or `null` when there is no journal. */
+  startSeq: number | null;
+  /** Seq of the last change. */
+  lastSeq: number;
+  /** The last run's first line. */
+  open: OpenLine | null;
+  /** Seq before which no change belongs to the present epoch and an unbroken chain. */
+  floor: number;
+  /** Whether the last run ended in order. */
+  closed: boolean;
+  /** Seqs that are missing. */
+  gaps: Gap[];
+  /** Lines that are not intact, torn ends apart. */
+  damage: JournalDamage[];
+  /** The finished segments. */
+  finished: FinishedSegment[];
+  /** The segment being written: its bytes up to the end of its last intact line, and what follows. */
+  active: { bytes: number; tornBytes: number; unterminated: boolean } | null;
+}
+
+/** Reads all segments. @throws {HarnessError} `storage_unavailable` when a newer program wrote one. */
+export async function readChain(
+  disk: Disk,
+  dir: string,
+  files: JournalFiles,
+): Promise<JournalChain> {
+  const chain: JournalChain = {
+    lines: [],
+    startSeq: null,
+    lastSeq: 0,
+    open: null,
+    floor: 0,
+    closed: false,
+    gaps: [],
+    damage: [],
+    finished: [],
+    active: null,
+  };
+  for (const name of files.finished) {
+    await readSegment(chain, disk, dir, name);
+    chain.finished.push({ name, segment: segmentNumber(name), lastSeq: chain.lastSeq });
+  }
+  if (files.active) await readSegment(chain, disk, dir, JOURNAL_NAME);
+  return chain;
+}
+
+async function readSegment(
+  chain: JournalChain,
+  disk: Disk,
+  dir: string,
+  name: string,
+): Promise<void> {
+  const bytes = await disk.read(`${dir}/${name}`);
+  if (bytes === null) return;
+  const { lines, bad, unterminated } = scanSegment(bytes);
+  for (const line of lines) addLine(chain, line, `${dir}/${name}`);
+  const last = bad.at(-1);
+  const torn = last !== undefined && last.torn ? last.length : 0;
+  for (const { offset, length, torn: isTorn } of bad) {
+    if (isTorn) continue;
+    chain.damage.push({ name, what: `${length} bytes at offset ${offset} are damaged` });
+  }
+  if (lines.length === 0 && torn === 0) {
+    chain.damage.push({ name, what: "it holds no intact line" });
+  }
+  if (name !== JOURNAL_NAME) return;
+  chain.active = { bytes: bytes.length - torn, tornBytes: torn, unterminated };
+}
+
+function addLine(chain: JournalChain, bytes: Buffer, path: string): void {
+  const head = readHead(bytes);
+  chain.closed = false;
+  if (head !== null) {
+    addChange(chain, { ...head, bytes });
+    return;
+  }
+  const { open, close } = parseLine(bytes) as { open?: OpenLine; close?: unknown };
+  if (open !== undefined) addOpen(chain, open, path);
+  else if (close !== undefined) chain.closed = true;
+}
+
+function addChange(chain: JournalChain, line: ChainedLine): void {
+  // A segment without its first line: what came before is unknown.
+  if (chain.startSeq === null) chain.startSeq = chain.lastSeq = chain.floor = line.first - 1;
+  if (line.first > chain.lastSeq + 1) addGap(chain, line.first - 1);
+  // Already there (a segment copied by hand, say): the first one stands.
+  if (line.first <= chain.lastSeq) return;
+  chain.lines.push(line);
+  chain.lastSeq = line.seq;
+}
+
+function addOpen(chain: JournalChain, open: OpenLine, path: string): void {
+  if (open.format > STORAGE_FORMAT) {
+    throw new HarnessError(
+      "storage_unavailable",
+      `Cannot load ${path}: it has format ${open.format}, and this version reads up to ` +
+        `${STORAGE_FORMAT}; start the version that wrote it, or a newer one`,
+      { details: { path, format: open.format, supported: STORAGE_FORMAT } },
+    );
+  }
+  if (chain.startSeq === null) chain.startSeq = chain.lastSeq = chain.floor = open.seq;
+  if (open.seq > chain.lastSeq) addGap(chain, open.seq);
+  // Changes that were refused to their callers because the disk failed: they did not happen.
+  while ((chain.lines.at(-1)?.seq ?? 0) > open.seq) chain.lines.pop();
+  chain.lastSeq = open.seq;
+  if (chain.open !== null && chain.open.epoch !== open.epoch) chain.floor = open.seq;
+  chain.open = open;
+}
+
+function addGap(chain: JournalChain, to: number): void {
+  chain.gaps.push({ from: chain.lastSeq + 1, to });
+  chain.lastSeq = to;
+  chain.floor = to;
+}

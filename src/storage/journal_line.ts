@@ -1,0 +1,206 @@
+/**
+ * Lines of the journal. Each is one JSON object that begins with its own checksum and length:
+ *
+ * ```text
+ * {"crc":"<8 hex>","len":"<8 hex>",<rest>}\n
+ * ```
+ *
+ * `crc` is the CRC-32 (as in zip) of the bytes from `"len"` to the closing brace; `len` is the number of
+ * bytes after the comma that follows it, without the newline. So a line can be checked before it is
+ * parsed, and a torn write (fewer bytes than it says, at the end of the file) is told from damage.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { crc32 } from "node:zlib";
+import type { ServiceEntry } from "../registry/entry.ts";
+import type { EventBody, RegistryEvent } from "../registry/events.ts";
+import type { CommitRecord } from "../registry/store.ts";
+
+/** The newest format of journal and snapshot that this program writes and reads. */
+export const STORAGE_FORMAT = 1;
+/** Bytes before the checked part: `{"crc":"xxxxxxxx",`. */
+const CRC_PART = 18;
+/** Bytes before the counted part: the above and `"len":"xxxxxxxx",`. */
+const HEAD = 35;
+const NEWLINE = 10;
+/** The first bytes of every line; each 0 stands for a hex digit. */
+const HEAD_SHAPE = '{"crc":"00000000","len":"00000000",';
+
+/** First line of a segment, and of each run within it. */
+export interface OpenLine {
+  /** Format of the lines that follow. */
+  format: number;
+  /** Number of the segment, one more for each. */
+  segment: number;
+  /** Lineage of the data. */
+  epoch: string;
+  /** Seq of the last change before; anything later in earlier lines is void. */
+  seq: number;
+  /** Whether acknowledged lines were synced. */
+  durability: "sync" | "async";
+  /** When the run or segment began. */
+  at: string;
+}
+
+/** Last line of a run that ended in order. */
+export interface CloseLine {
+  /** Seq of the last change. */
+  seq: number;
+  /** When the run ended. */
+  at: string;
+}
+
+/** A stretch of a file that is no intact line. */
+export interface BadStretch {
+  /** Where it begins. */
+  offset: number;
+  /** Its bytes. */
+  length: number;
+  /** Whether it is the unfinished end of the last write, as a crash leaves it. */
+  torn: boolean;
+}
+
+/** What a segment holds. */
+export interface SegmentScan {
+  /** Its intact lines, in order, each without its newline. */
+  lines: Buffer[];
+  /** What is not intact. */
+  bad: BadStretch[];
+  /** Whether only the newline of the last line is missing. */
+  unterminated: boolean;
+}
+
+/** The bytes of a line, newline included; `value` must not be empty. */
+export function encodeLine(value: Record<string, unknown>): Buffer {
+  const rest = JSON.stringify(value).slice(1);
+  const length = Buffer.byteLength(rest);
+  const checked = `"len":"${hex8(length)}",${rest}`;
+  return Buffer.from(`{"crc":"${hex8(crc32(checked))}",${checked}\n`);
+}
+
+/** The line of a change. `first` and `id` stand before the rest so that loading need not parse every line. */
+export function encodeRecord(record: CommitRecord): Buffer {
+  const { seq, time, put, remove, events } = record;
+  return encodeLine({
+    seq,
+    first: seq - events.length + 1,
+    id: put?.id ?? remove,
+    time,
+    put,
+    remove,
+    events: events.map((event) => toJournal(event, record)),
+  });
+}
+
+/** An event as the journal has it: seq and time follow from the line, an entry equal to `put` is left out. */
+function toJournal(event: RegistryEvent, { put }: CommitRecord): unknown {
+  const { event: type, data } = event;
+  if (put === undefined || !("entry" in data) || data.entry !== put) return { event: type, data };
+  const { entry: _, ...rest } = data;
+  return { event: type, data: rest };
+}
+
+/** What the head of a change's line says. */
+export interface LineHead {
+  /** Seq of its last event. */
+  seq: number;
+  /** Seq of its first event. */
+  first: number;
+  /** The entry it puts or removes. */
+  id: string | null;
+}
+
+const LINE_HEAD = /^"seq":(\d{1,16}),"first":(\d{1,16}),(?:"id":"([^"\\]{1,512})",)?"time":/;
+
+/** Reads the head of a change's line; `null` when it is another kind of line. */
+export function readHead(line: Buffer): LineHead | null {
+  const match = LINE_HEAD.exec(line.toString("latin1", HEAD, HEAD + 600));
+  if (match === null) return null;
+  return { seq: Number(match[1]), first: Number(match[2]), id: match[3] ?? null };
+}
+
+/** Parses an intact line. */
+export function parseLine(line: Buffer): Record<string, unknown> {
+  return JSON.parse(line.toString());
+}
+
+/** The record of a change's line. */
+export function toCommitRecord(line: Buffer): CommitRecord {
+  const { seq, first, time, put, remove, events } = parseLine(line) as
+    & Pick<CommitRecord, "seq" | "time" | "put" | "remove">
+    & { first: number; events: EventBody[] };
+  return {
+    seq,
+    time,
+    ...(put === undefined ? {} : { put }),
+    ...(remove === undefined ? {} : { remove }),
+    events: events.map((body, i) => fromJournal(body, { seq: first + i, time, put })),
+  };
+}
+
+/** The event again of what {@linkcode toJournal} left of it. */
+function fromJournal(
+  { event, data }: EventBody,
+  { seq, time, put }: { seq: number; time: string; put: ServiceEntry | undefined },
+): RegistryEvent {
+  const isEntryEvent = event === "service_registered" || event === "service_updated";
+  const whole = isEntryEvent && !("entry" in data) ? { ...(data as object), entry: put } : data;
+  return { event, data: whole, seq, time } as RegistryEvent;
+}
+
+/** Finds the intact lines of a segment; skips over damage to the next newline. */
+export function scanSegment(file: Uint8Array): SegmentScan {
+  const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
+  const scan: SegmentScan = { lines: [], bad: [], unterminated: false };
+  let at = 0;
+  while (at < bytes.length) {
+    const end = lineEnd(bytes, at);
+    if (end > 0) {
+      scan.lines.push(bytes.subarray(at, end));
+      if (end === bytes.length) scan.unterminated = true;
+      else if (bytes[end] !== NEWLINE) scan.bad.push({ offset: end, length: 1, torn: false });
+      at = end + 1;
+      continue;
+    }
+    const newline = bytes.indexOf(NEWLINE, at);
+    const next = newline < 0 ? bytes.length : newline + 1;
+    scan.bad.push({ offset: at, length: next - at, torn: newline < 0 && isTorn(bytes, at) });
+    at = next;
+  }
+  return scan;
+}
+
+/** Where the intact line that begins at `at` ends, or -1. */
+function lineEnd(bytes: Buffer, at: number): number {
+  if (at + HEAD > bytes.length) return -1;
+  const end = at + HEAD + claimedLength(bytes, at);
+  if (!(end <= bytes.length)) return -1;
+  if (bytes.toString("latin1", at, at + 8) !== '{"crc":"') return -1;
+  const crc = bytes.toString("latin1", at + 8, at + 16);
+  return hex8(crc32(bytes.subarray(at + CRC_PART, end))) === crc ? end : -1;
+}
+
+function claimedLength(bytes: Buffer, at: number): number {
+  const hex = bytes.toString("latin1", at + 25, at + 33);
+  return /^[0-9a-f]{8}$/.test(hex) ? parseInt(hex, 16) : NaN;
+}
+
+/** Whether the rest of a file, which has no newline, is what a crash leaves of an unfinished write. */
+function isTorn(bytes: Buffer, at: number): boolean {
+  const rest = bytes.length - at;
+  // Space that was allocated and never written reads as zeros.
+  if (bytes[bytes.length - 1] === 0) return true;
+  if (rest < HEAD) return isStartOfHead(bytes.toString("latin1", at, bytes.length));
+  return claimedLength(bytes, at) > rest - HEAD;
+}
+
+function isStartOfHead(text: string): boolean {
+  return [...text].every((c, i) =>
+    HEAD_SHAPE[i] === "0" ? /[0-9a-f]/.test(c) : HEAD_SHAPE[i] === c
+  );
+}
+
+function hex8(n: number): string {
+  return n.toString(16).padStart(8, "0");
+}

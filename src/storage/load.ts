@@ -1,0 +1,202 @@
+/**
+ * Loading: the newest good snapshot and the journal after it, and what had to be given up on the way.
+ *
+ * Nothing on the disk is changed here but an unfinished change of segments: see repair.ts.
+ *
+ * @module
+ */
+import { HarnessError } from "../errors.ts";
+import { MIN_HISTORY_EVENTS } from "../limits.ts";
+import { type ServiceEntry, serviceEntrySchema } from "../registry/entry.ts";
+import type { Disk } from "./disk.ts";
+import { EventRing } from "./event_ring.ts";
+import { type ChainedLine, type JournalChain, readChain } from "./journal_chain.ts";
+import { JOURNAL_NAME, listJournalFiles } from "./journal_files.ts";
+import { toCommitRecord } from "./journal_line.ts";
+import {
+  BACKUP_NAME,
+  readSnapshot,
+  type Snapshot,
+  SNAPSHOT_NAME,
+  type SnapshotRead,
+} from "./snapshot.ts";
+
+/** What was loaded. */
+export interface Loaded {
+  /** The epoch to go on with, or `null` when a new one must begin. */
+  epoch: string | null;
+  /** Seq of the last change. */
+  seq: number;
+  /** All entries by id. */
+  services: Map<string, ServiceEntry>;
+  /** The last events. */
+  ring: EventRing;
+  /** What the journal's files hold. */
+  chain: JournalChain;
+  /** Seq of the snapshot in its place, or `null` when there is no good one. */
+  snapshotSeq: number | null;
+  /** Whether there was nothing at all. */
+  fresh: boolean;
+  /** Whether anything needs repair. */
+  damaged: boolean;
+  /** Files that are damaged, by name, to be set aside. */
+  damagedFiles: Set<string>;
+  /** What was repaired or lost, one sentence each. */
+  warnings: string[];
+}
+
+/** Reads everything in the state dir. @throws {HarnessError} `storage_unavailable`. */
+export async function load(disk: Disk, dir: string): Promise<Loaded> {
+  const main = await readSnapshot(disk, `${dir}/${SNAPSHOT_NAME}`);
+  const backup: SnapshotRead = main.kind === "ok"
+    ? { kind: "missing" }
+    : await readSnapshot(disk, `${dir}/${BACKUP_NAME}`);
+  const chain = await readChain(disk, dir, await listJournalFiles(disk, dir));
+
+  const found = [main, backup].find((read) => read.kind === "ok");
+  const base: Snapshot | null = found?.kind === "ok" ? found.snapshot : null;
+  const fresh = base === null && chain.startSeq === null && chain.damage.length === 0 &&
+    main.kind === "missing" && backup.kind === "missing";
+  const services = new Map(base?.services.map((entry) => [entry.id, entry]));
+  const loaded: Loaded = {
+    epoch: null,
+    seq: Math.max(base?.seq ?? 0, chain.lastSeq),
+    services,
+    ring: new EventRing(0),
+    chain,
+    snapshotSeq: main.kind === "ok" ? main.snapshot.seq : null,
+    fresh,
+    damaged: false,
+    damagedFiles: new Set(chain.damage.map(({ name }) => name)),
+    warnings: [],
+  };
+  const invalid = applyChain(services, chain, base?.seq ?? 0);
+  if (fresh) return loaded;
+  reportSnapshots(loaded, main, backup);
+  const lost = [...journalLosses(chain, base), ...invalid];
+  loaded.warnings.push(...lost);
+  loaded.epoch = lost.length > 0 ? null : continuedEpoch(loaded, main);
+  loaded.damaged = lost.length > 0 || loaded.damagedFiles.size > 0 ||
+    (chain.active?.tornBytes ?? 0) > 0;
+  loaded.ring = loaded.epoch === null ? new EventRing(loaded.seq) : recentEvents(chain, loaded.seq);
+  return loaded;
+}
+
+/** Applies the changes after `baseSeq`: of each entry only the last one, which holds it whole. */
+function applyChain(
+  services: Map<string, ServiceEntry>,
+  chain: JournalChain,
+  baseSeq: number,
+): string[] {
+  const problems: string[] = [];
+  const seen = new Set<string>();
+  for (let i = chain.lines.length - 1; i >= 0; i--) {
+    const line = chain.lines[i];
+    if (line === undefined || line.seq <= baseSeq) break;
+    if (line.id === null || seen.has(line.id)) continue;
+    seen.add(line.id);
+    const { put } = toCommitRecord(line.bytes);
+    const checked = put === undefined ? null : serviceEntrySchema.safeParse(put);
+    if (put === undefined) services.delete(line.id);
+    else if (checked?.success) services.set(line.id, put);
+    else {problems.push(
+        `The journal's change ${line.seq} of "${line.id}" is not a valid entry: lost`,
+      );}
+  }
+  return problems;
+}
+
+function reportSnapshots(loaded: Loaded, main: SnapshotRead, backup: SnapshotRead): void {
+  if (main.kind === "ok") return;
+  const { startSeq } = loaded.chain;
+  const instead = backup.kind === "ok"
+    ? `${BACKUP_NAME} and the journal were loaded instead`
+    : "the journal alone was loaded";
+  if (main.kind === "corrupt") {
+    loaded.damagedFiles.add(SNAPSHOT_NAME);
+    loaded.warnings.push(`${SNAPSHOT_NAME} is damaged (${main.why}); ${instead}`);
+  } else if (backup.kind !== "missing" || (startSeq ?? 0) > 0) {
+    loaded.warnings.push(`${SNAPSHOT_NAME} is missing; ${instead}`);
+  }
+  if (backup.kind === "corrupt") {
+    loaded.damagedFiles.add(BACKUP_NAME);
+    loaded.warnings.push(`${BACKUP_NAME} is damaged (${backup.why})`);
+  }
+}
+
+/** What is missing from the journal between the snapshot and its end, as far as can be known. */
+function journalLosses(chain: JournalChain, base: Snapshot | null): string[] {
+  const losses = chain.damage.map(({ name, what }) => `${name}: ${what}`);
+  const from = base?.seq ?? 0;
+  if (chain.startSeq !== null && chain.startSeq > from) {
+    losses.push(
+      `Changes ${from + 1} to ${chain.startSeq} are lost: ` +
+        `${
+          base === null ? "there is no good snapshot" : "the snapshot is older"
+        } and the journal begins later`,
+    );
+  }
+  for (const gap of chain.gaps) {
+    if (gap.to <= from) continue;
+    losses.push(
+      `Changes ${Math.max(gap.from, from + 1)} to ${gap.to} are missing from the journal: lost`,
+    );
+  }
+  const after = `changes after ${Math.max(from, chain.lastSeq)}, if there were any, are lost`;
+  if (chain.active === null) losses.push(`${JOURNAL_NAME} is missing: ${after}`);
+  else if (chain.open === null) losses.push(`${JOURNAL_NAME} has no intact first line: ${after}`);
+  else if (chain.lastSeq < from) {
+    losses.push(`${JOURNAL_NAME} ends before the snapshot: ${after}`);
+  }
+  return losses;
+}
+
+/** The epoch when seqs still mean what they meant, else `null`. */
+function continuedEpoch(loaded: Loaded, main: SnapshotRead): string | null {
+  const { chain, warnings } = loaded;
+  if (chain.open === null) return null;
+  if (main.kind === "ok" && main.snapshot.epoch !== chain.open.epoch) {
+    warnings.push("A repair was cut short earlier: a new epoch begins, subscribers get a snapshot");
+    return null;
+  }
+  if (chain.open.durability === "async" && !chain.closed) {
+    warnings.push(
+      "The last run had durability async and did not end in order: its last changes may be lost, " +
+        "a new epoch begins",
+    );
+    return null;
+  }
+  const { tornBytes } = chain.active ?? { tornBytes: 0 };
+  if (tornBytes > 0) {
+    warnings.push(
+      `${JOURNAL_NAME}: ${tornBytes} bytes of an unfinished write were cut; nothing acknowledged is lost`,
+    );
+  }
+  return chain.open.epoch;
+}
+
+function recentEvents(chain: JournalChain, seq: number): EventRing {
+  const recent: ChainedLine[] = [];
+  let events = 0;
+  for (let i = chain.lines.length - 1; i >= 0 && events < MIN_HISTORY_EVENTS; i--) {
+    const line = chain.lines[i];
+    if (line === undefined || line.first <= chain.floor) break;
+    events += line.seq - line.first + 1;
+    recent.push(line);
+  }
+  const ring = new EventRing(seq - events);
+  for (const { bytes } of recent.reverse()) ring.push(toCommitRecord(bytes).events);
+  return ring;
+}
+
+/** The refusal of a damaged state in strict mode. */
+export function strictRefusal(dir: string, loaded: Loaded): HarnessError {
+  return new HarnessError(
+    "storage_unavailable",
+    `Cannot load ${dir}: it is damaged, and strict mode repairs nothing: ${
+      loaded.warnings.join("; ")
+    }. ` +
+      "Restore a copy, or start once without strict mode to repair it",
+    { details: { dir, warnings: loaded.warnings } },
+  );
+}

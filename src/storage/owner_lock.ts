@@ -1,0 +1,136 @@
+/**
+ * One owner per state dir: a lock that dies with its process.
+ *
+ * On Deno it is an `flock` of the lock file, which the kernel gives up when the process ends in whatever
+ * way. Node and Bun have no `flock`; there the lock file itself, holding pid and start time of its owner,
+ * is the lock, and one whose owner is gone is taken over.
+ *
+ * @module
+ */
+import * as fs from "node:fs/promises";
+import process from "node:process";
+import { HarnessError } from "../errors.ts";
+
+/** Name of the lock file in the state dir. It stays there when nobody holds it. */
+export const LOCK_NAME = "registry.lock";
+
+/** A lock that is held. */
+export interface OwnerLock {
+  /** Gives it up. Idempotent. */
+  release(): Promise<void>;
+}
+
+/** How often and how long the pid of a holder that just took the lock is awaited. */
+const PID_WAIT = { times: 20, ms: 10 };
+
+/** Options for {@linkcode acquireOwnerLock}. */
+export interface OwnerLockOptions {
+  /** Whether the kernel's file locks are used. @default {on Deno} */
+  flock?: boolean;
+}
+
+/**
+ * Takes the lock of a state dir, at once or not at all.
+ *
+ * @throws {HarnessError} `conflict` with `details.pid` when another process, or another store of this one,
+ * holds it.
+ */
+export async function acquireOwnerLock(
+  dir: string,
+  options: OwnerLockOptions = {},
+): Promise<OwnerLock> {
+  const path = `${dir}/${LOCK_NAME}`;
+  return options.flock ?? "Deno" in globalThis
+    ? await lockFile(dir, path)
+    : await pidFile(dir, path);
+}
+
+async function lockFile(dir: string, path: string): Promise<OwnerLock> {
+  const file = await Deno.open(path, { read: true, write: true, create: true, mode: 0o600 });
+  let held = false;
+  try {
+    held = await file.tryLock(true);
+    if (!held) throw inUse(dir, await readPid(path));
+    await file.truncate(0);
+    await file.write(new TextEncoder().encode(`${process.pid}\n`));
+  } finally {
+    if (!held) file.close();
+  }
+  return {
+    release(): Promise<void> {
+      // Closing gives the lock up. The file stays: removing it would let two others lock two files.
+      if (held) file.close();
+      held = false;
+      return Promise.resolve();
+    },
+  };
+}
+
+async function pidFile(dir: string, path: string): Promise<OwnerLock> {
+  const own = `${process.pid} ${await startTime(process.pid)}\n`;
+  const temp = `${path}.${process.pid}.${crypto.randomUUID().slice(0, 8)}`;
+  await fs.writeFile(temp, own, { mode: 0o600 });
+  try {
+    for (let attempt = 0;; attempt++) {
+      // link() fails when the name exists: of several, one wins, and the file is never half written.
+      if (await fs.link(temp, path).then(() => true, isExisting)) break;
+      const holder = await fs.readFile(path, "utf8").catch(() => "");
+      if (attempt > 2 || await isAlive(holder)) throw inUse(dir, parseInt(holder) || null);
+      const stale = `${temp}.stale`;
+      await fs.rename(path, stale).catch(() => {});
+      // Another taker may have been faster: what was moved away must be what was judged.
+      const moved = await fs.readFile(stale, "utf8").catch(() => holder);
+      if (moved !== holder) await fs.link(stale, path).catch(() => {});
+      await fs.rm(stale, { force: true });
+    }
+  } finally {
+    await fs.rm(temp, { force: true });
+  }
+  let held = true;
+  return {
+    async release(): Promise<void> {
+      if (held) await fs.rm(path, { force: true });
+      held = false;
+    },
+  };
+}
+
+async function isAlive(holder: string): Promise<boolean> {
+  const [pid, start] = holder.trim().split(" ");
+  if (pid === undefined || start === undefined) return false;
+  try {
+    process.kill(Number(pid), 0);
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "EPERM")) return false;
+  }
+  return await startTime(Number(pid)) === start;
+}
+
+/** Start time of a process in the kernel's ticks, so that a reused pid is no owner; `-` where unknown. */
+async function startTime(pid: number): Promise<string> {
+  const stat = await fs.readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "-";
+}
+
+async function readPid(path: string): Promise<number | null> {
+  for (let i = 0; i < PID_WAIT.times; i++) {
+    const pid = parseInt(await fs.readFile(path, "utf8").catch(() => ""));
+    if (pid > 0) return pid;
+    await new Promise((resolve) => setTimeout(resolve, PID_WAIT.ms));
+  }
+  return null;
+}
+
+function isExisting(error: unknown): false {
+  if (error instanceof Error && "code" in error && error.code === "EEXIST") return false;
+  throw error;
+}
+
+function inUse(dir: string, pid: number | null): HarnessError {
+  const who = pid === null ? "another process" : `process ${pid}`;
+  return new HarnessError(
+    "conflict",
+    `Cannot open ${dir}: ${who} uses it; stop that one, or choose another --state-dir`,
+    { details: { dir, ...(pid === null ? {} : { pid }) } },
+  );
+}
