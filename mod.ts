@@ -31,7 +31,8 @@ export { ERROR_CODES, HarnessError, isErrorCode, isRetryable } from "./src/error
 export type { ErrorCode, HarnessErrorOptions } from "./src/errors.ts";
 
 export { Registry } from "./src/registry/registry.ts";
-export type { IfRevision, RegistryOptions } from "./src/registry/registry.ts";
+export type { RegistryOptions } from "./src/registry/registry.ts";
+export type { IfRevision, UpdateOptions } from "./src/registry/update_options.ts";
 export { applyEvent } from "./src/registry/fold.ts";
 export { EVENT_TYPES } from "./src/registry/events.ts";
 export type * from "./src/registry/events.ts";

@@ -15,7 +15,7 @@ import type {
   ServicePatch,
   ServiceState,
 } from "./entry.ts";
-import type { EventBody } from "./events.ts";
+import type { EventBody, StateChangedData } from "./events.ts";
 import { assertTransition } from "./transitions.ts";
 
 /** Reason of an entry whose lease ran out; a heartbeat brings exactly these back. */
@@ -84,6 +84,8 @@ export function planReplace(
 export interface PlanUpdateOptions {
   /** Whether a health result is a change even when it says what the last one said. */
   healthAlways: boolean;
+  /** Facts for the event of a state change; not kept in the entry. */
+  details?: Record<string, unknown> | undefined;
 }
 
 /**
@@ -126,7 +128,7 @@ function plan(
   current: ServiceEntry,
   next: ServiceEntry,
   time: string,
-  { healthAlways }: PlanUpdateOptions,
+  { healthAlways, details }: PlanUpdateOptions,
 ): PlannedChange | null {
   const stateMoves = next.state !== current.state;
   const endpointsChange = !sameJson(current.endpoints, next.endpoints);
@@ -144,7 +146,13 @@ function plan(
   const { id, name: service, endpoints, revision } = entry;
   const events: EventBody[] = [];
   if (rest) events.push({ event: "service_updated", data: { service, id, entry } });
-  if (stateMoves) events.push(stateChanged(entry, current.state, entry.state, executionChange));
+  if (stateMoves) {
+    const also = {
+      ...(executionChange ? { execution: entry.execution } : {}),
+      ...(details === undefined ? {} : { details }),
+    };
+    events.push(stateChanged(entry, current.state, entry.state, also));
+  }
   if (endpointsChange) {
     events.push({ event: "endpoint_updated", data: { service, id, endpoints, revision } });
   }
@@ -168,9 +176,9 @@ function stateChanged(
   entry: ServiceEntry,
   old_state: ServiceState,
   new_state: ServiceState,
-  withExecution = false,
+  also: Pick<StateChangedData, "execution" | "details"> = {},
 ): EventBody {
-  const { id, name: service, state_reason: reason, revision, execution } = entry;
+  const { id, name: service, state_reason: reason, revision } = entry;
   return {
     event: "service_state_changed",
     data: {
@@ -180,7 +188,7 @@ function stateChanged(
       new_state,
       reason,
       revision,
-      ...(withExecution ? { execution } : {}),
+      ...also,
     },
   };
 }

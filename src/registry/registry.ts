@@ -33,17 +33,12 @@ import { pageOf, type PageOptions, type ServicePage } from "./page.ts";
 import { resolveEndpoints } from "./resolve.ts";
 import type { CommitRecord, LoadedState, Store } from "./store.ts";
 import { parseInput, parsePatch } from "./validate.ts";
+import type { IfRevision, UpdateOptions } from "./update_options.ts";
 
 /** Options for {@linkcode Registry.open}. */
 export interface RegistryOptions {
   /** The clock for all times in entries and events, in epoch milliseconds. @default {Date.now} */
   now?: (() => number) | undefined;
-}
-
-/** A condition on a change. */
-export interface IfRevision {
-  /** Revision the entry must have now; anything else is a `conflict`. */
-  ifRevision?: number | undefined;
 }
 
 /**
@@ -188,11 +183,14 @@ export class Registry implements AsyncDisposable {
   async update(
     nameOrId: string,
     patch: ServicePatch,
-    options: IfRevision = {},
+    options: UpdateOptions = {},
   ): Promise<ServiceEntry> {
     const checked = parsePatch(nameOrId, patch);
     return await this.#change(nameOrId, options, (entry) => {
-      return planUpdate(entry, checked, this.#time());
+      return planUpdate(entry, checked, this.#time(), {
+        healthAlways: false,
+        details: options.details,
+      });
     });
   }
 
