@@ -82,6 +82,8 @@ export function deploymentExitCode(end: DeploymentEnd): number {
 /** Whether an error says that somebody else holds a lock: a deployment's or a state directory's. */
 function isLocked(error: { code: string; details?: Record<string, unknown> | undefined }): boolean {
   if (error.code !== "conflict" || error.details === undefined) return false;
-  return ["holder", "pid", "lock", "locked_by"].some((key) => key in (error.details ?? {})) ||
+  return ["holder", "pid", "dir", "lock", "locked_by"].some((key) =>
+    key in (error.details ?? {})
+  ) ||
     error.details["reason"] === "locked";
 }

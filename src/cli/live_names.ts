@@ -4,13 +4,56 @@
  * @module
  */
 import type { RootCommand } from "@bomb.sh/tab";
+import { RegistryClient } from "../client/mod.ts";
+import { CLIENT_FLAGS, clientToken } from "./connect.ts";
+import { readFlags } from "./flags.ts";
 import type { Io } from "./io.ts";
 
-/** Makes the arguments of commands about services complete with what runs now. */
-export function addLiveNames(
-  _root: RootCommand,
-  _words: readonly string[],
-  _io: Io,
+/** A completion must feel instant: without an answer in this time there are no live names. */
+const PATIENCE_MS = 700;
+const MAX_OFFERED = 500;
+
+/** First words of commands that take a service, and those that take a deployment. */
+const SERVICE_COMMANDS = ["service", "services", "resolve", "rollback", "watch"];
+const DEPLOYMENT_COMMANDS = ["deployments"];
+
+/**
+ * Makes the arguments of commands about services and deployments complete with what a server knows. Asks
+ * nothing for other commands, and offers nothing when no server answers.
+ */
+export async function addLiveNames(
+  root: RootCommand,
+  words: readonly string[],
+  io: Io,
 ): Promise<void> {
-  return Promise.resolve();
+  const first = words[0] ?? "";
+  const services = SERVICE_COMMANDS.includes(first) && words.length > 1;
+  const deployments = DEPLOYMENT_COMMANDS.includes(first) && words.length > 2;
+  // A flag is being completed, or its value.
+  if ((!services && !deployments) || words.at(-1)?.startsWith("-")) return;
+  const names = await ask(io, services).catch(() => [] as string[]);
+  for (const [path, command] of root.commands) {
+    if (path.split(" ")[0] !== first) continue;
+    for (const argument of command.arguments.values()) {
+      argument.handler ??= (complete) => {
+        for (const name of names) complete(name, services ? "service" : "deployment");
+      };
+    }
+  }
+}
+
+async function ask(io: Io, services: boolean): Promise<string[]> {
+  const flags = readFlags(CLIENT_FLAGS, {}, io);
+  const token = await clientToken(io, flags);
+  await using client = await RegistryClient.connect(flags.url, {
+    ...(token === null ? {} : { token }),
+    connectTimeoutMs: PATIENCE_MS,
+    reconnect: false,
+  });
+  const options = { timeoutMs: PATIENCE_MS };
+  const names = services
+    ? (await client.listServices({}, options)).map((entry) => entry.id)
+    : (await client.call("list_deployments", { limit: MAX_OFFERED }, options))
+      .map((deployment) => deployment.deployment_id);
+  return names.slice(0, MAX_OFFERED);
 }

@@ -8,9 +8,14 @@ import { PROTOCOL_VERSION, SUBPROTOCOL } from "../protocol/messages.ts";
 import { SERVER_NAME, VERSION } from "../version.ts";
 import { addCompletionsCommand, completionCommand } from "./completions.ts";
 import type { Context } from "./context.ts";
+import { addDeployCommand } from "./deploy.ts";
+import { addDeploymentsCommands } from "./deployments.ts";
+import { addDoctorCommand } from "./doctor.ts";
 import type { Io } from "./io.ts";
 import { addPackageCommands } from "./package.ts";
 import { report } from "./report.ts";
+import { addRollbackCommand } from "./rollback.ts";
+import { addServeCommand } from "./serve.ts";
 import { addServiceCommands } from "./service.ts";
 import { addServicesCommands } from "./services.ts";
 import { addWatchCommand } from "./watch.ts";
@@ -75,10 +80,15 @@ export function createProgram(context: Context): Command {
       getOutHasColors: () => io.color,
       getErrHasColors: () => false,
     });
+  addServeCommand(program, context);
   addPackageCommands(program, context);
+  addDeployCommand(program, context);
+  addRollbackCommand(program, context);
+  addDeploymentsCommands(program, context);
   addServicesCommands(program, context);
   addServiceCommands(program, context);
   addWatchCommand(program, context);
+  addDoctorCommand(program, context);
   addCompletionsCommand(program, context);
   acceptGlobalFlags(program);
   return program;

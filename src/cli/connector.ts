@@ -1,0 +1,87 @@
+/**
+ * Finds hosts: turns a target and the SSH flags into something that can be connected to.
+ *
+ * The server and deploy do not know SSH; this is what they are given.
+ *
+ * @module
+ */
+import { userInfo } from "node:os";
+import { resolve as absolute } from "node:path";
+import { localExecutor } from "../executor/local.ts";
+import { connectSsh, type SshOptions } from "../executor/ssh.ts";
+import type { Target, TargetSpec } from "../protocol/actions.ts";
+import type { Host, HostDirectory } from "../server/hosts.ts";
+import type { FlagValues } from "./flags.ts";
+import type { SSH_FLAGS } from "./ssh_flags.ts";
+import { parseTarget, targetLabel } from "./targets.ts";
+
+/** The values of the SSH flags. */
+export type SshFlags = FlagValues<typeof SSH_FLAGS>;
+
+/** Address of this machine for services that run on it. */
+const LOCAL_ADDRESS = "127.0.0.1";
+
+/** The hosts as the SSH flags say they are reached. Makes no connection. */
+export function hostDirectory(flags: SshFlags): HostDirectory {
+  const options = sshOptions(flags);
+  return {
+    resolve(target: Target): Host {
+      const spec = parseTarget(target);
+      return spec === "local" ? localHost(flags) : remoteHost(spec, flags, options);
+    },
+  };
+}
+
+/** How SSH connects, as the flags say. */
+export function sshOptions(flags: SshFlags): SshOptions {
+  return {
+    hostKeyPolicy: flags.hostKeyPolicy,
+    ...(flags.identity.length === 0 ? {} : { identityFiles: flags.identity.map(inOurDirectory) }),
+    ...(flags.knownHosts === null ? {} : { knownHostsFiles: [inOurDirectory(flags.knownHosts)] }),
+    ...(flags.sshConfig === null
+      ? {}
+      : { sshConfigFile: flags.sshConfig === "none" ? null : inOurDirectory(flags.sshConfig) }),
+  };
+}
+
+function localHost(flags: SshFlags): Host {
+  return {
+    label: "local",
+    target: "local",
+    connect: () => Promise.resolve(localExecutor()),
+    installRoot: flags.installRoot,
+    become: flags.become,
+    address: LOCAL_ADDRESS,
+    location: { type: "local" },
+  };
+}
+
+function remoteHost(spec: TargetSpec, flags: SshFlags, options: SshOptions): Host {
+  const { host, user, port, identity_file } = spec;
+  const target = {
+    host,
+    ...(user === undefined ? {} : { user }),
+    ...(port === undefined ? {} : { port }),
+    ...(identity_file === undefined ? {} : { identityFile: identity_file }),
+  };
+  return {
+    label: targetLabel(spec),
+    target: spec,
+    connect: (signal) => connectSsh(target, { ...options, signal }),
+    installRoot: spec.install_root ?? flags.installRoot,
+    become: spec.become ?? flags.become,
+    address: host,
+    location: {
+      type: "remote",
+      host,
+      // ssh_config may name another user; the entry then still says who asked.
+      ssh_user: user ?? userInfo().username,
+      ssh_port: port ?? null,
+    },
+  };
+}
+
+/** Paths of flags are relative to where the program was started, also when it changes directory later. */
+function inOurDirectory(path: string): string {
+  return absolute(path);
+}

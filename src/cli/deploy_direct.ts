@@ -1,0 +1,147 @@
+/**
+ * `deploy --direct` and `rollback --direct`: the same deployment, carried out by this process.
+ *
+ * @module
+ */
+import { basename } from "node:path";
+import { deploy } from "../deploy/deploy.ts";
+import type { DeployPlan, HostTarget } from "../deploy/plan.ts";
+import type { DeployResult } from "../deploy/progress.ts";
+import { inspectPackage } from "../package/read.ts";
+import type { Deployment } from "../protocol/actions.ts";
+import { newDeploymentId, strategyOf as planStrategy } from "../server/deployment_request.ts";
+import { hostDirectory } from "./connector.ts";
+import type { Context } from "./context.ts";
+import { type DEPLOY_FLAGS, environmentOf, secretsOf, strategyOf } from "./deploy_flags.ts";
+import { reportDeployment } from "./deployment_report.ts";
+import { type FlagValues, readFlags } from "./flags.ts";
+import { openProgressView } from "./progress_view.ts";
+import { interruptedExitCode } from "./report.ts";
+import { SSH_FLAGS } from "./ssh_flags.ts";
+import { digestOf } from "./upload.ts";
+
+/** What {@linkcode deployDirectly} deploys. */
+export interface DirectDeployment {
+  /** Package file, verified by the caller. */
+  file: string;
+  /** Hosts as the user wrote them. */
+  hosts: readonly string[];
+  /** The flags of `deploy`. */
+  flags: FlagValues<typeof DEPLOY_FLAGS>;
+}
+
+/** Deploys from this process and returns the exit code. */
+export async function deployDirectly(
+  context: Context,
+  given: Record<string, unknown>,
+  what: DirectDeployment,
+): Promise<number> {
+  const { file, flags } = what;
+  const { manifest } = await inspectPackage(file);
+  const { size, sha256 } = await digestOf(file);
+  const plan: DeployPlan = {
+    kind: "deploy",
+    deploymentId: newDeploymentId(),
+    hosts: hostsOf(context, given, what.hosts),
+    env: await environmentOf(flags),
+    secrets: await secretsOf(flags),
+    strategy: planStrategy(strategyOf(flags)),
+    force: flags.force,
+    package: {
+      open: async () => (await Deno.open(file, { read: true })).readable,
+      file: basename(file),
+      sha256,
+      size,
+      manifest,
+    },
+  };
+  return await carryOut(context, plan, { json: given["json"] === true, version: manifest.version });
+}
+
+/** What {@linkcode rollBackDirectly} rolls back. */
+export interface DirectRollback {
+  /** Service name. */
+  name: string;
+  /** Version to go back to; the last good one when left out. */
+  version?: string;
+  /** Hosts as the user wrote them. */
+  hosts: readonly string[];
+}
+
+/** Rolls back from this process and returns the exit code. */
+export async function rollBackDirectly(
+  context: Context,
+  given: Record<string, unknown>,
+  what: DirectRollback,
+): Promise<number> {
+  const { name, version } = what;
+  const plan: DeployPlan = {
+    kind: "rollback",
+    deploymentId: newDeploymentId(),
+    hosts: hostsOf(context, given, what.hosts),
+    package: { name, ...(version === undefined ? {} : { version }) },
+  };
+  return await carryOut(context, plan, { json: given["json"] === true, version: version ?? null });
+}
+
+function hostsOf(
+  context: Context,
+  given: Record<string, unknown>,
+  hosts: readonly string[],
+): HostTarget[] {
+  const directory = hostDirectory(readFlags(SSH_FLAGS, given, context.io));
+  return hosts.map((host) => directory.resolve(host));
+}
+
+/** Iterates the deployment; Ctrl-C cancels it, and hosts in flight go back to what they had. */
+async function carryOut(
+  context: Context,
+  plan: DeployPlan,
+  options: { json: boolean; version: string | null },
+): Promise<number> {
+  const { io } = context;
+  const startedAt = new Date().toISOString();
+  const view = await openProgressView(io, plan.hosts.map((host) => host.label), options);
+  const told = () => io.err("cancelling: hosts in flight go back to the version they had\n");
+  io.interrupted.addEventListener("abort", told);
+  let result: DeployResult;
+  try {
+    const steps = deploy(plan, { signal: io.interrupted });
+    let next = await steps.next();
+    for (; next.done !== true; next = await steps.next()) view.show(next.value);
+    result = next.value;
+  } finally {
+    io.interrupted.removeEventListener("abort", told);
+    await view.end();
+  }
+  const code = reportDeployment(
+    io,
+    asDeployment(plan, result, startedAt, options.version),
+    options,
+  );
+  return interruptedExitCode(io) ?? code;
+}
+
+function asDeployment(
+  plan: DeployPlan,
+  result: DeployResult,
+  startedAt: string,
+  version: string | null,
+): Deployment {
+  return {
+    deployment_id: result.deploymentId,
+    package: plan.kind === "deploy" ? plan.package.file : plan.package.name,
+    service: plan.kind === "deploy" ? plan.package.manifest.name : plan.package.name,
+    version: version ?? result.hosts[0]?.versionAfter ?? null,
+    kind: plan.kind,
+    status: result.status,
+    started_at: startedAt,
+    finished_at: new Date().toISOString(),
+    hosts: result.hosts.map(({ host, outcome, step, error }) => ({
+      host,
+      outcome,
+      step,
+      ...(error === null ? {} : { error }),
+    })),
+  };
+}

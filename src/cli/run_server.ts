@@ -1,0 +1,234 @@
+/**
+ * The server process: wires the parts, serves until it is told to stop, and ends in good order.
+ *
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import { join, resolve as absolute } from "node:path";
+import { HarnessError, messageOf } from "../errors.ts";
+import { inspectPackage } from "../package/read.ts";
+import { SUBPROTOCOL } from "../protocol/messages.ts";
+import { Registry } from "../registry/registry.ts";
+import { DeploymentManager } from "../server/deployments.ts";
+import { HostConnections } from "../server/host_connections.ts";
+import { Operator } from "../server/operator.ts";
+import { PackageStore } from "../server/package_store.ts";
+import { serve, type ServeOptions, type WsServer } from "../server/serve.ts";
+import { Documents } from "../storage/documents.ts";
+import { FileStore } from "../storage/file_store.ts";
+import { SERVER_NAME, VERSION } from "../version.ts";
+import { hostDirectory, type SshFlags } from "./connector.ts";
+import { EXIT } from "./exit_codes.ts";
+import { documentStore } from "./document_store.ts";
+import type { FlagValues } from "./flags.ts";
+import type { Io } from "./io.ts";
+import { configureLogging } from "./logging.ts";
+import { interruptedExitCode } from "./report.ts";
+import { readToken, unreadable } from "./secrets.ts";
+import type { LIMIT_FLAGS, SERVE_FLAGS } from "./serve_flags.ts";
+import { defaultStateDir } from "./state_dir.ts";
+import { isLoopback } from "./values.ts";
+
+/** All that the flags of `serve` say. */
+export interface ServerFlags {
+  /** Where and how to listen, keep state and log. */
+  serve: FlagValues<typeof SERVE_FLAGS>;
+  /** How hosts are reached. */
+  ssh: SshFlags;
+  /** The bounds. */
+  limits: FlagValues<typeof LIMIT_FLAGS>;
+}
+
+/** From the first signal to the end of the process: the contract says five seconds. */
+const EXIT_DEADLINE_MS = 4800;
+const log = getLogger(["harness", "cli"]);
+
+/** Serves until SIGTERM or SIGINT; returns the exit code. */
+export async function runServer(io: Io, flags: ServerFlags): Promise<number> {
+  const tokens = await readTokens(io, flags);
+  await configureLogging(io, {
+    level: flags.serve.logLevel,
+    format: flags.serve.logFormat,
+    secrets: [...tokens.tokens, ...tokens.readTokens],
+  });
+  const exposure = await listenOptions(flags, tokens);
+  const stateDir = absolute(defaultStateDir(flags.serve.stateDir, io.env, Deno.uid()));
+  const parts = await openParts(stateDir, flags);
+  let server: WsServer;
+  try {
+    server = await serve({ ...exposure, ...parts });
+  } catch (error) {
+    await parts.close();
+    throw withAdvice(error, flags);
+  }
+  const { registry } = parts;
+  for (const warning of registry.warnings) log.warn("State: {warning}", { warning });
+  const services = registry.list().length;
+  io.out(
+    `${SERVER_NAME} listening on ${server.url} ` +
+      `(protocol ${SUBPROTOCOL}, state ${stateDir}, ${services} services)\n`,
+  );
+  log.info("Serving on {url}", {
+    url: server.url,
+    version: VERSION,
+    state_dir: stateDir,
+    services,
+  });
+  await untilInterrupted(io);
+  return await end(io, server, parts);
+}
+
+/** What the server is made of. */
+interface Parts {
+  readonly registry: Registry;
+  readonly packages: PackageStore;
+  readonly operator: Operator;
+  readonly deployments: DeploymentManager;
+  /** Closes everything, the registry last. */
+  close(): Promise<void>;
+}
+
+async function openParts(stateDir: string, flags: ServerFlags): Promise<Parts> {
+  await makeStateDir(stateDir);
+  const { durability, strictState, packagesDir } = flags.serve;
+  const stack = new AsyncDisposableStack();
+  const close = () => stack.disposeAsync();
+  try {
+    const store = new FileStore({ dir: stateDir, durability, strict: strictState });
+    const registry = stack.use(await Registry.open(store));
+    const documents = documentStore(new Documents({ dir: stateDir }));
+    const packages = await PackageStore.open(packagesDir ?? join(stateDir, "packages"), {
+      maxBytes: flags.limits.maxPackageBytes,
+      inspect: async (path) => (await inspectPackage(path)).manifest,
+    });
+    const hosts = hostDirectory(flags.ssh);
+    const connections = stack.use(new HostConnections());
+    const localRunRoot = join(stateDir, "run");
+    const operator = await Operator.open({ registry, documents, hosts, connections, localRunRoot });
+    const shared = { registry, packages, documents, hosts, operator };
+    const deployments = await DeploymentManager.open(shared);
+    stack.defer(() => deployments.park());
+    return { registry, packages, operator, deployments, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Shuts down in order; what does not end in time is left behind. */
+async function end(io: Io, server: WsServer, parts: Parts): Promise<number> {
+  const reason = messageOf(io.interrupted.reason);
+  log.info("Shutting down: {reason}", { reason });
+  const orderly = async (): Promise<number> => {
+    // Together: clients hear of it while hosts in flight go back.
+    await Promise.all([server.shutdown(reason), parts.deployments.park()]);
+    await parts.close();
+    return EXIT.ok;
+  };
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const deadline = new Promise<number>((resolve) => {
+    timer = setTimeout(() => {
+      log.error("Shutdown took over {ms} ms: leaving the rest", { ms: EXIT_DEADLINE_MS });
+      resolve(interruptedExitCode(io) ?? EXIT.failure);
+    }, EXIT_DEADLINE_MS);
+  });
+  try {
+    return await Promise.race([orderly(), deadline]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function readTokens(
+  io: Io,
+  flags: ServerFlags,
+): Promise<{ tokens: string[]; readTokens: string[] }> {
+  const { tokenFile, readTokenFile } = flags.serve;
+  const full = await readToken({ file: tokenFile, text: io.env("HARNESS_TOKEN") });
+  const read = await readToken({ file: readTokenFile, text: io.env("HARNESS_READ_TOKEN") });
+  return { tokens: full === null ? [] : [full], readTokens: read === null ? [] : [read] };
+}
+
+async function listenOptions(
+  flags: ServerFlags,
+  tokens: { tokens: string[]; readTokens: string[] },
+): Promise<Omit<ServeOptions, "registry">> {
+  const { listen, listener, allowUnauthenticated, allowOrigin, allowHost } = flags.serve;
+  if (tokens.readTokens.length > 0 && tokens.tokens.length === 0) {
+    throw new HarnessError(
+      "invalid_params",
+      "Cannot serve with a read-only token alone: nobody could change anything, give --token-file too",
+    );
+  }
+  if (!isLoopback(listen.hostname) && tokens.tokens.length === 0 && !allowUnauthenticated) {
+    throw new HarnessError(
+      "invalid_params",
+      `Cannot listen on ${listen.hostname} without a token: every machine that reaches it could ` +
+        "deploy and stop services; give --token-file, or --allow-unauthenticated if that is wanted",
+    );
+  }
+  const tls = await readTls(flags);
+  return {
+    hostname: listen.hostname,
+    port: listen.port,
+    listener,
+    allowUnauthenticated,
+    auth: {
+      ...tokens,
+      allowOrigins: allowOrigin,
+      ...(allowHost.length === 0 ? {} : { allowHosts: allowHost }),
+    },
+    limits: flags.limits,
+    ...(tls === null ? {} : { tls }),
+  };
+}
+
+async function readTls(flags: ServerFlags): Promise<{ cert: string; key: string } | null> {
+  const { tlsCert, tlsKey } = flags.serve;
+  if (tlsCert === null && tlsKey === null) return null;
+  if (tlsCert === null || tlsKey === null) {
+    const missing = tlsCert === null ? "--tls-cert" : "--tls-key";
+    throw new HarnessError("invalid_params", `Cannot serve TLS: ${missing} is missing`);
+  }
+  const read = (path: string) =>
+    Deno.readTextFile(path).catch((error) => {
+      throw unreadable(path, error);
+    });
+  return { cert: await read(tlsCert), key: await read(tlsKey) };
+}
+
+async function makeStateDir(dir: string): Promise<void> {
+  try {
+    await Deno.mkdir(dir, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    const why = error instanceof Deno.errors.PermissionDenied
+      ? "permission denied"
+      : error instanceof Deno.errors.AlreadyExists || error instanceof Deno.errors.NotADirectory
+      ? "there is a file of that name in the way"
+      : messageOf(error);
+    throw new HarnessError(
+      "storage_unavailable",
+      `Cannot make the state directory ${dir}: ${why}; choose another with --state-dir`,
+      { cause: error },
+    );
+  }
+}
+
+/** Says what to do about an address that cannot be had. */
+function withAdvice(error: unknown, flags: ServerFlags): unknown {
+  if (!(error instanceof HarnessError) || error.code !== "unavailable") return error;
+  const { hostname, port } = flags.serve.listen;
+  return new HarnessError(
+    "unavailable",
+    `Cannot listen on ${hostname}:${port}: ${messageOf(error.cause ?? error)}; ` +
+      "stop what uses the port, or choose another with --listen (port 0 takes a free one)",
+    { cause: error },
+  );
+}
+
+function untilInterrupted(io: Io): Promise<void> {
+  return new Promise((resolve) => {
+    if (io.interrupted.aborted) return resolve();
+    io.interrupted.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,45 @@
+/**
+ * `serve`: the command; what it does is in run_server.ts, loaded only when it is needed.
+ *
+ * @module
+ */
+import type { Command } from "commander";
+import { type Context, runs } from "./context.ts";
+import { readConfigFile } from "./config_file.ts";
+import { addFlags, flagName, readFlags, textFlag } from "./flags.ts";
+import { LIMIT_FLAGS, SERVE_FLAGS } from "./serve_flags.ts";
+import { SSH_FLAGS } from "./ssh_flags.ts";
+
+const CONFIG_FLAG = {
+  config: textFlag("file.yaml", {
+    env: "HARNESS_CONFIG",
+    help: "read flags from a file; its keys are their names",
+  }),
+};
+
+/** Declares the command. */
+export function addServeCommand(program: Command, context: Context): void {
+  const command = program.command("serve")
+    .description("start the server (the default command)")
+    .allowExcessArguments(false);
+  addFlags(command, CONFIG_FLAG);
+  addFlags(command, SERVE_FLAGS);
+  addFlags(command, SSH_FLAGS, "SSH to the hosts:");
+  addFlags(command, LIMIT_FLAGS, "Limits:");
+  runs(context, command, (given) => serveCommand(context, given as Record<string, unknown>));
+}
+
+async function serveCommand(context: Context, given: Record<string, unknown>): Promise<number> {
+  const { io } = context;
+  const { config: path } = readFlags(CONFIG_FLAG, given, io);
+  const known = [SERVE_FLAGS, SSH_FLAGS, LIMIT_FLAGS].flatMap(Object.keys).map(flagName);
+  const config = path === null ? new Map() : await readConfigFile(path, known);
+  const sources = { env: io.env, config };
+  const flags = {
+    serve: readFlags(SERVE_FLAGS, given, sources),
+    ssh: readFlags(SSH_FLAGS, given, sources),
+    limits: readFlags(LIMIT_FLAGS, given, sources),
+  };
+  const { runServer } = await import("./run_server.ts");
+  return await runServer(io, flags);
+}

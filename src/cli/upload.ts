@@ -1,0 +1,96 @@
+/**
+ * Hands a package file to the server.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { basename } from "node:path";
+import { HarnessError, isErrorCode, messageOf } from "../errors.ts";
+import type { PackageInfo } from "../protocol/actions.ts";
+import { type ClientFlags, clientToken } from "./connect.ts";
+import type { Context } from "./context.ts";
+import { unreadable } from "./secrets.ts";
+import { showSize } from "./values.ts";
+
+/** Options for {@linkcode uploadPackage}. */
+export interface UploadOptions {
+  /** Replace a package of the same name and version that has other bytes. @default {false} */
+  force?: boolean;
+}
+
+/** The size and the SHA-256 of a file. */
+export async function digestOf(path: string): Promise<{ size: number; sha256: string }> {
+  const hash = createHash("sha256");
+  let size = 0;
+  try {
+    const file = await Deno.open(path, { read: true });
+    for await (const chunk of file.readable) {
+      hash.update(chunk);
+      size += chunk.length;
+    }
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+  return { size, sha256: hash.digest("hex") };
+}
+
+/**
+ * Uploads the package at `path`; one that the server holds already is not sent again.
+ *
+ * @throws {HarnessError} What the server refused it for, or `unreachable`.
+ */
+export async function uploadPackage(
+  context: Context,
+  flags: ClientFlags,
+  path: string,
+  held: readonly PackageInfo[],
+  options: UploadOptions = {},
+): Promise<PackageInfo> {
+  const { io } = context;
+  const file = basename(path);
+  const { size, sha256 } = await digestOf(path);
+  const same = held.find((info) => info.file === file && info.sha256 === sha256);
+  if (same !== undefined) {
+    io.err(`${file} is on the server already\n`);
+    return same;
+  }
+  io.err(`uploading ${file} (${showSize(size)})\n`);
+  const token = await clientToken(io, flags);
+  const force = options.force === true ? "?force=1" : "";
+  const url = new URL(`/packages/${encodeURIComponent(file)}${force}`, httpUrl(flags.url));
+  const body = (await Deno.open(path, { read: true })).readable;
+  let response: Response;
+  try {
+    response = await fetch(url, {
+      method: "PUT",
+      body,
+      signal: io.interrupted,
+      headers: {
+        "content-type": "application/gzip",
+        "x-content-sha256": sha256,
+        ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+      },
+    });
+  } catch (error) {
+    io.interrupted.throwIfAborted();
+    throw new HarnessError("unreachable", `Cannot upload ${file}: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+  const answer: unknown = await response.json().catch(() => null);
+  if (!response.ok) throw refusal(file, response.status, answer);
+  return answer as PackageInfo;
+}
+
+/** The error in a refusal of the server. */
+function refusal(file: string, status: number, answer: unknown): HarnessError {
+  const error = (answer as { error?: { code?: unknown; message?: unknown } } | null)?.error;
+  const code = isErrorCode(error?.code) ? error.code : "internal";
+  const message = typeof error?.message === "string" ? error.message : `HTTP status ${status}`;
+  return new HarnessError(code, `Cannot upload ${file}: ${message}`);
+}
+
+/** The HTTP address of a WebSocket one. */
+function httpUrl(url: string): string {
+  return url.replace(/^ws(s?):/, "http$1:");
+}

@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { HarnessError } from "../../src/errors.ts";
+import { parseConfig } from "../../src/cli/config_file.ts";
+import { choiceFlag, flagName, listFlag, onOff, readFlags, valued } from "../../src/cli/flags.ts";
+import { LIMIT_FLAGS, SERVE_FLAGS } from "../../src/cli/serve_flags.ts";
+import { integer } from "../../src/cli/values.ts";
+
+const TABLE = {
+  maxThings: valued<number>("n", { env: "HARNESS_MAX_THINGS", help: "", fallback: 7 }, integer(1)),
+  mode: choiceFlag(["one", "two"], { env: "HARNESS_MODE", help: "" }),
+  loud: onOff({ env: "HARNESS_LOUD", help: "" }),
+  origin: listFlag("o", { env: "HARNESS_ORIGIN", help: "" }, (text) => text),
+};
+
+function read(given: Record<string, unknown>, env: Record<string, string> = {}, yaml = "") {
+  const known = Object.keys(TABLE).map(flagName);
+  const config = parseConfig(yaml, "h.yaml", known);
+  return readFlags(TABLE, given, { env: (name) => env[name], config });
+}
+
+function refusal(run: () => unknown): string {
+  try {
+    run();
+  } catch (error) {
+    assert.ok(error instanceof HarnessError);
+    assert.equal(error.code, "invalid_params");
+    return error.message;
+  }
+  throw new Error("it was not refused");
+}
+
+Deno.test("readFlags() takes the command line before the environment before the file before the default", () => {
+  const env = { HARNESS_MAX_THINGS: "3" };
+  const yaml = "max-things: 4\nmode: two\n";
+  assert.equal(read({ maxThings: "2" }, env, yaml).maxThings, 2);
+  assert.equal(read({}, env, yaml).maxThings, 3);
+  assert.equal(read({}, {}, yaml).maxThings, 4);
+  assert.equal(read({}).maxThings, 7);
+  assert.equal(read({}, {}, yaml).mode, "two");
+  assert.equal(read({}).mode, "one");
+});
+
+Deno.test("readFlags() reads on/off words and refuses others, so that 0 never means on", () => {
+  assert.equal(read({}, { HARNESS_LOUD: "0" }).loud, false);
+  assert.equal(read({}, { HARNESS_LOUD: "Yes" }).loud, true);
+  assert.equal(read({ loud: true }).loud, true);
+  assert.equal(read({}, {}, "loud: false").loud, false);
+  assert.match(refusal(() => read({}, { HARNESS_LOUD: "2" })), /HARNESS_LOUD: "2" must be one of/);
+});
+
+Deno.test("readFlags() splits lists of the environment at commas and takes lists of the file", () => {
+  assert.deepEqual(read({}, { HARNESS_ORIGIN: "http://a, http://b" }).origin, [
+    "http://a",
+    "http://b",
+  ]);
+  assert.deepEqual(read({}, {}, "origin: [x, y]").origin, ["x", "y"]);
+  assert.deepEqual(read({}, {}, "origin: x").origin, ["x"]);
+  assert.deepEqual(read({ origin: ["z"] }, { HARNESS_ORIGIN: "q" }).origin, ["z"]);
+});
+
+Deno.test("readFlags() says where a bad value came from", () => {
+  assert.match(refusal(() => read({ maxThings: "-1" })), /--max-things: "-1" must be a whole/);
+  assert.match(refusal(() => read({}, { HARNESS_MODE: "3" })), /HARNESS_MODE: "3" must be one of/);
+  assert.match(refusal(() => read({}, {}, "\nmax-things: x")), /h\.yaml:2: max-things: "x"/);
+  assert.match(refusal(() => read({}, {}, "mode: [one, two]")), /h\.yaml:1: "mode" takes one/);
+});
+
+Deno.test("parseConfig() refuses unknown keys, maps, empty values and bad YAML with their place", () => {
+  const known = ["listen", "state-dir"];
+  const bad = (text: string) => refusal(() => parseConfig(text, "c.yaml", known));
+  assert.match(bad("a: 1\n"), /c\.yaml:1:1: unknown key "a"/);
+  assert.match(
+    bad("\n\nstate_dir: x"),
+    /c\.yaml:3:1: unknown key "state_dir", did you mean "state-dir"\?/,
+  );
+  assert.match(bad("listen: {host: x}"), /c\.yaml:1:9: "listen" must have a value/);
+  assert.match(bad("listen:\n"), /"listen" must have a value/);
+  assert.match(bad("- a\n"), /must be a map/);
+  assert.match(bad("listen: a\nlisten: b"), /c\.yaml:2/);
+  assert.match(bad("listen: [a\n"), /c\.yaml:/);
+  assert.equal(parseConfig("# nothing\n", "c.yaml", known).size, 0);
+});
+
+Deno.test("parseConfig() keeps the text of a value as it is written", () => {
+  const values = parseConfig("listen: 0x10\nstate-dir: '1.0'", "c.yaml", ["listen", "state-dir"]);
+  assert.deepEqual(values.get("listen")?.texts, ["0x10"]);
+  assert.deepEqual(values.get("state-dir")?.texts, ["1.0"]);
+});
+
+Deno.test("every flag of serve has an environment name that follows from its own", () => {
+  for (const [key, flag] of Object.entries({ ...SERVE_FLAGS, ...LIMIT_FLAGS })) {
+    const wanted = `HARNESS_${flagName(key).toUpperCase().replaceAll("-", "_")}`;
+    assert.equal(flag.env, wanted);
+  }
+});
+
+Deno.test("docs/cli.md names every flag of serve and its environment name", async () => {
+  const docs = await Deno.readTextFile(new URL("../../docs/cli.md", import.meta.url));
+  for (const [key, flag] of Object.entries({ ...SERVE_FLAGS, ...LIMIT_FLAGS })) {
+    assert.ok(docs.includes(`\`--${flagName(key)}`), `--${flagName(key)} is not in docs/cli.md`);
+    assert.ok(docs.includes(`\`${flag.env}\``), `${flag.env} is not in docs/cli.md`);
+  }
+});

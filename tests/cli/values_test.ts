@@ -1,0 +1,110 @@
+import assert from "node:assert/strict";
+import {
+  duration,
+  envPair,
+  integer,
+  isLoopback,
+  listenAddress,
+  showDuration,
+  showSize,
+  size,
+} from "../../src/cli/values.ts";
+import { parseTarget, readHostsFile, targetLabel } from "../../src/cli/targets.ts";
+import { defaultStateDir } from "../../src/cli/state_dir.ts";
+
+Deno.test("listenAddress() reads host:port in all its forms", () => {
+  assert.deepEqual(listenAddress("127.0.0.1:8080"), { hostname: "127.0.0.1", port: 8080 });
+  assert.deepEqual(listenAddress("[::1]:0"), { hostname: "::1", port: 0 });
+  assert.deepEqual(listenAddress("0.0.0.0:1"), { hostname: "0.0.0.0", port: 1 });
+  assert.deepEqual(listenAddress(":9"), { hostname: "127.0.0.1", port: 9 });
+  assert.deepEqual(listenAddress("9"), { hostname: "127.0.0.1", port: 9 });
+  for (const bad of ["", "host", "host:", "::1:80", "h:70000", "a b:1", "h:-1", "h:1x"]) {
+    assert.throws(() => listenAddress(bad), /must be host:port/, bad);
+  }
+});
+
+Deno.test("isLoopback() knows what only this machine reaches", () => {
+  for (const host of ["localhost", "127.0.0.1", "127.9.9.9", "::1"]) assert.ok(isLoopback(host));
+  for (const host of ["0.0.0.0", "::", "10.0.0.1", "127.evil.com", "localhost.evil.com"]) {
+    assert.ok(!isLoopback(host), host);
+  }
+});
+
+Deno.test("size() and duration() read what showSize() and showDuration() show", () => {
+  for (const bytes of [1, 512, 1024, 256 * 1024, 1024 ** 2, 2 * 1024 ** 3]) {
+    assert.equal(size(showSize(bytes)), bytes);
+  }
+  for (const ms of [1, 999, 1000, 1500, 60_000, 90_000, 3_600_000]) {
+    assert.equal(duration(showDuration(ms)), ms);
+  }
+  for (const bad of ["", "x", "1 parsec", "-1s", "1KB", "10"]) {
+    assert.throws(() => duration(bad), /must be a duration/, bad);
+  }
+  for (const bad of ["", "1KB", "-1", "1.5MiB", "99999999999999999999"]) {
+    assert.throws(() => size(bad), /must be a size/, bad);
+  }
+});
+
+Deno.test("integer() keeps its bounds and envPair() its names", () => {
+  assert.equal(integer(1, 5)("5"), 5);
+  for (const bad of ["0", "6", "1.0", "", "1e1", " 1"]) assert.throws(() => integer(1, 5)(bad));
+  assert.deepEqual(envPair("A_1=b=c\nd"), ["A_1", "b=c\nd"]);
+  assert.deepEqual(envPair("A="), ["A", ""]);
+  for (const bad of ["=x", "1A=x", "A", "A-B=x"]) assert.throws(() => envPair(bad), /NAME=value/);
+});
+
+Deno.test("parseTarget() reads hosts, and targetLabel() writes what it reads", () => {
+  assert.equal(parseTarget("local"), "local");
+  assert.deepEqual(parseTarget("web1"), { host: "web1" });
+  assert.deepEqual(parseTarget("me@web1:2222"), { host: "web1", user: "me", port: 2222 });
+  assert.deepEqual(parseTarget("me@[fe80::1%eth0]:22"), {
+    host: "fe80::1%eth0",
+    user: "me",
+    port: 22,
+  });
+  assert.deepEqual(parseTarget({ host: "[::1]", become: "sudo" }), { host: "::1", become: "sudo" });
+  for (const text of ["local", "web1", "me@web1:2222", "me@[::1]:22", "[::1]"]) {
+    assert.equal(targetLabel(parseTarget(text)), text);
+  }
+});
+
+Deno.test("parseTarget() refuses what ssh could take for something else", () => {
+  const bad = [
+    "",
+    "-oProxyCommand=x",
+    "me@-x",
+    "a b",
+    "h:0",
+    "h:99999",
+    "a@b@c",
+    "::1",
+    "h:",
+    "x/y",
+  ];
+  for (const text of bad) assert.throws(() => parseTarget(text), /write it as \[user@\]host/, text);
+});
+
+Deno.test("readHostsFile() skips comments and names file and line of what it cannot read", async () => {
+  const file = await Deno.makeTempFile();
+  try {
+    await Deno.writeTextFile(file, "# fleet\nweb1\n\n  me@web2:22  # the second\n");
+    assert.deepEqual(await readHostsFile(file), ["web1", "me@web2:22"]);
+    await Deno.writeTextFile(file, "web1\n-oX\n");
+    await assert.rejects(() => readHostsFile(file), new RegExp(`${file}:2: .*-oX`));
+    await Deno.writeTextFile(file, "# none\n");
+    await assert.rejects(() => readHostsFile(file), /there is no host in it/);
+  } finally {
+    await Deno.remove(file);
+  }
+});
+
+Deno.test("defaultStateDir() follows the order of the contract", () => {
+  const dir = (given: string | null, env: Record<string, string>, uid: number) =>
+    defaultStateDir(given, (name) => env[name], uid);
+  assert.equal(dir("/x", { STATE_DIRECTORY: "/y" }, 0), "/x");
+  assert.equal(dir(null, { STATE_DIRECTORY: "/y:/z" }, 0), "/y");
+  assert.equal(dir(null, { XDG_STATE_HOME: "/s" }, 0), "/var/lib/harness-ws-server");
+  assert.equal(dir(null, { XDG_STATE_HOME: "/s", HOME: "/h" }, 1), "/s/harness-ws-server");
+  assert.equal(dir(null, { HOME: "/h" }, 1), "/h/.local/state/harness-ws-server");
+  assert.throws(() => dir(null, {}, 1), /--state-dir/);
+});

@@ -1,0 +1,175 @@
+/**
+ * Runs the real program as a child process, as a user's shell would.
+ */
+const MAIN = new URL("../../src/cli/main.ts", import.meta.url).pathname;
+
+/** How a run ended. */
+export interface CliResult {
+  /** Exit code. */
+  code: number;
+  /** What it printed. */
+  stdout: string;
+  /** What it said on the side. */
+  stderr: string;
+}
+
+/** Options for {@linkcode runCli}. */
+export interface CliOptions {
+  /** Environment variables; those of the test process that begin with HARNESS_ are not passed on. */
+  env?: Record<string, string>;
+  /** Standard input. */
+  stdin?: string;
+  /** Working directory. */
+  cwd?: string;
+}
+
+function environment(extra: Record<string, string> = {}): Record<string, string> {
+  const keep = Object.entries(Deno.env.toObject()).filter(([name]) =>
+    !name.startsWith("HARNESS_") && !["STATE_DIRECTORY", "NO_COLOR", "FORCE_COLOR"].includes(name)
+  );
+  return { ...Object.fromEntries(keep), ...extra };
+}
+
+function command(args: readonly string[], options: CliOptions): Deno.Command {
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--quiet", MAIN, ...args],
+    clearEnv: true,
+    env: environment(options.env),
+    stdin: options.stdin === undefined ? "null" : "piped",
+    stdout: "piped",
+    stderr: "piped",
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+  });
+}
+
+/** Runs the program to its end. */
+export async function runCli(
+  args: readonly string[],
+  options: CliOptions = {},
+): Promise<CliResult> {
+  const child = command(args, options).spawn();
+  if (options.stdin !== undefined) {
+    const writer = child.stdin.getWriter();
+    await writer.write(new TextEncoder().encode(options.stdin));
+    await writer.close();
+  }
+  const { code, stdout, stderr } = await child.output();
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
+
+/** A child process whose output can be waited for. */
+export class RunningCli implements AsyncDisposable {
+  /** What it printed so far. */
+  stdout = "";
+  /** What it said on the side so far. */
+  stderr = "";
+  readonly #child: Deno.ChildProcess;
+  readonly #readers: Promise<void[]>;
+  readonly #waiters = new Set<() => void>();
+  #ended = false;
+
+  /** Starts it. */
+  constructor(args: readonly string[], options: CliOptions = {}) {
+    this.#child = command(args, options).spawn();
+    this.#readers = Promise.all([
+      this.#read(this.#child.stdout, (text) => this.stdout += text),
+      this.#read(this.#child.stderr, (text) => this.stderr += text),
+    ]);
+  }
+
+  /** Its process id. */
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  /** Waits until `test` is true of the output; fails when the process ends or the time is up. */
+  async until(test: (cli: this) => boolean, timeoutMs = 30_000): Promise<void> {
+    const deadline = Date.now() + timeoutMs;
+    while (!test(this)) {
+      const left = deadline - Date.now();
+      if (this.#ended || left <= 0) {
+        throw new Error(
+          `${this.#ended ? "ended" : "timed out"} before that was printed;\n` +
+            `stdout: ${this.stdout}\nstderr: ${this.stderr}`,
+        );
+      }
+      await new Promise<void>((resolve) => {
+        const done = () => {
+          clearTimeout(timer);
+          this.#waiters.delete(done);
+          resolve();
+        };
+        const timer = setTimeout(done, left);
+        this.#waiters.add(done);
+      });
+    }
+  }
+
+  /** Sends a signal. */
+  kill(signal: Deno.Signal): void {
+    this.#child.kill(signal);
+  }
+
+  /** Waits for its end. */
+  async end(): Promise<CliResult> {
+    const { code } = await this.#child.status;
+    await this.#readers;
+    return { code, stdout: this.stdout, stderr: this.stderr };
+  }
+
+  /** Ends it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      this.#child.kill("SIGKILL");
+    } catch {
+      // It has ended.
+    }
+    await this.end();
+  }
+
+  async #read(stream: ReadableStream<Uint8Array>, take: (text: string) => void): Promise<void> {
+    for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+      take(text);
+      for (const waiter of [...this.#waiters]) waiter();
+    }
+    this.#ended = true;
+    for (const waiter of [...this.#waiters]) waiter();
+  }
+}
+
+/** A running server with a state directory of its own. */
+export interface TestServer extends AsyncDisposable {
+  /** The process. */
+  cli: RunningCli;
+  /** Its address. */
+  url: string;
+  /** Its state directory, removed at the end. */
+  stateDir: string;
+}
+
+/** Starts `serve` on a free port and waits for its ready line. */
+export async function startServer(
+  args: readonly string[] = [],
+  options: CliOptions & { stateDir?: string } = {},
+): Promise<TestServer> {
+  const own = options.stateDir === undefined;
+  const stateDir = options.stateDir ?? await Deno.makeTempDir({ prefix: "harness-cli-" });
+  const cli = new RunningCli(
+    ["serve", "--listen", "127.0.0.1:0", "--state-dir", stateDir, ...args],
+    options,
+  );
+  const dispose = async () => {
+    await cli[Symbol.asyncDispose]();
+    if (own) await Deno.remove(stateDir, { recursive: true });
+  };
+  try {
+    await cli.until((it) => it.stdout.includes("\n"));
+    const url = /^harness-ws-server listening on (wss?:\/\/\S+)/.exec(cli.stdout)?.[1];
+    if (url === undefined) throw new Error(`no ready line: ${cli.stdout}`);
+    return { cli, url, stateDir, [Symbol.asyncDispose]: dispose };
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+}
