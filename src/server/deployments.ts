@@ -15,7 +15,7 @@ import {
   MAX_QUEUED_DEPLOYMENTS,
   MAX_RUNNING_DEPLOYMENTS,
 } from "../limits.ts";
-import { inspectPackage } from "../package/inspect.ts";
+import { inspectPackage } from "../package/read.ts";
 import type { ActionParams, Deployment, Target } from "../protocol/actions.ts";
 import { KeyedMutex } from "../registry/keyed_mutex.ts";
 import type { Registry } from "../registry/registry.ts";
@@ -276,7 +276,7 @@ export class DeploymentManager implements Deployments {
       await releaseInstances(registry, job.instances);
       await this.#finish(job.record, "failed", message);
     } finally {
-      operator.release(ids);
+      await operator.release(ids);
     }
   }
 
@@ -326,7 +326,6 @@ export class DeploymentManager implements Deployments {
         id: instance.id,
         target: instance.host.target,
         spec: result.service.spec,
-        desired: "running",
       });
     }
   }
