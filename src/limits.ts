@@ -343,3 +343,5 @@ export const DEPLOY_LOG_LINES = 30;
 export const DEPLOY_OUTPUT_CHARACTERS = 2_000;
 /** Progress events that wait for a reader before older `progress` ones of the same host give way. */
 export const DEPLOY_EVENT_QUEUE = 10_000;
+/** Longest `state_reason` and health message that the server writes: a sentence with its last log line. */
+export const MAX_REASON_LENGTH = 2000;

@@ -46,6 +46,7 @@ export async function openControl(options: ControlOptions): Promise<Control> {
     deployments,
     async [Symbol.asyncDispose]() {
       await deployments.park();
+      await operator[Symbol.asyncDispose]();
       await connections[Symbol.asyncDispose]();
     },
   };

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { sudoExecutor } from "../deploy/become.ts";
 import type { HostTarget } from "../deploy/plan.ts";
 import { HarnessError } from "../errors.ts";
 
@@ -18,9 +19,7 @@ export class HostConnections implements AsyncDisposable {
     let opening = this.#open.get(host.label);
     if (opening === undefined) {
       // Not the caller's signal: others may wait for the same connection. The connector has its own deadline.
-      opening = host.connect(new AbortController().signal).then((executor) =>
-        this.#guard(host.label, executor)
-      );
+      opening = this.#connect(host);
       this.#open.set(host.label, opening);
       opening.catch(() => this.#open.delete(host.label));
     }
@@ -38,6 +37,11 @@ export class HostConnections implements AsyncDisposable {
   /** Closes all connections. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.#open.keys()].map((label) => this.drop(label)));
+  }
+
+  async #connect(host: HostTarget): Promise<HostExecutor> {
+    const executor = await host.connect(new AbortController().signal);
+    return this.#guard(host.label, host.become === "sudo" ? sudoExecutor(executor) : executor);
   }
 
   /** The executor, forgotten as soon as a command finds the connection broken. */

@@ -1,23 +1,28 @@
 /**
- * Carries out `service_action` and `service_logs`: drives the state in the registry and the controller on
- * the host together, one action at a time per service.
+ * Carries out `service_action` and `service_logs`, and watches what runs: the registry's states are what the
+ * supervisor did or saw.
  *
  * @module
  */
-import { HarnessError, messageOf, toHarnessError } from "../errors.ts";
+import { getLogger } from "@logtape/logtape";
+import { healthTimeoutMs } from "../deploy/steps/activate.ts";
+import { HarnessError, messageOf } from "../errors.ts";
 import { DEFAULT_LOG_TAIL_LINES } from "../limits.ts";
 import { createController } from "../lifecycle/controller.ts";
-import type { Controller, ServiceStatus } from "../lifecycle/service_spec.ts";
+import { Supervisor } from "../lifecycle/supervisor.ts";
 import type { ActionData, ActionParams, Target } from "../protocol/actions.ts";
-import type { Execution, ServiceEntry, ServicePatch } from "../registry/entry.ts";
+import type { ServiceEntry, ServiceState } from "../registry/entry.ts";
 import { KeyedMutex } from "../registry/keyed_mutex.ts";
 import type { Registry } from "../registry/registry.ts";
+import { assertTransition } from "../registry/transitions.ts";
 import type { CallContext, ServiceOperator } from "./backends.ts";
+import { startWaves, stopWaves } from "./cascade.ts";
 import type { DocumentStore } from "./documents.ts";
 import { entrySpec } from "./entry_spec.ts";
 import type { HostConnections } from "./host_connections.ts";
-import { type HostDirectory, targetOf } from "./hosts.ts";
+import { type Host, type HostDirectory, targetOf } from "./hosts.ts";
 import { type Placement, Placements } from "./placements.ts";
+import { recordReport } from "./supervision.ts";
 
 /** What an {@linkcode Operator} works with. */
 export interface OperatorOptions {
@@ -34,32 +39,56 @@ export interface OperatorOptions {
 }
 
 type ServiceAction = ActionParams<"service_action">["action"];
+type ActionOutcome = ActionData<"service_action">;
 
-/** Controls services. */
-export class Operator implements ServiceOperator {
+const log = getLogger(["harness", "server", "operator"]);
+
+/** Controls and watches services. */
+export class Operator implements ServiceOperator, AsyncDisposable {
   readonly #options: OperatorOptions;
   readonly #placements: Placements;
+  readonly #supervisor: Supervisor;
   readonly #perService = new KeyedMutex();
   /** Instances that a deployment works on, and which. */
   readonly #reserved = new Map<string, string>();
+  /** Hosts by label, which is what the supervisor calls them. */
+  readonly #hosts = new Map<string, Host>();
+  readonly #closing = new AbortController();
+  #unsubscribe: () => void;
+  #adopting: Promise<unknown> = Promise.resolve();
 
   private constructor(options: OperatorOptions, placements: Placements) {
     this.#options = options;
     this.#placements = placements;
+    this.#supervisor = new Supervisor({
+      executorFor: (host) => this.#executorFor(host),
+      onEvent: (event) => recordReport(options.registry, event),
+    });
+    this.#unsubscribe = options.registry.subscribe((event) => {
+      if (event.event === "service_deregistered") this.#forget(event.data.id);
+    });
   }
 
-  /** An operator with the placements that an earlier server left. */
+  /** Opens an operator and begins to look for the services that an earlier server left running. */
   static async open(options: OperatorOptions): Promise<Operator> {
-    return new Operator(options, await Placements.load(options.documents));
+    const operator = new Operator(options, await Placements.load(options.documents));
+    operator.#adopting = Promise.all(operator.#placements.all().map((p) => operator.#adopt(p)));
+    return operator;
   }
 
-  /** Carries an action out, with its dependencies or dependents when `cascade` is given. */
-  async act(
-    params: ActionParams<"service_action">,
-    context: CallContext,
-  ): Promise<ActionData<"service_action">> {
-    const entry = this.#options.registry.get(params.name);
-    return await this.#actOn(entry.id, params.action, context.signal);
+  /** Carries an action out; with `cascade` also on what it needs or what needs it. */
+  async act(params: ActionParams<"service_action">, context: CallContext): Promise<ActionOutcome> {
+    const { registry } = this.#options;
+    const entry = registry.get(params.name);
+    if (params.cascade !== true) {
+      if (params.dry_run === true) return unchanged(entry, [[entry.name]]);
+      return await this.#actOn(entry.id, params.action, context.signal);
+    }
+    const stopping = params.action === "stop" ? stopWaves(registry, entry.name) : [];
+    const waves = params.action === "stop" ? stopping : startWaves(registry, entry.name);
+    if (params.dry_run === true) return unchanged(entry, waves);
+    await this.#cascade(entry, params.action, context.signal);
+    return { ...unchanged(entry, waves), new_state: registry.get(entry.id).state };
   }
 
   /** The last lines of a service's log. */
@@ -67,20 +96,17 @@ export class Operator implements ServiceOperator {
     params: ActionParams<"service_logs">,
     { signal }: CallContext,
   ): Promise<ActionData<"service_logs">> {
-    const entry = this.#options.registry.get(params.name);
-    const lines = params.tail ?? DEFAULT_LOG_TAIL_LINES;
-    return await this.#withController(entry, async (controller) => ({
-      lines: await controller.logs(lines, { signal }),
-    }), signal);
+    const placement = this.#placementOf(this.#options.registry.get(params.name));
+    const executor = await this.#executorFor(this.#hostOf(placement));
+    const controller = createController(executor, placement.spec);
+    return { lines: await controller.logs(params.tail ?? DEFAULT_LOG_TAIL_LINES, { signal }) };
   }
 
   /** New lines of an instance's log until `signal` fires. */
   async *follow(id: string, signal: AbortSignal): AsyncGenerator<string> {
-    const entry = this.#options.registry.get(id);
-    const { spec, target } = this.#placementOf(entry);
-    const host = this.#options.hosts.resolve(target);
-    const executor = await this.#options.connections.open(host, signal);
-    yield* createController(executor, spec).follow({ signal });
+    const placement = this.#placementOf(this.#options.registry.get(id));
+    const executor = await this.#executorFor(this.#hostOf(placement));
+    yield* createController(executor, placement.spec).follow({ signal });
   }
 
   /** Where an entry is. */
@@ -88,29 +114,40 @@ export class Operator implements ServiceOperator {
     return this.#placements.get(entry.id)?.target ?? targetOf(entry.location);
   }
 
-  /** Remembers how a deployed service is run. */
+  /** Remembers how a deployed service is run; it is watched as soon as it is released. */
   async place(placement: Placement): Promise<void> {
     await this.#placements.put(placement);
   }
 
   /**
-   * Keeps clients' actions off these instances until {@linkcode Operator.release}; waits for actions under way.
+   * Takes instances over for a deployment: waits for actions under way, and neither watches them nor lets
+   * clients act on them until {@linkcode Operator.release}.
    */
   async reserve(ids: readonly string[], owner: string): Promise<void> {
     for (const id of ids) this.#reserved.set(id, owner);
-    for (const id of ids) await this.#perService.run(id, () => Promise.resolve());
+    for (const id of ids) {
+      await this.#perService.run(id, () => this.#supervisor.unwatch(id));
+    }
   }
 
-  /** Lets clients act on these instances again. */
-  release(ids: readonly string[]): void {
+  /** Gives instances back: they are watched again as they are found. */
+  async release(ids: readonly string[]): Promise<void> {
     for (const id of ids) this.#reserved.delete(id);
+    await Promise.all(ids.map(async (id) => {
+      const placement = this.#placements.get(id);
+      if (placement !== undefined) await this.#adopt(placement);
+    }));
   }
 
-  async #actOn(
-    id: string,
-    action: ServiceAction,
-    signal: AbortSignal,
-  ): Promise<ActionData<"service_action">> {
+  /** Ends all watching; every service stays as it is. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#unsubscribe();
+    this.#closing.abort(new HarnessError("cancelled", "The server is shutting down"));
+    await this.#supervisor[Symbol.asyncDispose]();
+    await this.#adopting;
+  }
+
+  async #actOn(id: string, action: ServiceAction, signal: AbortSignal): Promise<ActionOutcome> {
     return await this.#perService.run(id, async () => {
       const owner = this.#reserved.get(id);
       if (owner !== undefined) {
@@ -121,87 +158,121 @@ export class Operator implements ServiceOperator {
         );
       }
       const entry = this.#options.registry.get(id);
-      await this.#carryOut(entry, action, signal);
-      const after = this.#options.registry.get(id);
-      return { service: id, old_state: entry.state, new_state: after.state };
+      const placement = await this.#supervise(entry);
+      await this.#carryOut(entry, placement, action, signal);
+      return {
+        service: id,
+        old_state: entry.state,
+        new_state: this.#options.registry.get(id).state,
+      };
     });
   }
 
-  async #carryOut(entry: ServiceEntry, action: ServiceAction, signal: AbortSignal): Promise<void> {
+  async #carryOut(
+    entry: ServiceEntry,
+    { spec }: Placement,
+    action: ServiceAction,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { id, state } = entry;
+    const start = spec.health === null
+      ? { signal }
+      : { signal, healthTimeoutMs: healthTimeoutMs(spec) };
+    const isUp = state === "running" || state === "starting";
     switch (action) {
       case "start":
-        return await this.#start(entry, "started by client", signal);
+        assertTransition(id, state, "starting");
+        await this.#supervisor.start(id, start);
+        return;
       case "stop":
-        return await this.#stop(entry, "stopped by client", signal);
+        assertTransition(id, state, "stopping");
+        await this.#supervisor.stop(id, { signal });
+        return;
       case "restart":
-        if (entry.state === "running" || entry.state === "starting") {
-          await this.#stop(entry, "restarted by client", signal);
-        }
-        return await this.#start(entry, "restarted by client", signal);
+        if (isUp) await this.#supervisor.restart(id, start);
+        else await this.#supervisor.start(id, start);
+        return;
       case "reload":
-        return await this.#reload(entry, signal);
+        if (state !== "running") throw notRunning(entry);
+        await this.#supervisor.reload(id, { signal });
+        return;
     }
   }
 
-  async #start(entry: ServiceEntry, reason: string, signal: AbortSignal): Promise<void> {
+  async #cascade(entry: ServiceEntry, action: ServiceAction, signal: AbortSignal): Promise<void> {
     const { registry } = this.#options;
-    await registry.update(entry.id, { state: "starting", state_reason: reason });
-    await this.#want(entry, "running");
-    await this.#orFailed(entry, "start", async () => {
-      const status = await this.#withController(entry, (c) => c.start({ signal }), signal);
-      await registry.update(entry.id, {
-        state: "running",
-        state_reason: reason,
-        ...executionPatch(registry.get(entry.id).execution, status),
-      });
-    });
-  }
-
-  async #stop(entry: ServiceEntry, reason: string, signal: AbortSignal): Promise<void> {
-    const { registry } = this.#options;
-    await registry.update(entry.id, { state: "stopping", state_reason: reason });
-    await this.#want(entry, "stopped");
-    await this.#orFailed(entry, "stop", async () => {
-      const status = await this.#withController(entry, (c) => c.stop({ signal }), signal);
-      await registry.update(entry.id, {
-        state: "stopped",
-        state_reason: reason,
-        ...executionPatch(registry.get(entry.id).execution, status),
-      });
-    });
-  }
-
-  async #reload(entry: ServiceEntry, signal: AbortSignal): Promise<void> {
-    if (entry.state !== "running") {
-      throw new HarnessError(
-        "invalid_transition",
-        `Cannot reload ${entry.id}: it is ${entry.state}; only a running service reloads`,
-        { details: { id: entry.id, from: entry.state } },
-      );
+    if (action === "reload") {
+      await this.#actOn(entry.id, "reload", signal);
+      return;
     }
-    await this.#withController(entry, (controller) => controller.reload({ signal }), signal);
+    const down = action === "start" ? [] : stopWaves(registry, entry.name);
+    const stopped: string[] = [];
+    for (const wave of down) {
+      stopped.push(...await this.#wave(wave, "stop", ["running", "starting"], signal));
+    }
+    if (action === "stop") return;
+    const startable: ServiceState[] = ["registered", "stopped", "failed"];
+    for (const wave of startWaves(registry, entry.name)) {
+      await this.#wave(wave, "start", startable, signal);
+    }
+    // A restart brings back the dependents that it stopped, and no others.
+    for (const wave of down.toReversed()) {
+      await this.#wave(wave.filter((name) => stopped.includes(name)), "start", startable, signal);
+    }
   }
 
-  /** Runs `step`; when it does not work the service is `failed`, with the reason, and the caller is told. */
-  async #orFailed(entry: ServiceEntry, action: string, step: () => Promise<void>): Promise<void> {
+  /** Acts on every instance of these services that is in one of `states`; answers the names acted on. */
+  async #wave(
+    names: readonly string[],
+    action: "start" | "stop",
+    states: readonly ServiceState[],
+    signal: AbortSignal,
+  ): Promise<string[]> {
+    const entries = names.flatMap((name) => this.#options.registry.list({ name }))
+      .filter((entry) => states.includes(entry.state));
+    const results = await Promise.allSettled(
+      entries.map((entry) => this.#actOn(entry.id, action, signal)),
+    );
+    const failed = results.find((result) => result.status === "rejected");
+    if (failed !== undefined) throw failed.reason;
+    return [...new Set(entries.map((entry) => entry.name))];
+  }
+
+  /** Makes sure that an entry is watched. */
+  async #supervise(entry: ServiceEntry): Promise<Placement> {
+    const placement = this.#placementOf(entry);
+    if (this.#placements.get(entry.id) === undefined) await this.#placements.put(placement);
+    if (!this.#supervisor.ids.includes(entry.id)) {
+      const service = { id: entry.id, spec: placement.spec, host: this.#hostOf(placement) };
+      await this.#supervisor.watch(service, { running: isRunning(entry) });
+    }
+    return placement;
+  }
+
+  /** Finds out how a service is that ran before us, and watches it from then on. */
+  async #adopt(placement: Placement): Promise<void> {
+    const { id, spec } = placement;
     try {
-      await step();
+      const entry = this.#options.registry.get(id);
+      const { execution } = entry;
+      await this.#supervisor.adopt({ id, spec, host: this.#hostOf(placement) }, {
+        running: isRunning(entry),
+        pid: execution.type === "managed_process" ? execution.pid : null,
+        containerId: execution.type === "docker_container" ? execution.container_id : null,
+      });
     } catch (error) {
-      const { code, message, details } = toHarnessError(error);
-      const reason = code === "internal" ? messageOf(error) : message;
-      await this.#options.registry.update(entry.id, {
-        state: "failed",
-        state_reason: `${action} failed: ${reason}`.slice(0, 2000),
-      });
-      throw code === "internal" ? error : new HarnessError(code, message, {
-        details: { ...details, id: entry.id, state: "failed" },
-        cause: error,
-      });
+      if (this.#closing.signal.aborted) return;
+      const known = error instanceof HarnessError;
+      if (known && error.code === "not_found") await this.#placements.remove(id);
+      else log.warn("Cannot look at {id} yet: {why}", { id, why: messageOf(error) });
     }
   }
 
-  async #want(entry: ServiceEntry, desired: Placement["desired"]): Promise<void> {
-    await this.#placements.put({ ...this.#placementOf(entry), desired });
+  #forget(id: string): void {
+    // The service itself goes on: deregistering only ends our interest in it.
+    this.#supervisor.unwatch(id)
+      .then(() => this.#placements.remove(id))
+      .catch((error) => log.error("Cannot forget {id}: {error}", { id, error }));
   }
 
   /** How an entry is run: as it was deployed, else as its own fields say. */
@@ -213,30 +284,35 @@ export class Operator implements ServiceOperator {
     const runRoot = target === "local"
       ? this.#options.localRunRoot
       : `${installRoot}/.harness/registered`;
-    return { id: entry.id, target, spec: entrySpec(entry, runRoot), desired: "stopped" };
+    return { id: entry.id, target, spec: entrySpec(entry, runRoot) };
   }
 
-  async #withController<T>(
-    entry: ServiceEntry,
-    use: (controller: Controller) => Promise<T>,
-    signal: AbortSignal,
-  ): Promise<T> {
-    const { spec, target } = this.#placementOf(entry);
+  /** The host's name for the supervisor. */
+  #hostOf({ target }: Placement): string {
     const host = this.#options.hosts.resolve(target);
-    const executor = await this.#options.connections.open(host, signal);
-    return await use(createController(executor, spec));
+    this.#hosts.set(host.label, host);
+    return host.label;
+  }
+
+  async #executorFor(label: string) {
+    const host = this.#hosts.get(label);
+    if (host === undefined) throw new HarnessError("internal", `Unknown host ${label}`);
+    return await this.#options.connections.open(host, this.#closing.signal);
   }
 }
 
-/** The execution with what the controller saw of it, when that is news. */
-function executionPatch(execution: Execution, status: ServiceStatus): ServicePatch {
-  if (execution.type === "managed_process" && execution.pid !== status.pid) {
-    return { execution: { ...execution, pid: status.pid } };
-  }
-  if (
-    execution.type === "docker_container" && execution.container_id !== status.containerId
-  ) {
-    return { execution: { ...execution, container_id: status.containerId } };
-  }
-  return {};
+function isRunning({ state }: ServiceEntry): boolean {
+  return state === "running" || state === "starting" || state === "stopping";
+}
+
+function unchanged({ id, state }: ServiceEntry, waves: string[][]): ActionOutcome {
+  return { service: id, old_state: state, new_state: state, waves };
+}
+
+function notRunning({ id, state }: ServiceEntry): HarnessError {
+  return new HarnessError(
+    "invalid_transition",
+    `Cannot reload ${id}: it is ${state}; only a running service reloads`,
+    { details: { id, from: state } },
+  );
 }

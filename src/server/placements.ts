@@ -20,8 +20,6 @@ export interface Placement {
   target: "local" | TargetSpec;
   /** How its controller runs it. */
   spec: ServiceSpec;
-  /** Whether it should run: what the last client or deployment wanted. */
-  desired: "running" | "stopped";
 }
 
 /** All placements, in memory and on disk. */

@@ -5,6 +5,7 @@
  */
 import type { ServiceEntry, ServicePatch, ServiceState } from "../registry/entry.ts";
 import type { Registry } from "../registry/registry.ts";
+import type { UpdateOptions } from "../registry/update_options.ts";
 
 /** Next state on the way to `running` and to `stopped`; `failed` is one step from everywhere. */
 const NEXT: Readonly<Record<"running" | "stopped", Partial<Record<ServiceState, ServiceState>>>> = {
@@ -46,6 +47,7 @@ export async function driveState(
   to: "running" | "stopped" | "failed",
   reason: string,
   patch: ServicePatch = {},
+  options: UpdateOptions = {},
 ): Promise<ServiceEntry> {
   const path = statePath(registry.get(id).state, to);
   for (const state of path.slice(0, -1)) {
@@ -56,5 +58,5 @@ export async function driveState(
     ...patch,
     ...(last === undefined ? {} : { state: last }),
     state_reason: reason,
-  });
+  }, options);
 }
