@@ -1,0 +1,256 @@
+/**
+ * The commands of the steps that change a host. Pure: data for an executor, tested as text and for real.
+ *
+ * Each begins by looking whether the lock is still ours, and each ends in a rename: whenever it is killed, the host
+ * has the state from before or the one from after.
+ *
+ * @module
+ */
+import type { Command } from "../executor/executor.ts";
+import { hostCommand, type HostPlace } from "./lock_commands.ts";
+import type { ReleaseLayout } from "./layout.ts";
+
+/** Takes the package from stdin into staging. */
+export function uploadCommand(place: HostPlace): Command {
+  return hostCommand(
+    place,
+    `
+d_held
+cat > "$base/staging/package"
+`,
+  );
+}
+
+/**
+ * Refuses an archive that could write outside its directory or holds what no package may hold.
+ * $d_file the archive. Looks at the listing only: nothing is extracted yet.
+ */
+const LIST_CHECK = `
+d_bad() { d_refuse archive "$1: $(printf '%s' "\${2:-}" | head -c 200 | tr '\\n' ' ')"; }
+d_names="$base/staging/names" d_long="$base/staging/long"
+tar -tzf "$d_file" > "$d_names" 2> "$base/staging/errors" ||
+  d_bad "it cannot be listed" "$(tail -n 2 "$base/staging/errors")"
+tar -tvzf "$d_file" > "$d_long" 2>/dev/null || d_bad "it cannot be listed"
+# A name with a line end would make the two listings differ, or show as an escape in GNU's.
+[ "$(wc -l < "$d_names")" -eq "$(wc -l < "$d_long")" ] || d_bad "a name holds a line end"
+d_found() { grep -E -m 1 -e "$1" "$d_names" || :; }
+d_hit=$(d_found '^/'); [ -z "$d_hit" ] || d_bad "an absolute path" "$d_hit"
+d_hit=$(d_found '(^|/)\\.\\.(/|$)'); [ -z "$d_hit" ] || d_bad "a path with .." "$d_hit"
+# GNU tar prints control characters as escapes, and UTF-8 as octal ones, which are fine.
+d_hit=$(d_found '\\\\([^23]|[23][^0-7]|[23][0-7][^0-7]|$)')
+[ -z "$d_hit" ] || d_bad "a name with a control character or backslash" "$d_hit"
+d_hit=$(grep -m 1 -e '[[:cntrl:]]' "$d_names" || :); [ -z "$d_hit" ] || d_bad "a name with a control character" "$d_hit"
+d_hit=$(grep -E -v -m 1 -e '^[-dl]' "$d_long" || :)
+[ -z "$d_hit" ] || d_bad "an entry that is no file, directory or symbolic link" "$d_hit"
+d_hit=$(grep -E -m 1 -e '^.{3}[sS]|^.{6}[sS]' "$d_long" || :); [ -z "$d_hit" ] || d_bad "a setuid or setgid entry" "$d_hit"
+d_hit=$(grep -E -m 1 -e '^[-d].* (link to|->) ' "$d_long" || :); [ -z "$d_hit" ] || d_bad "a hard link" "$d_hit"
+d_hit=$(grep -E -m 1 -e '^l.* -> /' "$d_long" || :); [ -z "$d_hit" ] || d_bad "a link to an absolute path" "$d_hit"
+sed -e 's,^\\./,,' -e 's,/*$,,' "$d_names" | grep -v -e '^\\.*$' > "$base/staging/plain" || :
+d_hit=$(sort "$base/staging/plain" | uniq -d | head -n 1); [ -z "$d_hit" ] || d_bad "two entries of one name" "$d_hit"
+# No entry may lie behind a link: it would be written where the link points to.
+if grep -q -e '^l' "$d_long"; then
+  paste "$d_long" "$d_names" | grep -e '^l' | sed -e 's,.*\t,,' -e 's,^\\./,,' -e 's,/*$,,' > "$base/staging/links"
+  while IFS= read -r d_link; do
+    while IFS= read -r d_name; do
+      case $d_name in "$d_link"/*) d_bad "an entry behind a symbolic link" "$d_name" ;; esac
+    done < "$base/staging/plain"
+  done < "$base/staging/links"
+fi
+`;
+
+/**
+ * Checks the digest of what was uploaded and every entry's name and kind, then keeps it in the cache.
+ * With `cached`, the file in the cache is looked at.
+ */
+export function verifyCommand(
+  place: HostPlace,
+  options: { sha256: string; cached: boolean },
+): Command {
+  const script = `
+d_held
+d_kept="$root/.harness/cache/$1"
+if [ "$2" = cached ]; then d_file=$d_kept; else d_file="$base/staging/package"; fi
+d_digest=$(sha256sum < "$d_file")
+[ "\${d_digest%% *}" = "$1" ] || d_refuse digest "it arrived as sha256 \${d_digest%% *} instead of $1"
+${LIST_CHECK}
+[ "$d_file" = "$d_kept" ] || mv -f "$d_file" "$d_kept"
+`;
+  return hostCommand(place, script, [options.sha256, options.cached ? "cached" : "uploaded"]);
+}
+
+/**
+ * Extracts the cached package beside its final place, checks every file, and moves it there in one rename.
+ * stdin: `state.json` that says that the release is being installed.
+ */
+export function extractCommand(
+  place: HostPlace,
+  release: ReleaseLayout,
+  sha256: string,
+): Command {
+  const script = `
+d_held
+d_dir=$1 d_file="$root/.harness/cache/$2" d_tree="$base/staging/tree"
+d_replace "$base/state.json"
+rm -rf "$d_tree"
+mkdir "$d_tree"
+d_error=$(tar -xzof "$d_file" -C "$d_tree" 2>&1) || d_refuse extract "tar: $(printf '%s' "$d_error" | tail -n 1)"
+cd "$d_tree"
+d_bad() { d_refuse archive "$1: $2"; }
+d_hit=$(find . ! -type f ! -type d ! -type l | head -n 1); [ -z "$d_hit" ] || d_bad "an entry that is no file, directory or symbolic link" "$d_hit"
+d_hit=$(find . -type f -links +1 | head -n 1); [ -z "$d_hit" ] || d_bad "a hard link" "$d_hit"
+d_real=$(pwd -P)
+find . -type l > ../links
+while IFS= read -r d_link; do
+  d_target=$(readlink "$d_link")
+  d_end=$(cd "$(dirname -- "$d_link")" 2>/dev/null && cd "$(dirname -- "$d_target")" 2>/dev/null && pwd -P) || d_end=
+  [ ! -d "$d_link" ] || d_end=$(cd "$d_link" && pwd -P)
+  case $d_end/ in "$d_real"/*) ;; *) d_bad "a link that leads out" "$d_link -> $d_target" ;; esac
+done < ../links
+[ -f SHA256SUMS ] || d_refuse sums "there is no SHA256SUMS in it"
+d_error=$(sha256sum -c SHA256SUMS 2>&1) || d_refuse sums "$(printf '%s\\n' "$d_error" | grep -v -e ': OK$' | head -n 3 | tr '\\n' ' ')"
+[ "$(find . -type f ! -path ./SHA256SUMS | wc -l)" -eq "$(sort -u SHA256SUMS | wc -l)" ] ||
+  d_refuse sums "SHA256SUMS does not list every file"
+# Whoever runs the service must be able to read it, and nobody but us to change it.
+chmod -R u+rwX,go+rX,go-w .
+cd /
+if [ -e "$d_dir" ]; then mv "$d_dir" "$base/staging/replaced"; fi
+mv "$d_tree" "$d_dir"
+d_sync
+rm -rf "$base/staging/replaced"
+`;
+  return hostCommand(place, script, [release.dir, sha256]);
+}
+
+/**
+ * Puts the environment from stdin into `envs/<name>` (0600), after what `inherit` holds; makes the directories, and
+ * says what the release has.
+ */
+export function configureCommand(
+  place: HostPlace,
+  options: { dir: string; envName: string; inherit: string | null; user: string | null },
+): Command {
+  const script = `
+d_held
+[ -d "$1" ] || d_refuse missing "the release is no longer there: $1"
+mkdir -p "$base/shared" "$base/log" "$base/run" "$base/staging"
+( umask 077; mkdir -p "$base/envs"; { [ -z "$3" ] || cat "$base/envs/$3"; cat; } > "$base/staging/env.new" )
+mv -f "$base/staging/env.new" "$base/envs/$2"
+if [ -n "$4" ] && [ "$(id -u)" = 0 ]; then chown "$4" "$base/shared" "$base/log"; fi
+for d_part in scripts/stop.sh scripts/reload.sh image.tar; do
+  [ ! -f "$1/$d_part" ] || echo "@has $d_part"
+done
+`;
+  return hostCommand(place, script, [
+    options.dir,
+    options.envName,
+    options.inherit ?? "",
+    options.user ?? "",
+  ]);
+}
+
+/** Whether `envs/<name>` is what comes on stdin, and `current` points to `dir`: exit code 0 or 1. */
+export function sameEnvCommand(place: HostPlace, envName: string, dir: string): Command {
+  const script = `
+d_held
+[ "$(readlink "$base/current")" = "$2" ] || exit 1
+cmp -s - "$base/envs/$1"
+`;
+  return hostCommand(place, script, [envName, dir]);
+}
+
+/** Leaves the script from stdin for the guardian, who runs it when nobody commits. */
+export function leaveRecoveryCommand(place: HostPlace): Command {
+  return hostCommand(
+    place,
+    `
+d_held
+( umask 077; d_replace "$base/recover.sh" )
+`,
+  );
+}
+
+/** Records the switch (stdin: `state.json` with `pending`), then points `current` and `env` to the release. */
+export function switchCommand(place: HostPlace, dir: string, envName: string): Command {
+  const script = `
+d_held
+d_replace "$base/state.json"
+d_link "$1"
+d_env "$2"
+`;
+  return hostCommand(place, script, [dir, envName]);
+}
+
+/** Points `current` and `env` back; to nothing where there was nothing. */
+export function switchBackCommand(
+  place: HostPlace,
+  to: { dir: string; envName: string } | null,
+): Command {
+  const script = `
+d_held
+${SWITCH_BACK}
+`;
+  return hostCommand(place, script, [to?.dir ?? "", to?.envName ?? ""]);
+}
+
+/** $1 directory or empty  $2 file in envs/ or empty. */
+export const SWITCH_BACK = `
+if [ -n "$1" ]; then d_link "$1"; d_env "$2"; else rm -f "$base/current" "$base/env"; fi
+`;
+
+/**
+ * Makes the state on stdin the state of the host and removes the recovery script: with the rename a deployment is
+ * committed, or undone for good.
+ */
+export function commitCommand(place: HostPlace): Command {
+  const script = `
+d_held
+cat > "$base/staging/new"
+d_sync
+mv -f "$base/staging/new" "$base/state.json"
+rm -f "$base/recover.sh"
+d_sync
+`;
+  return hostCommand(place, script);
+}
+
+/** What {@linkcode pruneCommand} removes and keeps. */
+export interface PruneLists {
+  /** Directories of releases to remove. */
+  dirs: readonly string[];
+  /** Digests to remove from the cache. */
+  digests: readonly string[];
+  /** Files in `envs/` to keep; all others go. */
+  keepEnvs: readonly string[];
+  /** Directories in `run/` to keep; all others go. */
+  keepRuns: readonly string[];
+}
+
+/** Removes releases; stdin: `state.json` without them, written first so that no record points to nothing. */
+export function pruneCommand(place: HostPlace, lists: PruneLists): Command {
+  const script = `
+d_held
+d_replace "$base/state.json"
+d_lines() { [ -z "$1" ] || printf '%s\\n' "$1"; }
+d_lines "$1" | while IFS= read -r d_item; do
+  # First out of the way in one rename, so that nobody sees half a release.
+  rm -rf "$base/staging/gone"
+  mv "$d_item" "$base/staging/gone" 2>/dev/null || :
+  rm -rf "$base/staging/gone"
+done
+d_lines "$2" | while IFS= read -r d_item; do rm -f "$root/.harness/cache/$d_item"; done
+d_sweep_dir() { # directory, what to keep
+  for d_item in "$1"/*; do
+    [ -e "$d_item" ] || continue
+    d_lines "$2" | grep -q -x -F -e "\${d_item##*/}" || rm -rf "$d_item"
+  done
+}
+d_sweep_dir "$base/envs" "$3"
+d_sweep_dir "$base/run" "$4"
+`;
+  return hostCommand(place, script, [
+    lists.dirs.join("\n"),
+    lists.digests.join("\n"),
+    lists.keepEnvs.join("\n"),
+    lists.keepRuns.join("\n"),
+  ]);
+}

@@ -1,0 +1,116 @@
+/**
+ * The environment of a release's scripts, and the file that carries it. Pure.
+ *
+ * @module
+ */
+import { HarnessError } from "../errors.ts";
+import type { Manifest, ManifestPort } from "../package/manifest.ts";
+
+/** Facts of the release that become `HARNESS_*`. */
+export interface GeneratedEnv {
+  /** Release directory. */
+  installDir: string;
+  /** Data that outlives releases. */
+  dataDir: string;
+  /** Log directory. */
+  logDir: string;
+  /** Address of the host. */
+  host: string;
+}
+
+/** What a caller may add to the manifest's environment, weakest first. */
+export interface EnvSources {
+  /** Addresses of the dependencies. */
+  dependencies?: Readonly<Record<string, string>>;
+  /** Of the deployment. */
+  plan?: Readonly<Record<string, string>>;
+  /** Of the host. */
+  host?: Readonly<Record<string, string>>;
+  /** Secrets of the deployment. */
+  secrets?: Readonly<Record<string, string>>;
+}
+
+/** The variable that says (and sets) the port called `name`. */
+export function portVariable(name: string): string {
+  return `HARNESS_PORT_${name.toUpperCase().replaceAll(/[^A-Z0-9]/g, "_")}`;
+}
+
+/** The manifest's ports, moved where `HARNESS_PORT_<NAME>` is set from outside. */
+export function effectivePorts(manifest: Manifest, sources: EnvSources): ManifestPort[] {
+  const outer = outside(sources);
+  return manifest.service.ports.map((port) => {
+    const text = outer[portVariable(port.name)];
+    if (text === undefined) return port;
+    const number = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+    if (number < 1 || number > 65535) {
+      throw new HarnessError(
+        "invalid_params",
+        `Cannot deploy ${manifest.name}: ${portVariable(port.name)} must be a port, not "${text}"`,
+      );
+    }
+    return { ...port, port: number };
+  });
+}
+
+/** Refuses names that no shell takes, NUL bytes, and required variables that nobody sets. */
+export function checkEnv(manifest: Manifest, sources: EnvSources): void {
+  const outer = outside(sources);
+  for (const [key, value] of Object.entries(outer)) {
+    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(key)) {
+      throw new HarnessError(
+        "invalid_params",
+        `Cannot deploy ${manifest.name}: "${key}" is not a name for a variable (letters, digits and _)`,
+      );
+    }
+    if (value.includes("\0")) {
+      throw new HarnessError(
+        "invalid_params",
+        `Cannot deploy ${manifest.name}: the value of ${key} holds a NUL byte`,
+      );
+    }
+  }
+  const missing = Object.entries(manifest.env)
+    .filter(([key, spec]) => spec.required && spec.value === null && outer[key] === undefined)
+    .map(([key]) => key);
+  if (missing.length > 0) {
+    throw new HarnessError(
+      "invalid_params",
+      `Cannot deploy ${manifest.name}: its manifest requires ${
+        missing.join(", ")
+      }; set each with --env or --secret-file`,
+      { details: { missing } },
+    );
+  }
+}
+
+/** All variables of a release, sorted by name. */
+export function releaseEnv(
+  manifest: Manifest,
+  generated: GeneratedEnv,
+  sources: EnvSources,
+): Record<string, string> {
+  const env: Record<string, string> = {};
+  for (const [key, spec] of Object.entries(manifest.env)) {
+    if (spec.value !== null) env[key] = spec.value;
+  }
+  Object.assign(env, outside(sources), generatedEnv(manifest, generated));
+  for (const port of effectivePorts(manifest, sources)) {
+    env[portVariable(port.name)] = String(port.port);
+  }
+  return Object.fromEntries(Object.entries(env).sort(([a], [b]) => a < b ? -1 : 1));
+}
+
+function outside(sources: EnvSources): Record<string, string> {
+  return { ...sources.dependencies, ...sources.plan, ...sources.host, ...sources.secrets };
+}
+
+function generatedEnv(manifest: Manifest, generated: GeneratedEnv): Record<string, string> {
+  return {
+    HARNESS_SERVICE: manifest.name,
+    HARNESS_VERSION: manifest.version,
+    HARNESS_INSTALL_DIR: generated.installDir,
+    HARNESS_DATA_DIR: generated.dataDir,
+    HARNESS_LOG_DIR: generated.logDir,
+    HARNESS_HOST: generated.host,
+  };
+}

@@ -1,0 +1,79 @@
+/**
+ * What a host said about itself. Pure: from the text of the lock command to facts.
+ *
+ * @module
+ */
+import { HarnessError } from "../errors.ts";
+
+/** Facts of a host, all of one moment. */
+export interface HostFacts {
+  /** `uname -m`. */
+  arch: string;
+  /** User id that the commands run as. */
+  uid: number;
+  /** Free space for the install root in bytes, or `null` where df said nothing we understand. */
+  freeBytes: number | null;
+  /** Whether releases and bookkeeping are on one file system, so that a rename is one step. */
+  sameFileSystem: boolean;
+  /** Whether an interrupted switch waits to be undone. */
+  recoveryDue: boolean;
+  /** What the link `current` points to, or `null`. */
+  current: string | null;
+  /** Whether the release's directory exists. */
+  dirExists: boolean;
+  /** Whether the directory for other bytes under the same version exists. */
+  forcedDirExists: boolean;
+  /** SHA-256 of the cached package, or `null`. */
+  cached: string | null;
+  /** Whether processes run as systemd units there. */
+  systemd: boolean;
+  /** Whether the service's user exists. */
+  userExists: boolean;
+  /** Whether the install root can be written. */
+  writable: boolean;
+  /** Commands that are not there. */
+  missingCommands: string[];
+  /** Libraries that are not there. */
+  missingLibraries: string[];
+  /** Text of `state.json`, empty when there is none. */
+  stateText: string;
+}
+
+/** Reads what the questions' answer looks like. */
+export function parseFacts(stdout: string, host: string): HostFacts {
+  const begin = stdout.indexOf("@facts\n");
+  const state = stdout.indexOf("@state\n", begin);
+  if (begin < 0 || state < 0) {
+    throw new HarnessError(
+      "deploy_failed",
+      `Cannot understand what ${host} says of itself: its shell printed something else`,
+      { details: { host, output: stdout.slice(0, 500) } },
+    );
+  }
+  const values = new Map<string, string[]>();
+  for (const line of stdout.slice(begin, state).split("\n")) {
+    const at = line.indexOf("=");
+    if (at > 0) {
+      const key = line.slice(0, at);
+      values.set(key, [...values.get(key) ?? [], line.slice(at + 1)]);
+    }
+  }
+  const one = (key: string): string => values.get(key)?.[0] ?? "";
+  return {
+    arch: one("arch"),
+    uid: Number(one("uid")),
+    freeBytes: one("free_kb") === "" ? null : Number(one("free_kb")) * 1024,
+    sameFileSystem: one("same_fs") === "yes",
+    recoveryDue: one("recover") === "yes",
+    current: one("current") || null,
+    dirExists: one("dir") === "yes",
+    forcedDirExists: one("forced_dir") === "yes",
+    cached: one("cached") || null,
+    systemd: one("systemd") === "yes",
+    userExists: one("user") === "yes",
+    writable: one("writable") === "yes",
+    missingCommands: values.get("missing_command") ?? [],
+    missingLibraries: values.get("missing_library") ?? [],
+    stateText: stdout.slice(state + "@state\n".length),
+  };
+}

@@ -1,0 +1,54 @@
+/**
+ * From anything thrown to the failure that is reported. Pure.
+ *
+ * @module
+ */
+import { HarnessError, toHarnessError } from "../errors.ts";
+import type { DeployFailure, DeployStep } from "./progress.ts";
+
+/** What is known where something failed. */
+export interface FailurePlace {
+  /** Host label. */
+  host: string;
+  /** Step. */
+  step: DeployStep;
+  /** Service name. */
+  service: string;
+}
+
+/** The report of `error`: a known error with its details, or `internal` with none. */
+export function toFailure(error: unknown, place: FailurePlace): DeployFailure {
+  const known = fromAbort(error) ?? toHarnessError(error);
+  const next = nextStep(known, place);
+  return {
+    code: known.code,
+    message: known.message,
+    details: {
+      host: place.host,
+      step: place.step,
+      ...known.details,
+      ...(next === null ? {} : { next }),
+    },
+  };
+}
+
+/** What an aborted signal throws when its owner gave no reason of our kind. */
+function fromAbort(error: unknown): HarnessError | null {
+  if (error instanceof HarnessError || !(error instanceof DOMException)) return null;
+  const code = error.name === "TimeoutError" ? "timeout" : "cancelled";
+  return new HarnessError(code, `Cannot go on: ${error.message}`, { cause: error });
+}
+
+function nextStep(error: HarnessError, place: FailurePlace): string | null {
+  switch (place.step) {
+    case "start":
+    case "health":
+      return `look at its log (harness-ws-server service logs ${place.service}), correct the package and deploy a new version`;
+    case "rollback":
+      return `look at ${place.host} now: harness-ws-server service get ${place.service}`;
+    case "connect":
+      return "correct the connection and run the same deployment again: hosts that have it are left alone";
+    default:
+      return error.retryable ? "run the same deployment again" : null;
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * Many hosts: how many at once, who goes first, when to stop, and what it all comes to.
+ *
+ * @module
+ */
+import { DEPLOY_PARALLEL } from "../limits.ts";
+import { deployToHost } from "./host_deploy.ts";
+import { type DeployPlan, type HostTarget, serviceNameOf } from "./plan.ts";
+import type {
+  DeployProgress,
+  DeployResult,
+  DeployStatus,
+  HostOutcome,
+  HostResult,
+} from "./progress.ts";
+
+/** Options for {@linkcode deployFleet}. */
+export interface FleetOptions {
+  /** Cancels: no new host is started, those under way go back. */
+  signal: AbortSignal;
+  /** Called with each event of each host, in order per host. */
+  report: (progress: DeployProgress) => void;
+}
+
+/** Deploys to all hosts of `plan`. One host's trouble never stops another one under way. */
+export async function deployFleet(plan: DeployPlan, options: FleetOptions): Promise<DeployResult> {
+  const strategy = plan.strategy ?? {};
+  const canary = Math.min(strategy.canary ?? 0, plan.hosts.length);
+  const fleet = new Fleet(plan, options);
+  await fleet.deploy(plan.hosts.slice(0, canary));
+  // A canary that was not fine says that the rest must not follow, however many failures are allowed.
+  if (canary > 0 && !fleet.allFine()) fleet.stop("a canary host was not fine");
+  await fleet.deploy(plan.hosts.slice(canary));
+  const hosts = plan.hosts.map((host) => fleet.result(host));
+  const status = fleetStatus(hosts.map((h) => h.outcome), {
+    cancelled: options.signal.aborted,
+    skipUnreachable: strategy.onUnreachable === "skip",
+  });
+  return { deploymentId: plan.deploymentId, status, hosts };
+}
+
+/** What the outcomes of the hosts come to. Pure. */
+export function fleetStatus(
+  outcomes: readonly HostOutcome[],
+  options: { cancelled: boolean; skipUnreachable: boolean },
+): DeployStatus {
+  const count = (...wanted: HostOutcome[]) => outcomes.filter((o) => wanted.includes(o)).length;
+  const ok = count("ok");
+  const excused = options.skipUnreachable && ok > 0 ? count("unreachable") : 0;
+  if (ok + excused === outcomes.length) return "succeeded";
+  if (options.cancelled && count("cancelled") > 0) return "cancelled";
+  if (ok > 0) return "partial";
+  if (count("rolled_back") > 0 && count("rolled_back", "skipped") === outcomes.length) {
+    return "rolled_back";
+  }
+  return "failed";
+}
+
+class Fleet {
+  readonly #plan: DeployPlan;
+  readonly #options: FleetOptions;
+  readonly #results = new Map<string, HostResult>();
+  #stopped: string | null = null;
+
+  constructor(plan: DeployPlan, options: FleetOptions) {
+    this.#plan = plan;
+    this.#options = options;
+  }
+
+  async deploy(hosts: readonly HostTarget[]): Promise<void> {
+    const waiting = [...hosts];
+    const parallel = Math.max(1, this.#plan.strategy?.parallel ?? DEPLOY_PARALLEL);
+    const worker = async () => {
+      for (let host = waiting.shift(); host !== undefined; host = waiting.shift()) {
+        this.#results.set(host.label, await this.#one(host));
+        this.#countFailures();
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(parallel, waiting.length) }, worker));
+  }
+
+  /** No host is begun any more. */
+  stop(reason: string): void {
+    this.#stopped ??= reason;
+  }
+
+  allFine(): boolean {
+    const outcomes = [...this.#results.values()].map((r) => r.outcome);
+    const excused = (o: HostOutcome) =>
+      o === "unreachable" && this.#plan.strategy?.onUnreachable === "skip";
+    return outcomes.includes("ok") && outcomes.every((o) => o === "ok" || excused(o));
+  }
+
+  result(host: HostTarget): HostResult {
+    const result = this.#results.get(host.label);
+    if (result === undefined) throw new Error(`${host.label} has no result`);
+    return result;
+  }
+
+  async #one(host: HostTarget): Promise<HostResult> {
+    const { signal, report } = this.#options;
+    if (signal.aborted) return this.#notBegun(host, "cancelled", "the deployment was cancelled");
+    if (this.#stopped !== null) return this.#notBegun(host, "skipped", this.#stopped);
+    return await deployToHost(this.#plan, host, { signal, report });
+  }
+
+  #notBegun(host: HostTarget, outcome: "cancelled" | "skipped", message: string): HostResult {
+    this.#options.report({
+      deployment_id: this.#plan.deploymentId,
+      service: serviceNameOf(this.#plan),
+      host: host.label,
+      step: "finish",
+      status: "skipped",
+      outcome,
+      message,
+      at: new Date().toISOString(),
+    });
+    return {
+      host: host.label,
+      outcome,
+      step: "connect",
+      error: null,
+      versionBefore: null,
+      versionAfter: null,
+      changed: false,
+      service: null,
+    };
+  }
+
+  /** A host that cannot be reached says nothing about the package, so it does not count here. */
+  #countFailures(): void {
+    const bad: HostOutcome[] = ["failed", "rolled_back", "rollback_failed"];
+    const failed = [...this.#results.values()].filter((r) => bad.includes(r.outcome)).length;
+    const allowed = this.#plan.strategy?.maxFailures ?? 0;
+    if (failed > allowed) {
+      this.stop(`${failed} ${failed === 1 ? "host" : "hosts"} failed, ${allowed} allowed`);
+    }
+  }
+}

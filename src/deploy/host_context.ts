@@ -1,0 +1,187 @@
+/**
+ * One host of a deployment while it is under way: what is known of it, and how commands are run there.
+ *
+ * @module
+ */
+import { HarnessError } from "../errors.ts";
+import type { Command, Executor, RunOptions, RunResult } from "../executor/executor.ts";
+import type { ServiceStatus } from "../lifecycle/service_spec.ts";
+import { DEPLOY_COMMAND_TIMEOUT_MS, DEPLOY_OUTPUT_CHARACTERS } from "../limits.ts";
+import type { EnvSources } from "./env.ts";
+import type { HostFacts } from "./facts.ts";
+import { emptyState, type HostState, type ReleaseRecord } from "./host_state.ts";
+import { type HostLayout, hostLayout, releaseLayout } from "./layout.ts";
+import type { HostPlace, Questions } from "./lock_commands.ts";
+import type { DeployPlan, HostTarget } from "./plan.ts";
+import { serviceNameOf } from "./plan.ts";
+import type { DeployProgress, DeployStep } from "./progress.ts";
+
+/** What a step reports besides its name and status. */
+export type StepNews = Pick<DeployProgress, "percent" | "bytes" | "total_bytes" | "message">;
+
+/** How far the host has been changed: decides what a failure has to undo. */
+export type Phase = "untouched" | "locked" | "switched" | "committed";
+
+/** One host of a deployment under way. The steps fill it in, in their order. */
+export class HostContext {
+  /** The deployment. */
+  readonly plan: DeployPlan;
+  /** The host. */
+  readonly target: HostTarget;
+  /** Service name. */
+  readonly service: string;
+  /** Paths on the host. */
+  readonly layout: HostLayout;
+  /** Token of our lock there. */
+  readonly place: HostPlace;
+  /** Reports news of the step under way. */
+  readonly news: (news: StepNews) => void;
+  /** Cancels what is under way: the caller's signal, or the loss of the lock. */
+  signal: AbortSignal;
+  /** Runs commands there, as the user that owns the install root. */
+  executor: Executor | null = null;
+  /** What the host said of itself. */
+  facts: HostFacts | null = null;
+  /** The record of releases, as it is on the host. */
+  state: HostState;
+  /** The release that this deployment brings. */
+  release: ReleaseRecord | null = null;
+  /** The release that was active before. */
+  previous: ReleaseRecord | null = null;
+  /** Whether the release's files must be brought: not so when they are there, and good. */
+  needsFiles = false;
+  /** Whether the release that was active before ran. */
+  previousRan = false;
+  /** How far the host has been changed. */
+  phase: Phase = "untouched";
+  /** The step under way. */
+  step: DeployStep = "connect";
+  /** What runs now. */
+  status: ServiceStatus | null = null;
+
+  /** A host at the beginning of its deployment. */
+  constructor(
+    plan: DeployPlan,
+    target: HostTarget,
+    options: { signal: AbortSignal; news: (news: StepNews) => void },
+  ) {
+    this.plan = plan;
+    this.target = target;
+    this.service = serviceNameOf(plan);
+    this.layout = hostLayout(target.installRoot ?? "/opt", this.service);
+    this.place = {
+      layout: this.layout,
+      token: `${plan.deploymentId}.${crypto.randomUUID().slice(0, 8)}`,
+    };
+    this.news = options.news;
+    this.signal = options.signal;
+    this.state = emptyState(this.service);
+  }
+
+  /** Environment from outside the manifest. */
+  get env(): EnvSources {
+    const { dependencyEnv, env, secrets } = this.plan;
+    return {
+      ...(dependencyEnv === undefined ? {} : { dependencies: dependencyEnv }),
+      ...(env === undefined ? {} : { plan: env }),
+      ...(this.target.env === undefined ? {} : { host: this.target.env }),
+      ...(secrets === undefined ? {} : { secrets }),
+    };
+  }
+
+  /** What this deployment wants to know of the host. */
+  get questions(): Questions {
+    if (this.plan.kind === "rollback") {
+      return { releaseDir: "", sha256: "", user: "", commands: [], libraries: [] };
+    }
+    const { manifest, sha256 } = this.plan.package;
+    return {
+      releaseDir: releaseLayout(this.layout, this.service, manifest.version).dir,
+      sha256,
+      user: manifest.service.user ?? "",
+      commands: manifest.requires.commands,
+      libraries: manifest.requires.libraries,
+    };
+  }
+
+  /** The executor, once connected. */
+  get machine(): Executor {
+    if (this.executor === null) throw new Error(`${this.target.label} is not connected yet`);
+    return this.executor;
+  }
+
+  /** What the host said of itself, once asked. */
+  get known(): HostFacts {
+    if (this.facts === null) throw new Error(`${this.target.label} was not asked yet`);
+    return this.facts;
+  }
+
+  /** The release, once chosen. */
+  get chosen(): ReleaseRecord {
+    if (this.release === null) throw new Error(`no release is chosen for ${this.target.label}`);
+    return this.release;
+  }
+
+  /**
+   * Runs a command of commands.ts. A refusal or any exit code but 0 rejects, with the step, the exit code and the
+   * end of its output in the details.
+   */
+  async run(command: Command, options: RunOptions = {}): Promise<RunResult> {
+    const result = await this.machine.run(command, {
+      timeoutMs: DEPLOY_COMMAND_TIMEOUT_MS,
+      signal: this.signal,
+      ...options,
+    });
+    return this.check(result);
+  }
+
+  /** Passes a command's result on, or rejects as {@linkcode HostContext.run} does. */
+  check(result: RunResult): RunResult {
+    if (result.exitCode === 0) return result;
+    throw commandError(this, result);
+  }
+}
+
+const REFUSALS: Readonly<Record<string, HarnessError["code"]>> = {
+  unwritable: "deploy_failed",
+  archive: "package_invalid",
+  sums: "package_invalid",
+  extract: "package_invalid",
+  digest: "deploy_failed",
+  busy: "conflict",
+  lost: "conflict",
+  recovery: "deploy_failed",
+};
+
+const HINTS: Readonly<Record<string, string>> = {
+  unwritable: 'use become: "sudo", another user, or another install root',
+  archive: "build the package anew with `harness-ws-server package build`",
+  digest: "deploy again",
+  lost: "deploy again",
+};
+
+function commandError(context: HostContext, result: RunResult): HarnessError {
+  const { step, target } = context;
+  const refusal = /^@refused (\S+) ?(.*)$/m.exec(result.stdout);
+  const stderr = result.stderr.trim();
+  const full = /No space left on device|Disk quota exceeded/.exec(`${stderr}\n${refusal?.[2]}`);
+  const reason = full ? "disk_full" : refusal?.[1] ?? "command";
+  const why = refusal?.[2] ?? stderr.split("\n").at(-1) ?? "";
+  const how = result.signal === null ? `exit code ${result.exitCode}` : `ended by ${result.signal}`;
+  const hint = full ? "free some space" : HINTS[reason];
+  return new HarnessError(
+    REFUSALS[reason] ?? "deploy_failed",
+    `Cannot ${step} on ${target.label}: ${why === "" ? how : why}${
+      hint === undefined ? "" : `; ${hint}`
+    }`,
+    {
+      details: {
+        reason,
+        command: `the script of step ${step}`,
+        exit_code: result.exitCode,
+        signal: result.signal,
+        stderr: stderr.slice(-DEPLOY_OUTPUT_CHARACTERS),
+      },
+    },
+  );
+}

@@ -1,0 +1,294 @@
+/**
+ * The deployment of one host: the list of steps, and what a failure undoes.
+ *
+ * @module
+ */
+import { HarnessError } from "../errors.ts";
+import { getLogger } from "@logtape/logtape";
+import {
+  DEPLOY_PROGRESS_INTERVAL_MS,
+  DEPLOY_RECONNECT_TIMEOUT_MS,
+  DEPLOY_ROLLBACK_TIMEOUT_MS,
+} from "../limits.ts";
+import { toFailure } from "./failure.ts";
+import { HostContext, type StepNews } from "./host_context.ts";
+import type { LockKeeper } from "./lock_keeper.ts";
+import type { DeployPlan, HostTarget } from "./plan.ts";
+import type {
+  DeployedService,
+  DeployFailure,
+  DeployProgress,
+  DeployStep,
+  HostOutcome,
+  HostResult,
+} from "./progress.ts";
+import type { StepEnd } from "./step.ts";
+import { commit, health, markBad, prune, specOf, start, switchRelease } from "./steps/activate.ts";
+import { alreadyThere, choose } from "./steps/choose.ts";
+import { configure } from "./steps/configure.ts";
+import { extract, upload, verify } from "./steps/files.ts";
+import { preflight } from "./steps/preflight.ts";
+import { rollback } from "./steps/rollback.ts";
+import { connect, lock, open, unlock } from "./steps/session.ts";
+import { wasCommitted } from "./steps/settle.ts";
+
+/** Options for {@linkcode deployToHost}. */
+export interface HostDeployOptions {
+  /** Cancels: the host goes back to what it had. */
+  signal: AbortSignal;
+  /** Called with each event, in order. */
+  report: (progress: DeployProgress) => void;
+}
+
+/** Between the lock and its release: what brings a release to a host, in order. */
+const STEPS: ReadonlyArray<[DeployStep, (context: HostContext) => Promise<StepEnd>]> = [
+  ["preflight", preflight],
+  ["upload", upload],
+  ["verify", verify],
+  ["extract", extract],
+  ["configure", configure],
+  ["switch", switchRelease],
+  ["start", start],
+  ["health", health],
+  ["commit", commit],
+];
+
+/** Deploys to one host. Never rejects: whatever happens is in the result. */
+export async function deployToHost(
+  plan: DeployPlan,
+  target: HostTarget,
+  options: HostDeployOptions,
+): Promise<HostResult> {
+  const host = new HostDeploy(plan, target, options);
+  return await host.run();
+}
+
+class HostDeploy {
+  readonly #context: HostContext;
+  readonly #report: (progress: DeployProgress) => void;
+  readonly #cancel: AbortSignal;
+  #keeper: LockKeeper | null = null;
+  #lastNews = 0;
+  #already = false;
+
+  constructor(plan: DeployPlan, target: HostTarget, options: HostDeployOptions) {
+    this.#report = options.report;
+    this.#cancel = options.signal;
+    this.#context = new HostContext(plan, target, {
+      signal: options.signal,
+      news: (news) => this.#news(news),
+    });
+  }
+
+  async run(): Promise<HostResult> {
+    const context = this.#context;
+    let failure: DeployFailure | null = null;
+    let outcome: HostOutcome = "ok";
+    try {
+      await this.#steps();
+    } catch (error) {
+      failure = this.#failed(error);
+      outcome = await this.#undo(failure, error);
+    }
+    const at = failure === null ? "finish" : context.step;
+    await this.#release();
+    const result = this.#result(outcome, at, failure);
+    this.#emit("finish", outcome === "ok" || outcome === "skipped" ? "done" : "failed", {
+      outcome,
+      ...(failure === null ? this.#already ? { message: this.#alreadyMessage() } : {} : {
+        message: failure.message,
+        error: failure,
+      }),
+    });
+    return result;
+  }
+
+  async #steps(): Promise<void> {
+    const context = this.#context;
+    await this.#step("connect", connect);
+    await this.#step("lock", (c) =>
+      lock(c, (keeper) => {
+        this.#keeper = keeper;
+        c.signal = AbortSignal.any([this.#cancel, keeper.lost]);
+      }));
+    context.step = "preflight";
+    choose(context);
+    this.#already = await alreadyThere(context);
+    for (const [name, body] of STEPS) {
+      if (this.#already) this.#emit(name, "skipped", { message: this.#alreadyMessage() });
+      else await this.#step(name, body);
+    }
+    if (this.#already) this.#emit("prune", "skipped", { message: this.#alreadyMessage() });
+    else await this.#harmless("prune", prune);
+  }
+
+  async #step(name: DeployStep, body: (context: HostContext) => Promise<StepEnd>): Promise<void> {
+    const context = this.#context;
+    context.step = name;
+    context.signal.throwIfAborted();
+    this.#lastNews = 0;
+    this.#emit(name, "started", {});
+    const { skipped, ...end } = await body(context);
+    this.#emit(name, skipped ? "skipped" : "done", end);
+  }
+
+  /** A step whose failure is reported and does not make the deployment fail: what it is about has happened. */
+  async #harmless(
+    name: DeployStep,
+    body: (context: HostContext) => Promise<StepEnd>,
+  ): Promise<void> {
+    try {
+      await this.#step(name, body);
+    } catch (error) {
+      const { target, service } = this.#context;
+      const failure = toFailure(error, { host: target.label, step: name, service });
+      this.#emit(name, "failed", { message: failure.message, error: failure });
+    }
+  }
+
+  #failed(error: unknown): DeployFailure {
+    const { step, target, service } = this.#context;
+    const failure = toFailure(error, { host: target.label, step, service });
+    if (failure.code === "internal") {
+      getLogger(["harness", "deploy"]).error("step {step} on {host}: {error}", {
+        step,
+        host: target.label,
+        error,
+      });
+    }
+    this.#emit(step, "failed", { message: failure.message, error: failure });
+    return failure;
+  }
+
+  /** Brings the host back to what it was before, and says how that ended. */
+  async #undo(failure: DeployFailure, error: unknown): Promise<HostOutcome> {
+    const context = this.#context;
+    const failedAt = context.step;
+    const cancelled = this.#cancel.aborted;
+    if (context.phase === "untouched") return cancelled ? "cancelled" : outcomeOf(failure);
+    // The guardian has the lock now and puts the host back.
+    if (this.#keeper?.lost.aborted) return "failed";
+    context.signal = AbortSignal.timeout(DEPLOY_ROLLBACK_TIMEOUT_MS);
+    if (failure.code === "unreachable" && !await this.#reconnect()) return "unreachable";
+    const switched = context.phase === "switched";
+    try {
+      if (switched && failedAt === "commit" && await wasCommitted(context)) return "ok";
+      if (switched) await this.#step("rollback", (c) => rollback(c, failure.message));
+      else if (context.phase === "locked") await markBad(context, failure.message);
+    } catch (undoError) {
+      const { target, service } = context;
+      const second = toFailure(undoError, { host: target.label, step: context.step, service });
+      this.#emit(context.step, "failed", { message: second.message, error: second });
+      failure.details = { ...failure.details, rollback_error: second.message };
+      return switched ? "rollback_failed" : outcomeOf(failure);
+    } finally {
+      context.step = failedAt;
+    }
+    if (cancelled) return "cancelled";
+    if (switched && context.previous !== null) return "rolled_back";
+    return error instanceof HarnessError ? outcomeOf(failure) : "failed";
+  }
+
+  /** A second connection, to clean up after the first one broke. */
+  async #reconnect(): Promise<boolean> {
+    const context = this.#context;
+    try {
+      await this.#keeper?.stop();
+      await context.executor?.[Symbol.asyncDispose]();
+      await open(context, AbortSignal.timeout(DEPLOY_RECONNECT_TIMEOUT_MS));
+      return true;
+    } catch {
+      // The guardian on the host does what we cannot: the result says so.
+      context.executor = null;
+      context.phase = "untouched";
+      return false;
+    }
+  }
+
+  async #release(): Promise<void> {
+    const context = this.#context;
+    await this.#keeper?.stop();
+    if (context.phase !== "untouched" && context.executor !== null) {
+      context.signal = AbortSignal.timeout(DEPLOY_ROLLBACK_TIMEOUT_MS);
+      // A lock that is not ours any more is the guardian's: there is nothing left to free.
+      if (!this.#keeper?.lost.aborted) await this.#harmless("unlock", unlock);
+    }
+    try {
+      await context.executor?.[Symbol.asyncDispose]();
+    } catch (error) {
+      // The work is done; a connection that cannot be closed well is only worth a line in the log.
+      getLogger(["harness", "deploy"]).debug("closing {host}: {error}", {
+        host: context.target.label,
+        error,
+      });
+    }
+  }
+
+  #result(outcome: HostOutcome, step: DeployStep, failure: DeployFailure | null): HostResult {
+    const { target, previous, release, phase, state } = this.#context;
+    const known = outcome !== "unreachable" && outcome !== "rollback_failed";
+    const active = state.releases.find((r) => r.id === state.active) ?? null;
+    return {
+      host: target.label,
+      outcome,
+      step,
+      error: outcome === "ok" ? null : failure,
+      versionBefore: previous?.version ?? null,
+      versionAfter: known ? active?.version ?? null : null,
+      changed: !this.#already && outcome === "ok" && release !== null && phase !== "switched",
+      service: known ? this.#service() : null,
+    };
+  }
+
+  #service(): DeployedService | null {
+    const { state, target, status, plan, service } = this.#context;
+    const active = state.releases.find((r) => r.id === state.active);
+    if (active === undefined || active.spec === null || status === null) return null;
+    const { manifest } = plan.kind === "deploy" && plan.package.sha256 === active.sha256
+      ? plan.package
+      : active;
+    return {
+      name: service,
+      version: active.version,
+      sha256: active.sha256,
+      installDir: active.dir,
+      manifest,
+      spec: specOf(active),
+      status,
+      address: target.address ?? target.label,
+    };
+  }
+
+  #alreadyMessage(): string {
+    const { version, sha256 } = this.#context.chosen;
+    return `already at ${version} (sha256:${sha256.slice(0, 12)}…)`;
+  }
+
+  #news(news: StepNews): void {
+    const now = performance.now();
+    if (now - this.#lastNews < DEPLOY_PROGRESS_INTERVAL_MS) return;
+    this.#lastNews = now;
+    this.#emit(this.#context.step, "progress", news);
+  }
+
+  #emit(
+    step: DeployStep,
+    status: DeployProgress["status"],
+    more: Partial<DeployProgress>,
+  ): void {
+    const { plan, target, service } = this.#context;
+    this.#report({
+      deployment_id: plan.deploymentId,
+      service,
+      host: target.label,
+      step,
+      status,
+      ...more,
+      at: new Date().toISOString(),
+    });
+  }
+}
+
+function outcomeOf(failure: DeployFailure): HostOutcome {
+  return failure.code === "unreachable" ? "unreachable" : "failed";
+}

@@ -1,0 +1,146 @@
+/**
+ * The POSIX sh text that every script of a deployment begins with: the lock and how it is looked at.
+ *
+ * Constants only: whatever varies comes in as positional parameters, so nothing needs quoting. Runs in dash, bash,
+ * ksh and BusyBox ash. Names: `d_…` are functions and scratch variables, `l_…` is what the lock file says.
+ *
+ * The lock is one line, `token|boot id|expires|ttl|deployment|since|owner`, replaced by rename. `expires` counts
+ * seconds since the host's boot, so no clock matters. Every change of it happens under `lock.mutex`, which a script
+ * on the host itself holds for milliseconds and whose holder is known by pid.
+ *
+ * @module
+ */
+
+/** $1 install root  $2 bookkeeping directory  $3 our lock token; the rest are the script's own. */
+export const HOST_LIBRARY: string = `
+set -eu
+umask 022
+LC_ALL=C; export LC_ALL
+PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
+root=$1 base=$2 token=$3; shift 3
+d_refuse() { d_code=$1; shift; printf '@refused %s %s\\n' "$d_code" "$*"; exit 3; }
+d_nap() { sleep 0.1 2>/dev/null || sleep 1; }
+d_now() { if [ -r /proc/uptime ]; then IFS=. read -r d_time d_rest < /proc/uptime; else d_time=$(date +%s); fi; }
+d_boot=unknown
+[ ! -r /proc/sys/kernel/random/boot_id ] || IFS= read -r d_boot < /proc/sys/kernel/random/boot_id
+d_load() {
+  l_token= l_boot= l_expires= l_ttl= l_deployment= l_since= l_owner=
+  IFS='|' 2>/dev/null read -r l_token l_boot l_expires l_ttl l_deployment l_since l_owner < "$base/lock" || return 1
+}
+# Whether the lock that was loaded has run out: another boot, past its time, or a time no renewal can have given.
+d_stale() {
+  [ "$l_boot" = "$d_boot" ] || return 0
+  case $l_expires:$l_ttl in *[!0-9:]* | :* | *:) return 0 ;; esac
+  d_now
+  d_left=$((l_expires - d_time))
+  [ "$d_left" -le 0 ] || [ "$d_left" -gt "$l_ttl" ]
+}
+d_put() { # seconds to live, deployment, since, owner
+  d_now
+  printf '%s|%s|%s|%s|%s|%s|%s\\n' "$token" "$d_boot" "$((d_time + $1))" "$1" "$2" "$3" "$4" > "$base/.tmp.lock.$$"
+  mv -f "$base/.tmp.lock.$$" "$base/lock"
+}
+d_enter() {
+  trap '' HUP PIPE
+  d_try=0
+  while :; do
+    echo "$$ $d_boot" > "$base/.tmp.mutex.$$"
+    ! ln "$base/.tmp.mutex.$$" "$base/lock.mutex" 2>/dev/null || break
+    d_pid= d_pid_boot=
+    2>/dev/null read -r d_pid d_pid_boot < "$base/lock.mutex" || :
+    # It is held for milliseconds, so a holder that is gone, or that we waited 20 seconds for, was killed.
+    if [ -n "$d_pid" ] && { [ "$d_pid_boot" != "$d_boot" ] || [ "$d_try" -ge 200 ] ||
+      { [ ! -d "/proc/$d_pid" ] && ! kill -0 "$d_pid" 2>/dev/null; }; }; then
+      if mv "$base/lock.mutex" "$base/.tmp.dead.$$" 2>/dev/null; then
+        d_moved=
+        2>/dev/null read -r d_moved d_rest < "$base/.tmp.dead.$$" || :
+        # Somebody quicker than us had replaced it: give it back.
+        [ "$d_moved" = "$d_pid" ] || ln "$base/.tmp.dead.$$" "$base/lock.mutex" 2>/dev/null || :
+        rm -f "$base/.tmp.dead.$$"
+      fi
+    else
+      d_nap
+    fi
+    d_try=$((d_try + 1))
+    [ "$d_try" -lt 400 ] || d_refuse busy "another deployment holds $base/lock.mutex"
+  done
+  rm -f "$base/.tmp.mutex.$$"
+}
+d_leave() { rm -f "$base/lock.mutex"; trap - HUP PIPE; }
+# Every script that changes something begins with this: a deployment that lost its lock must not go on.
+d_held() {
+  d_load && [ "$l_token" = "$token" ] ||
+    d_refuse lost "the lock is no longer ours: it was not renewed in time, and the host has put itself back"
+}
+# Replaces a file by what comes on stdin, in one rename.
+d_replace() { cat > "$base/staging/new" && mv -f "$base/staging/new" "$1"; }
+d_link() { # new target of the link "current"
+  rm -f "$base/staging/current"
+  ln -s "$1" "$base/staging/current"
+  # mv without -T (old BusyBox) would move into the directory that the link points to.
+  mv -fT "$base/staging/current" "$base/current" 2>/dev/null || { rm -f "$base/staging/current"; ln -sfn "$1" "$base/current"; }
+}
+d_env() { # file in envs/ that becomes the visible env: the same inode, so it is never half a file
+  rm -f "$base/staging/env"
+  ln "$base/envs/$1" "$base/staging/env" && mv -f "$base/staging/env" "$base/env"
+}
+# Writes everything of the install root's file system to the disk.
+d_sync() { sync -f "$base" 2>/dev/null || sync; }
+# A switch that was never committed is undone by the script that was left for this.
+d_recover() {
+  [ -f "$base/recover.sh" ] || return 0
+  if grep -q '^  "pending": {' "$base/state.json" 2>/dev/null; then
+    mkdir -p "$base/staging"
+    sh "$base/recover.sh" </dev/null >> "$base/log/recovery.log" 2>&1 || return 1
+  fi
+  rm -f "$base/recover.sh"
+}
+# What a killed script left; files of one that lives stay.
+d_sweep() {
+  for d_file in "$base"/.tmp.*; do
+    [ -d "/proc/\${d_file##*.}" ] || rm -f "$d_file"
+  done
+}
+`;
+
+/**
+ * Lives on the host while a deployment does, in a session of its own: ends when the lock is freed; puts the host back
+ * when the lock runs out, which means that the deploying process or the network died.
+ *
+ * $4 seconds the lock lives.
+ */
+export const GUARDIAN_SCRIPT: string = `${HOST_LIBRARY}
+d_ttl=$1
+set +e
+trap '' HUP PIPE
+while :; do
+  sleep 1
+  d_load && [ "$l_token" = "$token" ] || exit 0
+  d_stale || continue
+  d_enter
+  if d_load && [ "$l_token" = "$token" ] && d_stale; then
+    token="guardian-$token"
+    d_put "$d_ttl" "$l_deployment" "$l_since" "guardian of $l_owner"
+    d_leave
+    break
+  fi
+  d_leave
+  trap '' HUP PIPE
+done
+trap '' HUP PIPE
+# Recovery may take longer than the lock lives.
+( while sleep 2; do
+    d_load && [ "$l_token" = "$token" ] || exit 0
+    d_put "$d_ttl" "$l_deployment" "$l_since" "$l_owner"
+  done ) &
+d_renewer=$!
+d_recover
+kill "$d_renewer" 2>/dev/null
+wait "$d_renewer" 2>/dev/null
+rm -rf "$base/staging"
+d_sweep
+d_enter
+if d_load && [ "$l_token" = "$token" ]; then rm -f "$base/lock"; fi
+d_leave
+exit 0
+`;

@@ -1,0 +1,80 @@
+/**
+ * Where things are on a host. Pure: paths from names.
+ *
+ * @module
+ */
+import { HarnessError } from "../errors.ts";
+import { installPath, sanitizeName, sanitizeVersion } from "../package/names.ts";
+
+/** The paths of one service on one host. */
+export interface HostLayout {
+  /** Install root, without a slash at its end. */
+  root: string;
+  /** Bookkeeping directory of the service. */
+  base: string;
+  /** Packages by digest. */
+  cache: string;
+  /** Link to the active release. */
+  current: string;
+  /** The record of releases. */
+  state: string;
+  /** Environment of the active release. */
+  env: string;
+  /** Environment files of all kept releases. */
+  envs: string;
+  /** Data that outlives releases. */
+  shared: string;
+  /** Log files. */
+  log: string;
+  /** Pid files, one directory a release: old and new never share one. */
+  run: string;
+  /** Temp files of the deployment under way. */
+  staging: string;
+}
+
+/** One release's place. */
+export interface ReleaseLayout {
+  /** Id within the service: the version as part of a path, with the digest behind it where forced. */
+  id: string;
+  /** Directory of the release. */
+  dir: string;
+}
+
+/** The paths of `service` below `installRoot`. */
+export function hostLayout(installRoot: string, service: string): HostLayout {
+  if (!installRoot.startsWith("/") || /[\0\n\r]/.test(installRoot)) {
+    throw new HarnessError(
+      "invalid_params",
+      `Cannot deploy below "${installRoot}": the install root must be an absolute path without line ends`,
+    );
+  }
+  const root = installRoot.replace(/\/+$/, "");
+  const base = `${root}/.harness/${sanitizeName(service)}`;
+  return {
+    root: root === "" ? "/" : root,
+    base,
+    cache: `${root}/.harness/cache`,
+    current: `${base}/current`,
+    state: `${base}/state.json`,
+    env: `${base}/env`,
+    envs: `${base}/envs`,
+    shared: `${base}/shared`,
+    log: `${base}/log`,
+    run: `${base}/run`,
+    staging: `${base}/staging`,
+  };
+}
+
+/** The place of a version; with `digest`, the place beside it for other bytes under the same version. */
+export function releaseLayout(
+  layout: HostLayout,
+  service: string,
+  version: string,
+  digest?: string,
+): ReleaseLayout {
+  const suffix = digest === undefined ? "" : `~${digest.slice(0, 8)}`;
+  return {
+    id: `${sanitizeVersion(version)}${suffix}`,
+    dir: `${installPath(layout.root, service, version)}${suffix}`,
+  };
+}

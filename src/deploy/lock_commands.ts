@@ -1,0 +1,185 @@
+/**
+ * The commands around the lock: take it, look at the host, renew it, free it. Pure: data for an executor.
+ *
+ * @module
+ */
+import type { Command } from "../executor/executor.ts";
+import { GUARDIAN_SCRIPT, HOST_LIBRARY } from "./host_library.ts";
+import type { HostLayout } from "./layout.ts";
+
+/** What every command on a host needs. */
+export interface HostPlace {
+  /** Paths of the service on the host. */
+  layout: HostLayout;
+  /** Token of our lock. */
+  token: string;
+}
+
+/** What to find out about a host. */
+export interface Questions {
+  /** Directory the release will have, or empty. */
+  releaseDir: string;
+  /** Digest whose presence in the cache matters, or empty. */
+  sha256: string;
+  /** User the service runs as, or empty. */
+  user: string;
+  /** Commands it needs. */
+  commands: readonly string[];
+  /** Libraries it needs. */
+  libraries: readonly string[];
+}
+
+/** A script of this folder as a command. */
+export function hostCommand(
+  place: HostPlace,
+  script: string,
+  args: readonly (string | number)[] = [],
+): Command {
+  return {
+    script: `${HOST_LIBRARY}${script}`,
+    args: [place.layout.root, place.layout.base, place.token, ...args.map(String)],
+  };
+}
+
+/** Prints what {@linkcode parseFacts} reads. $1 release dir  $2 sha256  $3 user  $4 commands  $5 libraries, a line each. */
+const FACTS = `
+d_say() { printf '%s=%s\\n' "$1" "$2"; }
+echo @facts
+d_say arch "$(uname -m)"
+d_say uid "$(id -u)"
+d_say free_kb "$(df -Pk "$base" 2>/dev/null | sed -n '2s/.* \\([0-9][0-9]*\\)  *[0-9]*%.*/\\1/p')"
+d_same=yes
+[ "$(df -Pk "$root" 2>/dev/null | sed -n 2p)" = "$(df -Pk "$base" 2>/dev/null | sed -n 2p)" ] || d_same=no
+d_say same_fs "$d_same"
+d_say recover "$([ -f "$base/recover.sh" ] && echo yes || echo no)"
+d_say current "$(readlink "$base/current" 2>/dev/null || :)"
+d_say dir "$([ -n "$1" ] && { [ -e "$1" ] || [ -L "$1" ]; } && echo yes || echo no)"
+d_say forced_dir "$([ -n "$1" ] && [ -e "$1~$(printf '%.8s' "$2")" ] && echo yes || echo no)"
+d_digest=
+if [ -n "$2" ] && [ -f "$root/.harness/cache/$2" ]; then
+  d_digest=$(sha256sum < "$root/.harness/cache/$2" 2>/dev/null) || d_digest=
+fi
+d_say cached "\${d_digest%% *}"
+d_say systemd "$([ -d /run/systemd/system ] && [ "$(id -u)" = 0 ] && command -v systemctl >/dev/null 2>&1 && echo yes || echo no)"
+d_say user "$([ -z "$3" ] || id "$3" >/dev/null 2>&1 && echo yes || echo no)"
+d_say writable "$([ -w "$root" ] && [ -w "$base" ] && echo yes || echo no)"
+d_lines() { [ -z "$1" ] || printf '%s\\n' "$1"; }
+d_lines "$4" | while IFS= read -r d_item; do
+  command -v "$d_item" >/dev/null 2>&1 || d_say missing_command "$d_item"
+done
+for d_item in tar gzip sha256sum; do
+  command -v "$d_item" >/dev/null 2>&1 || d_say missing_command "$d_item"
+done
+d_lines "$5" | while IFS= read -r d_item; do
+  # The second look is for hosts without ldconfig (musl).
+  ldconfig -p 2>/dev/null | grep -q -F "	$d_item " ||
+    [ -n "$(find /lib /lib64 /usr/lib /usr/lib64 /usr/local/lib -maxdepth 2 -name "$d_item" 2>/dev/null | head -n 1)" ] ||
+    d_say missing_library "$d_item"
+done
+echo @state
+cat "$base/state.json" 2>/dev/null || :
+`;
+
+/**
+ * $1 seconds to live  $2 deployment  $3 since  $4 owner  $5 guardian, then the questions.
+ * Staging is emptied before anything is put there: whatever is in it belongs to a deployment that is gone.
+ */
+const ACQUIRE = `
+d_error=$(mkdir -p "$base" "$root/.harness/cache" "$base/log" 2>&1) || d_refuse unwritable "$d_error"
+d_error=$( { : > "$base/.tmp.probe.$$" && rm -f "$base/.tmp.probe.$$"; } 2>&1) || d_refuse unwritable "$d_error"
+d_enter
+if d_load; then
+  if d_stale; then
+    printf '@stale %s %s\\n' "$l_deployment" "$l_owner"
+  else
+    d_leave
+    printf '@held %s|%s|%s|%s\\n' "$l_deployment" "$d_left" "$l_since" "$l_owner"
+    exit 0
+  fi
+fi
+d_put "$1" "$2" "$3" "$4"
+d_leave
+d_own=
+if command -v setsid >/dev/null 2>&1; then d_own=setsid
+elif busybox setsid true >/dev/null 2>&1; then d_own='busybox setsid'
+elif command -v nohup >/dev/null 2>&1; then d_own=nohup
+fi
+( cd / && exec $d_own sh -c "$5" harness-guardian "$root" "$base" "$token" "$1" ) </dev/null >/dev/null 2>&1 &
+shift 5
+rm -rf "$base/staging"
+( umask 077; mkdir "$base/staging" )
+d_sweep
+`;
+
+/** Takes the lock, starts the guardian, empties staging and answers the questions. */
+export function acquireCommand(
+  place: HostPlace,
+  lock: { ttlSeconds: number; deploymentId: string; since: string; owner: string },
+  questions: Questions,
+): Command {
+  return hostCommand(place, ACQUIRE + FACTS, [
+    lock.ttlSeconds,
+    lock.deploymentId,
+    lock.since,
+    lock.owner,
+    GUARDIAN_SCRIPT,
+    ...questionArgs(questions),
+  ]);
+}
+
+/** Undoes an interrupted switch and answers the questions. */
+export function recoverCommand(place: HostPlace, questions: Questions): Command {
+  const script = `
+d_held
+d_recover || d_refuse recovery "the interrupted deployment cannot be undone: $(tail -n 3 "$base/log/recovery.log" | tr '\\n' ' ')"
+`;
+  return hostCommand(place, script + FACTS, questionArgs(questions));
+}
+
+/** Answers the questions again: changes nothing. */
+export function factsCommand(place: HostPlace, questions: Questions): Command {
+  return hostCommand(place, FACTS, questionArgs(questions));
+}
+
+/** Renews the lock. */
+export function renewCommand(place: HostPlace, ttlSeconds: number): Command {
+  const script = `
+d_enter
+if d_load && [ "$l_token" = "$token" ]; then
+  d_put "$1" "$l_deployment" "$l_since" "$l_owner"
+  d_leave
+  echo @renewed
+else
+  d_leave
+  d_refuse lost "the lock is no longer ours"
+fi
+`;
+  return hostCommand(place, script, [ttlSeconds]);
+}
+
+/** Removes the temp files and frees the lock; fine when it is gone. */
+export function releaseCommand(place: HostPlace): Command {
+  const script = `
+d_enter
+if d_load && [ "$l_token" = "$token" ]; then
+  rm -rf "$base/staging"
+  rm -f "$base/lock"
+  d_leave
+  echo @released
+else
+  d_leave
+  d_refuse lost "the lock was no longer ours"
+fi
+`;
+  return hostCommand(place, script);
+}
+
+function questionArgs(questions: Questions): string[] {
+  return [
+    questions.releaseDir,
+    questions.sha256,
+    questions.user,
+    questions.commands.join("\n"),
+    questions.libraries.join("\n"),
+  ];
+}

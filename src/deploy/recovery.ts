@@ -1,0 +1,94 @@
+/**
+ * `recover.sh`: what the guardian on the host, or the next deployment, runs when a switch was begun and never
+ * committed. Pure: a script built from the same commands with which the controllers start and stop services.
+ *
+ * @module
+ */
+import type { Command } from "../executor/executor.ts";
+import { quote, quoteWord } from "../executor/quote.ts";
+import type { ServiceSpec } from "../lifecycle/service_spec.ts";
+import { type ProcessSpec, startCommand, stopCommand } from "../lifecycle/process_commands.ts";
+import {
+  startGeneratedCommand,
+  startKnownCommand,
+  stopUnitCommand,
+} from "../lifecycle/systemd_commands.ts";
+import { unitName } from "../lifecycle/systemd_unit.ts";
+import { startContainerCommand, stopContainerCommand } from "../lifecycle/docker_commands.ts";
+import { SWITCH_BACK } from "./commands.ts";
+import { HOST_LIBRARY } from "./host_library.ts";
+import { type HostState, stateText } from "./host_state.ts";
+import type { HostPlace } from "./lock_commands.ts";
+
+/** What {@linkcode recoveryScript} puts back. */
+export interface Recovery {
+  /** Where. */
+  place: HostPlace;
+  /** Whether processes are systemd units on this host. */
+  systemd: boolean;
+  /** The release that was switched to. */
+  stop: ServiceSpec;
+  /** The release that was active and whether it ran, or `null`. */
+  back: { dir: string; envName: string; spec: ServiceSpec; start: boolean } | null;
+  /** The state without the switch. */
+  state: HostState;
+}
+
+/** The script's text. It may be run twice: each part does nothing where it was done. */
+export function recoveryScript(recovery: Recovery): string {
+  const { place, back, systemd } = recovery;
+  const args = quote([place.layout.root, place.layout.base, place.token]);
+  const lines = [
+    "#!/bin/sh",
+    "# Undoes a switch that was never committed. Made by harness-ws-server.",
+    `set -- ${args}`,
+    HOST_LIBRARY,
+    "set +e",
+    commandText(stopServiceCommand(recovery.stop, systemd)),
+    `set -- ${quote([back?.dir ?? "", back?.envName ?? ""])}`,
+    SWITCH_BACK,
+    ...(back?.start ? [commandText(startServiceCommand(back.spec, systemd))] : []),
+    `printf '%s' ${quoteWord(stateText(recovery.state))} > "$base/staging/new" &&`,
+    `  mv -f "$base/staging/new" "$base/state.json"`,
+    "",
+  ];
+  return lines.join("\n");
+}
+
+function startServiceCommand(spec: ServiceSpec, systemd: boolean): Command {
+  const { execution } = spec;
+  switch (execution.type) {
+    case "managed_process": {
+      const process: ProcessSpec = { ...spec, execution };
+      return systemd ? startGeneratedCommand(process) : startCommand(process, crypto.randomUUID());
+    }
+    case "docker_container":
+      return startContainerCommand({ ...spec, execution });
+    case "systemd_service":
+      return startKnownCommand(execution.unit, null);
+    case "systemd_portable":
+      return startKnownCommand(execution.unit, execution.image);
+  }
+}
+
+function stopServiceCommand(spec: ServiceSpec, systemd: boolean): Command {
+  const { execution } = spec;
+  switch (execution.type) {
+    case "managed_process":
+      return systemd
+        ? stopUnitCommand(unitName(spec.name), true)
+        : stopCommand({ ...spec, execution });
+    case "docker_container":
+      return stopContainerCommand({ ...spec, execution });
+    case "systemd_service":
+    case "systemd_portable":
+      return stopUnitCommand(execution.unit, false);
+  }
+}
+
+function commandText(command: Command): string {
+  const words = "argv" in command
+    ? command.argv
+    : ["sh", "-c", command.script, "sh", ...command.args ?? []];
+  return `${quote(words)} || echo "exit code $?"`;
+}

@@ -1,0 +1,172 @@
+/**
+ * Steps `switch`, `start`, `health`, `commit` and `prune`: the release becomes the active one.
+ *
+ * @module
+ */
+import { HarnessError } from "../../errors.ts";
+import { createController } from "../../lifecycle/controller.ts";
+import { type HealthCheckResult, waitUntilHealthy } from "../../lifecycle/health.ts";
+import type { ServiceSpec } from "../../lifecycle/service_spec.ts";
+import {
+  DEPLOY_EXTRACT_TIMEOUT_MS,
+  DEPLOY_HEALTH_GRACE_MS,
+  DEPLOY_LOG_LINES,
+  DEPLOY_SETTLE_MS,
+  KEEP_RELEASES,
+} from "../../limits.ts";
+import { sanitizeName } from "../../package/names.ts";
+import { commitCommand, leaveRecoveryCommand, pruneCommand, switchCommand } from "../commands.ts";
+import type { HostContext } from "../host_context.ts";
+import {
+  committed,
+  prunable,
+  type ReleaseRecord,
+  stateText,
+  switching,
+  undone,
+  without,
+  withRelease,
+} from "../host_state.ts";
+import { recoveryScript } from "../recovery.ts";
+import type { StepEnd } from "../step.ts";
+import { pause } from "./session.ts";
+
+/** Points `current` to the release, after leaving behind how that is undone. */
+export async function switchRelease(context: HostContext): Promise<StepEnd> {
+  const { chosen, plan, previous, place } = context;
+  const before = undone(context.state, chosen.id, `${plan.deploymentId} was interrupted`);
+  const script = recoveryScript({
+    place,
+    systemd: context.known.systemd,
+    stop: specOf(chosen),
+    back: previousPlace(context, context.previousRan),
+    state: before,
+  });
+  await context.run(leaveRecoveryCommand(place), { stdin: script });
+  // From here on the switch may have happened, even if the answer never reaches us.
+  context.phase = "switched";
+  context.state = switching(context.state, plan.deploymentId, chosen);
+  await context.run(switchCommand(place, chosen.dir, chosen.env ?? ""), {
+    stdin: stateText(context.state),
+  });
+  return {
+    message: previous === null ? chosen.version : `${previous.version} → ${chosen.version}`,
+  };
+}
+
+/** Where the release before is, for going back. */
+export function previousPlace(
+  context: HostContext,
+  start: boolean,
+): { dir: string; envName: string; spec: ServiceSpec; start: boolean } | null {
+  const { previous } = context;
+  if (previous === null || previous.spec === null || previous.env === null) return null;
+  return { dir: previous.dir, envName: previous.env, spec: previous.spec, start };
+}
+
+/** Stops the old release and starts the new one. */
+export async function start(context: HostContext): Promise<StepEnd> {
+  const { machine, previous, chosen, signal } = context;
+  if (previous?.spec) {
+    context.news({ message: `stopping ${previous.version}` });
+    await createController(machine, previous.spec).stop({ signal });
+  }
+  context.news({ message: `starting ${chosen.version}` });
+  context.status = await createController(machine, specOf(chosen)).start({ signal });
+  return { message: context.status.detail };
+}
+
+/** Waits until the release is healthy and looks whether it is really ours that runs. */
+export async function health(context: HostContext): Promise<StepEnd> {
+  const { machine, chosen, signal } = context;
+  const spec = specOf(chosen);
+  const controller = createController(machine, spec);
+  if (spec.health === null) await pause(DEPLOY_SETTLE_MS, signal);
+  const result = await waitUntilHealthy(machine, spec, {
+    timeoutMs: context.plan.healthTimeoutMs ?? healthTimeoutMs(spec),
+    signal,
+    onResult: (seen: HealthCheckResult) => context.news({ message: seen.message }),
+  });
+  context.status = await controller.status({ signal });
+  if (!context.status.running) {
+    // Something else answered on its port, or it died right after the answer.
+    const log = await controller.logs(DEPLOY_LOG_LINES, { signal });
+    throw new HarnessError(
+      "unavailable",
+      `Cannot start ${context.service} on ${context.target.label}: it ${context.status.detail} after its health check passed`,
+      {
+        details: {
+          reason: context.status.detail,
+          exit_code: context.status.exitCode,
+          signal: context.status.signal,
+          log,
+          health: { ...result },
+        },
+      },
+    );
+  }
+  return { message: result.message };
+}
+
+/** How long a service may take by its own health check's timing. */
+export function healthTimeoutMs(spec: ServiceSpec): number {
+  if (spec.health === null) return DEPLOY_HEALTH_GRACE_MS;
+  const { startPeriodMs, retries, timeoutMs } = spec.health;
+  return startPeriodMs + retries * timeoutMs + DEPLOY_HEALTH_GRACE_MS;
+}
+
+/** Records the release as good and active: the point of no return. */
+export async function commit(context: HostContext): Promise<StepEnd> {
+  const { chosen, plan, place } = context;
+  const state = committed(context.state, chosen, {
+    keepPlace: plan.kind === "rollback",
+    at: new Date().toISOString(),
+  });
+  await context.run(commitCommand(place), {
+    stdin: stateText(state),
+    timeoutMs: DEPLOY_EXTRACT_TIMEOUT_MS,
+  });
+  context.state = state;
+  context.phase = "committed";
+  return {};
+}
+
+/** Removes what retention does not keep. */
+export async function prune(context: HostContext): Promise<StepEnd> {
+  const { plan, layout, place, service } = context;
+  const gone = prunable(context.state, plan.keepReleases ?? KEEP_RELEASES);
+  const state = without(context.state, gone);
+  const used = new Set(state.releases.map((r) => r.sha256));
+  // The record is a file on the host: whatever it says, nothing but releases of this service is removed.
+  const prefix = `${layout.root.replace(/\/$/, "")}/${sanitizeName(service)}-`;
+  const ours = (dir: string) =>
+    dir.startsWith(prefix) && !dir.slice(prefix.length).includes("/") && !dir.includes("\n");
+  await context.run(
+    pruneCommand(place, {
+      dirs: gone.map((r) => r.dir).filter(ours),
+      digests: gone.map((r) => r.sha256).filter((d) => !used.has(d) && /^[0-9a-f]{64}$/.test(d)),
+      keepEnvs: state.releases.flatMap((r) => r.env ?? []),
+      keepRuns: state.releases.map((r) => r.id),
+    }),
+    { stdin: stateText(state), timeoutMs: DEPLOY_EXTRACT_TIMEOUT_MS },
+  );
+  context.state = state;
+  return gone.length === 0
+    ? { message: "nothing to remove" }
+    : { message: `removed ${gone.map((r) => r.id).join(", ")}` };
+}
+
+/** Marks a release that was never switched to as bad; its record and its files stay as evidence. */
+export async function markBad(context: HostContext, reason: string): Promise<void> {
+  const { state, release, place } = context;
+  if (release === null || !state.releases.some((r) => r.id === release.id)) return;
+  if (release.status === "good") return;
+  context.state = undone(withRelease(state, { ...release, status: "bad" }), release.id, reason);
+  await context.run(commitCommand(place), { stdin: stateText(context.state) });
+}
+
+/** The spec of a configured release. */
+export function specOf(release: ReleaseRecord): ServiceSpec {
+  if (release.spec === null) throw new Error(`release ${release.id} was never configured`);
+  return release.spec;
+}

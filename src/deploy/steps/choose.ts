@@ -1,0 +1,107 @@
+/**
+ * Which release a deployment brings to a host, and whether it is there already.
+ *
+ * @module
+ */
+import { HarnessError } from "../../errors.ts";
+import { formatEnvFile } from "../../lifecycle/env_file.ts";
+import { sameEnvCommand } from "../commands.ts";
+import { releaseEnv } from "../env.ts";
+import type { HostContext } from "../host_context.ts";
+import { type ReleaseRecord, rollbackTarget, withoutSecrets } from "../host_state.ts";
+import { releaseLayout } from "../layout.ts";
+import type { DeployPackagePlan, RollbackPlan } from "../plan.ts";
+
+/** Chooses the release; for a deployment decides also whether its files must be brought. */
+export function choose(context: HostContext): void {
+  const { plan } = context;
+  context.release = plan.kind === "deploy"
+    ? releaseOf(context, plan)
+    : rollbackRelease(context, plan);
+}
+
+function releaseOf(context: HostContext, plan: DeployPackagePlan): ReleaseRecord {
+  const { manifest, sha256 } = plan.package;
+  const { state, layout, service, known } = context;
+  const place = releaseLayout(layout, service, manifest.version);
+  const same = state.releases.find((r) => r.version === manifest.version && r.sha256 === sha256);
+  const other = state.releases.find((r) => r.id === place.id && r.sha256 !== sha256);
+  if (same === undefined && other !== undefined && !plan.force) {
+    throw new HarnessError(
+      "conflict",
+      `Cannot deploy ${service} ${manifest.version} to ${context.target.label}: this version is there with ` +
+        `other bytes (sha256 ${other.sha256.slice(0, 12)}…, not ${sha256.slice(0, 12)}…); ` +
+        `give it a version of its own, or deploy with --force`,
+      { details: { reason: "other_bytes", there: other.sha256, wanted: sha256 } },
+    );
+  }
+  if (same === undefined && other === undefined && known.dirExists) {
+    throw new HarnessError(
+      "conflict",
+      `Cannot deploy ${service} ${manifest.version} to ${context.target.label}: ${place.dir} exists and was ` +
+        `not put there for this service; move it away`,
+      { details: { reason: "foreign_directory", path: place.dir } },
+    );
+  }
+  const { id, dir } = same ??
+    (other === undefined ? place : releaseLayout(layout, service, manifest.version, sha256));
+  const there = dir === place.dir ? known.dirExists : known.forcedDirExists;
+  const good = same?.status === "good" && there;
+  // A release that runs is never touched, not even by force.
+  context.needsFiles = !good || (plan.force === true && state.active !== id);
+  return {
+    id,
+    version: manifest.version,
+    sha256,
+    dir,
+    status: good ? "good" : "installing",
+    deployment_id: plan.deploymentId,
+    env: same?.env ?? null,
+    installed_at: same !== undefined && good ? same.installed_at : new Date().toISOString(),
+    committed_at: same?.committed_at ?? null,
+    reason: null,
+    manifest: withoutSecrets(manifest),
+    spec: same?.spec ?? null,
+  };
+}
+
+function rollbackRelease(context: HostContext, plan: RollbackPlan): ReleaseRecord {
+  const { state, service, target } = context;
+  const found = rollbackTarget(state, plan.package.version);
+  if (found !== null) return { ...found, deployment_id: plan.deploymentId };
+  const good = state.releases.filter((r) => r.status === "good").map((r) => r.version);
+  const wanted = plan.package.version === undefined
+    ? "there is no good release before the active one"
+    : `version ${plan.package.version} is not there as a good release`;
+  throw new HarnessError(
+    "not_found",
+    `Cannot roll ${service} back on ${target.label}: ${wanted}; good releases there: ${
+      good.length === 0 ? "none" : good.join(", ")
+    }`,
+    { details: { reason: "no_release", good } },
+  );
+}
+
+/** Whether the host has and runs exactly what is wanted: same bytes, same environment. */
+export async function alreadyThere(context: HostContext): Promise<boolean> {
+  const { plan, chosen, previous } = context;
+  if (plan.force || context.needsFiles || !context.previousRan) return false;
+  if (previous?.id !== chosen.id || previous.env === null) return false;
+  if (plan.kind === "rollback") return true;
+  const text = formatEnvFile(wantedEnv(context, plan));
+  const result = await context.machine.run(
+    sameEnvCommand(context.place, previous.env, previous.dir),
+    { stdin: text, signal: context.signal },
+  );
+  return result.exitCode === 0;
+}
+
+/** The whole environment of the release on this host. */
+export function wantedEnv(context: HostContext, plan: DeployPackagePlan): Record<string, string> {
+  return releaseEnv(plan.package.manifest, {
+    installDir: context.chosen.dir,
+    dataDir: context.layout.shared,
+    logDir: context.layout.log,
+    host: context.target.address ?? context.target.label,
+  }, context.env);
+}

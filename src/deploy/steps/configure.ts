@@ -1,0 +1,76 @@
+/**
+ * Step `configure`: the environment of the release, and how it will be controlled.
+ *
+ * @module
+ */
+import { formatEnvFile } from "../../lifecycle/env_file.ts";
+import type { ServiceSpec } from "../../lifecycle/service_spec.ts";
+import { configureCommand } from "../commands.ts";
+import { effectivePorts } from "../env.ts";
+import type { HostContext } from "../host_context.ts";
+import type { DeployPackagePlan, RollbackPlan } from "../plan.ts";
+import { releaseSpec } from "../release_spec.ts";
+import type { StepEnd } from "../step.ts";
+import { wantedEnv } from "./choose.ts";
+
+/** Writes an env file of this deployment's own, so that the one of the running release is never touched. */
+export async function configure(context: HostContext): Promise<StepEnd> {
+  const { plan, chosen } = context;
+  const envName = `${chosen.id}.${plan.deploymentId}.env`;
+  const spec = plan.kind === "deploy"
+    ? await fresh(context, plan, envName)
+    : await recorded(context, plan, envName);
+  context.release = { ...chosen, env: envName, spec };
+  return {};
+}
+
+async function fresh(
+  context: HostContext,
+  plan: DeployPackagePlan,
+  envName: string,
+): Promise<ServiceSpec> {
+  const { chosen, layout } = context;
+  const { manifest } = plan.package;
+  const result = await context.run(
+    configureCommand(context.place, {
+      dir: chosen.dir,
+      envName,
+      inherit: null,
+      user: manifest.service.user,
+    }),
+    { stdin: formatEnvFile(wantedEnv(context, plan)) },
+  );
+  const has = (path: string) => result.stdout.split("\n").includes(`@has ${path}`);
+  return releaseSpec({
+    manifest,
+    layout,
+    release: chosen,
+    envName,
+    ports: effectivePorts(manifest, context.env),
+    files: {
+      stopScript: has("scripts/stop.sh"),
+      reloadScript: has("scripts/reload.sh"),
+      imageTar: has("image.tar"),
+    },
+  });
+}
+
+/** A rollback takes the recorded environment; what the plan says of it comes after, and so wins. */
+async function recorded(
+  context: HostContext,
+  plan: RollbackPlan,
+  envName: string,
+): Promise<ServiceSpec> {
+  const { chosen, layout } = context;
+  if (chosen.spec === null) throw new Error(`release ${chosen.id} was never configured`);
+  await context.run(
+    configureCommand(context.place, {
+      dir: chosen.dir,
+      envName,
+      inherit: chosen.env,
+      user: chosen.manifest.service.user,
+    }),
+    { stdin: formatEnvFile({ ...plan.dependencyEnv, ...plan.env, ...plan.secrets }) },
+  );
+  return { ...chosen.spec, envFile: `${layout.envs}/${envName}` };
+}

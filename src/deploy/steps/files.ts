@@ -1,0 +1,121 @@
+/**
+ * Steps `upload`, `verify` and `extract`: the package's way onto the host.
+ *
+ * @module
+ */
+import { HarnessError } from "../../errors.ts";
+import { DEPLOY_EXTRACT_TIMEOUT_MS, DEPLOY_UPLOAD_STALL_MS } from "../../limits.ts";
+import { extractCommand, uploadCommand, verifyCommand } from "../commands.ts";
+import type { HostContext } from "../host_context.ts";
+import { stateText, withRelease } from "../host_state.ts";
+import type { DeployPackage } from "../plan.ts";
+import type { StepEnd } from "../step.ts";
+
+/** Sends the package, unless the host has its bytes. */
+export async function upload(context: HostContext): Promise<StepEnd> {
+  const source = packageOf(context);
+  if (source === null) return { skipped: true, message: "the release is there already" };
+  if (isCached(context, source)) {
+    return { skipped: true, message: "the host has these bytes already", bytes: 0 };
+  }
+  const stall = new AbortController();
+  const sent = watched(await source.open(), {
+    onBytes: (bytes) =>
+      context.news({
+        bytes,
+        total_bytes: source.size,
+        percent: source.size === 0 ? 100 : Math.min(100, Math.floor(bytes * 100 / source.size)),
+      }),
+    onStall: () =>
+      stall.abort(
+        new HarnessError(
+          "timeout",
+          `Cannot upload ${source.file} to ${context.target.label}: nothing moved for ${
+            DEPLOY_UPLOAD_STALL_MS / 1000
+          } s`,
+        ),
+      ),
+  });
+  try {
+    const result = await context.machine.run(uploadCommand(context.place), {
+      stdin: sent.stream,
+      signal: AbortSignal.any([context.signal, stall.signal]),
+    });
+    context.check(result);
+  } finally {
+    await sent.end();
+  }
+  if (sent.bytes() !== source.size) {
+    throw new HarnessError(
+      "deploy_failed",
+      `Cannot upload ${source.file}: it has ${sent.bytes()} bytes instead of ${source.size}; it was changed meanwhile`,
+      { details: { reason: "size" } },
+    );
+  }
+  return { bytes: source.size };
+}
+
+/** Checks the digest and every entry on the host itself, and keeps the package there. */
+export async function verify(context: HostContext): Promise<StepEnd> {
+  const source = packageOf(context);
+  if (source === null) return { skipped: true };
+  await context.run(
+    verifyCommand(context.place, { sha256: source.sha256, cached: isCached(context, source) }),
+    { timeoutMs: DEPLOY_EXTRACT_TIMEOUT_MS },
+  );
+  return { message: `sha256 ${source.sha256.slice(0, 12)}…` };
+}
+
+/** Unpacks beside the final place and renames. */
+export async function extract(context: HostContext): Promise<StepEnd> {
+  const source = packageOf(context);
+  if (source === null) return { skipped: true };
+  // The host records the release before it makes its directory: whatever is found later has an owner.
+  context.state = withRelease(context.state, context.chosen);
+  await context.run(extractCommand(context.place, context.chosen, source.sha256), {
+    stdin: stateText(context.state),
+    timeoutMs: DEPLOY_EXTRACT_TIMEOUT_MS,
+  });
+  return { message: context.chosen.dir };
+}
+
+/** The package whose files must be brought, or `null` when they are there. */
+function packageOf(context: HostContext): DeployPackage | null {
+  return context.plan.kind === "deploy" && context.needsFiles ? context.plan.package : null;
+}
+
+function isCached(context: HostContext, source: DeployPackage): boolean {
+  return context.known.cached === source.sha256;
+}
+
+/** A stream that tells how much has passed, and when nothing did for too long. */
+function watched(
+  source: ReadableStream<Uint8Array>,
+  on: { onBytes: (bytes: number) => void; onStall: () => void },
+): { stream: ReadableStream<Uint8Array>; bytes: () => number; end: () => Promise<void> } {
+  let bytes = 0;
+  let timer = setTimeout(on.onStall, DEPLOY_UPLOAD_STALL_MS);
+  const reader = source.getReader();
+  const stream = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      // A pull means that the chunk before was taken.
+      clearTimeout(timer);
+      timer = setTimeout(on.onStall, DEPLOY_UPLOAD_STALL_MS);
+      if (bytes > 0) on.onBytes(bytes);
+      const { value, done } = await reader.read();
+      if (done) {
+        controller.close();
+        return;
+      }
+      bytes += value.byteLength;
+      controller.enqueue(value);
+    },
+    cancel: (reason) => reader.cancel(reason),
+  }, { highWaterMark: 0 });
+  const end = async () => {
+    clearTimeout(timer);
+    // A no-op after the end; after a failure it closes the file.
+    await reader.cancel().catch(() => {});
+  };
+  return { stream, bytes: () => bytes, end };
+}

@@ -1,0 +1,72 @@
+/**
+ * Step `preflight`: whether the host can take the release, before anything is sent.
+ *
+ * @module
+ */
+import { HarnessError } from "../../errors.ts";
+import { DEPLOY_SPACE_FACTOR } from "../../limits.ts";
+import type { HostContext } from "../host_context.ts";
+import type { DeployPackagePlan } from "../plan.ts";
+import type { StepEnd } from "../step.ts";
+
+/** Refuses with all reasons at once. */
+export function preflight(context: HostContext): Promise<StepEnd> {
+  const problems = findProblems(context);
+  if (problems.length === 0) return Promise.resolve({});
+  return Promise.reject(
+    new HarnessError(
+      "deploy_failed",
+      `Cannot deploy ${context.service} to ${context.target.label}: ${problems.join("; ")}`,
+      { details: { reason: "preflight", problems } },
+    ),
+  );
+}
+
+function findProblems(context: HostContext): string[] {
+  const { known, layout, plan } = context;
+  const problems: string[] = [];
+  const commands = [...new Set(known.missingCommands)];
+  if (commands.length > 0) {
+    problems.push(`it does not have ${commands.join(", ")}; install ${them(commands)}`);
+  }
+  if (!known.writable) problems.push(`${layout.root} cannot be written`);
+  if (!known.sameFileSystem) {
+    problems.push(
+      `${layout.root} and ${layout.base} are on two file systems, so no rename is atomic`,
+    );
+  }
+  if (plan.kind === "deploy") problems.push(...packageProblems(context, plan));
+  return problems;
+}
+
+function packageProblems(context: HostContext, plan: DeployPackagePlan): string[] {
+  const { known } = context;
+  const { manifest, size } = plan.package;
+  const problems: string[] = [];
+  const { arch } = manifest.requires;
+  if (arch.length > 0 && !arch.includes(known.arch)) {
+    problems.push(`it is ${known.arch}, and the package is for ${arch.join(", ")}`);
+  }
+  if (known.missingLibraries.length > 0) {
+    const libraries = known.missingLibraries;
+    problems.push(`it does not have ${libraries.join(", ")}; install ${them(libraries)}`);
+  }
+  if (!known.userExists) problems.push(`the user ${manifest.service.user} does not exist there`);
+  const needed = context.needsFiles ? size * DEPLOY_SPACE_FACTOR : 0;
+  if (known.freeBytes !== null && known.freeBytes < needed) {
+    problems.push(
+      `${context.layout.root} has ${mebibytes(known.freeBytes)} free and about ${
+        mebibytes(needed)
+      } are needed`,
+    );
+  }
+  return problems;
+}
+
+function them(items: readonly string[]): string {
+  return items.length === 1 ? "it" : "them";
+}
+
+function mebibytes(bytes: number): string {
+  return `${(bytes / (1024 * 1024)).toFixed(1)} MiB`;
+}

@@ -1,0 +1,55 @@
+/**
+ * Step `rollback`: after a failure between `switch` and `commit`, exactly the release from before.
+ *
+ * @module
+ */
+import { HarnessError, messageOf } from "../../errors.ts";
+import { createController } from "../../lifecycle/controller.ts";
+import { waitUntilHealthy } from "../../lifecycle/health.ts";
+import { commitCommand, switchBackCommand } from "../commands.ts";
+import type { HostContext } from "../host_context.ts";
+import { stateText, undone } from "../host_state.ts";
+import type { StepEnd } from "../step.ts";
+import { healthTimeoutMs, previousPlace, specOf } from "./activate.ts";
+
+/** Stops the new release, points back, starts the old one if it ran, waits until it is healthy, records it. */
+export async function rollback(context: HostContext, reason: string): Promise<StepEnd> {
+  const { machine, chosen, previous, place, signal } = context;
+  let stopProblem: unknown = null;
+  try {
+    await createController(machine, specOf(chosen)).stop({ signal });
+  } catch (error) {
+    // The old one is tried all the same: half a rollback is worse than two problems in one report.
+    stopProblem = error;
+  }
+  const back = previousPlace(context, context.previousRan);
+  await context.run(switchBackCommand(place, back));
+  context.status = null;
+  if (back !== null && back.start) {
+    const controller = createController(machine, back.spec);
+    await controller.start({ signal });
+    await waitUntilHealthy(machine, back.spec, { timeoutMs: healthTimeoutMs(back.spec), signal });
+    context.status = await controller.status({ signal });
+  }
+  // Only now: until the old one runs, the guardian must still be able to finish this if we die.
+  context.state = undone(context.state, chosen.id, reason);
+  await context.run(commitCommand(place), { stdin: stateText(context.state) });
+  context.phase = "locked";
+  if (stopProblem !== null) {
+    throw new HarnessError(
+      "deploy_failed",
+      `Cannot stop ${context.service} ${chosen.version} on ${context.target.label}: ${
+        messageOf(stopProblem)
+      }`,
+      { cause: stopProblem },
+    );
+  }
+  if (previous === null) {
+    return { message: `stopped ${chosen.version}; there was no version before` };
+  }
+  return {
+    message: context.previousRan
+      ? `${previous.version} runs again`
+      : `${previous.version} is active again; it did not run before`,
+  };
+}

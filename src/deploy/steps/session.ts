@@ -1,0 +1,149 @@
+/**
+ * Steps `connect`, `lock` and `unlock`: the connection and the host's lock.
+ *
+ * @module
+ */
+import { HarnessError } from "../../errors.ts";
+import { createController } from "../../lifecycle/controller.ts";
+import {
+  DEPLOY_EXTRACT_TIMEOUT_MS,
+  DEPLOY_LOCK_POLL_MS,
+  DEPLOY_LOCK_TTL_MS,
+} from "../../limits.ts";
+import { checkSudo, sudoExecutor } from "../become.ts";
+import { parseFacts } from "../facts.ts";
+import type { HostContext } from "../host_context.ts";
+import { activeRelease, parseState, undone } from "../host_state.ts";
+import { acquireCommand, recoverCommand, releaseCommand } from "../lock_commands.ts";
+import { LockKeeper } from "../lock_keeper.ts";
+import type { StepEnd } from "../step.ts";
+
+/** Connects. */
+export async function connect(context: HostContext): Promise<StepEnd> {
+  await open(context, context.signal);
+  return {};
+}
+
+/** Opens the connection, the first one or the one that cleans up after it broke. */
+export async function open(context: HostContext, signal: AbortSignal): Promise<void> {
+  const executor = await context.target.connect(signal);
+  context.executor = context.target.become === "sudo" ? sudoExecutor(executor) : executor;
+  if (context.target.become === "sudo") await checkSudo(executor, signal);
+}
+
+/** Life of the lock of this deployment. */
+export function lockTtlMs(context: HostContext): number {
+  return context.plan.lockTtlMs ?? DEPLOY_LOCK_TTL_MS;
+}
+
+/** Takes the lock, keeps it alive, and learns what is on the host; finishes what an interrupted deployment left. */
+export async function lock(
+  context: HostContext,
+  keep: (keeper: LockKeeper) => void,
+): Promise<StepEnd> {
+  // From here on the lock may be ours, even if the answer never reaches us.
+  context.phase = "locked";
+  const taken = await acquire(context);
+  const ttlMs = lockTtlMs(context);
+  keep(new LockKeeper(context.machine, context.place, { ttlMs, label: context.target.label }));
+  learn(context, taken);
+  const messages = [...taken.matchAll(/^@stale (\S+)/gm)].map((m) =>
+    `took over from ${m[1]}, which is gone`
+  );
+  if (context.known.recoveryDue) {
+    const pending = context.state.pending?.deployment_id ?? "an interrupted deployment";
+    context.news({ message: `undoing what ${pending} left` });
+    const result = await context.run(recoverCommand(context.place, context.questions), {
+      timeoutMs: DEPLOY_EXTRACT_TIMEOUT_MS,
+    });
+    learn(context, result.stdout);
+    messages.push(`undid what ${pending} left`);
+  }
+  // A switch without its recovery script can only be forgotten: the next switch sets everything right.
+  const { pending } = context.state;
+  if (pending !== null) context.state = undone(context.state, pending.to.id, "interrupted");
+  context.previous = activeRelease(context.state);
+  if (context.previous?.spec) {
+    const status = await createController(context.machine, context.previous.spec)
+      .status({ signal: context.signal });
+    context.previousRan = status.running;
+    context.status = status;
+  }
+  return messages.length === 0 ? {} : { message: messages.join("; ") };
+}
+
+/** Removes the temp files and frees the lock. */
+export async function unlock(context: HostContext): Promise<StepEnd> {
+  await context.run(releaseCommand(context.place));
+  context.phase = "untouched";
+  return {};
+}
+
+function learn(context: HostContext, stdout: string): void {
+  context.facts = parseFacts(stdout, context.target.label);
+  const where = `${context.layout.state} on ${context.target.label}`;
+  context.state = parseState(context.facts.stateText, context.service, where);
+}
+
+async function acquire(context: HostContext): Promise<string> {
+  const { plan, place } = context;
+  const deadline = performance.now() + (plan.lockWaitMs ?? 0);
+  const since = new Date().toISOString();
+  let told = false;
+  while (true) {
+    const result = await context.run(
+      acquireCommand(place, {
+        ttlSeconds: Math.ceil(lockTtlMs(context) / 1000),
+        deploymentId: plan.deploymentId,
+        since,
+        // One line without the field separator.
+        owner: (plan.owner ?? "harness").replaceAll(/[|\p{Cc}]/gu, " ").slice(0, 200),
+      }, context.questions),
+    );
+    const held = /^@held (.*)$/m.exec(result.stdout);
+    if (held === null) return result.stdout;
+    if (performance.now() >= deadline) {
+      context.phase = "untouched";
+      throw lockedError(context, held[1] ?? "");
+    }
+    if (!told) context.news({ message: `waiting for the lock: ${describeHolder(held[1] ?? "")}` });
+    told = true;
+    await pause(DEPLOY_LOCK_POLL_MS, context.signal);
+  }
+}
+
+function describeHolder(text: string): string {
+  const [deployment = "", , since = "", ...owner] = text.split("|");
+  return `${deployment} by ${owner.join("|")} since ${since}`;
+}
+
+function lockedError(context: HostContext, text: string): HarnessError {
+  const [deployment = "", left = "", since = "", ...owner] = text.split("|");
+  return new HarnessError(
+    "conflict",
+    `Cannot lock ${context.service} on ${context.target.label}: ${describeHolder(text)} has it; ` +
+      `wait for it or cancel it (a dead one is released by itself within ${left} s)`,
+    {
+      details: {
+        reason: "locked",
+        deployment_id: deployment,
+        owner: owner.join("|"),
+        since,
+        expires_in_seconds: Number(left),
+      },
+    },
+  );
+}
+
+/** Waits; rejects with the reason when `signal` fires. */
+export function pause(ms: number, signal: AbortSignal): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const abort = () => reject(signal.reason);
+  const timer = setTimeout(resolve, ms);
+  if (signal.aborted) abort();
+  signal.addEventListener("abort", abort, { once: true });
+  return promise.finally(() => {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", abort);
+  });
+}
