@@ -104,7 +104,9 @@ async function openParts(stateDir: string, flags: ServerFlags): Promise<Parts> {
     const hosts = hostDirectory(flags.ssh);
     const connections = stack.use(new HostConnections());
     const localRunRoot = join(stateDir, "run");
-    const operator = await Operator.open({ registry, documents, hosts, connections, localRunRoot });
+    const operator = stack.use(
+      await Operator.open({ registry, documents, hosts, connections, localRunRoot }),
+    );
     const shared = { registry, packages, documents, hosts, operator };
     const deployments = await DeploymentManager.open(shared);
     stack.defer(() => deployments.park());
