@@ -39,10 +39,12 @@ export async function* gunzipFile(
   const size = await packedSize(path);
   const digest = createHash("sha256");
   const gunzip = createGunzip({ chunkSize: 256 * 1024 });
+  let isGzip = false;
   const fed = pipeline(
     createReadStream(path, { highWaterMark: 256 * 1024 }),
     async function* (chunks: AsyncIterable<Buffer>) {
       for await (const chunk of chunks) {
+        isGzip ||= chunk[0] === 0x1f && chunk[1] === 0x8b;
         digest.update(chunk);
         yield chunk;
       }
@@ -59,15 +61,14 @@ export async function* gunzipFile(
       refuseBomb(bytes, gunzip.bytesWritten);
       yield chunk;
     }
+    // It ends where the gzip data ends, which need not be where the file ends.
+    if (gunzip.bytesWritten !== size) throw trailingData();
     await fed;
   } catch (error) {
-    throw gzipError(error, bytes);
+    throw gzipError(error, isGzip);
   } finally {
     gunzip.destroy();
     await fed.catch(() => {});
-  }
-  if (gunzip.bytesWritten !== size) {
-    throw invalid("trailing_data", "there is data after the end of the gzip file");
   }
   return { sha256: digest.digest("hex"), size };
 }
@@ -96,13 +97,16 @@ function refuseBomb(unpacked: number, packed: number): void {
   }
 }
 
-function gzipError(error: unknown, bytes: number): unknown {
+function trailingData(): HarnessError {
+  return invalid("trailing_data", "there is data after the end of the gzip file");
+}
+
+function gzipError(error: unknown, isGzip: boolean): unknown {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
   if (code === "Z_BUF_ERROR") return invalid("truncated", "the gzip file ends too early");
   if (code !== "Z_DATA_ERROR") return error;
   const message = (error as Error).message;
-  if (bytes > 0 && message.includes("header")) {
-    return invalid("trailing_data", "there is data after the end of the gzip file");
-  }
+  // The file began as gzip: the header that is wrong is that of what follows the first member.
+  if (isGzip && message === "incorrect header check") return trailingData();
   return invalid("bad_gzip", `it is not a sound gzip file: ${message}`);
 }
