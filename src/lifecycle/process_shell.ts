@@ -52,8 +52,20 @@ h_wrapper_alive() {
 # Pids that carry the marker of run $1 in their environment: also what left the session on purpose.
 h_marked() {
   [ -n "$1" ] || return 0
-  grep -l -F "HARNESS_RUN=$1" /proc/[0-9]*/environ 2>/dev/null | while IFS=/ read -r h_a h_b h_pid h_c; do
-    h_stat "$h_pid" && echo "$h_pid"
+  if printf 'a\\0harness\\n' | grep -q -F harness; then
+    grep -l -F "HARNESS_RUN=$1" /proc/[0-9]*/environ 2>/dev/null | while IFS=/ read -r h_a h_b h_pid h_c; do
+      h_stat "$h_pid" && echo "$h_pid"
+    done
+    return
+  fi
+  # This grep (BusyBox) sees a line only up to its first NUL.
+  for h_dir in /proc/[0-9]*; do
+    echo "@\${h_dir#/proc/}"; cat "$h_dir/environ" 2>/dev/null; echo
+  done | tr '\\0' '\\n' | grep -e '^@[0-9]' -e "^HARNESS_RUN=$1" | while IFS= read -r h_found; do
+    case $h_found in
+      @*) h_pid=\${h_found#@} ;;
+      *) h_stat "$h_pid" && echo "$h_pid" ;;
+    esac
   done
 }
 # Pids in the recorded session or process group. Only safe while those numbers are known not to be reused ones.
