@@ -12,7 +12,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { crc32 } from "node:zlib";
+import { crc32 } from "./crc32.ts";
 import type { ServiceEntry } from "../registry/entry.ts";
 import type { EventBody, RegistryEvent } from "../registry/events.ts";
 import type { CommitRecord } from "../registry/store.ts";
