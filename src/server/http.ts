@@ -104,7 +104,6 @@ async function upload(request: Request, file: string, store: Packages): Promise<
   const body = request.body ?? new Blob([]).stream();
   return await store.put(file, body, {
     force: ["1", "true"].includes(searchParams.get("force") ?? ""),
-    signal: request.signal,
     ...(sha256 === null ? {} : { sha256 }),
   });
 }

@@ -16,6 +16,12 @@ import { type Listener, listenError, type ListenOptions } from "./listener.ts";
 /** Listens with `Deno.serve`. */
 export function listenDeno(handler: ConnectionHandler, options: ListenOptions): Promise<Listener> {
   const aborter = new AbortController();
+  const underWay = new Set<Promise<Response>>();
+  const respond = (request: Request): Promise<Response> => {
+    const response = handler.respond(request);
+    underWay.add(response);
+    return response.finally(() => underWay.delete(response));
+  };
   try {
     const server = Deno.serve({
       hostname: options.hostname,
@@ -23,29 +29,27 @@ export function listenDeno(handler: ConnectionHandler, options: ListenOptions): 
       ...(options.tls ?? {}),
       signal: aborter.signal,
       onListen() {}, // who started us says that we listen
-    }, (request) => isUpgrade(request) ? upgrade(request, handler) : handler.respond(request));
+    }, (request) => isUpgrade(request) ? upgrade(request, handler) : respond(request));
     return Promise.resolve({
       port: server.addr.port,
-      close: (graceMs) => close(server, aborter, graceMs),
+      // Not server.shutdown(): it waits for clients for ever, and an abort after it throws.
+      async close(graceMs) {
+        await settled(underWay, graceMs);
+        aborter.abort();
+        await server.finished;
+      },
     });
   } catch (error) {
     return Promise.reject(listenError(options, error));
   }
 }
 
-/** `Deno.serve` closes its WebSockets at once here, so the handler must have said goodbye before. */
-async function close(
-  server: Deno.HttpServer,
-  aborter: AbortController,
-  graceMs: number,
-): Promise<void> {
+/** Waits until all promises have settled, `timeoutMs` at most. */
+async function settled(promises: Iterable<Promise<unknown>>, timeoutMs: number): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<"late">((resolve) => timer = setTimeout(resolve, graceMs, "late"));
-  const outcome = await Promise.race([server.shutdown(), late]);
+  const timeout = new Promise((resolve) => timer = setTimeout(resolve, timeoutMs));
+  await Promise.race([Promise.allSettled(promises), timeout]);
   clearTimeout(timer);
-  if (outcome !== "late") return;
-  aborter.abort();
-  await server.finished;
 }
 
 function upgrade(request: Request, handler: ConnectionHandler): Response {

@@ -4,9 +4,7 @@
  * @module
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { type Duplex, Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
-import type { ReadableStream as NodeReadableStream } from "node:stream/web";
+import type { Duplex } from "node:stream";
 
 /** A web `Request` for a node one, or `null` when its URL makes no sense. */
 export function toRequest(message: IncomingMessage, secure: boolean): Request | null {
@@ -35,11 +33,27 @@ export async function writeResponse(to: ServerResponse, response: Response): Pro
   const mayHaveRest = to.req.method !== "GET" && to.req.method !== "HEAD";
   to.writeHead(response.status, { ...headers, ...(mayHaveRest ? { connection: "close" } : {}) });
   try {
-    if (response.body === null) to.end();
-    else await pipeline(Readable.fromWeb(response.body as NodeReadableStream), to);
+    for await (const chunk of response.body ?? []) {
+      if (to.destroyed) return;
+      if (!to.write(chunk)) await drained(to);
+    }
+    to.end();
   } catch {
-    to.destroy(); // the client left, or the source failed after the head was sent
+    to.destroy(); // the source failed after the head was sent: the client must not take it for whole
   }
+}
+
+/** Resolves when more may be written, or when nobody will read it. */
+function drained(to: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      to.off("drain", done);
+      to.off("close", done);
+      resolve();
+    };
+    to.on("drain", done);
+    to.on("close", done);
+  });
 }
 
 /** Sends a web `Response` on a socket that was to be upgraded, and closes it. */
@@ -63,6 +77,17 @@ const STATUS_TEXT: Record<number, string> = {
   503: "Service Unavailable",
 };
 
+/** The body of a message. Not `Readable.toWeb()`: in Deno 2.9 that throws past everybody once cancelled. */
 function bodyOf(message: IncomingMessage): ReadableStream<Uint8Array> {
-  return Readable.toWeb(message) as ReadableStream<Uint8Array>;
+  const chunks: AsyncIterator<Uint8Array> = message.iterator({ destroyOnReturn: false });
+  return new ReadableStream({
+    async pull(controller) {
+      const { done, value } = await chunks.next();
+      if (done === true) controller.close();
+      else controller.enqueue(value);
+    },
+    async cancel() {
+      await chunks.return?.();
+    },
+  }, { highWaterMark: 0 });
 }

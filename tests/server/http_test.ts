@@ -1,0 +1,256 @@
+/** The HTTP side of the port, packages above all, over both listeners. */
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { HarnessError } from "../../src/errors.ts";
+import { Registry } from "../../src/registry/registry.ts";
+import { PackageStore } from "../../src/server/package_store.ts";
+import { MemoryStore } from "../../src/storage/memory_store.ts";
+import { eventually, RawClient } from "../helpers/raw_client.ts";
+import { LISTENERS, startServer } from "../helpers/test_server.ts";
+
+const FILE = "hello-1.0.0.tar.gz";
+
+function sha256(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+/** Runs a test with a temporary packages directory. */
+async function withDir(work: (dir: string) => Promise<void>): Promise<void> {
+  const dir = await Deno.makeTempDir({ prefix: "harness-packages-" });
+  try {
+    await work(dir);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+async function errorOf(response: Response): Promise<{ status: number; code: string }> {
+  const { error } = await response.json();
+  assert.equal(typeof error.message, "string");
+  return { status: response.status, code: error.code };
+}
+
+for (const listener of LISTENERS) {
+  const name = (text: string) => `${listener} server ${text}`;
+
+  Deno.test(name("answers health, version, hints and unknown paths"), async () => {
+    await using running = await startServer({ listener });
+    const get = (path: string, init?: RequestInit) => fetch(running.http + path, init);
+    assert.deepEqual(await (await get("/healthz")).json(), { status: "ok" });
+    assert.deepEqual(await (await get("/readyz")).json(), { status: "ready", seq: 0 });
+    const version = await (await get("/version")).json();
+    assert.equal(version.name, "harness-ws-server");
+    assert.deepEqual(version.protocol, [1]);
+    const hint = await get("/");
+    assert.equal(hint.status, 426);
+    assert.equal(hint.headers.get("upgrade"), "websocket");
+    assert.match(await hint.text(), /harness\.v1/);
+    assert.deepEqual(await errorOf(await get("/nope")), { status: 404, code: "not_found" });
+    assert.equal((await errorOf(await get("/healthz", { method: "POST" }))).status, 405);
+    const head = await get("/healthz", { method: "HEAD" });
+    assert.equal(head.status, 200);
+    await head.body?.cancel();
+    assert.deepEqual(await errorOf(await get("/packages")), { status: 503, code: "unavailable" });
+  });
+
+  Deno.test(name("turns readyz red when changes are refused"), async () => {
+    await using registry = await Registry.open(new MemoryStore());
+    await using running = await startServer({
+      listener,
+      registry: new Proxy(registry, {
+        get: (target, key) => {
+          if (key === "problem") return "the disk is full";
+          const value = Reflect.get(target, key, target);
+          return typeof value === "function" ? value.bind(target) : value;
+        },
+      }),
+    });
+    const response = await fetch(`${running.http}/readyz`);
+    assert.equal(response.status, 503);
+    assert.deepEqual(await response.json(), {
+      status: "not ready",
+      problems: ["the disk is full"],
+    });
+  });
+
+  Deno.test(name("stores, lists, gives and removes packages"), async () => {
+    await withDir(async (dir) => {
+      const packages = await PackageStore.open(dir);
+      await using running = await startServer({ listener, packages });
+      const url = `${running.http}/packages/${FILE}`;
+      const bytes = crypto.getRandomValues(new Uint8Array(50_000));
+      const digest = sha256(bytes);
+      const info = { file: FILE, name: "hello", version: "1.0.0", size: 50_000, sha256: digest };
+      const put = (
+        body: Uint8Array<ArrayBuffer>,
+        query = "",
+        headers: Record<string, string> = {},
+      ) => fetch(url + query, { method: "PUT", body, headers });
+
+      const created = await put(bytes, "", { "x-content-sha256": digest });
+      assert.equal(created.status, 201);
+      assert.deepEqual(await created.json(), info);
+      assert.deepEqual(await (await put(bytes)).json(), info); // the same again
+      const other = new Uint8Array(10).fill(1);
+      assert.deepEqual(await errorOf(await put(other)), { status: 409, code: "already_exists" });
+      assert.deepEqual(
+        await errorOf(await put(other, "?force=1", { "x-content-sha256": digest })),
+        { status: 422, code: "package_invalid" },
+      );
+      assert.deepEqual(
+        await errorOf(await put(other, "", { "x-content-sha256": "abc" })),
+        { status: 400, code: "invalid_params" },
+      );
+
+      await using client = await RawClient.ready(running.url);
+      assert.deepEqual(await client.call("list_packages"), [info]);
+      assert.deepEqual(await (await fetch(`${running.http}/packages`)).json(), [info]);
+      const got = await fetch(url);
+      assert.equal(got.headers.get("x-content-sha256"), digest);
+      assert.equal(got.headers.get("content-length"), "50000");
+      assert.deepEqual(new Uint8Array(await got.arrayBuffer()), bytes);
+      const head = await fetch(url, { method: "HEAD" });
+      assert.equal(head.headers.get("etag"), `"${digest}"`);
+      await head.body?.cancel();
+
+      const base64 = btoa(String.fromCharCode(...createHash("sha256").update(other).digest()));
+      const forced = await put(other, "?force=1", { "content-digest": `sha-256=:${base64}:` });
+      assert.equal((await forced.json()).sha256, sha256(other));
+      assert.equal((await fetch(url, { method: "DELETE" })).status, 204);
+      assert.equal((await errorOf(await fetch(url))).status, 404);
+      assert.equal((await errorOf(await fetch(url, { method: "DELETE" }))).status, 404);
+      assert.deepEqual(await readdir(dir), []);
+    });
+  });
+
+  Deno.test(name("refuses bad package names and uploads that are too large"), async () => {
+    await withDir(async (dir) => {
+      const packages = await PackageStore.open(dir, { maxBytes: 100_000 });
+      await using running = await startServer({ listener, packages });
+      const put = (file: string, body: BodyInit) =>
+        fetch(`${running.http}/packages/${file}`, { method: "PUT", body });
+      const bad = ["..%2f..%2fevil-1.0.0.tar.gz", "hello.tar.gz", ".hello-1.0.0.tar.gz"]
+        .concat("hello-1.0.0.tar.gz%00", "hello-1.0.0.zip", "%ff", "a%2fb-1.0.0.tar.gz");
+      for (const file of bad) {
+        assert.deepEqual(
+          await errorOf(await put(file, "x")),
+          { status: 400, code: "invalid_params" },
+          file,
+        );
+      }
+      const big = new ReadableStream<Uint8Array>({
+        pull: (controller) => controller.enqueue(new Uint8Array(64 * 1024)), // without an end
+      });
+      const outcome = await put(FILE, big).then(errorOf, () => null);
+      // The answer may be lost when the client is still sending; the file must not be there either way.
+      if (outcome !== null) assert.deepEqual(outcome, { status: 413, code: "too_large" });
+      await eventually(async () => (await readdir(dir)).length === 0, "the part file is gone");
+    });
+  });
+
+  Deno.test(name("keeps nothing of an upload that was broken off"), async () => {
+    await withDir(async (dir) => {
+      const packages = await PackageStore.open(dir);
+      await using running = await startServer({ listener, packages });
+      const conn = await Deno.connect({ hostname: "127.0.0.1", port: running.server.port });
+      const head =
+        `PUT /packages/${FILE} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000000\r\n\r\n`;
+      await conn.write(new TextEncoder().encode(head + "x".repeat(10_000)));
+      await eventually(async () => (await readdir(dir)).length === 1, "the part file is there");
+      conn.close();
+      await eventually(async () => (await readdir(dir)).length === 0, "the part file is gone");
+    });
+  });
+
+  Deno.test(name("guards packages with token, host and origin"), async () => {
+    await withDir(async (dir) => {
+      const packages = await PackageStore.open(dir);
+      await writeFile(join(dir, FILE), "content");
+      const auth = { tokens: ["full-token-1234567"], readTokens: ["read-token-1234567"] };
+      await using running = await startServer({ listener, packages, auth });
+      const ask = (method: string, headers: Record<string, string>) =>
+        fetch(`${running.http}/packages/${FILE}`, {
+          method,
+          headers,
+          ...(method === "PUT" ? { body: "content" } : {}),
+        });
+      const full = { authorization: "Bearer full-token-1234567" };
+      const read = { authorization: "Bearer read-token-1234567" };
+      for (const method of ["GET", "PUT", "DELETE"]) {
+        assert.equal((await errorOf(await ask(method, {}))).status, 401);
+        const foreign = await ask(method, { ...full, origin: "https://evil.example.com" });
+        assert.equal((await errorOf(foreign)).status, 403);
+      }
+      assert.equal(await (await ask("GET", read)).text(), "content");
+      assert.equal((await errorOf(await ask("PUT", read))).code, "forbidden");
+      assert.equal((await errorOf(await ask("DELETE", read))).code, "forbidden");
+      assert.equal((await ask("DELETE", full)).status, 204);
+      const health = await fetch(`${running.http}/healthz`);
+      assert.deepEqual(await health.json(), { status: "ok" });
+    });
+  });
+}
+
+Deno.test("PackageStore.put() asks its inspector before a file gets its name", async () => {
+  await withDir(async (dir) => {
+    const store = await PackageStore.open(dir, {
+      inspect: async (path) => {
+        const text = await Deno.readTextFile(path);
+        if (text === "bad") throw new HarnessError("package_invalid", "Cannot read it: bad");
+        return { name: "he@llo", version: text };
+      },
+    });
+    const put = (file: string, text: string) => store.put(file, new Blob([text]).stream());
+    await assert.rejects(put("he_llo-1.0.0.tar.gz", "bad"), { code: "package_invalid" });
+    await assert.rejects(put("he_llo-1.0.0.tar.gz", "2.0.0"), { code: "package_invalid" });
+    const info = await put("he_llo-1.0.0_b.tar.gz", "1.0.0+b");
+    assert.equal((await store.resolve("he@llo@1.0.0+b")).info.sha256, info.sha256);
+    assert.equal((await store.resolve("he_llo-1.0.0_b.tar.gz")).path, join(dir, info.file));
+    await assert.rejects(store.resolve("hello@9.9.9"), { code: "not_found" });
+    await assert.rejects(store.resolve("../x-1.0.0.tar.gz"), { code: "not_found" });
+  });
+});
+
+Deno.test("PackageStore lets one of several simultaneous uploads with other bytes win", async () => {
+  await withDir(async (dir) => {
+    const store = await PackageStore.open(dir);
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 8 }, (_, i) => store.put(FILE, new Blob([`content ${i}`]).stream())),
+    );
+    const won = outcomes.filter((outcome) => outcome.status === "fulfilled");
+    assert.equal(won.length, 1);
+    for (const outcome of outcomes) {
+      if (outcome.status === "rejected") assert.equal(outcome.reason.code, "already_exists");
+    }
+    assert.deepEqual(await readdir(dir), [FILE]);
+  });
+});
+
+Deno.test("PackageStore.open() removes what interrupted uploads left, and counts files put by hand", async () => {
+  await withDir(async (dir) => {
+    await writeFile(join(dir, ".0000.part"), "half");
+    await writeFile(join(dir, "api-2-1.2.3-rc.1.tar.gz"), "by hand");
+    await writeFile(join(dir, "notes.txt"), "not a package");
+    const store = await PackageStore.open(dir);
+    const [info, ...more] = await store.list();
+    assert.deepEqual(more, []);
+    assert.deepEqual([info?.name, info?.version], ["api-2", "1.2.3-rc.1"]);
+    assert.deepEqual((await readdir(dir)).toSorted(), ["api-2-1.2.3-rc.1.tar.gz", "notes.txt"]);
+  });
+});
+
+Deno.test("PackageStore.open() says which directory it cannot use", async () => {
+  await withDir(async (dir) => {
+    await writeFile(join(dir, "file"), "");
+    await assert.rejects(
+      PackageStore.open(join(dir, "file", "packages")),
+      (error: HarnessError) => {
+        assert.equal(error.code, "storage_unavailable");
+        assert.match(error.message, /file\/packages/);
+        return true;
+      },
+    );
+  });
+});
