@@ -183,8 +183,8 @@ async function showLogs(context: Context, given: unknown, name: string): Promise
   const signal = AbortSignal.any([io.interrupted, io.outputClosed]);
   // Subscribed first, so that no line is lost between the past and the present.
   const stream = session.client.events({ events: ["service_log"], services: [id], signal });
-  const past = session.call("service_logs", { name: id, tail: flags.tail });
-  const { lines } = await past;
+  await stream.ready;
+  const { lines } = await session.call("service_logs", { name: id, tail: flags.tail });
   lines.forEach(print);
   for await (const item of stream) {
     if (item.kind === "event" && item.event === "service_log") print(item.data.line);

@@ -44,6 +44,7 @@ async function watch(context: Context, given: unknown, services: unknown): Promi
     ...(names.length === 0 ? {} : { services: names }),
     signal: stop,
   });
+  await stream.ready;
   io.err(`watching ${session.flags.url}, Ctrl-C ends\n`);
   for await (const item of stream) {
     if (session.flags.json) printJson(io, item);

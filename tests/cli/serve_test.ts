@@ -1,0 +1,210 @@
+import assert from "node:assert/strict";
+import { runCli, RunningCli, startServer } from "../helpers/cli.ts";
+
+/** An error of the program is one line that ends in a code; nothing of a stack trace. */
+function assertOneLine(stderr: string, pattern: RegExp): void {
+  const lines = stderr.trimEnd().split("\n");
+  assert.equal(lines.length, 1, stderr);
+  assert.match(lines[0] ?? "", /^harness-ws-server: .+ \[[a-z_]+\]$/);
+  assert.match(lines[0] ?? "", pattern);
+}
+
+async function tempDir(): Promise<AsyncDisposable & { path: string }> {
+  const path = await Deno.makeTempDir({ prefix: "harness-serve-" });
+  return {
+    path,
+    [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }),
+  };
+}
+
+Deno.test("serve prints exactly one ready line on stdout and its logs on stderr", async () => {
+  await using server = await startServer();
+  const { cli, url, stateDir } = server;
+  const version = await fetch(`${url.replace("ws:", "http:")}/version`);
+  assert.equal((await version.json()).name, "harness-ws-server");
+  cli.kill("SIGTERM");
+  const { code, stdout, stderr } = await cli.end();
+  assert.equal(code, 0);
+  assert.equal(
+    stdout,
+    `harness-ws-server listening on ${url} (protocol harness.v1, state ${stateDir}, 0 services)\n`,
+  );
+  assert.match(stderr, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z INFO /);
+  assert.match(stderr, /Shutting down: Interrupted by SIGTERM/);
+});
+
+Deno.test("flags alone serve, and the environment and a config file say the rest", async () => {
+  await using dir = await tempDir();
+  const config = `${dir.path}/c.yaml`;
+  await Deno.writeTextFile(config, "listen: 127.0.0.1:1\nlog-format: json\nmax-connections: 3\n");
+  const env = { HARNESS_LISTEN: "127.0.0.1:0", HARNESS_STATE_DIR: `${dir.path}/state` };
+  await using cli = new RunningCli(["--config", config], { env });
+  await cli.until((it) => it.stdout.includes("\n") && it.stderr.includes("\n"));
+  assert.match(cli.stdout, /^harness-ws-server listening on ws:\/\/127\.0\.0\.1:\d+ /);
+  assert.equal(JSON.parse(cli.stderr.split("\n")[0] ?? "").component, "cli");
+  cli.kill("SIGINT");
+  assert.equal((await cli.end()).code, 0);
+});
+
+Deno.test("serve refuses a port in use in one line, and leaves the state directory usable", async () => {
+  await using first = await startServer();
+  await using dir = await tempDir();
+  const address = new URL(first.url).host;
+  const args = ["--listen", address, "--state-dir", dir.path, "--log-level", "error"];
+  for (const listener of ["deno", "ws"]) {
+    const { code, stdout, stderr } = await runCli(["serve", ...args, "--listener", listener]);
+    assert.equal(code, 1, stderr);
+    assert.equal(stdout, "");
+    assertOneLine(stderr, new RegExp(`Cannot listen on ${address}: .*--listen`));
+  }
+});
+
+Deno.test("a second server on the same state directory exits with 8 and names the process", async () => {
+  await using first = await startServer();
+  const args = ["--listen", "127.0.0.1:0", "--state-dir", first.stateDir];
+  const { code, stderr } = await runCli(args);
+  assert.equal(code, 8, stderr);
+  assertOneLine(stderr, new RegExp(`${first.stateDir}.*\\b${first.cli.pid}\\b`));
+});
+
+Deno.test("a server that was killed does not keep its state directory", async () => {
+  await using dir = await tempDir();
+  {
+    await using first = await startServer([], { stateDir: dir.path });
+    first.cli.kill("SIGKILL");
+    await first.cli.end();
+  }
+  await using second = await startServer([], { stateDir: dir.path });
+  assert.match(second.url, /^ws:/);
+});
+
+Deno.test("serve refuses a state directory that cannot be used", async () => {
+  await using dir = await tempDir();
+  await Deno.writeTextFile(`${dir.path}/file`, "");
+  for (const stateDir of [`${dir.path}/file`, `${dir.path}/file/below`, "/proc/nowhere"]) {
+    const { code, stderr } = await runCli(["--listen", "127.0.0.1:0", "--state-dir", stateDir]);
+    assert.equal(code, 1, stderr);
+    assertOneLine(stderr, new RegExp(`state directory ${stateDir}: .*--state-dir`));
+  }
+});
+
+Deno.test({
+  name: "serve refuses a state directory that it may not read",
+  // root may read everything
+  ignore: Deno.uid() === 0,
+  fn: async () => {
+    await using dir = await tempDir();
+    await Deno.mkdir(`${dir.path}/s`, { mode: 0o000 });
+    const { code, stderr } = await runCli([
+      "--listen",
+      "127.0.0.1:0",
+      "--state-dir",
+      `${dir.path}/s`,
+    ]);
+    assert.equal(code, 1, stderr);
+    assertOneLine(stderr, /state/);
+    await Deno.chmod(`${dir.path}/s`, 0o700);
+  },
+});
+
+Deno.test("serve refuses wrong flags, values, config files and settings with exit code 2", async () => {
+  await using dir = await tempDir();
+  const config = `${dir.path}/bad.yaml`;
+  await Deno.writeTextFile(config, "listen: 127.0.0.1:0\nstate_dir: /x\n");
+  const cases: Array<[string[], RegExp, Record<string, string>?]> = [
+    [["--listn", "x"], /unknown option '--listn': did you mean --listen\?/],
+    [["--listen", "nonsense"], /--listen: "nonsense" must be host:port/],
+    [["serve", "extra"], /too many arguments/],
+    [["--durability", "maybe"], /must be one of sync, async/],
+    [["--max-connections", "0"], /--max-connections: "0" must be a whole number/],
+    [["--max-message-bytes", "1MB"], /must be a size such as/],
+    [["--config", config], /bad\.yaml:2:1: unknown key "state_dir", did you mean "state-dir"\?/],
+    [["--listen", "0.0.0.0:0"], /Cannot listen on 0\.0\.0\.0 without a token/],
+    [["--tls-cert", "x.pem"], /--tls-key is missing/],
+    [["--install-root", "opt"], /--install-root: "opt" must be an absolute path/],
+    [[], /HARNESS_LOG_LEVEL: "loud" must be one of/, { HARNESS_LOG_LEVEL: "loud" }],
+    [[], /HARNESS_ALLOW_UNAUTHENTICATED: "maybe" must be one of/, {
+      HARNESS_ALLOW_UNAUTHENTICATED: "maybe",
+    }],
+  ];
+  for (const [args, pattern, env = {}] of cases) {
+    const { code, stderr } = await runCli(args, {
+      env: { HARNESS_STATE_DIR: dir.path, HARNESS_LISTEN: "127.0.0.1:0", ...env },
+    });
+    assert.equal(code, 2, `${args}: ${stderr}`);
+    assertOneLine(stderr, pattern);
+  }
+});
+
+Deno.test("serve says which file of a setting cannot be read", async () => {
+  await using dir = await tempDir();
+  const missing = `${dir.path}/missing`;
+  for (const flag of ["--config", "--token-file"]) {
+    const { code, stderr } = await runCli([flag, missing, "--state-dir", dir.path]);
+    assert.equal(code, 1, stderr);
+    assertOneLine(stderr, new RegExp(`${missing}: there is no such file`));
+  }
+  const { code, stderr } = await runCli([
+    ...["--tls-cert", missing, "--tls-key", missing, "--state-dir", dir.path],
+    ...["--log-level", "error"],
+  ]);
+  assert.equal(code, 1, stderr);
+  assertOneLine(stderr, new RegExp(missing));
+});
+
+Deno.test("a token is needed where one is set, and it appears nowhere", async () => {
+  await using dir = await tempDir();
+  const tokenFile = `${dir.path}/token`;
+  await Deno.writeTextFile(tokenFile, "very-secret-token\n");
+  const serverEnv = { HARNESS_READ_TOKEN: "reader-secret-token" };
+  const flags = ["--token-file", tokenFile, "--log-level", "debug"];
+  await using server = await startServer(flags, { env: serverEnv });
+  const services = (extra: string[], env: Record<string, string> = {}) =>
+    runCli(["services", "--json", "--url", server.url, ...extra], { env });
+  const without = await services([]);
+  assert.equal(without.code, 1, without.stderr);
+  assertOneLine(without.stderr, /\[unauthorized\]$/);
+  const wrong = await services([], { HARNESS_TOKEN: "something-else" });
+  assertOneLine(wrong.stderr, /\[unauthorized\]$/);
+  assert.equal((await services(["--token-file", tokenFile])).stdout, "[]\n");
+  assert.equal((await services([], { HARNESS_TOKEN: "very-secret-token" })).stdout, "[]\n");
+  const reader = { HARNESS_TOKEN: "reader-secret-token" };
+  assert.equal((await services([], reader)).stdout, "[]\n");
+  const args = ["service", "register", "x", "--version", "1", "--command", "/bin/true"];
+  const writing = await runCli([...args, "--url", server.url], { env: reader });
+  assert.equal(writing.code, 1);
+  assertOneLine(writing.stderr, /\[forbidden\]$/);
+  server.cli.kill("SIGTERM");
+  const { stdout, stderr } = await server.cli.end();
+  assert.doesNotMatch(stdout + stderr, /secret-token/);
+  const argv = await runCli(["serve", "--token", "x"]);
+  assert.equal(argv.code, 2);
+});
+
+Deno.test("SIGTERM ends a server with clients in good order within five seconds", async () => {
+  await using server = await startServer();
+  const sockets = await Promise.all(Array.from({ length: 5 }, async () => {
+    const socket = new WebSocket(server.url);
+    const closed = new Promise<number>((resolve) => socket.onclose = (e) => resolve(e.code));
+    await new Promise((resolve) => socket.onmessage = resolve);
+    return { socket, closed };
+  }));
+  server.cli.kill("SIGTERM");
+  // Over its deadline of 4.8 s it would end with 143.
+  assert.equal((await server.cli.end()).code, 0);
+  for (const { closed } of sockets) assert.equal(await closed, 1001);
+});
+
+Deno.test("what was registered is there after a restart", async () => {
+  await using dir = await tempDir();
+  const register = ["service", "register", "db", "--version", "1", "--command", "/bin/db"];
+  {
+    await using server = await startServer([], { stateDir: dir.path });
+    const { code, stdout } = await runCli([...register, "--url", server.url]);
+    assert.deepEqual([code, stdout], [0, "db registered\n"]);
+    server.cli.kill("SIGTERM");
+    await server.cli.end();
+  }
+  await using server = await startServer([], { stateDir: dir.path });
+  assert.match(server.cli.stdout, /, 1 services\)\n$/);
+});
