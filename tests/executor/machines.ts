@@ -1,0 +1,95 @@
+/** The two kinds of machine that the contract tests run against. */
+import type { Executor } from "../../src/executor/executor.ts";
+import { localExecutor } from "../../src/executor/local.ts";
+import { connectSsh, type SshOptions } from "../../src/executor/ssh.ts";
+import { type Sshd, startSshd } from "../helpers/sshd.ts";
+import { needs } from "../helpers/require.ts";
+
+/** A machine to test against, and what has to be there for it. */
+export interface Machine {
+  name: string;
+  ignore: boolean;
+  open(): Promise<OpenMachine>;
+}
+
+/** A machine that is reached. */
+export interface OpenMachine extends AsyncDisposable {
+  executor: Executor;
+}
+
+/** Options that keep a test away from the developer's own ssh set-up. */
+export function isolated(sshd: Sshd, options: SshOptions = {}): SshOptions {
+  return {
+    knownHostsFiles: [sshd.knownHostsFile],
+    sshConfigFile: null,
+    agentSocket: null,
+    connectAttempts: 1,
+    ...options,
+  };
+}
+
+/** Connects to a test's sshd with its own key. */
+export function connectTo(sshd: Sshd, options: SshOptions = {}): Promise<Executor> {
+  const { host, port, user, identityFile } = sshd;
+  return connectSsh({ host, port, user, identityFile }, isolated(sshd, options));
+}
+
+function openLocal(): Promise<OpenMachine> {
+  const executor = localExecutor();
+  return Promise.resolve({
+    executor,
+    [Symbol.asyncDispose]: () => executor[Symbol.asyncDispose](),
+  });
+}
+
+async function openSsh(): Promise<OpenMachine> {
+  await using stack = new AsyncDisposableStack();
+  const sshd = stack.use(await startSshd());
+  const executor = stack.use(await connectTo(sshd));
+  const opened = stack.move();
+  return { executor, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+}
+
+/** This machine, and this machine over a real sshd. */
+export const MACHINES: readonly Machine[] = [
+  { name: "local", ignore: false, open: openLocal },
+  { name: "ssh", ignore: needs("sshd"), open: openSsh },
+];
+
+/** Registers one test for each machine. */
+export function testOnEach(
+  name: string,
+  body: (executor: Executor) => Promise<void>,
+): void {
+  for (const machine of MACHINES) {
+    Deno.test({
+      name: `Executor.run() ${name} (${machine.name})`,
+      ignore: machine.ignore,
+      fn: async () => {
+        await using open = await machine.open();
+        await body(open.executor);
+      },
+    });
+  }
+}
+
+/** Waits until `check` holds; the deadline is far beyond what any machine needs. */
+export async function until(what: string, check: () => Promise<boolean> | boolean): Promise<void> {
+  const deadline = performance.now() + 60_000;
+  while (!await check()) {
+    if (performance.now() > deadline) {
+      throw new Error(`Cannot go on: waited too long until ${what}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** Whether a process is there, zombies not counted. Both machines of these tests are this one. */
+export function isAlive(pid: number): boolean {
+  try {
+    const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
+    return !/\) Z /.test(stat);
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,33 @@
+import assert from "node:assert/strict";
+import { needs } from "../helpers/require.ts";
+import { startSshd } from "../helpers/sshd.ts";
+
+const MIB = 256;
+const MAX_EXTRA_MIB = 64;
+
+async function upload(args: string[]): Promise<{ extra_mib: number; received: number }> {
+  const script = new URL("upload_memory.ts", import.meta.url).pathname;
+  const { stdout, stderr, success } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", script, ...args],
+  }).output();
+  assert.ok(success, new TextDecoder().decode(stderr));
+  return JSON.parse(new TextDecoder().decode(stdout));
+}
+
+Deno.test("Executor.run() sends 256 MiB in at most 64 MiB of extra memory (local)", async () => {
+  const report = await upload(["local", "", "", String(MIB)]);
+  assert.equal(report.received, MIB * 1024 * 1024);
+  assert.ok(report.extra_mib <= MAX_EXTRA_MIB, JSON.stringify(report));
+});
+
+Deno.test({
+  name: "Executor.run() sends 256 MiB in at most 64 MiB of extra memory (ssh)",
+  ignore: needs("sshd"),
+  fn: async () => {
+    await using sshd = await startSshd();
+    const { port, identityFile, knownHostsFile } = sshd;
+    const report = await upload([String(port), identityFile, knownHostsFile, String(MIB)]);
+    assert.equal(report.received, MIB * 1024 * 1024);
+    assert.ok(report.extra_mib <= MAX_EXTRA_MIB, JSON.stringify(report));
+  },
+});
