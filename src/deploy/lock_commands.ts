@@ -49,7 +49,8 @@ d_say arch "$(uname -m)"
 d_say uid "$(id -u)"
 d_say free_kb "$(df -Pk "$base" 2>/dev/null | sed -n '2s/.* \\([0-9][0-9]*\\)  *[0-9]*%.*/\\1/p')"
 d_same=yes
-[ "$(df -Pk "$root" 2>/dev/null | sed -n 2p)" = "$(df -Pk "$base" 2>/dev/null | sed -n 2p)" ] || d_same=no
+d_mount() { df -Pk "$1" 2>/dev/null | sed -n '2s/ .*%  */ /p'; }
+[ "$(d_mount "$root")" = "$(d_mount "$base")" ] || d_same=no
 d_say same_fs "$d_same"
 d_say recover "$([ -f "$base/recover.sh" ] && echo yes || echo no)"
 d_say current "$(readlink "$base/current" 2>/dev/null || :)"

@@ -1,0 +1,305 @@
+import assert from "node:assert/strict";
+import { localExecutor } from "../../src/executor/local.ts";
+import type { DeployPackage } from "../../src/deploy/plan.ts";
+import type { HostResult } from "../../src/deploy/progress.ts";
+import type { DeployProgress } from "../../src/deploy/progress.ts";
+import { HarnessError } from "../../src/errors.ts";
+import { needs } from "../helpers/require.ts";
+import { Bench, ends, type PackageOptions, run, START } from "./support.ts";
+
+/** Deploys 1.0.0 well, then 1.1.0 as told, and checks that the host is as it was. */
+async function failSecond(
+  bench: Bench,
+  second: PackageOptions,
+  more: Parameters<Bench["plan"]>[1] = {},
+): Promise<{ events: DeployProgress[]; host: HostResult }> {
+  const one = await bench.makePackage({ yaml: "env: {MODE: one}\n" });
+  const first = await run(bench.plan(one));
+  assert.equal(first.host.outcome, "ok", JSON.stringify(first.host.error));
+  const two = await bench.makePackage({ version: "1.1.0", ...second });
+  const { events, host } = await run(bench.plan(two, more));
+  assertAsBefore(bench);
+  const bad = bench.state().releases.find((r) => r.version === "1.1.0");
+  if (bad !== undefined) {
+    assert.equal(bad.status, "bad");
+    assert.notEqual(bad.reason, null);
+  }
+  return { events, host };
+}
+
+function assertAsBefore(bench: Bench): void {
+  bench.assertClean();
+  assert.deepEqual(bench.running(), ["1.0.0"]);
+  assert.equal(bench.state().active, "1.0.0");
+  assert.equal(bench.state().pending, null);
+  assert.equal(Deno.readLinkSync(`${bench.base()}/current`), `${bench.root}/web-1.0.0`);
+  assert.match(Deno.readTextFileSync(`${bench.base()}/env`), /^HARNESS_VERSION='1\.0\.0'$/m);
+}
+
+Deno.test("deploy() rolls back when the start script fails, and says how it ended", async () => {
+  await using bench = new Bench();
+  const { events, host } = await failSecond(bench, {
+    start: "#!/bin/sh\necho starting\necho 'no database at db:5432' >&2\nexit 3\n",
+  });
+  assert.equal(host.outcome, "rolled_back");
+  assert.equal(host.step, "start");
+  assert.deepEqual([host.versionBefore, host.versionAfter], ["1.0.0", "1.0.0"]);
+  assert.equal(host.service?.version, "1.0.0");
+  assert.equal(host.service?.status.running, true);
+  const details = host.error?.details ?? {};
+  assert.equal(details["exit_code"], 3);
+  assert.equal(details["step"], "start");
+  assert.match(JSON.stringify(details["log"]), /no database at db:5432/);
+  assert.match(String(details["next"]), /service logs web/);
+  assert(ends(events).join().endsWith("start:failed,rollback:done,unlock:done,finish:failed"));
+  // Evidence stays.
+  assert(Deno.statSync(`${bench.root}/web-1.1.0/scripts/start.sh`).isFile);
+});
+
+Deno.test("deploy() rolls back when the service dies after a good start", async () => {
+  await using bench = new Bench();
+  const { host } = await failSecond(bench, { start: "#!/bin/sh\necho up\nsleep 1.4\nexit 0\n" });
+  assert.equal(host.outcome, "rolled_back");
+  assert.equal(host.step, "health");
+  assert.equal(host.error?.details?.["exit_code"], 0);
+});
+
+Deno.test("deploy() rolls back when the health check never passes, and shows what it said", async () => {
+  await using bench = new Bench();
+  const { host } = await failSecond(bench, {
+    yaml: "health: {script: scripts/health.sh, timeout: 1s, retries: 1, start_period: 500ms}\n",
+    files: { "scripts/health.sh": "#!/bin/sh\necho 'queue is full'\nexit 2\n" },
+  }, { healthTimeoutMs: 1500 });
+  assert.equal(host.outcome, "rolled_back");
+  assert.equal(host.step, "health");
+  const details = host.error?.details ?? {};
+  assert.match(JSON.stringify(details["health"]), /queue is full/);
+  assert.match(JSON.stringify(details["log"]), /hello from 1\.1\.0/);
+});
+
+Deno.test("deploy() rolls back when the health check hangs", async () => {
+  await using bench = new Bench();
+  const { host } = await failSecond(bench, {
+    yaml: "health: {script: scripts/health.sh, timeout: 300ms, retries: 1, start_period: 300ms}\n",
+    files: { "scripts/health.sh": "#!/bin/sh\nsleep 60\n" },
+  }, { healthTimeoutMs: 1000 });
+  assert.equal(host.outcome, "rolled_back");
+  assert.match(JSON.stringify(host.error?.details?.["health"]), /no answer within 300 ms/);
+});
+
+Deno.test("deploy() rolls back when the program cannot be executed at all", async () => {
+  await using bench = new Bench();
+  const { host } = await failSecond(bench, { start: "#!/no/such/interpreter\n" });
+  assert.equal(host.outcome, "rolled_back");
+  assert.match(host.error?.message ?? "", /\/no\/such\/interpreter/);
+});
+
+Deno.test("deploy() does not start again an old version that did not run before", async () => {
+  await using bench = new Bench();
+  const first = await run(bench.plan(await bench.makePackage()));
+  const { createController } = await import("../../src/lifecycle/controller.ts");
+  await using executor = localExecutor();
+  assert(first.host.service !== null);
+  await createController(executor, first.host.service.spec).stop();
+  const two = await bench.makePackage({ version: "1.1.0", start: "#!/bin/sh\nexit 1\n" });
+  const { host } = await run(bench.plan(two));
+  assert.equal(host.outcome, "rolled_back");
+  assert.deepEqual(bench.running(), []);
+  assert.equal(bench.state().active, "1.0.0");
+  bench.assertClean();
+});
+
+Deno.test("deploy() of a first version that fails leaves nothing running and does not claim a rollback", async () => {
+  await using bench = new Bench();
+  const source = await bench.makePackage({ start: "#!/bin/sh\nexit 1\n" });
+  const { result, host } = await run(bench.plan(source));
+  assert.equal(host.outcome, "failed");
+  assert.equal(result.status, "failed");
+  assert.deepEqual(bench.running(), []);
+  assert.equal(bench.state().active, null);
+  assert.throws(() => Deno.readLinkSync(`${bench.base()}/current`));
+  assert.throws(() => Deno.statSync(`${bench.base()}/env`));
+  bench.assertClean();
+  // Corrected under the same version: only force may say that the bytes are others.
+  const again = await run(bench.plan(await bench.makePackage(), { force: true }));
+  assert.equal(again.host.outcome, "ok", JSON.stringify(again.host.error));
+});
+
+Deno.test("deploy() refuses what preflight finds, all of it at once, and changes nothing", async () => {
+  await using bench = new Bench();
+  const { host } = await failSecond(bench, {
+    yaml: "service: {type: managed_process, user: nobody-here}\n" +
+      "requires: {commands: [no-such-command, sh], libraries: [libnosuch.so.9], arch: [vax]}\n",
+  });
+  assert.equal(host.outcome, "failed");
+  assert.equal(host.step, "preflight");
+  for (const word of [/no-such-command/, /libnosuch\.so\.9/, /vax/, /nobody-here/]) {
+    assert.match(host.error?.message ?? "", word);
+  }
+  assert(!(host.error?.message ?? "").includes("sh,"));
+});
+
+Deno.test("deploy() refuses an upload that arrives with other bytes", async () => {
+  await using bench = new Bench();
+  const wrong = async (source: DeployPackage): Promise<ReadableStream<Uint8Array>> => {
+    const bytes = new Uint8Array(await new Response(await source.open()).arrayBuffer());
+    bytes[bytes.length - 20] = (bytes[bytes.length - 20] ?? 0) ^ 1;
+    return new Blob([bytes]).stream();
+  };
+  await run(bench.plan(await bench.makePackage()));
+  const two = await bench.makePackage({ version: "1.1.0" });
+  const { host } = await run(bench.plan({ ...two, open: () => wrong(two) }));
+  assert.equal(host.outcome, "failed");
+  assert.equal(host.step, "verify");
+  assert.equal(host.error?.details?.["reason"], "digest");
+  assertAsBefore(bench);
+  assert.throws(() => Deno.statSync(`${bench.root}/.harness/cache/${two.sha256}`));
+  assert.throws(() => Deno.statSync(`${bench.root}/web-1.1.0`));
+});
+
+Deno.test("deploy() survives a package stream that fails or ends early", async () => {
+  await using bench = new Bench();
+  await run(bench.plan(await bench.makePackage()));
+  const two = await bench.makePackage({ version: "1.1.0" });
+  const broken = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      controller.error(new Error("disk error"));
+    },
+  });
+  const failed = await run(bench.plan({ ...two, open: () => Promise.resolve(broken) }));
+  assert.equal(failed.host.outcome, "failed");
+  assert.equal(failed.host.step, "upload");
+  assertAsBefore(bench);
+  const short = await run(
+    bench.plan({ ...two, open: () => Promise.resolve(new Blob(["short"]).stream()) }),
+  );
+  assert.equal(short.host.step, "upload");
+  assert.match(short.host.error?.message ?? "", /5 bytes instead of/);
+  assertAsBefore(bench);
+});
+
+Deno.test("deploy() says what to do when the install root cannot be written", async () => {
+  await using bench = new Bench();
+  Deno.writeTextFileSync(`${bench.dir}/file`, "");
+  const target = bench.target("here", { installRoot: `${bench.dir}/file` });
+  const { host } = await run(bench.plan(await bench.makePackage(), { hosts: [target] }));
+  assert.equal(host.outcome, "failed");
+  assert.equal(host.error?.details?.["reason"], "unwritable");
+  assert.match(host.error?.message ?? "", /become/);
+});
+
+Deno.test("deploy() reports a host that cannot be reached as such", async () => {
+  await using bench = new Bench();
+  const refused = () =>
+    Promise.reject(
+      new HarnessError("unreachable", "Cannot connect to here: refused", {
+        details: { host: "here", step: "connect", reason: "refused" },
+      }),
+    );
+  const target = bench.target("here", { connect: refused });
+  const { result, host } = await run(bench.plan(await bench.makePackage(), { hosts: [target] }));
+  assert.equal(host.outcome, "unreachable");
+  assert.equal(host.step, "connect");
+  assert.equal(host.error?.details?.["reason"], "refused");
+  assert.equal(result.status, "failed");
+});
+
+Deno.test({
+  name: "deploy() to a full disk fails with the reason and leaves the old version running",
+  ignore: needs("tmpfs"),
+  async fn() {
+    await using bench = new Bench();
+    const root = `${bench.dir}/root-full`;
+    Deno.mkdirSync(root);
+    const mount = (...args: string[]) => new Deno.Command("mount", { args }).outputSync().success;
+    assert(mount("-t", "tmpfs", "-o", "size=3m", "tmpfs", root));
+    try {
+      const target = bench.target("here", { installRoot: root });
+      const one = await bench.makePackage();
+      assert.equal((await run(bench.plan(one, { hosts: [target] }))).host.outcome, "ok");
+      const noise = crypto.getRandomValues(new Uint8Array(60_000));
+      const hex = [...noise].map((b) => b.toString(16).padStart(2, "0")).join("");
+      const big = Object.fromEntries(
+        Array.from({ length: 20 }, (_, i) => [`bin/noise-${i}.txt`, `${i}${hex}`]),
+      );
+      const many = await bench.makePackage({ version: "1.1.0", files: big });
+      // Preflight sees it coming…
+      const seen = await run(bench.plan(many, { hosts: [target] }));
+      assert.equal(seen.host.step, "preflight");
+      assert.match(seen.host.error?.message ?? "", /free and about/);
+      // …and where the disk fills up later, the step that meets it says so.
+      const two = await bench.makePackage({ version: "1.2.0", files: { "bin/noise.txt": hex } });
+      for (const step of ["preflight", "verify", "extract"]) {
+        const filler = `${root}/filler`;
+        const { host } = await run(bench.plan(two, { hosts: [target] }), {
+          onEvent: (event) => {
+            if (event.step === step && event.status === "done") fill(filler);
+          },
+        });
+        assert.equal(host.outcome, "failed", step);
+        assert.equal(host.error?.details?.["reason"], "disk_full", JSON.stringify(host.error));
+        assert.deepEqual(bench.running("web", root), ["1.0.0"]);
+        bench.assertClean("web", root);
+        Deno.removeSync(filler);
+      }
+      assert.deepEqual(bench.running("web", root), ["1.0.0"]);
+      bench.assertClean("web", root);
+      assert.equal(bench.state("web", root).active, "1.0.0");
+    } finally {
+      await using executor = localExecutor();
+      const { createController } = await import("../../src/lifecycle/controller.ts");
+      for (const { spec } of bench.state("web", root).releases) {
+        if (spec !== null) await createController(executor, spec, { systemd: false }).stop();
+      }
+      new Deno.Command("umount", { args: ["-l", root] }).outputSync();
+    }
+  },
+});
+
+for (
+  const step of [
+    "lock",
+    "upload",
+    "extract",
+    "configure",
+    "switch",
+    "start",
+    "health",
+    "commit",
+  ] as const
+) {
+  Deno.test(`deploy() cancelled in step ${step} puts the host back`, async () => {
+    await using bench = new Bench();
+    await run(bench.plan(await bench.makePackage()));
+    const two = await bench.makePackage({ version: "1.1.0", start: START });
+    const cancel = new AbortController();
+    const { result, host } = await run(bench.plan(two), {
+      signal: cancel.signal,
+      onEvent: (event) => {
+        if (event.step === step && event.status === "started") {
+          cancel.abort(new HarnessError("cancelled", "Cannot go on: cancelled by a client"));
+        }
+      },
+    });
+    // A commit that got through before the cancel counts: then nothing is undone.
+    if (step === "commit" && host.outcome === "ok") {
+      assert.deepEqual(bench.running(), ["1.1.0"]);
+    } else {
+      assert.equal(host.outcome, "cancelled", JSON.stringify(host));
+      assert.equal(result.status, "cancelled");
+      assertAsBefore(bench);
+    }
+    bench.assertClean();
+  });
+}
+
+Deno.test("deploy() left in the middle of its loop puts the host back before it returns", async () => {
+  await using bench = new Bench();
+  await run(bench.plan(await bench.makePackage()));
+  const two = await bench.makePackage({ version: "1.1.0" });
+  const { deploy } = await import("../../src/deploy/deploy.ts");
+  for await (const event of deploy(bench.plan(two))) {
+    if (event.step === "start") break;
+  }
+  assertAsBefore(bench);
+});

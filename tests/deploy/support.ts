@@ -1,0 +1,215 @@
+/**
+ * What the tests of deploy share: packages made on the spot, temp install roots, plans, and a look at what really runs.
+ */
+import assert from "node:assert/strict";
+import { deploy } from "../../src/deploy/deploy.ts";
+import type { DeployPackage, DeployPlan, HostTarget } from "../../src/deploy/plan.ts";
+import type { DeployProgress, DeployResult, HostResult } from "../../src/deploy/progress.ts";
+import type { HostState } from "../../src/deploy/host_state.ts";
+import { localExecutor } from "../../src/executor/local.ts";
+import { buildPackage } from "../../src/package/build.ts";
+import { createController } from "../../src/lifecycle/controller.ts";
+
+/** A service that does nothing until it is told to end. */
+export const START = `#!/bin/sh
+echo "hello from $HARNESS_VERSION"
+while :; do sleep 0.2; done
+`;
+
+/** Options for {@linkcode makePackage}. */
+export interface PackageOptions {
+  name?: string;
+  version?: string;
+  start?: string;
+  /** YAML below the first lines. */
+  yaml?: string;
+  /** More files: path to text. */
+  files?: Record<string, string>;
+}
+
+/** A temp directory with an install root, packages, and what is left of a test's services cleaned up. */
+export class Bench implements AsyncDisposable {
+  readonly dir: string;
+  readonly root: string;
+  #count = 0;
+
+  constructor() {
+    this.dir = Deno.makeTempDirSync({ prefix: "harness-deploy-" });
+    this.root = `${this.dir}/opt`;
+    Deno.mkdirSync(this.root);
+  }
+
+  /** Builds a package of a shell service. */
+  async makePackage(options: PackageOptions = {}): Promise<DeployPackage> {
+    const { name = "web", version = "1.0.0", start = START, yaml = "", files = {} } = options;
+    const tree = `${this.dir}/src-${this.#count++}`;
+    Deno.mkdirSync(`${tree}/scripts`, { recursive: true });
+    Deno.mkdirSync(`${tree}/bin`);
+    Deno.writeTextFileSync(
+      `${tree}/manifest.yaml`,
+      `name: ${name}\nversion: ${version}\ndescription: test\nstop: {timeout: 2s}\n${
+        yaml.includes("service:") ? "" : "service: {type: managed_process}\n"
+      }${yaml}`,
+    );
+    Deno.writeTextFileSync(`${tree}/scripts/start.sh`, start);
+    Deno.writeTextFileSync(`${tree}/bin/data.txt`, `data of ${version}\n`);
+    for (const [path, text] of Object.entries(files)) {
+      Deno.mkdirSync(`${tree}/${path}`.replace(/\/[^/]*$/, ""), { recursive: true });
+      Deno.writeTextFileSync(`${tree}/${path}`, text);
+    }
+    const out = `${this.dir}/out-${this.#count}`;
+    Deno.mkdirSync(out);
+    const built = await buildPackage(tree, { outDir: out });
+    return {
+      open: async () => (await Deno.open(built.path)).readable,
+      file: built.path.replace(/.*\//, ""),
+      sha256: built.sha256,
+      size: built.size,
+      manifest: built.manifest,
+    };
+  }
+
+  /** This machine as a target, below the temp install root. */
+  target(label = "here", more: Partial<HostTarget> = {}): HostTarget {
+    return {
+      label,
+      connect: () => Promise.resolve(localExecutor()),
+      installRoot: this.root,
+      ...more,
+    };
+  }
+
+  /** A plan for one package on this machine. */
+  plan(source: DeployPackage, more: Partial<DeployPlan> = {}): DeployPlan {
+    return {
+      kind: "deploy",
+      deploymentId: `d-${crypto.randomUUID().slice(0, 8)}`,
+      package: source,
+      hosts: [this.target()],
+      ...more,
+    } as DeployPlan;
+  }
+
+  /** A rollback on this machine. */
+  rollback(version?: string, more: Partial<DeployPlan> = {}): DeployPlan {
+    return {
+      kind: "rollback",
+      deploymentId: `r-${crypto.randomUUID().slice(0, 8)}`,
+      package: { name: "web", ...(version === undefined ? {} : { version }) },
+      hosts: [this.target()],
+      ...more,
+    } as DeployPlan;
+  }
+
+  /** Bookkeeping directory. */
+  base(name = "web", root = this.root): string {
+    return `${root}/.harness/${name}`;
+  }
+
+  /** What the host has recorded. */
+  state(name = "web", root = this.root): HostState {
+    return JSON.parse(Deno.readTextFileSync(`${this.base(name, root)}/state.json`));
+  }
+
+  /** The versions that run below `root`, one entry for each process tree. */
+  running(name = "web", root = this.root): string[] {
+    return runningVersions(`${this.base(name, root)}/shared`);
+  }
+
+  /** Asserts that nothing of a deployment is left: no staging, lock, recovery script, temp file or guardian. */
+  assertClean(name = "web", root = this.root): void {
+    const base = this.base(name, root);
+    const names = [...Deno.readDirSync(base)].map((e) => e.name).sort();
+    const allowed = ["current", "env", "envs", "log", "run", "shared", "state.json"];
+    assert.deepEqual(names.filter((n) => !allowed.includes(n)), []);
+  }
+
+  /** Stops whatever still runs and removes everything. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await using executor = localExecutor();
+    for (const root of [this.root, ...extraRoots(this.dir)]) {
+      let names: string[] = [];
+      try {
+        names = [...Deno.readDirSync(`${root}/.harness`)].map((e) => e.name);
+      } catch {
+        continue;
+      }
+      for (const name of names.filter((n) => n !== "cache")) {
+        const text = await Deno.readTextFile(`${root}/.harness/${name}/state.json`)
+          .catch(() => "");
+        if (text === "") continue;
+        const state = JSON.parse(text) as HostState;
+        const records = [...state.releases, ...state.pending === null ? [] : [state.pending.to]];
+        for (const { spec } of records) {
+          if (spec !== null) await createController(executor, spec, { systemd: false }).stop();
+        }
+      }
+    }
+    await Deno.remove(this.dir, { recursive: true });
+  }
+}
+
+function extraRoots(dir: string): string[] {
+  return [...Deno.readDirSync(dir)]
+    .filter((e) => e.isDirectory && e.name.startsWith("root-"))
+    .map((e) => `${dir}/${e.name}`);
+}
+
+/** The versions of all processes whose data directory is `shared`: only the heads of process trees. */
+export function runningVersions(shared: string): string[] {
+  const found = new Map<number, { version: string; parent: number }>();
+  for (const entry of Deno.readDirSync("/proc")) {
+    if (!/^\d+$/.test(entry.name)) continue;
+    try {
+      const env = Deno.readTextFileSync(`/proc/${entry.name}/environ`).split("\0");
+      if (!env.includes(`HARNESS_DATA_DIR=${shared}`)) continue;
+      const stat = Deno.readTextFileSync(`/proc/${entry.name}/stat`).replace(/.*\) /s, "");
+      const [state = "", parent = ""] = stat.split(" ");
+      if (state === "Z") continue;
+      const version = env.find((e) => e.startsWith("HARNESS_VERSION="))?.slice(16) ?? "?";
+      found.set(Number(entry.name), { version, parent: Number(parent) });
+    } catch {
+      // It ended while we looked.
+    }
+  }
+  return [...found.values()].filter((p) => !found.has(p.parent)).map((p) => p.version).sort();
+}
+
+/** Runs a plan to its end. */
+export async function run(
+  plan: DeployPlan,
+  options: { signal?: AbortSignal; onEvent?: (event: DeployProgress) => void } = {},
+): Promise<{ events: DeployProgress[]; result: DeployResult; host: HostResult }> {
+  const events: DeployProgress[] = [];
+  const work = deploy(plan, options.signal === undefined ? {} : { signal: options.signal });
+  while (true) {
+    const { value, done } = await work.next();
+    if (done) {
+      const host = value.hosts[0];
+      assert(host !== undefined);
+      return { events, result: value, host };
+    }
+    events.push(value);
+    options.onEvent?.(value);
+  }
+}
+
+/** The steps of a host with how they ended: `upload:done`. */
+export function ends(events: DeployProgress[], host = "here"): string[] {
+  return events
+    .filter((e) => e.host === host && e.status !== "started" && e.status !== "progress")
+    .map((e) => `${e.step}:${e.status}`);
+}
+
+/** Waits for a condition, with a generous deadline. */
+export async function until(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  deadlineMs = 60_000,
+): Promise<void> {
+  const deadline = performance.now() + deadlineMs;
+  while (!await condition()) {
+    assert(performance.now() < deadline, `never happened: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
