@@ -18,7 +18,10 @@ export interface OpenMachine extends AsyncDisposable {
 }
 
 /** Options that keep a test away from the developer's own ssh set-up. */
-export function isolated(sshd: Sshd, options: SshOptions = {}): SshOptions {
+export function isolated(
+  sshd: Pick<Sshd, "knownHostsFile">,
+  options: SshOptions = {},
+): SshOptions {
   return {
     knownHostsFiles: [sshd.knownHostsFile],
     sshConfigFile: null,
@@ -29,7 +32,10 @@ export function isolated(sshd: Sshd, options: SshOptions = {}): SshOptions {
 }
 
 /** Connects to a test's sshd with its own key. */
-export function connectTo(sshd: Sshd, options: SshOptions = {}): Promise<Executor> {
+export function connectTo(
+  sshd: Pick<Sshd, "host" | "port" | "user" | "identityFile" | "knownHostsFile">,
+  options: SshOptions = {},
+): Promise<Executor> {
   const { host, port, user, identityFile } = sshd;
   return connectSsh({ host, port, user, identityFile }, isolated(sshd, options));
 }

@@ -1,0 +1,92 @@
+/** A TCP proxy on loopback that counts, records, stalls and cuts. */
+
+/** A running proxy. */
+export class TcpProxy implements AsyncDisposable {
+  /** Where it listens. */
+  readonly port: number;
+  /** Connections accepted so far. */
+  accepted = 0;
+  /** All bytes that went from the client to the server. */
+  readonly sent: Uint8Array[] = [];
+  readonly #listener: Deno.TcpListener;
+  readonly #target: number | null;
+  readonly #conns = new Set<Deno.Conn>();
+  readonly #tasks = new Set<Promise<void>>();
+  readonly #drop: boolean;
+  #stalled = false;
+  #resume: () => void = () => {};
+
+  /** Forwards to `target`; `null` accepts and never answers; `drop` closes at once. */
+  constructor(target: number | null, options: { drop?: boolean } = {}) {
+    this.#target = target;
+    this.#drop = options.drop ?? false;
+    this.#listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    this.port = this.#listener.addr.port;
+    this.#track(this.#accept());
+  }
+
+  /** From now on nothing passes any more, in neither direction, and nothing is closed. */
+  stall(): void {
+    this.#stalled = true;
+  }
+
+  #track(task: Promise<void>): void {
+    this.#tasks.add(task);
+    task.catch(() => {}).finally(() => this.#tasks.delete(task));
+  }
+
+  async #accept(): Promise<void> {
+    for await (const conn of this.#listener) {
+      this.accepted += 1;
+      this.#conns.add(conn);
+      if (this.#drop) this.#close(conn);
+      else this.#track(this.#serve(conn));
+    }
+  }
+
+  #close(conn: Deno.Conn): void {
+    this.#conns.delete(conn);
+    try {
+      conn.close();
+    } catch {
+      // Closed already.
+    }
+  }
+
+  async #serve(client: Deno.Conn): Promise<void> {
+    if (this.#target === null) return;
+    const server = await Deno.connect({ hostname: "127.0.0.1", port: this.#target });
+    this.#conns.add(server);
+    const up = this.#pipe(client, server, (bytes) => this.sent.push(bytes));
+    await Promise.all([up, this.#pipe(server, client, () => {})]);
+  }
+
+  async #pipe(from: Deno.Conn, to: Deno.Conn, seen: (bytes: Uint8Array) => void): Promise<void> {
+    const buffer = new Uint8Array(65_536);
+    try {
+      while (true) {
+        const count = await from.read(buffer);
+        if (this.#stalled) await new Promise<void>((resolve) => this.#resume = resolve);
+        if (count === null) break;
+        const bytes = buffer.slice(0, count);
+        seen(bytes);
+        for (let at = 0; at < count;) at += await to.write(bytes.subarray(at));
+      }
+    } catch {
+      // One side is gone: so is the other.
+    }
+    this.#close(from);
+    this.#close(to);
+  }
+
+  /** Closes everything. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#listener.close();
+    this.#stalled = false;
+    for (const conn of this.#conns) this.#close(conn);
+    while (this.#tasks.size > 0) {
+      this.#resume();
+      await Promise.race([Promise.allSettled(this.#tasks), new Promise((r) => setTimeout(r, 10))]);
+    }
+  }
+}
