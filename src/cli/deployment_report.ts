@@ -13,6 +13,8 @@ import { colorOf, paint, printable, printJson, printTable } from "./table.ts";
 const SHOWN_LOG_LINES = 10;
 /** Failures that are told in full; a fleet often fails on every host for one reason. */
 const SHOWN_FAILURES = 3;
+/** Details that the message says already. */
+const TOLD = ["host", "step", "reason", "problems"];
 
 /** Prints a deployment and returns the exit code it stands for. */
 export function reportDeployment(
@@ -57,9 +59,12 @@ function counts(deployment: Deployment): string {
 function printFailure(io: Io, host: DeploymentHost): void {
   const { error } = host;
   if (error === undefined) return;
-  io.err(`\n${printable(host.host)}: ${host.step ?? "?"}: ${printable(error.message)}\n`);
-  for (const [name, value] of Object.entries(error.details ?? {})) {
-    if (value === null || ["host", "step", "log"].includes(name)) continue;
+  const facts = Object.entries(error.details ?? {})
+    .filter(([name, value]) => value !== null && !TOLD.includes(name));
+  if (facts.length === 0) return;
+  io.err(`\n${printable(host.host)} at ${host.step ?? "?"} [${error.code}]\n`);
+  for (const [name, value] of facts) {
+    if (name === "log") continue;
     const text = typeof value === "string" ? value : JSON.stringify(value);
     io.err(`  ${name.replaceAll("_", " ")}: ${printable(text)}\n`);
   }

@@ -79,11 +79,9 @@ export function deploymentExitCode(end: DeploymentEnd): number {
   return EXIT.failure;
 }
 
-/** Whether an error says that somebody else holds a lock: a deployment's or a state directory's. */
+/** Whether an error says that somebody else holds a lock: a deployment, or the owner of a state directory. */
 function isLocked(error: { code: string; details?: Record<string, unknown> | undefined }): boolean {
-  if (error.code !== "conflict" || error.details === undefined) return false;
-  return ["holder", "pid", "dir", "lock", "locked_by"].some((key) =>
-    key in (error.details ?? {})
-  ) ||
-    error.details["reason"] === "locked";
+  const { code, details = {} } = error;
+  if (code !== "conflict") return false;
+  return details["reason"] === "locked" || ["owner", "pid", "dir"].some((key) => key in details);
 }

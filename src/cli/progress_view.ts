@@ -43,7 +43,8 @@ export function plainView(io: Io, hosts: readonly string[]): ProgressView {
         printable(progress.host).padEnd(width),
         progress.step.padEnd(9),
         paint(status.padEnd(7), colorOf(status), false),
-        printable(noteOf(progress)),
+        // The step that failed has said why.
+        progress.step === "finish" ? "" : printable(noteOf(progress)),
       ];
       io.err(`${cells.join("  ").trimEnd()}\n`);
     },

@@ -28,7 +28,7 @@ Deno.test("deploymentExitCode() tells the ends of a deployment apart", () => {
   assert.equal(code("rolled_back", ["rolled_back", "deploy_failed"]), EXIT.rolledBack);
   assert.equal(code("failed", ["rolled_back"], ["rollback_failed"]), EXIT.rollbackFailed);
   assert.equal(code("partial", ["ok"], ["rollback_failed"]), EXIT.rollbackFailed);
-  assert.equal(code("failed", ["failed", "conflict", { holder: "x" }]), EXIT.locked);
+  assert.equal(code("failed", ["failed", "conflict", { reason: "locked" }]), EXIT.locked);
   assert.equal(code("cancelled", ["cancelled", "cancelled"]), EXIT.failure);
   assert.equal(code("interrupted"), EXIT.failure);
 });
