@@ -5,9 +5,15 @@
  * @module
  */
 import type { DeployedService, DeployProgress, HostResult } from "../deploy/progress.ts";
-import type { Manifest } from "../package/manifest.ts";
+import type { Manifest, ManifestPort } from "../package/manifest.ts";
 import { assertNoCycle } from "../registry/dependencies.ts";
-import type { Endpoint, EndpointProtocol, Execution, ServiceInput } from "../registry/entry.ts";
+import type {
+  Endpoint,
+  EndpointProtocol,
+  Execution,
+  ServiceInput,
+  ServiceState,
+} from "../registry/entry.ts";
 import type { Registry } from "../registry/registry.ts";
 import { HarnessError } from "../errors.ts";
 import { type Host, instanceId } from "./hosts.ts";
@@ -66,25 +72,22 @@ export async function releaseInstances(
   }
 }
 
-/** What a step that began says about the state of the instance. */
+/** What a step says about the state of the instance: the old release stops and the new one starts in `start`. */
 export async function applyProgress(
   registry: Registry,
   id: string,
   progress: DeployProgress,
 ): Promise<void> {
-  if (progress.status !== "started") return;
+  if (progress.step !== "start") return;
   const reason = `deploy ${progress.deployment_id}`;
+  const move = (state: ServiceState) => registry.update(id, { state, state_reason: reason });
   const { state } = registry.get(id);
-  if (progress.step === "switch" && state === "running") {
-    await registry.update(id, { state: "stopping", state_reason: reason });
-  } else if (progress.step === "start") {
-    if (state === "running") await registry.update(id, { state: "stopping", state_reason: reason });
-    if (state === "running" || state === "stopping") {
-      await registry.update(id, { state: "stopped", state_reason: reason });
-    }
-    if (state !== "starting") {
-      await registry.update(id, { state: "starting", state_reason: reason });
-    }
+  if (progress.status === "started") {
+    if (state === "running") await move("stopping");
+    else if (state !== "starting") await move("starting");
+  } else if (progress.status === "done" && state === "stopping") {
+    await move("stopped");
+    await move("starting");
   }
 }
 
@@ -114,7 +117,7 @@ export async function settleInstance(
   const patch = {
     version: service.version,
     execution: executionOf(service),
-    endpoints: endpointsOf(service.manifest, service.address),
+    endpoints: endpointsOf(service.spec.ports, service.address),
     depends_on: service.manifest.dependsOn,
   };
   const to = service.status.running ? "running" : "failed";
@@ -183,10 +186,10 @@ export function executionOf({ spec, status }: DeployedService): Execution {
   }
 }
 
-/** The manifest's ports as endpoints at `address`. */
-function endpointsOf(manifest: Manifest, address: string): Endpoint[] {
+/** The ports as endpoints at `address`. */
+function endpointsOf(ports: readonly ManifestPort[], address: string): Endpoint[] {
   const host = address.includes(":") ? `[${address}]` : address;
-  return manifest.service.ports.map(({ name, port, protocol }) => ({
+  return ports.map(({ name, port, protocol }) => ({
     name,
     address: `${host}:${port}`,
     protocol: PROTOCOLS.find((known) => known === protocol) ?? { custom: protocol },

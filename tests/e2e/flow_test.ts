@@ -1,0 +1,261 @@
+import assert from "node:assert/strict";
+import { startControlServer } from "../helpers/control_server.ts";
+import { buildHello, freePort, upload } from "../helpers/hello_package.ts";
+import { eventually, type Frame, RawClient } from "../helpers/raw_client.ts";
+import { needs } from "../helpers/require.ts";
+import { startSshd } from "../helpers/sshd.ts";
+
+async function tempDir(): Promise<{ path: string } & AsyncDisposable> {
+  const path = await Deno.makeTempDir({ prefix: "harness-e2e-" });
+  return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
+}
+
+/** Waits for the last event of a deployment; answers all its events. */
+async function finished(client: RawClient, deploymentId: string): Promise<Frame[]> {
+  const events: Frame[] = [];
+  for (;;) {
+    const { data } = await client.event("deployment_progress");
+    if (data.deployment_id !== deploymentId) continue;
+    events.push(data);
+    if (data.host === null && data.step === "finish") return events;
+  }
+}
+
+async function answer(port: number): Promise<{ version: string; pid: number }> {
+  return await (await fetch(`http://127.0.0.1:${port}/`)).json();
+}
+
+Deno.test({
+  name:
+    "a package is deployed over SSH, updated, rolled back, and survives a restart of the server",
+  ignore: needs("sshd"),
+  async fn(t) {
+    await using dir = await tempDir();
+    await using sshd = await startSshd();
+    const target = `${sshd.user}@127.0.0.1:${sshd.port}`;
+    const port = freePort();
+    const v1 = await buildHello(dir.path, { version: "1.0.0", port });
+    const v2 = await buildHello(dir.path, { version: "1.1.0", port });
+    let pid = 0;
+
+    {
+      await using server = await startControlServer({ dir: dir.path, sshd });
+      await using client = await RawClient.ready(server.url, { deadlineMs: 60_000 });
+      await client.call("subscribe", { events: ["deployment_progress", "service_state_changed"] });
+
+      await t.step("deploy_package answers at once and reports every step", async () => {
+        const file = await upload(server.http, v1);
+        const { deployment_id } = await client.call("deploy_package", { package: file, target });
+        const events = await finished(client, deployment_id);
+        const done = events.filter((e) => e.status === "done" || e.status === "skipped");
+        assert.deepEqual(done.map((e) => e.step), [
+          ...["connect", "lock", "preflight", "upload", "verify", "extract", "configure"],
+          ...["switch", "start", "health", "commit", "prune", "unlock", "finish", "finish"],
+        ]);
+        assert.equal(events.at(-2)?.outcome, "ok");
+        assert.equal(events.at(-1)?.deployment_status, "succeeded");
+        const service = await client.call("get_service", { name: "hello-service" });
+        assert.equal(service.state, "running");
+        assert.equal(service.location.host, "127.0.0.1");
+        assert.equal(service.endpoints[0].address, `127.0.0.1:${port}`);
+        assert.equal((await answer(port)).version, "1.0.0");
+        const [endpoint] = await client.call("resolve_endpoint", {
+          service: "hello-service",
+        }) as unknown as Frame[];
+        assert.equal(endpoint?.address, `127.0.0.1:${port}`);
+      });
+
+      await t.step("service_action restart is real: another pid answers", async () => {
+        const before = (await answer(port)).pid;
+        const result = await client.call("service_action", {
+          name: "hello-service",
+          action: "restart",
+        });
+        assert.deepEqual([result.old_state, result.new_state], ["running", "running"]);
+        assert.notEqual((await answer(port)).pid, before);
+      });
+
+      await t.step("the same package again is a no-op", async () => {
+        const before = (await answer(port)).pid;
+        const { deployment_id } = await client.call("deploy_package", {
+          package: "hello-service@1.0.0",
+          target,
+        });
+        const events = await finished(client, deployment_id);
+        assert.equal(events.at(-1)?.deployment_status, "succeeded");
+        assert.equal((await answer(port)).pid, before);
+      });
+
+      await t.step("a newer version replaces it, and rollback_service brings it back", async () => {
+        const file = await upload(server.http, v2);
+        const update = await client.call("deploy_package", { package: file, target });
+        await finished(client, update.deployment_id);
+        assert.equal((await answer(port)).version, "1.1.0");
+        const back = await client.call("rollback_service", { name: "hello-service" });
+        const events = await finished(client, back.deployment_id);
+        assert.equal(events.at(-1)?.deployment_status, "succeeded");
+        assert.equal((await answer(port)).version, "1.0.0");
+        const service = await client.call("get_service", { name: "hello-service" });
+        assert.deepEqual([service.version, service.state], ["1.0.0", "running"]);
+      });
+
+      await t.step("a release that never gets healthy is rolled back by itself", async () => {
+        const bad = await buildHello(dir.path, {
+          version: "1.2.0",
+          port,
+          manifest: (text) =>
+            text.replace("start_period: 10s", "start_period: 1s").replace(
+              "retries: 3",
+              "retries: 1",
+            ),
+        });
+        const file = await upload(server.http, bad);
+        const { deployment_id } = await client.call("deploy_package", {
+          package: file,
+          target,
+          env: { HELLO_UNHEALTHY: "yes" },
+        });
+        const events = await finished(client, deployment_id);
+        assert.equal(events.at(-1)?.deployment_status, "rolled_back");
+        assert.equal((await answer(port)).version, "1.0.0");
+        const deployment = await client.call("get_deployment", { deployment_id });
+        assert.equal(deployment.status, "rolled_back");
+        assert.match(deployment.hosts[0].error.message, /health|503/i);
+        const service = await client.call("get_service", { name: "hello-service" });
+        assert.deepEqual([service.version, service.state], ["1.0.0", "running"]);
+      });
+      pid = (await client.call("get_service", { name: "hello-service" })).execution.pid;
+    }
+
+    await t.step("after a restart of the server it is found again with the same pid", async () => {
+      await using server = await startControlServer({ dir: dir.path, sshd });
+      await using client = await RawClient.ready(server.url, { deadlineMs: 60_000 });
+      const service = await client.call("get_service", { name: "hello-service" });
+      assert.deepEqual([service.state, service.execution.pid], ["running", pid]);
+      assert.equal((await answer(port)).version, "1.0.0");
+      const deployments = await client.call("list_deployments", {}) as unknown as Frame[];
+      assert.equal(deployments.length, 5);
+      assert.equal(deployments[0]?.status, "rolled_back");
+
+      const stopped = await client.call("service_action", {
+        name: "hello-service",
+        action: "stop",
+      });
+      assert.equal(stopped.new_state, "stopped");
+      await assert.rejects(answer(port));
+      const logs = await client.call("service_logs", { name: "hello-service", tail: 5 });
+      assert.ok(logs.lines.length > 0);
+    });
+  },
+});
+
+Deno.test("a registered command is started, watched and stopped for real", async (t) => {
+  await using dir = await tempDir();
+  await using server = await startControlServer({ dir: dir.path });
+  await using client = await RawClient.ready(server.url);
+  await client.call("subscribe", { events: ["service_state_changed"] });
+  await client.call("register_service", {
+    service: {
+      name: "sleeper",
+      version: "1.0.0",
+      execution: { type: "managed_process", command: "/bin/sleep", args: ["600"], pid: null },
+    },
+  });
+
+  await t.step("of eight simultaneous starts exactly one wins", async () => {
+    const ids = Array.from(
+      { length: 8 },
+      () => client.ask("service_action", { name: "sleeper", action: "start" }),
+    );
+    const responses: Frame[] = [];
+    for (const id of ids) {
+      responses.push(await client.take((f) => f["type"] === "response" && f["id"] === id, id));
+    }
+    const won = responses.filter((r) => "data" in r);
+    assert.equal(won.length, 1);
+    assert.equal(won[0]?.["data"].new_state, "running");
+    const codes = responses.filter((r) => "error" in r).map((r) => r["error"].code);
+    assert.deepEqual(new Set(codes), new Set(["invalid_transition"]));
+  });
+
+  await t.step("a kill is noticed and named", async () => {
+    const { execution } = await client.call("get_service", { name: "sleeper" });
+    Deno.kill(execution.pid, "SIGKILL");
+    const failed = await client.take(
+      (f) => f["event"] === "service_state_changed" && f["data"].new_state === "failed",
+      "failed",
+    );
+    assert.match(failed["data"].reason, /KILL/);
+    assert.equal(failed["data"].details.signal, "SIGKILL");
+  });
+
+  await t.step("a stop ends the process and its state", async () => {
+    await client.call("service_action", { name: "sleeper", action: "start" });
+    const { execution } = await client.call("get_service", { name: "sleeper" });
+    const stopped = await client.call("service_action", { name: "sleeper", action: "stop" });
+    assert.deepEqual([stopped.old_state, stopped.new_state], ["running", "stopped"]);
+    assert.throws(() => Deno.kill(execution.pid, "SIGCONT"));
+    const refused = await client.fail("service_action", { name: "sleeper", action: "reload" });
+    assert.equal(refused.code, "invalid_transition");
+  });
+
+  await t.step("a program that is not there fails with a reason that names it", async () => {
+    await client.call("register_service", {
+      service: {
+        name: "absent",
+        version: "1",
+        execution: { type: "managed_process", command: "/no/such/program", args: [], pid: null },
+      },
+    });
+    const error = await client.fail("service_action", { name: "absent", action: "start" });
+    assert.match(error.message, /\/no\/such\/program/);
+    await eventually(
+      () => server.registry.get("absent").state === "failed",
+      "the state to be failed",
+    );
+    assert.match(server.registry.get("absent").state_reason ?? "", /\/no\/such\/program/);
+  });
+});
+
+Deno.test("cascade starts what a service needs first and stops what needs it first", async () => {
+  await using dir = await tempDir();
+  await using server = await startControlServer({ dir: dir.path });
+  await using client = await RawClient.ready(server.url);
+  const needsOf: Record<string, string[]> = {
+    db: [],
+    cache: [],
+    api: ["db", "cache"],
+    web: ["api"],
+  };
+  for (const [name, depends_on] of Object.entries(needsOf)) {
+    await client.call("register_service", {
+      service: {
+        name,
+        version: "1",
+        depends_on,
+        execution: { type: "managed_process", command: "/bin/sleep", args: ["600"], pid: null },
+      },
+    });
+  }
+  const plan = await client.call("service_action", {
+    name: "web",
+    action: "start",
+    cascade: true,
+    dry_run: true,
+  });
+  assert.deepEqual(plan.waves, [["cache", "db"], ["api"], ["web"]]);
+  assert.equal(server.registry.get("db").state, "registered");
+
+  await client.call("subscribe", { events: ["service_state_changed"] });
+  await client.call("service_action", { name: "web", action: "start", cascade: true });
+  const started = client.drain().filter((f) => f["data"]?.new_state === "running")
+    .map((f) => f["data"].id);
+  assert.deepEqual(new Set(started.slice(0, 2)), new Set(["db", "cache"]));
+  assert.deepEqual(started.slice(2), ["api", "web"]);
+
+  await client.call("service_action", { name: "db", action: "stop", cascade: true });
+  const stopped = client.drain().filter((f) => f["data"]?.new_state === "stopped")
+    .map((f) => f["data"].id);
+  assert.deepEqual(stopped, ["web", "api", "db"]);
+  await client.call("service_action", { name: "cache", action: "stop" });
+});

@@ -1,0 +1,67 @@
+/** A whole server in this process, as `serve` wires it, for tests of deployment and lifecycle. */
+import { FLAG_DEFAULTS } from "./flag_defaults.ts";
+import { documentStore } from "../../src/cli/document_store.ts";
+import { hostDirectory } from "../../src/cli/connector.ts";
+import { inspectPackage } from "../../src/package/read.ts";
+import { Registry } from "../../src/registry/registry.ts";
+import { type Control, openControl } from "../../src/server/control.ts";
+import { PackageStore } from "../../src/server/package_store.ts";
+import { serve, type WsServer } from "../../src/server/serve.ts";
+import { Documents } from "../../src/storage/documents.ts";
+import { FileStore } from "../../src/storage/file_store.ts";
+import type { Sshd } from "./sshd.ts";
+
+/** Options for {@linkcode startControlServer}. */
+export interface ControlServerOptions {
+  /** State, packages and local install root live below it. */
+  dir: string;
+  /** Host whose key and known_hosts are used. */
+  sshd?: Pick<Sshd, "identityFile" | "knownHostsFile">;
+}
+
+/** A running server and its parts. */
+export interface ControlServer extends AsyncDisposable {
+  readonly registry: Registry;
+  readonly server: WsServer;
+  readonly control: Control;
+  /** WebSocket address. */
+  readonly url: string;
+  /** HTTP address. */
+  readonly http: string;
+}
+
+/** Starts a server on a free port over the state in `dir`. */
+export async function startControlServer(options: ControlServerOptions): Promise<ControlServer> {
+  const stateDir = `${options.dir}/state`;
+  await Deno.mkdir(stateDir, { recursive: true, mode: 0o700 });
+  await using stack = new AsyncDisposableStack();
+  const registry = stack.use(await Registry.open(new FileStore({ dir: stateDir })));
+  const packages = await PackageStore.open(`${stateDir}/packages`, {
+    inspect: async (path) => (await inspectPackage(path)).manifest,
+  });
+  const control = stack.use(
+    await openControl({
+      registry,
+      packages,
+      documents: documentStore(new Documents({ dir: stateDir })),
+      hosts: hostDirectory({
+        ...FLAG_DEFAULTS,
+        installRoot: `${options.dir}/opt`,
+        ...(options.sshd === undefined
+          ? {}
+          : { identity: [options.sshd.identityFile], knownHosts: options.sshd.knownHostsFile }),
+      }),
+      localRunRoot: `${stateDir}/run`,
+    }),
+  );
+  const server = stack.use(await serve({ registry, packages, ...control, port: 0 }));
+  const owned = stack.move();
+  return {
+    registry,
+    server,
+    control,
+    url: server.url,
+    http: server.url.replace(/^ws/, "http"),
+    [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
+  };
+}

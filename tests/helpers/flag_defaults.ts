@@ -1,0 +1,12 @@
+/** The SSH flags as they are when none is given, without looking into the developer's own ~/.ssh. */
+import type { SshFlags } from "../../src/cli/connector.ts";
+
+/** Defaults of the SSH flags. */
+export const FLAG_DEFAULTS: SshFlags = {
+  identity: [],
+  knownHosts: null,
+  hostKeyPolicy: "strict",
+  sshConfig: "none",
+  installRoot: "/opt",
+  become: null,
+};

@@ -1,0 +1,57 @@
+/** Builds examples/hello-service in a given version, listening on a given port. */
+import { buildPackage, type BuiltPackage } from "../../src/package/build.ts";
+
+const TREE = new URL("../../examples/hello-service/", import.meta.url).pathname;
+
+/** What to change of the example. */
+export interface HelloOptions {
+  /** Version. */
+  version: string;
+  /** Port. */
+  port: number;
+  /** Replaces text in the manifest. */
+  manifest?: (text: string) => string;
+  /** Replaces scripts/start.sh. */
+  start?: string;
+}
+
+/** Builds the package into `dir`. */
+export async function buildHello(dir: string, options: HelloOptions): Promise<BuiltPackage> {
+  const tree = await Deno.makeTempDir({ dir, prefix: "tree-" });
+  await copyTree(TREE, tree);
+  const path = `${tree}/manifest.yaml`;
+  const text = (await Deno.readTextFile(path))
+    .replace(/^version: .*$/m, `version: ${options.version}`)
+    .replace(/port: \d+/, `port: ${options.port}`);
+  await Deno.writeTextFile(path, options.manifest?.(text) ?? text);
+  if (options.start !== undefined) {
+    await Deno.writeTextFile(`${tree}/scripts/start.sh`, options.start);
+  }
+  return await buildPackage(tree, { outDir: dir });
+}
+
+async function copyTree(from: string, to: string): Promise<void> {
+  await Deno.mkdir(to, { recursive: true });
+  for await (const entry of Deno.readDir(from)) {
+    if (entry.isDirectory) await copyTree(`${from}/${entry.name}`, `${to}/${entry.name}`);
+    else await Deno.copyFile(`${from}/${entry.name}`, `${to}/${entry.name}`);
+  }
+}
+
+/** A loopback port that was free a moment ago. */
+export function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
+
+/** Uploads a built package to a server. */
+export async function upload(http: string, built: BuiltPackage): Promise<string> {
+  const file = built.path.slice(built.path.lastIndexOf("/") + 1);
+  const response = await fetch(`${http}/packages/${file}`, {
+    method: "PUT",
+    body: await Deno.readFile(built.path),
+  });
+  if (!response.ok) throw new Error(`PUT ${file}: ${response.status} ${await response.text()}`);
+  await response.body?.cancel();
+  return file;
+}
