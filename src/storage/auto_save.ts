@@ -11,6 +11,7 @@ const MAX_LOAD = 0.05;
 /** Calls `save` after changes, debounced; never two at once. */
 export class AutoSave {
   readonly #save: () => Promise<void>;
+  readonly #delayMs: number;
   #timer: ReturnType<typeof setTimeout> | null = null;
   #firstChange = 0;
   #running: Promise<void> | null = null;
@@ -18,8 +19,9 @@ export class AutoSave {
   #closed = false;
 
   /** `save` must not throw. */
-  constructor(save: () => Promise<void>) {
+  constructor(save: () => Promise<void>, delayMs: number = SNAPSHOT_DELAY_MS) {
     this.#save = save;
+    this.#delayMs = delayMs;
   }
 
   /** Says that something changed. */
@@ -29,7 +31,7 @@ export class AutoSave {
     if (this.#timer === null) this.#firstChange = now;
     else clearTimeout(this.#timer);
     const latest = this.#firstChange + SNAPSHOT_MAX_DELAY_MS;
-    const due = Math.max(Math.min(now + SNAPSHOT_DELAY_MS, latest), this.#notBefore);
+    const due = Math.max(Math.min(now + this.#delayMs, latest), this.#notBefore);
     this.#timer = setTimeout(() => this.#run(), due - now);
   }
 

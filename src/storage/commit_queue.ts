@@ -5,12 +5,7 @@
  */
 import type { Buffer } from "node:buffer";
 import { HarnessError, messageOf } from "../errors.ts";
-import {
-  ASYNC_SYNC_INTERVAL_MS,
-  JOURNAL_SEGMENT_BYTES,
-  MAX_JOURNAL_BATCH_BYTES,
-  MAX_PENDING_CHANGES,
-} from "../limits.ts";
+import { ASYNC_SYNC_INTERVAL_MS, MAX_JOURNAL_BATCH_BYTES, MAX_PENDING_CHANGES } from "../limits.ts";
 import type { Change, CommitRecord } from "../registry/store.ts";
 import type { Journal } from "./journal.ts";
 import { encodeRecord } from "./journal_line.ts";
@@ -22,6 +17,8 @@ export interface CommitQueueOptions {
   journal: Journal;
   /** Whether a change waits for the medium. */
   durability: "sync" | "async";
+  /** Size at which the journal goes on in a new segment. */
+  segmentBytes: number;
   /** Seq of the last change. */
   seq: number;
   /** The revision of an entry, durable changes only; 0 = none. */
@@ -118,8 +115,8 @@ export class CommitQueue {
   }
 
   async #write(batch: readonly Waiting[]): Promise<void> {
-    const { journal, durability } = this.#options;
-    if (journal.bytes >= JOURNAL_SEGMENT_BYTES) {
+    const { journal, durability, segmentBytes } = this.#options;
+    if (journal.bytes >= segmentBytes) {
       const first = batch[0]?.record;
       if (first !== undefined) await journal.rotate(first.seq - first.events.length);
     }

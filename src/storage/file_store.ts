@@ -11,7 +11,7 @@
 import { Mutex } from "async-mutex";
 import { getLogger, type Logger } from "@logtape/logtape";
 import { HarnessError, messageOf } from "../errors.ts";
-import { MIN_HISTORY_EVENTS, STORAGE_RETRY_MS } from "../limits.ts";
+import { JOURNAL_SEGMENT_BYTES, MIN_HISTORY_EVENTS, STORAGE_RETRY_MS } from "../limits.ts";
 import type { ServiceEntry } from "../registry/entry.ts";
 import type { RegistryEvent } from "../registry/events.ts";
 import type { Change, CommitRecord, LoadedState, Store, StoreListener } from "../registry/store.ts";
@@ -39,6 +39,20 @@ export interface FileStoreOptions {
   strict?: boolean | undefined;
   /** The files. @default {those of this machine} */
   disk?: Disk | undefined;
+  /** Sizes and pauses other than those of limits.ts; tests reach them sooner this way. */
+  tuning?: FileStoreTuning | undefined;
+}
+
+/** Sizes and pauses of a {@linkcode FileStore}. */
+export interface FileStoreTuning {
+  /** Size at which the journal goes on in a new segment. @default {JOURNAL_SEGMENT_BYTES} */
+  segmentBytes?: number | undefined;
+  /** Events that `history()` can always give. @default {MIN_HISTORY_EVENTS} */
+  historyEvents?: number | undefined;
+  /** Quiet time before the snapshot is saved. @default {SNAPSHOT_DELAY_MS} */
+  snapshotDelayMs?: number | undefined;
+  /** Pause between attempts to accept changes again. @default {STORAGE_RETRY_MS} */
+  retryMs?: number | undefined;
 }
 
 /** What an open store works with. */
@@ -59,7 +73,8 @@ export class FileStore implements Store {
   readonly #strict: boolean;
   readonly #log: Logger = getLogger(["harness", "storage"]);
   readonly #saving = new Mutex();
-  readonly #autoSave = new AutoSave(() => this.#saveQuietly());
+  readonly #autoSave: AutoSave;
+  readonly #tuning: FileStoreTuning;
   #services = new Map<string, ServiceEntry>();
   #lock: OwnerLock | null = null;
   #open: OpenState | null = null;
@@ -75,6 +90,8 @@ export class FileStore implements Store {
     this.#disk = options.disk ?? localDisk();
     this.#durability = options.durability ?? "sync";
     this.#strict = options.strict ?? false;
+    this.#tuning = options.tuning ?? {};
+    this.#autoSave = new AutoSave(() => this.#saveQuietly(), this.#tuning.snapshotDelayMs);
   }
 
   /** See {@linkcode Store.open}. */
@@ -137,7 +154,7 @@ export class FileStore implements Store {
   }
 
   async #load(listener: StoreListener): Promise<LoadedState> {
-    const loaded = await load(this.#disk, this.#dir);
+    const loaded = await load(this.#disk, this.#dir, this.#historyEvents);
     if (this.#strict && loaded.damaged) throw strictRefusal(this.#dir, loaded);
     const epoch = loaded.epoch ?? crypto.randomUUID();
     const files = { disk: this.#disk, dir: this.#dir, epoch, durability: this.#durability };
@@ -148,6 +165,7 @@ export class FileStore implements Store {
     const queue = new CommitQueue({
       journal,
       durability: this.#durability,
+      segmentBytes: this.#tuning.segmentBytes ?? JOURNAL_SEGMENT_BYTES,
       seq,
       revisionOf: (id) => this.#services.get(id)?.revision ?? 0,
       onDurable: (record) => this.#apply(record),
@@ -189,7 +207,7 @@ export class FileStore implements Store {
     this.#retry = setTimeout(() => {
       this.#retry = null;
       this.#recovering = this.#recover().finally(() => this.#recovering = null);
-    }, STORAGE_RETRY_MS);
+    }, this.#tuning.retryMs ?? STORAGE_RETRY_MS);
   }
 
   /** Accepts changes again once a fresh snapshot and a new segment are on the medium. */
@@ -238,7 +256,7 @@ export class FileStore implements Store {
     await saveSnapshot(this.#disk, this.#dir, { epoch, seq, saved_at, services });
     const backupSeq = this.#snapshotSeq ?? -1;
     this.#snapshotSeq = seq;
-    await journal.prune(Math.min(backupSeq, seq - MIN_HISTORY_EVENTS));
+    await journal.prune(Math.min(backupSeq, seq - this.#historyEvents));
   }
 
   async #close(): Promise<void> {
@@ -270,6 +288,10 @@ export class FileStore implements Store {
     } catch (error) {
       throw unavailable(`the journal could not be closed (${messageOf(error)})`, error);
     }
+  }
+
+  get #historyEvents(): number {
+    return this.#tuning.historyEvents ?? MIN_HISTORY_EVENTS;
   }
 
   #opened(): OpenState {

@@ -8,6 +8,7 @@
 import { HarnessError } from "../errors.ts";
 import { MIN_HISTORY_EVENTS } from "../limits.ts";
 import { type ServiceEntry, serviceEntrySchema } from "../registry/entry.ts";
+import type { RegistryEvent } from "../registry/events.ts";
 import type { Disk } from "./disk.ts";
 import { EventRing } from "./event_ring.ts";
 import { type ChainedLine, type JournalChain, readChain } from "./journal_chain.ts";
@@ -46,7 +47,11 @@ export interface Loaded {
 }
 
 /** Reads everything in the state dir. @throws {HarnessError} `storage_unavailable`. */
-export async function load(disk: Disk, dir: string): Promise<Loaded> {
+export async function load(
+  disk: Disk,
+  dir: string,
+  historyEvents: number = MIN_HISTORY_EVENTS,
+): Promise<Loaded> {
   const main = await readSnapshot(disk, `${dir}/${SNAPSHOT_NAME}`);
   const backup: SnapshotRead = main.kind === "ok"
     ? { kind: "missing" }
@@ -62,7 +67,7 @@ export async function load(disk: Disk, dir: string): Promise<Loaded> {
     epoch: null,
     seq: Math.max(base?.seq ?? 0, chain.lastSeq),
     services,
-    ring: new EventRing(0),
+    ring: new EventRing(0, historyEvents),
     chain,
     snapshotSeq: main.kind === "ok" ? main.snapshot.seq : null,
     fresh,
@@ -78,7 +83,9 @@ export async function load(disk: Disk, dir: string): Promise<Loaded> {
   loaded.epoch = lost.length > 0 ? null : continuedEpoch(loaded, main);
   loaded.damaged = lost.length > 0 || loaded.damagedFiles.size > 0 ||
     (chain.active?.tornBytes ?? 0) > 0;
-  loaded.ring = loaded.epoch === null ? new EventRing(loaded.seq) : recentEvents(chain, loaded.seq);
+  const events = loaded.epoch === null ? [] : recentEvents(chain, historyEvents);
+  loaded.ring = new EventRing(loaded.seq - events.length, historyEvents);
+  loaded.ring.push(events);
   return loaded;
 }
 
@@ -175,18 +182,17 @@ function continuedEpoch(loaded: Loaded, main: SnapshotRead): string | null {
   return chain.open.epoch;
 }
 
-function recentEvents(chain: JournalChain, seq: number): EventRing {
+/** At least the last `wanted` events of the present epoch's unbroken chain, or all there are. */
+function recentEvents(chain: JournalChain, wanted: number): RegistryEvent[] {
   const recent: ChainedLine[] = [];
-  let events = 0;
-  for (let i = chain.lines.length - 1; i >= 0 && events < MIN_HISTORY_EVENTS; i--) {
+  let count = 0;
+  for (let i = chain.lines.length - 1; i >= 0 && count < wanted; i--) {
     const line = chain.lines[i];
     if (line === undefined || line.first <= chain.floor) break;
-    events += line.seq - line.first + 1;
+    count += line.seq - line.first + 1;
     recent.push(line);
   }
-  const ring = new EventRing(seq - events);
-  for (const { bytes } of recent.reverse()) ring.push(toCommitRecord(bytes).events);
-  return ring;
+  return recent.reverse().flatMap(({ bytes }) => toCommitRecord(bytes).events);
 }
 
 /** The refusal of a damaged state in strict mode. */

@@ -1,0 +1,17 @@
+/** Small valid values for tests. */
+import type { Endpoint, ServiceInput } from "../../src/registry/entry.ts";
+
+/** A service to register; `changes` replaces fields. */
+export function serviceInput(name: string, changes: Partial<ServiceInput> = {}): ServiceInput {
+  return {
+    name,
+    version: "1.0.0",
+    execution: { type: "managed_process", command: "/usr/bin/true", args: [], pid: null },
+    ...changes,
+  };
+}
+
+/** An endpoint; `changes` replaces fields. */
+export function endpoint(name: string, address: string, changes: Partial<Endpoint> = {}): Endpoint {
+  return { name, address, protocol: "tcp", metadata: {}, ...changes };
+}

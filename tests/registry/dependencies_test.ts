@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+import { findCycle, startOrder } from "../../src/registry/dependencies.ts";
+import { Registry } from "../../src/registry/registry.ts";
+import { MemoryStore } from "../../src/storage/memory_store.ts";
+import { serviceInput } from "../helpers/fixtures.ts";
+import { refusal } from "../helpers/rejects.ts";
+
+const needs = (depends_on: string[]) => ({ depends_on });
+
+Deno.test("Registry.dependencies() tells needs, dependents, unmet and the waves", async () => {
+  await using registry = await Registry.open(new MemoryStore());
+  await registry.register(serviceInput("frontend", needs(["backend", "cache"])));
+  await registry.register(serviceInput("backend", needs(["database"])));
+  await registry.register(serviceInput("database"));
+  await registry.register(serviceInput("worker", { id: "worker@h1", ...needs(["backend"]) }));
+  assert.deepEqual(registry.get("backend").depends_on, ["database"]);
+  assert.deepEqual(registry.dependencies("frontend"), {
+    dependencies: ["backend", "cache"],
+    dependents: [],
+    unmet: ["cache"],
+    start_order: [["database"], ["backend"], ["frontend"]],
+  });
+  assert.deepEqual(registry.dependencies("backend").dependents, ["frontend", "worker"]);
+  assert.deepEqual(registry.dependencies("worker@h1").dependencies, ["backend"]);
+  await refusal("not_found", () => registry.dependencies("cache"));
+});
+
+Deno.test("Registry refuses a cycle of dependencies and prints it", async () => {
+  await using registry = await Registry.open(new MemoryStore());
+  const self = await refusal(
+    "invalid_params",
+    () => registry.register(serviceInput("a", needs(["a"]))),
+  );
+  assert.match(self.message, /a → a/);
+  await registry.register(serviceInput("a", needs(["b"])));
+  const pair = await refusal(
+    "invalid_params",
+    () => registry.register(serviceInput("b", needs(["a"]))),
+  );
+  assert.match(pair.message, /b → a → b/);
+  await registry.register(serviceInput("b", needs(["c"])));
+  await registry.register(serviceInput("c"));
+  const long = await refusal("invalid_params", () => registry.update("c", needs(["x", "a"])));
+  assert.deepEqual(long.details?.cycle, ["c", "a", "b", "c"]);
+  assert.deepEqual(registry.get("c").depends_on, []);
+  await registry.update("b", needs([]));
+  await registry.update("c", needs(["a"]));
+});
+
+Deno.test("Registry refuses a cycle that two simultaneous changes would close together", async () => {
+  await using registry = await Registry.open(new MemoryStore());
+  const results = await Promise.allSettled([
+    registry.register(serviceInput("a", needs(["b"]))),
+    registry.register(serviceInput("b", needs(["a"]))),
+  ]);
+  assert.deepEqual(results.map((r) => r.status), ["fulfilled", "rejected"]);
+});
+
+Deno.test("findCycle() and startOrder() take graphs deeper than the call stack", () => {
+  const depth = 50_000;
+  const next = (name: string) => Number(name) < depth ? [String(Number(name) + 1)] : [];
+  assert.equal(findCycle("x", ["0"], next), null);
+  const names = Array.from({ length: depth + 1 }, (_, i) => String(i));
+  assert.equal(startOrder(names, next).length, depth + 1);
+});
+
+Deno.test("startOrder() puts what is independent in one wave, and refuses a cycle from elsewhere", async () => {
+  const graph: Record<string, string[]> = { a: ["c"], b: ["c", "d"], c: [], d: [] };
+  const order = startOrder(Object.keys(graph), (n) => graph[n] ?? []);
+  assert.deepEqual(order, [["c", "d"], ["a", "b"]]);
+  const loop: Record<string, string[]> = { a: ["b"], b: ["a"] };
+  await refusal("conflict", () => startOrder(Object.keys(loop), (n) => loop[n] ?? []));
+});

@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import type { RegistryEvent } from "../../src/registry/events.ts";
+import { Registry } from "../../src/registry/registry.ts";
+import { MemoryStore } from "../../src/storage/memory_store.ts";
+import { serviceInput } from "../helpers/fixtures.ts";
+import { refusal } from "../helpers/rejects.ts";
+
+/** Reads events until one is a change of state to `state`. */
+async function untilState(registry: Registry, state: string): Promise<RegistryEvent> {
+  const filter = { events: ["service_state_changed"] } as const;
+  for await (const event of registry.events({ filter })) {
+    if (event.event === "service_state_changed" && event.data.new_state === state) return event;
+  }
+  throw new Error("the registry was closed");
+}
+
+Deno.test("an entry whose heartbeats are missed becomes failed, and a heartbeat brings it back", async () => {
+  await using registry = await Registry.open(new MemoryStore());
+  await registry.register(serviceInput("web", { ttl_ms: 150 }));
+  const failed = await untilState(registry, "failed");
+  assert.ok(failed.event === "service_state_changed");
+  assert.equal(failed.data.reason, "heartbeat missed");
+  const back: string[] = [];
+  registry.subscribe((e) => {
+    if (e.event === "service_state_changed") back.push(`${e.data.old_state}>${e.data.new_state}`);
+  });
+  const { expires_at } = await registry.heartbeat("web");
+  assert.ok(Date.parse(expires_at) > Date.parse(failed.time));
+  assert.deepEqual(back, ["failed>starting", "starting>running"]);
+  const entry = registry.get("web");
+  assert.equal(entry.state_reason, "heartbeat returned");
+  assert.equal(entry.revision, 3, "one change");
+  await untilState(registry, "failed");
+});
+
+Deno.test("heartbeats keep an entry, and are no change of it", async () => {
+  await using registry = await Registry.open(new MemoryStore());
+  await registry.register(serviceInput("web", { ttl_ms: 600 }));
+  const until = performance.now() + 1_500;
+  while (performance.now() < until) {
+    await registry.heartbeat("web");
+    await new Promise((resolve) => setTimeout(resolve, 30));
+  }
+  assert.equal(registry.get("web").state, "registered");
+  assert.equal(registry.seq, 1);
+});
+
+Deno.test("heartbeat() revives only what failed by missing heartbeats, and refuses what has no lease", async () => {
+  await using registry = await Registry.open(new MemoryStore());
+  await registry.register(serviceInput("plain"));
+  await refusal("invalid_params", () => registry.heartbeat("plain"));
+  await refusal("not_found", () => registry.heartbeat("nope"));
+  await registry.register(serviceInput("web", { ttl_ms: 60_000 }));
+  await registry.update("web", { state: "failed", state_reason: "exit code 1" });
+  await registry.heartbeat("web");
+  assert.equal(registry.get("web").state, "failed");
+});
+
+Deno.test("a stopped entry owes no heartbeats", async () => {
+  await using registry = await Registry.open(new MemoryStore());
+  await registry.register(serviceInput("stopped", { ttl_ms: 100 }));
+  for (const state of ["starting", "stopping", "stopped"] as const) {
+    await registry.update("stopped", { state });
+  }
+  await registry.register(serviceInput("other", { ttl_ms: 300 }));
+  await untilState(registry, "failed");
+  assert.equal(registry.get("other").state, "failed");
+  assert.equal(registry.get("stopped").state, "stopped");
+});
+
+Deno.test("leases begin anew when the registry is opened again", async () => {
+  const store = new MemoryStore();
+  // The first one keeps the store open, as another server would.
+  await using first = await Registry.open(store);
+  await first.register(serviceInput("web"));
+  await first.register(serviceInput("web", { ttl_ms: 200 }), { replace: true });
+  await using second = await Registry.open(store);
+  const event = await untilState(second, "failed");
+  assert.equal(event.data.id, "web");
+  assert.equal(first.get("web").revision, second.get("web").revision);
+  assert.equal(first.get("web").revision, 3, "both saw it expire, one recorded it");
+});
