@@ -172,11 +172,15 @@ function authFailure(hop: Hop, options: HopOptions, error: Error): HarnessError 
   return protocolError(hop, "auth", error);
 }
 
-/** Ends a connection politely, then for certain, and waits until its socket is gone. */
-export async function closeClient(client: ssh2.Client, socket: Duplex): Promise<void> {
+/** Ends a connection: says goodbye, waits at most `graceMs` for the answer, and closes the socket. */
+export async function closeClient(
+  client: ssh2.Client,
+  socket: Duplex,
+  graceMs: number = SSH_CLOSE_GRACE_MS,
+): Promise<void> {
   const closed = closeOf(socket);
   client.end();
-  await settleWithin(closed, SSH_CLOSE_GRACE_MS);
+  if (graceMs > 0) await settleWithin(closed, graceMs);
   socket.destroy();
   await settleWithin(closed, KILL_GRACE_MS);
   freeCiphers(client);
@@ -248,7 +252,7 @@ export async function connectHop(hop: Hop, options: HopOptions): Promise<HopConn
     await Promise.race([login.ready, attempt.failed]);
     return { client, socket };
   } catch (error) {
-    if (client !== null && socket !== null) await closeClient(client, socket);
+    if (client !== null && socket !== null) await closeClient(client, socket, 0);
     else socket?.destroy();
     throw error;
   } finally {

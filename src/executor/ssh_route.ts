@@ -153,7 +153,9 @@ async function hopOf(
 
 /** `[user@]host[:port]`, `ssh://…`, `[v6]:port`. */
 export function parseJump(text: string): SshTarget {
-  const match = /^(?:ssh:\/\/)?(?:([^@]+)@)?(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d+))?\/?$/.exec(text);
+  const match = /^(?:ssh:\/\/)?(?:([^@\s]+)@)?(?:\[([^\]\s]+)\]|([^:[\]@\s]+))(?::(\d+))?\/?$/.exec(
+    text,
+  );
   const host = match?.[2] ?? match?.[3];
   if (match === null || host === undefined) {
     throw new HarnessError(

@@ -13,8 +13,7 @@ export class TcpProxy implements AsyncDisposable {
   readonly #conns = new Set<Deno.Conn>();
   readonly #tasks = new Set<Promise<void>>();
   readonly #drop: boolean;
-  #stalled = false;
-  #resume: () => void = () => {};
+  #gate: PromiseWithResolvers<void> | null = null;
 
   /** Forwards to `target`; `null` accepts and never answers; `drop` closes at once. */
   constructor(target: number | null, options: { drop?: boolean } = {}) {
@@ -27,7 +26,7 @@ export class TcpProxy implements AsyncDisposable {
 
   /** From now on nothing passes any more, in neither direction, and nothing is closed. */
   stall(): void {
-    this.#stalled = true;
+    this.#gate ??= Promise.withResolvers<void>();
   }
 
   #track(task: Promise<void>): void {
@@ -66,7 +65,7 @@ export class TcpProxy implements AsyncDisposable {
     try {
       while (true) {
         const count = await from.read(buffer);
-        if (this.#stalled) await new Promise<void>((resolve) => this.#resume = resolve);
+        await this.#gate?.promise;
         if (count === null) break;
         const bytes = buffer.slice(0, count);
         seen(bytes);
@@ -82,11 +81,8 @@ export class TcpProxy implements AsyncDisposable {
   /** Closes everything. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#listener.close();
-    this.#stalled = false;
     for (const conn of this.#conns) this.#close(conn);
-    while (this.#tasks.size > 0) {
-      this.#resume();
-      await Promise.race([Promise.allSettled(this.#tasks), new Promise((r) => setTimeout(r, 10))]);
-    }
+    this.#gate?.resolve();
+    await Promise.allSettled(this.#tasks);
   }
 }

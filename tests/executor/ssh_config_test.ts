@@ -1,0 +1,226 @@
+import assert from "node:assert/strict";
+import { HarnessError } from "../../src/errors.ts";
+import { connectSsh, type SshOptions, type SshTarget } from "../../src/executor/ssh.ts";
+import { hostSettings } from "../../src/executor/ssh_config.ts";
+import { parseJump, routeTo } from "../../src/executor/ssh_route.ts";
+import { needs } from "../helpers/require.ts";
+import { startSshd } from "../helpers/sshd.ts";
+
+async function withConfig<T>(
+  text: string,
+  use: (file: string, dir: string) => Promise<T>,
+): Promise<T> {
+  const dir = await Deno.makeTempDir({ prefix: "harness-ssh-config-" });
+  try {
+    await Deno.writeTextFile(`${dir}/config`, text.replaceAll("@DIR@", dir));
+    return await use(`${dir}/config`, dir);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+function route(text: string, target: SshTarget, options: SshOptions = {}) {
+  return withConfig(text, (sshConfigFile) => routeTo(target, { ...options, sshConfigFile }));
+}
+
+async function failure(promise: Promise<unknown>): Promise<HarnessError> {
+  try {
+    await promise;
+  } catch (error) {
+    assert.ok(error instanceof HarnessError, String(error));
+    return error;
+  }
+  throw new assert.AssertionError({ message: "expected a rejection" });
+}
+
+Deno.test("routeTo() takes from ssh_config what the caller left out, first value first", async () => {
+  const text = `
+# comment
+Host web? !web9
+  HostName %h.example.com
+  User deploy   # comment
+  Port=2200
+  IdentityFile ~/keys/%h_%r
+  IdentityFile "/keys/with space"
+Host *
+  User other
+  Port 23
+  IdentityFile /keys/all
+  UserKnownHostsFile /kh/one /kh/two
+  GlobalKnownHostsFile none
+  StrictHostKeyChecking accept-new
+  IdentitiesOnly yes
+  IdentityAgent none
+`;
+  const [hop] = await route(text, { host: "web1" });
+  assert.ok(hop !== undefined);
+  assert.deepEqual([hop.label, hop.address, hop.user, hop.port], [
+    "web1",
+    "web1.example.com",
+    "deploy",
+    2200,
+  ]);
+  const home = Deno.env.get("HOME");
+  assert.deepEqual(hop.identityFiles, [
+    `${home}/keys/web1.example.com_deploy`,
+    "/keys/with space",
+    "/keys/all",
+  ]);
+  assert.deepEqual(hop.knownHostsFiles, ["/kh/one", "/kh/two"]);
+  assert.deepEqual(hop.keyNames, ["[web1.example.com]:2200", "web1.example.com"]);
+  assert.deepEqual([hop.hostKeyPolicy, hop.identitiesOnly, hop.agentSocket], [
+    "accept-new",
+    true,
+    null,
+  ]);
+  const [other] = await route(text, { host: "web9" });
+  assert.deepEqual([other?.address, other?.user, other?.port], ["web9", "other", 23]);
+  const [given] = await route(text, { host: "web1", user: "me", port: 22, identityFile: "/k" }, {
+    hostKeyPolicy: "strict",
+    knownHostsFiles: ["/kh"],
+    agentSocket: "/agent",
+  });
+  assert.deepEqual([given?.user, given?.port, given?.identityFiles[0], given?.hostKeyPolicy], [
+    "me",
+    22,
+    "/k",
+    "strict",
+  ]);
+  assert.deepEqual([given?.knownHostsFiles, given?.agentSocket], [["/kh"], "/agent"]);
+});
+
+Deno.test("hostSettings() follows Match and Include, and runs nothing", async () => {
+  const text = `
+Include @DIR@/part-*
+Match originalhost db user admin
+  Port 1
+Match exec "touch @DIR@/ran" host *
+  Port 2
+Match !user root originalhost db
+  Port 3
+Match all
+  Port 4
+`;
+  await withConfig(text, async (file, dir) => {
+    await Deno.writeTextFile(`${dir}/part-b`, "Host db\n  Compression yes\n");
+    await Deno.writeTextFile(`${dir}/part-a`, `HostKeyAlias shared\nInclude ${dir}/part-a\n`);
+    assert.equal((await hostSettings([file], "db", "admin")).word("port"), "1");
+    assert.equal((await hostSettings([file], "db", "bob")).word("port"), "3");
+    const root = await hostSettings([file], "db", "root");
+    assert.equal(root.word("port"), "4");
+    assert.equal(root.word("compression"), "yes");
+    assert.equal(root.word("hostkeyalias"), "shared");
+    assert.equal((await hostSettings([file], "web", "root")).word("compression"), undefined);
+    await assert.rejects(Deno.stat(`${dir}/ran`), "Match exec is not run");
+  });
+});
+
+Deno.test("routeTo() puts the jump hosts in order and stops at a loop", async () => {
+  const text = `
+Host target
+  ProxyJump a,me@b:2201
+Host a
+  HostName a.internal
+  ProxyJump gate
+Host b
+  ProxyJump ignored-for-all-but-the-first
+Host loop
+  ProxyJump pool
+Host pool
+  ProxyJump loop
+Host direct
+  ProxyJump none
+  ProxyCommand nc %h %p
+Host tunnel
+  ProxyCommand nc %h %p
+`;
+  const hops = await route(text, { host: "target" });
+  assert.deepEqual(hops.map((hop) => `${hop.label}=${hop.address}:${hop.port}`), [
+    "gate=gate:22",
+    "a=a.internal:22",
+    "b=b:2201",
+    "target=target:22",
+  ]);
+  assert.equal(hops[2]?.user, "me");
+  assert.equal((await route(text, { host: "direct" })).length, 1);
+  assert.match((await failure(route(text, { host: "loop" }))).message, /loop in ProxyJump/);
+  assert.match((await failure(route(text, { host: "tunnel" }))).message, /ProxyCommand/);
+});
+
+Deno.test("parseJump() reads every form and refuses others", () => {
+  assert.deepEqual(parseJump("web1"), { host: "web1" });
+  assert.deepEqual(parseJump("me@web1:22"), { host: "web1", user: "me", port: 22 });
+  assert.deepEqual(parseJump("ssh://me@web1:22/"), { host: "web1", user: "me", port: 22 });
+  assert.deepEqual(parseJump("[fe80::1]:2222"), { host: "fe80::1", port: 2222 });
+  for (const bad of ["", "a:b", "a b:c:d", "@", "[x"]) {
+    assert.throws(() => parseJump(bad), { code: "invalid_params" }, bad);
+  }
+});
+
+Deno.test("routeTo() says which file or value cannot be used", async () => {
+  const broken = await failure(route('Host "web1\n  Port 22\n', { host: "web1" }));
+  assert.equal(broken.code, "invalid_params");
+  assert.match(broken.message, /Cannot read .*config/);
+  const port = await failure(route("Port ssh\n", { host: "web1" }));
+  assert.match(port.message, /ssh is not a port/);
+  const alias = await route("HostKeyAlias Shared\nPort 2222\n", { host: "web1" });
+  assert.deepEqual(alias[0]?.keyNames, ["shared"]);
+});
+
+Deno.test({
+  name: "connectSsh() goes through a jump host and checks each host's key under its own name",
+  ignore: needs("sshd"),
+  fn: async () => {
+    await using gate = await startSshd();
+    await using inner = await startSshd({ sameUserKeyAs: gate });
+    const config = `
+Host gate
+  HostName 127.0.0.1
+  Port ${gate.port}
+Host inner
+  HostName 127.0.0.1
+  Port ${inner.port}
+  ProxyJump gate
+Host *
+  User ${gate.user}
+  IdentityFile ${gate.identityFile}
+`;
+    await withConfig(config, async (sshConfigFile, dir) => {
+      const both = `${dir}/both`;
+      const texts = [gate, inner].map(({ knownHostsFile }) =>
+        Deno.readTextFileSync(knownHostsFile)
+      );
+      await Deno.writeTextFile(both, texts.join(""));
+      const options = { sshConfigFile, agentSocket: null, connectAttempts: 1 };
+      await using machine = await connectSsh({ host: "inner" }, {
+        ...options,
+        knownHostsFiles: [both],
+      });
+      assert.equal(machine.host, "inner");
+      const { stdout } = await machine.run({ script: 'echo "$SSH_CONNECTION"' });
+      assert.match(stdout, new RegExp(` ${inner.port}\\n$`));
+      const big = await machine.run({ argv: ["wc", "-c"] }, { stdin: new Uint8Array(5_000_000) });
+      assert.equal(big.stdout.trim(), "5000000");
+      assert.match(gate.log(), /Accepted publickey/);
+      assert.match(inner.log(), /Accepted publickey/);
+
+      const only = (file: string) =>
+        failure(connectSsh({ host: "inner" }, { ...options, knownHostsFiles: [file] }));
+      const gateUnknown = await only(inner.knownHostsFile);
+      assert.deepEqual(
+        [gateUnknown.details?.host, gateUnknown.details?.reason],
+        ["gate", "host_key_unknown"],
+      );
+      const innerUnknown = await only(gate.knownHostsFile);
+      assert.deepEqual(
+        [innerUnknown.details?.host, innerUnknown.details?.reason],
+        ["inner", "host_key_unknown"],
+      );
+      await inner.stopListening();
+      await inner.killConnections();
+      const refused = await only(both);
+      assert.deepEqual([refused.details?.host, refused.details?.reason], ["inner", "refused"]);
+      assert.match(refused.message, /jump host/);
+    });
+  },
+});

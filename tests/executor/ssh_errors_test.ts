@@ -1,0 +1,202 @@
+import assert from "node:assert/strict";
+import { HarnessError } from "../../src/errors.ts";
+import { connectSsh, type SshOptions } from "../../src/executor/ssh.ts";
+import { needs } from "../helpers/require.ts";
+import { type Sshd, startSshd } from "../helpers/sshd.ts";
+import { connectTo, until } from "./machines.ts";
+import { TcpProxy } from "./tcp_proxy.ts";
+
+const ignore = needs("sshd");
+
+const ISOLATED: SshOptions = {
+  knownHostsFiles: [],
+  sshConfigFile: null,
+  agentSocket: null,
+  connectAttempts: 1,
+};
+
+async function failure(promise: Promise<unknown>): Promise<HarnessError> {
+  try {
+    await promise;
+  } catch (error) {
+    assert.ok(error instanceof HarnessError, String(error));
+    return error;
+  }
+  throw new assert.AssertionError({ message: "expected a rejection" });
+}
+
+function facts(error: HarnessError): unknown[] {
+  return [error.code, error.details?.host, error.details?.step, error.details?.reason];
+}
+
+/** The sshd as seen through a proxy, with a known_hosts file that knows it there. */
+async function throughProxy(sshd: Sshd, proxy: TcpProxy) {
+  const knownHostsFile = `${sshd.dir}/kh`;
+  await Deno.writeTextFile(knownHostsFile, `[127.0.0.1]:${proxy.port} ${sshd.hostKeys[0]}\n`);
+  const { host, user, identityFile } = sshd;
+  return { host, user, identityFile, port: proxy.port, knownHostsFile };
+}
+
+function closedPort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
+
+Deno.test("connectSsh() says that the connection was refused, and what to look at", async () => {
+  const port = closedPort();
+  const error = await failure(connectSsh({ host: "127.0.0.1", port }, ISOLATED));
+  assert.deepEqual(facts(error), ["unreachable", "127.0.0.1", "connect", "refused"]);
+  assert.match(error.message, new RegExp(`127.0.0.1 port ${port}: connection refused; is sshd`));
+  assert.equal(error.retryable, true);
+});
+
+Deno.test("connectSsh() says that a name cannot be resolved", async () => {
+  const error = await failure(connectSsh({ host: "no-such-host.invalid" }, ISOLATED));
+  assert.deepEqual(facts(error), ["unreachable", "no-such-host.invalid", "connect", "dns"]);
+});
+
+Deno.test("connectSsh() gives up on a server that accepts and never answers", async () => {
+  await using silent = new TcpProxy(null);
+  const options = { ...ISOLATED, connectTimeoutMs: 300 };
+  const target = { host: "127.0.0.1", port: silent.port };
+  const error = await failure(connectSsh(target, options));
+  assert.deepEqual(facts(error), ["unreachable", "127.0.0.1", "handshake", "timeout"]);
+  assert.match(error.message, /waited 300 ms/);
+  assert.equal(silent.accepted, 1, "a timeout is not tried again");
+});
+
+Deno.test("connectSsh() stops connecting when it is aborted", async () => {
+  await using silent = new TcpProxy(null);
+  const abort = new AbortController();
+  const target = { host: "127.0.0.1", port: silent.port };
+  const connecting = connectSsh(target, { ...ISOLATED, signal: abort.signal });
+  await until("it is connected", () => silent.accepted === 1);
+  abort.abort(new Error("enough"));
+  await assert.rejects(connecting, /enough/);
+});
+
+Deno.test("connectSsh() tries again when it is dropped, so many times, and names MaxStartups", async () => {
+  await using dropping = new TcpProxy(null, { drop: true });
+  const target = { host: "127.0.0.1", port: dropping.port };
+  const error = await failure(connectSsh(target, { ...ISOLATED, connectAttempts: 3 }));
+  assert.deepEqual(facts(error), ["unreachable", "127.0.0.1", "handshake", "reset"]);
+  assert.match(error.message, /MaxStartups.*PerSourcePenalties/);
+  assert.equal(dropping.accepted, 3);
+});
+
+Deno.test("connectSsh() says what a server that is none answered with", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const serving = (async () => {
+    using conn = await listener.accept();
+    await conn.write(
+      new TextEncoder().encode("SSH-2.0-x\r\n" + "HTTP/1.1 400 Bad Request\r\n".repeat(20)),
+    );
+    await conn.read(new Uint8Array(1000));
+  })();
+  const target = { host: "127.0.0.1", port: listener.addr.port };
+  const error = await failure(connectSsh(target, { ...ISOLATED, connectTimeoutMs: 10_000 }));
+  assert.equal(error.code, "unreachable");
+  assert.equal(error.details?.step, "handshake");
+  await serving;
+  listener.close();
+});
+
+Deno.test({
+  name: "connectSsh() gets in after sshd has dropped it for MaxStartups",
+  ignore,
+  fn: async () => {
+    await using sshd = await startSshd({ config: ["MaxStartups 1:100:1"] });
+    const blocker = await Deno.connect({ hostname: sshd.host, port: sshd.port });
+    await blocker.read(new Uint8Array(100));
+    const dropped = await failure(connectTo(sshd));
+    assert.deepEqual(facts(dropped), ["unreachable", "127.0.0.1", "handshake", "reset"]);
+    await using proxy = new TcpProxy(sshd.port);
+    const patient = connectTo(await throughProxy(sshd, proxy), { connectAttempts: 8 });
+    await until("it was dropped and tried again", () => proxy.accepted >= 2);
+    blocker.close();
+    await using machine = await patient;
+    assert.equal((await machine.run({ argv: ["echo", "in"] })).stdout, "in\n");
+  },
+});
+
+Deno.test({
+  name: "Executor.run() over SSH rejects when the connection breaks, and so does every later run",
+  ignore,
+  fn: async () => {
+    await using sshd = await startSshd();
+    await using machine = await connectTo(sshd);
+    let started = () => {};
+    const start = new Promise<void>((resolve) => started = resolve);
+    const running = failure(
+      machine.run({ script: "echo up; exec sleep 20" }, { onStdout: () => started() }),
+    );
+    await start;
+    await sshd.killConnections();
+    assert.deepEqual(facts(await running), ["unreachable", "127.0.0.1", "run", "closed"]);
+    const later = await failure(machine.run({ argv: ["true"] }));
+    assert.deepEqual(facts(later), ["unreachable", "127.0.0.1", "run", "closed"]);
+  },
+});
+
+Deno.test({
+  name: "Executor.run() over SSH notices a network that swallows everything",
+  ignore,
+  fn: async () => {
+    await using sshd = await startSshd();
+    await using proxy = new TcpProxy(sshd.port);
+    const seen = await throughProxy(sshd, proxy);
+    await using machine = await connectTo(seen, { keepaliveMs: 200 });
+    let started = () => {};
+    const start = new Promise<void>((resolve) => started = resolve);
+    const running = failure(
+      machine.run({ script: "echo up; exec sleep 20" }, { onStdout: () => started() }),
+    );
+    await start;
+    proxy.stall();
+    const error = await running;
+    assert.deepEqual(facts(error), ["unreachable", "127.0.0.1", "run", "closed"]);
+    assert.match(error.message, /stopped answering/);
+  },
+});
+
+Deno.test({
+  name: "Executor.run() over SSH waits where sshd allows fewer sessions than asked for",
+  ignore,
+  fn: async () => {
+    await using sshd = await startSshd({ config: ["MaxSessions 2"] });
+    await using machine = await connectTo(sshd);
+    const runs = Array.from(
+      { length: 8 },
+      (_, i) => machine.run({ script: `sleep 0.2; echo ${i}` }),
+    );
+    const outputs = (await Promise.all(runs)).map(({ stdout }) => stdout.trim());
+    assert.deepEqual(outputs, ["0", "1", "2", "3", "4", "5", "6", "7"]);
+
+    await using none = await startSshd({ config: ["MaxSessions 0"] });
+    await using shut = await connectTo(none);
+    const error = await failure(shut.run({ argv: ["true"] }));
+    assert.equal(error.code, "unavailable");
+    assert.match(error.message, /MaxSessions/);
+  },
+});
+
+Deno.test({
+  name:
+    "Executor.run() over SSH keeps what start-up files print out of the output, and what a refusal prints in",
+  ignore,
+  fn: async () => {
+    const noisy =
+      "ForceCommand printf 'Welcome!\\nharness-x 1 1\\n'; echo warning >&2; eval \"$SSH_ORIGINAL_COMMAND\"";
+    await using sshd = await startSshd({ config: [noisy] });
+    await using machine = await connectTo(sshd);
+    const result = await machine.run({ script: "cat; exit 3" }, { stdin: "mine" });
+    assert.deepEqual([result.exitCode, result.stdout], [3, "mine"]);
+
+    await using shut = await startSshd({
+      config: ["ForceCommand echo This account is closed; exit 1"],
+    });
+    await using closed = await connectTo(shut);
+    const refused = await closed.run({ argv: ["true"] });
+    assert.deepEqual([refused.exitCode, refused.stdout], [1, "This account is closed\n"]);
+  },
+});
