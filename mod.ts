@@ -30,24 +30,189 @@
 export { ERROR_CODES, HarnessError, isErrorCode, isRetryable } from "./src/errors.ts";
 export type { ErrorCode, HarnessErrorOptions } from "./src/errors.ts";
 
+// The registry.
+export { SERVICE_STATES } from "./src/registry/entry.ts";
+export type {
+  Endpoint,
+  EndpointProtocol,
+  Execution,
+  HealthResult,
+  Location,
+  ServiceEntry,
+  ServiceInput,
+  ServicePatch,
+  ServiceState,
+} from "./src/registry/entry.ts";
+export { EVENT_TYPES } from "./src/registry/events.ts";
+export type {
+  DeploymentProgressData,
+  DeploymentStatus,
+  DeployStep,
+  DeregisteredData,
+  EndpointUpdatedData,
+  EntryData,
+  EventBody,
+  EventDataMap,
+  EventFilter,
+  EventType,
+  HealthCheckData,
+  HostOutcome,
+  RegistryEvent,
+  StateChangedData,
+} from "./src/registry/events.ts";
+export { applyEvent } from "./src/registry/fold.ts";
 export { Registry } from "./src/registry/registry.ts";
 export type { RegistryOptions } from "./src/registry/registry.ts";
+export type { DependencyInfo } from "./src/registry/dependencies.ts";
+export type { EventsOptions as RegistryEventsOptions } from "./src/registry/event_stream.ts";
+export type { ServiceFilter } from "./src/registry/filter.ts";
+export type { PageOptions, ServicePage } from "./src/registry/page.ts";
+export type {
+  Change,
+  CommitRecord,
+  LoadedState,
+  Store,
+  StoreListener,
+} from "./src/registry/store.ts";
 export type { IfRevision, UpdateOptions } from "./src/registry/update_options.ts";
-export { applyEvent } from "./src/registry/fold.ts";
-export { EVENT_TYPES } from "./src/registry/events.ts";
-export type * from "./src/registry/events.ts";
-export type * from "./src/registry/entry.ts";
-export type * from "./src/registry/store.ts";
-export { MemoryStore } from "./src/storage/memory_store.ts";
-export type { MemoryStoreOptions } from "./src/storage/memory_store.ts";
 
-export { serve } from "./src/server/serve.ts";
-export type { ServeOptions, WsServer } from "./src/server/serve.ts";
+// Where it is kept.
+export { Documents } from "./src/storage/documents.ts";
+export { FileStore } from "./src/storage/file_store.ts";
+export { MemoryStore } from "./src/storage/memory_store.ts";
+
+// The protocol.
+export type {
+  Action,
+  ActionData,
+  ActionMap,
+  ActionParams,
+  Deployment,
+  DeploymentHost,
+  PackageInfo,
+  StrategySpec,
+  SubscribableEvent,
+  Target,
+  TargetSpec,
+} from "./src/protocol/actions.ts";
+export type {
+  DrainingData,
+  HelloData,
+  RegistryLoadedData,
+  ServiceLogData,
+  WireEventMap,
+} from "./src/protocol/messages.ts";
+
+// The server.
+export { openControl } from "./src/server/control.ts";
+export type { Control, OpenControlOptions } from "./src/server/control.ts";
 export { ConnectionHandler } from "./src/server/handler.ts";
 export type { HandlerOptions } from "./src/server/handler.ts";
+export { PackageStore } from "./src/server/package_store.ts";
+export { serve } from "./src/server/serve.ts";
+export type { ServeOptions, WsServer } from "./src/server/serve.ts";
+export type { Access, Authenticator, AuthOptions } from "./src/server/auth.ts";
+export type {
+  CallContext,
+  Deployments,
+  Packages,
+  PutPackageOptions,
+  ServiceOperator,
+} from "./src/server/backends.ts";
+export type { DocumentStore } from "./src/server/documents.ts";
+export type { Host, HostDirectory } from "./src/server/hosts.ts";
+export type { ServerLimits } from "./src/server/server_limits.ts";
+export type { ConnectionEvents, ServerSocket } from "./src/server/socket.ts";
+export type { Admission, UpgradeDecision } from "./src/server/upgrade.ts";
 
+// The client.
+export { RegistryActions } from "./src/client/actions.ts";
+export type {
+  CallableAction,
+  CallOptions,
+  ListServicesFilter,
+  ServicesPage,
+} from "./src/client/actions.ts";
+export { EventStream } from "./src/client/event_stream.ts";
+export type { EventsOptions } from "./src/client/event_stream.ts";
 export { RegistryClient } from "./src/client/registry_client.ts";
-export type { ConnectOptions } from "./src/client/registry_client.ts";
+export type {
+  DroppedItem,
+  EventItem,
+  Position,
+  SnapshotItem,
+  StreamItem,
+} from "./src/client/items.ts";
+export type { ClientClosure } from "./src/client/status.ts";
+export type { Resumption } from "./src/client/subscriber.ts";
 
+// Packages.
 export { buildPackage } from "./src/package/build.ts";
 export type { BuildPackageOptions, BuildProgress, BuiltPackage } from "./src/package/build.ts";
+export { installPath, sanitizeName, sanitizeVersion } from "./src/package/names.ts";
+export { parseManifest } from "./src/package/parse_manifest.ts";
+export { inspectPackage } from "./src/package/read.ts";
+export type { InspectPackageOptions, PackageSummary } from "./src/package/read.ts";
+export type { PackageEntry } from "./src/package/entry_table.ts";
+export type {
+  HealthProbe,
+  HealthSpec,
+  Manifest,
+  ManifestEnv,
+  ManifestPort,
+  RestartSpec,
+  StopSpec,
+} from "./src/package/manifest.ts";
+
+// Running commands.
+export { localExecutor } from "./src/executor/local.ts";
+export { quote, quoteWord } from "./src/executor/quote.ts";
+export { connectSsh } from "./src/executor/ssh.ts";
+export type { HostKeyPolicy, SshOptions, SshTarget } from "./src/executor/ssh.ts";
+export type { Command, Executor, RunOptions, RunResult, Stdin } from "./src/executor/executor.ts";
+
+// Lifecycle.
+export { createController } from "./src/lifecycle/controller.ts";
+export type { ControllerOptions } from "./src/lifecycle/controller.ts";
+export { checkHealth, waitUntilHealthy } from "./src/lifecycle/health.ts";
+export type {
+  CheckHealthOptions,
+  HealthCheckResult,
+  WaitUntilHealthyOptions,
+} from "./src/lifecycle/health.ts";
+export { Supervisor } from "./src/lifecycle/supervisor.ts";
+export type { RecordedState } from "./src/lifecycle/supervisor.ts";
+export type {
+  Controller,
+  ControlOptions,
+  ServiceSpec,
+  ServiceStatus,
+  SpecExecution,
+} from "./src/lifecycle/service_spec.ts";
+export type { StartOptions, WatchedService } from "./src/lifecycle/supervised_service.ts";
+export type { HostKey } from "./src/lifecycle/supervisor_events.ts";
+
+// Deployment.
+export { deploy } from "./src/deploy/deploy.ts";
+export type { DeployOptions } from "./src/deploy/deploy.ts";
+export { DEPLOY_STEPS } from "./src/deploy/progress.ts";
+export type {
+  DeployedService,
+  DeployFailure,
+  DeployProgress,
+  DeployResult,
+  DeployStatus,
+  DeployStep as DeploymentStep,
+  HostOutcome as DeploymentHostOutcome,
+  HostResult,
+} from "./src/deploy/progress.ts";
+export type {
+  DeployPackage,
+  DeployPackagePlan,
+  DeployPlan,
+  DeployStrategy,
+  HostTarget,
+  PlanBase,
+  RollbackPlan,
+  RollbackRequest,
+} from "./src/deploy/plan.ts";

@@ -8,8 +8,32 @@
  * @module
  */
 
-/** Every error code a client can meet, with whether the same request may succeed when sent again unchanged. */
-const RETRYABLE = {
+/** A stable error code, the same in the library, on the wire and in the CLI's brackets. */
+export type ErrorCode =
+  | "parse_error"
+  | "invalid_request"
+  | "unknown_action"
+  | "invalid_params"
+  | "not_found"
+  | "ambiguous"
+  | "already_exists"
+  | "invalid_transition"
+  | "conflict"
+  | "unauthorized"
+  | "forbidden"
+  | "rate_limited"
+  | "too_large"
+  | "unavailable"
+  | "storage_unavailable"
+  | "timeout"
+  | "cancelled"
+  | "deploy_failed"
+  | "package_invalid"
+  | "unreachable"
+  | "internal";
+
+/** For every code, whether the same request may succeed when sent again unchanged. */
+const RETRYABLE: Readonly<Record<ErrorCode, boolean>> = {
   parse_error: false,
   invalid_request: false,
   unknown_action: false,
@@ -31,10 +55,7 @@ const RETRYABLE = {
   package_invalid: false,
   unreachable: true,
   internal: false,
-} as const;
-
-/** A stable error code, the same in the library, on the wire and in the CLI's brackets. */
-export type ErrorCode = keyof typeof RETRYABLE;
+};
 
 /** All error codes, in the order in which docs/protocol.md lists them. */
 export const ERROR_CODES: readonly ErrorCode[] = Object.keys(RETRYABLE) as ErrorCode[];

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Registry } from "../registry/registry.ts";
-import type { Packages } from "./backends.ts";
+import type { Deployments, Packages, ServiceOperator } from "./backends.ts";
 import { DeploymentManager } from "./deployments.ts";
 import type { DocumentStore } from "./documents.ts";
 import { HostConnections } from "./host_connections.ts";
@@ -12,7 +12,7 @@ import type { HostDirectory } from "./hosts.ts";
 import { Operator } from "./operator.ts";
 
 /** What {@linkcode openControl} works with. */
-export interface ControlOptions {
+export interface OpenControlOptions {
   /** Where services are registered and events are published. */
   registry: Registry;
   /** Where packages come from. */
@@ -28,16 +28,16 @@ export interface ControlOptions {
 /** The backends of a full server. */
 export interface Control extends AsyncDisposable {
   /** Starts, stops and reads the logs of services. */
-  readonly operator: Operator;
+  readonly operator: ServiceOperator;
   /** Deploys and rolls back. */
-  readonly deployments: DeploymentManager;
+  readonly deployments: Deployments;
 }
 
 /**
  * Opens both backends over what an earlier server left. Disposing parks running deployments and closes the
  * connections; services go on.
  */
-export async function openControl(options: ControlOptions): Promise<Control> {
+export async function openControl(options: OpenControlOptions): Promise<Control> {
   const connections = new HostConnections();
   const operator = await Operator.open({ ...options, connections });
   const deployments = await DeploymentManager.open({ ...options, operator });
