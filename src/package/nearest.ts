@@ -9,7 +9,8 @@ export function nearest(word: string, words: readonly string[]): string | null {
   let best: string | null = null;
   let least = Math.ceil(word.length / 3) + 1;
   for (const candidate of words) {
-    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
+    const begun = word.length > 2 && candidate.startsWith(word);
+    const distance = begun ? 1 : editDistance(word.toLowerCase(), candidate.toLowerCase());
     if (distance < least) [best, least] = [candidate, distance];
   }
   return best;

@@ -1,0 +1,127 @@
+/** The limits that protect a reader from a small file that becomes a large one. */
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { MAX_PACKAGE_ENTRIES, UNPACK_RATIO_FLOOR_BYTES } from "../../src/limits.ts";
+import { extractPackage } from "../../src/package/extract.ts";
+import { gunzipFile } from "../../src/package/gunzip.ts";
+import { inspectPackage } from "../../src/package/read.ts";
+import { readTar, type TarEvent } from "../../src/package/tar_reader.ts";
+import { entryBlocks, soundEntries, tar } from "./tar_writer.ts";
+
+const MEMBER_BYTES = 64 * 1024 * 1024;
+
+/** gzip files may be put together: this is 10 GB of zeros in 10 MB, made in a moment. */
+function bomb(first: Uint8Array): Buffer {
+  const zeros = gzipSync(Buffer.alloc(MEMBER_BYTES), { level: 9 });
+  return Buffer.concat([gzipSync(first), ...Array.from({ length: 150 }, () => zeros)]);
+}
+
+async function withFile(bytes: Uint8Array, use: (path: string, dir: string) => Promise<void>) {
+  const dir = await Deno.makeTempDir({ prefix: "harness-limits-" });
+  try {
+    const path = join(dir, "p.tar.gz");
+    await Deno.writeFile(path, bytes);
+    await use(path, dir);
+    assert.deepEqual([...Deno.readDirSync(dir)].map((entry) => entry.name), ["p.tar.gz"]);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+const isBomb = { code: "package_invalid", details: { reason: "gzip_bomb" } };
+
+Deno.test("inspectPackage() and extractPackage() stop at a bomb of 10 GB in 10 MB", async () => {
+  const header = entryBlocks({ name: "zeros", size: 8 * 1024 ** 3 - 1 });
+  const bytes = bomb(Buffer.concat([...soundEntries().map(entryBlocks), header]));
+  assert(bytes.byteLength < 10 * 1024 * 1024);
+  await withFile(bytes, async (path, dir) => {
+    await assert.rejects(inspectPackage(path), isBomb);
+    await assert.rejects(extractPackage(path, join(dir, "target")), isBomb);
+  });
+});
+
+Deno.test("inspectPackage() stops at 10 GB of zeros behind the end of the tar file", async () => {
+  await withFile(bomb(tar(soundEntries())), async (path) => {
+    await assert.rejects(inspectPackage(path), isBomb);
+  });
+});
+
+Deno.test("gunzipFile() unpacks little of a bomb before it stops", async () => {
+  await withFile(bomb(Buffer.alloc(0)), async (path) => {
+    let unpacked = 0;
+    const unpack = async () => {
+      for await (const chunk of gunzipFile(path)) unpacked += chunk.byteLength;
+    };
+    await assert.rejects(unpack(), isBomb);
+    assert(unpacked < 2 * UNPACK_RATIO_FLOOR_BYTES, `${unpacked} bytes`);
+  });
+});
+
+Deno.test("gunzipFile() lets go of the file when its reader stops early", async () => {
+  await withFile(gzipSync(Buffer.alloc(MEMBER_BYTES / 8)), async (path) => {
+    // The resource sanitizer fails this test when the file stays open.
+    for await (const _chunk of gunzipFile(path)) break;
+  });
+});
+
+const tooMany = { code: "package_invalid", details: { reason: "too_many_entries" } };
+
+Deno.test("inspectPackage() stops at too many empty files", async () => {
+  const files = Array.from(
+    { length: MAX_PACKAGE_ENTRIES + 1 },
+    (_, i) => entryBlocks({ name: `${i}` }),
+  );
+  await withFile(gzipSync(Buffer.concat(files), { level: 1 }), async (path) => {
+    await assert.rejects(inspectPackage(path), tooMany);
+  });
+});
+
+Deno.test("extractPackage() stops at too many entries", async () => {
+  // Links are made last, so this costs the disk nothing; files take half a minute to write and remove.
+  const links = Array.from(
+    { length: MAX_PACKAGE_ENTRIES + 1 },
+    (_, i) => entryBlocks({ name: `${i}`, flag: "2", link: "0" }),
+  );
+  await withFile(gzipSync(Buffer.concat(links), { level: 1 }), async (path, dir) => {
+    await assert.rejects(extractPackage(path, join(dir, "target")), tooMany);
+  });
+});
+
+Deno.test("extractPackage() stops and cleans up when its signal fires", async () => {
+  const bytes = gzipSync(tar(soundEntries({ "bin/data": "x".repeat(1_000_000) })));
+  await withFile(bytes, async (path, dir) => {
+    const stop = new AbortController();
+    const reason = new Error("enough");
+    const options = { signal: stop.signal, onProgress: () => stop.abort(reason) };
+    await assert.rejects(extractPackage(path, join(dir, "target"), options), reason);
+    await assert.rejects(inspectPackage(path, { signal: stop.signal }), reason);
+  });
+});
+
+Deno.test("readTar() gives the same events however the bytes are cut", async () => {
+  const bytes = tar(soundEntries({ "bin/data": "0123456789".repeat(150) }));
+  const events = async (step: number) => {
+    const cut = async function* () {
+      for (let at = 0; at < bytes.length; at += step) {
+        yield await Promise.resolve(bytes.subarray(at, at + step));
+      }
+    };
+    const entries: Array<TarEvent & { body?: string }> = [];
+    let body = "";
+    for await (const event of readTar(cut())) {
+      if (event.kind === "data") body += new TextDecoder().decode(event.chunk);
+      else if (event.kind === "entry") entries.push(event);
+      else {
+        Object.assign(entries.at(-1) ?? {}, { body });
+        body = "";
+      }
+    }
+    return entries;
+  };
+  const whole = await events(bytes.length);
+  assert.equal(whole.length, 4);
+  assert.equal(whole[3]?.body?.length, 1500);
+  for (const step of [1, 7, 511, 512, 513, 4096]) assert.deepEqual(await events(step), whole);
+});

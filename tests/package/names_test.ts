@@ -1,0 +1,123 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import {
+  installPath,
+  packageFileName,
+  releaseName,
+  sanitizeName,
+  sanitizeVersion,
+  SEMVER,
+} from "../../src/package/names.ts";
+import { parseDuration, parseSize } from "../../src/package/units.ts";
+
+Deno.test("sanitizeName() keeps letters, digits, _ and - and replaces all else", () => {
+  const cases = {
+    "api-server": "api-server",
+    "api@server": "api_server",
+    "api.server!": "api_server_",
+    "test@package!": "test_package_",
+    "../../../evil": "_________evil",
+    "a b\n\0é": "a_b___",
+  };
+  for (const [name, path] of Object.entries(cases)) assert.equal(sanitizeName(name), path);
+});
+
+Deno.test("sanitizeVersion() keeps SemVer but for '+', and '..' never survives", () => {
+  const cases = {
+    "1.2.3": "1.2.3",
+    "1.2.3-beta": "1.2.3-beta",
+    "1.2.3+build": "1.2.3_build",
+    "1.0.0-beta+build": "1.0.0-beta_build",
+    "../1.0": "___1.0",
+    "1...2": "1___2",
+    "..": "__",
+  };
+  for (const [version, path] of Object.entries(cases)) assert.equal(sanitizeVersion(version), path);
+});
+
+Deno.test("installPath() is <root>/<name>-<version>", () => {
+  assert.equal(installPath("/opt", "api-server", "1.2.3"), "/opt/api-server-1.2.3");
+  assert.equal(installPath("/srv/apps/", "api.server", "1.0.0+b"), "/srv/apps/api_server-1.0.0_b");
+  assert.equal(installPath("/", "a", "1.0.0"), "/a-1.0.0");
+  assert.equal(packageFileName("hello", "1.0.0-rc.1"), "hello-1.0.0-rc.1.tar.gz");
+});
+
+Deno.test("installPath() is a direct child of its root, whatever name and version are", () => {
+  fc.assert(
+    fc.property(
+      fc.string({ unit: "binary", minLength: 1, maxLength: 128 }),
+      fc.string({ unit: "binary", minLength: 1, maxLength: 50 }),
+      (name, version) => {
+        fc.pre(name.length <= 128 && version.length <= 100);
+        const path = installPath("/opt", name, version);
+        assert.match(path, /^\/opt\/[A-Za-z0-9_.-]+$/);
+        assert(!path.includes(".."));
+        assert(!path.startsWith("/opt/."));
+        assert(path.length <= 5 + 255);
+      },
+    ),
+    { numRuns: 2000 },
+  );
+});
+
+Deno.test("releaseName() refuses empty and overlong names and versions", () => {
+  const refused = { code: "package_invalid", details: { reason: "bad_name" } };
+  assert.throws(() => releaseName("", "1.0.0"), refused);
+  assert.throws(() => releaseName("a", ""), refused);
+  assert.throws(() => releaseName("a".repeat(129), "1.0.0"), refused);
+  assert.throws(() => releaseName("a", `1.0.0-${"a".repeat(95)}`), refused);
+});
+
+/** SemVer versions of all forms. */
+const version = fc.tuple(
+  fc.nat(20),
+  fc.nat(20),
+  fc.nat(20),
+  fc.array(fc.stringMatching(/^[a-zA-Z-][0-9a-zA-Z-]{0,4}$|^[1-9]\d{0,2}$/), { maxLength: 3 }),
+  fc.array(fc.stringMatching(/^[0-9a-zA-Z-]{1,4}$/), { maxLength: 2 }),
+).map(([a, b, c, pre, build]) =>
+  `${a}.${b}.${c}${pre.length > 0 ? `-${pre.join(".")}` : ""}${
+    build.length > 0 ? `+${build.join(".")}` : ""
+  }`
+);
+const name = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,12}$/);
+
+Deno.test("releaseName() can be read in one way only: foo-1.0.0 at 2.0.0 is not foo at 1.0.0-2.0.0", () => {
+  assert.notEqual(releaseName("foo-1.0.0", "2.0.0"), releaseName("foo", "1.0.0-2.0.0"));
+  fc.assert(
+    fc.property(name, version, (name, version) => {
+      assert.match(version, SEMVER);
+      const release = releaseName(name, version);
+      // The version begins after the last '-' before the first dot.
+      const dash = release.lastIndexOf("-", release.indexOf("."));
+      assert.equal(release.slice(0, dash), sanitizeName(name));
+      assert.equal(release.slice(dash + 1), sanitizeVersion(version));
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+Deno.test("releaseName() differs for versions that differ", () => {
+  fc.assert(
+    fc.property(version, version, (a, b) => {
+      assert.equal(a === b, releaseName("x", a) === releaseName("x", b));
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+Deno.test("parseDuration() reads ms, s, m, h and nothing else", () => {
+  const cases = { "500ms": 500, "10s": 10_000, "2m": 120_000, "1h": 3_600_000, "1.5s": 1500 };
+  for (const [text, ms] of Object.entries(cases)) assert.equal(parseDuration(text), ms);
+  for (const text of ["", "10", "s", "-1s", "1 s", "1d", "1e3s", "10S", "1s ", "0x1s", "1.s"]) {
+    assert.equal(parseDuration(text), null, text);
+  }
+});
+
+Deno.test("parseSize() reads bytes, decimal and binary units and nothing else", () => {
+  const cases = { "512": 512, "64KiB": 65_536, "1.5 GB": 1_500_000_000, "2MiB": 2_097_152 };
+  for (const [text, bytes] of Object.entries(cases)) assert.equal(parseSize(text), bytes);
+  for (const text of ["", "KB", "-1", "1 kb", "1e9", "1TB", "999999999999999GiB"]) {
+    assert.equal(parseSize(text), null, text);
+  }
+});
