@@ -3,13 +3,18 @@
  *
  * @module
  */
-import type { CallableAction, ClientStatus, RegistryClient } from "../client/mod.ts";
+import type {
+  CallableAction,
+  ClientStatus,
+  RegistryClient,
+  WebSocketConstructor,
+} from "../client/mod.ts";
 import { HarnessError, messageOf } from "../errors.ts";
 import type { ActionData, ActionParams } from "../protocol/actions.ts";
 import type { Context } from "./context.ts";
 import { type FlagTable, type FlagValues, onOff, readFlags, textFlag, valued } from "./flags.ts";
 import type { Io } from "./io.ts";
-import { readToken } from "./secrets.ts";
+import { readToken, unreadable } from "./secrets.ts";
 import { duration, showDuration } from "./values.ts";
 
 const DEFAULT_URL = "ws://127.0.0.1:8080";
@@ -26,6 +31,10 @@ export const CLIENT_FLAGS = {
   tokenFile: textFlag("file", {
     env: "HARNESS_TOKEN_FILE",
     help: "file with the token; or the token itself in HARNESS_TOKEN",
+  }),
+  tlsCa: textFlag("file", {
+    env: "HARNESS_TLS_CA",
+    help: "certificate authority of a wss: server, PEM",
   }),
   timeout: valued<number>("time", {
     env: "HARNESS_TIMEOUT",
@@ -90,8 +99,10 @@ export async function openSession(
   const flags = readFlags(CLIENT_FLAGS, given as Record<string, unknown>, io);
   const token = await clientToken(io, flags);
   const { RegistryClient } = await import("../client/mod.ts");
+  const trusted = await trustedClient(flags);
   try {
     const client = await RegistryClient.connect(flags.url, {
+      ...(trusted === null ? {} : { webSocket: webSocketWith(trusted) }),
       ...(token === null ? {} : { token }),
       signal: io.interrupted,
       connectTimeoutMs: flags.timeout,
@@ -111,6 +122,25 @@ export function clientToken(io: Io, flags: ClientFlags): Promise<string | null> 
   return readToken({ file: flags.tokenFile, text: io.env("HARNESS_TOKEN") });
 }
 
+/** What trusts the authority of `--tls-ca`, for WebSocket and fetch; `null` = what the system trusts. */
+export async function trustedClient(flags: ClientFlags): Promise<Deno.HttpClient | null> {
+  if (flags.tlsCa === null) return null;
+  try {
+    return Deno.createHttpClient({ caCerts: [await Deno.readTextFile(flags.tlsCa)] });
+  } catch (error) {
+    throw unreadable(flags.tlsCa, error);
+  }
+}
+
+/** The global WebSocket over another HTTP client. */
+function webSocketWith(client: Deno.HttpClient): WebSocketConstructor {
+  return class extends WebSocket {
+    constructor(url: string, protocols: string[] = []) {
+      super(url, { protocols, client });
+    }
+  };
+}
+
 /** Says when a followed connection is lost and when it is back; the rest is of no interest. */
 function tellStatus(io: Io, status: ClientStatus): void {
   if (status.type === "disconnected" && status.willReconnect) {
@@ -127,10 +157,15 @@ function tellStatus(io: Io, status: ClientStatus): void {
 function notConnected(url: string, error: unknown): unknown {
   const code = error instanceof HarnessError ? error.code : "internal";
   if (!["unreachable", "unavailable", "internal", "timeout"].includes(code)) return error;
+  const why = messageOf(error).replace(/^Cannot connect to \S+: /, "");
+  // What is said of a distrusted certificate depends on the other side's TLS.
+  const distrusted = url.startsWith("wss:") && /certificate|NoApplicationProtocol/.test(why);
+  const advice = distrusted
+    ? "if its certificate is one of your own, give --tls-ca"
+    : "start one with `harness-ws-server serve`, or name another with --url or HARNESS_URL";
   return new HarnessError(
     code === "timeout" ? "timeout" : "unreachable",
-    `Cannot reach the server at ${url}: ${messageOf(error)}; ` +
-      "start one with `harness-ws-server serve`, or name another with --url or HARNESS_URL",
+    `Cannot reach the server at ${url}: ${why}; ${advice}`,
     { cause: error },
   );
 }

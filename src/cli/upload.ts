@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import { basename } from "node:path";
 import { HarnessError, isErrorCode, messageOf } from "../errors.ts";
 import type { PackageInfo } from "../protocol/actions.ts";
-import { type ClientFlags, clientToken } from "./connect.ts";
+import { type ClientFlags, clientToken, trustedClient } from "./connect.ts";
 import type { Context } from "./context.ts";
 import { unreadable } from "./secrets.ts";
 import { showSize } from "./values.ts";
@@ -59,12 +59,14 @@ export async function uploadPackage(
   const force = options.force === true ? "?force=1" : "";
   const url = new URL(`/packages/${encodeURIComponent(file)}${force}`, httpUrl(flags.url));
   const body = (await Deno.open(path, { read: true })).readable;
+  const trusted = await trustedClient(flags);
   let response: Response;
   try {
     response = await fetch(url, {
       method: "PUT",
       body,
       signal: io.interrupted,
+      ...(trusted === null ? {} : { client: trusted }),
       headers: {
         "content-type": "application/gzip",
         "x-content-sha256": sha256,

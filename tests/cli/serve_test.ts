@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { runCli, RunningCli, startServer } from "../helpers/cli.ts";
+import { TEST_TLS } from "../helpers/tls.ts";
 
 /** An error of the program is one line that ends in a code; nothing of a stack trace. */
 function assertOneLine(stderr: string, pattern: RegExp): void {
@@ -207,4 +208,35 @@ Deno.test("what was registered is there after a restart", async () => {
   }
   await using server = await startServer([], { stateDir: dir.path });
   assert.match(server.cli.stdout, /, 1 services\)\n$/);
+});
+
+Deno.test("serve speaks TLS, and client commands trust the authority they are given", async () => {
+  await using dir = await tempDir();
+  const [cert, key] = [`${dir.path}/cert.pem`, `${dir.path}/key.pem`];
+  await Deno.writeTextFile(cert, TEST_TLS.cert);
+  await Deno.writeTextFile(key, TEST_TLS.key);
+  const tls = ["--tls-cert", cert, "--tls-key", key];
+  for (const listener of ["deno", "ws"]) {
+    const env = { HARNESS_TOKEN: "a-token" };
+    await using server = await startServer([...tls, "--listener", listener], { env });
+    const url = server.url.replace("127.0.0.1", "localhost");
+    assert.match(url, /^wss:/);
+    const run = (...args: string[]) => runCli([...args, "--url", url], { env, cwd: dir.path });
+    const distrusted = await run("services");
+    assert.equal(distrusted.code, 4, distrusted.stderr);
+    assertOneLine(distrusted.stderr, /if its certificate is one of your own, give --tls-ca/);
+    const trusted = await run("services", "--json", "--tls-ca", cert);
+    assert.deepEqual([trusted.code, trusted.stdout], [0, "[]\n"], trusted.stderr);
+    await runCli(["package", "init", `${dir.path}/${listener}`]);
+    const built = await runCli(["package", "build", `${dir.path}/${listener}`], { cwd: dir.path });
+    assert.equal(built.code, 0, built.stderr);
+    const file = `${listener}-0.1.0.tar.gz`;
+    const pushed = await run("package", "push", file, "--tls-ca", cert);
+    assert.equal(pushed.code, 0, pushed.stderr);
+    assert.match(pushed.stdout, new RegExp(`^[0-9a-f]{64} {2}${file}\n$`));
+    assert.match(
+      (await run("package", "list", "--tls-ca", cert)).stdout,
+      new RegExp(`^${listener} `, "m"),
+    );
+  }
 });

@@ -1,0 +1,147 @@
+import assert from "node:assert/strict";
+import type { Command } from "commander";
+import { createProgram, withDefaultCommand } from "../../src/cli/program.ts";
+import type { Io } from "../../src/cli/io.ts";
+import { runCli } from "../helpers/cli.ts";
+
+const QUIET: Io = {
+  out: () => {},
+  err: () => {},
+  readStdin: () => Promise.resolve(new Uint8Array()),
+  env: () => undefined,
+  interrupted: new AbortController().signal,
+  outputClosed: new AbortController().signal,
+  outIsTerminal: false,
+  errIsTerminal: false,
+  color: false,
+  columns: 100,
+};
+
+function* commands(parent: Command, path: string[] = []): Generator<[string[], Command]> {
+  for (const command of parent.commands) {
+    const here = [...path, command.name()];
+    yield [here, command];
+    yield* commands(command, here);
+  }
+}
+
+function program(): Command {
+  return createProgram({ io: QUIET, exitCode: 0, debug: false });
+}
+
+Deno.test("the help of every command", async (t) => {
+  const texts = [program().helpInformation()];
+  for (const [path, command] of commands(program())) {
+    texts.push(`--- ${path.join(" ")}\n${command.helpInformation()}`);
+  }
+  await t.assertSnapshot(texts.join("\n"));
+});
+
+Deno.test("help is printed on stdout with 0 and has no side effect, also with arguments missing", async () => {
+  for (const args of [["--help"], ["help", "deploy"], ["rollback", "--help"], ["deploy", "-h"]]) {
+    const { code, stdout, stderr } = await runCli(args, {
+      env: { HARNESS_URL: "ws://127.0.0.1:9" },
+    });
+    assert.equal(code, 0, `${args}`);
+    assert.match(stdout, /^Usage: harness-ws-server/);
+    assert.equal(stderr, "");
+  }
+  for (const args of [["--version"], ["-V"]]) {
+    const { code, stdout } = await runCli(args);
+    assert.equal(code, 0);
+    assert.match(
+      stdout,
+      /^harness-ws-server \d+\.\d+\.\d+ \(protocol harness\.v1 version 1, deno /,
+    );
+  }
+});
+
+Deno.test("a wrong command, a group without one and a missing argument are usage errors", async () => {
+  const cases: Array<[string[], RegExp]> = [
+    [["servces"], /unknown command 'servces': did you mean services\?/],
+    [["service", "strat"], /unknown command 'strat': did you mean start\?/],
+    [["deploy"], /missing required argument 'package'/],
+    [["service", "get"], /missing required argument 'name'/],
+    [["deployments", "shwo"], /unknown command 'shwo'|too many arguments/],
+    [["completions", "tcsh"], /Allowed choices are bash, zsh, fish, powershell/],
+    [["services", "--nonsense"], /unknown option '--nonsense'/],
+    [["services", "--timeout", "soon"], /--timeout: "soon" must be a duration/],
+  ];
+  for (const [args, pattern] of cases) {
+    const { code, stdout, stderr } = await runCli(args);
+    assert.equal(code, 2, `${args}: ${stderr}`);
+    assert.equal(stdout, "");
+    assert.match(stderr, pattern);
+    assert.equal(stderr.trimEnd().split("\n").length, 1, stderr);
+  }
+  const group = await runCli(["service"]);
+  assert.equal(group.code, 2);
+  assert.match(group.stderr, /^Usage: harness-ws-server service /);
+});
+
+Deno.test("only --debug shows a stack trace", async () => {
+  const args = ["service", "get", "x", "--url", "ws://127.0.0.1:9"];
+  const plain = await runCli(args);
+  assert.doesNotMatch(plain.stderr, /^\s+at /m);
+  for (const debugged of [[...args, "--debug"], ["--debug", ...args]]) {
+    const { code, stderr } = await runCli(debugged);
+    assert.equal(code, 4);
+    assert.match(stderr, /^\s+at /m);
+  }
+});
+
+Deno.test("withDefaultCommand() serves where no command is named", () => {
+  assert.deepEqual(withDefaultCommand([]), ["serve"]);
+  assert.deepEqual(withDefaultCommand(["--listen", "x"]), ["serve", "--listen", "x"]);
+  assert.deepEqual(withDefaultCommand(["--debug"]), ["--debug", "serve"]);
+  assert.deepEqual(withDefaultCommand(["--debug", "services"]), ["--debug", "services"]);
+  for (const args of [["--help"], ["-V"], ["services", "--json"]]) {
+    assert.deepEqual(withDefaultCommand(args), args);
+  }
+});
+
+Deno.test("docs/cli.md has a section or an example for every command and names every flag", async () => {
+  const docs = await Deno.readTextFile(new URL("../../docs/cli.md", import.meta.url));
+  for (const [path, command] of commands(program())) {
+    if (command.commands.length === 0) {
+      const said = docs.includes(`harness-ws-server ${path.join(" ")}`) ||
+        path.length === 2 && docs.includes(`\`${path[1]}\``) ||
+        path.join(" ") === "deployments list";
+      assert.ok(said, `docs/cli.md does not show: ${path.join(" ")}`);
+    }
+    for (const { long, hidden } of command.options) {
+      if (hidden || long === undefined || long === null) continue;
+      assert.ok(docs.includes(long), `docs/cli.md does not name ${long} of ${path.join(" ")}`);
+    }
+  }
+});
+
+Deno.test("completion scripts are printed for every shell, and complete commands, flags and choices", async () => {
+  for (const shell of ["bash", "zsh", "fish", "powershell"]) {
+    const { code, stdout } = await runCli(["completions", shell]);
+    assert.equal(code, 0);
+    assert.match(stdout, /harness-ws-server/);
+  }
+  const complete = async (...words: string[]) => {
+    const env = { HARNESS_URL: "ws://127.0.0.1:9" };
+    const { code, stdout } = await runCli(["complete", "--", ...words], { env });
+    assert.equal(code, 0);
+    return stdout.split("\n").map((line) => line.split("\t")[0]).filter((w) =>
+      !/^:|^$/.test(w ?? "")
+    );
+  };
+  assert.deepEqual(await complete("roll"), ["rollback"]);
+  assert.deepEqual(await complete("service", "sta"), ["start"]);
+  assert.deepEqual(await complete("services", "--st"), ["--state"]);
+  assert.deepEqual(await complete("completions", "f"), ["fish"]);
+  const bash = await new Deno.Command("bash", {
+    args: ["-n"],
+    stdin: "piped",
+    stdout: "null",
+    stderr: "piped",
+  }).spawn();
+  const writer = bash.stdin.getWriter();
+  await writer.write(new TextEncoder().encode((await runCli(["completions", "bash"])).stdout));
+  await writer.close();
+  assert.equal((await bash.output()).code, 0);
+});

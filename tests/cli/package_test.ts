@@ -1,0 +1,110 @@
+import assert from "node:assert/strict";
+import { runCli } from "../helpers/cli.ts";
+import { needs } from "../helpers/require.ts";
+
+async function inTempDir(test: (dir: string) => Promise<void>): Promise<void> {
+  const dir = await Deno.makeTempDir({ prefix: "harness-package-cli-" });
+  try {
+    await test(dir);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+Deno.test("package init, build, inspect and verify work together as they are", async () => {
+  await inTempDir(async (dir) => {
+    const run = (...args: string[]) => runCli(["package", ...args], { cwd: dir });
+    assert.equal((await run("init", "my-svc")).stdout, "my-svc\n");
+    const again = await run("init", "my-svc");
+    assert.equal(again.code, 1);
+    assert.match(again.stderr, /\[already_exists\]$/m);
+    assert.equal((await run("init", "bad name")).code, 2);
+
+    const built = await run("build", "my-svc", "--out", "dist");
+    const [sha256, path = ""] = built.stdout.trimEnd().split("  ");
+    assert.match(path, /\/dist\/my-svc-0\.1\.0\.tar\.gz$/);
+    const json = JSON.parse((await run("build", "my-svc", "--out", "dist", "--json")).stdout);
+    assert.deepEqual([json.sha256, json.unchanged, json.version], [sha256, true, "0.1.0"]);
+
+    const inspected = JSON.parse((await run("inspect", "--json", path)).stdout);
+    assert.equal(inspected.sha256, sha256);
+    assert.equal(inspected.manifest.service.type, "managed_process");
+    assert.ok(inspected.entries.some((e: { path: string }) => e.path === "scripts/start.sh"));
+    assert.match((await run("inspect", path)).stdout, /^sha256: +[0-9a-f]{64}$/m);
+    assert.match((await run("verify", path)).stdout, /my-svc 0\.1\.0 is sound\n$/);
+
+    await Deno.writeTextFile(`${dir}/my-svc/scripts/start.sh`, "#!/bin/sh\nexit 0\n");
+    const other = await run("build", "my-svc", "--out", "dist");
+    assert.equal(other.code, 1);
+    assert.match(other.stderr, /\[already_exists\]$/m);
+    assert.equal((await run("build", "my-svc", "--out", "dist", "--force")).code, 0);
+  });
+});
+
+Deno.test("package verify exits with 1 and names the reason", async () => {
+  await inTempDir(async (dir) => {
+    const run = (...args: string[]) => runCli(["package", ...args], { cwd: dir });
+    await run("init", "svc");
+    await run("build", "svc");
+    const file = `${dir}/svc-0.1.0.tar.gz`;
+    const bytes = await Deno.readFile(file);
+    await Deno.writeFile(`${dir}/cut.tar.gz`, bytes.subarray(0, bytes.length - 20));
+    const cut = await run("verify", "cut.tar.gz");
+    assert.equal(cut.code, 1);
+    assert.match(cut.stderr, /ends too early \[package_invalid\]\n$/);
+    const missing = await run("verify", "nothing.tar.gz");
+    assert.equal(missing.code, 1);
+    assert.match(missing.stderr, /\[not_found\]\n$/);
+    await Deno.writeTextFile(`${dir}/svc/manifest.yaml`, "name: svc\nversion: 1.0.0\nnmae: x\n");
+    const broken = await run("build", "svc");
+    assert.equal(broken.code, 1);
+    assert.match(broken.stderr, /manifest\.yaml:3:1/);
+  });
+});
+
+Deno.test("package keygen and sign make what verify --key asks for", async () => {
+  await inTempDir(async (dir) => {
+    const run = (...args: string[]) => runCli(["package", ...args], { cwd: dir });
+    await run("init", "svc");
+    await run("build", "svc");
+    const file = "svc-0.1.0.tar.gz";
+    assert.equal((await run("keygen", "--out", "a")).stdout, "a.key\na.pub\n");
+    await run("keygen", "--out", "b");
+    assert.equal((await Deno.stat(`${dir}/a.key`)).mode! & 0o777, 0o600);
+    assert.match((await run("keygen", "--out", "a")).stderr, /\[already_exists\]$/m);
+    assert.match((await run("verify", file, "--key", "a.pub")).stderr, /no signature/);
+    assert.equal((await run("sign", file, "--key", "a.key")).stdout.trimEnd(), `${file}.minisig`);
+    const good = await run("verify", file, "--key", "a.pub", "--json");
+    assert.match(JSON.parse(good.stdout).signed_by, /^[0-9A-F]{16}$/);
+    const wrong = await run("verify", file, "--key", "b.pub");
+    assert.equal(wrong.code, 1);
+    assert.match(wrong.stderr, /signed it, which is not among/);
+    assert.equal((await run("verify", file, "--key", "b.pub", "a.pub")).code, 0);
+    const refused = await runCli(
+      ["deploy", file, "--local", "--require-signature", "b.pub", "--url", "ws://127.0.0.1:9"],
+      { cwd: dir },
+    );
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /\[package_invalid\]\n$/);
+    assert.equal((await run("sign", file)).code, 2);
+  });
+});
+
+Deno.test({
+  name: "minisign itself verifies what package sign made",
+  ignore: needs("minisign"),
+  fn: () =>
+    inTempDir(async (dir) => {
+      const run = (...args: string[]) => runCli(["package", ...args], { cwd: dir });
+      await run("init", "svc");
+      await run("build", "svc");
+      await run("keygen", "--out", "k");
+      await run("sign", "svc-0.1.0.tar.gz", "--key", "k.key");
+      const { code, stdout } = await new Deno.Command("minisign", {
+        args: ["-Vm", "svc-0.1.0.tar.gz", "-p", "k.pub"],
+        cwd: dir,
+      }).output();
+      assert.equal(code, 0);
+      assert.match(new TextDecoder().decode(stdout), /Trusted comment: name:svc version:0\.1\.0/);
+    }),
+});
