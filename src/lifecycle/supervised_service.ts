@@ -200,9 +200,10 @@ export class SupervisedService {
       ? status.detail
       : describeEnd(status);
     const reason = when === "" ? how : `${how} ${when}`;
-    const clean = isCleanEnd(status);
-    const managed = this.#restartsItself;
-    const decision = managed
+    // Stopped on the machine by somebody else, on purpose: that is not for the policy to undo.
+    const asked = status.asked ?? false;
+    const clean = asked || isCleanEnd(status);
+    const decision = asked || this.#restartsItself
       ? { action: "leave" as const }
       : this.#counter.ended(status, upMs, how);
     const log = clean ? [] : await controller.logs(FAILURE_LOG_LINES).catch(() => []);

@@ -1,0 +1,372 @@
+import assert from "node:assert/strict";
+import { HarnessError } from "../../src/errors.ts";
+import type { Executor } from "../../src/executor/executor.ts";
+import { localExecutor } from "../../src/executor/local.ts";
+import { connectSsh } from "../../src/executor/ssh.ts";
+import { Supervisor, type SupervisorOptions } from "../../src/lifecycle/supervisor.ts";
+import type { SupervisorEvent } from "../../src/lifecycle/supervisor_events.ts";
+import { startSshd } from "../helpers/sshd.ts";
+import { needs } from "../helpers/require.ts";
+import { eventually, health, isAlive, localMachine, Place, processController } from "./fixture.ts";
+
+const LOOP = "while :; do sleep 0.2; done";
+
+/** Legal moves of a registry entry, as DESIGN fixes them. */
+const LEGAL: Record<string, readonly string[]> = {
+  unknown: ["starting", "failed", "stopping"],
+  registered: ["starting", "failed"],
+  starting: ["running", "stopping", "failed"],
+  running: ["stopping", "failed"],
+  stopping: ["stopped", "failed"],
+  stopped: ["starting", "failed"],
+  failed: ["starting", "failed"],
+};
+
+/** A supervisor of this machine whose events are kept; disposing it checks that all of them were legal. */
+class Watcher implements AsyncDisposable {
+  readonly events: SupervisorEvent[] = [];
+  readonly supervisor: Supervisor;
+
+  constructor(options: Partial<SupervisorOptions> = {}) {
+    const executor = localExecutor();
+    this.supervisor = new Supervisor({
+      executorFor: () => Promise.resolve(executor),
+      onEvent: (event) => void this.events.push(event),
+      localIntervalMs: 300,
+      remoteIntervalMs: 300,
+      ...options,
+    });
+  }
+
+  states(id: string): string[] {
+    return this.events.flatMap((e) => e.type === "state" && e.id === id ? [e.state] : []);
+  }
+
+  of<T extends SupervisorEvent["type"]>(type: T): Extract<SupervisorEvent, { type: T }>[] {
+    return this.events.filter((e): e is Extract<SupervisorEvent, { type: T }> => e.type === type);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.supervisor[Symbol.asyncDispose]();
+    const state = new Map<string, string>();
+    for (const event of this.of("state")) {
+      const before = state.get(event.id) ?? "unknown";
+      assert.ok(LEGAL[before]?.includes(event.state), `${event.id}: ${before} to ${event.state}`);
+      state.set(event.id, event.state);
+    }
+  }
+}
+
+const service = (spec: ReturnType<Place["shell"]>, host = "local") => ({
+  id: spec.name,
+  spec,
+  host,
+  systemd: false,
+});
+
+Deno.test("Supervisor restarts a crashed service with a new pid and tells the story in legal states", async () => {
+  await using place = new Place();
+  await using watcher = new Watcher();
+  const { supervisor } = watcher;
+  const spec = place.shell("api", LOOP, { restart: { policy: "on-failure", backoffMs: 50 } });
+  await supervisor.watch(service(spec), { running: false });
+  const { pid } = await supervisor.start("api");
+  const killedAt = performance.now();
+  Deno.kill(pid ?? 0, "SIGKILL");
+  await eventually(() => assert.ok(watcher.states("api").includes("failed")));
+  const noticedMs = performance.now() - killedAt;
+  assert.ok(noticedMs < 5_000, `noticed after ${noticedMs} ms`);
+  await eventually(() => assert.equal(watcher.states("api").at(-1), "running"));
+  assert.deepEqual(watcher.states("api"), ["starting", "running", "failed", "starting", "running"]);
+  const states = watcher.of("state");
+  assert.match(states[2]?.reason ?? "", /ended by SIGKILL/);
+  assert.equal(states[3]?.cause, "policy");
+  assert.notEqual(states[4]?.status?.pid, pid);
+  assert.equal((await supervisor.stop("api")).running, false);
+});
+
+Deno.test("Supervisor.stop() ends it for good: no policy starts it again", async () => {
+  await using place = new Place();
+  await using watcher = new Watcher();
+  const { supervisor } = watcher;
+  const spec = place.shell("api", LOOP, { restart: { policy: "always", backoffMs: 1 } });
+  await supervisor.watch(service(spec), { running: false });
+  await supervisor.start("api");
+  await supervisor.stop("api");
+  for (let i = 0; i < 3; i++) await supervisor.look("local");
+  await new Promise((resolve) => setTimeout(resolve, 600));
+  assert.deepEqual(watcher.states("api"), ["starting", "running", "stopping", "stopped"]);
+});
+
+Deno.test("Supervisor.stop() during a back-off cancels the planned restart", async () => {
+  await using place = new Place();
+  await using watcher = new Watcher();
+  const { supervisor } = watcher;
+  const spec = place.shell("api", LOOP, { restart: { policy: "always", backoffMs: 2_000 } });
+  await supervisor.watch(service(spec), { running: false });
+  const { pid } = await supervisor.start("api");
+  Deno.kill(pid ?? 0, "SIGKILL");
+  await eventually(() => assert.equal(watcher.of("restart_scheduled").length, 1));
+  await supervisor.stop("api");
+  await new Promise((resolve) => setTimeout(resolve, 2_600));
+  assert.deepEqual(watcher.states("api"), ["starting", "running", "failed"]);
+});
+
+Deno.test("Supervisor gives a crash loop up, with its history and the last log lines", async () => {
+  await using place = new Place();
+  await using watcher = new Watcher({ random: () => 0 });
+  const { supervisor } = watcher;
+  const script = "echo 'out of luck'; sleep 0.8; exit 9";
+  const spec = place.shell("loop", script, {
+    restart: { policy: "on-failure", maxRetries: 2, backoffMs: 20 },
+  });
+  await supervisor.watch(service(spec), { running: false });
+  await supervisor.start("loop");
+  await eventually(() => assert.equal(watcher.of("gave_up").length, 1));
+  const [gaveUp] = watcher.of("gave_up");
+  assert.equal(gaveUp?.attempts, 2);
+  assert.deepEqual(gaveUp?.history.map((end) => end.reason), Array(3).fill("exited with code 9"));
+  assert.deepEqual(watcher.of("restart_scheduled").map((e) => e.delayMs), [20, 40]);
+  const last = watcher.of("state").at(-1);
+  assert.equal(last?.state, "failed");
+  assert.match(last?.reason ?? "", /crash loop, gave up after 2 restarts: exited with code 9/);
+  assert.ok(last?.log.includes("out of luck"));
+});
+
+Deno.test("Supervisor counts a restart that does not come up as one more crash", async () => {
+  await using place = new Place();
+  await using watcher = new Watcher({ random: () => 0 });
+  const { supervisor } = watcher;
+  const script = place.script(
+    "once.sh",
+    `#!/bin/sh\n[ ! -e ${place.path("ran")} ] || exit 5\ntouch ${place.path("ran")}\n${LOOP}\n`,
+  );
+  const spec = place.spec("once", [script], {
+    restart: { policy: "on-failure", maxRetries: 2, backoffMs: 20 },
+  });
+  await supervisor.watch(service(spec), { running: false });
+  const { pid } = await supervisor.start("once");
+  Deno.kill(pid ?? 0, "SIGKILL");
+  await eventually(() => assert.equal(watcher.of("gave_up").length, 1));
+  const history = watcher.of("gave_up")[0]?.history.map((end) => end.reason);
+  assert.equal(history?.[0], "ended by SIGKILL");
+  assert.match(history?.[2] ?? "", /exited with code 5 at once/);
+});
+
+Deno.test("Supervisor leaves a service that ended cleanly as stopped, unless the policy is always", async () => {
+  await using place = new Place();
+  await using watcher = new Watcher();
+  const { supervisor } = watcher;
+  const script = `sleep 0.8; exit 0`;
+  await supervisor.watch(
+    service(place.shell("job", script, { restart: { policy: "on-failure" } })),
+    { running: false },
+  );
+  await supervisor.start("job");
+  await eventually(() => assert.equal(watcher.states("job").at(-1), "stopped"));
+  await supervisor.watch(service(place.shell("keep", script, { restart: { policy: "always" } })), {
+    running: false,
+  });
+  await supervisor.start("keep");
+  await eventually(() => assert.ok(watcher.of("restart_scheduled").length > 0));
+  await supervisor.stop("keep");
+});
+
+Deno.test("Supervisor.start() that fails reports why and leaves it failed", async () => {
+  await using place = new Place();
+  await using watcher = new Watcher();
+  const { supervisor } = watcher;
+  const spec = place.shell("bad", "echo no config; exit 2", {
+    restart: { policy: "always", backoffMs: 1 },
+  });
+  await supervisor.watch(service(spec), { running: false });
+  await assert.rejects(supervisor.start("bad"), /exited with code 2 at once/);
+  assert.deepEqual(watcher.states("bad"), ["starting", "failed"]);
+  assert.deepEqual(watcher.of("state").at(-1)?.log, ["no config"]);
+  assert.equal(watcher.of("restart_scheduled").length, 0);
+});
+
+Deno.test("Supervisor carries out calls for one service one after the other", async () => {
+  await using place = new Place();
+  await using watcher = new Watcher();
+  const { supervisor } = watcher;
+  await supervisor.watch(service(place.shell("one", LOOP)), { running: false });
+  const statuses = await Promise.all(Array.from({ length: 8 }, () => supervisor.start("one")));
+  assert.equal(new Set(statuses.map((status) => status.pid)).size, 1);
+  await Promise.all([supervisor.restart("one"), supervisor.stop("one")]);
+  assert.equal((await (await supervisor.controller("one")).status()).running, false);
+  // Eight starts are eight times "starting, running" in a caller's eyes; a registry lets only the first through.
+  watcher.events.length = 0;
+});
+
+Deno.test("Supervisor.adopt() finds what runs and does not restart it, and reports what ended meanwhile", async () => {
+  await using place = new Place();
+  const survivor = place.shell("survivor", LOOP, { restart: { policy: "always" } });
+  const dead = place.shell("dead", LOOP, { restart: { policy: "on-failure", backoffMs: 10 } });
+  const pids = new Map<string, number | null>();
+  {
+    await using before = new Watcher();
+    for (const spec of [survivor, dead]) {
+      await before.supervisor.watch(service(spec), { running: false });
+      pids.set(spec.name, (await before.supervisor.start(spec.name)).pid);
+    }
+  }
+  assert.ok(await isAlive(pids.get("survivor") ?? 0), "the end of supervision leaves it alone");
+  Deno.kill(pids.get("dead") ?? 0, "SIGKILL");
+  await eventually(async () => assert.equal(await isAlive(pids.get("dead") ?? 0), false));
+  await using after = new Watcher();
+  const status = await after.supervisor.adopt(service(survivor), {
+    running: true,
+    pid: pids.get("survivor") ?? null,
+  });
+  assert.equal(status.pid, pids.get("survivor"));
+  assert.deepEqual(after.of("adopted").map((e) => [e.id, e.same]), [["survivor", true]]);
+  await after.supervisor.adopt(service(dead), { running: true, pid: pids.get("dead") ?? null });
+  assert.match(after.of("state")[0]?.reason ?? "", /ended by SIGKILL while nobody watched/);
+  await eventually(() => assert.deepEqual(after.states("dead"), ["failed", "starting", "running"]));
+  assert.deepEqual(after.states("survivor"), []);
+  await after.supervisor.stop("survivor");
+  await after.supervisor.stop("dead");
+});
+
+Deno.test("Supervisor takes what somebody else stopped or started on the machine as what it is", async () => {
+  await using place = new Place();
+  await using watcher = new Watcher();
+  await using machine = await localMachine();
+  const { supervisor } = watcher;
+  const spec = place.shell("api", LOOP, { restart: { policy: "always", backoffMs: 1 } });
+  await supervisor.watch(service(spec), { running: false });
+  await supervisor.start("api");
+  const other = processController(machine, spec);
+  await other.stop();
+  await eventually(() => assert.equal(watcher.states("api").at(-1), "stopped"));
+  await other.start();
+  await eventually(() => assert.equal(watcher.states("api").at(-1), "running"));
+  assert.equal(watcher.of("restart_scheduled").length, 0);
+  await supervisor.unwatch("api");
+  await other.stop();
+  await other.start();
+  await other.stop();
+  assert.equal(watcher.states("api").at(-1), "running", "nothing is reported after unwatch");
+});
+
+Deno.test("Supervisor reports health on change only, after the thresholds", async () => {
+  await using place = new Place();
+  await using watcher = new Watcher();
+  const { supervisor } = watcher;
+  const probe = place.script(
+    "health.sh",
+    `#!/bin/sh\n[ -e ${place.path("ill")} ] || { echo fine; exit 0; }\necho "disk full"\nexit 2\n`,
+  );
+  const spec = place.shell("api", LOOP, {
+    health: health({ type: "script", script: probe }, { intervalMs: 50, retries: 3, successes: 2 }),
+  });
+  await supervisor.watch(service(spec), { running: false });
+  await supervisor.start("api");
+  const published = () => watcher.of("health").filter((e) => e.publish);
+  await eventually(() => assert.equal(published().length, 1));
+  await Deno.writeTextFile(place.path("ill"), "");
+  await eventually(() => assert.equal(published().length, 2));
+  const ill = published()[1];
+  assert.deepEqual([ill?.healthy, ill?.failures], [false, 3]);
+  assert.match(
+    ill?.message ?? "",
+    /^3\/3 failed: the health script exited with code 2: disk full$/,
+  );
+  await Deno.remove(place.path("ill"));
+  await eventually(() => assert.equal(published().at(-1)?.healthy, true));
+  assert.equal(published().length, 3);
+  assert.deepEqual(watcher.states("api"), ["starting", "running"], "ill health is not failure");
+  await supervisor.stop("api");
+  const count = watcher.of("health").length;
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  assert.equal(watcher.of("health").length, count, "no checks after a stop");
+});
+
+Deno.test("Supervisor.start() can wait for health, and fails with the last check", async () => {
+  await using place = new Place();
+  await using watcher = new Watcher();
+  const { supervisor } = watcher;
+  const probe = place.script("health.sh", `#!/bin/sh\necho warming up\nexit 2\n`);
+  const spec = place.shell("slow", LOOP, { health: health({ type: "script", script: probe }) });
+  await supervisor.watch(service(spec), { running: false });
+  const error = await supervisor.start("slow", { healthTimeoutMs: 300 }).catch((error) => error);
+  assert.ok(error instanceof HarnessError);
+  assert.match(
+    error.message,
+    /not healthy within 300 ms: the health script exited with code 2: warming up/,
+  );
+  assert.equal(watcher.states("slow").at(-1), "failed");
+});
+
+Deno.test({
+  name:
+    "Supervisor looks at a whole remote machine by one command, and tells an unreachable machine from a failed service",
+  ignore: needs("sshd"),
+  async fn() {
+    await using place = new Place();
+    await using sshd = await startSshd();
+    const { host, port, user, identityFile, knownHostsFile } = sshd;
+    let executor: Executor | null = null;
+    let scripts = 0;
+    const connect = async (): Promise<Executor> => {
+      executor ??= await connectSsh({ host, port, user, identityFile }, {
+        knownHostsFiles: [knownHostsFile],
+        sshConfigFile: null,
+        agentSocket: null,
+        connectAttempts: 1,
+        connectTimeoutMs: 3_000,
+      });
+      const inner = executor;
+      return {
+        host: inner.host,
+        run: async (command, options) => {
+          scripts++;
+          try {
+            return await inner.run(command, options);
+          } catch (error) {
+            if (
+              error instanceof HarnessError && error.code === "unreachable" && executor === inner
+            ) {
+              executor = null;
+              await inner[Symbol.asyncDispose]();
+            }
+            throw error;
+          }
+        },
+        [Symbol.asyncDispose]: () => Promise.resolve(),
+      };
+    };
+    const closeConnection = async () => await executor?.[Symbol.asyncDispose]();
+    await using watcher = new Watcher({ executorFor: connect });
+    const { supervisor } = watcher;
+    const names = ["a", "b", "c", "d", "e"];
+    const pids = new Map<string, number>();
+    for (const name of names) {
+      const spec = place.shell(name, LOOP, { restart: { policy: "on-failure", backoffMs: 50 } });
+      await supervisor.watch(service(spec, "far"), { running: false });
+      pids.set(name, (await supervisor.start(name)).pid ?? 0);
+    }
+    scripts = 0;
+    await supervisor.look("far");
+    assert.ok(scripts <= 2, `${scripts} commands for one look at five services`);
+    Deno.kill(pids.get("c") ?? 0, "SIGKILL");
+    await eventually(() =>
+      assert.deepEqual(watcher.states("c").slice(2), ["failed", "starting", "running"])
+    );
+
+    watcher.events.length = 0;
+    await sshd.stopListening();
+    await sshd.killConnections();
+    await eventually(() => assert.equal(watcher.of("host").at(-1)?.reachable, false));
+    assert.deepEqual(watcher.of("host").at(-1)?.ids, names);
+    await sshd.start();
+    await eventually(() => assert.equal(watcher.of("host").at(-1)?.reachable, true));
+    assert.deepEqual(watcher.of("state"), [], "no service failed because its machine was away");
+    assert.equal((await (await supervisor.controller("a")).status()).pid, pids.get("a"));
+    for (const name of names) await supervisor.stop(name);
+    watcher.events.length = 0;
+    await supervisor[Symbol.asyncDispose]();
+    await closeConnection();
+  },
+});
