@@ -85,15 +85,15 @@ ${LIST_CHECK}
 export function extractCommand(
   place: HostPlace,
   release: ReleaseLayout,
-  sha256: string,
+  options: { sha256: string; bytes: number },
 ): Command {
   const script = `
 d_held
 d_dir=$1 d_file="$root/.harness/cache/$2" d_tree="$base/staging/tree"
-d_replace "$base/state.json"
+d_replace "$base/state.json" "$3"
 rm -rf "$d_tree"
 mkdir "$d_tree"
-d_error=$(tar -xzof "$d_file" -C "$d_tree" 2>&1) || d_refuse extract "tar: $(printf '%s' "$d_error" | tail -n 1)"
+d_error=$(tar -xzof "$d_file" -C "$d_tree" 2>&1) || d_refuse extract "$(printf '%s' "$d_error" | head -c 300 | tr '\\n' ' ')"
 cd "$d_tree"
 d_bad() { d_refuse archive "$1: $2"; }
 d_hit=$(find . ! -type f ! -type d ! -type l | head -n 1); [ -z "$d_hit" ] || d_bad "an entry that is no file, directory or symbolic link" "$d_hit"
@@ -118,7 +118,7 @@ mv "$d_tree" "$d_dir"
 d_sync
 rm -rf "$base/staging/replaced"
 `;
-  return hostCommand(place, script, [release.dir, sha256]);
+  return hostCommand(place, script, [release.dir, options.sha256, options.bytes]);
 }
 
 /**
@@ -127,14 +127,25 @@ rm -rf "$base/staging/replaced"
  */
 export function configureCommand(
   place: HostPlace,
-  options: { dir: string; envName: string; inherit: string | null; user: string | null },
+  options: {
+    dir: string;
+    envName: string;
+    inherit: string | null;
+    user: string | null;
+    bytes: number;
+  },
 ): Command {
   const script = `
 d_held
 [ -d "$1" ] || d_refuse missing "the release is no longer there: $1"
 mkdir -p "$base/shared" "$base/log" "$base/run" "$base/staging"
-( umask 077; mkdir -p "$base/envs"; { [ -z "$3" ] || cat "$base/envs/$3"; cat; } > "$base/staging/env.new" )
+umask 077
+mkdir -p "$base/envs"
+d_receive "$base/staging/env.sent" "$5"
+{ [ -z "$3" ] || cat "$base/envs/$3"; cat "$base/staging/env.sent"; } > "$base/staging/env.new"
 mv -f "$base/staging/env.new" "$base/envs/$2"
+rm -f "$base/staging/env.sent"
+umask 022
 if [ -n "$4" ] && [ "$(id -u)" = 0 ]; then chown "$4" "$base/shared" "$base/log"; fi
 for d_part in scripts/stop.sh scripts/reload.sh image.tar; do
   [ ! -f "$1/$d_part" ] || echo "@has $d_part"
@@ -145,6 +156,7 @@ done
     options.envName,
     options.inherit ?? "",
     options.user ?? "",
+    options.bytes,
   ]);
 }
 
@@ -159,25 +171,27 @@ cmp -s - "$base/envs/$1"
 }
 
 /** Leaves the script from stdin for the guardian, who runs it when nobody commits. */
-export function leaveRecoveryCommand(place: HostPlace): Command {
-  return hostCommand(
-    place,
-    `
+export function leaveRecoveryCommand(place: HostPlace, bytes: number): Command {
+  const script = `
 d_held
-( umask 077; d_replace "$base/recover.sh" )
-`,
-  );
+umask 077
+d_replace "$base/recover.sh" "$1"
+`;
+  return hostCommand(place, script, [bytes]);
 }
 
 /** Records the switch (stdin: `state.json` with `pending`), then points `current` and `env` to the release. */
-export function switchCommand(place: HostPlace, dir: string, envName: string): Command {
+export function switchCommand(
+  place: HostPlace,
+  options: { dir: string; envName: string; bytes: number },
+): Command {
   const script = `
 d_held
-d_replace "$base/state.json"
+d_replace "$base/state.json" "$3"
 d_link "$1"
 d_env "$2"
 `;
-  return hostCommand(place, script, [dir, envName]);
+  return hostCommand(place, script, [options.dir, options.envName, options.bytes]);
 }
 
 /** Points `current` and `env` back; to nothing where there was nothing. */
@@ -197,20 +211,32 @@ export const SWITCH_BACK = `
 if [ -n "$1" ]; then d_link "$1"; d_env "$2"; else rm -f "$base/current" "$base/env"; fi
 `;
 
+/** Makes room on a disk that may be full: what is in staging is of no use after a failure. */
+export function clearStagingCommand(place: HostPlace): Command {
+  return hostCommand(
+    place,
+    `
+d_held
+rm -rf "$base/staging"
+mkdir "$base/staging"
+`,
+  );
+}
+
 /**
  * Makes the state on stdin the state of the host and removes the recovery script: with the rename a deployment is
  * committed, or undone for good.
  */
-export function commitCommand(place: HostPlace): Command {
+export function commitCommand(place: HostPlace, bytes: number): Command {
   const script = `
 d_held
-cat > "$base/staging/new"
+d_receive "$base/staging/new" "$1"
 d_sync
 mv -f "$base/staging/new" "$base/state.json"
 rm -f "$base/recover.sh"
 d_sync
 `;
-  return hostCommand(place, script);
+  return hostCommand(place, script, [bytes]);
 }
 
 /** What {@linkcode pruneCommand} removes and keeps. */
@@ -223,13 +249,15 @@ export interface PruneLists {
   keepEnvs: readonly string[];
   /** Directories in `run/` to keep; all others go. */
   keepRuns: readonly string[];
+  /** Length of what comes on stdin. */
+  bytes: number;
 }
 
 /** Removes releases; stdin: `state.json` without them, written first so that no record points to nothing. */
 export function pruneCommand(place: HostPlace, lists: PruneLists): Command {
   const script = `
 d_held
-d_replace "$base/state.json"
+d_replace "$base/state.json" "$5"
 d_lines() { [ -z "$1" ] || printf '%s\\n' "$1"; }
 d_lines "$1" | while IFS= read -r d_item; do
   # First out of the way in one rename, so that nobody sees half a release.
@@ -252,5 +280,6 @@ d_sweep_dir "$base/run" "$4"
     lists.digests.join("\n"),
     lists.keepEnvs.join("\n"),
     lists.keepRuns.join("\n"),
+    lists.bytes,
   ]);
 }

@@ -135,6 +135,16 @@ export class HostContext {
     return this.check(result);
   }
 
+  /** Runs a command that takes `text` on stdin; it is told the length, so that it never uses half a text. */
+  async send(
+    text: string,
+    command: (bytes: number) => Command,
+    options: RunOptions = {},
+  ): Promise<RunResult> {
+    const stdin = new TextEncoder().encode(text);
+    return await this.run(command(stdin.length), { ...options, stdin });
+  }
+
   /** Passes a command's result on, or rejects as {@linkcode HostContext.run} does. */
   check(result: RunResult): RunResult {
     if (result.exitCode === 0) return result;
@@ -150,6 +160,7 @@ const REFUSALS: Readonly<Record<string, HarnessError["code"]>> = {
   digest: "deploy_failed",
   busy: "conflict",
   lost: "conflict",
+  cut: "unreachable",
   recovery: "deploy_failed",
 };
 

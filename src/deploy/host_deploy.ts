@@ -10,6 +10,7 @@ import {
   DEPLOY_RECONNECT_TIMEOUT_MS,
   DEPLOY_ROLLBACK_TIMEOUT_MS,
 } from "../limits.ts";
+import { clearStagingCommand } from "./commands.ts";
 import { toFailure } from "./failure.ts";
 import { HostContext, type StepNews } from "./host_context.ts";
 import type { LockKeeper } from "./lock_keeper.ts";
@@ -70,6 +71,7 @@ class HostDeploy {
   #keeper: LockKeeper | null = null;
   #lastNews = 0;
   #already = false;
+  #lost = false;
 
   constructor(plan: DeployPlan, target: HostTarget, options: HostDeployOptions) {
     this.#report = options.report;
@@ -167,12 +169,14 @@ class HostDeploy {
     const cancelled = this.#cancel.aborted;
     if (context.phase === "untouched") return cancelled ? "cancelled" : outcomeOf(failure);
     // The guardian has the lock now and puts the host back.
-    if (this.#keeper?.lost.aborted) return "failed";
+    this.#lost = failure.details?.["reason"] === "lost";
+    if (this.#lost) return "failed";
     context.signal = AbortSignal.timeout(DEPLOY_ROLLBACK_TIMEOUT_MS);
     if (failure.code === "unreachable" && !await this.#reconnect()) return "unreachable";
     const switched = context.phase === "switched";
     try {
       if (switched && failedAt === "commit" && await wasCommitted(context)) return "ok";
+      await context.run(clearStagingCommand(context.place));
       if (switched) await this.#step("rollback", (c) => rollback(c, failure.message));
       else if (context.phase === "locked") await markBad(context, failure.message);
     } catch (undoError) {
@@ -211,7 +215,7 @@ class HostDeploy {
     if (context.phase !== "untouched" && context.executor !== null) {
       context.signal = AbortSignal.timeout(DEPLOY_ROLLBACK_TIMEOUT_MS);
       // A lock that is not ours any more is the guardian's: there is nothing left to free.
-      if (!this.#keeper?.lost.aborted) await this.#harmless("unlock", unlock);
+      if (!this.#lost) await this.#harmless("unlock", unlock);
     }
     try {
       await context.executor?.[Symbol.asyncDispose]();
@@ -226,7 +230,7 @@ class HostDeploy {
 
   #result(outcome: HostOutcome, step: DeployStep, failure: DeployFailure | null): HostResult {
     const { target, previous, release, phase, state } = this.#context;
-    const known = outcome !== "unreachable" && outcome !== "rollback_failed";
+    const known = !this.#lost && outcome !== "unreachable" && outcome !== "rollback_failed";
     const active = state.releases.find((r) => r.id === state.active) ?? null;
     return {
       host: target.label,

@@ -26,6 +26,7 @@ d_boot=unknown
 d_load() {
   l_token= l_boot= l_expires= l_ttl= l_deployment= l_since= l_owner=
   IFS='|' 2>/dev/null read -r l_token l_boot l_expires l_ttl l_deployment l_since l_owner < "$base/lock" || return 1
+  l_expires=\${l_expires##* } l_ttl=\${l_ttl##* }
 }
 # Whether the lock that was loaded has run out: another boot, past its time, or a time no renewal can have given.
 d_stale() {
@@ -35,27 +36,27 @@ d_stale() {
   d_left=$((l_expires - d_time))
   [ "$d_left" -le 0 ] || [ "$d_left" -gt "$l_ttl" ]
 }
-d_put() { # seconds to live, deployment, since, owner
+d_record() { # seconds to live, deployment, since, owner: the length depends on nothing that a renewal changes
   d_now
-  printf '%s|%s|%s|%s|%s|%s|%s\\n' "$token" "$d_boot" "$((d_time + $1))" "$1" "$2" "$3" "$4" > "$base/.tmp.lock.$$"
-  mv -f "$base/.tmp.lock.$$" "$base/lock"
+  printf '%s|%s|%12s|%6s|%s|%s|%s\\n' "$token" "$d_boot" "$((d_time + $1))" "$1" "$2" "$3" "$4"
 }
+d_put() { d_record "$@" > "$base/.tmp.lock.$$" && mv -f "$base/.tmp.lock.$$" "$base/lock"; }
+# In place: takes no space, so that a full disk cannot cost us the lock.
+d_renew() { d_record "$l_ttl" "$l_deployment" "$l_since" "$l_owner" 1<> "$base/lock"; }
 d_enter() {
   trap '' HUP PIPE
   d_try=0
-  while :; do
-    echo "$$ $d_boot" > "$base/.tmp.mutex.$$"
-    ! ln "$base/.tmp.mutex.$$" "$base/lock.mutex" 2>/dev/null || break
-    d_pid= d_pid_boot=
-    2>/dev/null read -r d_pid d_pid_boot < "$base/lock.mutex" || :
+  # A link that names the holder: made in one step, and in no space.
+  while ! ln -s "$$:$d_boot" "$base/lock.mutex" 2>/dev/null; do
+    d_holder=$(readlink "$base/lock.mutex" 2>/dev/null) || d_holder=
+    d_pid=\${d_holder%%:*}
     # It is held for milliseconds, so a holder that is gone, or that we waited 20 seconds for, was killed.
-    if [ -n "$d_pid" ] && { [ "$d_pid_boot" != "$d_boot" ] || [ "$d_try" -ge 200 ] ||
+    if [ -n "$d_pid" ] && { [ "\${d_holder#*:}" != "$d_boot" ] || [ "$d_try" -ge 200 ] ||
       { [ ! -d "/proc/$d_pid" ] && ! kill -0 "$d_pid" 2>/dev/null; }; }; then
       if mv "$base/lock.mutex" "$base/.tmp.dead.$$" 2>/dev/null; then
-        d_moved=
-        2>/dev/null read -r d_moved d_rest < "$base/.tmp.dead.$$" || :
+        d_moved=$(readlink "$base/.tmp.dead.$$") || d_moved=
         # Somebody quicker than us had replaced it: give it back.
-        [ "$d_moved" = "$d_pid" ] || ln "$base/.tmp.dead.$$" "$base/lock.mutex" 2>/dev/null || :
+        [ "$d_moved" = "$d_holder" ] || ln -s "$d_moved" "$base/lock.mutex" 2>/dev/null || :
         rm -f "$base/.tmp.dead.$$"
       fi
     else
@@ -64,7 +65,6 @@ d_enter() {
     d_try=$((d_try + 1))
     [ "$d_try" -lt 400 ] || d_refuse busy "another deployment holds $base/lock.mutex"
   done
-  rm -f "$base/.tmp.mutex.$$"
 }
 d_leave() { rm -f "$base/lock.mutex"; trap - HUP PIPE; }
 # Every script that changes something begins with this: a deployment that lost its lock must not go on.
@@ -72,8 +72,13 @@ d_held() {
   d_load && [ "$l_token" = "$token" ] ||
     d_refuse lost "the lock is no longer ours: it was not renewed in time, and the host has put itself back"
 }
-# Replaces a file by what comes on stdin, in one rename.
-d_replace() { cat > "$base/staging/new" && mv -f "$base/staging/new" "$1"; }
+# Takes $2 bytes from stdin into file $1. Whoever dies while sending leaves half a text: it must not be used.
+d_receive() {
+  cat > "$1"
+  [ "$(wc -c < "$1")" -eq "$2" ] || d_refuse cut "only a part of it arrived"
+}
+# Replaces a file by the $2 bytes on stdin, in one rename.
+d_replace() { d_receive "$base/staging/new" "$2" && mv -f "$base/staging/new" "$1"; }
 d_link() { # new target of the link "current"
   rm -f "$base/staging/current"
   ln -s "$1" "$base/staging/current"
@@ -120,9 +125,10 @@ while :; do
   d_enter
   if d_load && [ "$l_token" = "$token" ] && d_stale; then
     token="guardian-$token"
-    d_put "$d_ttl" "$l_deployment" "$l_since" "guardian of $l_owner"
-    d_leave
-    break
+    if d_put "$d_ttl" "$l_deployment" "$l_since" "guardian of $l_owner"; then d_leave; break; fi
+    # A full disk: make room and try again.
+    token=\${token#guardian-}
+    rm -rf "$base/staging"
   fi
   d_leave
   trap '' HUP PIPE
@@ -131,7 +137,7 @@ trap '' HUP PIPE
 # Recovery may take longer than the lock lives.
 ( while sleep 2; do
     d_load && [ "$l_token" = "$token" ] || exit 0
-    d_put "$d_ttl" "$l_deployment" "$l_since" "$l_owner"
+    d_renew
   done ) &
 d_renewer=$!
 d_recover

@@ -87,7 +87,7 @@ cat "$base/state.json" 2>/dev/null || :
  */
 const ACQUIRE = `
 d_error=$(mkdir -p "$base" "$root/.harness/cache" "$base/log" 2>&1) || d_refuse unwritable "$d_error"
-d_error=$( { : > "$base/.tmp.probe.$$" && rm -f "$base/.tmp.probe.$$"; } 2>&1) || d_refuse unwritable "$d_error"
+d_error=$( { echo probe > "$base/.tmp.probe.$$" && rm -f "$base/.tmp.probe.$$"; } 2>&1) || d_refuse unwritable "$d_error"
 d_enter
 if d_load; then
   if d_stale; then
@@ -98,7 +98,7 @@ if d_load; then
     exit 0
   fi
 fi
-d_put "$1" "$2" "$3" "$4"
+d_put "$1" "$2" "$3" "$4" || { d_leave; d_refuse unwritable "the lock cannot be written"; }
 d_leave
 d_own=
 if command -v setsid >/dev/null 2>&1; then d_own=setsid
@@ -143,11 +143,11 @@ export function factsCommand(place: HostPlace, questions: Questions): Command {
 }
 
 /** Renews the lock. */
-export function renewCommand(place: HostPlace, ttlSeconds: number): Command {
+export function renewCommand(place: HostPlace): Command {
   const script = `
 d_enter
 if d_load && [ "$l_token" = "$token" ]; then
-  d_put "$1" "$l_deployment" "$l_since" "$l_owner"
+  d_renew
   d_leave
   echo @renewed
 else
@@ -155,7 +155,7 @@ else
   d_refuse lost "the lock is no longer ours"
 fi
 `;
-  return hostCommand(place, script, [ttlSeconds]);
+  return hostCommand(place, script);
 }
 
 /** Removes the temp files and frees the lock; fine when it is gone. */

@@ -42,7 +42,7 @@ export class LockKeeper {
     options: { ttlMs: number; label: string },
   ): Promise<void> {
     try {
-      const result = await executor.run(renewCommand(place, Math.ceil(options.ttlMs / 1000)), {
+      const result = await executor.run(renewCommand(place), {
         timeoutMs: options.ttlMs,
         signal: this.#stopped.signal,
       });

@@ -303,3 +303,14 @@ Deno.test("deploy() left in the middle of its loop puts the host back before it 
   }
   assertAsBefore(bench);
 });
+
+/** Takes all space that is left. */
+function fill(path: string): void {
+  using file = Deno.openSync(path, { create: true, write: true });
+  const block = new Uint8Array(4096);
+  try {
+    while (true) file.writeSync(block);
+  } catch {
+    // Full.
+  }
+}

@@ -116,12 +116,16 @@ export class Bench implements AsyncDisposable {
     return runningVersions(`${this.base(name, root)}/shared`);
   }
 
-  /** Asserts that nothing of a deployment is left: no staging, lock, recovery script, temp file or guardian. */
-  assertClean(name = "web", root = this.root): void {
-    const base = this.base(name, root);
-    const names = [...Deno.readDirSync(base)].map((e) => e.name).sort();
+  /** What a deployment would leave: staging, lock, recovery script, temp files. */
+  leftovers(name = "web", root = this.root): string[] {
+    const names = [...Deno.readDirSync(this.base(name, root))].map((e) => e.name).sort();
     const allowed = ["current", "env", "envs", "log", "run", "shared", "state.json"];
-    assert.deepEqual(names.filter((n) => !allowed.includes(n)), []);
+    return names.filter((n) => !allowed.includes(n));
+  }
+
+  /** Asserts that nothing of a deployment is left: no staging, lock, recovery script, temp file. */
+  assertClean(name = "web", root = this.root): void {
+    assert.deepEqual(this.leftovers(name, root), []);
   }
 
   /** Stops whatever still runs and removes everything. */

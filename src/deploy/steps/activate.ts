@@ -42,13 +42,15 @@ export async function switchRelease(context: HostContext): Promise<StepEnd> {
     back: previousPlace(context, context.previousRan),
     state: before,
   });
-  await context.run(leaveRecoveryCommand(place), { stdin: script });
+  await context.send(script, (bytes) => leaveRecoveryCommand(place, bytes));
   // From here on the switch may have happened, even if the answer never reaches us.
   context.phase = "switched";
   context.state = switching(context.state, plan.deploymentId, chosen);
-  await context.run(switchCommand(place, chosen.dir, chosen.env ?? ""), {
-    stdin: stateText(context.state),
-  });
+  const { dir, env } = chosen;
+  await context.send(
+    stateText(context.state),
+    (bytes) => switchCommand(place, { dir, envName: env ?? "", bytes }),
+  );
   return {
     message: previous === null ? chosen.version : `${previous.version} → ${chosen.version}`,
   };
@@ -122,8 +124,7 @@ export async function commit(context: HostContext): Promise<StepEnd> {
     keepPlace: plan.kind === "rollback",
     at: new Date().toISOString(),
   });
-  await context.run(commitCommand(place), {
-    stdin: stateText(state),
+  await context.send(stateText(state), (bytes) => commitCommand(place, bytes), {
     timeoutMs: DEPLOY_EXTRACT_TIMEOUT_MS,
   });
   context.state = state;
@@ -141,15 +142,14 @@ export async function prune(context: HostContext): Promise<StepEnd> {
   const prefix = `${layout.root.replace(/\/$/, "")}/${sanitizeName(service)}-`;
   const ours = (dir: string) =>
     dir.startsWith(prefix) && !dir.slice(prefix.length).includes("/") && !dir.includes("\n");
-  await context.run(
+  await context.send(stateText(state), (bytes) =>
     pruneCommand(place, {
+      bytes,
       dirs: gone.map((r) => r.dir).filter(ours),
       digests: gone.map((r) => r.sha256).filter((d) => !used.has(d) && /^[0-9a-f]{64}$/.test(d)),
       keepEnvs: state.releases.flatMap((r) => r.env ?? []),
       keepRuns: state.releases.map((r) => r.id),
-    }),
-    { stdin: stateText(state), timeoutMs: DEPLOY_EXTRACT_TIMEOUT_MS },
-  );
+    }), { timeoutMs: DEPLOY_EXTRACT_TIMEOUT_MS });
   context.state = state;
   return gone.length === 0
     ? { message: "nothing to remove" }
@@ -162,7 +162,7 @@ export async function markBad(context: HostContext, reason: string): Promise<voi
   if (release === null || !state.releases.some((r) => r.id === release.id)) return;
   if (release.status === "good") return;
   context.state = undone(withRelease(state, { ...release, status: "bad" }), release.id, reason);
-  await context.run(commitCommand(place), { stdin: stateText(context.state) });
+  await context.send(stateText(context.state), (bytes) => commitCommand(place, bytes));
 }
 
 /** The spec of a configured release. */

@@ -31,14 +31,16 @@ async function fresh(
 ): Promise<ServiceSpec> {
   const { chosen, layout } = context;
   const { manifest } = plan.package;
-  const result = await context.run(
-    configureCommand(context.place, {
-      dir: chosen.dir,
-      envName,
-      inherit: null,
-      user: manifest.service.user,
-    }),
-    { stdin: formatEnvFile(wantedEnv(context, plan)) },
+  const result = await context.send(
+    formatEnvFile(wantedEnv(context, plan)),
+    (bytes) =>
+      configureCommand(context.place, {
+        dir: chosen.dir,
+        envName,
+        inherit: null,
+        user: manifest.service.user,
+        bytes,
+      }),
   );
   const has = (path: string) => result.stdout.split("\n").includes(`@has ${path}`);
   return releaseSpec({
@@ -63,14 +65,16 @@ async function recorded(
 ): Promise<ServiceSpec> {
   const { chosen, layout } = context;
   if (chosen.spec === null) throw new Error(`release ${chosen.id} was never configured`);
-  await context.run(
-    configureCommand(context.place, {
-      dir: chosen.dir,
-      envName,
-      inherit: chosen.env,
-      user: chosen.manifest.service.user,
-    }),
-    { stdin: formatEnvFile({ ...plan.dependencyEnv, ...plan.env, ...plan.secrets }) },
+  await context.send(
+    formatEnvFile({ ...plan.dependencyEnv, ...plan.env, ...plan.secrets }),
+    (bytes) =>
+      configureCommand(context.place, {
+        dir: chosen.dir,
+        envName,
+        inherit: chosen.env,
+        user: chosen.manifest.service.user,
+        bytes,
+      }),
   );
   return { ...chosen.spec, envFile: `${layout.envs}/${envName}` };
 }

@@ -72,10 +72,12 @@ export async function extract(context: HostContext): Promise<StepEnd> {
   if (source === null) return { skipped: true };
   // The host records the release before it makes its directory: whatever is found later has an owner.
   context.state = withRelease(context.state, context.chosen);
-  await context.run(extractCommand(context.place, context.chosen, source.sha256), {
-    stdin: stateText(context.state),
-    timeoutMs: DEPLOY_EXTRACT_TIMEOUT_MS,
-  });
+  const { place, chosen } = context;
+  await context.send(
+    stateText(context.state),
+    (bytes) => extractCommand(place, chosen, { sha256: source.sha256, bytes }),
+    { timeoutMs: DEPLOY_EXTRACT_TIMEOUT_MS },
+  );
   return { message: context.chosen.dir };
 }
 

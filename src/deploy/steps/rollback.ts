@@ -33,7 +33,7 @@ export async function rollback(context: HostContext, reason: string): Promise<St
   }
   // Only now: until the old one runs, the guardian must still be able to finish this if we die.
   context.state = undone(context.state, chosen.id, reason);
-  await context.run(commitCommand(place), { stdin: stateText(context.state) });
+  await context.send(stateText(context.state), (bytes) => commitCommand(place, bytes));
   context.phase = "locked";
   if (stopProblem !== null) {
     throw new HarnessError(

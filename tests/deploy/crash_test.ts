@@ -1,0 +1,138 @@
+/**
+ * SIGKILL of the deploying process at random moments. Afterwards, without anybody's help, the host runs exactly the
+ * old or the new version, its record says which, and nothing of the deployment is left.
+ *
+ * `HARNESS_CRASH_ROUNDS` sets the rounds per transport (10 each by default).
+ */
+import assert from "node:assert/strict";
+import { needs } from "../helpers/require.ts";
+import { startSshd } from "../helpers/sshd.ts";
+import type { DeployPackage } from "../../src/deploy/plan.ts";
+import type { CrashOrder } from "./crash_child.ts";
+import { Bench, run, until } from "./support.ts";
+
+const ROUNDS = Number(Deno.env.get("HARNESS_CRASH_ROUNDS") ?? 10);
+/** A little more than a whole deployment takes here. */
+const SPAN_MS = 3000;
+const LOCK_TTL_MS = 2000;
+
+interface Killed {
+  /** The last line the child printed. */
+  last: string;
+}
+
+/** Starts a deployment in a child and kills it after `afterMs`. */
+async function deployAndKill(order: CrashOrder, afterMs: number): Promise<Killed> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "-A",
+      "--quiet",
+      new URL("./crash_child.ts", import.meta.url).pathname,
+      JSON.stringify(order),
+    ],
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  let last = "";
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+    timer ??= setTimeout(() => {
+      try {
+        child.kill("SIGKILL");
+      } catch {
+        // It was done already.
+      }
+    }, afterMs);
+    last = text.trimEnd().split("\n").at(-1) ?? last;
+  }
+  clearTimeout(timer);
+  await child.status;
+  return { last };
+}
+
+function assertOldOrNew(bench: Bench, versions: readonly string[], context: string): string {
+  const state = bench.state();
+  const active = state.releases.find((r) => r.id === state.active);
+  assert(
+    active !== undefined && versions.includes(active.version),
+    `${context}: active ${state.active}`,
+  );
+  assert.equal(state.pending, null, context);
+  assert.deepEqual(
+    bench.running(),
+    [active.version],
+    `${context}: what runs is not what is recorded`,
+  );
+  assert.equal(Deno.readLinkSync(`${bench.base()}/current`), active.dir, context);
+  const env = Deno.readTextFileSync(`${bench.base()}/env`);
+  assert(
+    env.includes(`HARNESS_VERSION='${active.version}'`),
+    `${context}: env is of another release`,
+  );
+  const data = Deno.readTextFileSync(`${active.dir}/bin/data.txt`);
+  assert.equal(data, `data of ${active.version}\n`, context);
+  return active.version;
+}
+
+async function crashRounds(ssh: CrashOrder["ssh"]): Promise<void> {
+  await using bench = new Bench();
+  const packages: DeployPackage[] = [];
+  for (const version of ["1.0.0", "2.0.0"]) packages.push(await bench.makePackage({ version }));
+  const [first] = packages;
+  assert(first !== undefined);
+  assert.equal((await run(bench.plan(first))).host.outcome, "ok");
+  const counts: Record<string, number> = {};
+  let active = "1.0.0";
+  for (let round = 0; round < ROUNDS; round++) {
+    const next = packages.find((p) => p.manifest.version !== active);
+    assert(next !== undefined);
+    // Without its files, so that every step has something to do.
+    for (const path of [`web-${next.manifest.version}`, `.harness/cache/${next.sha256}`]) {
+      await Deno.remove(`${bench.root}/${path}`, { recursive: true }).catch(() => {});
+    }
+    const afterMs = Math.floor(Math.random() * SPAN_MS);
+    const { last } = await deployAndKill({
+      deploymentId: `crash-${round}`,
+      root: bench.root,
+      file: `${bench.dir}/out-${packages.indexOf(next) + 1}/${next.file}`,
+      sha256: next.sha256,
+      size: next.size,
+      manifest: next.manifest,
+      lockTtlMs: LOCK_TTL_MS,
+      ssh,
+    }, afterMs);
+    const context = `round ${round}, killed after ${afterMs} ms at "${last}"`;
+    await until(`${context}: the lock frees itself`, () => bench.leftovers().length === 0, 30_000);
+    const before = active;
+    active = assertOldOrNew(bench, [before, next.manifest.version], context);
+    counts[last.split(":")[0] ?? ""] = (counts[last.split(":")[0] ?? ""] ?? 0) + 1;
+  }
+  console.log(`${ROUNDS} kills, at ${JSON.stringify(counts)}`);
+  // And the next deployment works, and leaves nothing.
+  const last = packages.find((p) => p.manifest.version !== active);
+  assert(last !== undefined);
+  const { host } = await run(bench.plan(last, { force: true }));
+  assert.equal(host.outcome, "ok", JSON.stringify(host.error));
+  bench.assertClean();
+  assert.deepEqual(bench.running(), [last.manifest.version]);
+}
+
+Deno.test("a host survives SIGKILL of whoever deploys to it, at any moment", async () => {
+  await crashRounds(null);
+});
+
+Deno.test({
+  name: "a host survives SIGKILL of whoever deploys to it over SSH, at any moment",
+  ignore: needs("sshd"),
+  async fn() {
+    await using sshd = await startSshd();
+    await crashRounds({
+      host: sshd.host,
+      port: sshd.port,
+      user: sshd.user,
+      identityFile: sshd.identityFile,
+      knownHosts: sshd.knownHostsFile,
+    });
+  },
+});
