@@ -1,0 +1,228 @@
+/** Signatures, against the real minisign wherever it can tell. */
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { blake2b } from "../../src/package/blake2b.ts";
+import { buildPackage } from "../../src/package/build.ts";
+import {
+  generateKeyPair,
+  type KeyPair,
+  requireSignature,
+  signPackage,
+  verifySignature,
+} from "../../src/package/sign.ts";
+import { needs } from "../helpers/require.ts";
+import { run, withTempDir, writeTree } from "./sample_tree.ts";
+
+const noMinisign = needs("minisign");
+
+/** A package in `dir`, and a key pair in minisign's files. */
+async function prepare(dir: string): Promise<{ path: string; pair: KeyPair }> {
+  const tree = await writeTree(join(dir, "tree"));
+  const { path } = await buildPackage(tree, { outDir: dir });
+  const pair = await generateKeyPair();
+  await Deno.writeTextFile(join(dir, "k.pub"), pair.publicKey);
+  await Deno.writeTextFile(join(dir, "k.key"), pair.secretKey);
+  return { path, pair };
+}
+
+async function flipByte(path: string, at: number): Promise<void> {
+  const bytes = await Deno.readFile(path);
+  const index = at < 0 ? bytes.length + at : at;
+  bytes[index] = (bytes[index] ?? 0) ^ 1;
+  await Deno.writeFile(path, bytes);
+}
+
+Deno.test("blake2b() agrees with node:crypto at 64 bytes and with the RFC's known values", () => {
+  for (const length of [0, 1, 127, 128, 129, 1000]) {
+    const data = Uint8Array.from({ length }, (_, i) => i * 7);
+    const known = createHash("blake2b512").update(data).digest("hex");
+    assert.equal(toHex(blake2b(data, 64)), known);
+  }
+  assert.equal(
+    toHex(blake2b(new TextEncoder().encode("abc"), 32)),
+    "bddd813c634239723171ef3fee98579b94964e3bb1cb3e427262c8c068d52319",
+  );
+});
+
+function toHex(bytes: Uint8Array): string {
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+Deno.test("signPackage() writes a signature that says which package it is for", async () => {
+  await withTempDir(async (dir) => {
+    const { path, pair } = await prepare(dir);
+    for (const legacy of [false, true]) {
+      assert.equal(await signPackage(path, { ...pair, legacy }), `${path}.minisig`);
+      const sha256 = createHash("sha256").update(await Deno.readFile(path)).digest("hex");
+      assert.deepEqual(await verifySignature(path, { trustedKeys: [pair.publicKey] }), {
+        status: "valid",
+        keyId: pair.keyId,
+        trustedComment: `name:hello version:1.0.0 sha256:${sha256}`,
+      });
+      assert.equal(await requireSignature(path, { trustedKeys: [pair.publicKey] }), pair.keyId);
+    }
+  });
+});
+
+Deno.test({
+  name: "signPackage() is accepted by minisign, hashed and legacy",
+  ignore: noMinisign,
+  fn: async () => {
+    await withTempDir(async (dir) => {
+      const { path, pair } = await prepare(dir);
+      for (const legacy of [false, true]) {
+        await signPackage(path, { ...pair, legacy });
+        const said = await run("minisign", "-V", "-p", join(dir, "k.pub"), "-m", path);
+        assert.match(said, /Signature and comment signature verified/);
+        assert.match(said, /Trusted comment: name:hello version:1\.0\.0 sha256:[0-9a-f]{64}/);
+      }
+    });
+  },
+});
+
+Deno.test({
+  name: "verifySignature() accepts what minisign signed with its own key, hashed and legacy",
+  ignore: noMinisign,
+  fn: async () => {
+    await withTempDir(async (dir) => {
+      const { path } = await prepare(dir);
+      const [pub, key] = [join(dir, "m.pub"), join(dir, "m.key")];
+      await run("minisign", "-G", "-W", "-p", pub, "-s", key);
+      const publicKey = await Deno.readTextFile(pub);
+      for (const flags of [["-S"], ["-S", "-l"]]) {
+        await run("minisign", ...flags, "-s", key, "-m", path, "-t", "by hand");
+        const trustedKeys = [publicKey.split("\n")[1] ?? ""];
+        const verdict = await verifySignature(path, { trustedKeys });
+        assert.equal(verdict.status, "valid");
+        assert.equal(verdict.status === "valid" && verdict.trustedComment, "by hand");
+      }
+      await signPackage(path, { secretKey: await Deno.readTextFile(key) });
+      await run("minisign", "-V", "-p", pub, "-m", path);
+    });
+  },
+});
+
+Deno.test({
+  name: "minisign signs with a key of generateKeyPair(), encrypted with a password",
+  ignore: noMinisign,
+  fn: async () => {
+    await withTempDir(async (dir) => {
+      const { path } = await prepare(dir);
+      const pair = await generateKeyPair({ password: "pä ss" });
+      const [pub, key] = [join(dir, "e.pub"), join(dir, "e.key")];
+      await Deno.writeTextFile(pub, pair.publicKey);
+      await Deno.writeTextFile(key, pair.secretKey);
+      await run("sh", "-c", `printf 'pä ss\\n' | minisign -S -s '${key}' -m '${path}'`);
+      await run("minisign", "-V", "-p", pub, "-m", path);
+      const trustedKeys = [pair.publicKey];
+      assert.equal((await verifySignature(path, { trustedKeys })).status, "valid");
+      await signPackage(path, { secretKey: pair.secretKey, password: "pä ss" });
+      assert.equal((await verifySignature(path, { trustedKeys })).status, "valid");
+      const wrong = signPackage(path, { secretKey: pair.secretKey, password: "no" });
+      await assert.rejects(wrong, /the password is wrong/);
+      await assert.rejects(signPackage(path, pair), /it is encrypted: give its password/);
+    });
+  },
+});
+
+Deno.test("verifySignature() tells unsigned, unknown key and bad signature apart", async () => {
+  await withTempDir(async (dir) => {
+    const { path, pair } = await prepare(dir);
+    const other = await generateKeyPair();
+    const trusted = { trustedKeys: [other.publicKey, pair.publicKey] };
+    const reason = async (options = trusted) => {
+      const error = await requireSignature(path, options).then(() => null, (error) => error);
+      return error?.code === "package_invalid" ? error.details.reason : error;
+    };
+    assert.deepEqual(await verifySignature(path, trusted), { status: "unsigned" });
+    assert.equal(await reason(), "unsigned");
+
+    await signPackage(path, pair);
+    assert.equal((await verifySignature(path, trusted)).status, "valid");
+    const without = { trustedKeys: [other.publicKey] };
+    assert.deepEqual(await verifySignature(path, without), {
+      status: "unknown_key",
+      keyId: pair.keyId,
+    });
+    assert.equal(await reason(without), "unknown_key");
+    assert.equal(await reason({ trustedKeys: [] }), "unknown_key");
+
+    const sound = await Deno.readTextFile(`${path}.minisig`);
+    const lines = sound.split("\n");
+    const bad = [
+      sound.replace("version:1.0.0", "version:9.0.0"),
+      [lines[0], lines[1]?.replace(/A|B/, (c) => c === "A" ? "B" : "A"), ...lines.slice(2)].join(
+        "\n",
+      ),
+      [...lines.slice(0, 3), "AAAA", ""].join("\n"),
+      "hello\n",
+      "",
+      "x".repeat(100_000),
+    ];
+    for (const text of bad) {
+      await Deno.writeTextFile(`${path}.minisig`, text);
+      const { status } = await verifySignature(path, trusted);
+      assert(status === "bad_signature" || status === "unknown_key", `${status}: ${text}`);
+    }
+    await Deno.writeTextFile(`${path}.minisig`, bad[0] ?? "");
+    assert.equal(await reason(), "bad_signature");
+  });
+});
+
+Deno.test("verifySignature() notices every changed part of the package and its signature", async () => {
+  await withTempDir(async (dir) => {
+    const { path, pair } = await prepare(dir);
+    await signPackage(path, pair);
+    const [bytes, signature] = [await Deno.readFile(path), await Deno.readFile(`${path}.minisig`)];
+    const trusted = { trustedKeys: [pair.publicKey] };
+    for (const at of [0, 9, 100, -1]) {
+      await flipByte(path, at);
+      assert.equal((await verifySignature(path, trusted)).status, "bad_signature");
+      await Deno.writeFile(path, bytes);
+    }
+    // The first line is the untrusted comment: the only part that may change.
+    const first = new TextDecoder().decode(signature).indexOf("\n") + 1;
+    for (let at = first; at < signature.length - 1; at += 7) {
+      await flipByte(`${path}.minisig`, at);
+      assert.notEqual((await verifySignature(path, trusted)).status, "valid", `byte ${at}`);
+      await Deno.writeFile(`${path}.minisig`, signature);
+    }
+    assert.equal((await verifySignature(path, trusted)).status, "valid");
+  });
+});
+
+Deno.test("verifySignature() refuses an older or renamed package under another's signature", async () => {
+  await withTempDir(async (dir) => {
+    const { path, pair } = await prepare(dir);
+    const tree = join(dir, "tree");
+    const newer = await buildPackage(tree, { outDir: dir, version: "2.0.0" });
+    await signPackage(path, pair);
+    await signPackage(newer.path, pair);
+    const trusted = { trustedKeys: [pair.publicKey] };
+    // The old package in the new one's place keeps its own signature: bytes and comment agree, and both
+    // say 1.0.0, so whoever asked for 2.0.0 sees it. Under the new one's signature it is refused.
+    await Deno.copyFile(path, newer.path);
+    assert.equal((await verifySignature(newer.path, trusted)).status, "bad_signature");
+    await Deno.copyFile(`${path}.minisig`, `${newer.path}.minisig`);
+    const verdict = await verifySignature(newer.path, trusted);
+    assert.equal(verdict.status, "valid");
+    assert.match(verdict.status === "valid" ? verdict.trustedComment : "", /version:1\.0\.0 /);
+  });
+});
+
+Deno.test("signPackage() and verifySignature() refuse keys that cannot be read", async () => {
+  await withTempDir(async (dir) => {
+    const { path, pair } = await prepare(dir);
+    const unreadable = { code: "invalid_params" };
+    for (const key of ["", "hello", pair.publicKey, pair.secretKey.slice(0, -20)]) {
+      await assert.rejects(signPackage(path, { secretKey: key }), unreadable);
+    }
+    for (const key of ["", "hello", pair.secretKey, "UldR"]) {
+      await assert.rejects(verifySignature(path, { trustedKeys: [key] }), unreadable);
+    }
+    const error = await signPackage(path, { secretKey: pair.secretKey.slice(0, -20) })
+      .catch((error) => error);
+    assert(!error.message.includes(pair.secretKey.slice(60, 80)));
+  });
+});

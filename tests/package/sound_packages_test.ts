@@ -1,0 +1,141 @@
+/** What must be accepted: packages made by other programs, long names, odd but harmless headers. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { buildPackage } from "../../src/package/build.ts";
+import { extractPackage } from "../../src/package/extract.ts";
+import { inspectPackage } from "../../src/package/read.ts";
+import { needs } from "../helpers/require.ts";
+import { run, withTempDir, writeTree } from "./sample_tree.ts";
+import { gnuLong, pax, type RawEntry, soundEntries, sums, tar } from "./tar_writer.ts";
+
+const LONG = `data/${"long-directory-name-".repeat(8)}/${"long-file-name-".repeat(12)}`;
+
+/** A tree with SHA256SUMS made by the programs of any Linux host. */
+async function handMadeTree(dir: string, longNames = true): Promise<string> {
+  const files: Record<string, string> = { "bin/app": "\x7fELF", "config/é ü.conf": "x" };
+  if (longNames) files[LONG] = "long";
+  const tree = await writeTree(join(dir, "tree"), files);
+  await Deno.chmod(join(tree, "scripts/start.sh"), 0o755);
+  await Deno.symlink("app", join(tree, "bin/current"));
+  await run(
+    "sh",
+    "-c",
+    `cd '${tree}' && find . -type f ! -name SHA256SUMS -exec sha256sum {} + > SHA256SUMS`,
+  );
+  return tree;
+}
+
+async function assertAccepted(path: string, dir: string): Promise<void> {
+  const summary = await inspectPackage(path);
+  assert.equal(summary.manifest.name, "hello");
+  const target = join(dir, "unpacked");
+  assert.deepEqual(await extractPackage(path, target), summary);
+  const mode = async (name: string) => ((await Deno.stat(join(target, name))).mode ?? 0) & 0o7777;
+  assert.equal(await mode(""), 0o755);
+  assert.equal(await mode("scripts/start.sh"), 0o755);
+  assert.equal(await mode("manifest.yaml"), 0o644);
+  await run("sh", "-c", `cd '${target}' && sha256sum -c SHA256SUMS`);
+  await Deno.remove(target, { recursive: true });
+}
+
+for (const format of ["gnu", "ustar", "posix"]) {
+  Deno.test(`inspectPackage() accepts a package of GNU tar in ${format} format, with ./ and without`, async () => {
+    await withTempDir(async (dir) => {
+      const tree = await handMadeTree(dir, format !== "ustar");
+      const path = join(dir, "p.tar.gz");
+      await run("tar", `--format=${format}`, "-czf", path, "-C", tree, ".");
+      await assertAccepted(path, dir);
+      const names = [...Deno.readDirSync(tree)].map((entry) => entry.name);
+      await run("tar", `--format=${format}`, "-czf", path, "-C", tree, ...names);
+      await assertAccepted(path, dir);
+    });
+  });
+}
+
+Deno.test({
+  name: "inspectPackage() accepts a package of BusyBox tar",
+  ignore: needs("busybox"),
+  fn: async () => {
+    await withTempDir(async (dir) => {
+      const tree = await handMadeTree(dir);
+      const path = join(dir, "p.tar.gz");
+      await run("busybox", "tar", "-czf", path, "-C", tree, ".");
+      await assertAccepted(path, dir);
+    });
+  },
+});
+
+Deno.test("inspectPackage() accepts a package in two gzip members and with tar's usual padding", async () => {
+  await withTempDir(async (dir) => {
+    const bytes = tar(soundEntries(), new Uint8Array(10_240));
+    const path = join(dir, "p.tar.gz");
+    const members = [bytes.subarray(0, 700), bytes.subarray(700)].map((part) => gzipSync(part));
+    await Deno.writeFile(path, new Uint8Array([...members[0] ?? [], ...members[1] ?? []]));
+    await assertAccepted(path, dir);
+  });
+});
+
+Deno.test("inspectPackage() reads names and sizes of PAX and GNU headers", async () => {
+  await withTempDir(async (dir) => {
+    const files = { "a/pax": "1", "a/gnu": "22", "a/prefix": "333" };
+    const entries: RawEntry[] = [
+      ...soundEntries().slice(1),
+      pax({ path: "a/pax", size: "1", mtime: "1.5", comment: "c" }),
+      { name: "short", body: "1", size: 0 },
+      gnuLong("L", "a/gnu"),
+      { name: "short", body: "22", magic: "ustar  \0" },
+      { name: "prefix", prefix: "a", body: "333" },
+      pax({ linkpath: "a/pax" }),
+      { name: "link", flag: "2", link: "short" },
+      pax({ comment: "made by git archive" }, "g"),
+      { name: "d/", flag: "5", mode: 0o700 },
+      { name: "nul-flag", flag: "\0", body: "" },
+    ];
+    const plain = Object.fromEntries(
+      soundEntries().slice(1).map((entry) => [String(entry.name), String(entry.body)]),
+    );
+    const all = sums({ ...plain, ...files, "nul-flag": "", link: "1" });
+    const path = join(dir, "p.tar.gz");
+    await Deno.writeFile(path, gzipSync(tar([...entries, { name: "SHA256SUMS", body: all }])));
+    const summary = await extractPackage(path, join(dir, "out"));
+    for (const [name, body] of Object.entries(files)) {
+      assert.equal(await Deno.readTextFile(join(dir, "out", name)), body);
+    }
+    assert.equal(summary.entries.find((entry) => entry.path === "link")?.target, "a/pax");
+    assert.equal(await Deno.readTextFile(join(dir, "out/link")), "1");
+  });
+});
+
+Deno.test("extractPackage() refuses a target that exists and leaves it as it is", async () => {
+  await withTempDir(async (dir) => {
+    const { path } = await buildPackage(await writeTree(join(dir, "tree")), { outDir: dir });
+    await Deno.mkdir(join(dir, "there"));
+    await Deno.symlink("tree", join(dir, "link"));
+    for (const name of ["there", "link", "tree/manifest.yaml"]) {
+      await assert.rejects(extractPackage(path, join(dir, name)), { code: "already_exists" });
+    }
+    const left = [...Deno.readDirSync(dir)].map((entry) => entry.name).sort();
+    assert.deepEqual(left, ["hello-1.0.0.tar.gz", "link", "there", "tree"]);
+  });
+});
+
+Deno.test("inspectPackage() says not_found for what is no file", async () => {
+  await withTempDir(async (dir) => {
+    await assert.rejects(inspectPackage(join(dir, "none")), { code: "not_found" });
+    await assert.rejects(inspectPackage(dir), { code: "not_found" });
+  });
+});
+
+Deno.test("inspectPackage() and GNU tar agree on what is in a package", async () => {
+  await withTempDir(async (dir) => {
+    const { path } = await buildPackage("examples/hello-service", { outDir: dir });
+    const summary = await inspectPackage(path);
+    const listed = (await run("tar", "-tzf", path)).trimEnd().split("\n");
+    const names = summary.entries.map((e) => e.type === "directory" ? `${e.path}/` : e.path);
+    assert.deepEqual(names, listed);
+    assert.equal(summary.sha256, (await run("sha256sum", path)).split(" ")[0]);
+    const bytes = summary.entries.reduce((total, entry) => total + entry.size, 0);
+    assert.equal(summary.unpackedBytes, bytes);
+  });
+});
