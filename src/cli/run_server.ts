@@ -25,7 +25,7 @@ import type { Io } from "./io.ts";
 import { configureLogging } from "./logging.ts";
 import { interruptedExitCode } from "./report.ts";
 import { readToken, unreadable } from "./secrets.ts";
-import type { LIMIT_FLAGS, SERVE_FLAGS } from "./serve_flags.ts";
+import { type LIMIT_FLAGS, type SERVE_FLAGS, serverLimits } from "./serve_flags.ts";
 import { defaultStateDir } from "./state_dir.ts";
 import { isLoopback } from "./values.ts";
 
@@ -39,8 +39,11 @@ export interface ServerFlags {
   limits: FlagValues<typeof LIMIT_FLAGS>;
 }
 
-/** From the first signal to the end of the process: the contract says five seconds. */
-const EXIT_DEADLINE_MS = 4800;
+/**
+ * What the end of the process may take beyond the shutdown of the server (`--shutdown-timeout`, 4 s): to
+ * close connections to hosts and the state. The contract says five seconds in all.
+ */
+const CLOSE_GRACE_MS = 800;
 const log = getLogger(["harness", "cli"]);
 
 /** Serves until SIGTERM or SIGINT; returns the exit code. */
@@ -75,7 +78,7 @@ export async function runServer(io: Io, flags: ServerFlags): Promise<number> {
     services,
   });
   await untilInterrupted(io);
-  return await end(io, server, parts);
+  return await end(io, server, parts, flags.limits.shutdownTimeout + CLOSE_GRACE_MS);
 }
 
 /** What the server is made of. */
@@ -118,7 +121,12 @@ async function openParts(stateDir: string, flags: ServerFlags): Promise<Parts> {
 }
 
 /** Shuts down in order; what does not end in time is left behind. */
-async function end(io: Io, server: WsServer, parts: Parts): Promise<number> {
+async function end(
+  io: Io,
+  server: WsServer,
+  parts: Parts,
+  deadlineMs: number,
+): Promise<number> {
   const reason = messageOf(io.interrupted.reason);
   log.info("Shutting down: {reason}", { reason });
   const orderly = async (): Promise<number> => {
@@ -130,9 +138,9 @@ async function end(io: Io, server: WsServer, parts: Parts): Promise<number> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const deadline = new Promise<number>((resolve) => {
     timer = setTimeout(() => {
-      log.error("Shutdown took over {ms} ms: leaving the rest", { ms: EXIT_DEADLINE_MS });
+      log.error("Shutdown took over {ms} ms: leaving the rest", { ms: deadlineMs });
       resolve(interruptedExitCode(io) ?? EXIT.failure);
-    }, EXIT_DEADLINE_MS);
+    }, deadlineMs);
   });
   try {
     return await Promise.race([orderly(), deadline]);
@@ -180,7 +188,7 @@ async function listenOptions(
       allowOrigins: allowOrigin,
       ...(allowHost.length === 0 ? {} : { allowHosts: allowHost }),
     },
-    limits: flags.limits,
+    limits: serverLimits(flags.limits),
     ...(tls === null ? {} : { tls }),
   };
 }

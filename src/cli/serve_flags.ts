@@ -10,6 +10,7 @@ import {
   type Flag,
   flagName,
   type FlagTable,
+  type FlagValues,
   listFlag,
   onOff,
   textFlag,
@@ -107,18 +108,35 @@ const LIMITS: Readonly<Record<keyof ServerLimits, [kind: LimitKind, help: string
   maxPackageBytes: ["size", "one uploaded package"],
 };
 
-/** The bounds of the server. */
-export const LIMIT_FLAGS: { readonly [K in keyof ServerLimits]: Flag<number> } = Object.fromEntries(
-  Object.entries(LIMITS).map(([key, [kind, help]]) => [
-    key,
-    limitFlag(key as keyof ServerLimits, kind, help),
-  ]),
-) as { readonly [K in keyof ServerLimits]: Flag<number> };
+/** A flag has its unit in its value: the limit `pingIntervalMs` is `--ping-interval 30s`. */
+type LimitFlagKey<K extends string> = K extends `${infer Name}Ms` ? Name : K;
 
-/** The flag for a limit: `maxMessageBytes` is `--max-message-bytes` and `HARNESS_MAX_MESSAGE_BYTES`. */
-function limitFlag(key: keyof ServerLimits, kind: LimitKind, help: string): Flag<number> {
+/** The bounds of the server. */
+export const LIMIT_FLAGS: { readonly [K in keyof ServerLimits as LimitFlagKey<K>]: Flag<number> } =
+  Object.fromEntries(limitKeys().map((key) => [limitFlagKey(key), limitFlag(key)])) as {
+    readonly [K in keyof ServerLimits as LimitFlagKey<K>]: Flag<number>;
+  };
+
+/** The limits of the server as the values of {@linkcode LIMIT_FLAGS} say. */
+export function serverLimits(values: FlagValues<typeof LIMIT_FLAGS>): ServerLimits {
+  const byKey = values as Record<string, number>;
+  return Object.fromEntries(
+    limitKeys().map((key) => [key, byKey[limitFlagKey(key)] ?? DEFAULT_SERVER_LIMITS[key]]),
+  ) as unknown as ServerLimits;
+}
+
+function limitKeys(): Array<keyof ServerLimits> {
+  return Object.keys(LIMITS) as Array<keyof ServerLimits>;
+}
+
+function limitFlagKey(key: keyof ServerLimits): string {
+  return key.replace(/Ms$/, "");
+}
+
+function limitFlag(key: keyof ServerLimits): Flag<number> {
+  const [kind, help] = LIMITS[key];
   const fallback = DEFAULT_SERVER_LIMITS[key];
-  const env = `HARNESS_${flagName(key).toUpperCase().replaceAll("-", "_")}`;
+  const env = `HARNESS_${flagName(limitFlagKey(key)).toUpperCase().replaceAll("-", "_")}`;
   if (kind === "size") {
     const shownDefault = showSize(fallback);
     return valued("size", { env, help, fallback, shownDefault }, positive(size));

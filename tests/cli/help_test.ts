@@ -34,7 +34,10 @@ Deno.test("the help of every command", async (t) => {
   for (const [path, command] of commands(program())) {
     texts.push(`--- ${path.join(" ")}\n${command.helpInformation()}`);
   }
-  await t.assertSnapshot(texts.join("\n"));
+  // The defaults of limits are src/limits.ts's business, and lines break differently with them.
+  const text = texts.join("\n").replace(/\n {20,}/g, " ").replace(/ +(\S)/g, " $1")
+    .replace(/\(default: [^,()]+, env: HARNESS_/g, "(default: …, env: HARNESS_");
+  await t.assertSnapshot(text);
 });
 
 Deno.test("help is printed on stdout with 0 and has no side effect, also with arguments missing", async () => {
