@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { getLogger } from "@logtape/logtape";
 import { HarnessError } from "../errors.ts";
 import { HTTP_CLOSE_TIMEOUT_MS } from "../limits.ts";
@@ -53,6 +54,7 @@ export async function serve(options: ServeOptions): Promise<WsServer> {
   let listener: Listener;
   try {
     checkExposure(hostname, handler, options.allowUnauthenticated === true);
+    checkTls(tls);
     const listen = kind === "ws" ? listenWs : listenDeno;
     const listenOptions: ListenOptions = { hostname, port, ...(tls === undefined ? {} : { tls }) };
     listener = await listen(handler, listenOptions);
@@ -112,6 +114,25 @@ function checkExposure(hostname: string, handler: ConnectionHandler, allowed: bo
   throw new HarnessError(
     "forbidden",
     `Cannot listen on ${hostname}: other machines reach it and there is no token, give one or use --allow-unauthenticated`,
+  );
+}
+
+/** Both listeners take nonsense without a word and fail every handshake then. */
+function checkTls(tls: ServeOptions["tls"]): void {
+  if (tls === undefined) return;
+  try {
+    const certificate = new X509Certificate(tls.cert);
+    if (certificate.checkPrivateKey(createPrivateKey(tls.key))) return;
+  } catch (cause) {
+    throw new HarnessError(
+      "invalid_params",
+      "Cannot use the TLS certificate: certificate and key must be PEM files",
+      { cause },
+    );
+  }
+  throw new HarnessError(
+    "invalid_params",
+    "Cannot use the TLS certificate: the key is not the one of this certificate",
   );
 }
 

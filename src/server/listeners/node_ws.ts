@@ -14,6 +14,7 @@ import {
   type ServerResponse,
 } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 // @ts-types="@types/ws"
 import { type WebSocket as WsSocket, WebSocketServer } from "ws";
@@ -41,10 +42,12 @@ export async function listenWs(
     connectionsCheckingInterval: HEADERS_TIMEOUT_MS / 2,
   };
   let server: Server;
+  let open: ReadonlySet<Socket>;
   try {
     server = options.tls === undefined
       ? createHttpServer(timeouts)
       : createHttpsServer({ ...timeouts, ...options.tls });
+    open = trackSockets(server);
     await listening(server, options);
   } catch (error) {
     throw listenError(options, error);
@@ -55,20 +58,34 @@ export async function listenWs(
     upgrade(request, socket, head, { handler, sockets, secure });
   });
   const pings = setInterval(() => sockets.pingAll(), handler.limits.pingIntervalMs);
-  return { port: portOf(server), close: (graceMs) => close(server, pings, graceMs) };
+  return { port: portOf(server), close: (graceMs) => close(server, open, pings, graceMs) };
 }
 
+/** Node's `closeAllConnections()` forgets upgraded sockets, and Deno's those that are idle. */
 async function close(
   server: Server,
+  open: ReadonlySet<Socket>,
   pings: ReturnType<typeof setInterval>,
   graceMs: number,
 ): Promise<void> {
   clearInterval(pings);
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeIdleConnections();
-  const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+  const timer = setTimeout(() => {
+    for (const socket of open) socket.destroy();
+  }, graceMs);
   await closed;
   clearTimeout(timer);
+}
+
+/** The TCP connections of a server, for as long as they are open. */
+function trackSockets(server: Server): ReadonlySet<Socket> {
+  const open = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    open.add(socket);
+    socket.on("close", () => open.delete(socket));
+  });
+  return open;
 }
 
 /** The WebSocket side of a server. */
