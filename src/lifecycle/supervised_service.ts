@@ -380,12 +380,14 @@ export class SupervisedService {
     if (!options.keepPending) this.#pending?.abort();
     return this.#lock.runExclusive(async () => {
       this.#generation++;
-      const { spec, systemd } = this.service;
-      const executor = await this.#context.executor();
       try {
-        return await work(
-          createController(executor, spec, systemd === undefined ? {} : { systemd }),
-        );
+        this.#closing.signal.throwIfAborted();
+        const { spec } = this.service;
+        const executor = await this.#context.executor();
+        if (spec.execution.type === "managed_process") {
+          this.#systemd = this.service.systemd ?? await this.#context.systemd();
+        }
+        return await work(createController(executor, spec, { systemd: this.#systemd }));
       } finally {
         this.#generation++;
       }

@@ -26,7 +26,7 @@ export interface TestHost extends AsyncDisposable {
   readonly name: string;
   /** Always `127.0.0.1`. */
   readonly host: string;
-  /** The published port of its sshd. */
+  /** The published port of its sshd: docker may give another one at a reboot. */
   readonly port: number;
   /** Users that the key lets in: `root`, and on systemd hosts `deploy`, who may use sudo. */
   readonly users: readonly string[];
@@ -90,11 +90,13 @@ async function reach(
     ], publicKey);
   }
   const knownHostsFile = `${dir}/known_hosts`;
-  const port = await publishedPort(name);
+  let port = await publishedPort(name);
   const host: TestHost = {
     name,
     host: "127.0.0.1",
-    port,
+    get port() {
+      return port;
+    },
     users,
     identityFile,
     knownHostsFile,
@@ -107,7 +109,8 @@ async function reach(
       }),
     reboot: async () => {
       await runOrThrow("docker", ["restart", "--time", "5", name]);
-      await waitForSshd(name, await publishedPort(name), knownHostsFile);
+      port = await publishedPort(name);
+      await waitForSshd(name, port, knownHostsFile);
     },
     async [Symbol.asyncDispose]() {
       if (keep) return;

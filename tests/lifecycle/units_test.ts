@@ -1,0 +1,291 @@
+/** Text and parsing: everything here is pure. */
+import assert from "node:assert/strict";
+import {
+  parseContainer,
+  startContainerCommand,
+  stopContainerCommand,
+} from "../../src/lifecycle/docker_commands.ts";
+import { formatEnvFile } from "../../src/lifecycle/env_file.ts";
+import { describeEnd, statusFromCode } from "../../src/lifecycle/exit_status.ts";
+import { parseHostStatus } from "../../src/lifecycle/host_status.ts";
+import {
+  parseProcessStatus,
+  parseReport,
+  type ProcessSpec,
+  startCommand,
+} from "../../src/lifecycle/process_commands.ts";
+import type { ServiceSpec } from "../../src/lifecycle/service_spec.ts";
+import { parseUnit } from "../../src/lifecycle/systemd_commands.ts";
+import { execLine, unitText } from "../../src/lifecycle/systemd_unit.ts";
+
+const BASE: ServiceSpec = {
+  name: "api",
+  version: "1.2.3",
+  execution: {
+    type: "managed_process",
+    argv: ["/opt/api-1.2.3/scripts/start.sh"],
+    start: "foreground",
+    stopArgv: null,
+    reloadArgv: null,
+    user: "api",
+  },
+  workDir: "/opt/api-1.2.3",
+  envFile: "/opt/.harness/api/env",
+  runDir: "/opt/.harness/api/run",
+  logDir: "/opt/.harness/api/log",
+  ports: [{ name: "http", port: 8080, protocol: "http" }, {
+    name: "dns",
+    port: 53,
+    protocol: "udp",
+  }],
+  health: null,
+  restart: { policy: "on-failure", maxRetries: 5, backoffMs: 1500 },
+  stop: { signal: "TERM", timeoutMs: 10_000 },
+};
+
+const process = (change: Partial<ProcessSpec["execution"]> = {}): ProcessSpec => ({
+  ...BASE,
+  execution: { ...(BASE.execution as ProcessSpec["execution"]), ...change },
+});
+
+Deno.test("unitText() has the service's policy, user, environment and limits", () => {
+  assert.equal(
+    unitText(process()),
+    `# Made by harness-ws-server; written anew at each start.
+[Unit]
+Description=api 1.2.3
+Wants=network-online.target
+After=network-online.target
+StartLimitIntervalSec=69
+StartLimitBurst=6
+
+[Service]
+Type=exec
+ExecStart="/opt/api-1.2.3/scripts/start.sh"
+ExecReload=/bin/kill -HUP $MAINPID
+WorkingDirectory=/opt/api-1.2.3
+EnvironmentFile=/opt/.harness/api/env
+User=api
+Restart=on-failure
+RestartSec=1.5
+TimeoutStartSec=60
+TimeoutStopSec=10
+KillSignal=SIGTERM
+KillMode=control-group
+SendSIGKILL=yes
+SuccessExitStatus=130 143
+StandardOutput=journal
+StandardError=journal
+
+[Install]
+WantedBy=multi-user.target
+`,
+  );
+  const daemon = unitText(process({ start: "daemon", stopArgv: ["/stop"], user: null }));
+  assert.match(daemon, /^Type=forking$/m);
+  assert.match(daemon, /^ExecStop="\/stop"$/m);
+  assert.doesNotMatch(daemon, /^User=/m);
+});
+
+Deno.test("execLine() escapes what systemd would expand or split at", () => {
+  assert.equal(
+    execLine(["/bin/a b", "100%", "$HOME", 'say "hi"', "back\\slash", "two\nlines\t\x01", "", ";"]),
+    String.raw`"/bin/a b" "100%%" "$$HOME" "say \"hi\"" "back\\slash" "two\nlines\t\x01" "" ";"`,
+  );
+  assert.throws(() => execLine(["a\0b"]), /NUL/);
+});
+
+Deno.test("unitText() refuses a path that would add a line to the unit", () => {
+  assert.throws(() => unitText({ ...process(), workDir: "/a\nExecStart=/evil" }), /line end/);
+});
+
+Deno.test("formatEnvFile() quotes values and refuses names that are none", () => {
+  assert.equal(formatEnvFile({ A: "it's", B: "" }), `A='it'"'"'s'\nB=''\n`);
+  assert.throws(() => formatEnvFile({ "A B": "" }), /letters, digits and _/);
+  assert.throws(() => formatEnvFile({ "A;rm": "" }), /letters, digits and _/);
+  assert.throws(() => formatEnvFile({ A: "\0" }), /NUL/);
+});
+
+Deno.test("startCommand() passes everything as parameters and nothing secret", () => {
+  const command = startCommand(process(), "run-1");
+  assert.ok("script" in command);
+  const args = command.args ?? [];
+  assert.deepEqual(args.slice(0, 10), [
+    "/opt/.harness/api/run",
+    "api",
+    "/opt/.harness/api/log",
+    "10485760",
+    "5",
+    "foreground",
+    "/opt/api-1.2.3",
+    "/opt/.harness/api/env",
+    "api",
+    "run-1",
+  ]);
+  assert.equal(args[12], "8080", "udp ports are not looked up as tcp ones");
+  assert.equal(args.at(-1), "/opt/api-1.2.3/scripts/start.sh");
+});
+
+Deno.test("statusFromCode() tells exit codes from signals", () => {
+  assert.deepEqual(statusFromCode("0"), {
+    facts: { exitCode: 0, signal: null },
+    text: "exited with code 0",
+  });
+  assert.deepEqual(statusFromCode("137"), {
+    facts: { exitCode: null, signal: "SIGKILL" },
+    text: "ended by SIGKILL",
+  });
+  assert.deepEqual(statusFromCode("200").facts, { exitCode: 200, signal: null });
+  assert.deepEqual(statusFromCode("unknown").facts, { exitCode: null, signal: null });
+  assert.match(describeEnd({ exitCode: 127, signal: null }), /not found/);
+});
+
+Deno.test("parseReport() and parseProcessStatus() read what the scripts print", () => {
+  assert.equal(parseReport("noise\n"), null);
+  assert.deepEqual(parseReport("motd\n@harness exited 3\nlast line\n"), {
+    outcome: "exited",
+    words: ["3"],
+    text: "3",
+    log: ["last line"],
+  });
+  assert.equal(parseProcessStatus("running 42").pid, 42);
+  assert.deepEqual(parseProcessStatus("ended 143 yes").asked, true);
+  assert.match(parseProcessStatus("gone rebooted").detail, /anew/);
+  assert.equal(parseProcessStatus("").detail, "never started");
+});
+
+const SHOW = (fields: Record<string, string | number>) =>
+  Object.entries({
+    Id: "harness-api.service",
+    LoadState: "loaded",
+    ActiveState: "active",
+    SubState: "running",
+    MainPID: 77,
+    ExecMainCode: 0,
+    ExecMainStatus: 0,
+    Result: "success",
+    NRestarts: 0,
+    ...fields,
+  }).map(([key, value]) => `${key}=${value}`).join("\n");
+
+Deno.test("parseUnit() reads running, restarting, failed, stopped and unknown units", () => {
+  const running = parseUnit(SHOW({}));
+  assert.deepEqual([running.running, running.pid, running.known], [true, 77, true]);
+  const again = parseUnit(
+    SHOW({
+      ActiveState: "activating",
+      SubState: "auto-restart",
+      MainPID: 0,
+      ExecMainCode: 1,
+      ExecMainStatus: 3,
+      Result: "exit-code",
+      NRestarts: 2,
+    }),
+  );
+  assert.deepEqual(
+    [again.running, again.restarting, again.exitCode, again.restarts],
+    [false, true, 3, 2],
+  );
+  const killed = parseUnit(
+    SHOW({
+      ActiveState: "failed",
+      SubState: "failed",
+      MainPID: 0,
+      ExecMainCode: 2,
+      ExecMainStatus: 9,
+      Result: "signal",
+    }),
+  );
+  assert.deepEqual([killed.signal, killed.asked], ["SIGKILL", false]);
+  const stopped = parseUnit(
+    SHOW({
+      ActiveState: "inactive",
+      SubState: "dead",
+      MainPID: 0,
+      ExecMainCode: 2,
+      ExecMainStatus: 15,
+    }),
+  );
+  assert.deepEqual([stopped.asked, stopped.signal], [true, "SIGTERM"]);
+  const unknown = parseUnit(
+    SHOW({ LoadState: "not-found", ActiveState: "inactive", SubState: "dead" }),
+  );
+  assert.match(unknown.detail, /does not exist/);
+});
+
+const DOCKER: ServiceSpec = {
+  ...BASE,
+  execution: {
+    type: "docker_container",
+    image: "api:1",
+    imageTar: "/opt/api/image.tar",
+    container: "api",
+  },
+};
+
+Deno.test("startContainerCommand() publishes ports, keeps values out of argv and never pulls", () => {
+  assert.ok(DOCKER.execution.type === "docker_container");
+  const command = startContainerCommand({ ...DOCKER, execution: DOCKER.execution });
+  assert.ok("script" in command);
+  assert.deepEqual(command.args?.slice(0, 6), [
+    "api",
+    "api:1",
+    "/opt/api/image.tar",
+    "/opt/.harness/api/env",
+    "on-failure:5",
+    "TERM",
+  ]);
+  assert.deepEqual(command.args?.slice(-4), ["-p", "8080:8080", "-p", "53:53/udp"]);
+  assert.doesNotMatch(command.script, /docker (pull|run)/);
+  const stop = stopContainerCommand({
+    ...DOCKER,
+    execution: DOCKER.execution,
+    stop: { signal: "TERM", timeoutMs: 1500 },
+  });
+  assert.deepEqual("args" in stop ? stop.args : [], ["api", "2"]);
+});
+
+Deno.test("parseContainer() reads states, ends and out of memory", () => {
+  assert.equal(parseContainer("Error: No such object: api"), null);
+  const running = parseContainer("/api|running|55|abc|0|0|false|");
+  assert.deepEqual([running?.name, running?.running, running?.pid, running?.containerId], [
+    "api",
+    true,
+    55,
+    "abc",
+  ]);
+  const ended = parseContainer("/api|exited|0|abc|137|2|true|");
+  assert.deepEqual([ended?.signal, ended?.restarts], ["SIGKILL", 2]);
+  assert.match(ended?.detail ?? "", /out of memory/);
+});
+
+Deno.test("parseHostStatus() tells processes, units and containers of one answer apart", () => {
+  const unit: ServiceSpec = {
+    ...BASE,
+    execution: { type: "systemd_service", unit: "nginx.service" },
+  };
+  const absent: ServiceSpec = {
+    ...DOCKER,
+    execution: { ...DOCKER.execution as never as object, container: "gone" } as never,
+  };
+  const queries = [BASE, unit, DOCKER, BASE, absent, unit].map((spec) => ({ spec }));
+  const stdout = `p 0 running 11
+p 3 ended 1 no
+units 1 5
+${SHOW({ Id: "nginx.service" })}
+
+${SHOW({ Id: "other.service", ActiveState: "failed", MainPID: 0 })}
+
+containers
+/api|running|55|abc|0|0|false|
+Error: No such container: gone
+`;
+  const found = parseHostStatus(stdout, queries);
+  assert.deepEqual(found.map((status) => status?.running), [true, true, true, false, false, false]);
+  assert.deepEqual(found.map((status) => status?.pid), [11, 77, 55, null, null, null]);
+  assert.equal(found[4]?.detail, "there is no such container");
+  const dead = parseHostStatus("containers\nCannot connect to the Docker daemon\n", [{
+    spec: DOCKER,
+  }]);
+  assert.deepEqual(dead, [null], "a silent daemon says nothing about its containers");
+});
