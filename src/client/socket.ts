@@ -85,9 +85,10 @@ function construct(
   );
 }
 
-/** No runtime API: the user agent is a web standard, and `npm:ws` is known by its server class. */
+/** No runtime API: the user agent is a web standard, and `npm:ws` is known by being an event emitter. */
 function headerStyle(constructor: WebSocketConstructor, isGlobal: boolean): HeaderStyle {
-  if ("WebSocketServer" in constructor) return "third";
+  const methods: object = constructor.prototype;
+  if ("on" in methods && "terminate" in methods) return "third";
   const isTheGlobal = isGlobal ||
     constructor === (globalThis as { WebSocket?: unknown }).WebSocket;
   const agent = (globalThis as { navigator?: { userAgent?: string } }).navigator?.userAgent ?? "";

@@ -57,6 +57,7 @@ function upgrade(request: Request, handler: ConnectionHandler): Response {
   if (!decision.ok) return decision.response;
   const { admission } = decision;
   try {
+    spaceProtocols(request.headers);
     const { socket, response } = Deno.upgradeWebSocket(request, {
       ...(admission.protocol === null ? {} : { protocol: admission.protocol }),
       idleTimeout: Math.ceil(handler.limits.pingIntervalMs / 1000),
@@ -67,6 +68,20 @@ function upgrade(request: Request, handler: ConnectionHandler): Response {
     handler.abandon(admission);
     return new Response("Cannot upgrade: it is no WebSocket handshake\n", { status: 400 });
   }
+}
+
+/**
+ * `Deno.upgradeWebSocket` splits the offered subprotocols at ", " only, but clients such as `npm:ws` join
+ * them with "," (RFC 9110 lets spaces be left out): with two offered, it would find none and refuse.
+ */
+function spaceProtocols(headers: Headers): void {
+  const name = "sec-websocket-protocol";
+  const spaced = headers.get(name)?.split(",").map((word) => word.trim()).join(", ");
+  if (spaced === undefined || spaced === headers.get(name)) return;
+  Object.defineProperty(headers, "get", {
+    value: (wanted: string) =>
+      wanted.toLowerCase() === name ? spaced : Headers.prototype.get.call(headers, wanted),
+  });
 }
 
 function attach(socket: WebSocket, handler: ConnectionHandler, admission: Admission): void {

@@ -1,0 +1,6 @@
+import { fileURLToPath } from "node:url";
+
+/** The path of a file relative to this folder. */
+export function fromFileUrl(relative: string): string {
+  return fileURLToPath(new URL(relative, import.meta.url));
+}

@@ -1,0 +1,146 @@
+import assert from "node:assert/strict";
+import {
+  type ClientStatus,
+  type EventStream,
+  RegistryClient,
+  type ServiceEntry,
+  type StreamItem,
+} from "../../src/client/mod.ts";
+import { HarnessError } from "../../src/errors.ts";
+import { service } from "../helpers/test_server.ts";
+import { KillableServer } from "./killable_server.ts";
+
+const reconnect = { minDelayMs: 20, maxDelayMs: 200 };
+
+/** Reads until an item fits; returns all it read. */
+async function readUntil(
+  stream: EventStream,
+  fits: (item: StreamItem) => boolean,
+): Promise<StreamItem[]> {
+  const items: StreamItem[] = [];
+  for (;;) {
+    const { done, value } = await stream.next();
+    assert(done !== true, "the stream ended");
+    items.push(value);
+    if (fits(value)) return items;
+  }
+}
+
+const isRegistered = (id: string) => (item: StreamItem) =>
+  item.kind === "event" && item.event === "service_registered" && item.data.id === id;
+
+function seqs(items: StreamItem[]): number[] {
+  return items.map((item) => {
+    assert(item.kind === "event" && item.seq !== null, `${item.kind} instead of an event`);
+    return item.seq;
+  });
+}
+
+Deno.test("events go on without a gap when the server is killed and comes back", async () => {
+  await using server = await KillableServer.start();
+  const statuses: ClientStatus[] = [];
+  await using client = await RegistryClient.connect(server.url, {
+    reconnect,
+    onStatus: (status) => statuses.push(status),
+  });
+  await using stream = client.events();
+  await stream.ready;
+  for (const name of ["a", "b", "c"]) await client.registerService(service(name));
+  const items = await readUntil(stream, isRegistered("b")); // c is still unread
+  await server.kill();
+  await server.start();
+  // Somebody else, perhaps before our client is back: it must hear of it in either case.
+  {
+    await using other = await RegistryClient.connect(server.url);
+    await other.registerService(service("d"));
+    await other.registerService(service("e"));
+  }
+  await client.registerService(service("f"), { waitForConnection: true });
+  items.push(...await readUntil(stream, isRegistered("f")));
+  assert.deepEqual(seqs(items), [1, 2, 3, 4, 5, 6]);
+  const types = statuses.map((status) => status.type);
+  assert(types.includes("disconnected") && types.includes("resumed"), types.join());
+  assert(!types.includes("snapshot"));
+});
+
+Deno.test("a server that lost its data is answered with a snapshot, and the stream says so", async () => {
+  await using server = await KillableServer.start();
+  await using client = await RegistryClient.connect(server.url, { reconnect });
+  await using stream = client.events({ events: ["service_registered"] });
+  await stream.ready;
+  await client.registerService(service("old"));
+  await readUntil(stream, isRegistered("old"));
+  const before = stream.position;
+  await server.kill();
+  await server.wipe();
+  await server.start();
+  await client.registerService(service("new"), { waitForConnection: true });
+  const items = await readUntil(stream, (item) => item.kind === "snapshot");
+  const snapshot = items.at(-1);
+  assert(items.length === 1 && snapshot?.kind === "snapshot");
+  assert.equal(snapshot.why, "events_missed");
+  assert.notEqual(snapshot.epoch, before?.epoch);
+  const known = snapshot.services.map((entry) => entry.id);
+  if (!known.includes("new")) {
+    known.push(...(await readUntil(stream, isRegistered("new"))).map(() => "new"));
+  }
+  assert.deepEqual(known, ["new"]);
+});
+
+Deno.test("what a reader folds from its stream is the registry's state, through ten kills", async () => {
+  await using server = await KillableServer.start();
+  await using client = await RegistryClient.connect(server.url, { reconnect });
+  await using stream = client.events({ snapshot: true, bufferSize: 8 });
+  const known = new Map<string, ServiceEntry>();
+  let lastSeq = 0;
+  let snapshots = 0;
+  const reading = (async () => {
+    for await (const item of stream) {
+      if (item.kind === "snapshot") {
+        snapshots++;
+        known.clear();
+        for (const entry of item.services) known.set(entry.id, entry);
+        lastSeq = item.seq;
+      }
+      if (item.kind !== "event") continue;
+      assert.equal(item.seq, lastSeq + 1, "no gap and no repetition");
+      lastSeq = item.seq;
+      if (item.event === "service_registered" || item.event === "service_updated") {
+        known.set(item.data.id, item.data.entry);
+      }
+      if (item.event === "service_deregistered") known.delete(item.data.id);
+      if (known.has("end")) return;
+      if (item.seq % 20 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  })();
+  for (let round = 0; round < 10; round++) {
+    const writing = writeUntilLost(client, round);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await server.kill();
+    await writing;
+    await server.start();
+    // Pages of thousands are not needed to see whether the call works again.
+    await client.listServices({ name: "none" }, { waitForConnection: true });
+  }
+  await client.registerService(service("end"), { waitForConnection: true });
+  await reading;
+  assert.equal(snapshots, 1, "only the one that was asked for");
+  const truth = await client.listServices();
+  const folded = [...known.values()].toSorted((a, b) => a.id < b.id ? -1 : 1);
+  assert.deepEqual(folded, truth);
+});
+
+/** Changes the registry as fast as it goes until the connection is lost. */
+async function writeUntilLost(client: RegistryClient, round: number): Promise<void> {
+  for (let i = 0;; i++) {
+    try {
+      const options = { replace: true };
+      await client.registerService(service(`s${i % 7}`, { version: `${round}.${i}.0` }), options);
+      if (i % 5 === 4) await client.deregisterService(`s${i % 7}`);
+    } catch (error) {
+      assert(error instanceof HarnessError, String(error));
+      assert.equal(error.code, "unavailable", error.message);
+      return;
+    }
+  }
+}
