@@ -144,9 +144,9 @@ export class Bench implements AsyncDisposable {
         if (text === "") continue;
         const state = JSON.parse(text) as HostState;
         const records = [...state.releases, ...state.pending === null ? [] : [state.pending.to]];
-        for (const { spec } of records) {
+        await Promise.all(records.map(async ({ spec }) => {
           if (spec !== null) await createController(executor, spec, { systemd: false }).stop();
-        }
+        }));
       }
     }
     await Deno.remove(this.dir, { recursive: true });
