@@ -271,13 +271,14 @@ export class SupervisedService {
   async #startFailed(error: unknown): Promise<void> {
     if (!(error instanceof HarnessError) || error.code === "unreachable") throw error;
     const end = endOf(error);
+    const { log, status } = end;
     const decision = this.#counter.ended(
       // A start that fails is never a clean end, even with exit code 0.
       { exitCode: end.exitCode === 0 ? null : end.exitCode, signal: null },
       0,
       end.reason,
     );
-    await this.#failed(decision, { reason: error.message, status: null, log: end.log });
+    await this.#failed(decision, { reason: error.message, status, log });
   }
 
   async #start(
@@ -305,8 +306,8 @@ export class SupervisedService {
       if (cause === "request") {
         // Asked for and refused: the caller knows, the policy does not act behind its back.
         this.#wanted = false;
-        const { log } = endOf(error);
-        await this.#state("failed", cause, messageOf(error), null, log);
+        const { log, status } = endOf(error);
+        await this.#state("failed", cause, messageOf(error), status, log);
       }
       throw error;
     }
@@ -395,11 +396,21 @@ export class SupervisedService {
   }
 }
 
-function endOf(error: unknown): { exitCode: number | null; reason: string; log: string[] } {
+/** The facts that a failed start carries in its details. */
+function endOf(error: unknown): {
+  exitCode: number | null;
+  reason: string;
+  log: string[];
+  status: ServiceStatus;
+} {
   const details = error instanceof HarnessError ? error.details ?? {} : {};
+  const exitCode = typeof details.exit_code === "number" ? details.exit_code : null;
+  const signal = typeof details.signal === "string" ? details.signal : null;
+  const reason = typeof details.reason === "string" ? details.reason : messageOf(error);
   return {
-    exitCode: typeof details.exit_code === "number" ? details.exit_code : null,
-    reason: typeof details.reason === "string" ? details.reason : messageOf(error),
+    exitCode,
+    reason,
     log: Array.isArray(details.log) ? details.log.map(String) : [],
+    status: { running: false, pid: null, containerId: null, exitCode, signal, detail: reason },
   };
 }
