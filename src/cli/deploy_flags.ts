@@ -22,13 +22,18 @@ export const HOST_FLAGS = {
   local: onOff({ help: "this machine; with a server, the server's machine" }),
 } satisfies FlagTable;
 
+/** Where the values of secrets come from. */
+export const SECRET_FLAGS = {
+  secretFile: listFlag<Pair>("K=path", {
+    help: "a secret: its value is the content of the file",
+  }, envPair),
+} satisfies FlagTable;
+
 /** What they get, and in which order. */
 export const DEPLOY_FLAGS = {
   env: listFlag<Pair>("K=V", { help: "environment of the service" }, envPair),
   envFile: listFlag("file", { help: "the same from a file of K=V lines" }, (text) => text),
-  secretFile: listFlag<Pair>("K=path", {
-    help: "a secret: its value is the content of the file",
-  }, envPair),
+  ...SECRET_FLAGS,
   parallel: strategyNumber(1, "hosts at once", "10"),
   canary: strategyNumber(0, "hosts that go first, alone", "0"),
   maxFailures: strategyNumber(0, "failed hosts after which no new host is begun", "0"),
@@ -148,7 +153,7 @@ export async function environmentOf(
 
 /** The secrets that `--secret-file` names. */
 export async function secretsOf(
-  flags: FlagValues<typeof DEPLOY_FLAGS>,
+  flags: FlagValues<typeof SECRET_FLAGS>,
 ): Promise<Record<string, string>> {
   const secrets: Record<string, string> = {};
   for (const [name, path] of flags.secretFile) secrets[name] = await readSecretFile(path);

@@ -1,5 +1,5 @@
 /**
- * `deployments`: list, show, follow, cancel.
+ * `deployments`: list, show, follow, resume, cancel.
  *
  * @module
  */
@@ -8,6 +8,7 @@ import { MAX_PAGE_SIZE } from "../limits.ts";
 import type { Deployment } from "../protocol/actions.ts";
 import { CLIENT_FLAGS, openSession } from "./connect.ts";
 import { type Context, runs } from "./context.ts";
+import { SECRET_FLAGS, secretsOf } from "./deploy_flags.ts";
 import { reportDeployment } from "./deployment_report.ts";
 import { addFlags, type FlagTable, readFlags, textFlag, valued } from "./flags.ts";
 import { followDeployment, openDeploymentEvents } from "./follow.ts";
@@ -51,6 +52,21 @@ export function addDeploymentsCommands(program: Command, context: Context): void
     await using session = await openSession(context, given as object, { follows: true });
     const events = await openDeploymentEvents(context, session);
     return await followDeployment(context, session, events, deploymentId);
+  });
+
+  const resume = group.command("resume")
+    .description("do again what one did not finish, on the hosts that were not ok")
+    .argument(...id);
+  addFlags(resume, SECRET_FLAGS);
+  addFlags(resume, CLIENT_FLAGS, "Server:");
+  runs(context, resume, async (given, deployment_id = "") => {
+    const secrets = await secretsOf(
+      readFlags(SECRET_FLAGS, given as Record<string, unknown>, context.io),
+    );
+    await using session = await openSession(context, given as object, { follows: true });
+    const events = await openDeploymentEvents(context, session);
+    const again = await session.call("resume_deployment", { deployment_id, secrets });
+    return await followDeployment(context, session, events, again.deployment_id);
   });
 
   const cancel = group.command("cancel")

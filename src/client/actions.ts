@@ -179,6 +179,14 @@ export abstract class RegistryActions {
     return (await this.call("rollback_service", params, options)).deployment_id;
   }
 
+  /** Starts an ended deployment again on the hosts where it did not end well; returns the new id. */
+  async resumeDeployment(
+    params: ActionParams<"resume_deployment">,
+    options: CallOptions = {},
+  ): Promise<string> {
+    return (await this.call("resume_deployment", params, options)).deployment_id;
+  }
+
   /** The packages the server holds. */
   listPackages(options: CallOptions = {}): Promise<PackageInfo[]> {
     return this.call("list_packages", {}, options);

@@ -209,6 +209,11 @@ export interface ActionMap {
     params: { name: string; version?: string; targets?: Target[] };
     data: { deployment_id: string };
   };
+  /** Starts an ended deployment again on the hosts where it did not end well. */
+  resume_deployment: {
+    params: { deployment_id: string; secrets?: Record<string, string> };
+    data: { deployment_id: string };
+  };
   /** The packages the server holds. */
   list_packages: { params: Record<string, never>; data: PackageInfo[] };
   /** Subscribes this connection to events. */
@@ -346,6 +351,10 @@ export const ACTION_PARAMS: { readonly [A in Action]: z.ZodType<ActionParams<A>>
     name: serviceIdSchema,
     version: text.min(1).exactOptional(),
     targets: targetsSchema.exactOptional(),
+  }),
+  resume_deployment: z.object({
+    deployment_id: z.string().min(1).max(128),
+    secrets: envSchema.exactOptional(),
   }),
   list_packages: nothing,
   subscribe: z.object({

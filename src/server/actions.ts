@@ -123,6 +123,11 @@ const HANDLERS: { readonly [A in Action]: ActionHandler<A> } = {
     run: (params, services, context) =>
       required(services.deployments, "rollback_service", "deploys").rollback(params, context),
   },
+  resume_deployment: {
+    writes: true,
+    run: (params, services, context) =>
+      required(services.deployments, "resume_deployment", "deploys").resume(params, context),
+  },
   list_packages: {
     writes: false,
     run: (_, services) => required(services.packages, "list_packages", "holds packages").list(),

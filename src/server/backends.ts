@@ -50,6 +50,11 @@ export interface Deployments {
     params: ActionParams<"cancel_deployment">,
     context: CallContext,
   ): Promise<ActionData<"cancel_deployment">>;
+  /** Starts an ended deployment again on the hosts where it did not end well. */
+  resume(
+    params: ActionParams<"resume_deployment">,
+    context: CallContext,
+  ): Promise<ActionData<"resume_deployment">>;
   /** Starts a deployment of the last good (or the given) version. */
   rollback(
     params: ActionParams<"rollback_service">,

@@ -4,7 +4,8 @@
  * @module
  */
 import type { DeployStrategy } from "../deploy/plan.ts";
-import type { ActionParams, StrategySpec } from "../protocol/actions.ts";
+import { HarnessError } from "../errors.ts";
+import type { ActionParams, StrategySpec, Target } from "../protocol/actions.ts";
 import type { DeploymentRecord } from "./deployment_records.ts";
 import type { Host } from "./hosts.ts";
 
@@ -57,6 +58,42 @@ export function newRecord(input: RecordInput): DeploymentRecord {
       Object.entries(env).sort(),
       Object.keys(secrets).sort(),
     ]),
+  };
+}
+
+/**
+ * The request that does again what a deployment did not finish.
+ *
+ * @throws {HarnessError} `conflict` when it runs or everything is done, `invalid_params` when secrets are
+ * missing: they are not kept.
+ */
+export function resumeParams(
+  record: DeploymentRecord,
+  secrets: Record<string, string>,
+): ActionParams<"deploy_package"> & { targets: Target[] } {
+  const { deployment, targets } = record;
+  const id = deployment.deployment_id;
+  const left = targets.filter((_, at) => deployment.hosts[at]?.outcome !== "ok");
+  if (deployment.finished_at === null || left.length === 0) {
+    const why = left.length === 0 ? "it is done on every host" : "it is under way";
+    throw new HarnessError("conflict", `Cannot resume ${id}: ${why}`, {
+      details: { deployment_id: id, status: deployment.status },
+    });
+  }
+  const missing = record.secret_names.filter((name) => !Object.hasOwn(secrets, name));
+  if (missing.length > 0) {
+    throw new HarnessError(
+      "invalid_params",
+      `Cannot resume ${id}: give the secrets ${missing.join(", ")} again; they are not kept`,
+      { details: { deployment_id: id, missing } },
+    );
+  }
+  return {
+    package: deployment.package,
+    targets: left,
+    env: record.env,
+    secrets,
+    strategy: record.strategy,
   };
 }
 

@@ -6,10 +6,8 @@
  */
 import { getLogger } from "@logtape/logtape";
 import { Semaphore } from "async-mutex";
-import { deploy } from "../deploy/deploy.ts";
 import type { DeployPackagePlan, DeployPlan, RollbackPlan } from "../deploy/plan.ts";
-import type { DeployProgress, DeployResult, HostResult } from "../deploy/progress.ts";
-import { HarnessError, toHarnessError } from "../errors.ts";
+import { HarnessError } from "../errors.ts";
 import {
   DEPLOY_PARK_TIMEOUT_MS,
   MAX_QUEUED_DEPLOYMENTS,
@@ -20,16 +18,11 @@ import type { ActionParams, Deployment, Target } from "../protocol/actions.ts";
 import { KeyedMutex } from "../registry/keyed_mutex.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { Deployments, Packages } from "./backends.ts";
-import {
-  applyProgress,
-  claimInstances,
-  type Instance,
-  releaseInstances,
-  settleInstance,
-} from "./deployed_services.ts";
+import { claimInstances, type Instance } from "./deployed_services.ts";
 import { dependencyEnv } from "./dependency_env.ts";
 import { type DeploymentRecord, DeploymentRecords } from "./deployment_records.ts";
-import { newRecord, strategyOf } from "./deployment_request.ts";
+import { type DeploymentJob, DeploymentRunner } from "./deployment_runner.ts";
+import { newRecord, resumeParams, strategyOf } from "./deployment_request.ts";
 import type { DocumentStore } from "./documents.ts";
 import type { Host, HostDirectory } from "./hosts.ts";
 import type { Operator } from "./operator.ts";
@@ -48,22 +41,14 @@ export interface DeploymentManagerOptions {
   operator: Operator;
 }
 
-/** A deployment that has not ended. */
-interface Job {
-  record: DeploymentRecord;
-  plan: DeployPlan;
-  instances: Instance[];
-  abort: AbortController;
-  done: Promise<void>;
-}
-
 const log = getLogger(["harness", "server", "deployments"]);
 
 /** Runs and remembers deployments. */
 export class DeploymentManager implements Deployments {
   readonly #options: DeploymentManagerOptions;
   readonly #records: DeploymentRecords;
-  readonly #jobs = new Map<string, Job>();
+  readonly #runner: DeploymentRunner;
+  readonly #jobs = new Map<string, DeploymentJob>();
   readonly #perService = new KeyedMutex();
   readonly #slots = new Semaphore(MAX_RUNNING_DEPLOYMENTS);
   #parked = false;
@@ -71,6 +56,7 @@ export class DeploymentManager implements Deployments {
   private constructor(options: DeploymentManagerOptions, records: DeploymentRecords) {
     this.#options = options;
     this.#records = records;
+    this.#runner = new DeploymentRunner({ ...options, records });
   }
 
   /** Loads the records; deployments that a crash cut off become `interrupted`, and say so as an event. */
@@ -80,7 +66,7 @@ export class DeploymentManager implements Deployments {
       await DeploymentRecords.load(options.documents),
     );
     for (const record of manager.#records.newestFirst()) {
-      if (record.deployment.finished_at === null) await manager.#interrupt(record);
+      if (record.deployment.finished_at === null) await manager.#runner.interrupt(record);
     }
     return manager;
   }
@@ -161,6 +147,24 @@ export class DeploymentManager implements Deployments {
     return await this.#enqueue(record, plan, claim);
   }
 
+  /** Starts an ended deployment again where it did not end well; see `resume_deployment`. */
+  async resume(params: ActionParams<"resume_deployment">): Promise<{ deployment_id: string }> {
+    const record = this.#find(params.deployment_id);
+    const { kind, service, version } = record.deployment;
+    const again = resumeParams(record, params.secrets ?? {});
+    if (kind === "rollback") {
+      const to = version === null ? {} : { version };
+      return await this.rollback({ name: service, targets: again.targets, ...to });
+    }
+    const { info } = await this.#options.packages.resolve(again.package);
+    if (info.sha256 === record.sha256) return await this.deploy(again);
+    throw new HarnessError(
+      "conflict",
+      `Cannot resume ${params.deployment_id}: ${info.file} holds other bytes than it deployed`,
+      { details: { deployment_id: params.deployment_id, file: info.file } },
+    );
+  }
+
   /** One deployment. */
   get(params: ActionParams<"get_deployment">): Promise<Deployment> {
     return Promise.resolve(this.#find(params.deployment_id).deployment);
@@ -239,7 +243,7 @@ export class DeploymentManager implements Deployments {
     }
     const instances = await claim();
     await this.#records.add(record);
-    const job: Job = {
+    const job: DeploymentJob = {
       record,
       plan,
       instances,
@@ -247,122 +251,11 @@ export class DeploymentManager implements Deployments {
       done: Promise.resolve(),
     };
     this.#jobs.set(deployment.deployment_id, job);
-    const turn = () => this.#slots.runExclusive(() => this.#run(job));
+    const turn = () => this.#slots.runExclusive(() => this.#runner.run(job));
     job.done = this.#perService.run(deployment.service, turn)
       .catch((error) => log.error("Deployment {id} ended badly", { id: plan.deploymentId, error }))
       .finally(() => this.#jobs.delete(deployment.deployment_id));
     return { deployment_id: deployment.deployment_id };
-  }
-
-  async #run(job: Job): Promise<void> {
-    const { operator, registry } = this.#options;
-    const { deployment } = job.record;
-    const ids = job.instances.map((instance) => instance.id);
-    await operator.reserve(ids, `deployment ${deployment.deployment_id}`);
-    try {
-      deployment.status = "running";
-      await this.#records.save(job.record);
-      const result = await this.#iterate(job);
-      for (const host of result.hosts) await this.#settle(job, host);
-      await this.#finish(job.record, result.status);
-    } catch (error) {
-      // Only what is not an outcome of a host: a plan that makes no sense, or our own storage.
-      const { code, message, details } = toHarnessError(error);
-      if (code === "internal") log.error("Deployment failed: {error}", { error });
-      for (const host of deployment.hosts) {
-        host.outcome ??= "failed";
-        host.error ??= { code, message, ...(details === undefined ? {} : { details }) };
-      }
-      await releaseInstances(registry, job.instances);
-      await this.#finish(job.record, "failed", message);
-    } finally {
-      await operator.release(ids);
-    }
-  }
-
-  /** Iterates the deployment and publishes its progress; the last event waits for {@linkcode #finish}. */
-  async #iterate(job: Job): Promise<DeployResult> {
-    const { registry } = this.#options;
-    const steps = deploy(job.plan, { signal: job.abort.signal });
-    for (;;) {
-      const next = await steps.next();
-      if (next.done === true) return next.value;
-      const progress = next.value;
-      if (progress.host === null) continue;
-      const instance = job.instances.find((i) => i.host.label === progress.host);
-      if (instance === undefined) continue;
-      this.#note(job.record, progress);
-      await applyProgress(registry, instance.id, progress);
-      await registry.publish({
-        event: "deployment_progress",
-        data: { ...progress, id: instance.id },
-      });
-    }
-  }
-
-  /** Keeps where a host is, for `get_deployment`. */
-  #note(record: DeploymentRecord, progress: DeployProgress): void {
-    const host = record.deployment.hosts.find((h) => h.host === progress.host);
-    if (host === undefined) return;
-    if (progress.step !== "finish") host.step = progress.step;
-    if (progress.error !== undefined) host.error ??= progress.error;
-    if (progress.outcome !== undefined) host.outcome = progress.outcome;
-  }
-
-  async #settle(job: Job, result: HostResult): Promise<void> {
-    const { registry, operator } = this.#options;
-    const { deployment } = job.record;
-    const instance = job.instances.find((i) => i.host.label === result.host);
-    const shown = deployment.hosts.find((h) => h.host === result.host);
-    if (instance === undefined || shown === undefined) return;
-    shown.outcome = result.outcome;
-    shown.step = result.step;
-    if (result.error !== null) shown.error = result.error;
-    if (result.outcome === "ok") delete shown.error;
-    deployment.version ??= result.versionAfter;
-    const remains = await settleInstance(registry, instance, result, deployment.deployment_id);
-    if (remains && result.service !== null) {
-      await operator.place({
-        id: instance.id,
-        target: instance.host.target,
-        spec: result.service.spec,
-      });
-    }
-  }
-
-  async #finish(
-    record: DeploymentRecord,
-    status: Deployment["status"],
-    message?: string,
-  ): Promise<void> {
-    const { deployment } = record;
-    deployment.status = status;
-    deployment.finished_at = new Date().toISOString();
-    await this.#records.save(record);
-    await this.#options.registry.publish({
-      event: "deployment_progress",
-      data: {
-        deployment_id: deployment.deployment_id,
-        service: deployment.service,
-        id: null,
-        host: null,
-        step: "finish",
-        status: status === "succeeded" ? "done" : "failed",
-        deployment_status: status,
-        ...(message === undefined ? {} : { message }),
-        at: deployment.finished_at,
-      },
-    });
-  }
-
-  async #interrupt(record: DeploymentRecord): Promise<void> {
-    const { deployment } = record;
-    const message = "the server ended while it ran; deploy again to finish it, or roll back";
-    for (const host of deployment.hosts) {
-      if (host.outcome !== null) continue;
-      host.error ??= { code: "unavailable", message };
-    }
-    await this.#finish(record, "interrupted", message);
   }
 }
 

@@ -52,8 +52,8 @@ export function hostIdPart(location: Location): string {
 }
 
 /**
- * The instance id of a service at a location: the id it has there already; else the plain name when the
- * deployment has one host and the name is free; else `name@host`.
+ * The instance id of a service at a location: the id it has there already; else the plain name when it
+ * is the only instance; else `name@host`.
  */
 export function instanceId(
   entries: readonly ServiceEntry[],
@@ -63,6 +63,6 @@ export function instanceId(
 ): string {
   const there = entries.find((e) => e.name === name && sameLocation(e.location, location));
   if (there !== undefined) return there.id;
-  const taken = entries.some((e) => e.id === name);
-  return hostCount === 1 && !taken ? name : `${name}@${hostIdPart(location)}`;
+  const alone = hostCount === 1 && !entries.some((e) => e.name === name);
+  return alone ? name : `${name}@${hostIdPart(location)}`;
 }

@@ -84,23 +84,29 @@ for (const listener of LISTENERS) {
       deploy_package: { package: "a-1.0.0.tar.gz", target: "local" },
       get_deployment: { deployment_id: "d-1" },
       cancel_deployment: { deployment_id: "d-1" },
+      resume_deployment: { deployment_id: "d-1" },
       rollback_service: { name: "api" },
+      resume_deployment: { deployment_id: "d-1" },
     };
     const forbidden: string[] = [];
     for (const action of Object.keys(ACTION_PARAMS) as Action[]) {
       const response = await client.request(action, valid[action] ?? {});
       if (response["error"]?.code === "forbidden") forbidden.push(action);
     }
-    assert.deepEqual(forbidden, [
-      "register_service",
-      "update_service",
-      "deregister_service",
-      "heartbeat",
-      "service_action",
-      "deploy_package",
-      "cancel_deployment",
-      "rollback_service",
-    ]);
+    assert.deepEqual(
+      forbidden.toSorted(),
+      [
+        "register_service",
+        "update_service",
+        "deregister_service",
+        "heartbeat",
+        "service_action",
+        "deploy_package",
+        "cancel_deployment",
+        "resume_deployment",
+        "rollback_service",
+      ].toSorted(),
+    );
     assert.equal(running.registry.get("api").revision, 1);
   });
 

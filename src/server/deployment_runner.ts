@@ -1,0 +1,169 @@
+/**
+ * Carries one deployment out: its progress becomes events and states, its outcome the record.
+ *
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import { deploy } from "../deploy/deploy.ts";
+import type { DeployPlan } from "../deploy/plan.ts";
+import type { DeployProgress, DeployResult, HostResult } from "../deploy/progress.ts";
+import { toHarnessError } from "../errors.ts";
+import type { Deployment } from "../protocol/actions.ts";
+import type { Registry } from "../registry/registry.ts";
+import {
+  applyProgress,
+  type Instance,
+  releaseInstances,
+  settleInstance,
+} from "./deployed_services.ts";
+import type { DeploymentRecord, DeploymentRecords } from "./deployment_records.ts";
+import type { Operator } from "./operator.ts";
+
+/** A deployment that has not ended. */
+export interface DeploymentJob {
+  /** What is kept of it. */
+  record: DeploymentRecord;
+  /** What is done. */
+  plan: DeployPlan;
+  /** The hosts and what they are in the registry. */
+  instances: Instance[];
+  /** Cancels it. */
+  abort: AbortController;
+  /** Settles when everything of it is over. */
+  done: Promise<void>;
+}
+
+/** What a {@linkcode DeploymentRunner} works with. */
+export interface DeploymentRunnerOptions {
+  /** Where states and events go. */
+  registry: Registry;
+  /** Who controls and watches what was deployed. */
+  operator: Operator;
+  /** Where records are kept. */
+  records: DeploymentRecords;
+}
+
+const log = getLogger(["harness", "server", "deployments"]);
+
+/** Runs deployments. */
+export class DeploymentRunner {
+  readonly #options: DeploymentRunnerOptions;
+
+  /** A runner; it keeps no state of its own. */
+  constructor(options: DeploymentRunnerOptions) {
+    this.#options = options;
+  }
+
+  /** Runs a deployment to its end. Rejects only when its end could not be recorded. */
+  async run(job: DeploymentJob): Promise<void> {
+    const { operator, registry } = this.#options;
+    const { deployment } = job.record;
+    const ids = job.instances.map((instance) => instance.id);
+    await operator.reserve(ids, `deployment ${deployment.deployment_id}`);
+    try {
+      deployment.status = "running";
+      await this.#options.records.save(job.record);
+      const result = await this.#iterate(job);
+      for (const host of result.hosts) await this.#settle(job, host);
+      await this.#finish(job.record, result.status);
+    } catch (error) {
+      // Only what is not an outcome of a host: a plan that makes no sense, or our own storage.
+      const { code, message, details } = toHarnessError(error);
+      if (code === "internal") log.error("Deployment failed: {error}", { error });
+      for (const host of deployment.hosts) {
+        host.outcome ??= "failed";
+        host.error ??= { code, message, ...(details === undefined ? {} : { details }) };
+      }
+      await releaseInstances(registry, job.instances);
+      await this.#finish(job.record, "failed", message);
+    } finally {
+      await operator.release(ids);
+    }
+  }
+
+  /** Iterates the deployment and publishes its progress; the last event waits for {@linkcode #finish}. */
+  async #iterate(job: DeploymentJob): Promise<DeployResult> {
+    const { registry } = this.#options;
+    const steps = deploy(job.plan, { signal: job.abort.signal });
+    for (;;) {
+      const next = await steps.next();
+      if (next.done === true) return next.value;
+      const progress = next.value;
+      if (progress.host === null) continue;
+      const instance = job.instances.find((i) => i.host.label === progress.host);
+      if (instance === undefined) continue;
+      this.#note(job.record, progress);
+      await applyProgress(registry, instance.id, progress);
+      await registry.publish({
+        event: "deployment_progress",
+        data: { ...progress, id: instance.id },
+      });
+    }
+  }
+
+  /** Keeps where a host is, for `get_deployment`. */
+  #note(record: DeploymentRecord, progress: DeployProgress): void {
+    const host = record.deployment.hosts.find((h) => h.host === progress.host);
+    if (host === undefined) return;
+    if (progress.step !== "finish") host.step = progress.step;
+    if (progress.error !== undefined) host.error ??= progress.error;
+    if (progress.outcome !== undefined) host.outcome = progress.outcome;
+  }
+
+  async #settle(job: DeploymentJob, result: HostResult): Promise<void> {
+    const { registry, operator } = this.#options;
+    const { deployment } = job.record;
+    const instance = job.instances.find((i) => i.host.label === result.host);
+    const shown = deployment.hosts.find((h) => h.host === result.host);
+    if (instance === undefined || shown === undefined) return;
+    shown.outcome = result.outcome;
+    shown.step = result.step;
+    if (result.error !== null) shown.error = result.error;
+    if (result.outcome === "ok") delete shown.error;
+    deployment.version ??= result.versionAfter;
+    const remains = await settleInstance(registry, instance, result, deployment.deployment_id);
+    if (remains && result.service !== null) {
+      await operator.place({
+        id: instance.id,
+        target: instance.host.target,
+        spec: result.service.spec,
+      });
+    }
+  }
+
+  async #finish(
+    record: DeploymentRecord,
+    status: Deployment["status"],
+    message?: string,
+  ): Promise<void> {
+    const { deployment } = record;
+    deployment.status = status;
+    deployment.finished_at = new Date().toISOString();
+    await this.#options.records.save(record);
+    await this.#options.registry.publish({
+      event: "deployment_progress",
+      data: {
+        deployment_id: deployment.deployment_id,
+        service: deployment.service,
+        id: null,
+        host: null,
+        step: "finish",
+        status: status === "succeeded" ? "done" : "failed",
+        deployment_status: status,
+        ...(message === undefined ? {} : { message }),
+        at: deployment.finished_at,
+      },
+    });
+  }
+
+  /** Ends a record that a crash left open. */
+  async interrupt(record: DeploymentRecord): Promise<void> {
+    const { deployment } = record;
+    const message = "the server ended while it ran; deploy again to finish it, or roll back";
+    for (const host of deployment.hosts) {
+      if (host.outcome !== null) continue;
+      host.error ??= { code: "unavailable", message };
+    }
+    await this.#finish(record, "interrupted", message);
+  }
+}
