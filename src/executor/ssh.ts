@@ -6,6 +6,7 @@
 import { getLogger } from "@logtape/logtape";
 import { HarnessError } from "../errors.ts";
 import {
+  KILL_GRACE_MS,
   SSH_CONNECT_ATTEMPTS,
   SSH_CONNECT_TIMEOUT_MS,
   SSH_KEEPALIVE_MS,
@@ -17,7 +18,7 @@ import { runProcess } from "./run_process.ts";
 import { announceText, commandName, loginShellLine, shellText } from "./shell_line.ts";
 import { CIPHERS } from "./ssh_algorithms.ts";
 import { Credentials } from "./ssh_auth.ts";
-import { ChannelPool } from "./ssh_channels.ts";
+import { ChannelPool, runAside } from "./ssh_channels.ts";
 import { closeClient, connectHop, type HopConnection } from "./ssh_connection.ts";
 import { unreachable } from "./ssh_errors.ts";
 import { HostKeyCheck } from "./ssh_host_key.ts";
@@ -75,17 +76,23 @@ class SshExecutor implements Executor {
   readonly #hop: Hop;
   readonly #connections: readonly HopConnection[];
   readonly #channels: ChannelPool;
+  readonly #runElsewhere: (line: string) => Promise<void>;
   readonly #closing = new AbortController();
   readonly #running = new Set<Promise<unknown>>();
   #closed: Promise<void> | undefined;
 
-  constructor(hop: Hop, connections: readonly HopConnection[], maxChannels: number) {
+  constructor(
+    hop: Hop,
+    connections: readonly HopConnection[],
+    options: { maxChannels: number; runElsewhere: (line: string) => Promise<void> },
+  ) {
+    this.#runElsewhere = options.runElsewhere;
     this.host = hop.label;
     this.#hop = hop;
     this.#connections = connections;
     const last = connections[connections.length - 1];
     if (last === undefined) throw new TypeError("Cannot use a route without a hop");
-    this.#channels = new ChannelPool(last.client, hop, maxChannels);
+    this.#channels = new ChannelPool(last.client, hop, options.maxChannels);
     last.client.on("error", (error) => this.#lost(error));
     last.client.once("close", () => this.#lost(undefined));
   }
@@ -106,9 +113,18 @@ class SshExecutor implements Executor {
 
   async #run(line: string, nonce: string, name: string, options: RunOptions): Promise<RunResult> {
     const signals = [this.#closing.signal, ...options.signal ? [options.signal] : []];
-    const channel = await this.#channels.open(line, AbortSignal.any(signals));
+    const processOptions = {
+      nonce,
+      hop: this.#hop,
+      channels: this.#channels,
+      runElsewhere: this.#runElsewhere,
+    };
+    const process = await this.#channels.open(
+      line,
+      AbortSignal.any(signals),
+      (channel) => new SshProcess(channel, processOptions),
+    );
     try {
-      const process = new SshProcess(channel, { nonce, hop: this.#hop, channels: this.#channels });
       return await runProcess(process, {
         run: options,
         what: `${JSON.stringify(name)} on ${this.host}`,
@@ -190,6 +206,18 @@ async function connectRoute(route: readonly Hop[], options: SshOptions): Promise
   }
 }
 
+/** Runs a line over a connection of its own. */
+async function runOnce(route: readonly Hop[], options: SshOptions, line: string): Promise<void> {
+  const { signal: _, ...others } = options;
+  const connections = await connectRoute(route, { ...others, connectTimeoutMs: KILL_GRACE_MS });
+  try {
+    const last = connections[connections.length - 1];
+    if (last !== undefined) await runAside(last.client, line);
+  } finally {
+    await closeAll(connections);
+  }
+}
+
 /**
  * Connects to a machine.
  *
@@ -216,8 +244,10 @@ export async function connectSsh(target: SshTarget, options: SshOptions = {}): P
   for (let attempt = 1;; attempt += 1) {
     try {
       const connections = await connectRoute(route, options);
-      const hop = route[route.length - 1] as Hop;
-      return new SshExecutor(hop, connections, options.maxChannels ?? SSH_MAX_CHANNELS);
+      return new SshExecutor(route[route.length - 1] as Hop, connections, {
+        maxChannels: options.maxChannels ?? SSH_MAX_CHANNELS,
+        runElsewhere: (line) => runOnce(route, options, line),
+      });
     } catch (error) {
       if (attempt >= attempts || !isPassing(error)) throw error;
       logger.info("Will try {host} again: {error}", { host: target.host, error: String(error) });

@@ -27,14 +27,21 @@ export class ChannelPool {
   /**
    * Runs `line` in a new channel, when there is room. Call {@linkcode release} when it has ended.
    *
+   * `adopt` is called at once when the channel opens: a short command may be over in the same packet,
+   * and whoever begins to listen a moment later misses how it ended.
+   *
    * @throws {HarnessError} `unavailable` when the server refuses the channel, `unreachable`.
    * @throws the reason of `signal`.
    */
-  async open(line: string, signal: AbortSignal): Promise<ClientChannel> {
+  async open<T>(
+    line: string,
+    signal: AbortSignal,
+    adopt: (channel: ClientChannel) => T,
+  ): Promise<T> {
     while (true) {
       await this.#acquire(signal);
       try {
-        return await this.#openUnless(line, signal);
+        return await this.#openUnless(line, signal, adopt);
       } catch (error) {
         this.release();
         // Others have channels open: the server's limit is what they have now, so wait for one to end.
@@ -44,11 +51,15 @@ export class ChannelPool {
     }
   }
 
-  /** Runs `line` in a new channel whether there is room or not: for kills. */
-  openAtOnce(line: string): Promise<ClientChannel> {
-    const { promise, resolve, reject } = Promise.withResolvers<ClientChannel>();
+  /** Runs `line` whether there is room or not, and waits for its end: for kills. */
+  async runAtOnce(line: string): Promise<void> {
+    await runAside(this.#client, line);
+  }
+
+  #openAtOnce<T>(line: string, adopt: (channel: ClientChannel) => T): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
     try {
-      this.#client.exec(line, (error, channel) => error ? reject(error) : resolve(channel));
+      this.#client.exec(line, (error, channel) => error ? reject(error) : resolve(adopt(channel)));
     } catch (error) {
       reject(unreachable(this.#hop, "run", "closed", "the connection is closed", error));
     }
@@ -81,18 +92,30 @@ export class ChannelPool {
     this.#used += 1;
   }
 
-  async #openUnless(line: string, signal: AbortSignal): Promise<ClientChannel> {
+  async #openUnless<T>(
+    line: string,
+    signal: AbortSignal,
+    adopt: (channel: ClientChannel) => T,
+  ): Promise<T> {
     signal.throwIfAborted();
     const { promise: aborted, reject } = Promise.withResolvers<never>();
     aborted.catch(() => {});
     const onAbort = (): void => reject(signal.reason);
     signal.addEventListener("abort", onAbort, { once: true });
-    const opening = this.openAtOnce(line);
+    let abandoned = false;
+    const opening = this.#openAtOnce(line, (channel) => {
+      // Nobody waits for it any more: what has only just begun is told to stop and closed.
+      if (abandoned) {
+        channel.signal("KILL");
+        channel.close();
+      }
+      return adopt(channel);
+    });
+    opening.catch(() => {});
     try {
       return await Promise.race([opening, aborted]);
     } catch (error) {
-      // Nobody waits for it any more; should it still open, it is closed at once.
-      opening.then((channel) => channel.close(), () => {});
+      abandoned = true;
       throw error;
     } finally {
       signal.removeEventListener("abort", onAbort);
@@ -110,6 +133,25 @@ export class ChannelPool {
   }
 }
 
-function isRefusal(error: unknown): boolean {
+/** Runs `line` in a channel of its own, drops what it prints, and waits for its end. */
+export function runAside(client: Client, line: string): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const onOpen = (error: Error | undefined, channel: ClientChannel): void => {
+    if (error) return reject(error);
+    channel.once("close", () => resolve());
+    channel.on("error", () => {});
+    channel.stdout.resume();
+    channel.stderr.resume();
+  };
+  try {
+    client.exec(line, onOpen);
+  } catch (error) {
+    reject(error);
+  }
+  return promise;
+}
+
+/** Whether sshd refused a channel, on a connection that works. */
+export function isRefusal(error: unknown): boolean {
   return error instanceof Error && /open failure|unable to exec/i.test(error.message);
 }

@@ -5,13 +5,16 @@
  */
 // @ts-types="@types/ssh2"
 import type { ClientChannel } from "ssh2";
+import { getLogger } from "@logtape/logtape";
 import { KILL_GRACE_MS } from "../limits.ts";
 import { type Announcement, AnnouncementFilter } from "./output.ts";
 import { type Exit, type Process, settleWithin } from "./run_process.ts";
 import { killGroupText, loginShellLine } from "./shell_line.ts";
-import type { ChannelPool } from "./ssh_channels.ts";
+import { type ChannelPool, isRefusal } from "./ssh_channels.ts";
 import { unreachable } from "./ssh_errors.ts";
 import type { Hop } from "./ssh_route.ts";
+
+const logger = getLogger(["harness", "executor"]);
 
 /** What a process needs from its connection. */
 export interface SshProcessOptions {
@@ -21,6 +24,8 @@ export interface SshProcessOptions {
   hop: Hop;
   /** Where a second channel comes from, for kills. */
   channels: ChannelPool;
+  /** Runs a line over a new connection, for kills where there is no second channel. */
+  runElsewhere(line: string): Promise<void>;
 }
 
 /** A command in a channel, as {@linkcode Process}. */
@@ -68,8 +73,8 @@ export class SshProcess implements Process {
   }
 
   /**
-   * Kills the process group through a second channel: sshd passes on signals only since 7.9, and not
-   * for root. Before the command has announced itself there is nothing to kill yet but its shell.
+   * Kills the process group through a second channel: sshd passes on signals only since 7.9, not for
+   * root, and not to the group. Before it has announced itself there is nothing to kill yet but its shell.
    */
   async kill(): Promise<void> {
     this.#channel.signal("KILL");
@@ -83,15 +88,20 @@ export class SshProcess implements Process {
   }
 
   async #killGroup({ pid, ownGroup }: Announcement): Promise<void> {
+    const line = loginShellLine(killGroupText(pid, ownGroup));
     try {
-      const line = loginShellLine(killGroupText(pid, ownGroup));
-      const channel = await this.#options.channels.openAtOnce(line);
-      channel.stdout.resume();
-      channel.stderr.resume();
-      channel.on("error", () => {});
-      await new Promise<void>((resolve) => channel.once("close", () => resolve()));
-    } catch {
-      // No second channel (MaxSessions 1), or no connection any more: closing ours is what is left.
+      await this.#options.channels.runAtOnce(line);
+    } catch (refusal) {
+      // A lost connection is not built up again for this: there may be nobody to answer.
+      if (!isRefusal(refusal)) return;
+      // No room for a second channel (MaxSessions 1): over another connection then.
+      await this.#options.runElsewhere(line).catch((error) => {
+        logger.warn("Cannot kill process group {pid} on {host}: {error}", {
+          pid,
+          host: this.#options.hop.label,
+          error: String(error),
+        });
+      });
     }
   }
 

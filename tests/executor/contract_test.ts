@@ -83,7 +83,9 @@ testOnEach("sets directory and environment, and reports the exit code", async (m
 });
 
 testOnEach("says which program or directory is missing", async (machine) => {
-  const program = await machine.run({ argv: ["harness-no-such-program", "x"] });
+  // Where a directory of PATH cannot be read, shells say "permission denied" instead.
+  const env = { PATH: "/usr/bin:/bin" };
+  const program = await machine.run({ argv: ["harness-no-such-program", "x"] }, { env });
   assert.equal(program.exitCode, 127);
   assert.match(program.stderr, /harness-no-such-program.*not found/);
   const dir = await machine.run({ argv: ["echo", "ran"] }, { cwd: "/harness/no/such" });

@@ -3,7 +3,7 @@ import { HarnessError } from "../../src/errors.ts";
 import { connectSsh, type SshOptions } from "../../src/executor/ssh.ts";
 import { needs } from "../helpers/require.ts";
 import { type Sshd, startSshd } from "../helpers/sshd.ts";
-import { connectTo, until } from "./machines.ts";
+import { connectTo, isAlive, until } from "./machines.ts";
 import { TcpProxy } from "./tcp_proxy.ts";
 
 const ignore = needs("sshd");
@@ -172,6 +172,16 @@ Deno.test({
     const outputs = (await Promise.all(runs)).map(({ stdout }) => stdout.trim());
     assert.deepEqual(outputs, ["0", "1", "2", "3", "4", "5", "6", "7"]);
 
+    await using one = await startSshd({ config: ["MaxSessions 1"] });
+    await using narrow = await connectTo(one);
+    let pid = 0;
+    const running = narrow.run({ script: "echo $$; exec sleep 600" }, {
+      timeoutMs: 3000,
+      onStdout: (chunk) => pid = Number(new TextDecoder().decode(chunk)),
+    });
+    assert.equal((await failure(running)).code, "timeout");
+    assert.equal(isAlive(pid), false, "killed although there was no room for a second session");
+
     await using none = await startSshd({ config: ["MaxSessions 0"] });
     await using shut = await connectTo(none);
     const error = await failure(shut.run({ argv: ["true"] }));
@@ -198,5 +208,20 @@ Deno.test({
     await using closed = await connectTo(shut);
     const refused = await closed.run({ argv: ["true"] });
     assert.deepEqual([refused.exitCode, refused.stdout], [1, "This account is closed\n"]);
+  },
+});
+
+Deno.test({
+  name:
+    "Executor.run() over SSH does not miss the end of a command that comes in the packet of its start",
+  ignore,
+  fn: async () => {
+    await using sshd = await startSshd();
+    await using proxy = new TcpProxy(sshd.port);
+    await using machine = await connectTo(await throughProxy(sshd, proxy));
+    proxy.gatherMs = 1500;
+    const result = await machine.run({ script: "echo quick; exit 5" });
+    assert.deepEqual([result.exitCode, result.stdout], [5, "quick\n"]);
+    proxy.gatherMs = 0;
   },
 });

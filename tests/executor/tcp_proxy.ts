@@ -10,9 +10,12 @@ export class TcpProxy implements AsyncDisposable {
   readonly sent: Uint8Array[] = [];
   readonly #listener: Deno.TcpListener;
   readonly #target: number | null;
+  readonly #held: Uint8Array[] = [];
   readonly #conns = new Set<Deno.Conn>();
   readonly #tasks = new Set<Promise<void>>();
   readonly #drop: boolean;
+  /** How long bytes from the server are gathered before they are passed on in one piece. */
+  gatherMs = 0;
   #gate: PromiseWithResolvers<void> | null = null;
 
   /** Forwards to `target`; `null` accepts and never answers; `drop` closes at once. */
@@ -57,7 +60,26 @@ export class TcpProxy implements AsyncDisposable {
     const server = await Deno.connect({ hostname: "127.0.0.1", port: this.#target });
     this.#conns.add(server);
     const up = this.#pipe(client, server, (bytes) => this.sent.push(bytes));
-    await Promise.all([up, this.#pipe(server, client, () => {})]);
+    await Promise.all([up, this.#pipeDown(server, client)]);
+  }
+
+  async #pipeDown(server: Deno.Conn, client: Deno.Conn): Promise<void> {
+    const late: Deno.Conn = Object.assign(Object.create(client), {
+      close: () => client.close(),
+      write: async (bytes: Uint8Array): Promise<number> => {
+        if (this.gatherMs === 0) return await client.write(bytes);
+        this.#held.push(bytes.slice());
+        if (this.#held.length > 1) return bytes.length;
+        setTimeout(() => this.#track(this.#passOn(client)), this.gatherMs);
+        return bytes.length;
+      },
+    });
+    await this.#pipe(server, late, () => {});
+  }
+
+  async #passOn(client: Deno.Conn): Promise<void> {
+    const bytes = new Uint8Array(await new Blob(this.#held.splice(0) as BlobPart[]).arrayBuffer());
+    for (let at = 0; at < bytes.length;) at += await client.write(bytes.subarray(at));
   }
 
   async #pipe(from: Deno.Conn, to: Deno.Conn, seen: (bytes: Uint8Array) => void): Promise<void> {

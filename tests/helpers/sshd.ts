@@ -110,24 +110,27 @@ function freePort(): Promise<number> {
   return promise;
 }
 
-/** All processes below `pids`, children before grandchildren. */
-async function descendants(pids: readonly number[], depth = Infinity): Promise<number[]> {
-  const parents = new Map<number, number[]>();
-  for (const line of (await runProgram("ps", ["-A", "-o", "pid=,ppid="])).split("\n")) {
-    const [child, parent] = line.trim().split(/\s+/).map(Number);
-    if (child === undefined || parent === undefined) continue;
-    parents.set(parent, [...(parents.get(parent) ?? []), child]);
+/** All processes below `pids`, children before grandchildren; with `name`, only those called so. */
+async function descendants(pids: readonly number[], name?: RegExp): Promise<number[]> {
+  const children = new Map<number, number[]>();
+  for (const line of (await runProgram("ps", ["-A", "-o", "pid=,ppid=,comm="])).split("\n")) {
+    const [pid, parent, command = ""] = line.trim().split(/\s+/);
+    if (name !== undefined && !name.test(command)) continue;
+    const siblings = children.get(Number(parent)) ?? [];
+    children.set(Number(parent), [...siblings, Number(pid)]);
   }
   const found: number[] = [];
-  let level = [...pids];
-  for (let i = 0; i < depth && level.length > 0; i += 1) {
-    level = level.flatMap((parent) => parents.get(parent) ?? []);
+  for (let level = [...pids]; level.length > 0;) {
+    level = level.flatMap((parent) => children.get(parent) ?? []);
     found.push(...level);
   }
   return found;
 }
 
-function kill(pid: number, signal: "SIGKILL" | "SIGTERM"): void {
+/** A connection is one process, or two where sshd separates privileges. */
+const SESSION = /^sshd/;
+
+function kill(pid: number, signal: "SIGKILL" | "SIGSTOP"): void {
   try {
     process.kill(pid, signal);
   } catch {
@@ -299,7 +302,9 @@ class RunningSshd implements Sshd {
   }
 
   async killConnections(): Promise<void> {
-    const sessions = this.#listener === null ? [] : await descendants([this.#listener.pid], 1);
+    const sessions = this.#listener === null
+      ? []
+      : await descendants([this.#listener.pid], SESSION);
     for (const pid of [...this.#orphans, ...sessions]) kill(pid, "SIGKILL");
     this.#orphans = [];
   }
@@ -308,8 +313,10 @@ class RunningSshd implements Sshd {
     const listener = this.#listener;
     if (listener === null) return;
     this.#listener = null;
-    // Its sessions live on without a parent to find them by.
-    this.#orphans.push(...await descendants([listener.pid], 1));
+    // Stopped first, so that no connection comes in between; then its sessions are remembered: they
+    // live on without a parent to find them by.
+    kill(listener.pid, "SIGSTOP");
+    this.#orphans.push(...await descendants([listener.pid], SESSION));
     await listener.end();
     this.#oldLog += listener.log;
   }
