@@ -6,6 +6,9 @@
  * @module
  */
 
+/** Width of a terminal that does not know its own. */
+const DEFAULT_COLUMNS = 80;
+
 /** Why a command was interrupted. */
 export class Interrupted extends Error {
   /** The class name, for logs. */
@@ -61,7 +64,8 @@ export function systemIo(interrupted: AbortSignal): Io {
     interrupted,
     outputClosed: outputClosed.signal,
     outIsTerminal,
-    errIsTerminal: Deno.stderr.isTerminal() && !dumb,
+    // Some pseudo terminals say that they are 0 columns wide: nothing can be redrawn there.
+    errIsTerminal: Deno.stderr.isTerminal() && !dumb && terminalColumns() > 0,
     color: !plain && (forced !== undefined || (outIsTerminal && !dumb)),
     columns: width(env("COLUMNS"), outIsTerminal),
   };
@@ -83,10 +87,14 @@ function width(columns: string | undefined, terminal: boolean): number {
   const wanted = Number(columns);
   if (Number.isInteger(wanted) && wanted > 0) return wanted;
   if (!terminal) return 1000;
+  return terminalColumns() || DEFAULT_COLUMNS;
+}
+
+/** What the terminal says of its width; 0 where it does not know. */
+function terminalColumns(): number {
   try {
     return Deno.consoleSize().columns;
   } catch {
-    // A terminal without a size (some CI runners).
-    return 80;
+    return 0;
   }
 }

@@ -4,12 +4,17 @@
  * @module
  */
 import process from "node:process";
-import { Listr, ListrLogger, ProcessOutput } from "listr2";
+import { DefaultRenderer, Listr, ListrLogger, ProcessOutput } from "listr2";
 import type { HostOutcome } from "../registry/events.ts";
 import { noteOf, type Progress, type ProgressView } from "./progress_view.ts";
 import { printable } from "./table.ts";
 
 const FINE: readonly HostOutcome[] = ["ok"];
+
+/** Listr draws only where stdout is a terminal; ours may go into a file while stderr is one. */
+class StderrRenderer extends DefaultRenderer {
+  static override nonTTY = true;
+}
 
 /** One host's line. */
 interface Line {
@@ -20,8 +25,11 @@ interface Line {
   retitle: (title: string) => void;
 }
 
-/** Draws on stderr until {@linkcode ProgressView.end}. */
-export function listrView(hosts: readonly string[]): ProgressView {
+/** Draws on a terminal, stderr unless another one is given, until {@linkcode ProgressView.end}. */
+export function listrView(
+  hosts: readonly string[],
+  terminal: NodeJS.WriteStream = process.stderr,
+): ProgressView {
   const lines = new Map<string, Line>();
   const startedAt = Date.now();
   const tasks = hosts.map((host) => {
@@ -42,13 +50,15 @@ export function listrView(hosts: readonly string[]): ProgressView {
   const list = new Listr(tasks, {
     concurrent: true,
     exitOnError: false,
-    renderer: "default",
+    renderer: StderrRenderer,
     registerSignalListeners: false,
     rendererOptions: {
       collapseErrors: true,
       showErrorMessage: false,
       collapseSkips: false,
-      logger: new ListrLogger({ processOutput: new ProcessOutput(process.stderr, process.stderr) }),
+      // One line per host, whatever it says.
+      formatOutput: "truncate",
+      logger: new ListrLogger({ processOutput: new ProcessOutput(terminal, terminal) }),
     },
   });
   const drawn = list.run();

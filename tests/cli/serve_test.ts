@@ -240,3 +240,35 @@ Deno.test("serve speaks TLS, and client commands trust the authority they are gi
     );
   }
 });
+
+/** Upgrades by hand and then never reads or answers. */
+async function stuckPeer(url: string): Promise<Deno.TcpConn> {
+  const { hostname, port } = new URL(url);
+  const peer = await Deno.connect({ hostname, port: Number(port) });
+  const request = `GET / HTTP/1.1\r\nHost: ${hostname}:${port}\r\nConnection: Upgrade\r\n` +
+    "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+  await peer.write(new TextEncoder().encode(request));
+  await peer.read(new Uint8Array(16));
+  return peer;
+}
+
+Deno.test("a peer that answers nothing does not keep a server from ending in good order", async () => {
+  for (const listener of ["deno", "ws"]) {
+    await using server = await startServer(["--listener", listener]);
+    using _peer = await stuckPeer(server.url);
+    server.cli.kill("SIGTERM");
+    assert.equal((await server.cli.end()).code, 0);
+  }
+});
+
+Deno.test("a second signal ends a server at once, with the code of that signal", async () => {
+  for (const [signal, wanted] of [["SIGTERM", 143], ["SIGINT", 130]] as const) {
+    await using server = await startServer(["--shutdown-timeout", "10m"]);
+    using _peer = await stuckPeer(server.url);
+    server.cli.kill("SIGTERM");
+    await server.cli.until((it) => it.stderr.includes("Shutting down"));
+    server.cli.kill(signal);
+    assert.equal((await server.cli.end()).code, wanted);
+  }
+});

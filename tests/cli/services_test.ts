@@ -200,3 +200,23 @@ Deno.test("a server that is not there is exit code 4 with a hint, a reader that 
   assert.equal(new TextDecoder().decode(stdout), "done\n");
   assert.equal(new TextDecoder().decode(stderr), "");
 });
+
+Deno.test("completion offers the names of live services, and a table has colour only when asked", async () => {
+  await using server = await startServer();
+  const run = client(server.url);
+  for (const name of ["web", "worker"]) {
+    await run(...REGISTER, name, "--version", "1", "--command", "/x");
+  }
+  const offered = await run("complete", "--", "service", "restart", "w");
+  assert.deepEqual(offered.stdout.split("\n").filter((line) => line.startsWith("w")), [
+    "web\tservice",
+    "worker\tservice",
+  ]);
+  const inColor = (more: Record<string, string>, ...args: string[]) =>
+    runCli(["services", ...args], { env: { HARNESS_URL: server.url, ...more } })
+      .then(({ stdout }) => stdout.includes("\x1b["));
+  assert.equal(await inColor({}), false);
+  assert.equal(await inColor({ FORCE_COLOR: "1" }), true);
+  assert.equal(await inColor({ FORCE_COLOR: "1", NO_COLOR: "1" }), false);
+  assert.equal(await inColor({ FORCE_COLOR: "1" }, "--no-color"), false);
+});
