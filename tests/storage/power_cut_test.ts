@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { serviceInput } from "../helpers/fixtures.ts";
 import { MemoryDisk, seeded } from "../helpers/memory_disk.ts";
-import { assertState, History, withRegistry, withTempDir } from "./recording.ts";
+import { assertState, History, say, withRegistry, withTempDir } from "./recording.ts";
 
 interface Image {
   files: Map<string, Uint8Array>;
@@ -108,7 +108,7 @@ Deno.test("FileStore finds everything acknowledged after a power cut at any oper
       }
     }
   });
-  console.log(`${images} power cuts survived; epoch`, epochs);
+  say(`${images} power cuts survived; epoch ${JSON.stringify(epochs)}`);
   assert.ok(images > 1_000);
   assert.equal(epochs.new, 0, "a power cut alone never ends an epoch");
 });

@@ -79,3 +79,8 @@ export async function withTempDir<T>(use: (dir: string) => Promise<T>): Promise<
 export function assertState(registry: Registry, history: History, what: string): void {
   assert.equal(stateText(registry.list()), history.at(registry.seq), `${what} at ${registry.seq}`);
 }
+
+/** Writes a line of figures to the test's output. */
+export function say(text: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
+}
