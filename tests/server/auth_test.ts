@@ -84,7 +84,6 @@ for (const listener of LISTENERS) {
       deploy_package: { package: "a-1.0.0.tar.gz", target: "local" },
       get_deployment: { deployment_id: "d-1" },
       cancel_deployment: { deployment_id: "d-1" },
-      resume_deployment: { deployment_id: "d-1" },
       rollback_service: { name: "api" },
       resume_deployment: { deployment_id: "d-1" },
     };
