@@ -98,6 +98,26 @@ export class RawSocket implements Disposable {
     return new Uint8Array(chunks);
   }
 
+  /** Reads until a close frame or the end, and returns the close code, or `null` without one. */
+  async readCloseCode(): Promise<number | null> {
+    let seen = new Uint8Array();
+    const buffer = new Uint8Array(65536);
+    try {
+      for (;;) {
+        const code = closeCodeOf(seen);
+        if (code !== null) return code;
+        const count = await this.conn.read(buffer);
+        if (count === null) return null;
+        const more = new Uint8Array(seen.length + count);
+        more.set(seen);
+        more.set(buffer.subarray(0, count), seen.length);
+        seen = more;
+      }
+    } catch {
+      return null; // a reset
+    }
+  }
+
   /** Closes the TCP connection without a word. */
   [Symbol.dispose](): void {
     if (this.#closed) return;

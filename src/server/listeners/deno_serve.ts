@@ -13,6 +13,11 @@ import type { ConnectionEvents, ServerSocket } from "../socket.ts";
 import { type Admission, isUpgrade } from "../upgrade.ts";
 import { type Listener, listenError, type ListenOptions } from "./listener.ts";
 
+/** A close waits until no message has arrived for this long. */
+const QUIET_BEFORE_CLOSE_MS = 20;
+/** But no longer than this: a peer that never stops sending loses the reason, not the server its patience. */
+const MAX_CLOSE_DELAY_MS = 500;
+
 /** Listens with `Deno.serve`. */
 export function listenDeno(handler: ConnectionHandler, options: ListenOptions): Promise<Listener> {
   const aborter = new AbortController();
@@ -85,24 +90,38 @@ function spaceProtocols(headers: Headers): void {
 }
 
 function attach(socket: WebSocket, handler: ConnectionHandler, admission: Admission): void {
+  const wrapped = new DenoSocket(socket);
   let connection: ConnectionEvents | null = null;
   socket.binaryType = "arraybuffer";
-  socket.onopen = () => connection = handler.open(new DenoSocket(socket), admission);
-  socket.onmessage = (event) => connection?.onMessage(event.data);
+  socket.onopen = () => connection = handler.open(wrapped, admission);
+  socket.onmessage = (event) => {
+    wrapped.messageAt = performance.now();
+    connection?.onMessage(event.data);
+  };
   socket.onclose = onGone;
   // An error without a close would keep the place for ever (https://github.com/denoland/deno/issues/27924).
   socket.onerror = () => {
     if (socket.readyState === WebSocket.CLOSED) onGone();
   };
   function onGone(): void {
+    wrapped.cancelClose();
     if (connection === null) handler.abandon(admission);
     else connection.onClose();
   }
 }
 
-/** A socket of `Deno.serve`. It has no `terminate`. */
+/**
+ * A socket of `Deno.serve`. It has no `terminate`.
+ *
+ * A message that arrives after `close()` makes Deno drop the connection, and the client then never reads
+ * why it was closed. So a close waits for a moment without messages.
+ */
 class DenoSocket implements ServerSocket {
+  /** When the last message arrived, by `performance.now()`. */
+  messageAt = 0;
   readonly #socket: WebSocket;
+  #closeBy = Infinity;
+  #closeTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(socket: WebSocket) {
     this.#socket = socket;
@@ -113,7 +132,19 @@ class DenoSocket implements ServerSocket {
   }
 
   close(code: number, reason: string): void {
-    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.close(code, reason);
+    const now = performance.now();
+    const waitMs = this.messageAt + QUIET_BEFORE_CLOSE_MS - now;
+    this.#closeBy = Math.min(this.#closeBy, now + MAX_CLOSE_DELAY_MS);
+    if (waitMs > 0 && now < this.#closeBy) {
+      this.#closeTimer = setTimeout(() => this.close(code, reason), waitMs);
+    } else if (this.#socket.readyState === WebSocket.OPEN) {
+      this.#socket.close(code, reason);
+    }
+  }
+
+  /** The socket is gone: nothing is left to close. */
+  cancelClose(): void {
+    clearTimeout(this.#closeTimer);
   }
 
   bufferedBytes(): number {

@@ -1,0 +1,369 @@
+/** Clients that are broken, greedy or hostile, over both listeners. */
+import assert from "node:assert/strict";
+import { type Action, ACTION_PARAMS } from "../../src/protocol/actions.ts";
+import { eventually, RawClient } from "../helpers/raw_client.ts";
+import { RawSocket } from "../helpers/raw_socket.ts";
+import { LISTENERS, service, startServer } from "../helpers/test_server.ts";
+
+/** A well-formed value for every param of every action. */
+const VALID: Readonly<Record<Action, Record<string, unknown>>> = {
+  list_services: { name: "a", state: "running", host: "h", label: "k=v", limit: 5, cursor: "a" },
+  get_service: { name: "a" },
+  register_service: {
+    service: {
+      id: "a@h",
+      name: "a",
+      version: "1",
+      execution: { type: "managed_process", command: "/bin/true", args: ["x"], pid: 1 },
+      location: { type: "remote", host: "h", ssh_user: "u", ssh_port: 22 },
+      endpoints: [{
+        name: "http",
+        address: "h:1",
+        protocol: { custom: "x" },
+        metadata: { a: "b" },
+      }],
+      depends_on: ["b"],
+      labels: { a: "b" },
+      ttl_ms: 1000,
+    },
+    replace: true,
+  },
+  update_service: {
+    name: "a",
+    if_revision: 1,
+    endpoints: [],
+    labels: {},
+    depends_on: [],
+    version: "2",
+    state: "failed",
+    state_reason: "x",
+  },
+  deregister_service: { name: "a", if_revision: 1 },
+  heartbeat: { name: "a" },
+  service_action: { name: "a", action: "start", cascade: true, dry_run: true },
+  list_endpoints: {},
+  resolve_endpoint: { service: "a", endpoint: "http" },
+  get_dependencies: { name: "a" },
+  service_logs: { name: "a", tail: 5 },
+  deploy_package: {
+    package: "a-1.0.0.tar.gz",
+    targets: [{
+      host: "h",
+      user: "u",
+      port: 22,
+      identity_file: "/k",
+      install_root: "/opt",
+      become: "sudo",
+    }],
+    env: { A: "b" },
+    secrets: { A: "b" },
+    strategy: { parallel: 1, canary: 1, max_failures: 1, on_unreachable: "skip" },
+    idempotency_key: "k",
+    force: true,
+  },
+  get_deployment: { deployment_id: "d" },
+  list_deployments: { service: "a", limit: 5 },
+  cancel_deployment: { deployment_id: "d" },
+  resume_deployment: { deployment_id: "d", secrets: { A: "b" } },
+  rollback_service: { name: "a", version: "1", targets: ["local"] },
+  list_packages: {},
+  subscribe: {
+    events: ["service_updated"],
+    services: ["a"],
+    since: { epoch: "e", seq: 1 },
+    snapshot: true,
+  },
+  unsubscribe: { events: ["service_updated"], subscription: "s-1" },
+};
+
+const WRONG: readonly unknown[] = [
+  null,
+  true,
+  -1,
+  1.5,
+  1e300,
+  "",
+  "x".repeat(5000),
+  "\u0000\ud800",
+  "../../etc/passwd",
+  [],
+  [null],
+  [[[]]],
+  {},
+  { toString: 1, valueOf: null },
+  { length: 1e9 },
+];
+
+/** Every object that is `value` with one leaf or branch replaced by something wrong. */
+function* spoiled(value: unknown): Generator<unknown> {
+  for (const wrong of WRONG) yield wrong;
+  if (typeof value !== "object" || value === null) return;
+  for (const [key, child] of Object.entries(value)) {
+    for (const bad of spoiled(child)) {
+      yield Array.isArray(value) ? value.with(Number(key), bad) : { ...value, [key]: bad };
+    }
+  }
+}
+
+for (const listener of LISTENERS) {
+  const name = (text: string) => `${listener} server ${text}`;
+
+  Deno.test(name("answers bad messages with the id that could be read, and goes on"), async () => {
+    await using running = await startServer({ listener, limits: { maxBadMessages: 1000 } });
+    await using client = await RawClient.ready(running.url);
+    const cases: Array<[string | Uint8Array<ArrayBuffer>, unknown, string]> = [
+      ["", null, "parse_error"],
+      ["nonsense", null, "parse_error"],
+      ['{"id":"a",', "a", "parse_error"],
+      ['{"type":"request","params":{"id":"inner"},"id":"b","action":}', "b", "parse_error"],
+      ['{"params":{"id":"inner"', null, "parse_error"],
+      ['{"id":"c\\u0041","x":\u0001}', "cA", "parse_error"],
+      ["[]", null, "invalid_request"],
+      ["null", null, "invalid_request"],
+      ['"text"', null, "invalid_request"],
+      ["1e999", null, "invalid_request"],
+      ["{}", null, "invalid_request"],
+      ['{"id":5,"type":"request","action":"list_services"}', 5, "invalid_request"],
+      ['{"id":{},"type":"request","action":"list_services"}', null, "invalid_request"],
+      [`{"id":"${"x".repeat(300)}","type":"request"}`, "x".repeat(300), "invalid_request"],
+      ['{"id":"d","action":"list_services"}', "d", "invalid_request"],
+      ['{"id":"e","type":"response","action":"list_services"}', "e", "invalid_request"],
+      ['{"id":"f","type":"request"}', "f", "invalid_request"],
+      ['{"id":"g","type":"request","action":{}}', "g", "invalid_request"],
+      [
+        '{"id":"h","type":"request","action":"list_services","params":{"__proto__":{"x":1}}}',
+        "h",
+        "invalid_request",
+      ],
+      [
+        '{"id":"i","type":"request","action":"list_services","params":[{"constructor":1}]}',
+        "i",
+        "invalid_request",
+      ],
+      [
+        '{"id":"j","type":"request","action":"list_services","p":{"\\u005f_proto__":1}}',
+        "j",
+        "invalid_request",
+      ],
+      [
+        `{"id":"k","type":"request","action":"a","params":${"[".repeat(100)}${"]".repeat(100)}}`,
+        "k",
+        "invalid_request",
+      ],
+      [`{"id":"l","x":${"[".repeat(60_000)}`, "l", "parse_error"],
+      [`{"id":"m","x":${'{"a":'.repeat(20_000)}1${"}".repeat(20_000)}}`, "m", "invalid_request"],
+      [
+        new TextEncoder().encode('{"id":"n","type":"request","action":"list_services"}'),
+        "n",
+        "invalid_request",
+      ],
+      [new Uint8Array([0xff, 0xfe, 0x00]), null, "invalid_request"],
+      [new Uint8Array(0), null, "invalid_request"],
+    ];
+    for (const [message, id, code] of cases) {
+      client.send(message);
+      const response = await client.next();
+      assert.deepEqual(
+        [response["type"], response["id"], response["error"]?.code],
+        ["response", id, code],
+        String(message).slice(0, 100),
+      );
+    }
+    // A value that only looks like a reserved key is fine.
+    const labels = { label: "constructor", proto: "__proto__" };
+    await client.call("register_service", { service: service("a", { labels }) });
+    assert.deepEqual(await client.call("list_services", { name: "__proto__" }), []);
+  });
+
+  Deno.test(name("answers wrong types in every field of every action"), async () => {
+    await using running = await startServer({
+      listener,
+      limits: { maxRequestsPerSecond: 1e9, maxSubscriptions: 1e6 },
+    });
+    await using client = await RawClient.ready(running.url);
+    const ids = new Set<string>();
+    for (const action of Object.keys(ACTION_PARAMS) as Action[]) {
+      const { safeParse } = ACTION_PARAMS[action];
+      assert.ok(safeParse(VALID[action]).success, `${action}: the valid params are not`);
+      for (const params of spoiled(VALID[action])) {
+        ids.add(client.ask(action, params));
+        if (ids.size % 50 === 0) await client.call("list_endpoints");
+      }
+    }
+    await client.call("list_services", { limit: 1 });
+    await eventually(() => {
+      for (const frame of client.log) {
+        if (frame["type"] === "response") ids.delete(frame["id"]);
+      }
+      return ids.size === 0;
+    }, "every request answered");
+    const codes = new Set(client.log.map((frame) => frame["error"]?.code));
+    assert.ok(!codes.has("internal") && !codes.has("parse_error"), [...codes].join());
+    assert.ok(codes.has("invalid_params"));
+  });
+
+  Deno.test(name("closes with 4400 after too many bad messages in a row"), async () => {
+    await using running = await startServer({ listener, limits: { maxBadMessages: 5 } });
+    const client = await RawClient.ready(running.url);
+    for (let round = 0; round < 3; round++) {
+      for (let i = 0; i < 4; i++) client.send("{");
+      await client.call("list_services");
+    }
+    for (let i = 0; i < 8; i++) client.send("{");
+    assert.equal((await client.closed).code, 4400);
+    assert.equal(client.log.filter((frame) => frame["error"]?.code === "parse_error").length, 17);
+    await eventually(() => running.server.connections === 0, "the connection is gone");
+  });
+
+  Deno.test(name("closes with 1009 for 15 MB of JSON, and others notice nothing"), async () => {
+    await using running = await startServer({ listener });
+    const bomb = await RawClient.ready(running.url);
+    await using other = await RawClient.ready(running.url);
+    bomb.send(`[${"{},".repeat(5_000_000)}{}]`);
+    assert.deepEqual(await other.call("list_services"), []);
+    const { code } = await bomb.closed;
+    // The close frame may be lost when the server drops a peer that is still sending.
+    assert.ok(code === 1009 || code === 1006, `closed with ${code}`);
+    const edge = await RawClient.ready(running.url);
+    const pad = 262144 - '{"id":"1","type":"request","action":"list_services","x":""}'.length;
+    edge.send(
+      `{"id":"1","type":"request","action":"list_services","x":"${"é".repeat(pad / 2 - 1)}"}`,
+    );
+    assert.deepEqual((await edge.next())["data"], []);
+    edge.send(
+      `{"id":"1","type":"request","action":"list_services","x":"${"é".repeat(pad / 2 + 1)}"}`,
+    );
+    assert.equal((await edge.closed).code, 1009);
+  });
+
+  Deno.test(name("bounds fragmented messages"), async () => {
+    await using running = await startServer({ listener });
+    using socket = await RawSocket.open({ port: running.server.port });
+    const chunk = new TextEncoder().encode("x".repeat(64 * 1024));
+    const reading = socket.readCloseCode();
+    let sent = await socket.frame(1, chunk, false);
+    for (let i = 0; sent && i < 16; i++) sent = await socket.frame(0, chunk, false);
+    if (sent) await socket.frame(0, chunk, true); // Deno.serve notices at the last fragment
+    const code = await reading;
+    assert.ok(code === 1009 || code === null, `closed with ${code}`);
+    await using client = await RawClient.ready(running.url);
+    assert.deepEqual(await client.call("list_services"), []);
+  });
+
+  Deno.test(name("survives frames that no WebSocket allows"), async () => {
+    await using running = await startServer({ listener });
+    const { port } = running.server;
+    const frames: Uint8Array[] = [
+      new Uint8Array([0x81, 0x02, 0x7b, 0x7d]), // not masked
+      new Uint8Array([0xf1, 0x80, 0, 0, 0, 0]), // reserved bits
+      new Uint8Array([0x83, 0x80, 0, 0, 0, 0]), // reserved opcode
+      new Uint8Array([0x80, 0x80, 0, 0, 0, 0]), // a continuation of nothing
+      new Uint8Array([0x09, 0x80, 0, 0, 0, 0]), // a fragmented ping
+      new Uint8Array([0x89, 0xfe, 0, 200, 0, 0, 0, 0]), // a ping that is too long
+      new Uint8Array([0x88, 0x81, 0, 0, 0, 0, 1]), // a close of one byte
+      new Uint8Array([0x81, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0]), // 2^64 bytes
+      new Uint8Array([0x81, 0x82, 0, 0, 0, 0, 0xff, 0xff]), // no UTF-8
+    ];
+    for (const frame of frames) {
+      using socket = await RawSocket.open({ port });
+      await socket.write(frame);
+      await socket.conn.closeWrite();
+      await socket.readCloseCode();
+    }
+    await eventually(() => running.server.connections === 0, "all of them gone");
+    await using client = await RawClient.ready(running.url);
+    assert.deepEqual(await client.call("list_services"), []);
+  });
+
+  Deno.test(name("refuses connections over the limit with 503, before the 101"), async () => {
+    await using running = await startServer({ listener, limits: { maxConnections: 3 } });
+    const { port } = running.server;
+    const clients = await Promise.all([1, 2, 3].map(() => RawClient.ready(running.url)));
+    for (let i = 0; i < 5; i++) {
+      using refused = await RawSocket.open({ port });
+      assert.equal(refused.status, 503);
+      assert.match(refused.answer, /retry-after: 1/i);
+    }
+    await clients[0]?.close();
+    await eventually(() => running.server.connections === 2, "a place is free");
+    await using late = await RawClient.ready(running.url);
+    assert.deepEqual(await late.call("list_services"), []);
+    await Promise.all(clients.map((client) => client.close()));
+  });
+
+  Deno.test(name("serves beside 1,000 idle connections"), async () => {
+    await using running = await startServer({ listener });
+    const { port } = running.server;
+    const idle: RawSocket[] = [];
+    for (let i = 0; i < 20; i++) {
+      idle.push(...await Promise.all(Array.from({ length: 50 }, () => RawSocket.open({ port }))));
+    }
+    assert.equal(running.server.connections, 1000);
+    await using client = await RawClient.ready(running.url);
+    assert.deepEqual(await client.call("list_services"), []);
+    for (const socket of idle) socket[Symbol.dispose]();
+    await eventually(() => running.server.connections === 1, "the idle ones are gone");
+  });
+
+  Deno.test(name("answers rate_limited, then closes with 4429"), async () => {
+    await using running = await startServer({
+      listener,
+      limits: { maxRequestsPerSecond: 10, maxRateLimitedRequests: 30 },
+    });
+    const client = await RawClient.ready(running.url);
+    for (let i = 0; i < 60; i++) client.ask("list_services");
+    assert.equal((await client.closed).code, 4429);
+    const refused = client.log.filter((frame) => frame["error"]?.code === "rate_limited");
+    assert.ok(refused.length >= 30);
+    for (const { id, error } of refused) {
+      assert.match(id, /^r-/);
+      assert.ok(error.retryable && error.details.retry_after_ms > 0);
+    }
+  });
+
+  Deno.test(name("bounds requests under way and subscriptions"), async () => {
+    const gate = Promise.withResolvers<void>();
+    await using running = await startServer({
+      listener,
+      limits: { maxInFlightRequests: 4, maxSubscriptions: 3 },
+      operator: {
+        async act() {
+          await gate.promise;
+          return { service: "a", old_state: "stopped", new_state: "running" };
+        },
+        logs: () => Promise.resolve({ lines: [] }),
+        async *follow() {},
+      },
+    });
+    await using client = await RawClient.ready(running.url);
+    for (let i = 0; i < 4; i++) client.ask("service_action", { name: "a", action: "start" });
+    const refused = await client.fail("list_services");
+    assert.deepEqual([refused["code"], refused["details"].max_in_flight], ["rate_limited", 4]);
+    gate.resolve();
+    for (let i = 0; i < 4; i++) await client.take((f) => f["data"]?.service === "a", "an answer");
+    for (let i = 0; i < 3; i++) await client.call("subscribe", { services: [`s-${i}`] });
+    assert.equal((await client.fail("subscribe"))["code"], "too_large");
+    await client.call("unsubscribe", { subscription: "s-1" });
+    await client.call("subscribe");
+  });
+
+  Deno.test(name("does not take a healthy reader of big answers for a slow consumer"), async () => {
+    await using running = await startServer({ listener });
+    const metadata = { note: "x".repeat(2000) };
+    const endpoints = [{ name: "http", address: "h:1", protocol: "http" as const, metadata }];
+    await Promise.all(
+      Array.from(
+        { length: 1000 },
+        (_, i) => running.registry.register(service(`s-${i}`, { endpoints })),
+      ),
+    );
+    await using client = await RawClient.ready(running.url);
+    await client.call("subscribe", { snapshot: true });
+    const ids = Array.from({ length: 10 }, () => client.ask("list_services"));
+    for (let i = 0; i < 200; i++) await running.registry.register(service(`t-${i}`));
+    for (const id of ids) {
+      const answer = await client.take((frame) => frame["id"] === id, "a list");
+      assert.ok(answer["data"].length >= 1000);
+    }
+  });
+}
