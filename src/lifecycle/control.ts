@@ -3,9 +3,10 @@
  *
  * @module
  */
-import { HarnessError } from "../errors.ts";
+import { HarnessError, messageOf } from "../errors.ts";
 import type { Command, Executor, RunOptions, RunResult } from "../executor/executor.ts";
 import { describeEnd, type EndFacts } from "./exit_status.ts";
+import type { ServiceStatus } from "./service_spec.ts";
 
 /** What went wrong, for {@linkcode controlError}. */
 export interface ControlFailure {
@@ -68,4 +69,23 @@ export async function runOrFail(
     log: said.split("\n"),
     ...(said === "" ? { exit: result } : {}),
   });
+}
+
+/** The facts that a failed start carries in its details. */
+export function endOf(error: unknown): {
+  exitCode: number | null;
+  reason: string;
+  log: string[];
+  status: ServiceStatus;
+} {
+  const details = error instanceof HarnessError ? error.details ?? {} : {};
+  const exitCode = typeof details.exit_code === "number" ? details.exit_code : null;
+  const signal = typeof details.signal === "string" ? details.signal : null;
+  const reason = typeof details.reason === "string" ? details.reason : messageOf(error);
+  return {
+    exitCode,
+    reason,
+    log: Array.isArray(details.log) ? details.log.map(String) : [],
+    status: { running: false, pid: null, containerId: null, exitCode, signal, detail: reason },
+  };
 }

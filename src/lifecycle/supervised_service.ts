@@ -8,6 +8,7 @@ import { Mutex } from "async-mutex";
 import { HarnessError, messageOf } from "../errors.ts";
 import type { Executor } from "../executor/executor.ts";
 import { FAILURE_LOG_LINES } from "../limits.ts";
+import { endOf } from "./control.ts";
 import { createController } from "./controller.ts";
 import { describeEnd } from "./exit_status.ts";
 import { waitUntilHealthy } from "./health.ts";
@@ -394,23 +395,4 @@ export class SupervisedService {
       }
     });
   }
-}
-
-/** The facts that a failed start carries in its details. */
-function endOf(error: unknown): {
-  exitCode: number | null;
-  reason: string;
-  log: string[];
-  status: ServiceStatus;
-} {
-  const details = error instanceof HarnessError ? error.details ?? {} : {};
-  const exitCode = typeof details.exit_code === "number" ? details.exit_code : null;
-  const signal = typeof details.signal === "string" ? details.signal : null;
-  const reason = typeof details.reason === "string" ? details.reason : messageOf(error);
-  return {
-    exitCode,
-    reason,
-    log: Array.isArray(details.log) ? details.log.map(String) : [],
-    status: { running: false, pid: null, containerId: null, exitCode, signal, detail: reason },
-  };
 }
