@@ -11,9 +11,11 @@ import {
   SSH_CONNECT_TIMEOUT_MS,
   SSH_KEEPALIVE_MS,
   SSH_MAX_CHANNELS,
+  SSH_MAX_LINE_BYTES,
   SSH_RETRY_BASE_MS,
 } from "../limits.ts";
 import type { Command, Executor, RunOptions, RunResult } from "./executor.ts";
+import { throughStdin } from "./long_command.ts";
 import { runProcess } from "./run_process.ts";
 import { announceText, commandName, loginShellLine, shellText } from "./shell_line.ts";
 import { CIPHERS } from "./ssh_algorithms.ts";
@@ -101,8 +103,15 @@ class SshExecutor implements Executor {
     options.signal?.throwIfAborted();
     this.#closing.signal.throwIfAborted();
     const nonce = `harness-${crypto.randomUUID()}`;
-    const line = loginShellLine(announceText(nonce) + shellText(command, options));
-    const running = this.#run(line, nonce, commandName(command), options);
+    const text = shellText(command, options);
+    let line = loginShellLine(announceText(nonce) + text);
+    let runOptions = options;
+    if (line.length > SSH_MAX_LINE_BYTES) {
+      const sent = throughStdin(text, options.stdin);
+      line = loginShellLine(announceText(nonce) + sent.text);
+      runOptions = { ...options, stdin: sent.stdin };
+    }
+    const running = this.#run(line, nonce, commandName(command), runOptions);
     this.#running.add(running);
     try {
       return await running;

@@ -11,6 +11,7 @@ import ssh2 from "ssh2";
 import type { AnyAuthMethod, ParsedKey } from "ssh2";
 import { messageOf } from "../errors.ts";
 import { SSH_MAX_KEYS } from "../limits.ts";
+import { repairEcdsaKey } from "./ecdsa_key.ts";
 import { fingerprint } from "./known_hosts.ts";
 import type { Hop } from "./ssh_route.ts";
 
@@ -89,6 +90,12 @@ export class Credentials {
     const key = Array.isArray(parsed) ? parsed[0] : parsed;
     if (key === undefined || key instanceof Error || !key.isPrivateKey()) {
       this.#notes.push(`${file} (${this.#problem(key)})`);
+      return;
+    }
+    try {
+      repairEcdsaKey(key);
+    } catch (error) {
+      this.#notes.push(`${file} (${messageOf(error)})`);
       return;
     }
     this.#attempts.push({

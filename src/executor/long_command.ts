@@ -1,0 +1,53 @@
+/**
+ * Commands too long for a server's limit on a command line: dropbear breaks the connection at 9,000 bytes.
+ *
+ * Their text goes first on stdin, and a short command reads exactly that much of it and runs it; the rest of stdin
+ * is the command's own.
+ *
+ * @module
+ */
+import type { Stdin } from "./executor.ts";
+
+/** sh text that takes `text` from stdin and becomes it, and the stdin that begins with it. */
+export function throughStdin(
+  text: string,
+  stdin: Stdin | undefined,
+): { text: string; stdin: Stdin } {
+  const bytes = new TextEncoder().encode(text);
+  return {
+    // One byte at a time: anything else may read further than the text on a pipe.
+    text: `eval "$(dd ibs=1 obs=4096 count=${bytes.length} 2>/dev/null)"`,
+    stdin: after(bytes, stdin),
+  };
+}
+
+function after(head: Uint8Array, rest: Stdin | undefined): Stdin {
+  if (rest === undefined) return head;
+  if (rest instanceof ReadableStream) return prefixed(head, rest);
+  const tail = typeof rest === "string" ? new TextEncoder().encode(rest) : rest;
+  const all = new Uint8Array(head.length + tail.length);
+  all.set(head);
+  all.set(tail, head.length);
+  return all;
+}
+
+function prefixed(
+  head: Uint8Array,
+  rest: ReadableStream<Uint8Array>,
+): ReadableStream<Uint8Array> {
+  const reader = rest.getReader();
+  let begun = false;
+  return new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      if (!begun) {
+        begun = true;
+        controller.enqueue(head);
+        return;
+      }
+      const { value, done } = await reader.read();
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+    cancel: (reason) => reader.cancel(reason),
+  }, { highWaterMark: 0 });
+}
