@@ -59,8 +59,8 @@ export function readHeader(block: Uint8Array): TarHeader {
   if (prefix !== "" && !posix) {
     throw invalid("bad_header", `${shown(name)} has a prefix, which GNU format has not`);
   }
-  readNumber(block, FIELD.uid, name);
-  readNumber(block, FIELD.gid, name);
+  // Not used, but what one program skips another may stumble over.
+  for (const field of [FIELD.uid, FIELD.gid, FIELD.mtime]) readNumber(block, field, name);
   const code = block[FLAG_OFFSET] ?? 0;
   return {
     flag: code === 0 ? "0" : String.fromCharCode(code),

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import type { HarnessError } from "../../src/errors.ts";
 import { MAX_PACKAGE_ENTRIES, UNPACK_RATIO_FLOOR_BYTES } from "../../src/limits.ts";
 import { extractPackage } from "../../src/package/extract.ts";
 import { gunzipFile } from "../../src/package/gunzip.ts";
@@ -98,6 +99,39 @@ Deno.test("extractPackage() stops and cleans up when its signal fires", async ()
     await assert.rejects(extractPackage(path, join(dir, "target"), options), reason);
     await assert.rejects(inspectPackage(path, { signal: stop.signal }), reason);
   });
+});
+
+Deno.test("inspectPackage() notices every damage to a package, or it changes nothing", async () => {
+  const sound = gzipSync(tar(soundEntries({ "bin/data": "0123456789".repeat(150) })));
+  const dir = await Deno.makeTempDir({ prefix: "harness-damage-" });
+  try {
+    const path = join(dir, "p.tar.gz");
+    await Deno.writeFile(path, sound);
+    const whole = await inspectPackage(path);
+    const check = async (bytes: Uint8Array, what: string) => {
+      await Deno.writeFile(path, bytes);
+      const found = await inspectPackage(path).catch((error) => error);
+      if (found instanceof Error) {
+        assert.equal((found as HarnessError).code, "package_invalid", `${what}: ${found.message}`);
+      } else {
+        // Bytes of the gzip header that mean nothing: its time, system and flags of compression.
+        assert.deepEqual(found, { ...whole, sha256: found.sha256 }, what);
+      }
+      return !(found instanceof Error);
+    };
+    let accepted = 0;
+    for (let bit = 0; bit < sound.length * 8; bit += 5) {
+      const bytes = Uint8Array.from(sound);
+      bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+      if (await check(bytes, `bit ${bit}`)) accepted++;
+    }
+    assert(accepted <= 16, `${accepted} damaged packages were accepted`);
+    for (let length = 0; length < sound.length; length += 3) {
+      assert.equal(await check(sound.subarray(0, length), `length ${length}`), false);
+    }
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
 });
 
 Deno.test("readTar() gives the same events however the bytes are cut", async () => {
