@@ -72,16 +72,19 @@ export const LIMIT_CHECKS: readonly Check[] = [
     async run(server) {
       const client = await server.open();
       const rate = server.limit("max_requests_per_second");
-      const ids = Array.from({ length: 2 * rate + 200 }, () => client.ask("unsubscribe"));
       const codes = new Map<string, number>();
       const answered = new Set<string>();
-      for (const _ of ids) {
-        const response = await client.next();
-        answered.add(response["id"]);
-        const code = response["error"]?.code ?? "ok";
-        codes.set(code, (codes.get(code) ?? 0) + 1);
+      let sent = 0;
+      // A server on a slow machine may need more than one burst to see a rate that is too high.
+      for (let burst = 0; burst < 20 && !codes.has("rate_limited"); burst++) {
+        for (let i = 0; i < 2 * rate + 200; i++, sent++) client.ask("unsubscribe");
+        while (answered.size < sent) {
+          const response = await client.next();
+          answered.add(response["id"]);
+          const code = response["error"]?.code ?? "ok";
+          codes.set(code, (codes.get(code) ?? 0) + 1);
+        }
       }
-      assert.equal(answered.size, ids.length);
       assert.deepEqual([...codes.keys()].toSorted(), ["ok", "rate_limited"]);
       assert((codes.get("ok") ?? 0) >= rate, "a burst of a second's requests is fine");
     },
