@@ -32,6 +32,8 @@ export interface Disk {
   append(path: string): Promise<DiskFile>;
   /** Renames, replacing what is there, atomically. */
   rename(from: string, to: string): Promise<void>;
+  /** Gives a file a second name, replacing what has it; where that cannot be, renames it. */
+  link(from: string, to: string): Promise<void>;
   /** Removes a file. One that is not there is fine. */
   remove(path: string): Promise<void>;
   /** Returns when the directory's entries are on the medium. */
@@ -57,6 +59,18 @@ export function localDisk(): Disk {
       return diskFile(await fs.open(path, "r+"), size);
     },
     rename: (from, to) => fs.rename(from, to),
+    async link(from, to): Promise<void> {
+      const temp = `${to}.tmp`;
+      await fs.rm(temp, { force: true });
+      try {
+        await fs.link(from, temp);
+      } catch (error) {
+        if (!isCode(error, "EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS")) throw error;
+        await fs.rename(from, to);
+        return;
+      }
+      await fs.rename(temp, to);
+    },
     remove: (path) => fs.rm(path, { force: true }),
     async syncDir(path): Promise<void> {
       const dir = await fs.open(path, "r");
@@ -110,7 +124,7 @@ export interface Replacement {
  * Puts a new file in the place of another so that after a crash either the old or the new one is there,
  * whole: temp file in the same directory, sync, rename, sync of the directory.
  *
- * With a backup there is an instant at which only the backup exists: loading expects that.
+ * With a backup, on a file system without hard links, there is an instant at which only the backup exists.
  */
 export async function replaceFile(
   disk: Disk,
@@ -126,9 +140,9 @@ export async function replaceFile(
     } finally {
       await file.close();
     }
-    // A failed attempt before this one may have left the backup alone there.
-    const exists = backupName !== undefined && (await disk.list(dir)).includes(name);
-    if (exists) await disk.rename(`${dir}/${name}`, `${dir}/${backupName}`);
+    if (backupName !== undefined && (await disk.list(dir)).includes(name)) {
+      await disk.link(`${dir}/${name}`, `${dir}/${backupName}`);
+    }
     await disk.rename(temp, `${dir}/${name}`);
     await disk.syncDir(dir);
   } catch (error) {
@@ -139,6 +153,10 @@ export async function replaceFile(
 }
 
 function nullIfMissing(error: unknown): null {
-  if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
+  if (isCode(error, "ENOENT")) return null;
   throw error;
+}
+
+function isCode(error: unknown, ...codes: string[]): boolean {
+  return error instanceof Error && "code" in error && codes.includes(String(error.code));
 }

@@ -23,6 +23,9 @@ export interface OwnerLock {
 /** How often and how long the pid of a holder that just took the lock is awaited. */
 const PID_WAIT = { times: 20, ms: 10 };
 
+/** Taking over the file of an owner that is gone. */
+const TAKEOVER = { times: 50, pauseMs: 10, staleMs: 5_000 };
+
 /** Options for {@linkcode acquireOwnerLock}. */
 export interface OwnerLockOptions {
   /** Whether the kernel's file locks are used. @default {on Deno} */
@@ -71,17 +74,13 @@ async function pidFile(dir: string, path: string): Promise<OwnerLock> {
   const temp = `${path}.${process.pid}.${crypto.randomUUID().slice(0, 8)}`;
   await fs.writeFile(temp, own, { mode: 0o600 });
   try {
-    for (let attempt = 0;; attempt++) {
-      // link() fails when the name exists: of several, one wins, and the file is never half written.
-      if (await fs.link(temp, path).then(() => true, isExisting)) break;
+    // link() fails when the name exists: of several, one wins, and the file is never half written.
+    for (let attempt = 0; !await tryLink(temp, path); attempt++) {
       const holder = await fs.readFile(path, "utf8").catch(() => "");
-      if (attempt > 2 || await isAlive(holder)) throw inUse(dir, parseInt(holder) || null);
-      const stale = `${temp}.stale`;
-      await fs.rename(path, stale).catch(() => {});
-      // Another taker may have been faster: what was moved away must be what was judged.
-      const moved = await fs.readFile(stale, "utf8").catch(() => holder);
-      if (moved !== holder) await fs.link(stale, path).catch(() => {});
-      await fs.rm(stale, { force: true });
+      if (attempt >= TAKEOVER.times || (holder !== "" && await isAlive(holder))) {
+        throw inUse(dir, parseInt(holder) || null);
+      }
+      await removeStale(path, temp);
     }
   } finally {
     await fs.rm(temp, { force: true });
@@ -93,6 +92,37 @@ async function pidFile(dir: string, path: string): Promise<OwnerLock> {
       held = false;
     },
   };
+}
+
+/**
+ * Removes a lock file whose owner is gone. One process at a time does so, and judges anew when it is its
+ * turn: otherwise the file of a faster one would be removed.
+ */
+async function removeStale(path: string, temp: string): Promise<void> {
+  const turn = `${path}.takeover`;
+  if (!await tryLink(temp, turn)) {
+    // Held for some milliseconds, unless its holder died in just these.
+    const age = await fs.stat(turn).then(({ mtimeMs }) => Date.now() - mtimeMs, () => 0);
+    if (age > TAKEOVER.staleMs) await fs.rm(turn, { force: true });
+    await new Promise((resolve) => setTimeout(resolve, TAKEOVER.pauseMs));
+    return;
+  }
+  try {
+    const holder = await fs.readFile(path, "utf8").catch(() => "");
+    if (!await isAlive(holder)) await fs.rm(path, { force: true });
+  } finally {
+    await fs.rm(turn, { force: true });
+  }
+}
+
+async function tryLink(from: string, to: string): Promise<boolean> {
+  try {
+    await fs.link(from, to);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "EEXIST") return false;
+    throw error;
+  }
 }
 
 async function isAlive(holder: string): Promise<boolean> {
@@ -119,11 +149,6 @@ async function readPid(path: string): Promise<number | null> {
     await new Promise((resolve) => setTimeout(resolve, PID_WAIT.ms));
   }
   return null;
-}
-
-function isExisting(error: unknown): false {
-  if (error instanceof Error && "code" in error && error.code === "EEXIST") return false;
-  throw error;
 }
 
 function inUse(dir: string, pid: number | null): HarnessError {

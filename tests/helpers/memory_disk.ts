@@ -37,6 +37,8 @@ export type Fault = (operation: string, index: number) => Error | number | undef
 
 /** Files in memory. */
 export class MemoryDisk implements Disk {
+  /** Whether a file may have two names. */
+  hardLinks = true;
   /** Operations so far. */
   operations = 0;
   /** Called before each operation. */
@@ -106,6 +108,17 @@ export class MemoryDisk implements Disk {
       const inode = this.#existing(from);
       this.#change((names) => {
         names.delete(from);
+        names.set(to, inode);
+      });
+    });
+  }
+
+  link(from: string, to: string): Promise<void> {
+    return this.#step("link", () => {
+      const inode = this.#existing(from);
+      this.#change((names) => {
+        // Without hard links the old name is gone until the next file takes it.
+        if (!this.hardLinks) names.delete(from);
         names.set(to, inode);
       });
     });
