@@ -307,6 +307,8 @@ export const DEFAULT_LOG_TAIL_LINES = 100;
 
 // ---- deploy ------------------------------------------------------------------------------------
 
+/** Longest command line sent as such over SSH; dropbear breaks the connection at 9,000. Longer ones go on stdin. */
+export const SSH_MAX_LINE_BYTES = 8_000;
 /** Good releases kept on a host: what Capistrano and Kamal keep. */
 export const KEEP_RELEASES = 5;
 /** Failed releases kept on a host as evidence: the last one and the one before. */

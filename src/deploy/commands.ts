@@ -7,6 +7,12 @@
  * @module
  */
 import type { Command } from "../executor/executor.ts";
+import {
+  MAX_PACKAGE_ENTRIES,
+  MAX_UNPACK_RATIO,
+  MAX_UNPACKED_BYTES,
+  UNPACK_RATIO_FLOOR_BYTES,
+} from "../limits.ts";
 import { hostCommand, type HostPlace } from "./lock_commands.ts";
 import type { ReleaseLayout } from "./layout.ts";
 
@@ -22,40 +28,48 @@ cat > "$base/staging/package"
 }
 
 /**
- * Refuses an archive that could write outside its directory or holds what no package may hold.
- * $d_file the archive. Looks at the listing only: nothing is extracted yet.
+ * Refuses an archive that could write outside its directory, holds what no package may hold, or unpacks to too much.
+ * $d_file the archive  $d_bytes how much it may unpack to  $d_entries how many entries it may have. Looks at the
+ * listing only: nothing is extracted yet.
  */
 const LIST_CHECK = `
 d_bad() { d_refuse archive "$1: $(printf '%s' "\${2:-}" | head -c 200 | tr '\\n' ' ')"; }
 d_names="$base/staging/names" d_long="$base/staging/long"
+gzip -dc < "$d_file" 2>/dev/null | head -c "$d_bytes" | tar -tvf - > "$d_long" 2> "$base/staging/errors" ||
+  d_bad "it is damaged or unpacks to more than $d_bytes bytes" "$(tail -n 2 "$base/staging/errors")"
 tar -tzf "$d_file" > "$d_names" 2> "$base/staging/errors" ||
   d_bad "it cannot be listed" "$(tail -n 2 "$base/staging/errors")"
-tar -tvzf "$d_file" > "$d_long" 2>/dev/null || d_bad "it cannot be listed"
+[ "$(wc -l < "$d_names")" -le "$d_entries" ] || d_bad "more than $d_entries entries"
 # A name with a line end would make the two listings differ, or show as an escape in GNU's.
 [ "$(wc -l < "$d_names")" -eq "$(wc -l < "$d_long")" ] || d_bad "a name holds a line end"
-d_found() { grep -E -m 1 -e "$1" "$d_names" || :; }
-d_hit=$(d_found '^/'); [ -z "$d_hit" ] || d_bad "an absolute path" "$d_hit"
-d_hit=$(d_found '(^|/)\\.\\.(/|$)'); [ -z "$d_hit" ] || d_bad "a path with .." "$d_hit"
+d_none() { # what it would be, then grep's options, pattern and file
+  d_what=$1; shift
+  d_hit=$(grep -E -m 1 "$@") || return 0
+  d_bad "$d_what" "$d_hit"
+}
+d_none "an absolute path" -e '^/' "$d_names"
+d_none "a path with .." -e '(^|/)\\.\\.(/|$)' "$d_names"
 # GNU tar prints control characters as escapes, and UTF-8 as octal ones, which are fine.
-d_hit=$(d_found '\\\\([^23]|[23][^0-7]|[23][0-7][^0-7]|$)')
-[ -z "$d_hit" ] || d_bad "a name with a control character or backslash" "$d_hit"
-d_hit=$(grep -m 1 -e '[[:cntrl:]]' "$d_names" || :); [ -z "$d_hit" ] || d_bad "a name with a control character" "$d_hit"
-d_hit=$(grep -E -v -m 1 -e '^[-dl]' "$d_long" || :)
-[ -z "$d_hit" ] || d_bad "an entry that is no file, directory or symbolic link" "$d_hit"
-d_hit=$(grep -E -m 1 -e '^.{3}[sS]|^.{6}[sS]' "$d_long" || :); [ -z "$d_hit" ] || d_bad "a setuid or setgid entry" "$d_hit"
-d_hit=$(grep -E -m 1 -e '^[-d].* (link to|->) ' "$d_long" || :); [ -z "$d_hit" ] || d_bad "a hard link" "$d_hit"
-d_hit=$(grep -E -m 1 -e '^l.* -> /' "$d_long" || :); [ -z "$d_hit" ] || d_bad "a link to an absolute path" "$d_hit"
-sed -e 's,^\\./,,' -e 's,/*$,,' "$d_names" | grep -v -e '^\\.*$' > "$base/staging/plain" || :
-d_hit=$(sort "$base/staging/plain" | uniq -d | head -n 1); [ -z "$d_hit" ] || d_bad "two entries of one name" "$d_hit"
-# No entry may lie behind a link: it would be written where the link points to.
-if grep -q -e '^l' "$d_long"; then
-  paste "$d_long" "$d_names" | grep -e '^l' | sed -e 's,.*\t,,' -e 's,^\\./,,' -e 's,/*$,,' > "$base/staging/links"
-  while IFS= read -r d_link; do
-    while IFS= read -r d_name; do
-      case $d_name in "$d_link"/*) d_bad "an entry behind a symbolic link" "$d_name" ;; esac
-    done < "$base/staging/plain"
-  done < "$base/staging/links"
-fi
+d_none "a name with a control character or a backslash" -e '[[:cntrl:]]|\\\\([^23]|[23][^0-7]|[23][0-7][^0-7]|$)' "$d_names"
+d_none "an empty name" -x -e '' "$d_names"
+d_none "an entry that is no file, directory or symbolic link" -v -e '^[-dl]' "$d_long"
+d_none "a setuid, setgid or sticky entry" -e '^.{3}[sS]|^.{6}[sS]|^.{9}[tT]' "$d_long"
+d_none "a hard link" -e '^[-d].* (link to|->) ' "$d_long"
+d_none "a link to an absolute path" -e '^l.* -> /' "$d_long"
+d_plain="$base/staging/plain" d_links="$base/staging/links" d_parents="$base/staging/parents"
+sed -e 's,^\\./,,' -e 's,/*$,,' "$d_names" | grep -v -x -e '\\.*' > "$d_plain" || :
+d_hit=$(sort "$d_plain" | uniq -d | head -n 1)
+[ -z "$d_hit" ] || d_bad "two entries of one name" "$d_hit"
+# No entry may lie behind a link or a file: it would be written where the link points to.
+paste "$d_long" "$d_names" | grep -v -e '^d' | sed -e 's,.*\t,,' -e 's,^\\./,,' -e 's,/*$,,' | sort -u > "$d_links"
+: > "$d_parents"
+while grep -q -e / "$d_plain"; do
+  sed -n 's,/[^/]*$,,p' "$d_plain" | sort -u > "$d_plain.up"
+  cat "$d_plain.up" >> "$d_parents"
+  mv -f "$d_plain.up" "$d_plain"
+done
+d_hit=$(sort -u "$d_parents" | sort - "$d_links" | uniq -d | head -n 1)
+[ -z "$d_hit" ] || d_bad "an entry behind a link or a file" "$d_hit"
 `;
 
 /**
@@ -64,18 +78,24 @@ fi
  */
 export function verifyCommand(
   place: HostPlace,
-  options: { sha256: string; cached: boolean },
+  options: { sha256: string; cached: boolean; size: number },
 ): Command {
   const script = `
 d_held
-d_kept="$root/.harness/cache/$1"
+d_kept="$root/.harness/cache/$1" d_bytes=$3 d_entries=$4
 if [ "$2" = cached ]; then d_file=$d_kept; else d_file="$base/staging/package"; fi
 d_digest=$(sha256sum < "$d_file")
 [ "\${d_digest%% *}" = "$1" ] || d_refuse digest "it arrived as sha256 \${d_digest%% *} instead of $1"
 ${LIST_CHECK}
 [ "$d_file" = "$d_kept" ] || mv -f "$d_file" "$d_kept"
 `;
-  return hostCommand(place, script, [options.sha256, options.cached ? "cached" : "uploaded"]);
+  const most = Math.max(UNPACK_RATIO_FLOOR_BYTES, options.size * MAX_UNPACK_RATIO);
+  return hostCommand(place, script, [
+    options.sha256,
+    options.cached ? "cached" : "uploaded",
+    Math.min(MAX_UNPACKED_BYTES, most),
+    MAX_PACKAGE_ENTRIES,
+  ]);
 }
 
 /**

@@ -8,15 +8,25 @@
  */
 import type { Stdin } from "./executor.ts";
 
-/** sh text that takes `text` from stdin and becomes it, and the stdin that begins with it. */
+/**
+ * sh text that takes `text` from stdin and becomes it, and the stdin that begins with it.
+ *
+ * @param text The command's text.
+ * @param stdin The command's own stdin.
+ * @param nonce Ends the text: a connection that is cut while it is sent must not leave half a script,
+ * which could do anything, to be run.
+ */
 export function throughStdin(
   text: string,
   stdin: Stdin | undefined,
+  nonce: string,
 ): { text: string; stdin: Stdin } {
-  const bytes = new TextEncoder().encode(text);
+  const bytes = new TextEncoder().encode(`${text}\n#${nonce}-end`);
   return {
     // One byte at a time: anything else may read further than the text on a pipe.
-    text: `eval "$(dd ibs=1 obs=4096 count=${bytes.length} 2>/dev/null)"`,
+    text: `t_=$(dd ibs=1 obs=4096 count=${bytes.length} 2>/dev/null)
+case $t_ in *'#${nonce}-end') eval "unset t_
+$t_" ;; *) echo "the command was cut off on its way" >&2; exit 1 ;; esac`,
     stdin: after(bytes, stdin),
   };
 }

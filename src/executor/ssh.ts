@@ -14,7 +14,7 @@ import {
   SSH_MAX_LINE_BYTES,
   SSH_RETRY_BASE_MS,
 } from "../limits.ts";
-import type { Command, Executor, RunOptions, RunResult } from "./executor.ts";
+import type { Command, Executor, RunOptions, RunResult, Stdin } from "./executor.ts";
 import { throughStdin } from "./long_command.ts";
 import { runProcess } from "./run_process.ts";
 import { announceText, commandName, loginShellLine, shellText } from "./shell_line.ts";
@@ -103,14 +103,8 @@ class SshExecutor implements Executor {
     options.signal?.throwIfAborted();
     this.#closing.signal.throwIfAborted();
     const nonce = `harness-${crypto.randomUUID()}`;
-    const text = shellText(command, options);
-    let line = loginShellLine(announceText(nonce) + text);
-    let runOptions = options;
-    if (line.length > SSH_MAX_LINE_BYTES) {
-      const sent = throughStdin(text, options.stdin);
-      line = loginShellLine(announceText(nonce) + sent.text);
-      runOptions = { ...options, stdin: sent.stdin };
-    }
+    const { line, stdin } = sessionLine(shellText(command, options), nonce, options.stdin);
+    const runOptions = stdin === undefined ? options : { ...options, stdin };
     const running = this.#run(line, nonce, commandName(command), runOptions);
     this.#running.add(running);
     try {
@@ -166,6 +160,20 @@ class SshExecutor implements Executor {
     await Promise.allSettled(this.#running);
     await closeAll(this.#connections);
   }
+}
+
+/** The line for the login shell; the text of a long command goes ahead of its stdin instead. */
+function sessionLine(
+  text: string,
+  nonce: string,
+  stdin: Stdin | undefined,
+): { line: string; stdin: Stdin | undefined } {
+  if (text.length <= SSH_MAX_LINE_BYTES) {
+    const line = loginShellLine(announceText(nonce) + text);
+    if (line.length <= SSH_MAX_LINE_BYTES) return { line, stdin };
+  }
+  const sent = throughStdin(text, stdin, nonce);
+  return { line: loginShellLine(announceText(nonce) + sent.text), stdin: sent.stdin };
 }
 
 async function closeAll(connections: readonly HopConnection[]): Promise<void> {

@@ -59,8 +59,9 @@ export async function upload(context: HostContext): Promise<StepEnd> {
 export async function verify(context: HostContext): Promise<StepEnd> {
   const source = packageOf(context);
   if (source === null) return { skipped: true };
+  const { sha256, size } = source;
   await context.run(
-    verifyCommand(context.place, { sha256: source.sha256, cached: isCached(context, source) }),
+    verifyCommand(context.place, { sha256, size, cached: isCached(context, source) }),
     { timeoutMs: DEPLOY_EXTRACT_TIMEOUT_MS },
   );
   return { message: `sha256 ${source.sha256.slice(0, 12)}…` };

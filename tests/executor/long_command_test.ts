@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { localExecutor } from "../../src/executor/local.ts";
+import { throughStdin } from "../../src/executor/long_command.ts";
+import { connectSsh } from "../../src/executor/ssh.ts";
+import { startBusyBoxHost } from "../helpers/busybox_host.ts";
+import { needs } from "../helpers/require.ts";
+
+const LONG = `# ${'it\'s \\ a "long" comment $HOME `x` é '.repeat(1000)}\nprintf '%s|' "$@"\ncat\n`;
+
+Deno.test("throughStdin() leaves the rest of stdin to the command, whatever kind it is", async () => {
+  await using machine = localExecutor();
+  const stream = () => new Blob(["a".repeat(100_000), "end"]).stream();
+  for (const stdin of [undefined, "text", new TextEncoder().encode("bytes"), stream()]) {
+    const sent = throughStdin(`set -- one 'two words'\n${LONG}`, stdin, "harness-nonce");
+    const { stdout } = await machine.run({ script: sent.text }, { stdin: sent.stdin });
+    const rest = stdin === undefined
+      ? ""
+      : typeof stdin === "string"
+      ? "text"
+      : stdin instanceof Uint8Array
+      ? "bytes"
+      : `${"a".repeat(100_000)}end`;
+    assert.equal(stdout, `one|two words|${rest}`);
+  }
+});
+
+Deno.test("throughStdin() runs nothing of a text that was cut anywhere", async () => {
+  await using machine = localExecutor();
+  const script = "echo ran; echo ran again";
+  const sent = throughStdin(script, undefined, "harness-nonce");
+  assert.ok(sent.stdin instanceof Uint8Array);
+  for (let length = 0; length < sent.stdin.length; length += 1) {
+    const stdin = sent.stdin.subarray(0, length);
+    const { stdout, stderr, exitCode } = await machine.run({ script: sent.text }, { stdin });
+    assert.deepEqual([exitCode, stdout], [1, ""]);
+    assert.match(stderr, /cut off/);
+  }
+});
+
+Deno.test({
+  name: "Executor.run() takes commands that are longer than dropbear's limit",
+  ignore: needs("dropbear", "busybox", "root"),
+  async fn() {
+    await using host = await startBusyBoxHost();
+    await using machine = await connectSsh(
+      { host: host.host, port: host.port, user: host.user, identityFile: host.identityFile },
+      { knownHostsFiles: [host.knownHostsFile], sshConfigFile: null, agentSocket: null },
+    );
+    const { stdout, exitCode } = await machine.run(
+      { script: LONG, args: ["a b", ""] },
+      { stdin: new Blob(["from stdin"]).stream() },
+    );
+    assert.deepEqual([exitCode, stdout], [0, "a b||from stdin"]);
+  },
+});
