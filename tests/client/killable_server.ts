@@ -1,4 +1,5 @@
 /** A server with files for its state, in a process that can be killed and started again. */
+import { LineProcess } from "../helpers/lines.ts";
 import { fromFileUrl } from "./paths.ts";
 
 const CHILD = fromFileUrl("./server_child.ts");
@@ -6,16 +7,19 @@ const CHILD = fromFileUrl("./server_child.ts");
 /** The server, its port and its state directory. */
 export class KillableServer implements AsyncDisposable {
   readonly #dir: string;
-  #child: Deno.ChildProcess | null = null;
+  readonly #env: Record<string, string>;
+  #child: LineProcess | null = null;
   #port = 0;
 
-  private constructor(dir: string) {
+  private constructor(dir: string, token: string | undefined) {
     this.#dir = dir;
+    this.#env = token === undefined ? {} : { TEST_TOKEN: token };
   }
 
-  /** Starts one on a free port with an empty state directory. */
-  static async start(): Promise<KillableServer> {
-    const server = new KillableServer(await Deno.makeTempDir({ prefix: "harness-client-" }));
+  /** Starts one on a free port with an empty state directory; with a token also for any Origin. */
+  static async start(token?: string): Promise<KillableServer> {
+    const dir = await Deno.makeTempDir({ prefix: "harness-client-" });
+    const server = new KillableServer(dir, token);
     await server.start();
     return server;
   }
@@ -27,17 +31,9 @@ export class KillableServer implements AsyncDisposable {
 
   /** Starts it again, on the same port and with the same state. */
   async start(): Promise<void> {
-    const child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--no-check", CHILD, String(this.#port), this.#dir],
-      stdin: "null",
-      stdout: "piped",
-      stderr: "inherit",
-    }).spawn();
-    this.#child = child;
-    const reader = child.stdout.getReader();
-    const { value } = await reader.read();
-    await reader.cancel();
-    this.#port = Number(new TextDecoder().decode(value));
+    const args = ["run", "-A", "--no-check", CHILD, String(this.#port), this.#dir];
+    this.#child = new LineProcess(Deno.execPath(), args, { env: this.#env });
+    this.#port = Number(await this.#child.line());
     if (!Number.isInteger(this.#port) || this.#port === 0) throw new Error("it did not start");
   }
 
@@ -45,8 +41,7 @@ export class KillableServer implements AsyncDisposable {
   async kill(): Promise<void> {
     const child = this.#child;
     this.#child = null;
-    child?.kill("SIGKILL");
-    await child?.status;
+    await child?.[Symbol.asyncDispose]();
   }
 
   /** Forgets all state; only while it does not run. */

@@ -4,6 +4,8 @@ import { serve } from "../../src/server/serve.ts";
 import { FileStore } from "../../src/storage/file_store.ts";
 
 const [port = "0", dir = ""] = Deno.args;
+const token = Deno.env.get("TEST_TOKEN");
+const auth = token === undefined ? {} : { tokens: [token], allowOrigins: ["*"] };
 const registry = await Registry.open(new FileStore({ dir }));
-const server = await serve({ registry, port: Number(port) });
+const server = await serve({ registry, port: Number(port), auth });
 await Deno.stdout.write(new TextEncoder().encode(`${server.port}\n`));
