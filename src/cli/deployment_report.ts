@@ -7,7 +7,7 @@ import type { Deployment, DeploymentHost } from "../protocol/actions.ts";
 import { SERVER_NAME } from "../version.ts";
 import { deploymentExitCode } from "./exit_codes.ts";
 import type { Io } from "./io.ts";
-import { colorOf, paint, printable, printJson, printTable } from "./table.ts";
+import { printable, printJson, printTable } from "./table.ts";
 
 /** Lines of a log that are shown with a failure. */
 const SHOWN_LOG_LINES = 10;
@@ -16,11 +16,14 @@ const SHOWN_FAILURES = 3;
 /** Details that the message says already. */
 const TOLD = ["host", "step", "reason", "problems"];
 
+/** Ends after which something is left to do. */
+const RESUMABLE: readonly Deployment["status"][] = ["failed", "partial", "interrupted"];
+
 /** Prints a deployment and returns the exit code it stands for. */
 export function reportDeployment(
   io: Io,
   deployment: Deployment,
-  options: { json: boolean },
+  options: { json: boolean; canResume?: boolean },
 ): number {
   const code = deploymentExitCode(deployment);
   if (options.json) {
@@ -35,9 +38,10 @@ export function reportDeployment(
   }
   const { status, service, version, deployment_id: id } = deployment;
   const what = `${deployment.kind} of ${service}${version === null ? "" : ` ${version}`}`;
-  io.err(
-    `${id}: ${printable(what)} ${paint(status, colorOf(status), false)}${counts(deployment)}\n`,
-  );
+  io.err(`${id}: ${printable(what)} ${status}${counts(deployment)}\n`);
+  if (options.canResume === true && RESUMABLE.includes(status)) {
+    io.err(`  try the rest again:  ${SERVER_NAME} deployments resume ${id}\n`);
+  }
   return code;
 }
 

@@ -29,7 +29,7 @@ const LIST_FLAGS = {
 /** Declares the commands. */
 export function addDeploymentsCommands(program: Command, context: Context): void {
   const group = program.command("deployments").description(
-    "list, show, follow, cancel deployments",
+    "list, show, follow, resume, cancel deployments",
   );
   const id = ["<id>", "deployment id, d-…"] as const;
 
@@ -43,7 +43,8 @@ export function addDeploymentsCommands(program: Command, context: Context): void
   runs(context, show, async (given, deployment_id = "") => {
     await using session = await openSession(context, given as object);
     const deployment = await session.call("get_deployment", { deployment_id });
-    return reportDeployment(context.io, deployment, session.flags);
+    const { json } = session.flags;
+    return reportDeployment(context.io, deployment, { json, canResume: true });
   });
 
   const follow = group.command("follow").description("follow one until it ends").argument(...id);

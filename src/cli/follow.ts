@@ -60,7 +60,9 @@ export async function followDeployment(
     return interrupted;
   }
   deployment = await look();
-  if (deployment.finished_at !== null) return reportDeployment(io, deployment, { json });
+  if (deployment.finished_at !== null) {
+    return reportDeployment(io, deployment, { json, canResume: true });
+  }
   io.err(`The connection to the server ended. ${followHint(deploymentId)}`);
   return EXIT.unreachable;
 }

@@ -163,6 +163,10 @@ Deno.test({
           both.stderr,
           /^d-\S+: deploy of svc 2\.0\.0 partial \(1 ok, 1 unreachable\)$/m,
         );
+        const id = /deployments resume (d-\S+)/.exec(both.stderr)?.[1] ?? "";
+        const resumed = await run("deployments", "resume", id);
+        assert.equal(resumed.code, 4, resumed.stderr);
+        assert.match(resumed.stdout, new RegExp(`^HOST.*\n${dead} +unreachable .*\n$`));
         const twice = await run("deploy", "svc@2.0.0", "--host", host, "--hosts-file", hosts);
         assert.equal(twice.code, 2);
         assert.match(twice.stderr, /named twice/);

@@ -95,16 +95,15 @@ Deno.test({
   ignore: Deno.uid() === 0,
   fn: async () => {
     await using dir = await tempDir();
-    await Deno.mkdir(`${dir.path}/s`, { mode: 0o000 });
-    const { code, stderr } = await runCli([
-      "--listen",
-      "127.0.0.1:0",
-      "--state-dir",
-      `${dir.path}/s`,
-    ]);
-    assert.equal(code, 1, stderr);
-    assertOneLine(stderr, /state/);
-    await Deno.chmod(`${dir.path}/s`, 0o700);
+    const stateDir = `${dir.path}/s`;
+    await Deno.mkdir(stateDir, { mode: 0o000 });
+    try {
+      const { code, stderr } = await runCli(["--listen", "127.0.0.1:0", "--state-dir", stateDir]);
+      assert.equal(code, 1, stderr);
+      assertOneLine(stderr, /\/s: Permission denied .*check its owner/);
+    } finally {
+      await Deno.chmod(stateDir, 0o700);
+    }
   },
 });
 
