@@ -157,7 +157,10 @@ function tellStatus(io: Io, status: ClientStatus): void {
 function notConnected(url: string, error: unknown): unknown {
   const code = error instanceof HarnessError ? error.code : "internal";
   if (!["unreachable", "unavailable", "internal", "timeout"].includes(code)) return error;
-  const why = messageOf(error).replace(/^Cannot connect to \S+: /, "");
+  const why = messageOf(error)
+    .replace(/^Cannot connect to \S+: /, "")
+    .replace(/^NetworkError: failed to connect to WebSocket: /, "")
+    .replace(/^tcp connect error$/, "nothing accepts a connection there");
   // What is said of a distrusted certificate depends on the other side's TLS.
   const distrusted = url.startsWith("wss:") && /certificate|NoApplicationProtocol/.test(why);
   const advice = distrusted

@@ -63,7 +63,9 @@ export function jsonLine(record: LogRecord): string {
 export function textLine(record: LogRecord, withTime: boolean): string {
   const time = withTime ? `${new Date(record.timestamp).toISOString()} ` : "";
   const level = LEVELS[record.level].padEnd(5);
+  const inMessage = (key: string) => String(record.rawMessage).includes(`{${key}}`);
   const properties = Object.entries(plain(record.properties))
+    .filter(([key]) => !inMessage(key))
     .map(([key, value]) => ` ${key}=${typeof value === "string" ? quoted(value) : json(value)}`)
     .join("");
   const component = record.category.slice(1).join(".");

@@ -214,6 +214,35 @@ Deno.test("deploy --direct --local needs no server, and rollback --direct neithe
   }
 });
 
+Deno.test("a deployment that the end of its server cut off is told as interrupted, to whoever follows it", async () => {
+  await using it = await fixture();
+  const stateDir = `${it.dir}/state`;
+  const flags = ["--install-root", it.root];
+  const first = await startServer(flags, { stateDir });
+  const { port } = new URL(first.url);
+  const env = { HARNESS_URL: first.url };
+  await using cli = new RunningCli(["deploy", it.file("4.0.0"), "--local"], { env });
+  try {
+    try {
+      await cli.until((running) => /health +started/.test(running.stderr));
+      first.cli.kill("SIGKILL");
+    } finally {
+      await first[Symbol.asyncDispose]();
+    }
+    await cli.until((running) => running.stderr.includes("connection lost"));
+    await using _second = await startServer([...flags, "--listen", `127.0.0.1:${port}`], {
+      stateDir,
+    });
+    const { code, stdout, stderr } = await cli.end();
+    assert.equal(code, 1, stderr);
+    assert.match(stdout, /^local +-/m);
+    assert.match(stderr, /^d-\S+: deploy of svc 4\.0\.0 interrupted$/m);
+    assert.match(stderr, /deployments resume d-/);
+  } finally {
+    await stopAll(`${it.root}/.harness/svc/run`);
+  }
+});
+
 Deno.test("deploy refuses what cannot work before it touches anything", async () => {
   await using it = await fixture();
   const missing = `${it.dir}/missing.tar.gz`;

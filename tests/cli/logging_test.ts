@@ -7,7 +7,7 @@ function record(message: unknown[], properties: Record<string, unknown> = {}): L
     category: ["harness", "server"],
     level: "warning",
     message,
-    rawMessage: "",
+    rawMessage: "Lost {name}",
     timestamp: Date.UTC(2026, 0, 2, 3, 4, 5, 6),
     properties,
   };
@@ -15,8 +15,8 @@ function record(message: unknown[], properties: Record<string, unknown> = {}): L
 
 Deno.test("textLine() is one line with an RFC 3339 time, level, component and properties", () => {
   assert.equal(
-    textLine(record(["Lost ", "web1", ""], { host: "web1", tries: 3 }), true),
-    "2026-01-02T03:04:05.006Z WARN  server: Lost web1 host=web1 tries=3",
+    textLine(record(["Lost ", "web1", ""], { name: "web1", tries: 3 }), true),
+    "2026-01-02T03:04:05.006Z WARN  server: Lost web1 tries=3",
   );
   assert.equal(textLine(record(["a\nb\x1b[31m"]), false), "WARN  server: a\\nb\\x1b[31m");
 });
