@@ -34,7 +34,11 @@ async function buildPackages(workDir: string, port: number): Promise<string[]> {
         .replace(/port: \d+/, `port: ${port}`),
     );
     const built = await buildPackage(tree, { outDir: workDir });
-    say(`  ${built.path.slice(workDir.length + 1)}  sha256:${built.sha256.slice(0, 16)}…  ${built.size} bytes`);
+    say(
+      `  ${built.path.slice(workDir.length + 1)}  sha256:${
+        built.sha256.slice(0, 16)
+      }…  ${built.size} bytes`,
+    );
     files.push(built.path);
   }
   return files;
@@ -137,7 +141,9 @@ async function main(): Promise<void> {
     sshd = cleanup.use(await startSshd());
     say(`2. Start a real sshd on 127.0.0.1:${sshd.port}, and the server`);
   } else {
-    say("2. Start the server (no sshd is installed: using the local executor; apt-get install openssh-server)");
+    say(
+      "2. Start the server (no sshd is installed: using the local executor; apt-get install openssh-server)",
+    );
   }
   const target = sshd === null ? "local" : `${sshd.user}@127.0.0.1:${sshd.port}`;
   const server = await startServer(workDir, sshd);
@@ -150,7 +156,10 @@ async function main(): Promise<void> {
   await show(client, port);
 
   say("4. Restart it");
-  const restarted = await client.call("service_action", { name: "hello-service", action: "restart" });
+  const restarted = await client.call("service_action", {
+    name: "hello-service",
+    action: "restart",
+  });
   say(`  ${restarted.service}: ${restarted.old_state} → ${restarted.new_state}`);
   await show(client, port);
 

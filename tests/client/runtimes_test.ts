@@ -7,6 +7,7 @@ import { bundle } from "../helpers/bundle.ts";
 import { LineProcess } from "../helpers/lines.ts";
 import { needs } from "../helpers/require.ts";
 import { service } from "../helpers/test_server.ts";
+import { CHROMIUM_FLAGS } from "./chromium.ts";
 import { type GuestReport, visit } from "./guest.ts";
 import { KillableServer } from "./killable_server.ts";
 
@@ -96,17 +97,6 @@ Deno.test({
   fn: async () => assertReport(await visitFrom("bun"), "unauthorized"),
 });
 
-const FLAGS = [
-  "--headless",
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
-
 Deno.test({
   name: "the client works in a browser page, as one file without dependencies",
   ignore: needs("chromium"),
@@ -137,7 +127,10 @@ async function openPage(code: string): Promise<GuestPage> {
       headers: { "content-type": isScript ? "text/javascript" : "text/html" },
     });
   });
-  const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: FLAGS });
+  const browser = await chromium.launch({
+    executablePath: "/usr/bin/chromium",
+    args: CHROMIUM_FLAGS,
+  });
   const page = await browser.newPage();
   let work = () => Promise.resolve();
   let working: Promise<void> | undefined;

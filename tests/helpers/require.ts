@@ -16,6 +16,7 @@ export type Component =
   | "chromium"
   | "bun"
   | "node"
+  | "python3"
   | "busybox"
   | "dropbear"
   | "tmpfs"
@@ -29,6 +30,7 @@ const HINTS: Record<Component, string> = {
   chromium: "apt-get install chromium",
   bun: "npm install --global bun@1.4.5",
   node: "install Node.js 20 or newer",
+  python3: "apt-get install python3",
   busybox: "apt-get install busybox-static",
   dropbear: "apt-get install dropbear-bin",
   tmpfs: "run as root where mount is allowed",
@@ -68,6 +70,7 @@ const PROBES: Record<Component, () => boolean> = {
   chromium: () => onPath("chromium"),
   bun: () => works("bun", ["--version"]),
   node: () => works("node", ["--version"]),
+  python3: () => works("python3", ["--version"]),
   busybox: () => onPath("busybox"),
   dropbear: () => onPath("dropbear"),
   tmpfs: mountWorks,
