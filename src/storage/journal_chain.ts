@@ -18,8 +18,17 @@ import {
 
 /** A change in the chain, not parsed beyond its head. */
 export interface ChainedLine extends LineHead {
-  /** The line. */
-  bytes: Buffer;
+  /** The segment's bytes: a view for each line would cost more than all the rest of loading. */
+  file: Buffer;
+  /** Where the line begins. */
+  start: number;
+  /** Where its newline stands. */
+  end: number;
+}
+
+/** The bytes of a line. */
+export function bytesOf({ file, start, end }: Omit<ChainedLine, keyof LineHead>): Buffer {
+  return file.subarray(start, end);
 }
 
 /** A finished segment. */
@@ -106,29 +115,36 @@ async function readSegment(
 ): Promise<void> {
   const bytes = await disk.read(`${dir}/${name}`);
   if (bytes === null) return;
-  const { lines, bad, unterminated } = scanSegment(bytes);
-  for (const line of lines) addLine(chain, line, `${dir}/${name}`);
+  const { file, lines, bad, unterminated } = scanSegment(bytes);
+  for (let i = 0; i + 1 < lines.length; i += 2) {
+    const [start = 0, end = 0] = [lines[i], lines[i + 1]];
+    addLine(chain, { file, start, end }, `${dir}/${name}`);
+  }
   const last = bad.at(-1);
   const torn = last !== undefined && last.torn ? last.length : 0;
   for (const { offset, length, torn: isTorn } of bad) {
     if (isTorn) continue;
     chain.damage.push({ name, what: `${length} bytes at offset ${offset} are damaged` });
   }
-  if (lines.length === 0 && torn === 0) {
+  if (lines.length === 0) {
     chain.damage.push({ name, what: "it holds no intact line" });
   }
   if (name !== JOURNAL_NAME) return;
   chain.active = { bytes: bytes.length - torn, tornBytes: torn, unterminated };
 }
 
-function addLine(chain: JournalChain, bytes: Buffer, path: string): void {
-  const head = readHead(bytes);
+function addLine(
+  chain: JournalChain,
+  line: Omit<ChainedLine, keyof LineHead>,
+  path: string,
+): void {
+  const head = readHead(line.file, line.start);
   chain.closed = false;
   if (head !== null) {
-    addChange(chain, { ...head, bytes });
+    addChange(chain, { ...head, ...line });
     return;
   }
-  const { open, close } = parseLine(bytes) as { open?: OpenLine; close?: unknown };
+  const { open, close } = parseLine(bytesOf(line)) as { open?: OpenLine; close?: unknown };
   if (open !== undefined) addOpen(chain, open, path);
   else if (close !== undefined) chain.closed = true;
 }

@@ -24,6 +24,7 @@ const CRC_PART = 18;
 /** Bytes before the counted part: the above and `"len":"xxxxxxxx",`. */
 const HEAD = 35;
 const NEWLINE = 10;
+const BRACE = 123;
 /** The first bytes of every line; each 0 stands for a hex digit. */
 const HEAD_SHAPE = '{"crc":"00000000","len":"00000000",';
 
@@ -63,8 +64,10 @@ export interface BadStretch {
 
 /** What a segment holds. */
 export interface SegmentScan {
-  /** Its intact lines, in order, each without its newline. */
-  lines: Buffer[];
+  /** The file's bytes. */
+  file: Buffer;
+  /** Its intact lines, in order, each as two numbers: where it begins, and where its newline stands. */
+  lines: number[];
   /** What is not intact. */
   bad: BadStretch[];
   /** Whether only the newline of the last line is missing. */
@@ -111,11 +114,16 @@ export interface LineHead {
   id: string | null;
 }
 
+/** Bytes that hold the head of nearly every line, and of every one. */
+const SHORT_HEAD = 128;
+const LONG_HEAD = 640;
 const LINE_HEAD = /^"seq":(\d{1,16}),"first":(\d{1,16}),(?:"id":"([^"\\]{1,512})",)?"time":/;
 
-/** Reads the head of a change's line; `null` when it is another kind of line. */
-export function readHead(line: Buffer): LineHead | null {
-  const match = LINE_HEAD.exec(line.toString("latin1", HEAD, HEAD + 600));
+/** Reads the head of the line that begins at `start`; `null` when it is not a change's. */
+export function readHead(file: Buffer, start: number): LineHead | null {
+  const from = start + HEAD;
+  const match = LINE_HEAD.exec(file.toString("latin1", from, from + SHORT_HEAD)) ??
+    LINE_HEAD.exec(file.toString("latin1", from, from + LONG_HEAD));
   if (match === null) return null;
   return { seq: Number(match[1]), first: Number(match[2]), id: match[3] ?? null };
 }
@@ -152,12 +160,12 @@ function fromJournal(
 /** Finds the intact lines of a segment; skips over damage to the next newline. */
 export function scanSegment(file: Uint8Array): SegmentScan {
   const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
-  const scan: SegmentScan = { lines: [], bad: [], unterminated: false };
+  const scan: SegmentScan = { file: bytes, lines: [], bad: [], unterminated: false };
   let at = 0;
   while (at < bytes.length) {
     const end = lineEnd(bytes, at);
     if (end > 0) {
-      scan.lines.push(bytes.subarray(at, end));
+      scan.lines.push(at, end);
       if (end === bytes.length) scan.unterminated = true;
       else if (bytes[end] !== NEWLINE) scan.bad.push({ offset: end, length: 1, torn: false });
       at = end + 1;
@@ -173,17 +181,27 @@ export function scanSegment(file: Uint8Array): SegmentScan {
 
 /** Where the intact line that begins at `at` ends, or -1. */
 function lineEnd(bytes: Buffer, at: number): number {
-  if (at + HEAD > bytes.length) return -1;
+  if (at + HEAD > bytes.length || bytes[at] !== BRACE) return -1;
   const end = at + HEAD + claimedLength(bytes, at);
+  // Not `>`: a length that is no number is wrong too.
   if (!(end <= bytes.length)) return -1;
   if (bytes.toString("latin1", at, at + 8) !== '{"crc":"') return -1;
-  const crc = bytes.toString("latin1", at + 8, at + 16);
-  return hex8(crc32(bytes.subarray(at + CRC_PART, end))) === crc ? end : -1;
+  return crc32(bytes.subarray(at + CRC_PART, end)) === hexNumber(bytes, at + 8) ? end : -1;
 }
 
 function claimedLength(bytes: Buffer, at: number): number {
-  const hex = bytes.toString("latin1", at + 25, at + 33);
-  return /^[0-9a-f]{8}$/.test(hex) ? parseInt(hex, 16) : NaN;
+  return hexNumber(bytes, at + 25);
+}
+
+/** The number that 8 hex digits in lower case stand for, or NaN. Loading reads two for each line. */
+function hexNumber(bytes: Buffer, at: number): number {
+  let number = 0;
+  for (let i = at; i < at + 8; i++) {
+    const c = bytes[i] ?? 0;
+    const digit = c >= 48 && c <= 57 ? c - 48 : c >= 97 && c <= 102 ? c - 87 : NaN;
+    number = number * 16 + digit;
+  }
+  return number;
 }
 
 /** Whether the rest of a file, which has no newline, is what a crash leaves of an unfinished write. */

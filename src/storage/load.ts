@@ -11,7 +11,7 @@ import { type ServiceEntry, serviceEntrySchema } from "../registry/entry.ts";
 import type { RegistryEvent } from "../registry/events.ts";
 import type { Disk } from "./disk.ts";
 import { EventRing } from "./event_ring.ts";
-import { type ChainedLine, type JournalChain, readChain } from "./journal_chain.ts";
+import { bytesOf, type ChainedLine, type JournalChain, readChain } from "./journal_chain.ts";
 import { JOURNAL_NAME, listJournalFiles } from "./journal_files.ts";
 import { toCommitRecord } from "./journal_line.ts";
 import {
@@ -62,7 +62,7 @@ export async function load(
   const base: Snapshot | null = found?.kind === "ok" ? found.snapshot : null;
   const fresh = base === null && chain.startSeq === null && chain.damage.length === 0 &&
     main.kind === "missing" && backup.kind === "missing";
-  const services = new Map(base?.services.map((entry) => [entry.id, entry]));
+  const services = new Map(base?.services.map((entry) => [String(entry?.id), entry]));
   const loaded: Loaded = {
     epoch: null,
     seq: Math.max(base?.seq ?? 0, chain.lastSeq),
@@ -75,8 +75,10 @@ export async function load(
     damagedFiles: new Set(chain.damage.map(({ name }) => name)),
     warnings: [],
   };
-  const invalid = applyChain(services, chain, base?.seq ?? 0);
+  applyChain(services, chain, base?.seq ?? 0);
   if (fresh) return loaded;
+  const invalid = removeInvalid(services);
+  if (invalid.length > 0 && main.kind === "ok") loaded.damagedFiles.add(SNAPSHOT_NAME);
   reportSnapshots(loaded, main, backup);
   const lost = [...journalLosses(chain, base), ...invalid];
   loaded.warnings.push(...lost);
@@ -94,21 +96,30 @@ function applyChain(
   services: Map<string, ServiceEntry>,
   chain: JournalChain,
   baseSeq: number,
-): string[] {
-  const problems: string[] = [];
+): void {
   const seen = new Set<string>();
   for (let i = chain.lines.length - 1; i >= 0; i--) {
     const line = chain.lines[i];
     if (line === undefined || line.seq <= baseSeq) break;
     if (line.id === null || seen.has(line.id)) continue;
     seen.add(line.id);
-    const { put } = toCommitRecord(line.bytes);
-    const checked = put === undefined ? null : serviceEntrySchema.safeParse(put);
+    const { put } = toCommitRecord(bytesOf(line));
     if (put === undefined) services.delete(line.id);
-    else if (checked?.success) services.set(line.id, put);
-    else {problems.push(
-        `The journal's change ${line.seq} of "${line.id}" is not a valid entry: lost`,
-      );}
+    else services.set(line.id, put);
+  }
+}
+
+/** Removes what is no valid entry: only another program can have written it, for the checksums are right. */
+function removeInvalid(services: Map<string, ServiceEntry>): string[] {
+  const problems: string[] = [];
+  for (const [id, entry] of services) {
+    const result = serviceEntrySchema.safeParse(entry);
+    if (result.success && entry.id === id) continue;
+    services.delete(id);
+    const { path, message } = result.error?.issues[0] ?? { path: ["id"], message: "is another" };
+    problems.push(
+      `The entry "${id}" is not valid (${path.join(".")}: ${message}): it was left out`,
+    );
   }
   return problems;
 }
@@ -192,7 +203,7 @@ function recentEvents(chain: JournalChain, wanted: number): RegistryEvent[] {
     count += line.seq - line.first + 1;
     recent.push(line);
   }
-  return recent.reverse().flatMap(({ bytes }) => toCommitRecord(bytes).events);
+  return recent.reverse().flatMap((line) => toCommitRecord(bytesOf(line)).events);
 }
 
 /** The refusal of a damaged state in strict mode. */
