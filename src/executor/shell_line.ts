@@ -126,24 +126,33 @@ export function announceText(nonce: string): string {
 }
 
 /**
- * sh text that kills a process group and returns when nothing of it is left, or after a few seconds.
+ * sh text that kills a process group and everything below it, and returns when nothing of it is left, or
+ * after a few seconds.
  *
- * Members that belong to root, because the command went through sudo, are killed through sudo. `kill`
- * is called in the one form that dash, bash and BusyBox agree on.
+ * Below it, since sudo (with `use_pty`, the default of many distributions) runs its command in a session
+ * of its own; and what belongs to root then is killed through sudo. `kill` is called in the one form
+ * that dash, bash and BusyBox agree on. Without /proc it is the group alone.
  */
 export function killGroupText(pid: number, ownGroup: boolean): string {
   const target = ownGroup ? `-${pid}` : `${pid}`;
   return [
-    `kill -KILL ${target} 2>/dev/null`,
     // Fields of /proc/<pid>/stat: pid, name, state, parent, group. A zombie is dead already.
-    "left() { for f in /proc/[0-9]*/stat; do",
+    "k=' '; more=1",
+    'while [ "$more" ]; do more=; for f in /proc/[0-9]*/stat; do',
     "read -r p n s u g r <$f || continue",
-    `[ "$g" = ${pid} ] && [ "$s" != Z ] && return 0`,
+    'case $k in *" $p "*) continue ;; esac',
+    `case $k in *" $u "*) ;; *) [ "$${ownGroup ? "g" : "p"}" = ${pid} ] || continue ;; esac`,
+    '[ "$s" = Z ] || { k="$k$p "; more=1; }',
+    "done 2>/dev/null; done",
+    `kill -KILL ${target} $k 2>/dev/null`,
+    "left() { for p in $k; do",
+    'read -r p n s r </proc/$p/stat && [ "$s" != Z ] && return 0',
     "done 2>/dev/null; return 1; }",
     "for i in 1 2 3 4 5; do",
     "left || exit 0",
     "sleep 0.1 2>/dev/null || sleep 1",
-    `[ $i -lt 2 ] || sudo -n kill -KILL ${target} >/dev/null 2>&1`,
+    // Through sh: kill(1) of procps takes "-123" for a signal.
+    `[ $i -lt 2 ] || sudo -n sh -c 'kill -KILL "$@"' sh ${target} $k >/dev/null 2>&1`,
     "done",
   ].join("\n");
 }
