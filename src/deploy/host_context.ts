@@ -5,7 +5,8 @@
  */
 import { HarnessError } from "../errors.ts";
 import type { Command, Executor, RunOptions, RunResult } from "../executor/executor.ts";
-import type { ServiceStatus } from "../lifecycle/service_spec.ts";
+import { createController } from "../lifecycle/controller.ts";
+import type { Controller, ServiceSpec, ServiceStatus } from "../lifecycle/service_spec.ts";
 import { DEPLOY_COMMAND_TIMEOUT_MS, DEPLOY_OUTPUT_CHARACTERS } from "../limits.ts";
 import type { EnvSources } from "./env.ts";
 import type { HostFacts } from "./facts.ts";
@@ -120,6 +121,12 @@ export class HostContext {
   get chosen(): ReleaseRecord {
     if (this.release === null) throw new Error(`no release is chosen for ${this.target.label}`);
     return this.release;
+  }
+
+  /** The controller of a release of this service. */
+  controller(spec: ServiceSpec): Controller {
+    // The host has said already whether it has systemd: one question less a controller.
+    return createController(this.machine, spec, { systemd: this.known.systemd });
   }
 
   /**

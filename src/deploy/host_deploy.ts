@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { HarnessError } from "../errors.ts";
 import { getLogger } from "@logtape/logtape";
 import {
   DEPLOY_PROGRESS_INTERVAL_MS,
@@ -13,7 +12,8 @@ import {
 import { clearStagingCommand } from "./commands.ts";
 import { toFailure } from "./failure.ts";
 import { HostContext, type StepNews } from "./host_context.ts";
-import type { LockKeeper } from "./lock_keeper.ts";
+import { renewCommand } from "./lock_commands.ts";
+import { LockKeeper } from "./lock_keeper.ts";
 import type { DeployPlan, HostTarget } from "./plan.ts";
 import type {
   DeployedService,
@@ -30,7 +30,7 @@ import { configure } from "./steps/configure.ts";
 import { extract, upload, verify } from "./steps/files.ts";
 import { preflight } from "./steps/preflight.ts";
 import { rollback } from "./steps/rollback.ts";
-import { connect, lock, open, unlock } from "./steps/session.ts";
+import { connect, lock, lockTtlMs, open, unlock } from "./steps/session.ts";
 import { wasCommitted } from "./steps/settle.ts";
 
 /** Options for {@linkcode deployToHost}. */
@@ -90,7 +90,9 @@ class HostDeploy {
       await this.#steps();
     } catch (error) {
       failure = this.#failed(error);
-      outcome = await this.#undo(failure, error);
+      outcome = await this.#undo(failure);
+      // The answer to the commit was lost, and the host says that it happened.
+      if (outcome === "ok") failure = null;
     }
     const at = failure === null ? "finish" : context.step;
     await this.#release();
@@ -108,11 +110,7 @@ class HostDeploy {
   async #steps(): Promise<void> {
     const context = this.#context;
     await this.#step("connect", connect);
-    await this.#step("lock", (c) =>
-      lock(c, (keeper) => {
-        this.#keeper = keeper;
-        c.signal = AbortSignal.any([this.#cancel, keeper.lost]);
-      }));
+    await this.#step("lock", (c) => lock(c, () => this.#keep(this.#cancel)));
     context.step = "preflight";
     choose(context);
     this.#already = await alreadyThere(context);
@@ -162,26 +160,38 @@ class HostDeploy {
     return failure;
   }
 
+  /** Keeps the lock alive from now on; what runs ends with `signal`, or when the lock is lost. */
+  #keep(signal: AbortSignal): void {
+    const context = this.#context;
+    this.#keeper = new LockKeeper(context.machine, context.place, {
+      ttlMs: lockTtlMs(context),
+      label: context.target.label,
+    });
+    context.signal = AbortSignal.any([signal, this.#keeper.lost]);
+  }
+
   /** Brings the host back to what it was before, and says how that ended. */
-  async #undo(failure: DeployFailure, error: unknown): Promise<HostOutcome> {
+  async #undo(failure: DeployFailure): Promise<HostOutcome> {
     const context = this.#context;
     const failedAt = context.step;
     const cancelled = this.#cancel.aborted;
     if (context.phase === "untouched") return cancelled ? "cancelled" : outcomeOf(failure);
-    // The guardian has the lock now and puts the host back.
-    this.#lost = failure.details?.["reason"] === "lost";
-    if (this.#lost) return "failed";
-    context.signal = AbortSignal.timeout(DEPLOY_ROLLBACK_TIMEOUT_MS);
-    if (failure.code === "unreachable" && !await this.#reconnect()) return "unreachable";
+    if (this.#isLost(failure)) return "failed";
+    const signal = AbortSignal.timeout(DEPLOY_ROLLBACK_TIMEOUT_MS);
+    context.signal = AbortSignal.any([signal, ...this.#keeper ? [this.#keeper.lost] : []]);
     const switched = context.phase === "switched";
     try {
+      if (failure.code === "unreachable" && !await this.#reconnect(failure, signal)) {
+        return "unreachable";
+      }
       if (switched && failedAt === "commit" && await wasCommitted(context)) return "ok";
       await context.run(clearStagingCommand(context.place));
       if (switched) await this.#step("rollback", (c) => rollback(c, failure.message));
-      else if (context.phase === "locked") await markBad(context, failure.message);
-    } catch (undoError) {
+      else await markBad(context, failure.message);
+    } catch (error) {
       const { target, service } = context;
-      const second = toFailure(undoError, { host: target.label, step: context.step, service });
+      const second = toFailure(error, { host: target.label, step: context.step, service });
+      if (this.#isLost(second)) return "failed";
       this.#emit(context.step, "failed", { message: second.message, error: second });
       failure.details = { ...failure.details, rollback_error: second.message };
       return switched ? "rollback_failed" : outcomeOf(failure);
@@ -189,24 +199,36 @@ class HostDeploy {
       context.step = failedAt;
     }
     if (cancelled) return "cancelled";
-    if (switched && context.previous !== null) return "rolled_back";
-    return error instanceof HarnessError ? outcomeOf(failure) : "failed";
+    return switched && context.previous !== null ? "rolled_back" : outcomeOf(failure);
+  }
+
+  /** Whether the guardian has the lock now and puts the host back: then nothing is left for us to do. */
+  #isLost(failure: DeployFailure): boolean {
+    this.#lost ||= failure.details?.["reason"] === "lost";
+    return this.#lost;
   }
 
   /** A second connection, to clean up after the first one broke. */
-  async #reconnect(): Promise<boolean> {
+  async #reconnect(failure: DeployFailure, signal: AbortSignal): Promise<boolean> {
     const context = this.#context;
+    await this.#keeper?.stop();
     try {
-      await this.#keeper?.stop();
       await context.executor?.[Symbol.asyncDispose]();
-      await open(context, AbortSignal.timeout(DEPLOY_RECONNECT_TIMEOUT_MS));
-      return true;
-    } catch {
-      // The guardian on the host does what we cannot: the result says so.
       context.executor = null;
+      await open(context, AbortSignal.timeout(DEPLOY_RECONNECT_TIMEOUT_MS));
+    } catch {
+      // The guardian on the host does what we cannot: the report says so.
       context.phase = "untouched";
+      const seconds = Math.ceil(lockTtlMs(context) / 1000);
+      const next =
+        `nothing: within about ${seconds} s the host puts itself back and frees its lock; ` +
+        `then run the same deployment again`;
+      failure.details = { ...failure.details, next };
       return false;
     }
+    await context.run(renewCommand(context.place));
+    this.#keep(signal);
+    return true;
   }
 
   async #release(): Promise<void> {

@@ -45,6 +45,7 @@ if (import.meta.main) {
     lockTtlMs: order.lockTtlMs,
   });
   for await (const event of work) {
-    console.log(`${event.step}:${event.status} ${event.error?.message ?? event.message ?? ""}`);
+    const line = `${event.step}:${event.status} ${event.error?.message ?? event.message ?? ""}\n`;
+    Deno.stdout.writeSync(new TextEncoder().encode(line));
   }
 }

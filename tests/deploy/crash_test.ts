@@ -108,7 +108,8 @@ async function crashRounds(ssh: CrashOrder["ssh"]): Promise<void> {
     active = assertOldOrNew(bench, [before, next.manifest.version], context);
     counts[last.split(":")[0] ?? ""] = (counts[last.split(":")[0] ?? ""] ?? 0) + 1;
   }
-  console.log(`${ROUNDS} kills, at ${JSON.stringify(counts)}`);
+  const summary = `${ROUNDS} kills, at ${JSON.stringify(counts)}\n`;
+  Deno.stderr.writeSync(new TextEncoder().encode(summary));
   // And the next deployment works, and leaves nothing.
   const last = packages.find((p) => p.manifest.version !== active);
   assert(last !== undefined);

@@ -7,7 +7,7 @@ import type { DeployProgress } from "../../src/deploy/progress.ts";
 import { HarnessError } from "../../src/errors.ts";
 import { needs } from "../helpers/require.ts";
 import { type Sshd, startSshd } from "../helpers/sshd.ts";
-import { Bench, run } from "./support.ts";
+import { Bench, run, until } from "./support.ts";
 
 function sshTarget(bench: Bench, sshd: Sshd, label: string): HostTarget {
   const installRoot = `${bench.dir}/root-${label}`;
@@ -292,5 +292,45 @@ Deno.test({
     assert.equal(host.error?.code, "unreachable");
     assert.deepEqual(bench.running("web", target.installRoot), ["1.0.0"]);
     bench.assertClean("web", target.installRoot);
+  },
+});
+
+Deno.test({
+  name: "a host that cannot be reached any more puts itself back",
+  ignore: needs("sshd"),
+  async fn() {
+    await using bench = new Bench();
+    await using sshd = await startSshd();
+    const target = sshTarget(bench, sshd, "gone");
+    const plan = (source: Parameters<Bench["plan"]>[0]) =>
+      bench.plan(source, { hosts: [target], lockTtlMs: 3000 });
+    assert.equal((await run(plan(await bench.makePackage()))).host.outcome, "ok");
+    const two = await bench.makePackage({
+      version: "2.0.0",
+      yaml: "health: {script: scripts/health.sh, timeout: 30s, retries: 1, start_period: 30s}\n",
+      files: { "scripts/health.sh": "#!/bin/sh\nsleep 20\n" },
+    });
+    let cut: Promise<void> | null = null;
+    const { result, host } = await run(plan(two), {
+      onEvent: (event) => {
+        if (event.step === "health") {
+          cut ??= sshd.stopListening().then(() => sshd.killConnections());
+        }
+      },
+    });
+    await cut;
+    assert.equal(host.outcome, "unreachable", JSON.stringify(host.error));
+    assert.equal(host.versionAfter, null);
+    assert.match(String(host.error?.details?.["next"]), /puts itself back/);
+    assert.equal(result.status, "failed");
+    await until(
+      "the guardian has put the old version back",
+      () => bench.leftovers("web", target.installRoot).length === 0,
+    );
+    assert.deepEqual(bench.running("web", target.installRoot), ["1.0.0"]);
+    assert.equal(bench.state("web", target.installRoot).active, "1.0.0");
+    await sshd.start();
+    const { host: again } = await run(plan(await bench.makePackage({ version: "3.0.0" })));
+    assert.equal(again.outcome, "ok", JSON.stringify(again.error));
   },
 });

@@ -4,7 +4,6 @@
  * @module
  */
 import { HarnessError } from "../../errors.ts";
-import { createController } from "../../lifecycle/controller.ts";
 import { type HealthCheckResult, waitUntilHealthy } from "../../lifecycle/health.ts";
 import type { ServiceSpec } from "../../lifecycle/service_spec.ts";
 import {
@@ -68,13 +67,13 @@ export function previousPlace(
 
 /** Stops the old release and starts the new one. */
 export async function start(context: HostContext): Promise<StepEnd> {
-  const { machine, previous, chosen, signal } = context;
+  const { previous, chosen, signal } = context;
   if (previous?.spec) {
     context.news({ message: `stopping ${previous.version}` });
-    await createController(machine, previous.spec).stop({ signal });
+    await context.controller(previous.spec).stop({ signal });
   }
   context.news({ message: `starting ${chosen.version}` });
-  context.status = await createController(machine, specOf(chosen)).start({ signal });
+  context.status = await context.controller(specOf(chosen)).start({ signal });
   return { message: context.status.detail };
 }
 
@@ -82,7 +81,7 @@ export async function start(context: HostContext): Promise<StepEnd> {
 export async function health(context: HostContext): Promise<StepEnd> {
   const { machine, chosen, signal } = context;
   const spec = specOf(chosen);
-  const controller = createController(machine, spec);
+  const controller = context.controller(spec);
   if (spec.health === null) await pause(DEPLOY_SETTLE_MS, signal);
   const result = await waitUntilHealthy(machine, spec, {
     timeoutMs: context.plan.healthTimeoutMs ?? healthTimeoutMs(spec),

@@ -15,8 +15,8 @@ import { wantedEnv } from "./choose.ts";
 
 /** Writes an env file of this deployment's own, so that the one of the running release is never touched. */
 export async function configure(context: HostContext): Promise<StepEnd> {
-  const { plan, chosen } = context;
-  const envName = `${chosen.id}.${plan.deploymentId}.env`;
+  const { plan, chosen, place } = context;
+  const envName = `${chosen.id}.${place.token}.env`;
   const spec = plan.kind === "deploy"
     ? await fresh(context, plan, envName)
     : await recorded(context, plan, envName);

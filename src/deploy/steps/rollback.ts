@@ -4,7 +4,6 @@
  * @module
  */
 import { HarnessError, messageOf } from "../../errors.ts";
-import { createController } from "../../lifecycle/controller.ts";
 import { waitUntilHealthy } from "../../lifecycle/health.ts";
 import { commitCommand, switchBackCommand } from "../commands.ts";
 import type { HostContext } from "../host_context.ts";
@@ -17,7 +16,7 @@ export async function rollback(context: HostContext, reason: string): Promise<St
   const { machine, chosen, previous, place, signal } = context;
   let stopProblem: unknown = null;
   try {
-    await createController(machine, specOf(chosen)).stop({ signal });
+    await context.controller(specOf(chosen)).stop({ signal });
   } catch (error) {
     // The old one is tried all the same: half a rollback is worse than two problems in one report.
     stopProblem = error;
@@ -26,7 +25,7 @@ export async function rollback(context: HostContext, reason: string): Promise<St
   await context.run(switchBackCommand(place, back));
   context.status = null;
   if (back !== null && back.start) {
-    const controller = createController(machine, back.spec);
+    const controller = context.controller(back.spec);
     await controller.start({ signal });
     await waitUntilHealthy(machine, back.spec, { timeoutMs: healthTimeoutMs(back.spec), signal });
     context.status = await controller.status({ signal });

@@ -4,7 +4,6 @@
  * @module
  */
 import { HarnessError } from "../../errors.ts";
-import { createController } from "../../lifecycle/controller.ts";
 import {
   DEPLOY_EXTRACT_TIMEOUT_MS,
   DEPLOY_LOCK_POLL_MS,
@@ -15,7 +14,6 @@ import { parseFacts } from "../facts.ts";
 import type { HostContext } from "../host_context.ts";
 import { activeRelease, parseState, undone } from "../host_state.ts";
 import { acquireCommand, recoverCommand, releaseCommand } from "../lock_commands.ts";
-import { LockKeeper } from "../lock_keeper.ts";
 import type { StepEnd } from "../step.ts";
 
 /** Connects. */
@@ -36,16 +34,15 @@ export function lockTtlMs(context: HostContext): number {
   return context.plan.lockTtlMs ?? DEPLOY_LOCK_TTL_MS;
 }
 
-/** Takes the lock, keeps it alive, and learns what is on the host; finishes what an interrupted deployment left. */
+/** Takes the lock, has `keep` keep it alive, and learns what is on the host; finishes what an interrupted deployment left. */
 export async function lock(
   context: HostContext,
-  keep: (keeper: LockKeeper) => void,
+  keep: () => void,
 ): Promise<StepEnd> {
   // From here on the lock may be ours, even if the answer never reaches us.
   context.phase = "locked";
   const taken = await acquire(context);
-  const ttlMs = lockTtlMs(context);
-  keep(new LockKeeper(context.machine, context.place, { ttlMs, label: context.target.label }));
+  keep();
   learn(context, taken);
   const messages = [...taken.matchAll(/^@stale (\S+)/gm)].map((m) =>
     `took over from ${m[1]}, which is gone`
@@ -64,7 +61,7 @@ export async function lock(
   if (pending !== null) context.state = undone(context.state, pending.to.id, "interrupted");
   context.previous = activeRelease(context.state);
   if (context.previous?.spec) {
-    const status = await createController(context.machine, context.previous.spec)
+    const status = await context.controller(context.previous.spec)
       .status({ signal: context.signal });
     context.previousRan = status.running;
     context.status = status;
