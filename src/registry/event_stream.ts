@@ -50,76 +50,105 @@ export function eventStream(
   options: EventsOptions,
   onEnd: () => void,
 ): OpenStream {
-  const wants = eventMatcher(options.filter ?? {});
-  const maxQueue = options.maxQueue ?? MAX_EVENT_QUEUE;
-  const { signal } = options;
-  let position = options.since ?? source.seq;
-  let controller: ReadableStreamDefaultController<RegistryEvent>;
-  let unsubscribe: (() => void) | null = null;
-  let ended = false;
+  return new EventFeed(source, options, onEnd);
+}
 
-  function end(finish: () => void): void {
-    if (ended) return;
-    ended = true;
-    unsubscribe?.();
-    signal?.removeEventListener("abort", abort);
-    finish();
-    onEnd();
+class EventFeed implements OpenStream {
+  readonly stream: ReadableStream<RegistryEvent>;
+  readonly #source: EventSource;
+  readonly #wants: (event: RegistryEvent) => boolean;
+  readonly #maxQueue: number;
+  readonly #signal: AbortSignal | undefined;
+  readonly #onEnd: () => void;
+  #controller: ReadableStreamDefaultController<RegistryEvent> | null = null;
+  /** Seq of the last event looked at. */
+  #position: number;
+  /** Set while the feed is live. */
+  #unsubscribe: (() => void) | null = null;
+  #ended = false;
+
+  constructor(source: EventSource, options: EventsOptions, onEnd: () => void) {
+    this.#source = source;
+    this.#wants = eventMatcher(options.filter ?? {});
+    this.#maxQueue = options.maxQueue ?? MAX_EVENT_QUEUE;
+    this.#signal = options.signal;
+    this.#onEnd = onEnd;
+    this.#position = options.since ?? source.seq;
+    this.stream = new ReadableStream<RegistryEvent>({
+      start: (controller) => {
+        this.#controller = controller;
+        this.#begin(options.since === undefined);
+      },
+      pull: () => this.#pull(),
+      cancel: () => this.#end(() => {}),
+    }, { highWaterMark: this.#maxQueue });
   }
-  function abort(): void {
-    end(() => controller.error(signal?.reason));
+
+  get ended(): boolean {
+    return this.#ended;
   }
-  function deliver(event: RegistryEvent): void {
-    position = event.seq;
-    if (ended || !wants(event)) return;
-    if ((controller.desiredSize ?? 0) <= 0) {
-      end(() => controller.error(tooSlow(event.seq, maxQueue)));
-    } else {
-      controller.enqueue(event);
+
+  close(): void {
+    this.#end((controller) => controller.close());
+  }
+
+  #begin(live: boolean): void {
+    if (this.#position > this.#source.seq) return this.#fail(notKept(this.#position));
+    if (this.#signal?.aborted === true) return this.#abort();
+    this.#signal?.addEventListener("abort", this.#abort);
+    if (live) this.#unsubscribe = this.#source.subscribe((event) => this.#deliver(event));
+  }
+
+  /** Called when there is room in the queue: what is live comes by itself. */
+  async #pull(): Promise<void> {
+    if (this.#unsubscribe !== null || this.#ended) return;
+    try {
+      await this.#replay();
+    } catch (error) {
+      this.#fail(error);
     }
   }
-  /** Moves on through the kept events until at least one is wanted, or there are no more. */
-  async function replay(): Promise<void> {
-    while (!ended && position < source.seq) {
-      const room = Math.max(1, Math.min(controller.desiredSize ?? 1, maxQueue));
-      const events = await source.history(position, room);
-      if (ended) return;
-      if (events === null || events.length === 0) throw notKept(position);
-      const before = controller.desiredSize;
-      for (const event of events) deliver(event);
-      if (controller.desiredSize !== before) break;
+
+  /** Moves on through the kept events until at least one is wanted, or goes live after the last. */
+  async #replay(): Promise<void> {
+    while (!this.#ended && this.#position < this.#source.seq) {
+      const room = this.#room();
+      const events = await this.#source.history(this.#position, Math.max(1, room));
+      if (this.#ended) return;
+      if (events === null || events.length === 0) throw notKept(this.#position);
+      for (const event of events) this.#deliver(event);
+      if (this.#room() !== room) break;
     }
     // No await between the comparison and the subscription: nothing can come in between.
-    if (!ended && position >= source.seq) unsubscribe = source.subscribe(deliver);
+    if (this.#ended || this.#position < this.#source.seq) return;
+    this.#unsubscribe = this.#source.subscribe((event) => this.#deliver(event));
   }
 
-  const stream = new ReadableStream<RegistryEvent>({
-    start(c): void {
-      controller = c;
-      if (options.since === undefined) unsubscribe = source.subscribe(deliver);
-      if (position > source.seq) end(() => c.error(notKept(position)));
-      else if (signal?.aborted) abort();
-      else signal?.addEventListener("abort", abort);
-    },
-    async pull(): Promise<void> {
-      if (unsubscribe !== null || ended) return;
-      try {
-        await replay();
-      } catch (error) {
-        end(() => controller.error(error));
-      }
-    },
-    cancel(): void {
-      end(() => {});
-    },
-  }, { highWaterMark: maxQueue });
-  return {
-    get ended(): boolean {
-      return ended;
-    },
-    stream,
-    close: () => end(() => controller.close()),
-  };
+  #deliver(event: RegistryEvent): void {
+    this.#position = event.seq;
+    if (this.#ended || !this.#wants(event)) return;
+    if (this.#room() <= 0) this.#fail(tooSlow(event.seq, this.#maxQueue));
+    else this.#controller?.enqueue(event);
+  }
+
+  #room(): number {
+    return this.#controller?.desiredSize ?? 0;
+  }
+
+  readonly #abort = (): void => this.#fail(this.#signal?.reason);
+
+  #fail(error: unknown): void {
+    this.#end((controller) => controller.error(error));
+  }
+
+  #end(finish: (controller: ReadableStreamDefaultController<RegistryEvent>) => void): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#unsubscribe?.();
+    this.#signal?.removeEventListener("abort", this.#abort);
+    if (this.#controller !== null) finish(this.#controller);
+    this.#onEnd();
+  }
 }
 
 function tooSlow(seq: number, maxQueue: number): HarnessError {
