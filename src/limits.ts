@@ -146,10 +146,10 @@ export const MAX_RATE_LIMITED_REQUESTS = 1000;
 export const MAX_BAD_MESSAGES = 20;
 /** Subscriptions of one connection. */
 export const MAX_SUBSCRIPTIONS = 128;
-/** Bytes queued for one client before it counts as a slow consumer (4408). */
+/** Bytes queued for one client; when they are reached, its events wait. */
 export const MAX_SEND_QUEUE_BYTES = 1024 * 1024;
-/** How long a response, replay or snapshot waits for a client that reads nothing before 4408. */
-export const SEND_STALL_TIMEOUT_MS = 10_000;
+/** How long a client with a full queue may take nothing at all before it is a slow consumer (4408). */
+export const SEND_STALL_TIMEOUT_MS = 5000;
 /** Events kept ready to send for a resume without touching the disk. */
 export const REPLAY_RING_EVENTS = 16_384;
 /** Bytes of the same: whichever is reached first. */
@@ -211,9 +211,11 @@ export const MAX_ENTRY_PATH_BYTES = 1024;
 export const MAX_PATH_PART_BYTES = 255;
 /** Links followed in a row when a link's end is looked for: Linux itself allows 40. */
 export const MAX_LINK_HOPS = 40;
+/** Parts of paths walked to find where all links of a package end: a second's work at most. */
+export const MAX_LINK_STEPS = 1_000_000;
 /** `SHA256SUMS`: a line for every entry that is allowed, of usual length. */
 export const MAX_SUMS_BYTES = 16 * 1024 * 1024;
-/** A script that is checked for its `#!` line and line ends. */
+/** As much of a script is checked for its line ends: what comes later is seldom text. */
 export const MAX_SCRIPT_BYTES = 1024 * 1024;
 /** One extended tar header: a path and a link target of the longest kind, with room. */
 export const MAX_TAR_EXTENSION_BYTES = 16 * 1024;

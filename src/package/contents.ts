@@ -4,6 +4,7 @@
  * @module
  */
 import { HarnessError } from "../errors.ts";
+import { MAX_SCRIPT_BYTES } from "../limits.ts";
 import type { EntryTable } from "./entry_table.ts";
 import { invalid, shown } from "./invalid.ts";
 import type { Manifest } from "./manifest.ts";
@@ -34,13 +35,16 @@ export class ScriptCheck {
   #last = 0;
   #line = 1;
   #carriageReturnLine: number | null = null;
+  #left = MAX_SCRIPT_BYTES;
 
   /** The next bytes. */
   push(chunk: Uint8Array): void {
     for (let i = 0; this.#start.length < 3 && i < chunk.length; i++) {
       this.#start.push(chunk[i] ?? 0);
     }
-    for (let i = 0; this.#carriageReturnLine === null && i < chunk.length; i++) {
+    const length = Math.min(this.#left, chunk.length);
+    this.#left -= length;
+    for (let i = 0; this.#carriageReturnLine === null && i < length; i++) {
       const byte = chunk[i] ?? 0;
       if (byte === 0x0a) {
         if (this.#last === 0x0d) this.#carriageReturnLine = this.#line;

@@ -7,6 +7,7 @@
 import {
   MAX_ENTRY_PATH_BYTES,
   MAX_LINK_HOPS,
+  MAX_LINK_STEPS,
   MAX_PACKAGE_ENTRIES,
   MAX_PATH_PART_BYTES,
   MAX_UNPACKED_BYTES,
@@ -73,6 +74,7 @@ export class EntryTable {
   /** Every path that exists, directories that are only implied included, by its form without case. */
   readonly #paths = new Map<string, { path: string; directory: boolean }>();
   #bytes = 0;
+  #linkSteps = 0;
 
   /** Entries in the order in which they were added. */
   get entries(): PackageEntry[] {
@@ -92,9 +94,6 @@ export class EntryTable {
   /** Adds an entry whose path came from {@linkcode entryPath}. */
   add(entry: PackageEntry): void {
     const { path } = entry;
-    if (this.#entries.size >= MAX_PACKAGE_ENTRIES) {
-      throw invalid("too_many_entries", `it has more than ${MAX_PACKAGE_ENTRIES} entries`);
-    }
     if ((entry.mode & 0o7000) !== 0) {
       const bits = (entry.mode & 0o7777).toString(8);
       throw invalid(
@@ -108,11 +107,10 @@ export class EntryTable {
     if (this.#entries.has(path)) {
       throw invalid("duplicate_entry", `${shown(path)} is there twice`, { path });
     }
-    const parts = path.split("/");
-    for (let length = 1; length < parts.length; length++) {
-      this.#claim(parts.slice(0, length).join("/"), { directory: true, explicit: false });
+    for (let dir = dirname(path); dir !== ""; dir = dirname(dir)) {
+      if (!this.#claim(dir, true)) break;
     }
-    if (path !== "") this.#claim(path, { directory: entry.type === "directory", explicit: true });
+    this.#claim(path, entry.type === "directory");
     if (entry.type === "symlink") this.#checkTarget(entry);
     this.#bytes += entry.size;
     if (this.#bytes > MAX_UNPACKED_BYTES) {
@@ -123,6 +121,8 @@ export class EntryTable {
 
   /** The regular file at `path`, links followed; `undefined` when there is none. */
   resolve(path: string): PackageEntry | undefined {
+    const direct = this.#entries.get(path);
+    if (direct?.type === "file") return direct;
     const real = this.#follow(path);
     const entry = real === null ? undefined : this.#entries.get(real);
     return entry?.type === "file" ? entry : undefined;
@@ -135,13 +135,18 @@ export class EntryTable {
     }
   }
 
-  /** A path is taken once, by one kind of thing, in one spelling. */
-  #claim(path: string, as: { directory: boolean; explicit: boolean }): void {
+  /**
+   * Takes a path: it is one kind of thing, in one spelling.
+   *
+   * @returns Whether it is new; the directories above one that is not are known as well.
+   */
+  #claim(path: string, directory: boolean): boolean {
     const key = path.normalize("NFC").toLowerCase();
     const taken = this.#paths.get(key);
     if (taken === undefined) {
-      this.#paths.set(key, { path, directory: as.directory });
-      return;
+      if (this.#paths.size >= MAX_PACKAGE_ENTRIES) throw tooMany();
+      this.#paths.set(key, { path, directory });
+      return true;
     }
     if (taken.path !== path) {
       throw invalid(
@@ -150,7 +155,7 @@ export class EntryTable {
         { path },
       );
     }
-    if (!taken.directory || !as.directory) {
+    if (!taken.directory || !directory) {
       throw invalid(
         "not_a_directory",
         `${
@@ -159,6 +164,7 @@ export class EntryTable {
         { path },
       );
     }
+    return false;
   }
 
   #checkTarget(entry: PackageEntry): void {
@@ -176,31 +182,33 @@ export class EntryTable {
   /** Where `path` ends when every link in it is followed; `null` when that is not in the package. */
   #follow(path: string): string | null {
     let hops = 0;
-    let done: string[] = [];
-    const todo = path.split("/");
-    for (let part = todo.shift(); part !== undefined; part = todo.shift()) {
+    const done: string[] = [];
+    const todo = path.split("/").reverse();
+    for (let part = todo.pop(); part !== undefined; part = todo.pop()) {
+      if (++this.#linkSteps > MAX_LINK_STEPS) {
+        throw invalid("too_many_entries", "it has too many links of too many parts");
+      }
       if (part === "" || part === ".") continue;
       if (part === "..") {
-        if (done.length === 0) throw escapes(path, this.#entries.get(path)?.target ?? path);
-        done = done.slice(0, -1);
+        if (done.pop() === undefined) throw escapes(path, this.#entries.get(path)?.target ?? path);
         continue;
       }
-      const here = [...done, part].join("/");
-      const entry = this.#entries.get(here);
-      if (entry?.type === "symlink") {
-        if (++hops > MAX_LINK_HOPS) {
-          throw invalid("link_escapes", `${shown(path)} is a link that leads in a circle`, {
-            path,
-          });
-        }
-        todo.unshift(...(entry.target ?? "").split("/"));
-        continue;
+      done.push(part);
+      const entry = this.#entries.get(done.join("/"));
+      if (entry?.type !== "symlink") continue;
+      if (++hops > MAX_LINK_HOPS) {
+        throw invalid("link_escapes", `${shown(path)} is a link that leads in a circle`, { path });
       }
-      done = [...done, part];
+      done.pop();
+      todo.push(...(entry.target ?? "").split("/").reverse());
     }
     const end = done.join("/");
     return this.#entries.has(end) ? end : null;
   }
+}
+
+function tooMany(): Error {
+  return invalid("too_many_entries", `it has more than ${MAX_PACKAGE_ENTRIES} entries`);
 }
 
 function escapes(path: string, target: string): Error {

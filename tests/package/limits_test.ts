@@ -9,7 +9,7 @@ import { extractPackage } from "../../src/package/extract.ts";
 import { gunzipFile } from "../../src/package/gunzip.ts";
 import { inspectPackage } from "../../src/package/read.ts";
 import { readTar, type TarEvent } from "../../src/package/tar_reader.ts";
-import { entryBlocks, soundEntries, tar } from "./tar_writer.ts";
+import { entryBlocks, pax, soundEntries, tar } from "./tar_writer.ts";
 
 const MEMBER_BYTES = 64 * 1024 * 1024;
 
@@ -88,6 +88,25 @@ Deno.test("extractPackage() stops at too many entries", async () => {
   await withFile(gzipSync(Buffer.concat(links), { level: 1 }), async (path, dir) => {
     await assert.rejects(extractPackage(path, join(dir, "target")), tooMany);
   });
+});
+
+Deno.test("inspectPackage() stops at too many implied directories and at endless links", async () => {
+  const deep = Array.from(
+    { length: 300 },
+    (_, i) => [pax({ path: `${i}${"/d".repeat(400)}` }), { name: "x" }].map(entryBlocks),
+  );
+  const far = `${"a/../".repeat(200)}0`;
+  const links = Array.from({ length: 5000 }, (_, i) =>
+    [
+      pax({ linkpath: i % 30 === 0 ? "a" : `${far.slice(0, -1)}${i - 1}` }),
+      { name: `${i}`, flag: "2", link: "x" },
+    ].map(entryBlocks));
+  for (const entries of [deep.flat(), [entryBlocks({ name: "a/", flag: "5" }), ...links.flat()]]) {
+    const bytes = gzipSync(Buffer.concat([...entries, Buffer.alloc(1024)]), { level: 1 });
+    await withFile(bytes, async (path) => {
+      await assert.rejects(inspectPackage(path), tooMany);
+    });
+  }
 });
 
 Deno.test("extractPackage() stops and cleans up when its signal fires", async () => {
