@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Connection } from "../../src/client/connection.ts";
 import { RegistryClient } from "../../src/client/mod.ts";
+import { MAX_CLIENT_PENDING_CALLS } from "../../src/limits.ts";
 import { failure } from "./failure.ts";
 import { ScriptedServer } from "./scripted_server.ts";
 
@@ -239,6 +240,51 @@ Deno.test("a request over the server's limit is refused here, and the connection
   const call = client.getService("ü".repeat(300));
   peer.respond(await peer.request(), { id: "fine" });
   assert.deepEqual(await call, { id: "fine" });
+});
+
+Deno.test("more calls at once than may wait are refused here", async () => {
+  await using server = new ScriptedServer();
+  const connecting = RegistryClient.connect(server.url, once);
+  const peer = await server.greet();
+  const client = await connecting;
+  const calls = Array.from(
+    { length: MAX_CLIENT_PENDING_CALLS },
+    () => failure(client.getService("a")),
+  );
+  const error = await failure(client.getService("a"));
+  assert.equal(error.code, "rate_limited");
+  assert.equal(error.details?.["outcome"], "not_sent");
+  peer.close();
+  for (const lost of await Promise.all(calls)) assert.equal(lost.code, "unavailable");
+  await client.close();
+});
+
+Deno.test("a WebSocket class that takes no headers gets the token as a subprotocol, or says so", async () => {
+  const seen: unknown[][] = [];
+  class Plain extends WebSocket {
+    constructor(url: string, protocols: string[] = []) {
+      super(url, protocols);
+      seen.push([url, protocols]);
+    }
+  }
+  await using server = new ScriptedServer();
+  const connecting = RegistryClient.connect(server.url, { ...once, webSocket: Plain, token: "t" });
+  await server.greet();
+  await using _client = await connecting;
+  assert.deepEqual(seen, [[server.url, ["harness.v1", "harness.token.dA"]]]);
+  const headers = { "x-proxy": "1" };
+  const refused = RegistryClient.connect(server.url, { webSocket: Plain, headers });
+  assert.match((await failure(refused)).message, /takes none/);
+});
+
+Deno.test("a WebSocket class that throws is reported as what it says", async () => {
+  class Broken extends WebSocket {
+    constructor() {
+      super("ws://127.0.0.1:1", ["not a token"]);
+    }
+  }
+  const error = await failure(RegistryClient.connect("ws://127.0.0.1:1", { webSocket: Broken }));
+  assert.equal(error.code, "invalid_params");
 });
 
 Deno.test("a server that went silent is noticed", async () => {

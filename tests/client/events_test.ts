@@ -190,6 +190,56 @@ Deno.test("when events were missed for good the stream says so with a snapshot",
   assert.deepEqual(statuses.at(-1), { type: "snapshot", epoch: "e2", seq: 3 });
 });
 
+Deno.test("a reader that lags behind a snapshot goes on from there", async () => {
+  await using server = new ScriptedServer();
+  await using pair = await connect(server);
+  const { client, peer } = pair;
+  const stream = client.events({ snapshot: true, bufferSize: 2 });
+  await peer.acknowledge({ seq: 5, resumed: "snapshot" });
+  peer.event("registry_loaded", { services: [entry("a")], more: true }, 5);
+  for (let seq = 6; seq <= 10; seq++) peer.change(seq);
+  peer.event("registry_loaded", { services: [entry("b")], more: false }, 5);
+  const unsubscribe = await peer.request();
+  assert.equal(unsubscribe.action, "unsubscribe");
+  peer.respond(unsubscribe, { subscribed: [] });
+  assert.deepEqual((await take(stream, 2)).map(brief), ["snapshot requested 5 [a,b]", "6"]);
+  const { params } = await peer.acknowledge({ seq: 10, resumed: "replayed" });
+  assert.deepEqual(params["since"], { epoch: "e1", seq: 6 });
+  for (let seq = 7; seq <= 8; seq++) peer.change(seq);
+  assert.deepEqual((await take(stream, 2)).map(brief), ["7", "8"]);
+});
+
+Deno.test("more events during a snapshot than are kept are fetched again", async () => {
+  await using server = new ScriptedServer();
+  await using pair = await connect(server);
+  const { client, peer } = pair;
+  const stream = client.events({ snapshot: true, bufferSize: 3 });
+  const first = stream.next(); // waits, so the snapshot takes no room in the buffer
+  await peer.acknowledge({ seq: 5, resumed: "snapshot" });
+  for (let seq = 6; seq <= 10; seq++) peer.change(seq);
+  peer.event("registry_loaded", { services: [], more: false }, 5);
+  assert.equal(brief((await first).value as StreamItem), "snapshot requested 5 []");
+  const unsubscribe = await peer.request();
+  assert.equal(unsubscribe.action, "unsubscribe");
+  peer.respond(unsubscribe, { subscribed: [] });
+  assert.deepEqual((await take(stream, 3)).map(brief), ["6", "7", "8"]);
+  const { params } = await peer.acknowledge({ seq: 10, resumed: "replayed" });
+  assert.deepEqual(params["since"], { epoch: "e1", seq: 8 });
+  peer.change(9);
+  assert.deepEqual((await take(stream, 1)).map(brief), ["9"]);
+});
+
+Deno.test("a reader that waits is told when the client ends with an error", async () => {
+  await using server = new ScriptedServer();
+  await using pair = await connect(server);
+  const stream = pair.client.events();
+  await pair.peer.acknowledge();
+  const waiting = [failure(stream.next()), stream.next()];
+  pair.peer.close(4400);
+  assert.equal(((await waiting[0]) as { code: string }).code, "unavailable");
+  assert.deepEqual(await waiting[1], { done: true, value: undefined });
+});
+
 Deno.test("a connection lost in the middle of a snapshot begins the snapshot again", async () => {
   await using server = new ScriptedServer();
   await using pair = await connect(server);
