@@ -3,13 +3,18 @@
  *
  * @module
  */
-import { Interrupted, systemIo } from "./io.ts";
+import { messageOf } from "../errors.ts";
+import { SERVER_NAME } from "../version.ts";
+import { EXIT } from "./exit_codes.ts";
+import { Interrupted, type Io, systemIo } from "./io.ts";
 import { main } from "./program.ts";
 
 /** A second signal ends the program at once. */
 function listenForSignals(): AbortSignal {
   const controller = new AbortController();
-  for (const [name, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+  for (
+    const [name, code] of [["SIGINT", EXIT.interrupted], ["SIGTERM", EXIT.terminated]] as const
+  ) {
     // Windows knows no SIGTERM.
     if (Deno.build.os === "windows" && name === "SIGTERM") continue;
     Deno.addSignalListener(name, () => {
@@ -20,6 +25,18 @@ function listenForSignals(): AbortSignal {
   return controller.signal;
 }
 
+/** The surroundings of this process, or `null` where Deno's permissions do not allow even that. */
+function surroundings(): Io | null {
+  try {
+    return systemIo(listenForSignals());
+  } catch (error) {
+    const line = `${SERVER_NAME}: Cannot start: ${messageOf(error)} [forbidden]\n`;
+    Deno.stderr.writeSync(new TextEncoder().encode(line));
+    return null;
+  }
+}
+
 if (import.meta.main) {
-  Deno.exit(await main(Deno.args, systemIo(listenForSignals())));
+  const io = surroundings();
+  Deno.exit(io === null ? EXIT.failure : await main(Deno.args, io));
 }

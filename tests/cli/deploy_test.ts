@@ -203,6 +203,9 @@ Deno.test("deploy --direct --local needs no server, and rollback --direct neithe
     assert.match(await current(), /svc-1\.0\.0/);
     await using cli = new RunningCli(["deploy", it.file("4.0.0"), ...flags], { env });
     await cli.until((it) => /health +started/.test(it.stderr));
+    const second = await run("deploy", it.file("2.0.0"));
+    assert.equal(second.code, 8, second.stderr);
+    assert.match(second.stdout, /^local +failed +lock +Cannot lock svc on local: d-\S+ by /m);
     cli.kill("SIGTERM");
     const { code, stderr, stdout } = await cli.end();
     assert.equal(code, 143, stderr);

@@ -93,6 +93,21 @@ Deno.test("only --debug shows a stack trace", async () => {
   }
 });
 
+Deno.test("missing permissions are one line that names them", async () => {
+  const main = new URL("../../src/cli/main.ts", import.meta.url).pathname;
+  const run = async (...flags: string[]) => {
+    const args = ["run", "--quiet", "--no-prompt", ...flags, main];
+    const { code, stderr } = await new Deno.Command(Deno.execPath(), { args }).output();
+    return { code, stderr: new TextDecoder().decode(stderr) };
+  };
+  const none = await run();
+  assert.equal(none.code, 1);
+  assert.match(none.stderr, /^harness-ws-server: .*--allow-env.* \[forbidden\]\n$/);
+  const state = await run("--allow-env", "--allow-read", "--allow-sys");
+  assert.equal(state.code, 1);
+  assert.match(state.stderr, /^harness-ws-server: .*--allow-write.* \[storage_unavailable\]\n$/);
+});
+
 Deno.test("withDefaultCommand() serves where no command is named", () => {
   assert.deepEqual(withDefaultCommand([]), ["serve"]);
   assert.deepEqual(withDefaultCommand(["--listen", "x"]), ["serve", "--listen", "x"]);

@@ -201,6 +201,14 @@ Deno.test("a server that is not there is exit code 4 with a hint, a reader that 
   assert.equal(new TextDecoder().decode(stderr), "");
 });
 
+Deno.test("a server that accepts and then says nothing is exit code 5", async () => {
+  using mute = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const args = ["services", "--url", `ws://127.0.0.1:${mute.addr.port}`, "--timeout", "300ms"];
+  const { code, stderr } = await runCli(args);
+  assert.equal(code, 5, stderr);
+  assert.match(stderr, /^harness-ws-server: Cannot reach the server at .*\[timeout\]\n$/);
+});
+
 Deno.test("completion offers the names of live services, and a table has colour only when asked", async () => {
   await using server = await startServer();
   const run = client(server.url);
