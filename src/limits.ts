@@ -203,6 +203,8 @@ export const MAX_UNPACKED_BYTES = 16 * 1024 ** 3;
 export const MAX_PACKAGE_ENTRIES = 100_000;
 /** Unpacked : packed. Real services stay under 20; zeros reach 1,000. */
 export const MAX_UNPACK_RATIO = 200;
+/** Reading a package lets others run after this long: a server does it while it serves. */
+export const EVENT_LOOP_SLICE_MS = 8;
 /** Unpacked bytes below which the ratio is not looked at: small files of zeros are harmless. */
 export const UNPACK_RATIO_FLOOR_BYTES = 64 * 1024 * 1024;
 /** Longest path inside a package: with the install root it stays well under PATH_MAX (4096). */

@@ -9,6 +9,7 @@
  */
 import { encodeEvent, encodeNotice } from "../protocol/codec.ts";
 import type { ActionParams } from "../protocol/actions.ts";
+import type { RegistryEvent } from "../registry/events.ts";
 import type { ServiceEntry } from "../registry/entry.ts";
 import { isGlob, matchesGlob } from "../registry/filter.ts";
 import type { Registry } from "../registry/registry.ts";
@@ -31,6 +32,10 @@ export interface CatchUpContext {
   queue: SendQueue;
   /** The connection, for the hub. */
   subscriber: Subscriber;
+  /** While the connection's live events are held back: resolves when they are not. Else `null`. */
+  resumed(): Promise<void> | null;
+  /** Tells the hub what the live subscriptions want. */
+  index(): void;
   /** All subscriptions of the connection. */
   subscriptions: SubscriptionSet;
 }
@@ -64,13 +69,22 @@ export async function catchUp(
       const batch = await nextBatch(subscription.position, context);
       if (batch === null) return false;
       if (!isWanted(subscription, context)) return true;
-      sendBatch(batch, subscription, context);
+      subscription.position = sendBatch(
+        batch,
+        queue,
+        (event) => subscription.wants(event) && !subscriptions.hasSent(event, subscription),
+      );
       if (!queue.isReady) await queue.ready();
       continue;
     }
-    // Nothing may come between this check and going live: no await here.
+    const resumed = context.resumed();
+    if (resumed !== null) {
+      await resumed;
+      continue;
+    }
+    // Nothing may come between these checks and going live: no await here.
     subscription.live = true;
-    hub.set(subscriber, subscriptions.interest());
+    context.index();
     if (resume !== "live" && !subscriptions.catchingUp) hub.bookmark(subscriber);
     return true;
   }
@@ -79,6 +93,22 @@ export async function catchUp(
 
 function isWanted(subscription: Subscription, { queue, subscriptions }: CatchUpContext): boolean {
   return !queue.closed && subscriptions.has(subscription);
+}
+
+/**
+ * Sends the events that live subscriptions were not sent while the queue was full. Resolves true when
+ * they may be live again, in the same turn in which nothing more is missing.
+ */
+export async function catchUpLive(position: number, context: CatchUpContext): Promise<boolean> {
+  const { hub, queue, subscriptions } = context;
+  for (;;) {
+    await queue.ready();
+    if (queue.closed) return false;
+    if (position === hub.seq) return true;
+    const batch = await nextBatch(position, context);
+    if (batch === null || queue.closed) return false;
+    position = sendBatch(batch, queue, (event) => subscriptions.wants(event));
+  }
 }
 
 async function nextBatch(
@@ -92,21 +122,24 @@ async function nextBatch(
   return events.map((event) => ({ event, text: encodeEvent(event) }));
 }
 
+/** Sends what is wanted of a batch; returns the seq up to which it was looked at. */
 function sendBatch(
   batch: readonly EncodedEvent[],
-  subscription: Subscription,
-  { queue, subscriptions }: CatchUpContext,
-): void {
+  queue: SendQueue,
+  wanted: (event: RegistryEvent) => boolean,
+): number {
+  let position = 0;
   let sent = 0;
   for (const { event, text } of batch) {
     // A few events can be as large as many: the rest comes when there is room.
-    if (sent > SNAPSHOT_PAGE_BYTES) return;
-    if (subscription.wants(event) && !subscriptions.hasSent(event, subscription)) {
+    if (sent > SNAPSHOT_PAGE_BYTES) break;
+    if (wanted(event)) {
       queue.pushLarge(text);
       sent += text.length;
     }
-    subscription.position = event.seq;
+    position = event.seq;
   }
+  return position;
 }
 
 /** Sends the registry as of now in pages; false when the subscription ended on the way. */

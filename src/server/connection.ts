@@ -86,6 +86,7 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
     this.#queue = new SendQueue(socket, {
       maxBytes: limits.maxSendQueueBytes,
       stallTimeoutMs: limits.sendStallTimeoutMs,
+      onFull: () => this.#subscriptions.pause(),
       onSlow: () => this.close(CLOSE_CODES.slow_consumer, "slow consumer: reconnect and resume"),
     });
     this.#subscriptions = new ConnectionSubscriptions(host, this, this.#queue);

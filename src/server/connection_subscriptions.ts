@@ -15,7 +15,13 @@ import type { ServiceEntry } from "../registry/entry.ts";
 import { EVENT_TYPES, type RegistryEvent } from "../registry/events.ts";
 import { isGlob } from "../registry/filter.ts";
 import type { Registry } from "../registry/registry.ts";
-import { catchUp, type CatchUpContext, chooseResume, type Resume } from "./catch_up.ts";
+import {
+  catchUp,
+  type CatchUpContext,
+  catchUpLive,
+  chooseResume,
+  type Resume,
+} from "./catch_up.ts";
 import type { Hub, Subscriber } from "./hub.ts";
 import type { LogFollows } from "./log_follows.ts";
 import type { SendQueue } from "./send_queue.ts";
@@ -56,6 +62,8 @@ export class ConnectionSubscriptions {
   readonly #pending = new Map<string, Pending>();
   /** Ids whose log a subscription follows. */
   readonly #logs = new Map<Subscription, string[]>();
+  /** Set while live events are held back because the peer does not keep up. */
+  #paused: PromiseWithResolvers<void> | null = null;
 
   /** No subscriptions yet. */
   constructor(host: SubscriptionHost, owner: SubscriptionOwner, queue: SendQueue) {
@@ -68,6 +76,8 @@ export class ConnectionSubscriptions {
       queue,
       subscriber: owner,
       subscriptions: this.#set,
+      resumed: () => this.#paused?.promise ?? null,
+      index: () => this.#index(),
     };
   }
 
@@ -116,6 +126,14 @@ export class ConnectionSubscriptions {
     void this.#run(subscription, resume);
   }
 
+  /** Holds live events back until the peer has taken what is queued, then catches up with them. */
+  pause(): void {
+    if (this.#paused !== null) return;
+    this.#paused = Promise.withResolvers();
+    this.#index();
+    void this.#resume(this.#host.hub.seq);
+  }
+
   /** Ends subscriptions, or some types of them. */
   unsubscribe(params: ActionParams<"unsubscribe">): ActionData<"unsubscribe"> {
     this.#set.remove(params.events, params.subscription);
@@ -140,13 +158,39 @@ export class ConnectionSubscriptions {
     }
   }
 
+  async #resume(position: number): Promise<void> {
+    const { hub } = this.#host;
+    try {
+      if (await catchUpLive(position, this.#context)) {
+        this.#endPause();
+        if (!this.#set.catchingUp && this.#set.size > 0) hub.bookmark(this.#owner);
+        return;
+      }
+      this.#owner.close(CLOSE_CODES.slow_consumer, "slow consumer: reconnect and resume");
+    } catch (error) {
+      getLogger(["harness", "server"]).error("Cannot replay events: {error}", { error });
+      this.#owner.close(CLOSE_CODES.slow_consumer, "replay failed: reconnect and resume");
+    }
+    this.#endPause();
+  }
+
+  #endPause(): void {
+    this.#paused?.resolve();
+    this.#paused = null;
+    this.#index();
+  }
+
+  #index(): void {
+    this.#host.hub.set(this.#owner, this.#paused === null ? this.#set.interest() : new Map());
+  }
+
   #afterRemoval(): void {
     for (const [subscription, ids] of this.#logs) {
       if (this.#set.has(subscription) && subscription.types.has("service_log")) continue;
       this.#logs.delete(subscription);
       for (const id of ids) this.#host.follows?.remove(this.#owner, id);
     }
-    this.#host.hub.set(this.#owner, this.#set.interest());
+    this.#index();
   }
 
   /** The instances whose logs are asked for, all of them there. */

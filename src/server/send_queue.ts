@@ -1,9 +1,9 @@
 /**
  * Sending to one peer with a bounded queue: what may be queued, when to wait, when to give up.
  *
- * The queue itself is the socket's. Events never wait: a peer that does not read them fast enough is a
- * slow consumer. Responses, replays and snapshots wait for room, so that a big answer to a healthy peer
- * is not mistaken for one.
+ * The queue itself is the socket's. When it is full, events stop and are caught up later; responses,
+ * replays and snapshots wait for room. So neither a burst nor a big answer costs a healthy peer its
+ * connection. A peer that takes nothing at all for a while is a slow consumer.
  *
  * @module
  */
@@ -14,10 +14,12 @@ const POLL_INTERVAL_MS = 10;
 
 /** Options for {@linkcode SendQueue}. */
 export interface SendQueueOptions {
-  /** Bytes queued beyond which the peer is a slow consumer. */
+  /** Bytes queued beyond which the queue is full. */
   maxBytes: number;
-  /** How long a waiting sender accepts no progress at all. */
+  /** How long the peer may take nothing at all while somebody waits for room. */
   stallTimeoutMs: number;
+  /** Called when the queue is full: what can wait must stop pushing and wait for {@linkcode SendQueue.ready}. */
+  onFull: () => void;
   /** Called once, when the peer is a slow consumer. */
   onSlow: () => void;
 }
@@ -82,7 +84,10 @@ export class SendQueue {
 
   #check(): void {
     const buffered = this.#buffered();
-    if (buffered > this.#options.maxBytes + this.#allowance) this.#giveUp();
+    const over = buffered - this.#options.maxBytes - this.#allowance;
+    // What cannot wait (log lines, error responses) may still come, but not without end.
+    if (over > this.#options.maxBytes / 4) this.#giveUp();
+    else if (over > 0) this.#options.onFull();
   }
 
   #buffered(): number {

@@ -23,9 +23,9 @@ export interface ServerLimits {
   maxBadMessages: number;
   /** Subscriptions of one connection. */
   maxSubscriptions: number;
-  /** Bytes queued for one client before 4408. */
+  /** Bytes queued for one client; when they are reached, its events wait. */
   maxSendQueueBytes: number;
-  /** How long a response waits for a client that reads nothing before 4408. */
+  /** How long a client with a full queue may take nothing at all before 4408. */
   sendStallTimeoutMs: number;
   /** Events kept in memory for resuming. */
   replayRingEvents: number;

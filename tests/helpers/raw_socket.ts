@@ -18,11 +18,14 @@ export class RawSocket implements Disposable {
   /** Head and, where it came along, body of the answer. */
   readonly answer: string;
   #closed = false;
+  /** Bytes read that are not yet a whole frame. */
+  #rest: Uint8Array<ArrayBuffer>;
 
-  private constructor(conn: Deno.TcpConn, answer: string) {
+  private constructor(conn: Deno.TcpConn, bytes: Uint8Array<ArrayBuffer>, headEnd: number) {
     this.conn = conn;
-    this.answer = answer;
-    this.status = Number(/^HTTP\/1\.1 (\d+)/.exec(answer)?.[1] ?? 0);
+    this.answer = new TextDecoder().decode(bytes);
+    this.status = Number(/^HTTP\/1\.1 (\d+)/.exec(this.answer)?.[1] ?? 0);
+    this.#rest = bytes.slice(headEnd);
   }
 
   /** Connects, sends the handshake and reads the head of the answer. */
@@ -40,14 +43,17 @@ export class RawSocket implements Disposable {
     const lines = Object.entries(headers).filter(([, value]) => value !== "");
     const head = [`GET ${path} HTTP/1.1`, ...lines.map(([k, v]) => `${k}: ${v}`), "", ""];
     await conn.write(new TextEncoder().encode(head.join("\r\n")));
-    let answer = "";
+    let bytes = new Uint8Array();
     const buffer = new Uint8Array(4096);
-    while (!answer.includes("\r\n\r\n")) {
+    let end = -1;
+    while (end === -1) {
       const count = await conn.read(buffer);
       if (count === null) break;
-      answer += new TextDecoder().decode(buffer.subarray(0, count));
+      bytes = join(bytes, buffer.subarray(0, count));
+      end = new TextDecoder("latin1").decode(bytes).indexOf("\r\n\r\n");
     }
-    return new RawSocket(conn, answer);
+    // What follows the head of a 101 is the first frames already.
+    return new RawSocket(conn, bytes, end === -1 ? bytes.length : end + 4);
   }
 
   /** Sends one masked frame; false when the peer is gone. */
@@ -98,24 +104,27 @@ export class RawSocket implements Disposable {
     return new Uint8Array(chunks);
   }
 
+  /** The frames from here on, until the end or a reset. */
+  async *frames(): AsyncGenerator<{ opcode: number; payload: Uint8Array }> {
+    const buffer = new Uint8Array(65536);
+    for (;;) {
+      for (let frame = frameOf(this.#rest); frame !== null; frame = frameOf(this.#rest)) {
+        this.#rest = this.#rest.slice(frame.size);
+        yield frame;
+      }
+      const count = await this.conn.read(buffer).catch(() => null);
+      if (count === null) return;
+      this.#rest = join(this.#rest, buffer.subarray(0, count));
+    }
+  }
+
   /** Reads until a close frame or the end, and returns the close code, or `null` without one. */
   async readCloseCode(): Promise<number | null> {
-    let seen = new Uint8Array();
-    const buffer = new Uint8Array(65536);
-    try {
-      for (;;) {
-        const code = closeCodeOf(seen);
-        if (code !== null) return code;
-        const count = await this.conn.read(buffer);
-        if (count === null) return null;
-        const more = new Uint8Array(seen.length + count);
-        more.set(seen);
-        more.set(buffer.subarray(0, count), seen.length);
-        seen = more;
-      }
-    } catch {
-      return null; // a reset
+    for await (const { opcode, payload } of this.frames()) {
+      const [first = 0, second = 0] = payload;
+      if (opcode === 8) return (first << 8) | second;
     }
+    return null;
   }
 
   /** Closes the TCP connection without a word. */
@@ -126,21 +135,29 @@ export class RawSocket implements Disposable {
   }
 }
 
-/** The close code in what a server sent last, or `null`. */
-export function closeCodeOf(bytes: Uint8Array): number | null {
-  for (let at = 0; at + 1 < bytes.length;) {
-    const opcode = (bytes[at] ?? 0) & 0x0f;
-    let length = (bytes[at + 1] ?? 0) & 0x7f;
-    let head = 2;
-    if (length === 126) {
-      length = ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0);
-      head = 4;
-    } else if (length === 127) {
-      length = Number(new DataView(bytes.buffer).getBigUint64(at + 2));
-      head = 10;
-    }
-    if (opcode === 8) return ((bytes[at + head] ?? 0) << 8) | (bytes[at + head + 1] ?? 0);
-    at += head + length;
+function join(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
+  const both = new Uint8Array(a.length + b.length);
+  both.set(a);
+  both.set(b, a.length);
+  return both;
+}
+
+/** The first frame of some bytes from a server, or `null` while it is not whole. */
+function frameOf(bytes: Uint8Array): { opcode: number; payload: Uint8Array; size: number } | null {
+  if (bytes.length < 2) return null;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  let length = view.getUint8(1) & 0x7f;
+  let head = 2;
+  if (length === 126) {
+    if (bytes.length < 4) return null;
+    length = view.getUint16(2);
+    head = 4;
+  } else if (length === 127) {
+    if (bytes.length < 10) return null;
+    length = Number(view.getBigUint64(2));
+    head = 10;
   }
-  return null;
+  const size = head + length;
+  if (bytes.length < size) return null;
+  return { opcode: view.getUint8(0) & 0x0f, payload: bytes.subarray(head, size), size };
 }

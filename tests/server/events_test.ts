@@ -1,6 +1,7 @@
 /** Subscriptions, order, resume and snapshots over both listeners. */
 import assert from "node:assert/strict";
 import { type Frame, RawClient } from "../helpers/raw_client.ts";
+import { RawSocket } from "../helpers/raw_socket.ts";
 import { LISTENERS, service, startServer } from "../helpers/test_server.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";
@@ -337,5 +338,33 @@ for (const listener of LISTENERS) {
     await ended.promise;
     await writer.close();
     assert.equal(one.drain().filter((f) => f["event"] === "service_log").length, 0);
+  });
+
+  Deno.test(name("holds events back for a peer that reads late, and loses none"), async () => {
+    await using running = await startServer({ listener });
+    const { registry } = running;
+    await registry.register(service("api"));
+    using late = await RawSocket.open({ port: running.server.port });
+    const subscribe = JSON.stringify({ id: "1", type: "request", action: "subscribe" });
+    await late.text(subscribe);
+    const frames = late.frames();
+    for (const _ of ["hello", "acknowledgement"]) await frames.next();
+    await using other = await RawClient.ready(running.url);
+    await other.call("subscribe");
+    for (let i = 0; i < 4000; i++) {
+      await registry.update("api", { labels: { note: `${i} ${"x".repeat(4000)}` } });
+      if (i % 100 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    const expected = Array.from({ length: 4000 }, (_, i) => 2 + i);
+    const events = (await eventsUpTo(other, 4001)).map((event) => event["seq"]);
+    assert.deepEqual(events, expected);
+    const seen: number[] = [];
+    for await (const { opcode, payload } of frames) {
+      assert.equal(opcode, 1, "a close frame or a ping");
+      const frame = JSON.parse(new TextDecoder().decode(payload));
+      if (ALL.includes(frame.event)) seen.push(frame.seq);
+      if (seen.at(-1) === 4001) break;
+    }
+    assert.deepEqual(seen, expected);
   });
 }

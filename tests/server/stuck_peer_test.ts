@@ -1,0 +1,91 @@
+/** Peers that never read while events are published: their memory is bounded and others notice nothing. */
+import assert from "node:assert/strict";
+import { eventually, RawClient } from "../helpers/raw_client.ts";
+import { RawSocket } from "../helpers/raw_socket.ts";
+import { LISTENERS } from "../helpers/test_server.ts";
+
+const STUCK_PEERS = 16;
+const EVENTS = 3000;
+const WARM_UP_EVENTS = 6000;
+const MIB = 1024 * 1024;
+
+/** The server of stuck_server.ts. */
+class Child implements AsyncDisposable {
+  readonly #process: Deno.ChildProcess;
+  readonly #lines: AsyncIterator<string>;
+  readonly #stdin: WritableStreamDefaultWriter<Uint8Array>;
+
+  constructor(listener: string) {
+    const script = new URL("./stuck_server.ts", import.meta.url).pathname;
+    this.#process = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--v8-flags=--expose-gc", script, listener],
+      stdin: "piped",
+      stdout: "piped",
+    }).spawn();
+    this.#lines = this.#read();
+    this.#stdin = this.#process.stdin.getWriter();
+  }
+
+  /** Sends a command, if any, and reads the line it answers with: a number, and how many connections. */
+  async ask(command?: string): Promise<[value: number, connections: number]> {
+    if (command !== undefined) await this.#stdin.write(new TextEncoder().encode(`${command}\n`));
+    const [value, connections] = String((await this.#lines.next()).value).split(" ").map(Number);
+    return [value ?? NaN, connections ?? NaN];
+  }
+
+  async *#read(): AsyncGenerator<string> {
+    let rest = "";
+    for await (const text of this.#process.stdout.pipeThrough(new TextDecoderStream())) {
+      const parts = (rest + text).split("\n");
+      rest = parts.pop() ?? "";
+      yield* parts;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#stdin.write(new TextEncoder().encode("end\n"));
+    await this.#stdin.close();
+    const { success } = await this.#process.status;
+    await this.#lines.return?.();
+    assert.ok(success);
+  }
+}
+
+for (const listener of LISTENERS) {
+  Deno.test(`${listener} server holds at most 2 MiB for a peer that never reads`, async () => {
+    await using child = new Child(listener);
+    const [port] = await child.ask();
+    await using healthy = await RawClient.ready(`ws://127.0.0.1:${port}`);
+    await healthy.call("subscribe");
+    await child.ask(`publish ${WARM_UP_EVENTS} 100`); // the heap of a busy server grows at first
+    const [before] = await child.ask("memory");
+
+    using stack = new DisposableStack();
+    const stuck: RawSocket[] = [];
+    for (let i = 0; i < STUCK_PEERS; i++) {
+      const socket = await RawSocket.open({ port });
+      await socket.text('{"id":"1","type":"request","action":"subscribe"}');
+      stuck.push(stack.use(socket));
+    }
+    const [last] = await child.ask(`publish ${EVENTS} 10`);
+    const [after] = await child.ask("memory");
+    const perPeer = (after - before) / STUCK_PEERS / MIB;
+    assert.ok(perPeer <= 2, `${perPeer.toFixed(2)} MiB for each stuck peer`);
+
+    // npm:ws can drop them; Deno.serve cannot, so they keep counting until they leave.
+    if (listener === "ws") {
+      await eventually(async () => (await child.ask("memory"))[1] === 1, "the stuck ones are gone");
+    }
+
+    // The healthy one got everything, in order, and no event was sent twice.
+    await healthy.take((frame) => frame["seq"] === last, "the last event");
+    const seqs = healthy.log.filter((frame) => frame["event"] === "endpoint_updated")
+      .map((frame) => frame["seq"]);
+    assert.deepEqual(seqs, Array.from({ length: WARM_UP_EVENTS + EVENTS }, (_, i) => 2 + i));
+
+    // A stuck one that begins to read finds events, and at the end why it was closed, or a cut.
+    const code = await stuck[0]?.readCloseCode();
+    assert.ok(code === 4408 || code === null, `closed with ${code}`);
+    if (listener === "deno") assert.equal(code, 4408);
+  });
+}
