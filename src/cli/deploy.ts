@@ -48,7 +48,7 @@ async function deployCommand(
   reference: string,
 ): Promise<number> {
   const flags = readFlags(DEPLOY_FLAGS, given, context.io);
-  const { detach, direct } = readFlags(FOLLOW_FLAGS, given, context.io);
+  const { detach, direct, quiet } = readFlags(FOLLOW_FLAGS, given, context.io);
   const hosts = await chosenHosts(readFlags(HOST_FLAGS, given, context.io));
   if (hosts.length === 0) {
     throw new HarnessError(
@@ -79,7 +79,7 @@ async function deployCommand(
     ...(flags.idempotencyKey === null ? {} : { idempotency_key: flags.idempotencyKey }),
   });
   if (detach) return detached(context, session, deployment_id);
-  return await followDeployment(context, session, events, deployment_id);
+  return await followDeployment(context, session, events, deployment_id, { quiet });
 }
 
 /** What `--detach` prints: the id on stdout, what to do with it on stderr. */

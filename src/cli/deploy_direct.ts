@@ -55,7 +55,7 @@ export async function deployDirectly(
       manifest,
     },
   };
-  return await carryOut(context, plan, { json: given["json"] === true, version: manifest.version });
+  return await carryOut(context, plan, { ...outputOf(given), version: manifest.version });
 }
 
 /** What {@linkcode rollBackDirectly} rolls back. */
@@ -81,7 +81,11 @@ export async function rollBackDirectly(
     hosts: hostsOf(context, given, what.hosts),
     package: { name, ...(version === undefined ? {} : { version }) },
   };
-  return await carryOut(context, plan, { json: given["json"] === true, version: version ?? null });
+  return await carryOut(context, plan, { ...outputOf(given), version: version ?? null });
+}
+
+function outputOf(given: Record<string, unknown>): { json: boolean; quiet: boolean } {
+  return { json: given["json"] === true, quiet: given["quiet"] === true };
 }
 
 function hostsOf(
@@ -97,7 +101,7 @@ function hostsOf(
 async function carryOut(
   context: Context,
   plan: DeployPlan,
-  options: { json: boolean; version: string | null },
+  options: { json: boolean; quiet: boolean; version: string | null },
 ): Promise<number> {
   const { io } = context;
   const startedAt = new Date().toISOString();

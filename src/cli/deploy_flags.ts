@@ -57,6 +57,7 @@ export const DEPLOY_FLAGS = {
 
 /** How the command behaves. */
 export const FOLLOW_FLAGS = {
+  quiet: onOff({ help: "no progress, only how it ended" }),
   detach: onOff({ help: "print the deployment id and return at once" }),
   direct: onOff({ help: "from this process, without a server; nothing is registered" }),
 } satisfies FlagTable;

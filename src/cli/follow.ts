@@ -41,12 +41,14 @@ export async function followDeployment(
   session: Session,
   events: DeploymentEvents,
   deploymentId: string,
+  options: { quiet?: boolean } = {},
 ): Promise<number> {
   const { io } = context;
   const { json } = session.flags;
   const look = () => lookAt(session, deploymentId);
   let deployment = await look();
-  const view = await openProgressView(io, deployment.hosts.map((host) => host.host), { json });
+  const hosts = deployment.hosts.map((host) => host.host);
+  const view = await openProgressView(io, hosts, { json, ...options });
   try {
     if (deployment.finished_at === null) {
       await showUntilEnd(context, events, view, deploymentId, look);

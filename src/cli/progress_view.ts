@@ -24,8 +24,9 @@ export interface ProgressView {
 export async function openProgressView(
   io: Io,
   hosts: readonly string[],
-  options: { json: boolean },
+  options: { json: boolean; quiet?: boolean },
 ): Promise<ProgressView> {
+  if (options.quiet === true) return { show: () => {}, end: async () => {} };
   if (options.json) return { show: (progress) => printJson(io, progress), end: async () => {} };
   if (!io.errIsTerminal) return plainView(io, hosts);
   const { listrView } = await import("./listr_view.ts");

@@ -40,7 +40,7 @@ export function addRollbackCommand(program: Command, context: Context): void {
 }
 
 async function rollback(context: Context, given: RollbackFlags, name: string): Promise<number> {
-  const { detach, direct } = readFlags(FOLLOW_FLAGS, given, context.io);
+  const { detach, direct, quiet } = readFlags(FOLLOW_FLAGS, given, context.io);
   const hosts = await chosenHosts(readFlags(HOST_FLAGS, given, context.io));
   const version = given.version === undefined ? {} : { version: given.version };
   if (direct) {
@@ -62,5 +62,5 @@ async function rollback(context: Context, given: RollbackFlags, name: string): P
     ...(targets.length === 0 ? {} : { targets }),
   });
   if (detach) return detached(context, session, deployment_id);
-  return await followDeployment(context, session, events, deployment_id);
+  return await followDeployment(context, session, events, deployment_id, { quiet });
 }

@@ -49,7 +49,7 @@ export function printTable(
 ): void {
   const clean = rows.map((row) => row.map(printable));
   const widths = head.map((title, column) =>
-    Math.max(title.length, ...clean.map((row) => row[column]?.length ?? 0))
+    clean.reduce((width, row) => Math.max(width, row[column]?.length ?? 0), title.length)
   );
   const line = (cells: readonly string[], color: (cell: string) => Color | undefined) => {
     let used = 0;

@@ -114,8 +114,9 @@ Deno.test({
         },
       );
       await t.step("rollback goes to the last good version", async () => {
-        const { code, stderr } = await run("rollback", "svc");
+        const { code, stderr } = await run("rollback", "svc", "--quiet");
         assert.equal(code, 0, stderr);
+        assert.match(stderr, /^d-\S+: rollback of svc 1\.0\.0 succeeded\n$/);
         assert.equal(await version(), "1.0.0");
       });
       await t.step(
