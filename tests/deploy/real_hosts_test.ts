@@ -1,0 +1,139 @@
+/**
+ * Deployments to machines with their own init, sshd and users: systemd as PID 1, a login user with sudo, reboots.
+ */
+import assert from "node:assert/strict";
+import type { DeployPackage, HostTarget } from "../../src/deploy/plan.ts";
+import { needs } from "../helpers/require.ts";
+import { startHost, type TestHost } from "../hosts/hosts.ts";
+import { Bench, run, START, until } from "./support.ts";
+
+const ignore = needs("docker", "root");
+
+function target(host: TestHost, user: string, more: Partial<HostTarget> = {}): HostTarget {
+  return {
+    label: "box",
+    installRoot: "/opt",
+    become: user === "root" ? null : "sudo",
+    connect: () => host.connect(user),
+    ...more,
+  };
+}
+
+/** What a look from inside says, without SSH. */
+async function inside(host: TestHost, script: string): Promise<string> {
+  return (await host.sh(script)).stdout.trim();
+}
+
+const SHOW =
+  "systemctl show -p ActiveState -p WorkingDirectory harness-web.service | sort | cut -d= -f2";
+
+async function assertRuns(host: TestHost, version: string): Promise<void> {
+  assert.equal(await inside(host, SHOW), `active\n/opt/web-${version}`);
+  assert.equal(await inside(host, "readlink /opt/.harness/web/current"), `/opt/web-${version}`);
+  const names = await inside(host, "ls -A /opt/.harness/web");
+  assert.equal(names, "current\nenv\nenvs\nlog\nrun\nshared\nstate.json");
+}
+
+async function withBadHealth(bench: Bench, version: string): Promise<DeployPackage> {
+  return await bench.makePackage({
+    version,
+    yaml: "health: {script: scripts/health.sh, timeout: 30s, retries: 1, start_period: 30s}\n",
+    files: { "scripts/health.sh": "#!/bin/sh\nsleep 20\nexit 2\n" },
+  });
+}
+
+Deno.test({
+  name: "deploy() as a user with sudo runs a service of its own user under systemd, and goes back",
+  ignore,
+  async fn() {
+    await using bench = new Bench();
+    await using host = await startHost();
+    const hosts = [target(host, "deploy")];
+    const yaml = "service: {type: managed_process, user: games}\n" +
+      "env: {TOKEN: {secret: true, required: true}}\n";
+    const start = `${START.replace("while", 'echo "$TOKEN" > "$HARNESS_DATA_DIR/token"\nwhile')}`;
+    const secrets = { TOKEN: 'it\'s "canary" $1 \\ 9d2e' };
+    const one = await run(bench.plan(await bench.makePackage({ yaml, start }), { hosts, secrets }));
+    assert.equal(one.host.outcome, "ok", JSON.stringify(one.host.error));
+    await assertRuns(host, "1.0.0");
+    const pid = one.host.service?.status.pid;
+    assert.equal(await inside(host, `stat -c %U /proc/${pid}`), "games");
+    assert.equal(await inside(host, "stat -c '%U %a' /opt/.harness/web/env"), "root 600");
+    assert.equal(await inside(host, "cat /opt/.harness/web/shared/token"), secrets.TOKEN);
+    const bad = await bench.makePackage({ version: "1.1.0", start: "#!/bin/sh\nexit 7\n" });
+    const two = await run(bench.plan(bad, { hosts, secrets }));
+    assert.equal(two.host.outcome, "rolled_back", JSON.stringify(two.host.error));
+    assert.equal(two.host.error?.details?.["exit_code"], 7);
+    await assertRuns(host, "1.0.0");
+    const good = await bench.makePackage({ version: "1.2.0", yaml, start });
+    assert.equal((await run(bench.plan(good, { hosts, secrets }))).host.outcome, "ok");
+    await assertRuns(host, "1.2.0");
+    assert.equal((await run(bench.rollback(undefined, { hosts }))).host.outcome, "ok");
+    await assertRuns(host, "1.0.0");
+    // A reboot brings it back by itself, and a deployment of the same is nothing to do.
+    await host.reboot();
+    await until("it runs again", async () => (await inside(host, SHOW)).startsWith("active"));
+    const again = await run(
+      bench.plan(await bench.makePackage({ yaml, start }), { hosts, secrets }),
+    );
+    assert.deepEqual([again.host.outcome, again.host.changed], ["ok", false]);
+    await assertRuns(host, "1.0.0");
+  },
+});
+
+Deno.test({
+  name: "a systemd host whose sshd dies in the middle of a switch puts itself back",
+  ignore,
+  async fn() {
+    await using bench = new Bench();
+    await using host = await startHost();
+    const plan = (source: DeployPackage) =>
+      bench.plan(source, { hosts: [target(host, "deploy")], lockTtlMs: 3000 });
+    const one = await run(plan(await bench.makePackage()));
+    assert.equal(one.host.outcome, "ok", JSON.stringify(one.host.error));
+    let cut: Promise<unknown> | null = null;
+    const { host: two } = await run(plan(await withBadHealth(bench, "2.0.0")), {
+      onEvent: (event) => {
+        if (event.step !== "health") return;
+        cut ??= host.sh("systemctl stop ssh; pkill -KILL sshd");
+      },
+    });
+    await cut;
+    assert.equal(two.outcome, "unreachable", JSON.stringify(two.error));
+    await until(
+      "the guardian has put the old version back",
+      async () =>
+        await inside(host, "ls -A /opt/.harness/web | grep -c -e lock -e staging") === "0",
+    );
+    await assertRuns(host, "1.0.0");
+  },
+});
+
+Deno.test({
+  name: "a host that is rebooted in the middle of a switch is set right by the next deployment",
+  ignore,
+  async fn() {
+    await using bench = new Bench();
+    await using host = await startHost();
+    const hosts = [target(host, "root")];
+    assert.equal(
+      (await run(bench.plan(await bench.makePackage(), { hosts }))).host.outcome,
+      "ok",
+    );
+    let reboot: Promise<void> | null = null;
+    const two = await run(bench.plan(await withBadHealth(bench, "2.0.0"), { hosts }), {
+      onEvent: (event) => {
+        if (event.step === "health") reboot ??= host.reboot();
+      },
+    });
+    await reboot;
+    assert.notEqual(two.host.outcome, "ok");
+    await until("it answers again", async () => (await inside(host, SHOW)).startsWith("active"));
+    const three = await run(
+      bench.plan(await bench.makePackage({ version: "3.0.0" }), { hosts, lockWaitMs: 60_000 }),
+    );
+    assert.equal(three.host.outcome, "ok", JSON.stringify(three.host.error));
+    assert.equal(three.host.versionBefore, "1.0.0");
+    await assertRuns(host, "3.0.0");
+  },
+});
