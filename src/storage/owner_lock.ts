@@ -23,8 +23,12 @@ export interface OwnerLock {
 /** How often and how long the pid of a holder that just took the lock is awaited. */
 const PID_WAIT = { times: 20, ms: 10 };
 
+/** A start time that cannot be read. */
+const UNKNOWN = "-";
+/** What follows the pid when the kernel's lock is what counts. */
+const FLOCK_MARK = ` ${UNKNOWN} flock\n`;
 /** Taking over the file of an owner that is gone. */
-const TAKEOVER = { times: 50, pauseMs: 10, staleMs: 5_000 };
+const TAKEOVER = { times: 100, pauseMs: 10, staleMs: 5_000, emptyMs: 500 };
 
 /** Options for {@linkcode acquireOwnerLock}. */
 export interface OwnerLockOptions {
@@ -52,26 +56,32 @@ async function lockFile(dir: string, path: string): Promise<OwnerLock> {
   const file = await Deno.open(path, { read: true, write: true, create: true, mode: 0o600 });
   let held = false;
   try {
-    held = await file.tryLock(true);
-    if (!held) throw inUse(dir, await readPid(path));
+    if (!await file.tryLock(true)) throw inUse(dir, await readPid(path));
+    const holder = await fs.readFile(path, "utf8");
+    // Free for the kernel, but a process on Node or Bun may be behind it. Not asked of our own kind: with
+    // narrow permissions the question itself is not allowed.
+    if (holder !== "" && !holder.endsWith(FLOCK_MARK) && await isAlive(holder)) {
+      throw inUse(dir, parseInt(holder));
+    }
     await file.truncate(0);
-    await file.write(new TextEncoder().encode(`${process.pid}\n`));
+    await file.write(new TextEncoder().encode(`${process.pid}${FLOCK_MARK}`));
+    held = true;
   } finally {
     if (!held) file.close();
   }
   return {
-    release(): Promise<void> {
-      // Closing gives the lock up. The file stays: removing it would let two others lock two files.
-      if (held) file.close();
+    async release(): Promise<void> {
+      if (!held) return;
       held = false;
-      return Promise.resolve();
+      // Closing gives the lock up. The file stays: removing it would let two others lock two files.
+      await file.truncate(0).finally(() => file.close());
     },
   };
 }
 
 async function pidFile(dir: string, path: string): Promise<OwnerLock> {
-  const own = `${process.pid} ${await startTime(process.pid)}\n`;
   const temp = `${path}.${process.pid}.${crypto.randomUUID().slice(0, 8)}`;
+  const own = `${process.pid} ${await startTime(process.pid)}\n`;
   await fs.writeFile(temp, own, { mode: 0o600 });
   try {
     // link() fails when the name exists: of several, one wins, and the file is never half written.
@@ -81,6 +91,7 @@ async function pidFile(dir: string, path: string): Promise<OwnerLock> {
         throw inUse(dir, parseInt(holder) || null);
       }
       await removeStale(path, temp);
+      if (attempt > 0) await new Promise((resolve) => setTimeout(resolve, TAKEOVER.pauseMs));
     }
   } finally {
     await fs.rm(temp, { force: true });
@@ -102,17 +113,22 @@ async function removeStale(path: string, temp: string): Promise<void> {
   const turn = `${path}.takeover`;
   if (!await tryLink(temp, turn)) {
     // Held for some milliseconds, unless its holder died in just these.
-    const age = await fs.stat(turn).then(({ mtimeMs }) => Date.now() - mtimeMs, () => 0);
-    if (age > TAKEOVER.staleMs) await fs.rm(turn, { force: true });
-    await new Promise((resolve) => setTimeout(resolve, TAKEOVER.pauseMs));
+    if (await age(turn) > TAKEOVER.staleMs) await fs.rm(turn, { force: true });
     return;
   }
   try {
     const holder = await fs.readFile(path, "utf8").catch(() => "");
-    if (!await isAlive(holder)) await fs.rm(path, { force: true });
+    // An empty one is nobody's, or that of a process on Deno which is just about to write its pid.
+    const fresh = holder === "" && await age(path) < TAKEOVER.emptyMs;
+    if (!fresh && !await isAlive(holder)) await fs.rm(path, { force: true });
   } finally {
     await fs.rm(turn, { force: true });
   }
+}
+
+/** Milliseconds since a file was written; 0 when it is gone. */
+async function age(path: string): Promise<number> {
+  return await fs.stat(path).then(({ mtimeMs }) => Date.now() - mtimeMs, () => 0);
 }
 
 async function tryLink(from: string, to: string): Promise<boolean> {
@@ -133,13 +149,14 @@ async function isAlive(holder: string): Promise<boolean> {
   } catch (error) {
     if (!(error instanceof Error && "code" in error && error.code === "EPERM")) return false;
   }
-  return await startTime(Number(pid)) === start;
+  const now = await startTime(Number(pid));
+  return now === start || now === UNKNOWN || start === UNKNOWN;
 }
 
-/** Start time of a process in the kernel's ticks, so that a reused pid is no owner; `-` where unknown. */
+/** Start time of a process in the kernel's ticks, so that a reused pid is no owner; {@linkcode UNKNOWN} where it cannot be read. */
 async function startTime(pid: number): Promise<string> {
   const stat = await fs.readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
-  return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "-";
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? UNKNOWN;
 }
 
 async function readPid(path: string): Promise<number | null> {

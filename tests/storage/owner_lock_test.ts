@@ -23,6 +23,24 @@ async function holder(dir: string, flock: boolean): Promise<Deno.ChildProcess> {
   return child;
 }
 
+for (const [held, wanted] of [[true, false], [false, true]] as const) {
+  Deno.test(`acquireOwnerLock() sees the lock of another runtime (flock: ${held}, then ${wanted})`, async () => {
+    await withTempDir(async (dir) => {
+      const child = await holder(dir, held);
+      try {
+        const error = await refusal("conflict", () => acquireOwnerLock(dir, { flock: wanted }));
+        assert.equal(error.details?.pid, child.pid);
+      } finally {
+        child.kill("SIGKILL");
+        await child.status;
+      }
+      await (await acquireOwnerLock(dir, { flock: wanted })).release();
+      await (await acquireOwnerLock(dir, { flock: held })).release();
+      await (await acquireOwnerLock(dir, { flock: wanted })).release();
+    });
+  });
+}
+
 for (const flock of [true, false]) {
   const kind = flock ? "the kernel's lock" : "a pid file";
 
