@@ -48,17 +48,16 @@ export interface HandlerOptions {
 const SHUTDOWN_POLL_MS = 10;
 
 /** All connections of a server. */
-export class ConnectionHandler implements ConnectionHost, AsyncDisposable {
-  /** Registry and backends. */
-  readonly services: ActionServices;
+export class ConnectionHandler implements AsyncDisposable {
   /** Host, Origin and token checks. */
   readonly auth: Authenticator;
   /** The limits in force. */
   readonly limits: ServerLimits;
-  /** The fan-out. */
-  readonly hub: Hub;
-  /** The logs being followed. */
-  readonly follows: LogFollows | null;
+  readonly #services: ActionServices;
+  readonly #hub: Hub;
+  readonly #follows: LogFollows | null;
+  /** What a connection sees of us. */
+  readonly #host: ConnectionHost;
   readonly #connections = new Set<Connection>();
   /** Accepted, but the runtime has not opened the socket yet. */
   readonly #admitted = new Set<Admission>();
@@ -68,11 +67,12 @@ export class ConnectionHandler implements ConnectionHost, AsyncDisposable {
   /** Starts listening to the registry. */
   constructor(options: HandlerOptions) {
     const { registry, operator, deployments, packages } = options;
-    this.services = { registry, operator, deployments, packages };
+    this.#services = { registry, operator, deployments, packages };
     this.auth = new Authenticator(options.auth);
     this.limits = resolveLimits(options.limits);
-    this.hub = new Hub(registry, this.limits);
-    this.follows = operator === undefined ? null : new LogFollows(operator);
+    this.#hub = new Hub(registry, this.limits);
+    this.#follows = operator === undefined ? null : new LogFollows(operator);
+    this.#host = this.#connectionHost();
   }
 
   /** Connections that hold a socket, those included that do not finish closing. */
@@ -83,11 +83,6 @@ export class ConnectionHandler implements ConnectionHost, AsyncDisposable {
   /** Whether the server is shutting down. */
   get draining(): boolean {
     return this.#shutdown !== null;
-  }
-
-  /** Aborted at the end of a shutdown. */
-  get signal(): AbortSignal {
-    return this.#aborter.signal;
   }
 
   /**
@@ -109,7 +104,8 @@ export class ConnectionHandler implements ConnectionHost, AsyncDisposable {
 
   /** Answers a request that is no upgrade. Never throws. */
   respond(request: Request): Promise<Response> {
-    return respond(request, this);
+    const { auth, draining } = this;
+    return respond(request, { services: this.#services, auth, draining });
   }
 
   /**
@@ -122,15 +118,10 @@ export class ConnectionHandler implements ConnectionHost, AsyncDisposable {
     admission: Admission = { access: "full", protocol: null },
   ): ConnectionEvents {
     this.#admitted.delete(admission);
-    const connection = new Connection(this, socket, admission.access);
+    const connection = new Connection(this.#host, socket, admission.access);
     this.#connections.add(connection);
     if (this.draining) connection.close(CLOSE_CODES.shutdown, "server is shutting down");
     return connection;
-  }
-
-  /** Called by a connection whose socket is gone. */
-  onGone(connection: Connection): void {
-    this.#connections.delete(connection);
   }
 
   /**
@@ -147,6 +138,21 @@ export class ConnectionHandler implements ConnectionHost, AsyncDisposable {
     return this.shutdown();
   }
 
+  #connectionHost(): ConnectionHost {
+    const isDraining = () => this.draining;
+    return {
+      services: this.#services,
+      hub: this.#hub,
+      follows: this.#follows,
+      limits: this.limits,
+      signal: this.#aborter.signal,
+      get draining() {
+        return isDraining();
+      },
+      onGone: (connection) => this.#connections.delete(connection),
+    };
+  }
+
   async #drain(reason: string): Promise<void> {
     const end = performance.now() + this.limits.shutdownTimeoutMs;
     for (const connection of this.#connections) connection.announceDraining(reason);
@@ -157,8 +163,8 @@ export class ConnectionHandler implements ConnectionHost, AsyncDisposable {
     await until(() => this.#connections.size === 0, performance.now() + CLOSE_TIMEOUT_MS);
     for (const connection of this.#connections) connection.terminate();
     this.#aborter.abort();
-    this.follows?.close();
-    this.hub.close();
+    this.#follows?.close();
+    this.#hub.close();
   }
 
   #refusal(): HarnessError | null {
