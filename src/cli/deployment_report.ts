@@ -62,7 +62,7 @@ function counts(deployment: Deployment): string {
 /** The failure of one host: which step and command, what the log said, and where to look further. */
 function printFailure(io: Io, host: DeploymentHost): void {
   const { error } = host;
-  if (error === undefined) return;
+  if (error === undefined || error.code === "cancelled") return;
   const facts = Object.entries(error.details ?? {})
     .filter(([name, value]) => value !== null && !TOLD.includes(name));
   if (facts.length === 0) return;

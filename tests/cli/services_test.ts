@@ -122,7 +122,15 @@ Deno.test("service start, restart and stop do it for real, and logs show what it
     assert.ok(pid > 1);
     const logs = await run("service", "logs", "s", "--tail", "5");
     assert.match(logs.stdout, /^hello from \d+$/m);
+    await using following = new RunningCli(["service", "logs", "s", "--follow", "--json"], {
+      env: { HARNESS_URL: server.url },
+    });
+    await following.until((it) => it.stdout.includes("hello"));
     const restarted = await run("service", "restart", "s", "--json");
+    await following.until((it) => (it.stdout.match(/hello/g)?.length ?? 0) >= 2);
+    assert.match(JSON.parse(following.stdout.split("\n")[0] ?? "").line, /^hello from \d+$/);
+    following.kill("SIGINT");
+    assert.equal((await following.end()).code, 130);
     assert.equal(JSON.parse(restarted.stdout).new_state, "running");
     assert.notEqual(await pidOf(), pid);
     const again = await run("service", "start", "s");
