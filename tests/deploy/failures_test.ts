@@ -314,3 +314,28 @@ function fill(path: string): void {
     // Full.
   }
 }
+
+Deno.test("deploy() shows what an HTTP health check got: status and beginning of the body", async () => {
+  await using bench = new Bench();
+  const port = freePort();
+  const server = `Deno.serve({ hostname: "127.0.0.1", port: ${port}, onListen() {} }, () => ` +
+    `new Response("database is down", { status: 503 }));`;
+  const two: PackageOptions = {
+    start:
+      `#!/bin/sh\nexec ${Deno.execPath()} run -A --no-config "$HARNESS_INSTALL_DIR/bin/s.js"\n`,
+    yaml: `service: {type: managed_process, ports: [{name: http, port: ${port}}]}\n` +
+      "health: {http: {port: http, path: /healthz}, timeout: 5s, retries: 1, start_period: 2s}\n",
+    files: { "bin/s.js": server },
+  };
+  const { host } = await failSecond(bench, two);
+  assert.equal(host.outcome, "rolled_back", JSON.stringify(host.error));
+  assert.equal(host.step, "health");
+  const health = host.error?.details?.["health"] as Record<string, unknown>;
+  assert.equal(health["httpStatus"], 503);
+  assert.match(String(health["output"]), /database is down/);
+});
+
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
