@@ -68,6 +68,8 @@ export const CLIENT_PROBE_TIMEOUT_MS = 10_000;
 export const CLIENT_CLOSE_TIMEOUT_MS = 2_000;
 /** Events kept for a reader that lags; beyond it they are fetched again once the reader has caught up. */
 export const CLIENT_EVENT_BUFFER = 1024;
+/** How often a followed deployment is asked after: for what no event tells, such as a server that was killed. */
+export const CLIENT_DEPLOYMENT_LOOK_MS = 5_000;
 /** Calls that may wait for responses at once: above any server's in-flight limit, bounds memory. */
 export const MAX_CLIENT_PENDING_CALLS = 4096;
 

@@ -8,9 +8,11 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
+import { setImmediate } from "node:timers/promises";
 import { createGunzip } from "node:zlib";
 import { HarnessError } from "../errors.ts";
 import {
+  EVENT_LOOP_SLICE_MS,
   MAX_PACKAGE_BYTES,
   MAX_UNPACK_RATIO,
   MAX_UNPACKED_BYTES,
@@ -38,10 +40,10 @@ export async function* gunzipFile(
 ): AsyncGenerator<Uint8Array, PackedFile> {
   const size = await packedSize(path);
   const digest = createHash("sha256");
-  const gunzip = createGunzip({ chunkSize: 256 * 1024 });
+  const gunzip = createGunzip({ chunkSize: 128 * 1024 });
   let isGzip = false;
   const fed = pipeline(
-    createReadStream(path, { highWaterMark: 256 * 1024 }),
+    createReadStream(path, { highWaterMark: 128 * 1024 }),
     async function* (chunks: AsyncIterable<Buffer>) {
       for await (const chunk of chunks) {
         isGzip ||= chunk[0] === 0x1f && chunk[1] === 0x8b;
@@ -54,12 +56,18 @@ export async function* gunzipFile(
   // Its failure also ends the loop below, which is where it is handled.
   fed.catch(() => {});
   let bytes = 0;
+  let yielded = performance.now();
   try {
     for await (const chunk of gunzip as AsyncIterable<Buffer>) {
       options.signal?.throwIfAborted();
       bytes += chunk.byteLength;
       refuseBomb(bytes, gunzip.bytesWritten);
       yield chunk;
+      // A little input can become so much output that timers and sockets would wait for seconds.
+      if (performance.now() - yielded > EVENT_LOOP_SLICE_MS) {
+        await setImmediate();
+        yielded = performance.now();
+      }
     }
     // It ends where the gzip data ends, which need not be where the file ends.
     if (gunzip.bytesWritten !== size) throw trailingData();

@@ -73,7 +73,8 @@ export function readHeader(block: Uint8Array): TarHeader {
 
 /** Whether a block is the end mark: all zeros. */
 export function isZero(block: Uint8Array): boolean {
-  return block.every((byte) => byte === 0);
+  for (let i = 0; i < block.length; i++) if (block[i] !== 0) return false;
+  return true;
 }
 
 /** Decodes text that must be UTF-8. */
@@ -93,15 +94,17 @@ function slice(block: Uint8Array, [offset, length]: readonly [number, number]): 
 
 function checkSum(block: Uint8Array): void {
   const stored = readOctal(slice(block, FIELD.checksum));
-  let sum = 8 * 0x20;
-  block.forEach((byte, index) => {
-    if (index < FIELD.checksum[0] || index >= FIELD.checksum[0] + FIELD.checksum[1]) sum += byte;
-  });
+  const [start, length] = FIELD.checksum;
+  // The sum is made as if its own field were spaces.
+  let sum = length * 0x20;
+  for (let i = 0; i < start; i++) sum += block[i] ?? 0;
+  for (let i = start + length; i < BLOCK_BYTES; i++) sum += block[i] ?? 0;
   if (stored !== sum) throw invalid("bad_header", "a tar header's checksum is wrong");
 }
 
 function readText(block: Uint8Array, field: readonly [number, number]): string {
   const bytes = slice(block, field);
+  if (isZero(bytes)) return "";
   const end = bytes.indexOf(0);
   if (end === -1) return decodeText(bytes);
   if (!isZero(bytes.subarray(end))) {
@@ -128,7 +131,13 @@ function readNumber(block: Uint8Array, field: readonly [number, number], name: s
 
 /** Octal digits between spaces, ended by a space or NUL; an empty field is 0. */
 function readOctal(bytes: Uint8Array): number | null {
-  const text = String.fromCharCode(...bytes);
-  const [, digits] = /^ *([0-7]*)[ \0]*$/.exec(text) ?? [];
-  return digits === undefined ? null : Number(`0o${digits || "0"}`);
+  let at = 0;
+  while (bytes[at] === 0x20) at++;
+  let value = 0;
+  for (let byte = bytes[at]; byte !== undefined && byte >= 0x30 && byte <= 0x37; byte = bytes[at]) {
+    value = value * 8 + byte - 0x30;
+    at++;
+  }
+  for (; at < bytes.length; at++) if (bytes[at] !== 0x20 && bytes[at] !== 0) return null;
+  return value;
 }
