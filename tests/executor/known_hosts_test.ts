@@ -155,7 +155,7 @@ Deno.test({
       await Deno.writeTextFile(file, `[h1.example]:2200 ${type} ${base64}\nh2 ${type} ${base64}\n`);
       await runProgram("ssh-keygen", ["-H", "-f", file]);
       const text = await Deno.readTextFile(file);
-      assert.doesNotMatch(text, /h1|h2/, "the names are hashed");
+      assert.match(text, /^(\|1\|\S+ ssh-ed25519 \S+\n){2}$/, "the names are hashed");
       const { entries } = parseKnownHosts(text, file);
       assert.equal(checkHostKey(entries, "[h1.example]:2200", key).status, "known");
       assert.equal(checkHostKey(entries, "h2", key).status, "known");
