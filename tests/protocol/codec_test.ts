@@ -1,0 +1,214 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { HarnessError } from "../../src/errors.ts";
+import {
+  encodeData,
+  encodeError,
+  encodeEvent,
+  encodeNotice,
+  encodeRequest,
+  parseParams,
+  parseRequest,
+  parseServerMessage,
+  requireAction,
+} from "../../src/protocol/codec.ts";
+import { nearestName } from "../../src/protocol/nearest.ts";
+import { salvageId } from "../../src/protocol/salvage.ts";
+import type { RegistryEvent } from "../../src/registry/events.ts";
+
+Deno.test("parseRequest() reads what encodeRequest() wrote", () => {
+  fc.assert(fc.property(fc.string({ maxLength: 256 }), fc.string(), (id, action) => {
+    assert.deepEqual(parseRequest(encodeRequest(id, action)), { ok: true, id, action, params: {} });
+  }));
+  const text = encodeRequest("1", "get_service", { name: "a" });
+  assert.deepEqual(parseRequest(text), {
+    ok: true,
+    id: "1",
+    action: "get_service",
+    params: { name: "a" },
+  });
+});
+
+Deno.test("parseRequest() never throws, and never loses a readable id", () => {
+  fc.assert(fc.property(fc.string({ unit: "binary", maxLength: 300 }), (text) => {
+    const parsed = parseRequest(text);
+    assert.ok(parsed.ok || parsed.error instanceof HarnessError);
+  }));
+  fc.assert(fc.property(fc.json({ maxDepth: 8 }), fc.string({ maxLength: 256 }), (json, id) => {
+    const parsed = parseRequest(`{"x":${json},"id":${JSON.stringify(id)}}`);
+    assert.ok(!parsed.ok);
+    assert.equal(parsed.id, id);
+  }));
+});
+
+Deno.test("parseRequest() takes params that are null or left out as {}", () => {
+  for (const params of ["", ',"params":null', ',"params":{}']) {
+    const parsed = parseRequest(`{"id":"1","type":"request","action":"a"${params}}`);
+    assert.deepEqual(parsed, { ok: true, id: "1", action: "a", params: {} });
+  }
+});
+
+Deno.test("parseRequest() refuses reserved keys at any depth, however they are written", () => {
+  fc.assert(fc.property(
+    fc.constantFrom("__proto__", "constructor"),
+    fc.array(fc.boolean(), { maxLength: 20 }),
+    fc.boolean(),
+    (key, path, escaped) => {
+      let name = JSON.stringify(key);
+      if (escaped) name = `"\\u00${key.charCodeAt(0).toString(16)}${key.slice(1)}"`;
+      let inner = `{${name}:1}`;
+      for (const isArray of path) inner = isArray ? `[0,${inner}]` : `{"a":0,"b":${inner}}`;
+      const parsed = parseRequest(`{"id":"1","type":"request","action":"a","params":${inner}}`);
+      assert.ok(!parsed.ok);
+      assert.equal(parsed.id, "1");
+      assert.equal(parsed.error.code, "invalid_request");
+    },
+  ));
+  assert.equal(({} as Record<string, unknown>)["x"], undefined);
+});
+
+Deno.test("parseRequest() bounds the nesting", () => {
+  const nested = (depth: number) =>
+    parseRequest(
+      `{"id":"1","type":"request","action":"a","params":${"[".repeat(depth)}${"]".repeat(depth)}}`,
+    );
+  assert.equal(nested(31).ok, true);
+  assert.equal(nested(32).ok, false);
+  const parsed = parseRequest('{"id":"1","type":"request","action":"a","params":{}}', {
+    maxDepth: 1,
+  });
+  assert.equal(parsed.ok, false);
+});
+
+Deno.test("salvageId() finds the top-level id of a broken text only", () => {
+  const cases: Array<[string, string | null]> = [
+    ['{"id":"a"', "a"],
+    ['{ "id" \n:\t"a" , nonsense', "a"],
+    ['{"params":{"id":"inner"},"id":"outer",', "outer"],
+    ['{"params":{"id":"inner"', null],
+    ['{"params":["id","inner"],"x":"id","id":"y"', "y"],
+    ['{"x":"\\"id\\":\\"no\\"","id":"yes"', "yes"],
+    ['{"id":"\\u00e9\\n"', "é\n"],
+    ['{"id":5', null],
+    ['{"id":"unfinished', null],
+    ['{"id":"bad \\x escape"', null],
+    [`{"id":"${"x".repeat(257)}"`, null],
+    ['"id":"a"', null],
+    ['["id":"a"', "a"], // an array opened where an object was meant
+    ["", null],
+  ];
+  for (const [text, id] of cases) assert.equal(salvageId(text), id, text);
+});
+
+Deno.test("salvageId() stays linear on hostile texts", () => {
+  const start = performance.now();
+  for (const unit of ['"id":', '"', "{", '{"id":"', "\\", '"id" :']) {
+    salvageId(`{${unit.repeat(250_000 / unit.length)}`);
+  }
+  assert.ok(performance.now() - start < 2000, "six texts of 250 kB");
+});
+
+Deno.test("requireAction() knows the actions and names the nearest", () => {
+  assert.equal(requireAction("subscribe"), "subscribe");
+  assert.throws(() => requireAction("get-service"), {
+    code: "unknown_action",
+    message: /get_service/,
+  });
+  assert.throws(() => requireAction("__proto__"), { code: "unknown_action" });
+  assert.throws(() => requireAction("x".repeat(100_000)), (error: HarnessError) => {
+    assert.ok(error.message.length < 1000);
+    return true;
+  });
+});
+
+Deno.test("nearestName() suggests what was meant, and nothing far", () => {
+  const names = ["list_services", "get_service", "subscribe", "unsubscribe"];
+  const cases: Array<[string, string | null]> = [
+    ["list_service", "list_services"],
+    ["listServices", "list_services"],
+    ["LIST-SERVICES", "list_services"],
+    ["sbuscribe", "subscribe"],
+    ["unsubscrib", "unsubscribe"],
+    ["", null],
+    ["frobnicate", null],
+  ];
+  for (const [word, nearest] of cases) assert.equal(nearestName(word, names), nearest, word);
+});
+
+Deno.test("parseParams() drops unknown fields and lists what is wrong", () => {
+  const params = parseParams("get_service", { name: "a", other: 1 });
+  assert.deepEqual(params, { name: "a" });
+  assert.throws(
+    () => parseParams("list_services", { limit: "5", state: "on" }),
+    (error: HarnessError) => {
+      assert.equal(error.code, "invalid_params");
+      const issues = error.details?.["issues"] as Array<{ path: string; message: string }>;
+      assert.deepEqual(issues.map((issue) => issue.path).toSorted(), [
+        "params.limit",
+        "params.state",
+      ]);
+      return true;
+    },
+  );
+  const many = { services: Array.from({ length: 200 }, () => 5) };
+  assert.throws(() => parseParams("subscribe", many), (error: HarnessError) => {
+    assert.equal((error.details?.["issues"] as unknown[]).length, 10);
+    return true;
+  });
+});
+
+Deno.test("encodeError() hides what is behind an internal error", () => {
+  const error = new HarnessError("internal", "secret", { details: { secret: 1 }, cause: "secret" });
+  assert.doesNotMatch(encodeError("1", error), /secret/);
+});
+
+Deno.test("what the encoders write, parseServerMessage() reads", () => {
+  fc.assert(fc.property(fc.string(), fc.jsonValue(), (id, data) => {
+    const message = parseServerMessage(encodeData(id, data));
+    assert.deepEqual(message, { id, type: "response", data: JSON.parse(JSON.stringify(data)) });
+  }));
+  assert.deepEqual(parseServerMessage(encodeData("1", undefined)), {
+    id: "1",
+    type: "response",
+    data: null,
+  });
+  const error = new HarnessError("conflict", "Cannot: x", { details: { a: 1 } });
+  assert.deepEqual(parseServerMessage(encodeError(null, error)), {
+    id: null,
+    type: "response",
+    error: { code: "conflict", message: "Cannot: x", retryable: false, details: { a: 1 } },
+  });
+  const event: RegistryEvent = {
+    event: "service_deregistered",
+    data: { service: 'a"b', id: "é\u2028" },
+    seq: 7,
+    time: "2026-11-23T11:57:19.024Z",
+  };
+  assert.deepEqual(parseServerMessage(encodeEvent(event)), { type: "event", ...event });
+  const time = "2026-11-23T11:57:19.024Z";
+  assert.deepEqual(parseServerMessage(encodeNotice("bookmark", {}, { seq: 3, time })), {
+    type: "event",
+    event: "bookmark",
+    seq: 3,
+    time,
+    data: {},
+  });
+});
+
+Deno.test("parseServerMessage() refuses what is no message", () => {
+  assert.throws(() => parseServerMessage("{"), { code: "parse_error" });
+  for (
+    const text of [
+      "[]",
+      "5",
+      "{}",
+      '{"type":"response"}',
+      '{"type":"response","id":{},"data":1}',
+      '{"type":"response","id":"1","error":{"code":"nope","message":"x"}}',
+      '{"type":"event","event":"x"}',
+      '{"type":"event","event":5,"data":{}}',
+    ]
+  ) {
+    assert.throws(() => parseServerMessage(text), { code: "invalid_request" }, text);
+  }
+});
