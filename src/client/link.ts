@@ -6,7 +6,7 @@
 import { HarnessError, toHarnessError } from "../errors.ts";
 import { CLIENT_CALL_TIMEOUT_MS, CLIENT_STABLE_CONNECTION_MS } from "../limits.ts";
 import type { EventMessage, HelloData } from "../protocol/messages.ts";
-import { Connection, type ConnectionOptions } from "./connection.ts";
+import { cancelled, Connection, type ConnectionOptions } from "./connection.ts";
 import {
   backoffDelayMs,
   type Closure,
@@ -31,6 +31,9 @@ export interface LinkOptions {
   /** Told of every change. Must not throw. */
   onStatus: (status: ClientStatus) => void;
 }
+
+/** The longest delay that timers can do. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Either a connection, or why there is none. */
 type Attempted = { connection: Connection; attempt: number } | { error: HarnessError | null };
@@ -69,6 +72,17 @@ export class Link {
     const link = new Link(options, first);
     inbox.onEvent = (message) => link.#receive(message);
     return link;
+  }
+
+  /** Opens the first connection as often as it takes; fails when trying again makes no sense. */
+  static async connectInTheEnd(options: LinkOptions, signal?: AbortSignal): Promise<Link> {
+    const link = Link.start(options);
+    while (link.connection === null && link.closure === null && !signal?.aborted) {
+      await link.nextConnection(MAX_TIMER_MS, signal);
+    }
+    if (link.connection !== null) return link;
+    await link.close();
+    throw link.closure?.error ?? cancelled("connect", signal, "not_sent");
   }
 
   /** Opens the first connection in the background, as often as it takes. */

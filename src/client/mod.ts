@@ -9,6 +9,8 @@ export { RegistryClient } from "./registry_client.ts";
 export type { ConnectOptions } from "./registry_client.ts";
 export { RegistryActions } from "./actions.ts";
 export type { CallableAction, CallOptions, ListServicesFilter, ServicesPage } from "./actions.ts";
+export { deployAndFollow, followDeployment } from "./deployments.ts";
+export type { FollowOptions } from "./deployments.ts";
 export { EventStream } from "./event_stream.ts";
 export type { EventsOptions } from "./event_stream.ts";
 export type { DroppedItem, EventItem, Position, SnapshotItem, StreamItem } from "./items.ts";

@@ -31,6 +31,8 @@ export interface ConnectOptions {
   webSocket?: WebSocketConstructor;
   /** More request headers, where the WebSocket class takes headers. */
   headers?: Record<string, string>;
+  /** Tries the first connection as often as later ones, for who starts before the server. @default {false} */
+  waitForServer?: boolean;
   /** Gives up the first connection. It does not end a connected client: that is `close()`. */
   signal?: AbortSignal;
   /** How long one attempt to connect may take. @default {10000} */
@@ -105,11 +107,10 @@ export class RegistryClient extends RegistryActions implements AsyncDisposable {
       onStatus: (status) => options.onStatus?.(status),
     };
     if (options.callTimeoutMs !== undefined) linkOptions.subscribeTimeoutMs = options.callTimeoutMs;
-    return new RegistryClient(
-      options,
-      linkOptions,
-      await Link.connect(linkOptions, options.signal),
-    );
+    const main = options.waitForServer === true
+      ? await Link.connectInTheEnd(linkOptions, options.signal)
+      : await Link.connect(linkOptions, options.signal);
+    return new RegistryClient(options, linkOptions, main);
   }
 
   /** Whether a connection is there, is being made again, or never will be. */

@@ -83,6 +83,43 @@ Deno.test("RegistryClient.connect() stops when its signal is aborted, also befor
   assert.equal(again.code, "cancelled");
 });
 
+Deno.test("waitForServer tries the first connection until the server is there", async () => {
+  await using server = new ScriptedServer();
+  server.refuseWith = 503;
+  const statuses: string[] = [];
+  const connecting = RegistryClient.connect(server.url, {
+    waitForServer: true,
+    reconnect: { minDelayMs: 1, maxDelayMs: 5 },
+    onStatus: ({ type }) => {
+      statuses.push(type);
+      if (statuses.length === 3) server.refuseWith = null;
+    },
+  });
+  await server.greet();
+  await using client = await connecting;
+  assert.equal(client.state, "connected");
+  assert(server.handshakes >= 4);
+  assert.deepEqual(new Set(statuses), new Set(["reconnecting", "connected"]));
+});
+
+Deno.test("waitForServer ends with its signal, after maxAttempts, and when it makes no sense", async () => {
+  await using server = new ScriptedServer();
+  server.refuseWith = 503;
+  const options = { waitForServer: true, reconnect: { minDelayMs: 1, maxDelayMs: 5 } };
+  const aborter = new AbortController();
+  const aborted = failure(
+    RegistryClient.connect(server.url, { ...options, signal: aborter.signal }),
+  );
+  aborter.abort();
+  assert.equal((await aborted).code, "cancelled");
+  const few = { ...options, reconnect: { minDelayMs: 1, maxAttempts: 2 } };
+  assert.equal((await failure(RegistryClient.connect(server.url, few))).code, "unavailable");
+  server.refuseWith = 401;
+  const handshakes = server.handshakes;
+  assert.equal((await failure(RegistryClient.connect(server.url, options))).code, "unauthorized");
+  assert.equal(server.handshakes, handshakes + 1);
+});
+
 Deno.test("a token is sent as a header on Deno, or as a subprotocol when asked", async () => {
   await using server = new ScriptedServer();
   for (const tokenTransport of [undefined, "header", "subprotocol"] as const) {

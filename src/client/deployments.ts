@@ -1,0 +1,138 @@
+/**
+ * Following a deployment to its end.
+ *
+ * The deployment runs in the server: who follows it may lose the connection, or stop following, and it
+ * goes on.
+ *
+ * @module
+ */
+import { HarnessError } from "../errors.ts";
+import { CLIENT_DEPLOYMENT_LOOK_MS } from "../limits.ts";
+import type { ActionParams, Deployment } from "../protocol/actions.ts";
+import type { DeploymentProgressData } from "../registry/events.ts";
+import type { EventStream } from "./event_stream.ts";
+import type { StreamItem } from "./items.ts";
+import type { RegistryClient } from "./registry_client.ts";
+
+/** Options for {@linkcode followDeployment}. */
+export interface FollowOptions {
+  /** Stops following; the deployment goes on. */
+  signal?: AbortSignal;
+  /** How often the deployment is asked after, for what no event tells. @default {5000} */
+  lookIntervalMs?: number;
+}
+
+/**
+ * Deploys, yields every step of every host, and returns how it ended.
+ *
+ * @example Usage
+ * ```ts ignore
+ * for await (const step of deployAndFollow(client, { package: "web-1.0.0.tar.gz", target: "local" })) {
+ *   console.log(step.host, step.step, step.status);
+ * }
+ * ```
+ */
+export async function* deployAndFollow(
+  client: RegistryClient,
+  params: ActionParams<"deploy_package">,
+  options: FollowOptions = {},
+): AsyncGenerator<DeploymentProgressData, Deployment, void> {
+  await using stream = await openStream(client, options);
+  const id = await client.deployPackage(params, callOptions(options));
+  return yield* follow(client, stream, id, options);
+}
+
+/** Yields the steps of a deployment from now on, and returns how it ended. */
+export async function* followDeployment(
+  client: RegistryClient,
+  deploymentId: string,
+  options: FollowOptions = {},
+): AsyncGenerator<DeploymentProgressData, Deployment, void> {
+  await using stream = await openStream(client, options);
+  return yield* follow(client, stream, deploymentId, options);
+}
+
+type ProgressStream = EventStream<"deployment_progress">;
+
+async function openStream(
+  client: RegistryClient,
+  options: FollowOptions,
+): Promise<ProgressStream> {
+  const stream = client.events({ events: ["deployment_progress"], ...callOptions(options) });
+  await stream.ready;
+  return stream;
+}
+
+async function* follow(
+  client: RegistryClient,
+  stream: ProgressStream,
+  id: string,
+  options: FollowOptions,
+): AsyncGenerator<DeploymentProgressData, Deployment, void> {
+  const lookIntervalMs = options.lookIntervalMs ?? CLIENT_DEPLOYMENT_LOOK_MS;
+  let next = read(stream);
+  let deployment = await client.getDeployment(id, callOptions(options));
+  while (deployment.finished_at === null) {
+    const result = await orAfter(next, lookIntervalMs);
+    if (result?.done) throw stopped(id, options.signal);
+    if (result !== null) next = read(stream);
+    const progress = result === null ? null : progressOf(result.value, id);
+    if (progress !== null) yield progress;
+    const isLast = progress?.host === null && progress.step === "finish";
+    // Silence, or events that are gone for good: the deployment may have ended unheard.
+    if (isLast || result === null || result.value.kind === "snapshot") {
+      deployment = await look(client, deployment, options);
+    }
+  }
+  return deployment;
+}
+
+function read(
+  stream: ProgressStream,
+): Promise<IteratorResult<StreamItem<"deployment_progress">, undefined>> {
+  const next = stream.next();
+  next.catch(() => {}); // it is looked at later, or the call in between fails for the same reason
+  return next;
+}
+
+function progressOf(
+  item: StreamItem<"deployment_progress">,
+  id: string,
+): DeploymentProgressData | null {
+  return item.kind === "event" && item.data.deployment_id === id ? item.data : null;
+}
+
+/** The deployment now; as it was while the server cannot be asked. */
+async function look(
+  client: RegistryClient,
+  last: Deployment,
+  options: FollowOptions,
+): Promise<Deployment> {
+  try {
+    return await client.getDeployment(last.deployment_id, callOptions(options));
+  } catch (error) {
+    if (error instanceof HarnessError && error.retryable && client.state !== "closed") return last;
+    throw error;
+  }
+}
+
+function callOptions({ signal }: FollowOptions): { signal?: AbortSignal } {
+  return signal === undefined ? {} : { signal };
+}
+
+function stopped(id: string, signal: AbortSignal | undefined): HarnessError {
+  return new HarnessError("cancelled", `Stopped following ${id}: it goes on in the server`, {
+    cause: signal?.reason,
+  });
+}
+
+/** The result, or `null` when it took longer. */
+async function orAfter<T>(promise: Promise<T>, delayMs: number): Promise<T | null> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const elapsed = new Promise<null>((resolve) => timer = setTimeout(resolve, delayMs, null));
+  try {
+    return await Promise.race([promise, elapsed]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
