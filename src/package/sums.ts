@@ -30,9 +30,9 @@ export function formatSums(table: EntryTable): string {
 export function checkSums(table: EntryTable, text: string): void {
   const listed = parseSums(text);
   for (const [path, digest] of listed) {
-    const file = table.resolve(path);
-    if (file === undefined) {
-      throw invalid("file_missing", `${shown(path)} is in SHA256SUMS and not in the package`, {
+    const file = table.get(path);
+    if (file?.type !== "file") {
+      throw invalid("file_missing", `${shown(path)} is in SHA256SUMS and no file of the package`, {
         path,
       });
     }

@@ -239,6 +239,12 @@ const FILES: Record<string, [InvalidReason, () => Uint8Array]> = {
       tar([{ ...first, name: "SHA256SUMS", body: first?.body + sums({ gone: "" }) }, ...rest]),
     );
   }],
+  "a checksum of a link": ["file_missing", () => {
+    const [first, ...rest] = soundEntries();
+    const body = first?.body + sums({ link: MANIFEST });
+    const link = { name: "link", flag: "2", link: "manifest.yaml" };
+    return gzipSync(tar([{ name: "SHA256SUMS", body }, ...rest, link]));
+  }],
   "a checksum file that is none": [
     "sums_malformed",
     () => gzipSync(tar([{ name: "SHA256SUMS", body: "hello\n" }, ...soundEntries().slice(1)])),

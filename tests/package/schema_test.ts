@@ -8,7 +8,7 @@ Deno.test("docs/schema/manifest.schema.json is what the code accepts", async () 
   assert.equal(
     await Deno.readTextFile(MANIFEST_SCHEMA_FILE),
     manifestSchemaText(),
-    "run: deno run -A tests/tools/generate_manifest_schema.ts",
+    "run: deno task schema",
   );
 });
 
