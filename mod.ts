@@ -133,6 +133,8 @@ export type {
   ListServicesFilter,
   ServicesPage,
 } from "./src/client/actions.ts";
+export { deployAndFollow, followDeployment } from "./src/client/deployments.ts";
+export type { FollowOptions } from "./src/client/deployments.ts";
 export { EventStream } from "./src/client/event_stream.ts";
 export type { EventsOptions } from "./src/client/event_stream.ts";
 export { RegistryClient } from "./src/client/registry_client.ts";
