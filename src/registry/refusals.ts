@@ -4,7 +4,6 @@
  * @module
  */
 import { HarnessError } from "../errors.ts";
-import { MAX_SERVICES } from "../limits.ts";
 import type { ServiceEntry } from "./entry.ts";
 
 /** A second registration of an id. */
@@ -17,11 +16,11 @@ export function alreadyExists({ id, revision }: ServiceEntry): HarnessError {
 }
 
 /** A registration beyond the limit. */
-export function full(id: string): HarnessError {
+export function full(id: string, max: number): HarnessError {
   return new HarnessError(
     "too_large",
-    `Cannot register "${id}": the registry is full with ${MAX_SERVICES} services`,
-    { details: { id, max_services: MAX_SERVICES } },
+    `Cannot register "${id}": the registry is full with ${max} services`,
+    { details: { id, max_services: max } },
   );
 }
 

@@ -39,6 +39,8 @@ import type { IfRevision, UpdateOptions } from "./update_options.ts";
 export interface RegistryOptions {
   /** The clock for all times in entries and events, in epoch milliseconds. @default {Date.now} */
   now?: (() => number) | undefined;
+  /** Entries at most. @default {MAX_SERVICES} */
+  maxServices?: number | undefined;
 }
 
 /**
@@ -67,12 +69,14 @@ export class Registry implements AsyncDisposable {
   readonly warnings: readonly string[];
   readonly #store: Store;
   readonly #now: () => number;
+  readonly #maxServices: number;
   readonly #index = new EntryIndex();
   readonly #graph = new DependencyGraph(this.#index);
   readonly #locks = new KeyedMutex();
   readonly #leases: LeaseKeeper;
   readonly #bus = new EventBus();
-  #registering = 0;
+  /** Ids on their way to the store for the first time. */
+  readonly #registering = new Set<string>();
   #seq: number;
   #problem: string | null = null;
   #closed = false;
@@ -81,6 +85,7 @@ export class Registry implements AsyncDisposable {
     this.#store = store;
     this.#leases = new LeaseKeeper(store);
     this.#now = options.now ?? Date.now;
+    this.#maxServices = options.maxServices ?? MAX_SERVICES;
     this.epoch = loaded.epoch;
     this.warnings = loaded.warnings;
     this.#seq = loaded.seq;
@@ -310,12 +315,14 @@ export class Registry implements AsyncDisposable {
   }
 
   async #registerNew(planned: PlannedChange): Promise<ServiceEntry> {
-    if (this.#index.size + this.#registering >= MAX_SERVICES) throw full(planned.entry.id);
-    this.#registering++;
+    const { id } = planned.entry;
+    const max = this.#maxServices;
+    if (this.#index.size + this.#registering.size >= max) throw full(id, max);
+    this.#registering.add(id);
     try {
       return await this.#commit(null, planned, { leases: true });
     } finally {
-      this.#registering--;
+      this.#registering.delete(id);
     }
   }
 
@@ -362,7 +369,10 @@ export class Registry implements AsyncDisposable {
 
   #apply(record: CommitRecord): void {
     if (record.seq <= this.#seq) return;
-    if (record.put !== undefined) this.#index.put(freeze(record.put));
+    if (record.put !== undefined) {
+      this.#index.put(freeze(record.put));
+      this.#registering.delete(record.put.id);
+    }
     if (record.remove !== undefined) this.#index.remove(record.remove);
     this.#seq = record.seq;
     this.#bus.deliver(record.events);

@@ -10,11 +10,11 @@ const PAUSED_MS = 1_000;
 
 /**
  * Leases with one timer for all. Time is the monotonic clock, so that setting the wall clock expires
- * nothing; and when this process itself was paused, every lease gets the time of the pause on top.
+ * nothing; and when this process itself was paused, every lease begins anew.
  */
 export class LeaseTable {
   readonly #onExpired: (id: string) => void;
-  readonly #ends = new Map<string, number>();
+  readonly #leases = new Map<string, { end: number; ttlMs: number }>();
   #timer: ReturnType<typeof setTimeout> | null = null;
   #due = Infinity;
 
@@ -26,20 +26,20 @@ export class LeaseTable {
   /** Takes or renews a lease; returns when it ends, in epoch milliseconds. */
   take(id: string, ttlMs: number): number {
     const end = performance.now() + ttlMs;
-    this.#ends.set(id, end);
+    this.#leases.set(id, { end, ttlMs });
     this.#arm(end);
     return Date.now() + ttlMs;
   }
 
   /** Gives a lease up. */
   end(id: string): void {
-    this.#ends.delete(id);
-    if (this.#ends.size === 0) this.#disarm();
+    this.#leases.delete(id);
+    if (this.#leases.size === 0) this.#disarm();
   }
 
   /** Ends all leases without telling. */
   close(): void {
-    this.#ends.clear();
+    this.#leases.clear();
     this.#disarm();
   }
 
@@ -60,17 +60,16 @@ export class LeaseTable {
 
   #sweep(): void {
     const now = performance.now();
-    const late = now - this.#due;
+    const paused = now - this.#due > PAUSED_MS;
     this.#disarm();
     let next = Infinity;
     const expired: string[] = [];
-    for (const [id, end] of this.#ends) {
-      const extended = late > PAUSED_MS ? end + late : end;
-      if (extended !== end) this.#ends.set(id, extended);
-      if (extended <= now) expired.push(id);
-      else next = Math.min(next, extended);
+    for (const [id, lease] of this.#leases) {
+      if (paused) lease.end = now + lease.ttlMs;
+      if (lease.end <= now) expired.push(id);
+      else next = Math.min(next, lease.end);
     }
-    for (const id of expired) this.#ends.delete(id);
+    for (const id of expired) this.#leases.delete(id);
     if (next < Infinity) this.#arm(next);
     for (const id of expired) this.#onExpired(id);
   }

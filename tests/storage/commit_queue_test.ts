@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { MAX_PENDING_CHANGES } from "../../src/limits.ts";
+import type { Change } from "../../src/registry/store.ts";
+import { Registry } from "../../src/registry/registry.ts";
+import { FileStore } from "../../src/storage/file_store.ts";
+import { serviceInput } from "../helpers/fixtures.ts";
+import { MemoryDisk, osError } from "../helpers/memory_disk.ts";
+import { withRegistry, withTempDir } from "./recording.ts";
+
+const LISTENER = { onCommit: () => {}, onLeaseExpired: () => {} };
+
+function progress(n: number): Change {
+  const data = {
+    deployment_id: `d-${n}`,
+    service: "web",
+    id: null,
+    host: null,
+    step: "start",
+    status: "done",
+    at: "t",
+  } as const;
+  return { events: [{ event: "deployment_progress", data }], time: "t" };
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  const deadline = performance.now() + 20_000;
+  while (!condition()) {
+    assert.ok(performance.now() < deadline, "waited in vain");
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+Deno.test("FileStore.commit() of changes made together shares one sync", async () => {
+  await withTempDir(async (dir) => {
+    const disk = new MemoryDisk();
+    const store = new FileStore({ dir, disk });
+    await store.open(LISTENER);
+    let syncs = 0;
+    disk.fault = (operation) => void (operation === "sync" && syncs++);
+    await Promise.all(Array.from({ length: 500 }, (_, i) => store.commit(progress(i))));
+    assert.equal(syncs, 1);
+    await store.commit(progress(500));
+    assert.equal(syncs, 2);
+    await store.close();
+  });
+});
+
+Deno.test("FileStore.commit() refuses when too many changes wait for the disk", async () => {
+  await withTempDir(async (dir) => {
+    const store = new FileStore({ dir, disk: new MemoryDisk() });
+    await store.open(LISTENER);
+    const results = await Promise.allSettled(
+      Array.from({ length: MAX_PENDING_CHANGES + 3 }, (_, i) => store.commit(progress(i))),
+    );
+    const refused = results.filter((r) => r.status === "rejected");
+    assert.equal(refused.length, 3);
+    assert.ok(refused.every((r) => r.reason.code === "storage_unavailable"));
+    await store.commit(progress(1));
+    await store.close();
+  });
+});
+
+Deno.test("FileStore in async mode syncs in the background, and a failed sync stops it accepting", async () => {
+  await withTempDir(async (dir) => {
+    const disk = new MemoryDisk();
+    const options = { dir, disk, durability: "async", tuning: { retryMs: 1 } } as const;
+    const registry = await Registry.open(new FileStore(options));
+    let syncs = 0;
+    let failing = false;
+    disk.fault = (operation) => {
+      if (operation !== "sync") return undefined;
+      syncs++;
+      return failing ? osError("EIO") : undefined;
+    };
+    await registry.register(serviceInput("web"));
+    assert.equal(syncs, 0, "nobody waits for the medium");
+    await until(() => syncs > 0);
+    failing = true;
+    await registry.update("web", { version: "2" });
+    await until(() => registry.problem !== null);
+    await assert.rejects(registry.update("web", { version: "3" }), { code: "storage_unavailable" });
+    failing = false;
+    await until(() => registry.problem === null);
+    await registry.update("web", { version: "4" });
+    await registry.close();
+    await withRegistry({ dir, disk }, (reopened) => {
+      assert.equal(reopened.get("web").version, "4");
+      assert.equal(reopened.seq, 3);
+    });
+  });
+});
+
+Deno.test("FileStore refuses a malformed change before anything is written", async () => {
+  await withTempDir(async (dir) => {
+    const store = new FileStore({ dir, disk: new MemoryDisk() });
+    await assert.rejects(store.commit(progress(0)), { code: "storage_unavailable" });
+    await store.open(LISTENER);
+    await assert.rejects(store.open(LISTENER), { code: "conflict" });
+    await assert.rejects(store.commit({ events: [], time: "t" }), /at least one event/);
+    assert.deepEqual(await store.history(0, 9), []);
+    await store.close();
+  });
+});

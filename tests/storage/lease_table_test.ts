@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import { HarnessError } from "../../src/errors.ts";
+import { Registry } from "../../src/registry/registry.ts";
+import { FileStore } from "../../src/storage/file_store.ts";
+import { LeaseTable } from "../../src/storage/lease_table.ts";
+import { serviceInput } from "../helpers/fixtures.ts";
+import { MemoryDisk, osError } from "../helpers/memory_disk.ts";
+import { withTempDir } from "./recording.ts";
+
+/** Blocks this thread, as a stopped process is. */
+function pause(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  const deadline = performance.now() + 20_000;
+  while (!condition()) {
+    assert.ok(performance.now() < deadline, "waited in vain");
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+Deno.test("LeaseTable tells each lease that runs out once, in time, and none that was given up", async () => {
+  const expired: string[] = [];
+  const table = new LeaseTable((id) => expired.push(id));
+  const start = performance.now();
+  for (let i = 0; i < 1_000; i++) table.take(`s${i}`, 100 + i % 100);
+  table.take("kept", 60_000);
+  for (let i = 0; i < 500; i++) table.end(`s${i}`);
+  await until(() => expired.length >= 500);
+  assert.ok(performance.now() - start >= 100);
+  assert.equal(new Set(expired).size, 500);
+  assert.ok(!expired.includes("kept"));
+  table.close();
+});
+
+Deno.test("LeaseTable does not blame the owners when this process itself was paused", async () => {
+  const expired: string[] = [];
+  const table = new LeaseTable((id) => expired.push(id));
+  table.take("web", 500);
+  pause(2_000);
+  // The sweep is due at once; the heartbeat that waited meanwhile comes a little later.
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  assert.deepEqual(expired, []);
+  table.take("web", 60_000);
+  table.close();
+});
+
+Deno.test("an expiry that the disk refuses to record is recorded when it takes writes again", async () => {
+  await withTempDir(async (dir) => {
+    const disk = new MemoryDisk();
+    await using registry = await Registry.open(
+      new FileStore({ dir, disk, tuning: { retryMs: 1 } }),
+    );
+    await registry.register(serviceInput("web", { ttl_ms: 100 }));
+    disk.fault = (operation) => operation === "sync" ? osError("EIO") : undefined;
+    await until(() => registry.problem !== null);
+    assert.equal(registry.get("web").state, "registered");
+    await assert.rejects(registry.deregister("web"), HarnessError);
+    disk.fault = () => undefined;
+    await until(() => registry.get("web").state === "failed");
+    assert.equal(registry.get("web").state_reason, "heartbeat missed");
+  });
+});
