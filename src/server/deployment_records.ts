@@ -17,6 +17,8 @@ export interface DeploymentRecord {
   deployment: Deployment;
   /** The hosts as targets, in the order of `deployment.hosts`. */
   targets: Array<"local" | TargetSpec>;
+  /** The instance of each host in the registry, in the same order. */
+  ids: string[];
   /** Plain environment of the request. */
   env: Record<string, string>;
   /** Names of the secrets of the request; their values are not kept. */

@@ -45,6 +45,7 @@ export function newRecord(input: RecordInput): DeploymentRecord {
       hosts: input.hosts.map((host) => ({ host: host.label, outcome: null, step: null })),
     },
     targets: input.hosts.map((host) => host.target),
+    ids: [],
     env,
     secret_names: Object.keys(secrets).sort(),
     strategy,

@@ -18,6 +18,7 @@ import {
 } from "./deployed_services.ts";
 import type { DeploymentRecord, DeploymentRecords } from "./deployment_records.ts";
 import type { Operator } from "./operator.ts";
+import { driveState } from "./state_path.ts";
 
 /** A deployment that has not ended. */
 export interface DeploymentJob {
@@ -158,11 +159,19 @@ export class DeploymentRunner {
 
   /** Ends a record that a crash left open. */
   async interrupt(record: DeploymentRecord): Promise<void> {
+    const { registry, operator } = this.#options;
     const { deployment } = record;
-    const message = "the server ended while it ran; deploy again to finish it, or roll back";
+    const id = deployment.deployment_id;
+    const message =
+      "the server ended while it ran; resume_deployment finishes it, rollback_service undoes it";
     for (const host of deployment.hosts) {
-      if (host.outcome !== null) continue;
-      host.error ??= { code: "unavailable", message };
+      if (host.outcome === null) host.error ??= { code: "unavailable", message };
+    }
+    for (const entry of registry.list().filter((e) => record.ids.includes(e.id))) {
+      // What is placed is looked at by the operator. The rest was on its way up for the first time.
+      const moving = entry.state === "starting" || entry.state === "stopping";
+      if (!moving || operator.isPlaced(entry.id)) continue;
+      await driveState(registry, entry.id, "failed", `deploy ${id} interrupted: ${message}`);
     }
     await this.#finish(record, "interrupted", message);
   }

@@ -242,6 +242,7 @@ export class DeploymentManager implements Deployments {
       );
     }
     const instances = await claim();
+    record.ids = instances.map((instance) => instance.id);
     await this.#records.add(record);
     const job: DeploymentJob = {
       record,

@@ -114,6 +114,11 @@ export class Operator implements ServiceOperator, AsyncDisposable {
     return this.#placements.get(entry.id)?.target ?? targetOf(entry.location);
   }
 
+  /** Whether it is known how an instance is run. */
+  isPlaced(id: string): boolean {
+    return this.#placements.get(id) !== undefined;
+  }
+
   /** Remembers how a deployed service is run; it is watched as soon as it is released. */
   async place(placement: Placement): Promise<void> {
     await this.#placements.put(placement);
