@@ -347,12 +347,10 @@ export class Registry implements AsyncDisposable {
     const entry = planned?.entry ?? current;
     if (entry === null) throw new Error("neither an entry nor a change");
     if (planned !== null) {
-      const { events } = planned;
-      const if_revision = current?.revision ?? 0;
-      const commit = () =>
-        this.#store.commit({ put: entry, if_revision, events, time: entry.updated_at });
+      const [if_revision, time] = [current?.revision ?? 0, entry.updated_at];
+      const change = { put: entry, if_revision, events: planned.events, time };
       const needs = current?.depends_on === entry.depends_on ? [] : entry.depends_on;
-      await this.#graph.with(entry.name, needs, commit);
+      await this.#graph.with(entry.name, needs, () => this.#store.commit(change));
     }
     if (leases && entry.ttl_ms !== undefined) await this.#leases.take(entry.id, entry.ttl_ms);
     else if (leases) this.#leases.end(entry.id);
