@@ -217,7 +217,8 @@ export async function runProcess(
   try {
     const exit = await Promise.race([process.exited, stop.promise]);
     await Promise.race([drained(process.closed, [stdout, stderr]), stop.promise]);
-    await feeding;
+    // A source whose cancel() never ends must not keep the result back.
+    await settleWithin(feeding, KILL_GRACE_MS);
     return {
       exitCode: exit.code,
       signal: exit.signal,

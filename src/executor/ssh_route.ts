@@ -107,6 +107,18 @@ function portOf(target: SshTarget, settings: HostSettings): number {
   );
 }
 
+/**
+ * Refuses what is no host name or address. A host may come from a client over the network and ends up in
+ * known_hosts files and messages: it must not bring a line break or a pattern with it.
+ */
+function checkHost(name: string): string {
+  if (/^[\p{L}\p{N}_.:%-]+$/u.test(name) && !name.startsWith("-")) return name;
+  throw new HarnessError(
+    "invalid_params",
+    `Cannot connect to ${JSON.stringify(name)}: this is not a host name or an address`,
+  );
+}
+
 async function hopOf(
   target: SshTarget,
   settings: HostSettings,
@@ -114,7 +126,10 @@ async function hopOf(
 ): Promise<Hop> {
   const user = target.user ?? settings.word("user") ?? localUserName();
   const port = portOf(target, settings);
-  const address = expandTokens(settings.word("hostname") ?? target.host, { "h": target.host });
+  const configured = settings.word("hostname");
+  const address = checkHost(
+    configured === undefined ? target.host : expandTokens(configured, { "%": "%", h: target.host }),
+  );
   const tokens = {
     "%": "%",
     d: homeDirectory(),
@@ -128,7 +143,7 @@ async function hopOf(
   const alias = settings.word("hostkeyalias");
   const name = alias?.toLowerCase() ?? knownHostName(address, port);
   const plain = address.toLowerCase();
-  const configured = settings.all("identityfile").filter((file) => file !== "none").map(expand);
+  const keys = settings.all("identityfile").filter((file) => file !== "none").map(expand);
   const named = [target.identityFile, ...options.identityFiles ?? []];
   const acceptNew = settings.word("stricthostkeychecking") === "accept-new";
   return {
@@ -142,7 +157,7 @@ async function hopOf(
     // A key named on the command line is meant from where we are, not from the home directory.
     identityFiles: [
       ...named.filter((file) => file !== undefined).map((file) => expandHome(file, process.cwd())),
-      ...configured,
+      ...keys,
     ],
     defaultIdentityFiles: DEFAULT_KEYS.map((key) => expandHome(`~/.ssh/${key}`)),
     identitiesOnly: settings.word("identitiesonly") === "yes",
@@ -198,7 +213,7 @@ export async function routeTo(target: SshTarget, options: SshOptions): Promise<H
   const route: Hop[] = [];
   let next: SshTarget | undefined = target;
   while (next !== undefined) {
-    const settings = await hostSettings(files, next.host, next.user);
+    const settings = await hostSettings(files, checkHost(next.host), next.user);
     route.unshift(await hopOf(next, settings, options));
     const jumps = jumpsOf(next, settings);
     for (const jump of jumps.slice(1).reverse()) {

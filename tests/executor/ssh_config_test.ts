@@ -147,6 +147,28 @@ Host tunnel
   assert.match((await failure(route(text, { host: "tunnel" }))).message, /ProxyCommand/);
 });
 
+Deno.test("routeTo() takes names and addresses only", async () => {
+  for (const host of ["web1", "web-1.example.com", "10.0.0.7", "fe80::1%eth0", "bücher.example"]) {
+    assert.equal((await route("", { host })).at(-1)?.address, host);
+  }
+  const bad = [
+    "",
+    "-oProxyCommand=id",
+    "a b",
+    "a\nb ssh-rsa AAAA",
+    "*",
+    "a,b",
+    "!a",
+    "a;id",
+    "$(id)",
+  ];
+  for (const host of bad) {
+    assert.equal((await failure(route("", { host }))).code, "invalid_params", host);
+  }
+  const config = "Host web1\n  HostName %h,*\n";
+  assert.equal((await failure(route(config, { host: "web1" }))).code, "invalid_params");
+});
+
 Deno.test("parseJump() reads every form and refuses others", () => {
   assert.deepEqual(parseJump("web1"), { host: "web1" });
   assert.deepEqual(parseJump("me@web1:22"), { host: "web1", user: "me", port: 22 });
