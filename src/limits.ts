@@ -142,7 +142,7 @@ export const MAX_CONNECTIONS = 10_000;
 export const MAX_IN_FLIGHT_REQUESTS = 64;
 /** Sustained requests a second of one connection; twice as many may come in a burst. */
 export const MAX_REQUESTS_PER_SECOND = 1000;
-/** Requests in a row refused for their rate before the connection is closed with 4429. */
+/** By how many the requests refused for their rate may outnumber the accepted ones before 4429. */
 export const MAX_RATE_LIMITED_REQUESTS = 1000;
 /** Malformed messages in a row before the connection is closed with 4400. */
 export const MAX_BAD_MESSAGES = 20;

@@ -219,7 +219,9 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
   /** Counts a message against the rate; false when it was refused. */
   #mayAsk(id: ResponseId): boolean {
     if (this.#rate.take()) {
-      this.#refusedForRate = 0;
+      // One that is let through makes up for one refused. Were the count begun anew, no flood would ever
+      // be ended: at 1,000 a second the bucket lets one through every millisecond.
+      if (this.#refusedForRate > 0) this.#refusedForRate--;
       return true;
     }
     const { maxRequestsPerSecond, maxRateLimitedRequests } = this.#host.limits;

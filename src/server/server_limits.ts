@@ -17,7 +17,7 @@ export interface ServerLimits {
   maxInFlightRequests: number;
   /** Sustained requests a second of one connection; bursts of twice as many are fine. */
   maxRequestsPerSecond: number;
-  /** Requests in a row refused for their rate before 4429. */
+  /** By how many the requests refused for their rate may outnumber the accepted ones before 4429. */
   maxRateLimitedRequests: number;
   /** Malformed messages in a row before 4400. */
   maxBadMessages: number;
