@@ -79,8 +79,8 @@ export async function load(
   if (fresh) return loaded;
   const invalid = removeInvalid(services);
   if (invalid.length > 0 && main.kind === "ok") loaded.damagedFiles.add(SNAPSHOT_NAME);
-  reportSnapshots(loaded, main, backup);
   const lost = [...journalLosses(chain, base), ...invalid];
+  reportSnapshots(loaded, main, backup, lost.length > 0 ? "" : ": nothing is lost");
   loaded.warnings.push(...lost);
   loaded.epoch = lost.length > 0 ? null : continuedEpoch(loaded, main);
   loaded.damaged = lost.length > 0 || loaded.damagedFiles.size > 0 ||
@@ -124,7 +124,12 @@ function removeInvalid(services: Map<string, ServiceEntry>): string[] {
   return problems;
 }
 
-function reportSnapshots(loaded: Loaded, main: SnapshotRead, backup: SnapshotRead): void {
+function reportSnapshots(
+  loaded: Loaded,
+  main: SnapshotRead,
+  backup: SnapshotRead,
+  consequence: string,
+): void {
   if (main.kind === "ok") return;
   const { startSeq } = loaded.chain;
   const instead = backup.kind === "ok"
@@ -132,9 +137,9 @@ function reportSnapshots(loaded: Loaded, main: SnapshotRead, backup: SnapshotRea
     : "the journal alone was loaded";
   if (main.kind === "corrupt") {
     loaded.damagedFiles.add(SNAPSHOT_NAME);
-    loaded.warnings.push(`${SNAPSHOT_NAME} is damaged (${main.why}); ${instead}`);
+    loaded.warnings.push(`${SNAPSHOT_NAME} is damaged (${main.why}); ${instead}${consequence}`);
   } else if (backup.kind !== "missing" || (startSeq ?? 0) > 0) {
-    loaded.warnings.push(`${SNAPSHOT_NAME} is missing; ${instead}`);
+    loaded.warnings.push(`${SNAPSHOT_NAME} is missing; ${instead}${consequence}`);
   }
   if (backup.kind === "corrupt") {
     loaded.damagedFiles.add(BACKUP_NAME);
