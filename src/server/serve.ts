@@ -6,7 +6,7 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { getLogger } from "@logtape/logtape";
 import { HarnessError } from "../errors.ts";
-import { HTTP_CLOSE_TIMEOUT_MS } from "../limits.ts";
+import { HEADERS_TIMEOUT_MS, HTTP_CLOSE_TIMEOUT_MS } from "../limits.ts";
 import { ConnectionHandler, type HandlerOptions } from "./handler.ts";
 import { listenDeno } from "./listeners/deno_serve.ts";
 import type { Listener, ListenOptions } from "./listeners/listener.ts";
@@ -22,6 +22,8 @@ export interface ServeOptions extends HandlerOptions {
   tls?: { cert: string; key: string };
   /** `deno` is `Deno.serve`; `ws` is `node:http` with `npm:ws`, for hostile networks. @default {"deno"} */
   listener?: "deno" | "ws";
+  /** Time to send all request headers; only the `ws` listener can enforce it. @default {10_000} */
+  headersTimeoutMs?: number;
   /** Serve other machines without a token. @default {false} */
   allowUnauthenticated?: boolean;
 }
@@ -56,7 +58,13 @@ export async function serve(options: ServeOptions): Promise<WsServer> {
     checkExposure(hostname, handler, options.allowUnauthenticated === true);
     checkTls(tls);
     const listen = kind === "ws" ? listenWs : listenDeno;
-    const listenOptions: ListenOptions = { hostname, port, ...(tls === undefined ? {} : { tls }) };
+    const { headersTimeoutMs = HEADERS_TIMEOUT_MS } = options;
+    const listenOptions: ListenOptions = {
+      hostname,
+      port,
+      headersTimeoutMs,
+      ...(tls === undefined ? {} : { tls }),
+    };
     listener = await listen(handler, listenOptions);
   } catch (error) {
     await handler.shutdown();

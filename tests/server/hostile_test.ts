@@ -366,4 +366,32 @@ for (const listener of LISTENERS) {
       assert.ok(answer["data"].length >= 1000);
     }
   });
+
+  Deno.test(name("lets a peer go that answers no ping, and keeps one that does"), async () => {
+    await using running = await startServer({ listener, limits: { pingIntervalMs: 1000 } });
+    using mute = await RawSocket.open({ port: running.server.port });
+    await using client = await RawClient.ready(running.url);
+    assert.equal(running.server.connections, 2);
+    await mute.readCloseCode(); // reads pings, answers none
+    await eventually(() => running.server.connections === 1, "the mute one is gone");
+    assert.deepEqual(await client.call("list_services"), []);
+  });
 }
+
+Deno.test("ws server ends requests whose headers do not come", async () => {
+  await using running = await startServer({ listener: "ws", headersTimeoutMs: 300 });
+  const { port } = running.server;
+  const slow = await Promise.all(
+    ["", "GET / HTTP/1.1\r\n", "GET / HTTP/1.1\r\nhost: local"].map(async (head) => {
+      const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+      await conn.write(new TextEncoder().encode(head));
+      return conn;
+    }),
+  );
+  await using client = await RawClient.ready(running.url);
+  for (const conn of slow) {
+    while (await conn.read(new Uint8Array(1024)) !== null); // 408, then the end
+    conn.close();
+  }
+  assert.deepEqual(await client.call("list_services"), []);
+});

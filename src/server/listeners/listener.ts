@@ -11,6 +11,8 @@ export interface ListenOptions {
   hostname: string;
   /** Port; 0 takes a free one. */
   port: number;
+  /** Time to send all request headers, where the listener can enforce it. */
+  headersTimeoutMs: number;
   /** Certificate and key, PEM. */
   tls?: { cert: string; key: string };
 }

@@ -18,7 +18,7 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 // @ts-types="@types/ws"
 import { type WebSocket as WsSocket, WebSocketServer } from "ws";
-import { HEADERS_TIMEOUT_MS, REQUEST_TIMEOUT_MS } from "../../limits.ts";
+import { REQUEST_TIMEOUT_MS } from "../../limits.ts";
 import type { ConnectionHandler } from "../handler.ts";
 import type { ConnectionEvents, ServerSocket } from "../socket.ts";
 import type { Admission } from "../upgrade.ts";
@@ -37,9 +37,9 @@ export async function listenWs(
 ): Promise<Listener> {
   const secure = options.tls !== undefined;
   const timeouts = {
-    headersTimeout: HEADERS_TIMEOUT_MS,
+    headersTimeout: options.headersTimeoutMs,
     requestTimeout: REQUEST_TIMEOUT_MS,
-    connectionsCheckingInterval: HEADERS_TIMEOUT_MS / 2,
+    connectionsCheckingInterval: options.headersTimeoutMs / 2,
   };
   let server: Server;
   let open: ReadonlySet<Socket>;
