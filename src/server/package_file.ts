@@ -13,7 +13,7 @@ export function parsePackageFile(file: string): { name: string; version: string 
   const match = /^([A-Za-z0-9_][A-Za-z0-9_-]*?)-(\d+\.\d+\.\d+(?:[-_.][A-Za-z0-9._-]*)?)\.tar\.gz$/
     .exec(file);
   const [, name, version] = match ?? [];
-  if (name === undefined || version === undefined || version.includes("..")) return null;
+  if (name === undefined || version === undefined || /\.\.|\.$/.test(version)) return null;
   return { name, version };
 }
 

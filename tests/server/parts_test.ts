@@ -1,0 +1,172 @@
+/** The small parts of the server on their own. */
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import type { RegistryEvent } from "../../src/registry/events.ts";
+import { type EncodedEvent, EventRing } from "../../src/server/event_ring.ts";
+import { matchesPackage, parsePackageFile } from "../../src/server/package_file.ts";
+import { TokenBucket } from "../../src/server/rate_limit.ts";
+import { SendQueue } from "../../src/server/send_queue.ts";
+import { resolveLimits } from "../../src/server/server_limits.ts";
+import type { ServerSocket } from "../../src/server/socket.ts";
+
+function encoded(seq: number, size = 10): EncodedEvent {
+  const time = "2026-11-23T11:57:19.024Z";
+  const data = { service: "a", id: "a" };
+  const event: RegistryEvent = { event: "service_deregistered", data, seq, time };
+  return { event, text: "x".repeat(size) };
+}
+
+Deno.test("EventRing.after() gives every event after a seq, or null, never a part", () => {
+  fc.assert(fc.property(
+    fc.integer({ min: 0, max: 1000 }),
+    fc.integer({ min: 1, max: 50 }),
+    fc.array(fc.integer({ min: 1, max: 100 }), { maxLength: 300 }),
+    fc.integer({ min: 0, max: 1400 }),
+    fc.integer({ min: 1, max: 60 }),
+    (first, maxEvents, sizes, seq, limit) => {
+      const maxChars = 1500;
+      const ring = new EventRing(first, { maxEvents, maxChars });
+      sizes.forEach((size, i) => ring.push(encoded(first + 1 + i, size)));
+      assert.equal(ring.seq, first + sizes.length);
+      let kept = 0;
+      let chars = 0;
+      for (const size of sizes.toReversed()) {
+        if (kept === maxEvents || chars + size > maxChars) break;
+        kept++;
+        chars += size;
+      }
+      assert.equal(ring.size, kept);
+      const expected = seq > ring.seq || seq < ring.seq - kept
+        ? null
+        : Array.from({ length: Math.min(limit, ring.seq - seq) }, (_, i) => seq + 1 + i);
+      assert.deepEqual(ring.after(seq, limit)?.map((item) => item.event.seq) ?? null, expected);
+    },
+  ));
+});
+
+Deno.test("EventRing.push() forgets what was before a hole", () => {
+  const ring = new EventRing(0, { maxEvents: 10, maxChars: 1000 });
+  ring.push(encoded(1));
+  ring.push(encoded(5));
+  assert.equal(ring.after(0, 10), null);
+  assert.deepEqual(ring.after(4, 10)?.map((item) => item.event.seq), [5]);
+});
+
+Deno.test("EventRing keeps its bounds over many events", () => {
+  const ring = new EventRing(0, { maxEvents: 3000, maxChars: 1e9 });
+  for (let seq = 1; seq <= 20_000; seq++) ring.push(encoded(seq));
+  assert.equal(ring.size, 3000);
+  assert.deepEqual(ring.after(19_998, 5)?.map((item) => item.event.seq), [19_999, 20_000]);
+  assert.equal(ring.after(17_000, 1)?.[0]?.event.seq, 17_001);
+  assert.equal(ring.after(16_999, 1), null);
+});
+
+Deno.test("TokenBucket lets a burst of twice the rate pass, then the rate", () => {
+  let now = 0;
+  const bucket = new TokenBucket(100, () => now);
+  const taken = () => {
+    let count = 0;
+    while (bucket.take()) count++;
+    return count;
+  };
+  assert.equal(taken(), 200);
+  assert.equal(bucket.waitMs, 10);
+  now = 500;
+  assert.equal(taken(), 50);
+  now = 60_000;
+  assert.equal(taken(), 200);
+});
+
+/** A socket that takes only what it is told to. */
+class Valve implements ServerSocket {
+  queued = 0;
+  sent: string[] = [];
+  send(text: string): void {
+    this.sent.push(text);
+    this.queued += text.length;
+  }
+  close(): void {}
+  bufferedBytes(): number {
+    return this.queued;
+  }
+}
+
+Deno.test("SendQueue says full at its limit, waits for room, and gives up on who takes nothing", async () => {
+  const valve = new Valve();
+  const said: string[] = [];
+  const queue = new SendQueue(valve, {
+    maxBytes: 16_000,
+    stallTimeoutMs: 200,
+    onFull: () => said.push("full"),
+    onSlow: () => said.push("slow"),
+  });
+  while (said.length === 0) queue.push("x".repeat(1000));
+  assert.ok(valve.queued <= 18_000, `${valve.queued} bytes queued`);
+  const ready = queue.ready();
+  valve.queued = 8000;
+  await ready;
+  assert.deepEqual(said, ["full"]);
+
+  // One big response is granted to a peer that has taken what was before it.
+  queue.pushLarge("y".repeat(100_000));
+  queue.push("z".repeat(3000));
+  assert.deepEqual(said, ["full"]);
+  await queue.ready();
+  assert.deepEqual([said, queue.closed], [["full", "slow"], true]);
+  const { length } = valve.sent;
+  queue.push("late");
+  assert.equal(valve.sent.length, length);
+});
+
+Deno.test("SendQueue gives up at once when what cannot wait keeps coming", () => {
+  const valve = new Valve();
+  let slow = 0;
+  const queue = new SendQueue(valve, {
+    maxBytes: 16_000,
+    stallTimeoutMs: 60_000,
+    onFull: () => {},
+    onSlow: () => slow++,
+  });
+  for (let i = 0; i < 1000; i++) queue.push("x".repeat(100));
+  assert.equal(slow, 1);
+  assert.ok(valve.queued < 25_000, `${valve.queued} bytes queued`);
+});
+
+Deno.test("SendQueue.close() wakes who waits", async () => {
+  const valve = new Valve();
+  const queue = new SendQueue(valve, {
+    maxBytes: 1000,
+    stallTimeoutMs: 60_000,
+    onFull: () => {},
+    onSlow: () => {},
+  });
+  queue.push("x".repeat(900));
+  const waiting = Promise.all([queue.ready(), queue.ready()]);
+  queue.close();
+  await waiting;
+});
+
+Deno.test("parsePackageFile() splits names as package build makes them", () => {
+  const cases: Array<[string, [string, string] | null]> = [
+    ["hello-1.0.0.tar.gz", ["hello", "1.0.0"]],
+    ["api-2-1.2.3.tar.gz", ["api-2", "1.2.3"]],
+    ["api-1.2.3-4.5.6.tar.gz", ["api", "1.2.3-4.5.6"]],
+    ["a_b-1.2.3-rc.1_build.5.tar.gz", ["a_b", "1.2.3-rc.1_build.5"]],
+    ["hello.tar.gz", null],
+    ["-1.0.0.tar.gz", null],
+    ["../hello-1.0.0.tar.gz", null],
+    ["hello-1.0.0..tar.gz", null],
+    [`${"x".repeat(300)}-1.0.0.tar.gz`, null],
+  ];
+  for (const [file, expected] of cases) {
+    const parsed = parsePackageFile(file);
+    assert.deepEqual(parsed === null ? null : [parsed.name, parsed.version], expected, file);
+  }
+  assert.ok(matchesPackage("my_app-1.0.0_b.tar.gz", "my@app@1.0.0+b"));
+  assert.ok(!matchesPackage("hello-1.0.0.tar.gz", "hello"));
+});
+
+Deno.test("resolveLimits() takes what is given and ignores undefined", () => {
+  const limits = resolveLimits({ maxConnections: 5, maxMessageBytes: undefined } as object);
+  assert.deepEqual([limits.maxConnections, limits.maxMessageBytes], [5, 262144]);
+});
