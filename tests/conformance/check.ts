@@ -21,6 +21,8 @@ export interface Address {
   url: string;
   /** Token, where the server wants one. */
   token?: string;
+  /** How long a wait may take before a check fails. @default {15000} */
+  deadlineMs?: number;
 }
 
 /** A service that the checks registered and will remove. */
@@ -34,6 +36,7 @@ export class ServerUnderTest implements AsyncDisposable {
   readonly token: string | undefined;
   /** Hello of the first connection. */
   readonly hello: Frame;
+  readonly #deadline: RawClientOptions;
   readonly #prefix = `conformance-${crypto.randomUUID().slice(0, 8)}`;
   readonly #registered = new Set<string>();
   #clients: RawClient[] = [];
@@ -42,6 +45,7 @@ export class ServerUnderTest implements AsyncDisposable {
   private constructor(address: Address, hello: Frame) {
     this.url = address.url;
     this.token = address.token;
+    this.#deadline = address.deadlineMs === undefined ? {} : { deadlineMs: address.deadlineMs };
     this.hello = hello;
   }
 
@@ -66,7 +70,11 @@ export class ServerUnderTest implements AsyncDisposable {
 
   /** A new connection, its hello still in the queue. */
   async connect(options: RawClientOptions = {}): Promise<RawClient> {
-    const client = await RawClient.connect(this.url, { ...authorized(this.token), ...options });
+    const client = await RawClient.connect(this.url, {
+      ...authorized(this.token),
+      ...this.#deadline,
+      ...options,
+    });
     this.#clients.push(client);
     return client;
   }
