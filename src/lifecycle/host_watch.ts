@@ -8,7 +8,7 @@ import { getLogger } from "@logtape/logtape";
 import { HarnessError, messageOf } from "../errors.ts";
 import type { Executor } from "../executor/executor.ts";
 import { LOCAL_EXIT_POLL_MS } from "../limits.ts";
-import { hostStatus } from "./host_status.ts";
+import { hostStatus, type ObservedStatus } from "./host_status.ts";
 import { sleep } from "./sleep.ts";
 import type { SupervisedService } from "./supervised_service.ts";
 import type { HostEvent, HostKey } from "./supervisor_events.ts";
@@ -33,6 +33,9 @@ export class HostWatch implements AsyncDisposable {
   readonly #exits = new Map<string, number>();
   #loop: Promise<void> | null = null;
   #reachable = true;
+  #batch: { services: SupervisedService[]; found: Promise<(ObservedStatus | null)[]> } | null =
+    null;
+  #inspecting: Promise<unknown> = Promise.resolve();
 
   /** A watch that looks at nothing yet. */
   constructor(options: HostWatchOptions) {
@@ -56,17 +59,19 @@ export class HostWatch implements AsyncDisposable {
     this.#exits.delete(id);
   }
 
+  /** Looks at one service. Calls that come together are answered by one command: hundreds may be adopted at once. */
+  async inspect(service: SupervisedService): Promise<ObservedStatus | null> {
+    const batch = this.#batch ??= this.#openBatch();
+    const at = batch.services.push(service) - 1;
+    return (await batch.found)[at] ?? null;
+  }
+
   /** Looks now, at everything; also called by whoever cannot wait for the next turn. */
   async look(): Promise<void> {
     const services = [...this.#services.values()].filter((service) => !service.busy);
     if (services.length === 0) return;
     const before = services.map((service) => service.generation);
-    const queries = services.map(({ service: { spec, systemd } }) =>
-      systemd === undefined ? { spec } : { spec, systemd }
-    );
-    const executor = await this.#options.executor();
-    const found = await hostStatus(executor, queries, { signal: this.#stop.signal });
-    await this.#report(true, "");
+    const found = await this.#statusOf(services);
     await Promise.all(services.map(async (service, at) => {
       const status = found[at] ?? null;
       if (status === null || !this.#services.has(service.service.id)) return;
@@ -78,6 +83,27 @@ export class HostWatch implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort(new HarnessError("cancelled", "Supervision ended"));
     await this.#loop;
+  }
+
+  /** A batch that takes services in until the one before it is done. */
+  #openBatch(): { services: SupervisedService[]; found: Promise<(ObservedStatus | null)[]> } {
+    const services: SupervisedService[] = [];
+    const found = this.#inspecting.then(() => {
+      this.#batch = null;
+      return this.#statusOf(services);
+    });
+    this.#inspecting = found.catch(() => undefined);
+    return { services, found };
+  }
+
+  async #statusOf(services: readonly SupervisedService[]): Promise<(ObservedStatus | null)[]> {
+    const queries = services.map(({ service: { spec, systemd } }) =>
+      systemd === undefined ? { spec } : { spec, systemd }
+    );
+    const executor = await this.#options.executor();
+    const found = await hostStatus(executor, queries, { signal: this.#stop.signal });
+    await this.#report(true, "");
+    return found;
   }
 
   async #run(): Promise<void> {

@@ -16,3 +16,12 @@ export function sleep(ms: number, signal: AbortSignal): Promise<boolean> {
     signal.removeEventListener("abort", abort);
   });
 }
+
+/** What `promise` gives, unless `signal` fires first: then its reason. What is waited for goes on. */
+export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(signal.reason);
+  if (signal.aborted) abort();
+  signal.addEventListener("abort", abort, { once: true });
+  return Promise.race([promise, aborted]).finally(() => signal.removeEventListener("abort", abort));
+}

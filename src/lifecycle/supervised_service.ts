@@ -15,7 +15,7 @@ import { waitUntilHealthy } from "./health.ts";
 import type { ObservedStatus } from "./host_status.ts";
 import { isCleanEnd, RestartCounter, type RestartCounterOptions } from "./restart_policy.ts";
 import type { Controller, ControlOptions, ServiceSpec, ServiceStatus } from "./service_spec.ts";
-import { sleep } from "./sleep.ts";
+import { sleep, untilAborted } from "./sleep.ts";
 import type { HostKey, StateCause, StateEvent, SupervisorEvent } from "./supervisor_events.ts";
 
 /** A service to supervise. */
@@ -127,12 +127,14 @@ export class SupervisedService {
     return this.#exclusive((controller) => controller.reload(this.#joined(options)));
   }
 
-  /** Looks at it after our own restart: takes over what runs, reports what ended meanwhile. */
-  adopt(recorded: { running: boolean; pid: number | null; containerId: string | null }): Promise<
-    ServiceStatus
-  > {
+  /** Takes over what runs after our own restart, and reports what ended meanwhile; `look` says how it is now. */
+  adopt(
+    recorded: { running: boolean; pid: number | null; containerId: string | null },
+    look: () => Promise<ObservedStatus | null>,
+  ): Promise<ServiceStatus> {
     return this.#exclusive(async (controller) => {
-      const status = await controller.status(this.#joined({}));
+      const status = await untilAborted(look(), this.#closing.signal) ??
+        { ...await controller.status(this.#joined({})), restarting: false, restarts: null };
       this.#wanted = recorded.running || status.running;
       if (status.running) {
         this.#nowRunning(status, false);
@@ -146,11 +148,7 @@ export class SupervisedService {
         }
       } else if (recorded.running) {
         this.#running = true;
-        await this.#ended(
-          { ...status, restarting: false, restarts: null },
-          controller,
-          "while nobody watched",
-        );
+        await this.#ended(status, controller, "while nobody watched");
       }
       return status;
     }, { keepPending: true });

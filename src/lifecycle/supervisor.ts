@@ -54,7 +54,7 @@ export class Supervisor implements AsyncDisposable {
   readonly #options: SupervisorOptions;
   readonly #services = new Map<string, SupervisedService>();
   readonly #hosts = new Map<HostKey, HostWatch>();
-  readonly #systemd = new Map<HostKey, boolean>();
+  readonly #systemd = new Map<HostKey, Promise<boolean>>();
   readonly #health: HealthMonitor;
   #closed = false;
 
@@ -92,13 +92,16 @@ export class Supervisor implements AsyncDisposable {
    */
   async adopt(service: WatchedService, recorded: RecordedState): Promise<ServiceStatus> {
     const supervised = await this.#add(service);
+    const host = this.#hostOf(service.host);
+    host.add(supervised);
     try {
-      return await supervised.adopt({ pid: null, containerId: null, ...recorded });
+      return await supervised.adopt(
+        { pid: null, containerId: null, ...recorded },
+        () => host.inspect(supervised),
+      );
     } catch (error) {
-      if (!this.#closed) supervised.assume(recorded.running);
+      if (this.#services.get(service.id) === supervised) supervised.assume(recorded.running);
       throw error;
-    } finally {
-      if (!this.#closed) this.#hostOf(service.host).add(supervised);
     }
   }
 
@@ -217,11 +220,13 @@ export class Supervisor implements AsyncDisposable {
     await watch[Symbol.asyncDispose]();
   }
 
-  async #usesSystemd(host: HostKey): Promise<boolean> {
+  /** Asked once a machine; a question that failed is asked again. */
+  #usesSystemd(host: HostKey): Promise<boolean> {
     const known = this.#systemd.get(host);
     if (known !== undefined) return known;
-    const found = await usesSystemd(await this.#options.executorFor(host));
-    this.#systemd.set(host, found);
-    return found;
+    const asked = this.#options.executorFor(host).then(usesSystemd);
+    this.#systemd.set(host, asked);
+    asked.catch(() => this.#systemd.delete(host));
+    return asked;
   }
 }
