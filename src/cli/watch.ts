@@ -56,7 +56,7 @@ async function watch(context: Context, given: unknown, services: unknown): Promi
 function printItem(io: Io, item: StreamItem): void {
   if (item.kind === "dropped") io.err(`${item.count} log lines were dropped\n`);
   else if (item.kind === "event") {
-    io.out(`${paint(item.time, "dim", io.color)}  ${printable(describe(item))}\n`);
+    io.out(`${paint(item.time, "dim", io.color)}  ${printable(eventText(item))}\n`);
   } else if (item.why === "events_missed") {
     io.err("some events were missed and cannot be had again; what is true now:\n");
     for (const entry of item.services) io.out(`${printable(`${entry.id}  ${entry.state}`)}\n`);
@@ -64,7 +64,7 @@ function printItem(io: Io, item: StreamItem): void {
 }
 
 /** An event in one line. */
-function describe(item: EventItem): string {
+export function eventText(item: EventItem): string {
   switch (item.event) {
     case "service_state_changed": {
       const { id, old_state, new_state, reason } = item.data;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type CliResult, runCli, RunningCli, startServer } from "../helpers/cli.ts";
+import { type CliResult, runCli, runHere, RunningCli, startServer } from "../helpers/cli.ts";
 import { needs } from "../helpers/require.ts";
 import { type Sshd, startSshd } from "../helpers/sshd.ts";
 
@@ -25,7 +25,7 @@ async function fixture(): Promise<Fixture> {
   const root = `${dir}/opt`;
   const file = (version: string) => `${dir}/svc-${version}.tar.gz`;
   await Deno.mkdir(root);
-  const init = await runCli(["package", "init", `${dir}/svc`]);
+  const init = await runHere(["package", "init", `${dir}/svc`]);
   assert.equal(init.code, 0, init.stderr);
   const manifest = await Deno.readTextFile(`${dir}/svc/manifest.yaml`);
   await Deno.writeTextFile(
@@ -40,7 +40,7 @@ async function fixture(): Promise<Fixture> {
   await Deno.writeTextFile(`${dir}/svc/scripts/health.sh`, HEALTH);
   for (const version of ["1.0.0", "2.0.0", "3.0.0", "4.0.0"]) {
     const args = ["package", "build", `${dir}/svc`, "--version", version, "--out", dir];
-    const built = await runCli(args);
+    const built = await runHere(args);
     assert.equal(built.code, 0, built.stderr);
     assert.match(built.stdout, new RegExp(`^[0-9a-f]{64} {2}${file(version)}\n$`));
   }
@@ -272,7 +272,7 @@ Deno.test("deploy refuses what cannot work before it touches anything", async ()
     [[it.file("1.0.0"), "--host", "h", "--require-signature", "/nowhere"], 1, /\/nowhere/],
   ];
   for (const [args, code, pattern] of cases) {
-    const result = await runCli(["deploy", ...args, "--url", "ws://127.0.0.1:9"]);
+    const result = await runHere(["deploy", ...args, "--url", "ws://127.0.0.1:9"]);
     assert.equal(result.code, code, `${args}: ${result.stderr}`);
     assert.match(result.stderr, pattern);
     assert.equal(result.stderr.includes("s3cret"), false);

@@ -1,21 +1,7 @@
 import assert from "node:assert/strict";
 import type { Command } from "commander";
 import { createProgram, withDefaultCommand } from "../../src/cli/program.ts";
-import type { Io } from "../../src/cli/io.ts";
-import { runCli } from "../helpers/cli.ts";
-
-const QUIET: Io = {
-  out: () => {},
-  err: () => {},
-  readStdin: () => Promise.resolve(new Uint8Array()),
-  env: () => undefined,
-  interrupted: new AbortController().signal,
-  outputClosed: new AbortController().signal,
-  outIsTerminal: false,
-  errIsTerminal: false,
-  color: false,
-  columns: 100,
-};
+import { recorder, runCli, runHere } from "../helpers/cli.ts";
 
 function* commands(parent: Command, path: string[] = []): Generator<[string[], Command]> {
   for (const command of parent.commands) {
@@ -26,7 +12,7 @@ function* commands(parent: Command, path: string[] = []): Generator<[string[], C
 }
 
 function program(): Command {
-  return createProgram({ io: QUIET, exitCode: 0, debug: false });
+  return createProgram({ io: recorder(), exitCode: 0, debug: false });
 }
 
 Deno.test("the help of every command", async (t) => {
@@ -71,13 +57,13 @@ Deno.test("a wrong command, a group without one and a missing argument are usage
     [["services", "--timeout", "soon"], /--timeout: "soon" must be a duration/],
   ];
   for (const [args, pattern] of cases) {
-    const { code, stdout, stderr } = await runCli(args);
+    const { code, stdout, stderr } = await runHere(args);
     assert.equal(code, 2, `${args}: ${stderr}`);
     assert.equal(stdout, "");
     assert.match(stderr, pattern);
     assert.equal(stderr.trimEnd().split("\n").length, 1, stderr);
   }
-  const group = await runCli(["service"]);
+  const group = await runHere(["service"]);
   assert.equal(group.code, 2);
   assert.match(group.stderr, /^Usage: harness-ws-server service /);
 });

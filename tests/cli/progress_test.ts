@@ -3,7 +3,7 @@ import { Writable } from "node:stream";
 import type process from "node:process";
 import { listrView } from "../../src/cli/listr_view.ts";
 import { openProgressView, type Progress } from "../../src/cli/progress_view.ts";
-import type { Io } from "../../src/cli/io.ts";
+import { recorder } from "../helpers/cli.ts";
 
 const AT = "2026-01-01T00:00:00.000Z";
 
@@ -36,32 +36,14 @@ const STORY: Progress[] = [
   progress({ host: null, step: "finish", deployment_status: "partial" }),
 ];
 
-function recorder(): Io & { text: { out: string; err: string } } {
-  const text = { out: "", err: "" };
-  const idle = new AbortController().signal;
-  return {
-    text,
-    out: (more) => text.out += more,
-    err: (more) => text.err += more,
-    readStdin: () => Promise.resolve(new Uint8Array()),
-    env: () => undefined,
-    interrupted: idle,
-    outputClosed: idle,
-    outIsTerminal: false,
-    errIsTerminal: false,
-    color: false,
-    columns: 80,
-  };
-}
-
 Deno.test("without a terminal each step is a plain line on stderr, and control characters are gone", async () => {
   const io = recorder();
   const view = await openProgressView(io, ["web1", "web2"], { json: false });
   STORY.forEach((event) => view.show(event));
   await view.end();
-  assert.equal(io.text.out, "");
+  assert.equal(io.text.stdout, "");
   assert.equal(
-    io.text.err,
+    io.text.stderr,
     [
       "web1      connect    done",
       "web1      upload     started",
@@ -79,7 +61,7 @@ Deno.test("with --json each event is a line of JSON on stdout", async () => {
   const view = await openProgressView(io, ["web1"], { json: true });
   STORY.forEach((event) => view.show(event));
   await view.end();
-  const events = io.text.out.trimEnd().split("\n").map((line) => JSON.parse(line));
+  const events = io.text.stdout.trimEnd().split("\n").map((line) => JSON.parse(line));
   assert.deepEqual(events, JSON.parse(JSON.stringify(STORY)));
 });
 

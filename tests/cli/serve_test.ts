@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { runCli, RunningCli, startServer } from "../helpers/cli.ts";
+import { runCli, runHere, RunningCli, startServer } from "../helpers/cli.ts";
 import { TEST_TLS } from "../helpers/tls.ts";
 
 /** An error of the program is one line that ends in a code; nothing of a stack trace. */
@@ -128,8 +128,10 @@ Deno.test("serve refuses wrong flags, values, config files and settings with exi
     }],
   ];
   for (const [args, pattern, env = {}] of cases) {
-    const { code, stderr } = await runCli(args, {
-      env: { HARNESS_STATE_DIR: dir.path, HARNESS_LISTEN: "127.0.0.1:0", ...env },
+    const { code, stderr } = await runHere(args, {
+      HARNESS_STATE_DIR: dir.path,
+      HARNESS_LISTEN: "127.0.0.1:0",
+      ...env,
     });
     assert.equal(code, 2, `${args}: ${stderr}`);
     assertOneLine(stderr, pattern);
@@ -140,11 +142,11 @@ Deno.test("serve says which file of a setting cannot be read", async () => {
   await using dir = await tempDir();
   const missing = `${dir.path}/missing`;
   for (const flag of ["--config", "--token-file"]) {
-    const { code, stderr } = await runCli([flag, missing, "--state-dir", dir.path]);
+    const { code, stderr } = await runHere([flag, missing, "--state-dir", dir.path]);
     assert.equal(code, 1, stderr);
     assertOneLine(stderr, new RegExp(`${missing}: there is no such file`));
   }
-  const { code, stderr } = await runCli([
+  const { code, stderr } = await runHere([
     ...["--tls-cert", missing, "--tls-key", missing, "--state-dir", dir.path],
     ...["--log-level", "error"],
   ]);
@@ -177,7 +179,7 @@ Deno.test("a token is needed where one is set, and it appears nowhere", async ()
   server.cli.kill("SIGTERM");
   const { stdout, stderr } = await server.cli.end();
   assert.doesNotMatch(stdout + stderr, /secret-token/);
-  const argv = await runCli(["serve", "--token", "x"]);
+  const argv = await runHere(["serve", "--token", "x"]);
   assert.equal(argv.code, 2);
 });
 

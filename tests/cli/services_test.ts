@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { type CliResult, runCli, RunningCli, startServer } from "../helpers/cli.ts";
+import { type CliResult, runCli, runHere, RunningCli, startServer } from "../helpers/cli.ts";
 
-/** Runs a client command against a server. */
+/** Runs client commands against a server, in this process. */
 function client(url: string): (...args: string[]) => Promise<CliResult> {
-  return (...args) => runCli(args, { env: { HARNESS_URL: url } });
+  return (...args) => runHere(args, { HARNESS_URL: url });
 }
 
 const REGISTER = ["service", "register"];
@@ -92,7 +92,7 @@ Deno.test("service register says what is missing, with exit code 2", async () =>
     [["x", "--ttl", "5"], /must be a duration/],
   ];
   for (const [args, pattern] of cases) {
-    const { code, stderr } = await runCli([...REGISTER, ...args]);
+    const { code, stderr } = await runHere([...REGISTER, ...args]);
     assert.equal(code, 2, stderr);
     assert.match(stderr, pattern);
   }
@@ -223,7 +223,8 @@ Deno.test("completion offers the names of live services, and a table has colour 
   for (const name of ["web", "worker"]) {
     await run(...REGISTER, name, "--version", "1", "--command", "/x");
   }
-  const offered = await run("complete", "--", "service", "restart", "w");
+  const words = ["complete", "--", "service", "restart", "w"];
+  const offered = await runCli(words, { env: { HARNESS_URL: server.url } });
   assert.deepEqual(offered.stdout.split("\n").filter((line) => line.startsWith("w")), [
     "web\tservice",
     "worker\tservice",
