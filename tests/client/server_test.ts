@@ -154,6 +154,37 @@ for (const listener of LISTENERS) {
   });
 }
 
+Deno.test("a position that was stored is where another client goes on", async () => {
+  await using server = await startServer({ listener: "deno" });
+  let position;
+  {
+    await using client = await RegistryClient.connect(server.url);
+    await using stream = client.events();
+    await stream.ready;
+    for (const name of ["a", "b", "c"]) await client.registerService(service(name));
+    await stream.next();
+    await stream.next();
+    position = stream.position;
+    assert.equal(position?.seq, 2, "read, not received");
+  }
+  await server.registry.register(service("d"));
+  await using client = await RegistryClient.connect(server.url);
+  assert(position !== null);
+  await using stream = client.events({ since: position });
+  const ids = [];
+  while (ids.length < 2) {
+    const { value } = await stream.next();
+    assert(value?.kind === "event");
+    ids.push(value.data.id);
+  }
+  assert.deepEqual(ids, ["c", "d"]);
+  const other = { epoch: crypto.randomUUID(), seq: 2 };
+  await using elsewhere = client.events({ since: other });
+  const { value } = await elsewhere.next();
+  assert(value?.kind === "snapshot" && value.why === "events_missed");
+  assert.deepEqual(value.services.map((entry) => entry.id), ["a", "b", "c", "d"]);
+});
+
 Deno.test("twenty streams at once each see all of their service", async () => {
   await using server = await startServer({ listener: "deno" });
   await using client = await RegistryClient.connect(server.url);
