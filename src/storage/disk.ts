@@ -5,6 +5,7 @@
  * @module
  */
 import * as fs from "node:fs/promises";
+import { dirname } from "node:path";
 
 /** An open file. */
 export interface DiskFile {
@@ -44,7 +45,8 @@ export interface Disk {
 export function localDisk(): Disk {
   return {
     async makeDir(path): Promise<void> {
-      await fs.mkdir(path, { recursive: true, mode: 0o700 });
+      const first = await fs.mkdir(path, { recursive: true, mode: 0o700 });
+      if (first !== undefined) await syncParents(path, first);
     },
     list: (dir) => fs.readdir(dir),
     async read(path): Promise<Uint8Array | null> {
@@ -72,15 +74,29 @@ export function localDisk(): Disk {
       await fs.rename(temp, to);
     },
     remove: (path) => fs.rm(path, { force: true }),
-    async syncDir(path): Promise<void> {
-      const dir = await fs.open(path, "r");
-      try {
-        await dir.sync();
-      } finally {
-        await dir.close();
-      }
-    },
+    syncDir,
   };
+}
+
+async function syncDir(path: string): Promise<void> {
+  const dir = await fs.open(path, "r");
+  try {
+    await dir.sync();
+  } finally {
+    await dir.close();
+  }
+}
+
+/** Makes new directories, from `first` down to `path`, as durable as what will be in them. */
+async function syncParents(path: string, first: string): Promise<void> {
+  for (let dir = dirname(path); dir.length >= dirname(first).length; dir = dirname(dir)) {
+    try {
+      await syncDir(dir);
+    } catch {
+      // A parent that may not be opened (narrow permissions): its file system will write it in its time.
+    }
+    if (dir === dirname(dir)) break;
+  }
 }
 
 function diskFile(handle: fs.FileHandle, size = 0): DiskFile {
@@ -157,6 +173,7 @@ function nullIfMissing(error: unknown): null {
   throw error;
 }
 
-function isCode(error: unknown, ...codes: string[]): boolean {
+/** Whether an error of the operating system has one of these codes. */
+export function isCode(error: unknown, ...codes: string[]): boolean {
   return error instanceof Error && "code" in error && codes.includes(String(error.code));
 }

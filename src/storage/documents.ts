@@ -8,7 +8,7 @@ import { getLogger } from "@logtape/logtape";
 import { HarnessError, messageOf } from "../errors.ts";
 import { MAX_DOCUMENT_BYTES } from "../limits.ts";
 import { KeyedMutex } from "../registry/keyed_mutex.ts";
-import { type Disk, localDisk, replaceFile } from "./disk.ts";
+import { type Disk, isCode, localDisk, replaceFile } from "./disk.ts";
 import { Sealer, sealProblem } from "./sealed.ts";
 
 /** Options for {@linkcode Documents}. */
@@ -89,7 +89,7 @@ export class Documents {
       const names = await this.#disk.list(dir);
       return names.filter((name) => name.endsWith(".json")).map((name) => name.slice(0, -5)).sort();
     } catch (error) {
-      if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
+      if (isCode(error, "ENOENT")) return [];
       throw failed(`list ${collection}`, error);
     }
   }
@@ -99,7 +99,10 @@ export class Documents {
     const { dir, name } = this.#place(collection, id);
     await this.#exclusive(`${dir}/${name}`, `remove ${collection}/${id}`, async () => {
       await this.#disk.remove(`${dir}/${name}`);
-      if ((await this.list(collection)).length > 0) await this.#disk.syncDir(dir);
+      await this.#disk.syncDir(dir).catch((error) => {
+        // No directory: there never was a document in it.
+        if (!isCode(error, "ENOENT")) throw error;
+      });
     });
   }
 
