@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import WebSocket from "ws";
 import { type ClientStatus, RegistryClient } from "../../src/client/mod.ts";
 import { LISTENERS, service, startServer } from "../helpers/test_server.ts";
+import { TEST_TLS } from "../helpers/tls.ts";
 import { failure } from "./failure.ts";
 
 const TOKEN = "a full token, with spaces? no: with ünïcödé".replaceAll(" ", "_");
@@ -86,6 +87,25 @@ for (const listener of LISTENERS) {
       await using client = await RegistryClient.connect(server.url, { token, tokenTransport });
       assert.deepEqual(client.hello.capabilities, ["write"]);
     }
+  });
+
+  Deno.test(`TLS on the ${listener} listener: an unknown certificate is refused, a given one taken`, async () => {
+    await using server = await startServer({ listener, auth, tls: TEST_TLS });
+    const url = server.url.replace("127.0.0.1", "localhost");
+    assert.match(url, /^wss:/);
+    const untrusted = await failure(RegistryClient.connect(url, { token: PLAIN_TOKEN }));
+    assert.equal(untrusted.code, "unreachable");
+    class Trusting extends WebSocket {
+      constructor(address: string, protocols: string[] = [], options: object = {}) {
+        super(address, protocols, { ...options, ca: TEST_TLS.cert });
+      }
+    }
+    await using client = await RegistryClient.connect(url, {
+      webSocket: Trusting,
+      token: PLAIN_TOKEN,
+    });
+    await client.registerService(service("safe"));
+    assert.deepEqual((await client.listServices()).map((entry) => entry.id), ["safe"]);
   });
 
   Deno.test(`npm:ws is taken as a WebSocket class on the ${listener} listener`, async () => {
