@@ -12,31 +12,38 @@ import type { CrashOrder } from "./crash_child.ts";
 import { Bench, run, until } from "./support.ts";
 
 const ROUNDS = Number(Deno.env.get("HARNESS_CRASH_ROUNDS") ?? 10);
-/** A little more than a whole deployment takes here. */
-const SPAN_MS = 3000;
-const LOCK_TTL_MS = 2000;
+const LOCK_TTL_MS = 4000;
+/** Kills come within this time after the beginning of a step chosen at random. */
+const SPREAD_MS = 400;
+const STEPS = [
+  "connect",
+  "lock",
+  "upload",
+  "verify",
+  "extract",
+  "configure",
+  "switch",
+  "start",
+  "start",
+  "health",
+  "commit",
+  "prune",
+  "unlock",
+] as const;
 
-interface Killed {
-  /** The last line the child printed. */
-  last: string;
-}
-
-/** Starts a deployment in a child and kills it after `afterMs`. */
-async function deployAndKill(order: CrashOrder, afterMs: number): Promise<Killed> {
+/** Starts a deployment in a child and kills it `afterMs` after the beginning of `step`; answers its last line. */
+async function deployAndKill(order: CrashOrder, step: string, afterMs: number): Promise<string> {
+  const script = new URL("./crash_child.ts", import.meta.url).pathname;
   const child = new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "-A",
-      "--quiet",
-      new URL("./crash_child.ts", import.meta.url).pathname,
-      JSON.stringify(order),
-    ],
+    args: ["run", "-A", "--quiet", script, JSON.stringify(order)],
     stdout: "piped",
     stderr: "inherit",
   }).spawn();
-  let last = "";
+  let said = "";
   let timer: ReturnType<typeof setTimeout> | undefined;
   for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+    said += text;
+    if (!said.includes(`${step}:started`)) continue;
     timer ??= setTimeout(() => {
       try {
         child.kill("SIGKILL");
@@ -44,11 +51,14 @@ async function deployAndKill(order: CrashOrder, afterMs: number): Promise<Killed
         // It was done already.
       }
     }, afterMs);
-    last = text.trimEnd().split("\n").at(-1) ?? last;
   }
   clearTimeout(timer);
   await child.status;
-  return { last };
+  // On a machine this busy a lock of seconds may run out; the host must be right then too.
+  const failed = said.split("\n").filter((line) => / ?\w+:failed/.test(line));
+  assert(failed.every((line) => /lock|1 failed/.test(line)), `it failed by itself: ${said}`);
+  assert.match(said, new RegExp(`${step}:started`), "the step was never reached");
+  return said.trimEnd().split("\n").at(-1) ?? "";
 }
 
 function assertOldOrNew(bench: Bench, versions: readonly string[], context: string): string {
@@ -91,18 +101,23 @@ async function crashRounds(ssh: CrashOrder["ssh"]): Promise<void> {
     for (const path of [`web-${next.manifest.version}`, `.harness/cache/${next.sha256}`]) {
       await Deno.remove(`${bench.root}/${path}`, { recursive: true }).catch(() => {});
     }
-    const afterMs = Math.floor(Math.random() * SPAN_MS);
-    const { last } = await deployAndKill({
-      deploymentId: `crash-${round}`,
-      root: bench.root,
-      file: `${bench.dir}/out-${packages.indexOf(next) + 1}/${next.file}`,
-      sha256: next.sha256,
-      size: next.size,
-      manifest: next.manifest,
-      lockTtlMs: LOCK_TTL_MS,
-      ssh,
-    }, afterMs);
-    const context = `round ${round}, killed after ${afterMs} ms at "${last}"`;
+    const step = STEPS[Math.floor(Math.random() * STEPS.length)] ?? "start";
+    const afterMs = Math.floor(Math.random() * SPREAD_MS);
+    const last = await deployAndKill(
+      {
+        deploymentId: `crash-${round}`,
+        root: bench.root,
+        file: `${bench.dir}/out-${packages.indexOf(next) + 1}/${next.file}`,
+        sha256: next.sha256,
+        size: next.size,
+        manifest: next.manifest,
+        lockTtlMs: LOCK_TTL_MS,
+        ssh,
+      },
+      step,
+      afterMs,
+    );
+    const context = `round ${round}, killed ${afterMs} ms into ${step}, at "${last}"`;
     await until(`${context}: the lock frees itself`, () => bench.leftovers().length === 0, 30_000);
     const before = active;
     active = assertOldOrNew(bench, [before, next.manifest.version], context);

@@ -327,7 +327,7 @@ Deno.test("deploy() shows what an HTTP health check got: status and beginning of
       "health: {http: {port: http, path: /healthz}, timeout: 5s, retries: 1, start_period: 2s}\n",
     files: { "bin/s.js": server },
   };
-  const { host } = await failSecond(bench, two);
+  const { host } = await failSecond(bench, two, { healthTimeoutMs: 8000 });
   assert.equal(host.outcome, "rolled_back", JSON.stringify(host.error));
   assert.equal(host.step, "health");
   const health = host.error?.details?.["health"] as Record<string, unknown>;

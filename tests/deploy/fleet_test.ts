@@ -233,8 +233,7 @@ Deno.test({
     await using bench = new Bench();
     await using sshd = await startSshd();
     const target = sshTarget(bench, sshd, "cut");
-    const plan = (source: Parameters<Bench["plan"]>[0]) =>
-      bench.plan(source, { hosts: [target], lockTtlMs: 3000 });
+    const plan = (source: Parameters<Bench["plan"]>[0]) => bench.plan(source, { hosts: [target] });
     assert.equal((await run(plan(await bench.makePackage()))).host.outcome, "ok");
     const noise = Array.from(crypto.getRandomValues(new Uint8Array(60_000)), (b) => b.toString(36));
     const two = await bench.makePackage({
@@ -303,7 +302,7 @@ Deno.test({
     await using sshd = await startSshd();
     const target = sshTarget(bench, sshd, "gone");
     const plan = (source: Parameters<Bench["plan"]>[0]) =>
-      bench.plan(source, { hosts: [target], lockTtlMs: 3000 });
+      bench.plan(source, { hosts: [target], lockTtlMs: 6000 });
     assert.equal((await run(plan(await bench.makePackage()))).host.outcome, "ok");
     const two = await bench.makePackage({
       version: "2.0.0",
