@@ -176,7 +176,7 @@ class HostDeploy {
     const failedAt = context.step;
     const cancelled = this.#cancel.aborted;
     if (context.phase === "untouched") return cancelled ? "cancelled" : outcomeOf(failure);
-    if (this.#isLost(failure)) return "failed";
+    if (this.#isLost(failure)) return outcomeOf(failure);
     const signal = AbortSignal.timeout(DEPLOY_ROLLBACK_TIMEOUT_MS);
     context.signal = AbortSignal.any([signal, ...this.#keeper ? [this.#keeper.lost] : []]);
     const switched = context.phase === "switched";
@@ -191,7 +191,7 @@ class HostDeploy {
     } catch (error) {
       const { target, service } = context;
       const second = toFailure(error, { host: target.label, step: context.step, service });
-      if (this.#isLost(second)) return "failed";
+      if (this.#isLost(second)) return outcomeOf(failure);
       this.#emit(context.step, "failed", { message: second.message, error: second });
       failure.details = { ...failure.details, rollback_error: second.message };
       return switched ? "rollback_failed" : outcomeOf(failure);

@@ -150,6 +150,21 @@ Deno.test("a deployment that may wait for the lock gets it when it is free", asy
   bench.assertClean();
 });
 
+Deno.test("a deployment that is cancelled while it waits for the lock leaves the holder alone", async () => {
+  await using bench = new Bench();
+  await lock(bench, "holder", "acquire");
+  const cancel = new AbortController();
+  const { host } = await run(bench.plan(await bench.makePackage(), { lockWaitMs: 60_000 }), {
+    signal: cancel.signal,
+    onEvent: (event) => {
+      if (event.message?.startsWith("waiting for the lock")) cancel.abort();
+    },
+  });
+  assert.equal(host.outcome, "cancelled", JSON.stringify(host.error));
+  assert.match(await lock(bench, "holder", "renew"), /@renewed/);
+  await lock(bench, "holder", "release");
+});
+
 Deno.test("a host that lost power in the middle of a switch is set right by the next deployment", async () => {
   await using bench = new Bench();
   await run(bench.plan(await bench.makePackage()));

@@ -39,8 +39,6 @@ export async function lock(
   context: HostContext,
   keep: () => void,
 ): Promise<StepEnd> {
-  // From here on the lock may be ours, even if the answer never reaches us.
-  context.phase = "locked";
   const taken = await acquire(context);
   keep();
   learn(context, taken);
@@ -88,6 +86,8 @@ async function acquire(context: HostContext): Promise<string> {
   const since = new Date().toISOString();
   let told = false;
   while (true) {
+    // From here on the lock may be ours, even if the answer never reaches us.
+    context.phase = "locked";
     const result = await context.run(
       acquireCommand(place, {
         ttlSeconds: Math.ceil(lockTtlMs(context) / 1000),
@@ -99,10 +99,8 @@ async function acquire(context: HostContext): Promise<string> {
     );
     const held = /^@held (.*)$/m.exec(result.stdout);
     if (held === null) return result.stdout;
-    if (performance.now() >= deadline) {
-      context.phase = "untouched";
-      throw lockedError(context, held[1] ?? "");
-    }
+    context.phase = "untouched";
+    if (performance.now() >= deadline) throw lockedError(context, held[1] ?? "");
     if (!told) context.news({ message: `waiting for the lock: ${describeHolder(held[1] ?? "")}` });
     told = true;
     await pause(DEPLOY_LOCK_POLL_MS, context.signal);
