@@ -10,6 +10,7 @@ import type {
   WebSocketConstructor,
 } from "../client/mod.ts";
 import { HarnessError, messageOf } from "../errors.ts";
+import { CLI_TIMEOUT_MS } from "../limits.ts";
 import type { ActionData, ActionParams } from "../protocol/actions.ts";
 import type { Context } from "./context.ts";
 import { type FlagTable, type FlagValues, onOff, readFlags, textFlag, valued } from "./flags.ts";
@@ -18,7 +19,6 @@ import { readToken, unreadable } from "./secrets.ts";
 import { duration, showDuration } from "./values.ts";
 
 const DEFAULT_URL = "ws://127.0.0.1:8080";
-const DEFAULT_TIMEOUT_MS = 30_000;
 
 /** Flags of every command that talks to a server. */
 export const CLIENT_FLAGS = {
@@ -39,8 +39,8 @@ export const CLIENT_FLAGS = {
   timeout: valued<number>("time", {
     env: "HARNESS_TIMEOUT",
     help: "how long to wait for an answer",
-    fallback: DEFAULT_TIMEOUT_MS,
-    shownDefault: showDuration(DEFAULT_TIMEOUT_MS),
+    fallback: CLI_TIMEOUT_MS,
+    shownDefault: showDuration(CLI_TIMEOUT_MS),
   }, duration),
   json: onOff({ help: "machine-readable output" }),
 } satisfies FlagTable;

@@ -5,13 +5,11 @@
  */
 import { HarnessError, messageOf } from "../errors.ts";
 import type { Executor } from "../executor/executor.ts";
+import { CLI_DOCTOR_TIMEOUT_MS, CLI_LITTLE_SPACE_BYTES } from "../limits.ts";
 import { hostDirectory, type SshFlags } from "./connector.ts";
 import type { Finding } from "./doctor.ts";
 import { showSize } from "./values.ts";
 
-/** Free space below which a deployment is likely to fail. */
-const LITTLE_SPACE_BYTES = 200 * 1024 * 1024;
-const LOOK_TIMEOUT_MS = 30_000;
 /** What a deployment needs on a host. */
 const NEEDED = ["tar", "gzip", "sha256sum", "mkdir", "mv", "ln", "df"];
 
@@ -48,7 +46,7 @@ export async function hostFindings(
   const took = `connected in ${Date.now() - startedAt} ms`;
   const result = await connection.run(
     { script: LOOK, args: [host.installRoot, ...NEEDED] },
-    { timeoutMs: LOOK_TIMEOUT_MS, signal },
+    { timeoutMs: CLI_DOCTOR_TIMEOUT_MS, signal },
   );
   if (result.exitCode !== 0) {
     const message = `cannot run a POSIX shell there: ${result.stderr.trim()}`;
@@ -100,7 +98,7 @@ export function findingsFrom(
           : `${installRoot} cannot be written; change its owner, allow sudo -n, or use --install-root`,
       },
   );
-  const little = Number.isFinite(free) && free < LITTLE_SPACE_BYTES;
+  const little = Number.isFinite(free) && free < CLI_LITTLE_SPACE_BYTES;
   findings.push({
     check: `${target} disk`,
     status: little ? "warn" : "ok",

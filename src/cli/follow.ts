@@ -4,6 +4,8 @@
  * @module
  */
 import type { EventStream } from "../client/mod.ts";
+import { HarnessError } from "../errors.ts";
+import { CLI_FOLLOW_GIVE_UP_FACTOR, CLI_FOLLOW_LOOK_MS } from "../limits.ts";
 import type { Deployment } from "../protocol/actions.ts";
 import type { Session } from "./connect.ts";
 import type { Context } from "./context.ts";
@@ -11,9 +13,6 @@ import { followHint, reportDeployment } from "./deployment_report.ts";
 import { EXIT } from "./exit_codes.ts";
 import { openProgressView, type ProgressView } from "./progress_view.ts";
 import { interruptedExitCode } from "./report.ts";
-
-/** How often the deployment itself is looked at: for what no event tells, such as a server that was killed. */
-const LOOK_INTERVAL_MS = 5000;
 
 /** The events of deployments. Open it before the deployment is started, and none is missed. */
 export type DeploymentEvents = EventStream<"deployment_progress">;
@@ -45,13 +44,14 @@ export async function followDeployment(
 ): Promise<number> {
   const { io } = context;
   const { json } = session.flags;
-  const look = () => lookAt(session, deploymentId);
-  let deployment = await look();
+  const look = () => lookAt(session, deploymentId, io.interrupted);
+  const deployment = await look();
   const hosts = deployment.hosts.map((host) => host.host);
   const view = await openProgressView(io, hosts, { json, ...options });
   try {
     if (deployment.finished_at === null) {
-      await showUntilEnd(context, events, view, deploymentId, look);
+      const patienceMs = CLI_FOLLOW_GIVE_UP_FACTOR * session.flags.timeout;
+      await showUntilEnd(events, view, { deploymentId, look, patienceMs, signal: io.interrupted });
     }
   } finally {
     await view.end();
@@ -61,32 +61,42 @@ export async function followDeployment(
     io.err(followHint(deploymentId));
     return interrupted;
   }
-  deployment = await look();
-  if (deployment.finished_at !== null) {
-    return reportDeployment(io, deployment, { json, canResume: true });
+  const ended = await look().catch(orNull);
+  if (ended !== null && ended.finished_at !== null) {
+    return reportDeployment(io, ended, { json, canResume: true });
   }
-  io.err(`The connection to the server ended. ${followHint(deploymentId)}`);
+  io.err(`Cannot follow any longer: the server does not answer. ${followHint(deploymentId)}`);
   return EXIT.unreachable;
 }
 
+/** What {@linkcode showUntilEnd} follows. */
+interface Followed {
+  deploymentId: string;
+  /** Gets the deployment itself; waits a while for a connection. */
+  look: () => Promise<Deployment>;
+  /** How long to go on without any sign of the server. */
+  patienceMs: number;
+  signal: AbortSignal;
+}
+
 async function showUntilEnd(
-  context: Context,
   events: DeploymentEvents,
   view: ProgressView,
-  deploymentId: string,
-  look: () => Promise<Deployment>,
+  { deploymentId, look, patienceMs, signal }: Followed,
 ): Promise<void> {
-  const iterator = events[Symbol.asyncIterator]();
-  let next = iterator.next();
-  while (!context.io.interrupted.aborted) {
-    const result = await orAfter(next, LOOK_INTERVAL_MS);
+  let next = events.next();
+  let lastSeenAt = Date.now();
+  while (!signal.aborted && Date.now() - lastSeenAt < patienceMs) {
+    const result = await orAfter(next, CLI_FOLLOW_LOOK_MS);
     if (result === null) {
-      const seen = await look().catch(() => null);
+      const seen = await look().catch(orNull);
+      if (seen !== null) lastSeenAt = Date.now();
       if (seen !== null && seen.finished_at !== null) break;
       continue;
     }
     if (result.done === true) break;
-    next = iterator.next();
+    lastSeenAt = Date.now();
+    next = events.next();
     // Not awaited when the loop ends first: its end is no error of ours.
     next.catch(() => {});
     const item = result.value;
@@ -94,6 +104,13 @@ async function showUntilEnd(
     view.show(item.data);
     if (item.data.host === null && item.data.step === "finish") break;
   }
+}
+
+/** Nothing where the server could not be asked; what it answered otherwise is an error. */
+function orNull(error: unknown): null {
+  const silent = ["unavailable", "unreachable", "timeout", "cancelled"];
+  if (error instanceof HarnessError && silent.includes(error.code)) return null;
+  throw error;
 }
 
 /** What `promise` gives, or `null` when it takes longer; it stays usable then. */
@@ -109,9 +126,14 @@ async function orAfter<T>(promise: Promise<T>, ms: number): Promise<T | null> {
   }
 }
 
-function lookAt(session: Session, deploymentId: string): Promise<Deployment> {
+function lookAt(
+  session: Session,
+  deploymentId: string,
+  signal: AbortSignal,
+): Promise<Deployment> {
   return session.client.call("get_deployment", { deployment_id: deploymentId }, {
     timeoutMs: session.flags.timeout,
     waitForConnection: true,
+    signal,
   });
 }

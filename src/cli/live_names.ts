@@ -5,13 +5,10 @@
  */
 import type { RootCommand } from "@bomb.sh/tab";
 import { RegistryClient } from "../client/mod.ts";
+import { CLI_COMPLETION_TIMEOUT_MS, CLI_MAX_COMPLETIONS } from "../limits.ts";
 import { CLIENT_FLAGS, clientToken } from "./connect.ts";
 import { readFlags } from "./flags.ts";
 import type { Io } from "./io.ts";
-
-/** A completion must feel instant: without an answer in this time there are no live names. */
-const PATIENCE_MS = 700;
-const MAX_OFFERED = 500;
 
 /** First words of commands that take a service, and those that take a deployment. */
 const SERVICE_COMMANDS = ["service", "services", "resolve", "rollback", "watch"];
@@ -47,13 +44,13 @@ async function ask(io: Io, services: boolean): Promise<string[]> {
   const token = await clientToken(io, flags);
   await using client = await RegistryClient.connect(flags.url, {
     ...(token === null ? {} : { token }),
-    connectTimeoutMs: PATIENCE_MS,
+    connectTimeoutMs: CLI_COMPLETION_TIMEOUT_MS,
     reconnect: false,
   });
-  const options = { timeoutMs: PATIENCE_MS };
+  const options = { timeoutMs: CLI_COMPLETION_TIMEOUT_MS };
   const names = services
     ? (await client.listServices({}, options)).map((entry) => entry.id)
-    : (await client.call("list_deployments", { limit: MAX_OFFERED }, options))
+    : (await client.call("list_deployments", { limit: CLI_MAX_COMPLETIONS }, options))
       .map((deployment) => deployment.deployment_id);
-  return names.slice(0, MAX_OFFERED);
+  return names.slice(0, CLI_MAX_COMPLETIONS);
 }

@@ -6,6 +6,7 @@
 import { getLogger } from "@logtape/logtape";
 import { join, resolve as absolute } from "node:path";
 import { HarnessError, messageOf } from "../errors.ts";
+import { CLI_CLOSE_GRACE_MS } from "../limits.ts";
 import { inspectPackage } from "../package/read.ts";
 import { SUBPROTOCOL } from "../protocol/messages.ts";
 import { Registry } from "../registry/registry.ts";
@@ -39,11 +40,6 @@ export interface ServerFlags {
   limits: FlagValues<typeof LIMIT_FLAGS>;
 }
 
-/**
- * What the end of the process may take beyond the shutdown of the server (`--shutdown-timeout`, 4 s): to
- * close connections to hosts and the state. The contract says five seconds in all.
- */
-const CLOSE_GRACE_MS = 800;
 const log = getLogger(["harness", "cli"]);
 
 /** Serves until SIGTERM or SIGINT; returns the exit code. */
@@ -78,7 +74,7 @@ export async function runServer(io: Io, flags: ServerFlags): Promise<number> {
     services,
   });
   await untilInterrupted(io);
-  return await end(io, server, parts, flags.limits.shutdownTimeout + CLOSE_GRACE_MS);
+  return await end(io, server, parts, flags.limits.shutdownTimeout + CLI_CLOSE_GRACE_MS);
 }
 
 /** What the server is made of. */
@@ -112,7 +108,6 @@ async function openParts(stateDir: string, flags: ServerFlags): Promise<Parts> {
     );
     const shared = { registry, packages, documents, hosts, operator };
     const deployments = await DeploymentManager.open(shared);
-    stack.defer(() => deployments.park());
     return { registry, packages, operator, deployments, close };
   } catch (error) {
     await close();

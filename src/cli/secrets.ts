@@ -4,9 +4,7 @@
  * @module
  */
 import { HarnessError, messageOf } from "../errors.ts";
-
-/** Longest token or secret file: larger than any key, far from filling memory. */
-const MAX_SECRET_BYTES = 64 * 1024;
+import { CLI_MAX_SECRET_BYTES } from "../limits.ts";
 
 /**
  * A token from a file or, where no file is named, from the text of an environment variable.
@@ -27,10 +25,10 @@ export async function readSecretFile(path: string): Promise<string> {
   let text: string;
   try {
     const info = await Deno.stat(path);
-    if (info.size > MAX_SECRET_BYTES) {
+    if (info.size > CLI_MAX_SECRET_BYTES) {
       throw new HarnessError(
         "too_large",
-        `Cannot read the secret in ${path}: it has ${info.size} bytes, at most ${MAX_SECRET_BYTES} are read`,
+        `Cannot read the secret in ${path}: it has ${info.size} bytes, at most ${CLI_MAX_SECRET_BYTES} are read`,
       );
     }
     text = await Deno.readTextFile(path);

@@ -10,12 +10,10 @@ import { addFlags, type FlagTable, onOff, readFlags, valued } from "./flags.ts";
 import { protocolText } from "./services.ts";
 import { addRegisterCommand } from "./service_register.ts";
 import { paint, printable, printJson } from "./table.ts";
-import { MAX_LOG_TAIL_LINES } from "../limits.ts";
+import { CLI_CONTROL_TIMEOUT_MS, MAX_LOG_TAIL_LINES } from "../limits.ts";
 import type { ServiceEntry } from "../registry/entry.ts";
 import { duration, integer, showDuration } from "./values.ts";
 
-/** A start with its health check, or a stop that must be forced, takes longer than other answers. */
-const CONTROL_TIMEOUT_MS = 5 * 60 * 1000;
 const DEFAULT_TAIL = 50;
 
 const CONTROL_CLIENT_FLAGS = {
@@ -23,8 +21,8 @@ const CONTROL_CLIENT_FLAGS = {
   timeout: valued<number>("time", {
     env: "HARNESS_TIMEOUT",
     help: "how long to wait until it is done",
-    fallback: CONTROL_TIMEOUT_MS,
-    shownDefault: showDuration(CONTROL_TIMEOUT_MS),
+    fallback: CLI_CONTROL_TIMEOUT_MS,
+    shownDefault: showDuration(CLI_CONTROL_TIMEOUT_MS),
   }, duration),
 } satisfies FlagTable;
 

@@ -247,6 +247,30 @@ Deno.test("a deployment that the end of its server cut off is told as interrupte
   }
 });
 
+Deno.test("SIGTERM to a server parks its deployments; whoever follows gives up when it stays away", async () => {
+  await using it = await fixture();
+  await using server = await startServer(["--install-root", it.root]);
+  const env = { HARNESS_URL: server.url };
+  const deploy = (version: string, ...more: string[]) =>
+    new RunningCli(["deploy", it.file(version), "--local", ...more], { env });
+  try {
+    await using good = deploy("1.0.0");
+    assert.equal((await good.end()).code, 0);
+    await using cli = deploy("4.0.0", "--timeout", "1s");
+    await cli.until((running) => /health +started/.test(running.stderr));
+    server.cli.kill("SIGTERM");
+    const ended = await server.cli.end();
+    assert.equal(ended.code, 0, ended.stderr);
+    assert.match(await Deno.readLink(`${it.root}/.harness/svc/current`), /svc-1\.0\.0/);
+    const { code, stderr } = await cli.end();
+    // It may have heard of the end before the server went.
+    if (code === 4) assert.match(stderr, /the server does not answer.*deployments follow d-/s);
+    else assert.match(stderr, /deploy of svc 4\.0\.0 (cancelled|interrupted)$/m);
+  } finally {
+    await stopAll(`${it.root}/.harness/svc/run`);
+  }
+});
+
 Deno.test("deploy refuses what cannot work before it touches anything", async () => {
   await using it = await fixture();
   const missing = `${it.dir}/missing.tar.gz`;
