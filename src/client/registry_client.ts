@@ -43,7 +43,7 @@ export interface ConnectOptions {
   reconnect?: boolean | ReconnectOptions;
   /** Silence after which the server is asked whether it is there. @default {45000} */
   idleProbeMs?: number;
-  /** Told of every change of the connection. Must not throw. */
+  /** Told of every change of the connection. What it throws becomes an uncaught error. */
   onStatus?: (status: ClientStatus) => void;
 }
 
@@ -104,7 +104,7 @@ export class RegistryClient extends RegistryActions implements AsyncDisposable {
       url: webSocketUrl(url),
       connectionOptions: () => connectionOptions(options),
       reconnect: reconnectOptions(options.reconnect),
-      onStatus: (status) => options.onStatus?.(status),
+      onStatus: (status) => tell(options, status),
     };
     if (options.callTimeoutMs !== undefined) linkOptions.subscribeTimeoutMs = options.callTimeoutMs;
     const main = options.waitForServer === true
@@ -225,6 +225,17 @@ async function connectionOptions(options: ConnectOptions): Promise<ConnectionOpt
     ...(idleProbeMs === undefined ? {} : { idleProbeMs }),
     ...(token === undefined ? {} : { token }),
   };
+}
+
+/** What the callback throws becomes an uncaught error, but must not end the client that called it. */
+function tell({ onStatus }: ConnectOptions, status: ClientStatus): void {
+  try {
+    onStatus?.(status);
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
 }
 
 function reconnectOptions(option: ConnectOptions["reconnect"]): ReconnectOptions | null {

@@ -325,6 +325,36 @@ Deno.test("a token that is no longer accepted is final; one that changed is aske
   assert.equal(closure.error?.code, "unauthorized");
 });
 
+Deno.test("a status callback that throws does not end the client", async () => {
+  await using server = new ScriptedServer();
+  const uncaught: string[] = [];
+  const onError = (event: ErrorEvent) => {
+    uncaught.push(event.error.message);
+    event.preventDefault();
+  };
+  globalThis.addEventListener("error", onError);
+  try {
+    await using pair = await connect(server, {
+      onStatus: ({ type }) => {
+        throw new Error(type);
+      },
+    });
+    pair.peer.close();
+    const second = await server.greet();
+    const call = pair.client.heartbeat("a", { waitForConnection: true });
+    second.respond(await second.request(), { expires_at: "" });
+    await call;
+  } finally {
+    globalThis.removeEventListener("error", onError);
+  }
+  assert.deepEqual(uncaught.slice(0, 4), [
+    "connected",
+    "disconnected",
+    "reconnecting",
+    "connected",
+  ]);
+});
+
 Deno.test("maxAttempts ends the client", async () => {
   await using server = new ScriptedServer();
   await using pair = await connect(server, { reconnect: { minDelayMs: 1, maxAttempts: 3 } });
