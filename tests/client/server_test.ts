@@ -205,6 +205,24 @@ Deno.test("a position that was stored is where another client goes on", async ()
   assert.deepEqual(value.services.map((entry) => entry.id), ["a", "b", "c", "d"]);
 });
 
+Deno.test("a snapshot of many pages arrives whole, and what changes meanwhile after it", async () => {
+  await using server = await startServer({ listener: "deno" });
+  for (let i = 0; i < 2500; i++) await server.registry.register(service(`s${i}`));
+  await using client = await RegistryClient.connect(server.url);
+  await using stream = client.events({ snapshot: true });
+  await stream.ready;
+  await server.registry.update("s7", { state: "starting" });
+  const { value } = await stream.next();
+  assert(value?.kind === "snapshot" && value.why === "requested");
+  assert.equal(value.services.length, 2500);
+  const seen = value.services.find((entry) => entry.id === "s7");
+  if (seen?.state === "registered") {
+    const next = (await stream.next()).value;
+    assert(next?.kind === "event" && next.event === "service_state_changed");
+    assert(next.seq > value.seq);
+  }
+});
+
 Deno.test("twenty streams at once each see all of their service", async () => {
   await using server = await startServer({ listener: "deno" });
   await using client = await RegistryClient.connect(server.url);
