@@ -10,6 +10,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { HarnessError } from "../errors.ts";
 import { TOKEN_SUBPROTOCOL_PREFIX } from "../protocol/messages.ts";
+import { urlOf } from "./http_errors.ts";
 
 /** What a client may do: everything, or only what changes nothing. */
 export type Access = "full" | "read";
@@ -150,7 +151,8 @@ function digestOf(token: string): Uint8Array {
 }
 
 function hostOf(request: Request): string {
-  return (request.headers.get("host") ?? new URL(request.url).host).toLowerCase();
+  // HTTP/2 has the host in the URL only.
+  return (request.headers.get("host") ?? urlOf(request).host).toLowerCase();
 }
 
 function isSameHost(origin: string, host: string): boolean {

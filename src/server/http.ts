@@ -9,7 +9,7 @@ import { SERVER_NAME, VERSION } from "../version.ts";
 import type { ActionServices } from "./actions.ts";
 import type { Authenticator } from "./auth.ts";
 import type { Packages } from "./backends.ts";
-import { errorResponse, jsonResponse } from "./http_errors.ts";
+import { errorResponse, jsonResponse, urlOf } from "./http_errors.ts";
 
 /** What the HTTP side needs of its server. */
 export interface HttpHost {
@@ -31,7 +31,7 @@ export async function respond(request: Request, host: HttpHost): Promise<Respons
 }
 
 async function route(request: Request, host: HttpHost): Promise<Response> {
-  const { pathname } = new URL(request.url);
+  const { pathname } = urlOf(request);
   if (pathname === "/packages" || pathname.startsWith("/packages/")) {
     return await packages(request, pathname, host);
   }
@@ -99,7 +99,7 @@ async function packages(request: Request, path: string, host: HttpHost): Promise
 }
 
 async function upload(request: Request, file: string, store: Packages): Promise<unknown> {
-  const { searchParams } = new URL(request.url);
+  const { searchParams } = urlOf(request);
   const sha256 = expectedDigest(request.headers);
   const body = request.body ?? new Blob([]).stream();
   return await store.put(file, body, {

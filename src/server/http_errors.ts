@@ -4,7 +4,7 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import { type ErrorCode, toHarnessError } from "../errors.ts";
+import { type ErrorCode, HarnessError, toHarnessError } from "../errors.ts";
 
 const STATUS: { readonly [C in ErrorCode]?: number } = {
   parse_error: 400,
@@ -63,4 +63,21 @@ export function jsonResponse(
       ...headers,
     },
   });
+}
+
+/**
+ * The URL of a request. In Deno it is put together when it is read, and throws for a Host that is none.
+ *
+ * @throws {HarnessError} `invalid_request`.
+ */
+export function urlOf(request: Request): URL {
+  try {
+    return new URL(request.url);
+  } catch (cause) {
+    throw new HarnessError(
+      "invalid_request",
+      "Cannot read the request: its Host or its path is malformed",
+      { cause },
+    );
+  }
 }

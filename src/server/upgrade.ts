@@ -6,7 +6,7 @@
 import { HarnessError } from "../errors.ts";
 import { SUBPROTOCOL, TOKEN_SUBPROTOCOL_PREFIX } from "../protocol/messages.ts";
 import { type Access, type Authenticator, offeredProtocols } from "./auth.ts";
-import { errorResponse } from "./http_errors.ts";
+import { errorResponse, urlOf } from "./http_errors.ts";
 
 /** What was found out about a client before its socket was opened. */
 export interface Admission {
@@ -39,7 +39,7 @@ export function decideUpgrade(request: Request, auth: Authenticator): UpgradeDec
 }
 
 function handshakeProblem(request: Request): Response | null {
-  const { pathname } = new URL(request.url);
+  const { pathname } = urlOf(request);
   if (pathname !== "/") {
     return errorResponse(
       new HarnessError("not_found", `Cannot open a WebSocket at ${pathname.slice(0, 128)}: use /`),

@@ -340,6 +340,28 @@ for (const listener of LISTENERS) {
     assert.equal(one.drain().filter((f) => f["event"] === "service_log").length, 0);
   });
 
+  Deno.test(name("outlives a log that cannot be read, and reads it when asked anew"), async () => {
+    let attempts = 0;
+    await using running = await startServer({
+      listener,
+      operator: {
+        act: () => Promise.reject(new Error("not asked")),
+        logs: () => Promise.resolve({ lines: [] }),
+        async *follow() {
+          if (++attempts === 1) throw new Error("no such file");
+          yield `attempt ${attempts}`;
+        },
+      },
+    });
+    await running.registry.register(service("api"));
+    await using client = await RawClient.ready(running.url);
+    const params = { events: ["service_log"], services: ["api"] };
+    await client.call("subscribe", params);
+    await client.call("subscribe", params);
+    assert.equal((await client.event("service_log"))["data"].line, "attempt 2");
+    await client.call("unsubscribe");
+  });
+
   Deno.test(name("holds events back for a peer that reads late, and loses none"), async () => {
     await using running = await startServer({ listener });
     const { registry } = running;

@@ -367,6 +367,26 @@ for (const listener of LISTENERS) {
     }
   });
 
+  Deno.test(name("keeps no place for peers that leave during the handshake"), async () => {
+    await using running = await startServer({ listener });
+    const { port } = running.server;
+    const handshake = new TextEncoder().encode(
+      `GET / HTTP/1.1\r\nhost: localhost:${port}\r\nconnection: upgrade\r\nupgrade: websocket\r\n` +
+        "sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+    );
+    for (let round = 0; round < 10; round++) {
+      await Promise.all(Array.from({ length: 20 }, async (_, i) => {
+        const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+        conn.setNoDelay(true);
+        await conn.write(i % 4 === 0 ? handshake.subarray(0, 60) : handshake);
+        conn.close();
+      }));
+    }
+    await using client = await RawClient.ready(running.url);
+    await eventually(() => running.server.connections === 1, "all the others are gone");
+    assert.deepEqual(await client.call("list_services"), []);
+  });
+
   Deno.test(name("lets a peer go that answers no ping, and keeps one that does"), async () => {
     await using running = await startServer({ listener, limits: { pingIntervalMs: 1000 } });
     using mute = await RawSocket.open({ port: running.server.port });

@@ -150,6 +150,58 @@ for (const listener of LISTENERS) {
     });
   });
 
+  Deno.test(
+    name("takes and gives a large package in pieces, and outlives who stops reading it"),
+    async () => {
+      await withDir(async (dir) => {
+        const packages = await PackageStore.open(dir);
+        await using running = await startServer({ listener, packages });
+        const url = `${running.http}/packages/${FILE}`;
+        const piece = crypto.getRandomValues(new Uint8Array(64 * 1024));
+        const total = 24 * 1024 * 1024;
+        let left = total / piece.length;
+        const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
+          pull(controller) {
+            if (left-- > 0) controller.enqueue(piece);
+            else controller.close();
+          },
+        });
+        const info = await (await fetch(url, { method: "PUT", body })).json();
+        assert.equal(info.size, total);
+        const hash = createHash("sha256");
+        for await (const chunk of (await fetch(url)).body ?? []) hash.update(chunk);
+        assert.equal(hash.digest("hex"), info.sha256);
+
+        const quitter = await Deno.connect({ hostname: "127.0.0.1", port: running.server.port });
+        const head = `GET /packages/${FILE} HTTP/1.1\r\nhost: localhost\r\n\r\n`;
+        await quitter.write(new TextEncoder().encode(head));
+        await quitter.read(new Uint8Array(1000));
+        quitter.close();
+        assert.equal((await (await fetch(`${running.http}/healthz`)).json()).status, "ok");
+      });
+    },
+  );
+
+  Deno.test(name("answers requests that make no sense with 4xx"), async () => {
+    await using running = await startServer({ listener });
+    const heads = [
+      "GET / HTTP/1.1\r\nhost: a b c\r\n\r\n",
+      "TRACE /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n",
+    ]
+      .concat("GET //evil HTTP/1.1\r\nhost: [::\r\n\r\n", "NONSENSE\r\n\r\n");
+    for (const head of heads) {
+      const conn = await Deno.connect({ hostname: "127.0.0.1", port: running.server.port });
+      await conn.write(new TextEncoder().encode(head));
+      await conn.closeWrite();
+      const buffer = new Uint8Array(1000);
+      const count = await conn.read(buffer).catch(() => null);
+      conn.close();
+      const answer = new TextDecoder().decode(buffer.subarray(0, count ?? 0));
+      assert.match(answer, /^(HTTP\/1\.[01] 4\d\d|$)/, head);
+    }
+    assert.equal((await (await fetch(`${running.http}/healthz`)).json()).status, "ok");
+  });
+
   Deno.test(name("keeps nothing of an upload that was broken off"), async () => {
     await withDir(async (dir) => {
       const packages = await PackageStore.open(dir);

@@ -95,6 +95,12 @@ for (const listener of LISTENERS) {
     });
     assert.deepEqual(await health.json(), { status: "ok" });
     await assert.rejects(fetch(`https://127.0.0.1:${secure.server.port}/healthz`));
+    // Over HTTP/2, which Deno negotiates, there is no Host header; the check must find the host anyway.
+    const packages = await fetch(`https://127.0.0.1:${secure.server.port}/packages`, {
+      client: trusting,
+    });
+    assert.equal(packages.status, 503);
+    assert.equal((await packages.json()).error.code, "unavailable");
 
     const socket = new WebSocket(secure.url, { protocols: ["harness.v1"], client: trusting });
     const frames = new Promise<string[]>((resolve, reject) => {
