@@ -17,13 +17,17 @@ class LocalProcess implements Process {
   readonly exited: Promise<Exit>;
   readonly closed: Promise<void>;
   readonly #child: ChildProcess & { stdin: Process["stdin"] };
+  #gone = false;
 
   constructor(child: ChildProcess) {
     if (child.stdin === null) throw new TypeError("Cannot use a process without a stdin pipe");
     this.#child = child as ChildProcess & { stdin: Process["stdin"] };
     const exit = Promise.withResolvers<Exit>();
     const close = Promise.withResolvers<void>();
-    child.once("exit", (code, signal) => exit.resolve({ code, signal }));
+    child.once("exit", (code, signal) => {
+      this.#gone = true;
+      exit.resolve({ code, signal });
+    });
     child.once("close", () => close.resolve());
     child.once("error", (error) => {
       exit.reject(spawnError(error));
@@ -48,7 +52,8 @@ class LocalProcess implements Process {
     const pid = this.#child.pid;
     if (pid === undefined) return Promise.resolve();
     const { promise, resolve } = Promise.withResolvers<void>();
-    const killer = spawn("sh", ["-c", killGroupText(pid, true)], { stdio: "ignore" });
+    const text = killGroupText(pid, { ownGroup: true, leaderGone: this.#gone });
+    const killer = spawn("sh", ["-c", text], { stdio: "ignore" });
     killer.once("error", () => {
       // No sh any more: then at least the process itself.
       this.#child.kill("SIGKILL");

@@ -89,7 +89,9 @@ export class AnnouncementFilter {
     if (end >= 0) {
       this.#held = null;
       const words = held.subarray(start, end).toString("latin1").split(" ");
-      this.#found({ pid: Number(words[1]), ownGroup: words[2] === "1" });
+      const pid = Number(words[1]);
+      // Group 0 is our own and group -1 is everybody: no such number is ever passed to kill.
+      if (Number.isSafeInteger(pid) && pid > 1) this.#found({ pid, ownGroup: words[2] === "1" });
       if (end + 1 < held.length) this.#sink(held.subarray(end + 1));
       return;
     }

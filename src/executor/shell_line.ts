@@ -133,9 +133,15 @@ export function announceText(nonce: string): string {
  * of its own; and what belongs to root then is killed through sudo. `kill` is called in the one form
  * that dash, bash and BusyBox agree on. Without /proc it is the group alone.
  */
-export function killGroupText(pid: number, ownGroup: boolean): string {
+export function killGroupText(
+  pid: number,
+  options: { ownGroup: boolean; leaderGone: boolean },
+): string {
+  const { ownGroup, leaderGone } = options;
   const target = ownGroup ? `-${pid}` : `${pid}`;
   return [
+    // A number is not given out again while it names a group: a process that has it now is not ours.
+    leaderGone ? (ownGroup ? `[ ! -d /proc/${pid} ] || exit 0` : "exit 0") : ":",
     // Fields of /proc/<pid>/stat: pid, name, state, parent, group. A zombie is dead already.
     "k=' '; more=1",
     'while [ "$more" ]; do more=; for f in /proc/[0-9]*/stat; do',

@@ -6,6 +6,7 @@
 // @ts-types="@types/ssh2"
 import type { Client, ClientChannel } from "ssh2";
 import { HarnessError, messageOf } from "../errors.ts";
+import { SSH_OPEN_ATTEMPTS, SSH_OPEN_PAUSE_MS } from "../limits.ts";
 import { unreachable } from "./ssh_errors.ts";
 import type { Hop } from "./ssh_route.ts";
 
@@ -38,15 +39,24 @@ export class ChannelPool {
     signal: AbortSignal,
     adopt: (channel: ClientChannel) => T,
   ): Promise<T> {
+    let refusals = 0;
     while (true) {
       await this.#acquire(signal);
+      const others = this.#used - 1;
       try {
         return await this.#openUnless(line, signal, adopt);
       } catch (error) {
         this.release();
-        // Others have channels open: the server's limit is what they have now, so wait for one to end.
-        if (!isRefusal(error) || this.#used === 0) throw this.#refused(error);
-        this.#limit = Math.max(1, Math.min(this.#limit, this.#used));
+        if (!isRefusal(error)) throw error;
+        if (others > 0) {
+          // The server's limit is what the others have: from now on no more than that at once.
+          this.#limit = Math.max(1, Math.min(this.#limit, others));
+        } else {
+          // A session that has just ended may still count there.
+          refusals += 1;
+          if (refusals >= SSH_OPEN_ATTEMPTS) throw this.#refused(error);
+          await new Promise((resolve) => setTimeout(resolve, SSH_OPEN_PAUSE_MS));
+        }
       }
     }
   }
@@ -122,8 +132,7 @@ export class ChannelPool {
     }
   }
 
-  #refused(error: unknown): unknown {
-    if (!isRefusal(error)) return error;
+  #refused(error: unknown): HarnessError {
     return new HarnessError(
       "unavailable",
       `Cannot run a command on ${this.#hop.label}: sshd refused it (${messageOf(error)});` +

@@ -13,6 +13,7 @@ import { type HarnessError, messageOf } from "../errors.ts";
 import { KILL_GRACE_MS, SSH_CLOSE_GRACE_MS, SSH_KEEPALIVE_COUNT } from "../limits.ts";
 import { settleWithin } from "./run_process.ts";
 import { hostKeyAlgorithms, KEY_EXCHANGES, MACS } from "./ssh_algorithms.ts";
+import { freeCiphers, rememberCiphers, repairRekey } from "./ssh2_repair.ts";
 import type { Credentials } from "./ssh_auth.ts";
 import {
   authError,
@@ -162,6 +163,8 @@ function logIn(
   attempt.step = "handshake";
   options.credentials.restart();
   client.connect(clientConfig(hop, options, attempt, sock));
+  repairRekey(client);
+  rememberCiphers(client);
   return { client, ready: promise };
 }
 
@@ -184,27 +187,6 @@ export async function closeClient(
   socket.destroy();
   await settleWithin(closed, KILL_GRACE_MS);
   freeCiphers(client);
-}
-
-/**
- * Under Deno a cipher is held until `final()` is called, which ssh2 leaves to the garbage collector for
- * the CTR modes: without this each connection would leave two behind.
- */
-function freeCiphers(client: ssh2.Client): void {
-  const { _protocol: protocol } = client as unknown as {
-    _protocol?: {
-      _cipher?: { _cipherInstance?: { final(): unknown } };
-      _decipher?: { _decipherInstance?: { final(): unknown } };
-    };
-  };
-  const ciphers = [protocol?._cipher?._cipherInstance, protocol?._decipher?._decipherInstance];
-  for (const cipher of ciphers) {
-    try {
-      cipher?.final();
-    } catch {
-      // Cut off inside a packet, or freed already: either way nothing is held.
-    }
-  }
 }
 
 function closeOf(socket: Duplex): Promise<void> {

@@ -34,6 +34,7 @@ export class SshProcess implements Process {
   readonly closed: Promise<void>;
   readonly #channel: ClientChannel;
   readonly #options: SshProcessOptions;
+  #gone = false;
   readonly #announced = Promise.withResolvers<Announcement>();
 
   /** Takes over a channel in which the command was just started. */
@@ -43,6 +44,7 @@ export class SshProcess implements Process {
     const exit = Promise.withResolvers<Exit>();
     const why = "the command's channel closed before it said how the command ended";
     channel.on("exit", (code: number | null, signal?: string) => {
+      this.#gone = true;
       exit.resolve({ code, signal: signal ?? null });
     });
     channel.once("close", () => exit.reject(unreachable(options.hop, "run", "closed", why)));
@@ -88,7 +90,7 @@ export class SshProcess implements Process {
   }
 
   async #killGroup({ pid, ownGroup }: Announcement): Promise<void> {
-    const line = loginShellLine(killGroupText(pid, ownGroup));
+    const line = loginShellLine(killGroupText(pid, { ownGroup, leaderGone: this.#gone }));
     try {
       await this.#options.channels.runAtOnce(line);
     } catch (refusal) {

@@ -110,14 +110,27 @@ function freePort(): Promise<number> {
   return promise;
 }
 
+/** A process as ps shows it. */
+interface Listed {
+  pid: number;
+  parent: number;
+  command: string;
+}
+
+async function processes(): Promise<Listed[]> {
+  const lines = (await runProgram("ps", ["-A", "-o", "pid=,ppid=,comm="])).trim().split("\n");
+  return lines.map((line) => {
+    const [pid, parent, command = ""] = line.trim().split(/\s+/);
+    return { pid: Number(pid), parent: Number(parent), command };
+  });
+}
+
 /** All processes below `pids`, children before grandchildren; with `name`, only those called so. */
 async function descendants(pids: readonly number[], name?: RegExp): Promise<number[]> {
   const children = new Map<number, number[]>();
-  for (const line of (await runProgram("ps", ["-A", "-o", "pid=,ppid=,comm="])).split("\n")) {
-    const [pid, parent, command = ""] = line.trim().split(/\s+/);
+  for (const { pid, parent, command } of await processes()) {
     if (name !== undefined && !name.test(command)) continue;
-    const siblings = children.get(Number(parent)) ?? [];
-    children.set(Number(parent), [...siblings, Number(pid)]);
+    children.set(parent, [...children.get(parent) ?? [], pid]);
   }
   const found: number[] = [];
   for (let level = [...pids]; level.length > 0;) {
@@ -125,6 +138,13 @@ async function descendants(pids: readonly number[], name?: RegExp): Promise<numb
     found.push(...level);
   }
   return found;
+}
+
+/** Those of `pids` that are sshd still: a number may belong to somebody else by now. */
+async function stillSessions(pids: readonly number[]): Promise<number[]> {
+  if (pids.length === 0) return [];
+  const known = (await processes()).filter(({ command }) => SESSION.test(command));
+  return pids.filter((pid) => known.some((process) => process.pid === pid));
 }
 
 /** A connection is one process, or two where sshd separates privileges. */
@@ -302,10 +322,11 @@ class RunningSshd implements Sshd {
   }
 
   async killConnections(): Promise<void> {
+    const orphans = await stillSessions(this.#orphans);
     const sessions = this.#listener === null
       ? []
       : await descendants([this.#listener.pid], SESSION);
-    for (const pid of [...this.#orphans, ...sessions]) kill(pid, "SIGKILL");
+    for (const pid of [...orphans, ...sessions]) kill(pid, "SIGKILL");
     this.#orphans = [];
   }
 
@@ -333,8 +354,8 @@ class RunningSshd implements Sshd {
 
   async #stop(): Promise<void> {
     await this.stopListening();
-    const below = await descendants(this.#orphans);
-    for (const pid of [...this.#orphans, ...below]) kill(pid, "SIGKILL");
+    const orphans = await stillSessions(this.#orphans);
+    for (const pid of [...orphans, ...await descendants(orphans)]) kill(pid, "SIGKILL");
     await fs.rm(this.dir, { recursive: true, force: true });
   }
 
