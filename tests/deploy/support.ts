@@ -25,6 +25,8 @@ export interface PackageOptions {
   yaml?: string;
   /** More files: path to text. */
   files?: Record<string, string>;
+  /** Adds to the tree what is not text. */
+  prepare?: (tree: string) => Promise<void>;
 }
 
 /** A temp directory with an install root, packages, and what is left of a test's services cleaned up. */
@@ -57,6 +59,7 @@ export class Bench implements AsyncDisposable {
       Deno.mkdirSync(`${tree}/${path}`.replace(/\/[^/]*$/, ""), { recursive: true });
       Deno.writeTextFileSync(`${tree}/${path}`, text);
     }
+    await options.prepare?.(tree);
     const out = `${this.dir}/out-${this.#count}`;
     Deno.mkdirSync(out);
     const built = await buildPackage(tree, { outDir: out });

@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { localExecutor } from "../../src/executor/local.ts";
+import type { DeployPackage } from "../../src/deploy/plan.ts";
+import { needs } from "../helpers/require.ts";
+import { Bench, run } from "./support.ts";
+
+/** A name that no other test run on this machine has: of the service, the container and the images. */
+const NAME = `harness-deploy-test-${crypto.randomUUID().slice(0, 8)}`;
+
+async function sh(script: string, ...args: string[]): Promise<string> {
+  await using executor = localExecutor();
+  const result = await executor.run({ script, args });
+  assert.equal(result.exitCode, 0, result.stderr);
+  return result.stdout.trim();
+}
+
+/** A package that brings its own image, so that nothing is pulled. */
+function withImage(bench: Bench, version: string, script: string): Promise<DeployPackage> {
+  return bench.makePackage({
+    name: NAME,
+    version,
+    yaml: `service: {type: docker_container, image: "${NAME}:${version}"}\n`,
+    prepare: async (tree) => {
+      await sh(
+        `root=$(mktemp -d) && mkdir "$root/bin" && cp "$(command -v busybox)" "$root/bin/busybox" &&
+         for a in sh sleep echo; do ln -s busybox "$root/bin/$a"; done && printf '%s\\n' "$3" > "$root/main.sh" &&
+         tar -C "$root" -c . | docker import -c 'CMD ["/bin/sh", "/main.sh"]' - "$2" && rm -rf "$root" &&
+         docker save -o "$1/image.tar" "$2" && chmod 644 "$1/image.tar" && docker rmi "$2"`,
+        tree,
+        `${NAME}:${version}`,
+        script,
+      );
+    },
+  });
+}
+
+async function runningImage(): Promise<string> {
+  return await sh('docker inspect -f "{{.State.Running}} {{.Config.Image}}" "$1"', NAME);
+}
+
+Deno.test({
+  name: "deploy() brings a container's image with the package, replaces it, and goes back",
+  ignore: needs("docker", "busybox"),
+  async fn() {
+    await using bench = new Bench();
+    const stay = 'trap "exit 0" TERM; while :; do sleep 0.1; done';
+    try {
+      const one = await run(bench.plan(await withImage(bench, "1.0.0", stay)));
+      assert.equal(one.host.outcome, "ok", JSON.stringify(one.host.error));
+      assert.notEqual(one.host.service?.status.containerId ?? null, null);
+      assert.equal(await runningImage(), `true ${NAME}:1.0.0`);
+      const bad = await run(bench.plan(await withImage(bench, "1.1.0", "echo no config; exit 3")));
+      assert.equal(bad.host.outcome, "rolled_back", JSON.stringify(bad.host.error));
+      assert.match(JSON.stringify(bad.host.error), /no config/);
+      assert.equal(await runningImage(), `true ${NAME}:1.0.0`);
+      const two = await run(bench.plan(await withImage(bench, "1.2.0", stay)));
+      assert.equal(two.host.outcome, "ok", JSON.stringify(two.host.error));
+      assert.equal(await runningImage(), `true ${NAME}:1.2.0`);
+      const back = await run(bench.rollback(undefined, { package: { name: NAME } }));
+      assert.equal(back.host.outcome, "ok", JSON.stringify(back.host.error));
+      assert.equal(await runningImage(), `true ${NAME}:1.0.0`);
+      bench.assertClean(NAME);
+    } finally {
+      await sh(
+        'docker rm -f "$1" >/dev/null 2>&1; for v in 1.0.0 1.1.0 1.2.0; do docker rmi -f "$1:$v" >/dev/null 2>&1; done; :',
+        NAME,
+      );
+    }
+  },
+});
