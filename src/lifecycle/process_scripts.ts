@@ -98,7 +98,8 @@ h_from=$(h_size)
 # environment begins empty: whatever our own process holds is no business of the service.
 set -- /bin/sh "$h_base.sh" "$h_base" "$h_log" "$h_max" "$h_keep" "$h_mode" "$h_dir" "$h_env" "$h_as" "$h_new" "$@"
 ${OWN_SESSION}
-env -i PATH="$PATH" HOME="\${HOME:-/}" USER="$(id -un)" LOGNAME="$(id -un)" SHELL=/bin/sh LANG="\${LANG:-C.UTF-8}" \${TZ:+TZ="$TZ"} "$@" </dev/null >>"$h_log" 2>&1 &
+# Not our child: whoever gives this script up kills it with its children.
+( env -i PATH="$PATH" HOME="\${HOME:-/}" USER="$(id -un)" LOGNAME="$(id -un)" SHELL=/bin/sh LANG="\${LANG:-C.UTF-8}" \${TZ:+TZ="$TZ"} "$@" </dev/null >>"$h_log" 2>&1 & )
 h_t=0 h_seen=
 while :; do
   h_nap

@@ -1,0 +1,146 @@
+/** What is left when something dies at the wrong moment. */
+import assert from "node:assert/strict";
+import { connectSsh } from "../../src/executor/ssh.ts";
+import { checkHealth } from "../../src/lifecycle/health.ts";
+import type { Controller } from "../../src/lifecycle/service_spec.ts";
+import { startHost } from "../hosts/hosts.ts";
+import { needs } from "../helpers/require.ts";
+import { startSshd } from "../helpers/sshd.ts";
+import {
+  eventually,
+  health,
+  isAlive,
+  localMachine,
+  pidsWith,
+  Place,
+  processController,
+} from "./fixture.ts";
+
+const LOOP = "while :; do sleep 0.2; done";
+
+/** The keeper's pid, from the pid file. */
+async function keeperOf(place: Place, name: string): Promise<number> {
+  const text = await Deno.readTextFile(place.path(`run/${name}.pid`));
+  return Number(/^wrapper=(\d+)$/m.exec(text)?.[1]);
+}
+
+async function stopped(controller: Controller): Promise<void> {
+  await eventually(async () => assert.equal((await controller.status()).running, false));
+}
+
+Deno.test("a service whose keeper is killed goes on, can be stopped, and only its exit code is unknown", async () => {
+  await using place = new Place();
+  await using machine = await localMachine();
+  const controller = processController(machine, place.shell("api", LOOP));
+  const { pid } = await controller.start();
+  Deno.kill(await keeperOf(place, "api"), "SIGKILL");
+  assert.equal((await controller.status()).pid, pid);
+  Deno.kill(pid ?? 0, "SIGKILL");
+  await stopped(controller);
+  const status = await controller.status();
+  assert.deepEqual([status.exitCode, status.signal], [null, null]);
+  assert.match(status.detail, /nothing recorded how it ended/);
+  const again = await controller.start();
+  assert.notEqual(again.pid, pid);
+  Deno.kill(await keeperOf(place, "api"), "SIGKILL");
+  assert.equal((await controller.stop()).running, false);
+  assert.equal(await isAlive(again.pid ?? 0), false);
+});
+
+Deno.test("children that outlive a crashed service are ended, also when the keeper cannot do it", async () => {
+  await using place = new Place();
+  await using machine = await localMachine();
+  const child = place.script("child.sh", `#!/bin/sh\ntrap "" TERM HUP\n${LOOP}\n`);
+  const main = place.script("main.sh", `#!/bin/sh\n${child} &\n${child} &\n${LOOP}\n`);
+  const controller = processController(machine, place.spec("api", [main]));
+  const first = await controller.start();
+  await eventually(async () => assert.equal((await pidsWith(child)).length, 2));
+  Deno.kill(first.pid ?? 0, "SIGKILL");
+  await eventually(async () => assert.deepEqual(await pidsWith(child), []));
+  const second = await controller.start();
+  await eventually(async () => assert.equal((await pidsWith(child)).length, 2));
+  const orphans = await pidsWith(child);
+  Deno.kill(await keeperOf(place, "api"), "SIGKILL");
+  Deno.kill(second.pid ?? 0, "SIGKILL");
+  await stopped(controller);
+  const third = await controller.start();
+  for (const pid of orphans) {
+    assert.equal(await isAlive(pid), false, "the next start cleared it away");
+  }
+  assert.ok(await isAlive(third.pid ?? 0));
+  await controller.stop();
+  assert.deepEqual(await pidsWith(child), []);
+});
+
+Deno.test("an aborted start leaves a service that is found again and can be stopped", async () => {
+  await using place = new Place();
+  await using machine = await localMachine();
+  const controller = processController(machine, place.shell("api", LOOP));
+  const abort = new AbortController();
+  const starting = controller.start({ signal: abort.signal });
+  const rejected = assert.rejects(starting, /enough/);
+  await eventually(async () => assert.ok(await isAlive(await keeperOf(place, "api"))));
+  abort.abort(new Error("enough"));
+  await rejected;
+  const status = await controller.status();
+  assert.ok(status.running, status.detail);
+  assert.equal((await controller.start()).pid, status.pid, "not started twice");
+  await controller.stop();
+});
+
+Deno.test({
+  name: "a service started over SSH survives its connection and the end of sshd",
+  ignore: needs("sshd"),
+  async fn() {
+    await using place = new Place();
+    await using sshd = await startSshd();
+    const { host, port, user, identityFile, knownHostsFile } = sshd;
+    const connect = () =>
+      connectSsh({ host, port, user, identityFile }, {
+        knownHostsFiles: [knownHostsFile],
+        sshConfigFile: null,
+        agentSocket: null,
+      });
+    const over = (executor: Awaited<ReturnType<typeof connect>>) =>
+      processController({ executor, [Symbol.asyncDispose]: () => Promise.resolve() }, spec);
+    const spec = place.shell("api", "while :; do echo tick; sleep 0.1; done");
+    let pid: number | null;
+    {
+      await using executor = await connect();
+      ({ pid } = await over(executor).start());
+      await sshd.stopListening();
+      await sshd.killConnections();
+    }
+    assert.ok(await isAlive(pid ?? 0));
+    await sshd.start();
+    await using executor = await connect();
+    assert.equal((await over(executor).status()).pid, pid);
+    assert.equal((await over(executor).stop()).running, false);
+  },
+});
+
+Deno.test({
+  name: "a machine with BusyBox and dropbear alone runs, checks and stops a service",
+  ignore: needs("docker", "root", "busybox", "dropbear"),
+  async fn() {
+    await using host = await startHost({ kind: "busybox" });
+    await using executor = await host.connect();
+    await using place = new Place();
+    const spec = place.shell("api", `echo "up as $(id -un)"; ${LOOP}`, {
+      workDir: "/",
+      runDir: "/run/h/run",
+      logDir: "/run/h/log",
+      health: health({ type: "tcp", port: 22 }, { timeoutMs: 10_000 }),
+    });
+    const machine = { executor, [Symbol.asyncDispose]: () => Promise.resolve() };
+    const controller = processController(machine, spec);
+    const { pid } = await controller.start();
+    assert.deepEqual(await controller.logs(3), ["up as root"]);
+    const checked = await checkHealth(executor, spec);
+    assert.equal(checked.healthy, true, checked.message);
+    await host.sh(`kill -9 ${pid}`);
+    await eventually(async () => assert.equal((await controller.status()).signal, "SIGKILL"));
+    assert.ok((await controller.start()).running);
+    assert.equal((await controller.stop()).running, false);
+  },
+});
