@@ -35,8 +35,8 @@ Deno.test("an entry whose heartbeats are missed becomes failed, and a heartbeat 
 
 Deno.test("heartbeats keep an entry, and are no change of it", async () => {
   await using registry = await Registry.open(new MemoryStore());
-  await registry.register(serviceInput("web", { ttl_ms: 600 }));
-  const until = performance.now() + 1_500;
+  await registry.register(serviceInput("web", { ttl_ms: 1_500 }));
+  const until = performance.now() + 3_000;
   while (performance.now() < until) {
     await registry.heartbeat("web");
     await new Promise((resolve) => setTimeout(resolve, 30));

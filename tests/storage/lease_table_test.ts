@@ -37,8 +37,8 @@ Deno.test("LeaseTable tells each lease that runs out once, in time, and none tha
 Deno.test("LeaseTable does not blame the owners when this process itself was paused", async () => {
   const expired: string[] = [];
   const table = new LeaseTable((id) => expired.push(id));
-  table.take("web", 500);
-  pause(2_000);
+  table.take("web", 1_500);
+  pause(3_000);
   // The sweep is due at once; the heartbeat that waited meanwhile comes a little later.
   await new Promise((resolve) => setTimeout(resolve, 100));
   assert.deepEqual(expired, []);
