@@ -304,16 +304,14 @@ Deno.test("deploy refuses what cannot work before it touches anything", async ()
   }
 });
 
-/** Ends what the pid files of all releases name; most have ended already. */
+/** Ends what the pid files of all releases name; most have ended already, and a pid may be another's by now. */
 async function stopAll(runDir: string): Promise<void> {
   for await (const release of Deno.readDir(runDir)) {
     const text = await Deno.readTextFile(`${runDir}/${release.name}/svc.pid`).catch(() => "");
     const pid = Number(text.split("\n")[0]);
-    if (!(pid > 1)) continue;
-    try {
-      Deno.kill(pid, "SIGKILL");
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
+    const run = /^run=(\S+)$/m.exec(text)?.[1];
+    const environ = await Deno.readTextFile(`/proc/${pid}/environ`).catch(() => "");
+    if (!(pid > 1) || run === undefined || !environ.includes(`HARNESS_RUN=${run}`)) continue;
+    Deno.kill(pid, "SIGKILL");
   }
 }
