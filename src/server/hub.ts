@@ -96,12 +96,11 @@ export class Hub {
   #publish(event: RegistryEvent): void {
     const text = encodeEvent(event);
     this.#ring.push({ event, text });
-    const all = this.#all.get(event.event);
-    for (const subscriber of all ?? []) this.#send(subscriber, event.seq, text);
+    for (const subscriber of this.#all.get(event.event) ?? []) {
+      this.#send(subscriber, event.seq, text);
+    }
     for (const subscriber of this.#some.get(event.event) ?? []) {
-      if (all?.has(subscriber) !== true && subscriber.wants(event)) {
-        this.#send(subscriber, event.seq, text);
-      }
+      if (subscriber.wants(event)) this.#send(subscriber, event.seq, text);
     }
     if (++this.#sinceScan >= this.#limits.bookmarkSkippedEvents / 2) this.#bookmarkSkippers();
   }

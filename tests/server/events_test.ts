@@ -1,6 +1,6 @@
 /** Subscriptions, order, resume and snapshots over both listeners. */
 import assert from "node:assert/strict";
-import { type Frame, RawClient } from "../helpers/raw_client.ts";
+import { eventually, type Frame, RawClient } from "../helpers/raw_client.ts";
 import { RawSocket } from "../helpers/raw_socket.ts";
 import { LISTENERS, service, startServer } from "../helpers/test_server.ts";
 import { Registry } from "../../src/registry/registry.ts";
@@ -214,34 +214,54 @@ for (const listener of LISTENERS) {
     }
   });
 
-  Deno.test(name("pages a snapshot and continues it without a gap"), async () => {
-    await using running = await startServer({ listener });
-    const { registry } = running;
-    await Promise.all(Array.from({ length: 2500 }, (_, i) => registry.register(service(`s-${i}`))));
-    await using client = await RawClient.ready(running.url);
-    const ack = client.ask("subscribe", { snapshot: true });
-    const changes = Array.from({ length: 200 }, (_, i) => registry.register(service(`t-${i}`)));
-    const known = new Set<string>();
-    let page: Frame;
-    let pages = 0;
-    do {
-      page = await client.event("registry_loaded");
-      for (const entry of page["data"].services) known.add(entry.id);
-      pages++;
-    } while (page["data"].more);
-    assert.ok(pages > 2);
-    await Promise.all(changes);
-    let position = page["seq"];
-    for (const event of position < 2700 ? await eventsUpTo(client, 2700) : []) {
-      assert.equal(event["seq"], ++position);
-      known.add(event["data"].id);
-    }
-    assert.equal(known.size, 2700);
-    assert.ok(
-      client.log.findIndex((f) => f["id"] === ack) <
-        client.log.findIndex((f) => f["event"] === "registry_loaded"),
-    );
-  });
+  Deno.test(
+    name("pages a snapshot and continues it without a gap, while changes go on"),
+    async () => {
+      // A small queue makes the pages wait, so that changes fall between them.
+      await using running = await startServer({
+        listener,
+        limits: { maxSendQueueBytes: 32 * 1024 },
+      });
+      const { registry } = running;
+      await Promise.all(
+        Array.from({ length: 2500 }, (_, i) => registry.register(service(`s-${i}`))),
+      );
+      await using client = await RawClient.ready(running.url);
+      let going = true;
+      const changing = (async () => {
+        for (let i = 0; going; i++) {
+          await registry.register(service(`t-${i}`));
+          await new Promise((resolve) => setTimeout(resolve));
+        }
+      })();
+      const ack = client.ask("subscribe", { snapshot: true });
+      const known = new Set<string>();
+      let page: Frame;
+      let pages = 0;
+      do {
+        page = await client.event("registry_loaded");
+        for (const entry of page["data"].services) known.add(entry.id);
+        pages++;
+      } while (page["data"].more);
+      assert.ok(pages > 5);
+      const snapshotAt = page["seq"];
+      await eventually(() => registry.seq > snapshotAt + 20, "more changes");
+      going = false;
+      await changing;
+      let position = snapshotAt;
+      for (const event of await eventsUpTo(client, registry.seq)) {
+        assert.equal(event["seq"], ++position);
+        known.add(event["data"].id);
+      }
+      assert.equal(position, registry.seq);
+      assert.equal(known.size, registry.list().length);
+      const [answered, began] = [
+        client.log.findIndex((frame) => frame["id"] === ack),
+        client.log.findIndex((frame) => frame["event"] === "registry_loaded"),
+      ];
+      assert.ok(answered < began);
+    },
+  );
 
   Deno.test(
     name("snapshots an empty registry as one empty page, and only what a filter names"),
