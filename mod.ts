@@ -55,6 +55,7 @@ export type {
   EventDataMap,
   EventFilter,
   EventType,
+  FreeEventBody,
   HealthCheckData,
   HostOutcome,
   RegistryEvent,

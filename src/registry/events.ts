@@ -182,6 +182,9 @@ export const EVENT_TYPES = [
 /** An event before it has its place in the order. */
 export type EventBody = { [T in EventType]: { event: T; data: EventDataMap[T] } }[EventType];
 
+/** An event that tells of no entry's change; all others are made by the change itself. */
+export type FreeEventBody = Extract<EventBody, { event: "deployment_progress" }>;
+
 /** An event in its place: the `seq` and the time are the store's. */
 export type RegistryEvent = EventBody & {
   /** Place in the global order of this epoch. */

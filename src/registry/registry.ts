@@ -22,7 +22,7 @@ import type { Endpoint, HealthResult, ServiceEntry, ServiceInput, ServicePatch }
 import { EntryIndex } from "./entry_index.ts";
 import { EventBus } from "./event_bus.ts";
 import type { EventsOptions } from "./event_stream.ts";
-import type { EventBody, RegistryEvent } from "./events.ts";
+import type { FreeEventBody, RegistryEvent } from "./events.ts";
 import { matchesService, type ServiceFilter } from "./filter.ts";
 import { DependencyGraph } from "./graph.ts";
 import { KeyedMutex } from "./keyed_mutex.ts";
@@ -254,7 +254,7 @@ export class Registry implements AsyncDisposable {
   }
 
   /** Puts an event in the order that changes no entry (`deployment_progress`). @throws {HarnessError} `storage_unavailable`. */
-  async publish(body: EventBody): Promise<void> {
+  async publish(body: FreeEventBody): Promise<void> {
     await this.#store.commit({ events: [body], time: this.#time() });
   }
 
