@@ -89,7 +89,8 @@ function refusal(file: string, status: number, answer: unknown): HarnessError {
   const error = (answer as { error?: { code?: unknown; message?: unknown } } | null)?.error;
   const code = isErrorCode(error?.code) ? error.code : "internal";
   const message = typeof error?.message === "string" ? error.message : `HTTP status ${status}`;
-  return new HarnessError(code, `Cannot upload ${file}: ${message}`);
+  // The server speaks of its URL, we have a flag.
+  return new HarnessError(code, `Cannot upload ${file}: ${message.replace("?force=1", "--force")}`);
 }
 
 /** The HTTP address of a WebSocket one. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { runCli } from "../helpers/cli.ts";
+import { runCli, runHere, startServer } from "../helpers/cli.ts";
 import { needs } from "../helpers/require.ts";
 
 async function inTempDir(test: (dir: string) => Promise<void>): Promise<void> {
@@ -87,6 +87,31 @@ Deno.test("package keygen and sign make what verify --key asks for", async () =>
     assert.equal(refused.code, 1);
     assert.match(refused.stderr, /\[package_invalid\]\n$/);
     assert.equal((await run("sign", file)).code, 2);
+  });
+});
+
+Deno.test("package push hands a package over once, and other bytes under its name only with --force", async () => {
+  await using server = await startServer();
+  await inTempDir(async (dir) => {
+    const env = { HARNESS_URL: server.url };
+    const run = (...args: string[]) => runHere(["package", ...args], env);
+    const file = `${dir}/svc-0.1.0.tar.gz`;
+    await run("init", `${dir}/svc`);
+    await run("build", `${dir}/svc`, "--out", dir);
+    const first = await run("push", file);
+    assert.equal(first.code, 0, first.stderr);
+    assert.match(first.stderr, /^uploading svc-0\.1\.0\.tar\.gz/);
+    assert.match((await run("push", file)).stderr, /is on the server already/);
+    await Deno.writeTextFile(`${dir}/svc/bin/svc`, "#!/bin/sh\nexec sleep 1\n");
+    await run("build", `${dir}/svc`, "--out", dir, "--force");
+    const other = await run("push", file);
+    assert.equal(other.code, 1);
+    assert.match(other.stderr, /raise the version or use --force \[already_exists\]$/m);
+    assert.equal((await run("push", file, "--force")).code, 0);
+    const [held] = JSON.parse((await run("list", "--json")).stdout);
+    assert.equal(held.sha256, JSON.parse((await run("inspect", "--json", file)).stdout).sha256);
+    await Deno.writeTextFile(`${dir}/svc-9.0.0.tar.gz`, "no package");
+    assert.match((await run("push", `${dir}/svc-9.0.0.tar.gz`)).stderr, /\[package_invalid\]$/m);
   });
 });
 
