@@ -64,6 +64,8 @@ export const CLIENT_STABLE_CONNECTION_MS = 10_000;
 export const CLIENT_IDLE_PROBE_MS = 45_000;
 /** How long the answer to that question, or to a close frame, may take. */
 export const CLIENT_PROBE_TIMEOUT_MS = 10_000;
+/** How long after an error the close event may take: Node's own WebSocket leaves it out at a refused handshake. */
+export const CLIENT_ERROR_GRACE_MS = 100;
 /** How long `close()` waits for the server's close frame before it lets go of the socket. */
 export const CLIENT_CLOSE_TIMEOUT_MS = 2_000;
 /** Events kept for a reader that lags; beyond it they are fetched again once the reader has caught up. */
@@ -136,6 +138,22 @@ export const MAX_MESSAGE_BYTES = 256 * 1024;
 export const MAX_MESSAGE_DEPTH = 32;
 /** Longest request id that is echoed: any UUID or counter fits many times. */
 export const MAX_REQUEST_ID_LENGTH = 256;
+/** Issues listed in one `invalid_params` error: enough to fix a form, bounded for hostile input. */
+export const MAX_PARAM_ISSUES = 10;
+/** Longer words get no "did you mean": no known name is near them, and comparing is quadratic. */
+export const MAX_COMPARED_NAME_LENGTH = 64;
+/** Longest token looked at: longer ones are wrong, and hashing must stay cheap. */
+export const MAX_TOKEN_LENGTH = 4096;
+/** Longest file name of a package: what every file system takes. */
+export const MAX_FILE_NAME_LENGTH = 255;
+/** Fragments of one message (`ws` listener): at 256 KiB a message, more than these are an attack. */
+export const MAX_FRAGMENTS = 1024;
+/** Chunks buffered before a frame is whole (`ws` listener): 1-byte chunks pin far more than they carry. */
+export const MAX_BUFFERED_CHUNKS = 4096;
+/** `Deno.serve` listener: a close waits until no message has arrived for this long. */
+export const QUIET_BEFORE_CLOSE_MS = 20;
+/** But no longer than this: who never stops sending loses the reason, not the server its patience. */
+export const MAX_CLOSE_DELAY_MS = 500;
 /** Connections at once: each costs about 25 kB; the next is refused with 503 before its upgrade. */
 export const MAX_CONNECTIONS = 10_000;
 /** Requests of one connection that are being worked on: beyond it the client must wait. */

@@ -9,7 +9,7 @@
  */
 import { HarnessError, isErrorCode } from "../errors.ts";
 import type { RegistryEvent } from "../registry/events.ts";
-import { MAX_MESSAGE_DEPTH, MAX_REQUEST_ID_LENGTH } from "../limits.ts";
+import { MAX_MESSAGE_DEPTH, MAX_PARAM_ISSUES, MAX_REQUEST_ID_LENGTH } from "../limits.ts";
 import { type Action, ACTION_PARAMS, type ActionParams, ACTIONS, isAction } from "./actions.ts";
 import type { EventMessage, ResponseMessage, ServerMessage, WireEventMap } from "./messages.ts";
 import { nearestName } from "./nearest.ts";
@@ -31,8 +31,6 @@ export interface ParseRequestOptions {
 
 /** Keys that never carry data here and are the usual way to poison a prototype. */
 const RESERVED_KEYS: readonly string[] = ["__proto__", "constructor"];
-/** Issues listed in one `invalid_params` error: enough to fix a form, bounded for hostile input. */
-const MAX_ISSUES = 10;
 
 /**
  * Reads a request frame. Never throws: a bad one comes back as the error to answer with.
@@ -130,7 +128,7 @@ export function requireAction(name: string): Action {
 export function parseParams<A extends Action>(action: A, params: unknown): ActionParams<A> {
   const result = ACTION_PARAMS[action].safeParse(params);
   if (result.success) return result.data;
-  const issues = result.error.issues.slice(0, MAX_ISSUES).map((issue) => ({
+  const issues = result.error.issues.slice(0, MAX_PARAM_ISSUES).map((issue) => ({
     path: ["params", ...issue.path.map(String)].join("."),
     message: issue.message,
   }));

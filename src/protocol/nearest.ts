@@ -3,13 +3,11 @@
  *
  * @module
  */
-
-/** Longer words are not compared: no known name is near them, and the cost is quadratic. */
-const MAX_COMPARED_LENGTH = 64;
+import { MAX_COMPARED_NAME_LENGTH } from "../limits.ts";
 
 /** The candidate nearest to `word`, or `null` when none is near enough to be meant. */
 export function nearestName(word: string, candidates: readonly string[]): string | null {
-  if (word.length === 0 || word.length > MAX_COMPARED_LENGTH) return null;
+  if (word.length === 0 || word.length > MAX_COMPARED_NAME_LENGTH) return null;
   const given = normalise(word);
   let best: string | null = null;
   let bestDistance = Math.max(2, Math.ceil(given.length * 0.4)) + 1;

@@ -9,6 +9,7 @@
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { HarnessError } from "../errors.ts";
+import { MAX_TOKEN_LENGTH } from "../limits.ts";
 import { TOKEN_SUBPROTOCOL_PREFIX } from "../protocol/messages.ts";
 import { urlOf } from "./http_errors.ts";
 
@@ -26,9 +27,6 @@ export interface AuthOptions {
   /** Host names allowed besides loopback names and IP addresses; `*` = any. */
   allowHosts?: readonly string[];
 }
-
-/** Longest token looked at: longer ones are wrong, and hashing must stay cheap. */
-const MAX_TOKEN_LENGTH = 4096;
 
 /** Checks Host, Origin and token of a request. */
 export class Authenticator {

@@ -3,9 +3,7 @@
  *
  * @module
  */
-
-/** Longest file name that every file system takes. */
-const MAX_FILE_NAME_LENGTH = 255;
+import { MAX_FILE_NAME_LENGTH } from "../limits.ts";
 
 /** Name and version of a package file, or `null` when it is no such name. */
 export function parsePackageFile(file: string): { name: string; version: string } | null {

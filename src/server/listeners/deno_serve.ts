@@ -8,15 +8,11 @@
  *
  * @module
  */
+import { MAX_CLOSE_DELAY_MS, QUIET_BEFORE_CLOSE_MS } from "../../limits.ts";
 import type { ConnectionHandler } from "../handler.ts";
 import type { ConnectionEvents, ServerSocket } from "../socket.ts";
 import { type Admission, isUpgrade } from "../upgrade.ts";
 import { type Listener, listenError, type ListenOptions } from "./listener.ts";
-
-/** A close waits until no message has arrived for this long. */
-const QUIET_BEFORE_CLOSE_MS = 20;
-/** But no longer than this: a peer that never stops sending loses the reason, not the server its patience. */
-const MAX_CLOSE_DELAY_MS = 500;
 
 /** Listens with `Deno.serve`. */
 export function listenDeno(handler: ConnectionHandler, options: ListenOptions): Promise<Listener> {

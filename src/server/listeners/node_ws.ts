@@ -18,17 +18,12 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 // @ts-types="@types/ws"
 import { type WebSocket as WsSocket, WebSocketServer } from "ws";
-import { REQUEST_TIMEOUT_MS } from "../../limits.ts";
+import { MAX_BUFFERED_CHUNKS, MAX_FRAGMENTS, REQUEST_TIMEOUT_MS } from "../../limits.ts";
 import type { ConnectionHandler } from "../handler.ts";
 import type { ConnectionEvents, ServerSocket } from "../socket.ts";
 import type { Admission } from "../upgrade.ts";
 import { type Listener, listenError, type ListenOptions } from "./listener.ts";
 import { toRequest, writeRawResponse, writeResponse } from "./node_http.ts";
-
-/** Fragments of one message: at 256 KiB a message, more than these are an attack. */
-const MAX_FRAGMENTS = 1024;
-/** Chunks buffered before a frame is complete: 1-byte chunks pin far more memory than they carry. */
-const MAX_BUFFERED_CHUNKS = 4096;
 
 /** Listens with `node:http` and `npm:ws`. */
 export async function listenWs(
