@@ -10,6 +10,7 @@ import { HarnessError } from "../errors.ts";
 import {
   CLIENT_CLOSE_TIMEOUT_MS,
   CLIENT_CONNECT_TIMEOUT_MS,
+  CLIENT_ERROR_GRACE_MS,
   CLIENT_IDLE_PROBE_MS,
   CLIENT_PROBE_TIMEOUT_MS,
   MAX_CLIENT_PENDING_CALLS,
@@ -60,6 +61,7 @@ export class Connection {
   #lastError = "";
   #heardAt = Date.now();
   #idleTimer: ReturnType<typeof setTimeout> | undefined;
+  #errorTimer: ReturnType<typeof setTimeout> | undefined;
   #closure: Closure | undefined;
   #resolveClosed: (closure: Closure) => void = () => {};
   #helloArrived: () => void = () => {};
@@ -74,6 +76,8 @@ export class Connection {
     socket.addEventListener("message", (event) => this.#receive((event as MessageEvent).data));
     socket.addEventListener("error", (event) => {
       this.#lastError = (event as { message?: string }).message ?? "";
+      if (this.#closure !== undefined) return;
+      this.#errorTimer ??= setTimeout(() => this.#abandon(this.#lastError), CLIENT_ERROR_GRACE_MS);
     });
     socket.addEventListener("close", (event) => {
       const { code, reason } = event as { code?: number; reason?: string };
@@ -258,6 +262,7 @@ export class Connection {
     if (this.#reconnectAfterMs !== undefined) closure.reconnectAfterMs = this.#reconnectAfterMs;
     this.#closure = closure;
     clearTimeout(this.#idleTimer);
+    clearTimeout(this.#errorTimer);
     for (const call of [...this.#pending.values()]) {
       call.reject(outcomeUnknown(call.action, closure));
     }

@@ -314,6 +314,21 @@ Deno.test("a WebSocket class that takes no headers gets the token as a subprotoc
   assert.match((await failure(refused)).message, /takes none/);
 });
 
+Deno.test("a WebSocket that reports an error and then nothing more is given up at once", async () => {
+  // As Node's own does when a handshake is refused.
+  class Mute {
+    readonly protocol = "";
+    send(): void {}
+    close(): void {}
+    addEventListener(type: string, listener: (event: unknown) => void): void {
+      if (type === "error") queueMicrotask(() => listener({ message: "non-101 status code" }));
+    }
+  }
+  const error = await failure(RegistryClient.connect("ws://127.0.0.1:1", { webSocket: Mute }));
+  assert.equal(error.code, "unreachable");
+  assert.match(error.message, /non-101/);
+});
+
 Deno.test("a WebSocket class that throws is reported as what it says", async () => {
   class Broken extends WebSocket {
     constructor() {
