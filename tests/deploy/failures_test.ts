@@ -339,3 +339,31 @@ function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return listener.addr.port;
 }
+
+Deno.test("deploy() whose rollback fails too says so, and the next deployment sets the host right", async () => {
+  await using bench = new Bench();
+  // The new version leaves something behind that the old one cannot start with.
+  const start = '#!/bin/sh\n[ ! -e "$HARNESS_DATA_DIR/poison" ] || { echo poisoned; exit 5; }\n' +
+    "while :; do sleep 0.2; done\n";
+  await run(bench.plan(await bench.makePackage({ start })));
+  const poison = '#!/bin/sh\ntouch "$HARNESS_DATA_DIR/poison"\nexit 4\n';
+  const two = await bench.makePackage({ version: "2.0.0", start: poison });
+  const { events, result, host } = await run(bench.plan(two));
+  assert.equal(host.outcome, "rollback_failed", JSON.stringify(host.error));
+  assert.equal(result.status, "failed");
+  assert.equal(host.step, "start");
+  assert.equal(host.versionAfter, null);
+  assert.equal(host.error?.details?.["exit_code"], 4);
+  assert.match(String(host.error?.details?.["rollback_error"]), /poisoned/);
+  assert(ends(events).includes("rollback:failed"));
+  // The record still says that a switch is under way, so whoever comes next begins by undoing it.
+  assert.deepEqual(bench.leftovers(), ["recover.sh"]);
+  Deno.removeSync(`${bench.base()}/shared/poison`);
+  const three = await bench.makePackage({ version: "3.0.0" });
+  const again = await run(bench.plan(three));
+  assert.equal(again.host.outcome, "ok", JSON.stringify(again.host.error));
+  assert.equal(again.host.versionBefore, "1.0.0");
+  assert.deepEqual(bench.running(), ["3.0.0"]);
+  assert.equal(bench.state().releases.find((r) => r.version === "2.0.0")?.status, "bad");
+  bench.assertClean();
+});
