@@ -5,7 +5,7 @@
  */
 import { HarnessError, messageOf } from "../errors.ts";
 import type { Command, Executor, RunOptions, RunResult } from "../executor/executor.ts";
-import { describeEnd, type EndFacts } from "./exit_status.ts";
+import type { EndFacts } from "./exit_status.ts";
 import type { ServiceStatus } from "./service_spec.ts";
 
 /** What went wrong, for {@linkcode controlError}. */
@@ -53,22 +53,6 @@ export async function runControl(
       },
     );
   }
-}
-
-/** Like {@linkcode runControl} for a command whose exit code tells: anything but 0 is a control error. */
-export async function runOrFail(
-  executor: Executor,
-  command: Command,
-  options: RunOptions & { what: string; timeoutMs: number },
-): Promise<RunResult> {
-  const result = await runControl(executor, command, options);
-  if (result.exitCode === 0) return result;
-  const said = result.stderr.trim() || result.stdout.trim();
-  throw controlError(`Cannot ${options.what} on ${executor.host}`, {
-    reason: said === "" ? describeEnd(result) : said.split("\n").at(-1) ?? said,
-    log: said.split("\n"),
-    ...(said === "" ? { exit: result } : {}),
-  });
 }
 
 /** The facts that a failed start carries in its details. */

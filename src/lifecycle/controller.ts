@@ -18,6 +18,8 @@ export interface ControllerOptions {
    * there, found out at the first call.
    */
   systemd?: boolean;
+  /** Time for the start of a managed process without systemd. @default {START_TIMEOUT_MS} */
+  startTimeoutMs?: number;
 }
 
 /** The controller for `spec` on the machine of `executor`. It keeps no state of its own: make one whenever needed. */
@@ -36,10 +38,10 @@ export function createController(
       return SystemdController.known(executor, spec, execution.unit, execution.image);
     case "managed_process": {
       const process: ProcessSpec = { ...spec, execution };
-      if (options.systemd === undefined) return new DetectingController(executor, process);
+      if (options.systemd === undefined) return new DetectingController(executor, process, options);
       return options.systemd
         ? SystemdController.generated(executor, process)
-        : new ProcessController(executor, process);
+        : new ProcessController(executor, process, options.startTimeoutMs);
     }
   }
 }
@@ -59,11 +61,13 @@ export async function usesSystemd(
 class DetectingController implements Controller {
   readonly #executor: Executor;
   readonly #spec: ProcessSpec;
+  readonly #options: ControllerOptions;
   #found: Controller | null = null;
 
-  constructor(executor: Executor, spec: ProcessSpec) {
+  constructor(executor: Executor, spec: ProcessSpec, options: ControllerOptions) {
     this.#executor = executor;
     this.#spec = spec;
+    this.#options = options;
   }
 
   async start(options: ControlOptions = {}): Promise<ServiceStatus> {
@@ -92,6 +96,7 @@ class DetectingController implements Controller {
 
   async #controller(options: ControlOptions): Promise<Controller> {
     this.#found ??= createController(this.#executor, this.#spec, {
+      ...this.#options,
       systemd: await usesSystemd(this.#executor, options),
     });
     return this.#found;

@@ -114,8 +114,11 @@ async function probeHttp(
   return { status: "ok", message: `http ${url}: ${status}`, ...facts };
 }
 
-interface Answer {
+/** What an HTTP server answered. */
+export interface HttpAnswer {
+  /** Status code. */
   status: number;
+  /** Beginning of the body. */
   body: string;
 }
 
@@ -124,7 +127,7 @@ async function getRemotely(
   port: number,
   path: string,
   { executor, timeoutMs, signal }: ProbeContext,
-): Promise<Answer | string> {
+): Promise<HttpAnswer | string> {
   const seconds = String(Math.max(1, Math.ceil(timeoutMs / 1000)));
   const result = await executor.run({
     script: HTTP_PROBE,
@@ -134,7 +137,7 @@ async function getRemotely(
 }
 
 /** Reads a raw HTTP answer; anything else is the reason why there was none. */
-export function parseHttpAnswer(raw: string): Answer | string {
+export function parseHttpAnswer(raw: string): HttpAnswer | string {
   const text = raw.replace(/^(HTTP\/[\d.]+ 1\d\d[^]*?\r?\n\r?\n)+/, "");
   const match = /^HTTP\/[\d.]+ (\d{3})/.exec(text);
   if (match === null) {
@@ -151,7 +154,7 @@ async function getLocally(
   port: number,
   path: string,
   context: ProbeContext,
-): Promise<Answer | string> {
+): Promise<HttpAnswer | string> {
   const deadline = AbortSignal.timeout(context.timeoutMs);
   const signal = AbortSignal.any([deadline, ...(context.signal ? [context.signal] : [])]);
   let failure = "";
@@ -171,8 +174,8 @@ async function getLocally(
 function getOnce(
   scheme: "http" | "https",
   options: { host: string; port: number; path: string; signal: AbortSignal },
-): Promise<Answer> {
-  const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+): Promise<HttpAnswer> {
+  const { promise, resolve, reject } = Promise.withResolvers<HttpAnswer>();
   const send = scheme === "https" ? httpsRequest : httpRequest;
   const request = send({
     host: options.host,

@@ -25,18 +25,22 @@ import type { Controller, ControlOptions, ServiceStatus } from "./service_spec.t
 export class ProcessController implements Controller {
   readonly #executor: Executor;
   readonly #spec: ProcessSpec;
+  readonly #startTimeoutMs: number;
 
   /** A controller for `spec` on the machine of `executor`. */
-  constructor(executor: Executor, spec: ProcessSpec) {
+  constructor(executor: Executor, spec: ProcessSpec, startTimeoutMs: number = START_TIMEOUT_MS) {
     this.#executor = executor;
     this.#spec = spec;
+    this.#startTimeoutMs = startTimeoutMs;
   }
 
   /** Starts the program unless it runs; resolves when it has stayed alive for a moment. */
   async start(options: ControlOptions = {}): Promise<ServiceStatus> {
-    const report = await this.#report("start", startCommand(this.#spec, crypto.randomUUID()), {
+    const timeoutMs = this.#startTimeoutMs;
+    const command = startCommand(this.#spec, crypto.randomUUID(), timeoutMs);
+    const report = await this.#report("start", command, {
       ...options,
-      timeoutMs: START_TIMEOUT_MS + COMMAND_GRACE_MS,
+      timeoutMs: timeoutMs + COMMAND_GRACE_MS,
     });
     if (report.outcome === "running") return running(report);
     throw this.#failure("start", report);
@@ -127,7 +131,7 @@ export class ProcessController implements Controller {
       case "timeout":
         return new HarnessError(
           "timeout",
-          `${head}: not started after ${START_TIMEOUT_MS} ms, and killed`,
+          `${head}: not started after ${this.#startTimeoutMs} ms, and killed`,
           {
             details: { reason: "start timed out", exit_code: null, signal: null, log: report.log },
           },

@@ -35,7 +35,11 @@ export interface ProcessReport {
 }
 
 /** Starts the process unless it runs. `runId` is a fresh UUID: it marks everything that this run starts. */
-export function startCommand(spec: ProcessSpec, runId: string): Command {
+export function startCommand(
+  spec: ProcessSpec,
+  runId: string,
+  timeoutMs: number = START_TIMEOUT_MS,
+): Command {
   const { execution } = spec;
   return {
     script: START_SCRIPT,
@@ -51,7 +55,7 @@ export function startCommand(spec: ProcessSpec, runId: string): Command {
       execution.user ?? "",
       runId,
       tenths(START_SETTLE_MS),
-      tenths(START_TIMEOUT_MS),
+      tenths(timeoutMs),
       spec.ports.filter((p) => p.protocol !== "udp").map((p) => p.port).join(" "),
       PROCESS_KEEPER,
       ...execution.argv,

@@ -201,6 +201,8 @@ rm -f "$h_base.main" "$h_base.pid"
   exec "$@"
 ) &
 h_child=$!
+# The log is the program's: what this shell itself would say of it ("Killed") is in the exit record.
+exec >/dev/null 2>&1
 h_t=0
 while [ ! -s "$h_base.main" ] && kill -0 $h_child 2>/dev/null && [ $h_t -lt 100 ]; do sleep 0.02 2>/dev/null || sleep 1; h_t=$((h_t + 1)); done
 h_main=

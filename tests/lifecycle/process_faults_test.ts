@@ -1,6 +1,8 @@
 /** What is left when something dies at the wrong moment. */
 import assert from "node:assert/strict";
 import { connectSsh } from "../../src/executor/ssh.ts";
+import { HarnessError } from "../../src/errors.ts";
+import { createController } from "../../src/lifecycle/controller.ts";
 import { checkHealth } from "../../src/lifecycle/health.ts";
 import type { Controller } from "../../src/lifecycle/service_spec.ts";
 import { startHost } from "../hosts/hosts.ts";
@@ -86,6 +88,27 @@ Deno.test("an aborted start leaves a service that is found again and can be stop
   assert.ok(status.running, status.detail);
   assert.equal((await controller.start()).pid, status.pid, "not started twice");
   await controller.stop();
+});
+
+Deno.test("a daemon's start script that hangs is killed with its children at the deadline", async () => {
+  await using place = new Place();
+  await using machine = await localMachine();
+  const child = place.script("child.sh", "#!/bin/sh\nsleep 600; :\n");
+  const script = place.script(
+    "start.sh",
+    `#!/bin/sh\necho waiting for the moon\n${child} &\n${child}\n`,
+  );
+  const spec = place.spec("api", [script], { execution: { start: "daemon" } });
+  const controller = createController(machine.executor, spec, {
+    systemd: false,
+    startTimeoutMs: 600,
+  });
+  const error = await controller.start().catch((error) => error);
+  assert.ok(error instanceof HarnessError && error.code === "timeout", String(error));
+  assert.match(error.message, /not started after 600 ms, and killed/);
+  assert.deepEqual(error.details?.log, ["waiting for the moon"]);
+  await eventually(async () => assert.deepEqual(await pidsWith(child), []));
+  assert.equal((await controller.status()).running, false);
 });
 
 Deno.test({
