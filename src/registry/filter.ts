@@ -31,8 +31,6 @@ export function isGlob(pattern: string): boolean {
  *
  * @example Usage
  * ```ts
- * import { matchesGlob } from "@harness/service-registry";
- *
  * console.assert(matchesGlob("api-*", "api-users"));
  * console.assert(!matchesGlob("web@host-?", "web@host-10"));
  * ```
