@@ -166,6 +166,8 @@ export const MAX_RATE_LIMITED_REQUESTS = 1000;
 export const MAX_BAD_MESSAGES = 20;
 /** Subscriptions of one connection. */
 export const MAX_SUBSCRIPTIONS = 128;
+/** Globs in all subscriptions of one connection: each is tried on every event, so they are what costs. */
+export const MAX_SUBSCRIPTION_GLOBS = 256;
 /** Bytes queued for one client; when they are reached, its events wait. */
 export const MAX_SEND_QUEUE_BYTES = 1024 * 1024;
 /** How long a client with a full queue may take nothing at all before it is a slow consumer (4408). */

@@ -152,7 +152,7 @@ async function sendSnapshot(
   const entries = registry.list().filter((entry) => isOf(entry, subscription.services));
   subscription.from = seq;
   subscription.position = seq;
-  const pages = snapshotPages(entries, seq);
+  const pages = snapshotPages(entries, seq, hub);
   for (const page of pages) {
     if (!queue.isReady) await queue.ready();
     if (!isWanted(subscription, context)) return false;
@@ -162,11 +162,15 @@ async function sendSnapshot(
 }
 
 /** The frames of a snapshot, each made when it is needed; there is always at least one. */
-function* snapshotPages(entries: readonly ServiceEntry[], seq: number): Generator<string> {
+function* snapshotPages(
+  entries: readonly ServiceEntry[],
+  seq: number,
+  hub: Hub,
+): Generator<string> {
   let page: string[] = [];
   let size = 0;
   for (const entry of entries) {
-    const text = JSON.stringify(entry);
+    const text = hub.entryText(entry);
     if (page.length >= MAX_PAGE_SIZE || (size > 0 && size + text.length > SNAPSHOT_PAGE_BYTES)) {
       yield snapshotPage(page, true, seq);
       page = [];

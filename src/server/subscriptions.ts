@@ -4,9 +4,10 @@
  * @module
  */
 import { HarnessError } from "../errors.ts";
+import { MAX_SUBSCRIPTION_GLOBS } from "../limits.ts";
 import type { SubscribableEvent } from "../protocol/actions.ts";
 import { EVENT_TYPES, type EventType, type RegistryEvent } from "../registry/events.ts";
-import { eventMatcher } from "../registry/filter.ts";
+import { eventMatcher, isGlob } from "../registry/filter.ts";
 import type { Interest } from "./hub.ts";
 
 /** One subscription. */
@@ -80,7 +81,7 @@ export class SubscriptionSet {
   /**
    * Adds one.
    *
-   * @throws {HarnessError} `too_large` when there are too many.
+   * @throws {HarnessError} `too_large` when there are too many, or too many globs in them.
    */
   add(
     types: readonly SubscribableEvent[],
@@ -91,6 +92,13 @@ export class SubscriptionSet {
       throw new HarnessError(
         "too_large",
         `Cannot subscribe: this connection has ${this.#max} subscriptions, unsubscribe from one first`,
+      );
+    }
+    const globs = (services ?? []).filter(isGlob).length;
+    if (this.#globs() + globs > MAX_SUBSCRIPTION_GLOBS) {
+      throw new HarnessError(
+        "too_large",
+        `Cannot subscribe: this connection would have more than ${MAX_SUBSCRIPTION_GLOBS} globs, name services or unsubscribe first`,
       );
     }
     const subscription = new Subscription(`s-${++this.#counter}`, types, services, position);
@@ -149,6 +157,12 @@ export class SubscriptionSet {
       }
     }
     return interest;
+  }
+
+  #globs(): number {
+    let count = 0;
+    for (const { services } of this.#byId.values()) count += (services ?? []).filter(isGlob).length;
+    return count;
   }
 
   #require(id: string): Subscription {

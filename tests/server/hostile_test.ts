@@ -343,7 +343,15 @@ for (const listener of LISTENERS) {
     for (let i = 0; i < 4; i++) await client.take((f) => f["data"]?.service === "a", "an answer");
     for (let i = 0; i < 3; i++) await client.call("subscribe", { services: [`s-${i}`] });
     assert.equal((await client.fail("subscribe"))["code"], "too_large");
-    await client.call("unsubscribe", { subscription: "s-1" });
+    await client.call("unsubscribe");
+    const globs = Array.from({ length: 200 }, (_, i) => `${i}-*`);
+    await client.call("subscribe", { services: globs });
+    assert.equal((await client.fail("subscribe", { services: globs }))["code"], "too_large");
+    await client.call("subscribe", { services: globs.map((glob) => glob.slice(0, -1)) });
+    await client.call("unsubscribe");
+    for (let i = 4; i < 7; i++) await client.call("subscribe", { services: [`s-${i}`] });
+    assert.equal((await client.fail("subscribe"))["code"], "too_large");
+    await client.call("unsubscribe");
     await client.call("subscribe");
   });
 
