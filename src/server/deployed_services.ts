@@ -17,7 +17,7 @@ import type {
 import type { Registry } from "../registry/registry.ts";
 import { HarnessError } from "../errors.ts";
 import { type Host, instanceId } from "./hosts.ts";
-import { driveState } from "./state_path.ts";
+import { driveState, startingPatch } from "./state_path.ts";
 
 const PROTOCOLS: readonly EndpointProtocol[] = [
   "http",
@@ -80,7 +80,10 @@ export async function applyProgress(
 ): Promise<void> {
   if (progress.step !== "start") return;
   const reason = `deploy ${progress.deployment_id}`;
-  const move = (state: ServiceState) => registry.update(id, { state, state_reason: reason });
+  const move = (state: ServiceState) => {
+    const also = state === "starting" ? startingPatch(registry.get(id)) : {};
+    return registry.update(id, { ...also, state, state_reason: reason });
+  };
   const { state } = registry.get(id);
   if (progress.status === "started") {
     if (state === "running") await move("stopping");

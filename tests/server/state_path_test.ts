@@ -1,0 +1,42 @@
+import assert from "node:assert/strict";
+import { SERVICE_STATES } from "../../src/registry/entry.ts";
+import { Registry } from "../../src/registry/registry.ts";
+import { canTransition } from "../../src/registry/transitions.ts";
+import { driveState, statePath } from "../../src/server/state_path.ts";
+import { MemoryStore } from "../../src/storage/memory_store.ts";
+
+Deno.test("statePath() goes from every state to every goal by legal transitions alone", () => {
+  for (const from of SERVICE_STATES) {
+    for (const to of ["running", "stopped", "failed"] as const) {
+      const path = statePath(from, to);
+      assert.equal(path.at(-1) ?? from, to);
+      let before = from;
+      for (const state of path) {
+        assert.ok(canTransition(before, state), `${before} → ${state} on the way to ${to}`);
+        before = state;
+      }
+    }
+  }
+});
+
+Deno.test("driveState() forgets a bad health check of the run before", async () => {
+  await using registry = await Registry.open(new MemoryStore());
+  await registry.register({
+    name: "api",
+    version: "1",
+    execution: { type: "systemd_service", unit_name: "api.service" },
+    endpoints: [{ name: "http", address: "10.0.0.1:80", protocol: "http", metadata: {} }],
+  });
+  await driveState(registry, "api", "running", "first start");
+  const checked_at = new Date().toISOString();
+  await registry.recordHealth("api", {
+    healthy: false,
+    message: "503",
+    checked_at,
+    duration_ms: 1,
+  });
+  assert.throws(() => registry.resolve("api"), /api/);
+  await driveState(registry, "api", "stopped", "stop");
+  await driveState(registry, "api", "running", "second start");
+  assert.equal(registry.resolve("api").length, 1);
+});
