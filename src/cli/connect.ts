@@ -10,7 +10,7 @@ import type {
   WebSocketConstructor,
 } from "../client/mod.ts";
 import { HarnessError, messageOf } from "../errors.ts";
-import { CLI_TIMEOUT_MS } from "../limits.ts";
+import { CLI_TIMEOUT_MS } from "./cli_limits.ts";
 import type { ActionData, ActionParams } from "../protocol/actions.ts";
 import type { Context } from "./context.ts";
 import { type FlagTable, type FlagValues, onOff, readFlags, textFlag, valued } from "./flags.ts";

@@ -5,7 +5,7 @@
  */
 import { HarnessError, messageOf } from "../errors.ts";
 import type { Executor } from "../executor/executor.ts";
-import { CLI_DOCTOR_TIMEOUT_MS, CLI_LITTLE_SPACE_BYTES } from "../limits.ts";
+import { CLI_DOCTOR_TIMEOUT_MS, CLI_LITTLE_SPACE_BYTES } from "./cli_limits.ts";
 import { hostDirectory, type SshFlags } from "./connector.ts";
 import type { Finding } from "./doctor.ts";
 import { showSize } from "./values.ts";

@@ -5,7 +5,7 @@
  */
 import type { EventStream } from "../client/mod.ts";
 import { HarnessError } from "../errors.ts";
-import { CLI_FOLLOW_GIVE_UP_FACTOR, CLI_FOLLOW_LOOK_MS } from "../limits.ts";
+import { CLI_FOLLOW_GIVE_UP_FACTOR, CLI_FOLLOW_LOOK_MS } from "./cli_limits.ts";
 import type { Deployment } from "../protocol/actions.ts";
 import type { Session } from "./connect.ts";
 import type { Context } from "./context.ts";

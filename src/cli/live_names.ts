@@ -5,7 +5,7 @@
  */
 import type { RootCommand } from "@bomb.sh/tab";
 import { RegistryClient } from "../client/mod.ts";
-import { CLI_COMPLETION_TIMEOUT_MS, CLI_MAX_COMPLETIONS } from "../limits.ts";
+import { CLI_COMPLETION_TIMEOUT_MS, CLI_MAX_COMPLETIONS } from "./cli_limits.ts";
 import { CLIENT_FLAGS, clientToken } from "./connect.ts";
 import { readFlags } from "./flags.ts";
 import type { Io } from "./io.ts";

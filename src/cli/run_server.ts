@@ -6,7 +6,7 @@
 import { getLogger } from "@logtape/logtape";
 import { join, resolve as absolute } from "node:path";
 import { HarnessError, messageOf } from "../errors.ts";
-import { CLI_CLOSE_GRACE_MS } from "../limits.ts";
+import { CLI_CLOSE_GRACE_MS } from "./cli_limits.ts";
 import { inspectPackage } from "../package/read.ts";
 import { SUBPROTOCOL } from "../protocol/messages.ts";
 import { Registry } from "../registry/registry.ts";

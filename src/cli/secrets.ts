@@ -4,7 +4,7 @@
  * @module
  */
 import { HarnessError, messageOf } from "../errors.ts";
-import { CLI_MAX_SECRET_BYTES } from "../limits.ts";
+import { CLI_MAX_SECRET_BYTES } from "./cli_limits.ts";
 
 /**
  * A token from a file or, where no file is named, from the text of an environment variable.

@@ -10,7 +10,8 @@ import { addFlags, type FlagTable, onOff, readFlags, valued } from "./flags.ts";
 import { protocolText } from "./services.ts";
 import { addRegisterCommand } from "./service_register.ts";
 import { paint, printable, printJson } from "./table.ts";
-import { CLI_CONTROL_TIMEOUT_MS, MAX_LOG_TAIL_LINES } from "../limits.ts";
+import { MAX_LOG_TAIL_LINES } from "../limits.ts";
+import { CLI_CONTROL_TIMEOUT_MS } from "./cli_limits.ts";
 import type { ServiceEntry } from "../registry/entry.ts";
 import { duration, integer, showDuration } from "./values.ts";
 

@@ -1,0 +1,26 @@
+/**
+ * The bounds of the command line, each with its reason: like src/limits.ts, for what only src/cli uses.
+ *
+ * @module
+ */
+
+/** How long a client command waits for an answer (`--timeout`). */
+export const CLI_TIMEOUT_MS = 30_000;
+/** The same for `service start` and the like: a start with its health check takes longer. */
+export const CLI_CONTROL_TIMEOUT_MS = 5 * 60 * 1000;
+/** How often a followed deployment is looked at itself: for what no event tells, such as a killed server. */
+export const CLI_FOLLOW_LOOK_MS = 5000;
+/** A follower gives up after this many times `--timeout` without a connection: CI must not hang. */
+export const CLI_FOLLOW_GIVE_UP_FACTOR = 4;
+/** Largest token or secret file: larger than any key, far from filling memory. */
+export const CLI_MAX_SECRET_BYTES = 64 * 1024;
+/** A completion must feel instant: without an answer in this time it offers no live names. */
+export const CLI_COMPLETION_TIMEOUT_MS = 700;
+/** Live names that a completion offers: nobody reads more. */
+export const CLI_MAX_COMPLETIONS = 500;
+/** What the end of a server process may take beyond its shutdown: to close hosts and state. */
+export const CLI_CLOSE_GRACE_MS = 800;
+/** Free space on a host below which `doctor` warns: less than an ordinary package needs unpacked. */
+export const CLI_LITTLE_SPACE_BYTES = 200 * 1024 * 1024;
+/** How long `doctor` waits for a host's answer. */
+export const CLI_DOCTOR_TIMEOUT_MS = 30_000;
