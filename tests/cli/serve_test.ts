@@ -89,6 +89,22 @@ Deno.test("serve refuses a state directory that cannot be used", async () => {
   }
 });
 
+Deno.test("serve refuses state files and a packages directory that cannot be read", async () => {
+  await using dir = await tempDir();
+  for (const name of ["registry.json", "registry.journal", "registry.lock"]) {
+    const stateDir = `${dir.path}/with-${name}`;
+    await Deno.mkdir(`${stateDir}/${name}`, { recursive: true });
+    const { code, stderr } = await runCli(["--listen", "127.0.0.1:0", "--state-dir", stateDir]);
+    assert.equal(code, 1, stderr);
+    assertOneLine(stderr, new RegExp(`${stateDir}.*check its owner.*\\[storage_unavailable\\]`));
+  }
+  await Deno.writeTextFile(`${dir.path}/file`, "");
+  const flags = ["--state-dir", `${dir.path}/state`, "--packages-dir", `${dir.path}/file`];
+  const { code, stderr } = await runCli(["--listen", "127.0.0.1:0", ...flags]);
+  assert.equal(code, 1, stderr);
+  assertOneLine(stderr, /packages directory/);
+});
+
 Deno.test({
   name: "serve refuses a state directory that it may not read",
   // root may read everything
