@@ -75,6 +75,8 @@ for (const listener of LISTENERS) {
     // npm:ws can drop them; Deno.serve cannot, so they keep counting until they leave.
     if (listener === "ws") {
       await eventually(async () => (await child.ask("memory"))[1] === 1, "the stuck ones are gone");
+    } else {
+      assert.equal((await child.ask("memory"))[1], 1 + STUCK_PEERS);
     }
 
     // The healthy one got everything, in order, and no event was sent twice.
