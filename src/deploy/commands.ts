@@ -22,7 +22,7 @@ export function uploadCommand(place: HostPlace): Command {
     place,
     `
 d_held
-cat > "$base/staging/package"
+cat > "$stage/package"
 `,
   );
 }
@@ -34,11 +34,11 @@ cat > "$base/staging/package"
  */
 const LIST_CHECK = `
 d_bad() { d_refuse archive "$1: $(printf '%s' "\${2:-}" | head -c 200 | tr '\\n' ' ')"; }
-d_names="$base/staging/names" d_long="$base/staging/long"
-gzip -dc < "$d_file" 2>/dev/null | head -c "$d_bytes" | tar -tvf - > "$d_long" 2> "$base/staging/errors" ||
-  d_bad "it is damaged or unpacks to more than $d_bytes bytes" "$(tail -n 2 "$base/staging/errors")"
-tar -tzf "$d_file" > "$d_names" 2> "$base/staging/errors" ||
-  d_bad "it cannot be listed" "$(tail -n 2 "$base/staging/errors")"
+d_names="$stage/names" d_long="$stage/long"
+gzip -dc < "$d_file" 2>/dev/null | head -c "$d_bytes" | tar -tvf - > "$d_long" 2> "$stage/errors" ||
+  d_bad "it is damaged or unpacks to more than $d_bytes bytes" "$(tail -n 2 "$stage/errors")"
+tar -tzf "$d_file" > "$d_names" 2> "$stage/errors" ||
+  d_bad "it cannot be listed" "$(tail -n 2 "$stage/errors")"
 [ "$(wc -l < "$d_names")" -le "$d_entries" ] || d_bad "more than $d_entries entries"
 # A name with a line end would make the two listings differ, or show as an escape in GNU's.
 [ "$(wc -l < "$d_names")" -eq "$(wc -l < "$d_long")" ] || d_bad "a name holds a line end"
@@ -56,7 +56,7 @@ d_none "an entry that is no file, directory or symbolic link" -v -e '^[-dl]' "$d
 d_none "a setuid, setgid or sticky entry" -e '^.{3}[sS]|^.{6}[sS]|^.{9}[tT]' "$d_long"
 d_none "a hard link" -e '^[-d].* (link to|->) ' "$d_long"
 d_none "a link to an absolute path" -e '^l.* -> /' "$d_long"
-d_plain="$base/staging/plain" d_links="$base/staging/links" d_parents="$base/staging/parents"
+d_plain="$stage/plain" d_links="$stage/links" d_parents="$stage/parents"
 sed -e 's,^\\./,,' -e 's,/*$,,' "$d_names" | grep -v -x -e '\\.*' > "$d_plain" || :
 d_hit=$(sort "$d_plain" | uniq -d | head -n 1)
 [ -z "$d_hit" ] || d_bad "two entries of one name" "$d_hit"
@@ -83,7 +83,7 @@ export function verifyCommand(
   const script = `
 d_held
 d_kept="$root/.harness/cache/$1" d_bytes=$3 d_entries=$4
-if [ "$2" = cached ]; then d_file=$d_kept; else d_file="$base/staging/package"; fi
+if [ "$2" = cached ]; then d_file=$d_kept; else d_file="$stage/package"; fi
 d_digest=$(sha256sum < "$d_file")
 [ "\${d_digest%% *}" = "$1" ] || d_refuse digest "it arrived as sha256 \${d_digest%% *} instead of $1"
 ${LIST_CHECK}
@@ -109,7 +109,7 @@ export function extractCommand(
 ): Command {
   const script = `
 d_held
-d_dir=$1 d_file="$root/.harness/cache/$2" d_tree="$base/staging/tree"
+d_dir=$1 d_file="$root/.harness/cache/$2" d_tree="$stage/tree"
 d_replace "$base/state.json" "$3"
 rm -rf "$d_tree"
 mkdir "$d_tree"
@@ -133,10 +133,13 @@ d_error=$(sha256sum -c SHA256SUMS 2>&1) || d_refuse sums "$(printf '%s\\n' "$d_e
 # Whoever runs the service must be able to read it, and nobody but us to change it.
 chmod -R u+rwX,go+rX,go-w .
 cd /
-if [ -e "$d_dir" ]; then mv "$d_dir" "$base/staging/replaced"; fi
-mv "$d_tree" "$d_dir"
+d_place() {
+  if [ -e "$d_dir" ]; then mv "$d_dir" "$stage/replaced" || return 1; fi
+  mv "$d_tree" "$d_dir"
+}
+d_while_held d_place
 d_sync
-rm -rf "$base/staging/replaced"
+rm -rf "$stage/replaced"
 `;
   return hostCommand(place, script, [release.dir, options.sha256, options.bytes]);
 }
@@ -158,13 +161,13 @@ export function configureCommand(
   const script = `
 d_held
 [ -d "$1" ] || d_refuse missing "the release is no longer there: $1"
-mkdir -p "$base/shared" "$base/log" "$base/run" "$base/staging"
+mkdir -p "$base/shared" "$base/log" "$base/run"
 umask 077
 mkdir -p "$base/envs"
-d_receive "$base/staging/env.sent" "$5"
-{ [ -z "$3" ] || cat "$base/envs/$3"; cat "$base/staging/env.sent"; } > "$base/staging/env.new"
-mv -f "$base/staging/env.new" "$base/envs/$2"
-rm -f "$base/staging/env.sent"
+d_receive "$stage/env.sent" "$5"
+{ [ -z "$3" ] || cat "$base/envs/$3"; cat "$stage/env.sent"; } > "$stage/env.new"
+mv -f "$stage/env.new" "$base/envs/$2"
+rm -f "$stage/env.sent"
 umask 022
 if [ -n "$4" ] && [ "$(id -u)" = 0 ]; then chown "$4" "$base/shared" "$base/log"; fi
 for d_part in scripts/stop.sh scripts/reload.sh image.tar; do
@@ -207,9 +210,9 @@ export function switchCommand(
 ): Command {
   const script = `
 d_held
-d_replace "$base/state.json" "$3"
-d_link "$1"
-d_env "$2"
+d_receive "$stage/new" "$3"
+d_switch() { mv -f "$stage/new" "$base/state.json" && d_link "$1" && d_env "$2"; }
+d_while_held d_switch "$1" "$2"
 `;
   return hostCommand(place, script, [options.dir, options.envName, options.bytes]);
 }
@@ -237,8 +240,8 @@ export function clearStagingCommand(place: HostPlace): Command {
     place,
     `
 d_held
-rm -rf "$base/staging"
-mkdir "$base/staging"
+rm -rf "$stage"
+mkdir "$stage"
 `,
   );
 }
@@ -250,9 +253,9 @@ mkdir "$base/staging"
 export function commitCommand(place: HostPlace, bytes: number): Command {
   const script = `
 d_held
-d_receive "$base/staging/new" "$1"
+d_receive "$stage/new" "$1"
 d_sync
-mv -f "$base/staging/new" "$base/state.json"
+d_while_held mv -f "$stage/new" "$base/state.json"
 rm -f "$base/recover.sh"
 d_sync
 `;
@@ -281,9 +284,9 @@ d_replace "$base/state.json" "$5"
 d_lines() { [ -z "$1" ] || printf '%s\\n' "$1"; }
 d_lines "$1" | while IFS= read -r d_item; do
   # First out of the way in one rename, so that nobody sees half a release.
-  rm -rf "$base/staging/gone"
-  mv "$d_item" "$base/staging/gone" 2>/dev/null || :
-  rm -rf "$base/staging/gone"
+  rm -rf "$stage/gone"
+  mv "$d_item" "$stage/gone" 2>/dev/null || :
+  rm -rf "$stage/gone"
 done
 d_lines "$2" | while IFS= read -r d_item; do rm -f "$root/.harness/cache/$d_item"; done
 d_sweep_dir() { # directory, what to keep

@@ -18,6 +18,8 @@ umask 022
 LC_ALL=C; export LC_ALL
 PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 root=$1 base=$2 token=$3; shift 3
+# Temp files of this deployment alone: what an older one still does in its own cannot touch them.
+stage="$base/staging/$token"
 d_refuse() { d_code=$1; shift; printf '@refused %s %s\\n' "$d_code" "$*"; exit 3; }
 d_nap() { sleep 0.1 2>/dev/null || sleep 1; }
 d_now() { if [ -r /proc/uptime ]; then IFS=. read -r d_time d_rest < /proc/uptime; else d_time=$(date +%s); fi; }
@@ -68,9 +70,19 @@ d_enter() {
 }
 d_leave() { rm -f "$base/lock.mutex"; trap - HUP PIPE; }
 # Every script that changes something begins with this: a deployment that lost its lock must not go on.
-d_held() {
-  d_load && [ "$l_token" = "$token" ] ||
-    d_refuse lost "the lock is no longer ours: it was not renewed in time, and the host has put itself back"
+d_lost() { d_refuse lost "the lock is no longer ours: it was not renewed in time, and the host has put itself back"; }
+d_held() { d_load && [ "$l_token" = "$token" ] || d_lost; }
+# Runs a command while the lock is known to be ours: the guardian takes it over under the same mutex.
+d_while_held() {
+  d_enter
+  if d_load && [ "$l_token" = "$token" ]; then
+    d_ended=0
+    "$@" || d_ended=$?
+    d_leave
+    return $d_ended
+  fi
+  d_leave
+  d_lost
 }
 # Takes $2 bytes from stdin into file $1. Whoever dies while sending leaves half a text: it must not be used.
 d_receive() {
@@ -78,16 +90,16 @@ d_receive() {
   [ "$(wc -c < "$1")" -eq "$2" ] || d_refuse cut "only a part of it arrived"
 }
 # Replaces a file by the $2 bytes on stdin, in one rename.
-d_replace() { d_receive "$base/staging/new" "$2" && mv -f "$base/staging/new" "$1"; }
+d_replace() { d_receive "$stage/new" "$2" && d_while_held mv -f "$stage/new" "$1"; }
 d_link() { # new target of the link "current"
-  rm -f "$base/staging/current"
-  ln -s "$1" "$base/staging/current"
+  rm -f "$stage/current"
+  ln -s "$1" "$stage/current"
   # mv without -T (old BusyBox) would move into the directory that the link points to.
-  mv -fT "$base/staging/current" "$base/current" 2>/dev/null || { rm -f "$base/staging/current"; ln -sfn "$1" "$base/current"; }
+  mv -fT "$stage/current" "$base/current" 2>/dev/null || { rm -f "$stage/current"; ln -sfn "$1" "$base/current"; }
 }
 d_env() { # file in envs/ that becomes the visible env: the same inode, so it is never half a file
-  rm -f "$base/staging/env"
-  ln "$base/envs/$1" "$base/staging/env" && mv -f "$base/staging/env" "$base/env"
+  rm -f "$stage/env"
+  ln "$base/envs/$1" "$stage/env" && mv -f "$stage/env" "$base/env"
 }
 # Writes everything of the install root's file system to the disk.
 d_sync() { sync -f "$base" 2>/dev/null || sync; }
@@ -95,7 +107,6 @@ d_sync() { sync -f "$base" 2>/dev/null || sync; }
 d_recover() {
   [ -f "$base/recover.sh" ] || return 0
   if grep -q '^  "pending": {' "$base/state.json" 2>/dev/null; then
-    mkdir -p "$base/staging"
     sh "$base/recover.sh" </dev/null >> "$base/log/recovery.log" 2>&1 || return 1
   fi
   rm -f "$base/recover.sh"

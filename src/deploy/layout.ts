@@ -28,8 +28,6 @@ export interface HostLayout {
   log: string;
   /** Pid files, one directory a release: old and new never share one. */
   run: string;
-  /** Temp files of the deployment under way. */
-  staging: string;
 }
 
 /** One release's place. */
@@ -61,7 +59,6 @@ export function hostLayout(installRoot: string, service: string): HostLayout {
     shared: `${base}/shared`,
     log: `${base}/log`,
     run: `${base}/run`,
-    staging: `${base}/staging`,
   };
 }
 

@@ -107,8 +107,8 @@ elif command -v nohup >/dev/null 2>&1; then d_own=nohup
 fi
 ( cd / && exec $d_own sh -c "$5" harness-guardian "$root" "$base" "$token" "$1" ) </dev/null >/dev/null 2>&1 &
 shift 5
-rm -rf "$base/staging"
-( umask 077; mkdir "$base/staging" )
+rm -rf "$base/staging" 2>/dev/null || :
+( umask 077; mkdir -p "$stage" )
 d_sweep
 `;
 
@@ -163,7 +163,7 @@ export function releaseCommand(place: HostPlace): Command {
   const script = `
 d_enter
 if d_load && [ "$l_token" = "$token" ]; then
-  rm -rf "$base/staging"
+  rm -rf "$base/staging" || :
   rm -f "$base/lock"
   d_leave
   echo @released

@@ -44,12 +44,13 @@ export function recoveryScript(recovery: Recovery): string {
     `set -- ${args}`,
     HOST_LIBRARY,
     "set +e",
+    'mkdir -p "$stage"',
     commandText(stopServiceCommand(recovery.stop, systemd)),
     `set -- ${quote([back?.dir ?? "", back?.envName ?? ""])}`,
     SWITCH_BACK,
     ...(back?.start ? [commandText(startServiceCommand(back.spec, systemd))] : []),
-    `printf '%s' ${quoteWord(stateText(recovery.state))} > "$base/staging/new" &&`,
-    `  mv -f "$base/staging/new" "$base/state.json"`,
+    `printf '%s' ${quoteWord(stateText(recovery.state))} > "$stage/new" &&`,
+    `  mv -f "$stage/new" "$base/state.json"`,
     "",
   ];
   return lines.join("\n");

@@ -215,10 +215,56 @@ Deno.test("a deployment that slept longer than its lock lives cannot go on: the 
   await using bench = new Bench();
   await run(bench.plan(await bench.makePackage()));
   const two = await bench.makePackage({ version: "2.0.0" });
-  // The lock goes to somebody else while the deployment is between two steps.
-  const { host } = await run(bench.plan(two, { lockTtlMs: 2000 }), {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "-A",
+      "--quiet",
+      new URL("./crash_child.ts", import.meta.url).pathname,
+      JSON.stringify({
+        deploymentId: "sleepy",
+        root: bench.root,
+        file: `${bench.dir}/out-2/${two.file}`,
+        sha256: two.sha256,
+        size: two.size,
+        manifest: two.manifest,
+        lockTtlMs: 3000,
+        ssh: null,
+      }),
+    ],
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  let said = "";
+  let slept = false;
+  for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+    said += text;
+    if (slept || !said.includes("health:started")) continue;
+    slept = true;
+    child.kill("SIGSTOP");
+    await until("the guardian has put the old version back", () => bench.leftovers().length === 0);
+    assert.deepEqual(bench.running(), ["1.0.0"]);
+    child.kill("SIGCONT");
+  }
+  await child.status;
+  assert(slept);
+  assert.match(
+    said,
+    /its lock ran out and the host has put itself back|the lock is no longer ours/,
+  );
+  assert.doesNotMatch(said, /rollback:started|commit:done/);
+  assert.deepEqual(bench.running(), ["1.0.0"]);
+  assert.equal(bench.state().active, "1.0.0");
+  bench.assertClean();
+});
+
+Deno.test("a deployment whose lock somebody else has changes nothing any more", async () => {
+  await using bench = new Bench();
+  await run(bench.plan(await bench.makePackage()));
+  const two = await bench.makePackage({ version: "2.0.0" });
+  const { host } = await run(bench.plan(two), {
     onEvent: (event) => {
-      if (event.step !== "configure" || event.status !== "done") return;
+      if (event.step !== "verify" || event.status !== "started") return;
       const path = `${bench.base()}/lock`;
       Deno.writeTextFileSync(path, Deno.readTextFileSync(path).replace(/^[^|]*/, "somebody"));
     },
