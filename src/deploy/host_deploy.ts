@@ -181,8 +181,8 @@ class HostDeploy {
     context.signal = AbortSignal.any([signal, ...this.#keeper ? [this.#keeper.lost] : []]);
     const switched = context.phase === "switched";
     try {
-      if (failure.code === "unreachable" && !await this.#reconnect(failure, signal)) {
-        return "unreachable";
+      if (failure.code === "unreachable" && !await this.#reconnect(signal)) {
+        return this.#leaveToGuardian(failure);
       }
       if (switched && failedAt === "commit" && await wasCommitted(context)) return "ok";
       await context.run(clearStagingCommand(context.place));
@@ -192,6 +192,7 @@ class HostDeploy {
       const { target, service } = context;
       const second = toFailure(error, { host: target.label, step: context.step, service });
       if (this.#isLost(second)) return outcomeOf(failure);
+      if (second.code === "unreachable") return this.#leaveToGuardian(failure);
       this.#emit(context.step, "failed", { message: second.message, error: second });
       failure.details = { ...failure.details, rollback_error: second.message };
       return switched ? "rollback_failed" : outcomeOf(failure);
@@ -208,8 +209,20 @@ class HostDeploy {
     return this.#lost;
   }
 
+  /** The host does by itself what we cannot do any more: the report says so. */
+  #leaveToGuardian(failure: DeployFailure): HostOutcome {
+    const context = this.#context;
+    context.phase = "untouched";
+    const seconds = Math.ceil(lockTtlMs(context) / 1000);
+    const next =
+      `nothing: within about ${seconds} s the host puts itself back and frees its lock; ` +
+      `then run the same deployment again`;
+    failure.details = { ...failure.details, next };
+    return "unreachable";
+  }
+
   /** A second connection, to clean up after the first one broke. */
-  async #reconnect(failure: DeployFailure, signal: AbortSignal): Promise<boolean> {
+  async #reconnect(signal: AbortSignal): Promise<boolean> {
     const context = this.#context;
     await this.#keeper?.stop();
     try {
@@ -217,13 +230,7 @@ class HostDeploy {
       context.executor = null;
       await open(context, AbortSignal.timeout(DEPLOY_RECONNECT_TIMEOUT_MS));
     } catch {
-      // The guardian on the host does what we cannot: the report says so.
-      context.phase = "untouched";
-      const seconds = Math.ceil(lockTtlMs(context) / 1000);
-      const next =
-        `nothing: within about ${seconds} s the host puts itself back and frees its lock; ` +
-        `then run the same deployment again`;
-      failure.details = { ...failure.details, next };
+      // Whatever kept us from it, the guardian is there for exactly this.
       return false;
     }
     await context.run(renewCommand(context.place));
