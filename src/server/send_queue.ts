@@ -31,6 +31,7 @@ export class SendQueue {
   /** The socket is asked for its queue only every so many characters: asking costs as much as sending. */
   readonly #checkEvery: number;
   #unchecked = 0;
+  #lastBuffered = 0;
   /** Room granted for one big response, until the peer has taken it. */
   #allowance = 0;
   #closed = false;
@@ -65,7 +66,10 @@ export class SendQueue {
 
   /** Whether a large frame may be sent now. */
   get isReady(): boolean {
-    return this.#closed || this.#buffered() <= this.#options.maxBytes / 2;
+    // What was queued when the socket was last asked, and what came since, as UTF-8 with its framing.
+    const atMost = this.#lastBuffered + 4 * this.#unchecked;
+    const enough = this.#options.maxBytes / 2;
+    return this.#closed || atMost <= enough || this.#buffered() <= enough;
   }
 
   /** Resolves when there is room for a large frame, or when nothing is sent any more. */
@@ -91,8 +95,9 @@ export class SendQueue {
   }
 
   #buffered(): number {
-    this.#unchecked = 0;
     const buffered = this.#socket.bufferedBytes();
+    this.#unchecked = 0;
+    this.#lastBuffered = buffered;
     if (buffered <= this.#options.maxBytes / 2) this.#allowance = 0;
     return buffered;
   }

@@ -70,7 +70,7 @@ export class RawSocket implements Disposable {
       view.setUint16(2, payload.length);
     } else head[1] = 0x80 | payload.length;
     // The mask is four zero bytes: allowed, and the payload stays as it is.
-    return await this.write(head) && await this.write(payload);
+    return await this.write(join(head, payload)); // in one piece: two would wait for each other's ACK
   }
 
   /** Sends a text message. */
