@@ -13,6 +13,8 @@ export interface HelloOptions {
   manifest?: (text: string) => string;
   /** Replaces scripts/start.sh. */
   start?: string;
+  /** Replaces scripts/health.sh. */
+  health?: string;
 }
 
 /** Builds the package into `dir`. */
@@ -26,6 +28,9 @@ export async function buildHello(dir: string, options: HelloOptions): Promise<Bu
   await Deno.writeTextFile(path, options.manifest?.(text) ?? text);
   if (options.start !== undefined) {
     await Deno.writeTextFile(`${tree}/scripts/start.sh`, options.start);
+  }
+  if (options.health !== undefined) {
+    await Deno.writeTextFile(`${tree}/scripts/health.sh`, options.health);
   }
   return await buildPackage(tree, { outDir: dir });
 }
