@@ -23,7 +23,7 @@ export class RawClient implements AsyncDisposable {
   /** Every frame so far, in order of arrival. */
   readonly log: Frame[] = [];
   #queue: Frame[] = [];
-  #waiting: (() => void) | null = null;
+  readonly #waiting = new Set<() => void>();
   #isClosed = false;
   #counter = 0;
   readonly #deadlineMs: number;
@@ -38,12 +38,12 @@ export class RawClient implements AsyncDisposable {
       const frame: Frame = JSON.parse(event.data);
       this.log.push(frame);
       this.#queue.push(frame);
-      this.#waiting?.();
+      this.#wake();
     };
     this.closed = new Promise((resolve) => {
       this.socket.onclose = ({ code, reason }) => {
         this.#isClosed = true;
-        this.#waiting?.();
+        this.#wake();
         resolve({ code, reason });
       };
     });
@@ -137,13 +137,19 @@ export class RawClient implements AsyncDisposable {
       }
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, left);
-        this.#waiting = () => {
+        this.#waiting.add(() => {
           clearTimeout(timer);
           resolve();
-        };
+        });
       });
-      this.#waiting = null;
     }
+  }
+
+  /** Lets every wait look at the queue again. */
+  #wake(): void {
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const look of waiting) look();
   }
 
   /** Closes and waits for the end. */
