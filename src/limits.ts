@@ -290,6 +290,8 @@ export const DEPLOY_PARK_TIMEOUT_MS = 4000;
 
 /** Text of one command: Linux takes at most 128 KiB in one argument, and the login shell gets it as one. */
 export const MAX_COMMAND_BYTES = 120 * 1024;
+/** Longest command line sent as such over SSH; dropbear breaks the connection at 9,000. Longer ones go on stdin. */
+export const SSH_MAX_LINE_BYTES = 8_000;
 /** Longest word in what a login shell reads: tcsh refuses words over 1024 characters. */
 export const MAX_SHELL_WORD_LENGTH = 800;
 /** How long output may be silent after a command's end while something it left behind holds its stdout. */
@@ -337,8 +339,6 @@ export const DEFAULT_LOG_TAIL_LINES = 100;
 
 // ---- deploy ------------------------------------------------------------------------------------
 
-/** Longest command line sent as such over SSH; dropbear breaks the connection at 9,000. Longer ones go on stdin. */
-export const SSH_MAX_LINE_BYTES = 8_000;
 /** Good releases kept on a host: what Capistrano and Kamal keep. */
 export const KEEP_RELEASES = 5;
 /** Failed releases kept on a host as evidence: the last one and the one before. */
