@@ -342,8 +342,15 @@ function isAddress(value: string): boolean {
   if (match === null) return false;
   const [, ipv6, host, port] = match;
   if (Number(port) < 1 || Number(port) > 65535) return false;
-  if (ipv6 !== undefined) return ipv6.includes(":");
+  if (ipv6 !== undefined) return URL.canParse(`http://[${ipv6.replace(/%.*/, "")}]`);
+  // A host whose last label is a number can only be an IPv4 address, as URLs have it too.
+  if (/(^|\.)\d+\.?$/.test(host ?? "")) return isIpv4(host ?? "");
   return host !== undefined && host.length <= 253 &&
     /^[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?$/
       .test(host);
+}
+
+function isIpv4(host: string): boolean {
+  return /^\d{1,3}(\.\d{1,3}){3}$/.test(host) &&
+    host.split(".").every((byte) => Number(byte) <= 255);
 }

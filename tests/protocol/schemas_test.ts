@@ -57,6 +57,8 @@ Deno.test("every frame of a session is as its schema says, with no field besides
   await ask("subscribe", { events: ["service_log"], services: ["api"] });
   await ask("update_service", { name: "api", labels: { a: "b" }, endpoints, state: "starting" });
   await ask("update_service", { name: "api", state: "running" });
+  const details = { exit_code: 3, signal: null, log: ["last words"] };
+  await registry.update("db", { state: "failed", state_reason: "exit code 3" }, { details });
   const checked_at = new Date().toISOString();
   await registry.update("api", {
     last_health_check: { healthy: true, message: null, checked_at, duration_ms: 1 },
