@@ -101,6 +101,7 @@ export const LIMIT_CHECKS: readonly Check[] = [
   {
     name: "who keeps on far over the rate is only ever refused, or closed with 4429",
     async run(server) {
+      const startedAt = performance.now();
       const client = await server.open();
       const rate = server.limit("max_requests_per_second");
       const text = requestText("flood", "unsubscribe");
@@ -118,8 +119,13 @@ export const LIMIT_CHECKS: readonly Check[] = [
       }
       // A close frame behind a flood may get lost: 0 and 1006 are how that looks.
       assert([null, 4429, 1006, 0].includes(code), `closed with ${code}`);
-      const codes = new Set(client.log.flatMap((frame) => frame["error"]?.code ?? []));
-      assert.deepEqual([...codes], ["rate_limited"]);
+      const answers = client.log.filter((frame) => frame["type"] === "response");
+      const refused = answers.filter((frame) => "error" in frame);
+      assert(refused.every((frame) => frame["error"].code === "rate_limited"), "only ever refused");
+      // A server that is slower than its own limit has nothing to refuse: what it must not do is accept more.
+      const accepted = answers.length - refused.length;
+      const allowed = 2 * rate + rate * (performance.now() - startedAt) / 1000;
+      assert(accepted <= allowed + 1, `${accepted} accepted, at most ${allowed} may be`);
     },
   },
 ];
