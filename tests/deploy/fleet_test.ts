@@ -245,9 +245,11 @@ Deno.test({
       const cutting = async (): Promise<ReadableStream<Uint8Array>> => {
         const bytes = new Uint8Array(await new Response(await two.open()).arrayBuffer());
         let sent = 0;
+        let cut: Promise<void> | null = null;
         return new ReadableStream({
           async pull(controller) {
-            if (sent >= at) await sshd.killConnections();
+            // Once: the second connection, which cleans up, is to live.
+            if (sent >= at) await (cut ??= sshd.killConnections());
             const next = bytes.subarray(sent, sent + 4096);
             sent += next.length;
             if (next.length > 0) controller.enqueue(next);
@@ -258,8 +260,11 @@ Deno.test({
       const { host } = await run(plan({ ...two, open: cutting }));
       assert(["failed", "unreachable"].includes(host.outcome), `round ${round}: ${host.outcome}`);
       assert.deepEqual(bench.running("web", target.installRoot), ["1.0.0"]);
-      // It came back over a second connection and cleaned up.
-      bench.assertClean("web", target.installRoot);
+      // It came back over a second connection and cleaned up; where that failed, the guardian did.
+      await until(
+        `round ${round}: nothing is left`,
+        () => bench.leftovers("web", target.installRoot).length === 0,
+      );
     }
     const { host } = await run(plan(two));
     assert.equal(host.outcome, "ok", JSON.stringify(host.error));
