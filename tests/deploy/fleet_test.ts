@@ -242,13 +242,13 @@ Deno.test({
     });
     for (let round = 0; round < 10; round++) {
       const at = Math.floor(Math.random() * two.size);
+      // Once only: a second cut, late on a busy machine, would hit the connection that cleans up.
+      let cut: Promise<void> | null = null;
       const cutting = async (): Promise<ReadableStream<Uint8Array>> => {
         const bytes = new Uint8Array(await new Response(await two.open()).arrayBuffer());
         let sent = 0;
-        let cut: Promise<void> | null = null;
         return new ReadableStream({
           async pull(controller) {
-            // Once: the second connection, which cleans up, is to live.
             if (sent >= at) await (cut ??= sshd.killConnections());
             const next = bytes.subarray(sent, sent + 4096);
             sent += next.length;
@@ -258,13 +258,17 @@ Deno.test({
         }, { highWaterMark: 0 });
       };
       const { host } = await run(plan({ ...two, open: cutting }));
-      assert(["failed", "unreachable"].includes(host.outcome), `round ${round}: ${host.outcome}`);
-      assert.deepEqual(bench.running("web", target.installRoot), ["1.0.0"]);
-      // It came back over a second connection and cleaned up; where that failed, the guardian did.
-      await until(
-        `round ${round}: nothing is left`,
-        () => bench.leftovers("web", target.installRoot).length === 0,
-      );
+      await cut;
+      const context = `round ${round}, cut at ${at}: ${JSON.stringify(host.error)}`;
+      assert(["failed", "unreachable"].includes(host.outcome), `${host.outcome}, ${context}`);
+      assert.deepEqual(bench.running("web", target.installRoot), ["1.0.0"], context);
+      if (host.error?.details?.["next"]?.toString().startsWith("nothing:")) {
+        // No second connection in time, as the report says: then it is the guardian who cleans up.
+        await until(context, () => bench.leftovers("web", target.installRoot).length === 0);
+      } else {
+        // It came back over a second connection and cleaned up.
+        bench.assertClean("web", target.installRoot);
+      }
     }
     const { host } = await run(plan(two));
     assert.equal(host.outcome, "ok", JSON.stringify(host.error));
