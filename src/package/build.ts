@@ -14,7 +14,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
 import { createTarPacker, type TarPackController } from "modern-tar";
-import { HarnessError } from "../errors.ts";
+import { HarnessError, messageOf } from "../errors.ts";
 import { MAX_MANIFEST_BYTES, MAX_PACKAGE_BYTES } from "../limits.ts";
 import { checkContents, decodeManifest, MANIFEST_PATH, SUMS_PATH } from "./contents.ts";
 import { EntryTable, type PackageEntry } from "./entry_table.ts";
@@ -80,7 +80,8 @@ export interface BuiltPackage {
  * Builds `<outDir>/<name>-<version>.tar.gz` from the directory `dir`.
  *
  * @throws {HarnessError} `not_found` without such a directory, `package_invalid` when the tree is no valid
- * package, `already_exists` when that version is there with other bytes.
+ * package, `already_exists` when that version is there with other bytes, `storage_unavailable` when a file cannot be
+ * read or written.
  *
  * @example Usage
  * ```ts
@@ -96,6 +97,21 @@ export async function buildPackage(
   options: BuildPackageOptions = {},
 ): Promise<BuiltPackage> {
   options.signal?.throwIfAborted();
+  try {
+    return await build(dir, options);
+  } catch (error) {
+    // A full disk, a file that may not be read: Node's message names the call and the path.
+    const { code } = error as { code?: unknown };
+    if (error instanceof HarnessError || typeof code !== "string") throw error;
+    throw new HarnessError(
+      "storage_unavailable",
+      `Cannot build a package of ${dir} in ${options.outDir ?? "."}: ${messageOf(error)}`,
+      { cause: error },
+    );
+  }
+}
+
+async function build(dir: string, options: BuildPackageOptions): Promise<BuiltPackage> {
   const root = resolve(dir);
   const outDir = resolve(options.outDir ?? ".");
   const manifestText = await readManifest(root, options.version);
@@ -228,8 +244,10 @@ async function writeArchive(
   // Whichever of the two fails ends the other; both have ended before the file is removed.
   const results = await Promise.allSettled([packed, written]);
   source.signal?.throwIfAborted();
-  const failed = results.find((result) => result.status === "rejected");
-  if (failed !== undefined) throw failed.reason;
+  const failed = results.filter((result) => result.status === "rejected").map((r) => r.reason);
+  // The one that was ended by the other only says that it was aborted.
+  const cause = failed.find((reason) => reason?.name !== "AbortError") ?? failed[0];
+  if (cause !== undefined) throw cause;
   return { sha256: digest.digest("hex"), size };
 }
 
