@@ -276,6 +276,10 @@ Deno.test("Registry.resolve() gives the endpoints of running instances that are 
   await registry.update("web@h2", { state: "failed", state_reason: "exit code 3" });
   const why = await refusal("unavailable", () => registry.resolve("web"));
   assert.match(why.message, /web@h1: unhealthy, 503, web@h2: failed, exit code 3/);
+  await registry.update("web@h3", { endpoints: [], state: "starting" });
+  await registry.update("web@h3", { state: "running" });
+  const bare = await refusal("unavailable", () => registry.resolve("web", "http"));
+  assert.match(bare.message, /its running instances have no endpoints; add them with/);
   assert.deepEqual(Object.keys(registry.endpoints()), ["web@h1", "web@h2", "web@h3"]);
 });
 

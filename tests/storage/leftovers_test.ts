@@ -1,0 +1,194 @@
+/** What a load finds after runs that ended badly, or after somebody else's hand in the files. */
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { Registry } from "../../src/registry/registry.ts";
+import { FileStore } from "../../src/storage/file_store.ts";
+import { Documents } from "../../src/storage/documents.ts";
+import { encodeSnapshot, type Snapshot } from "../../src/storage/snapshot.ts";
+import { MAX_DOCUMENT_BYTES } from "../../src/limits.ts";
+import { serviceInput } from "../helpers/fixtures.ts";
+import { MemoryDisk, osError } from "../helpers/memory_disk.ts";
+import { withRegistry } from "./recording.ts";
+
+const DIR = "/state";
+const TUNING = { snapshotDelayMs: 0, retryMs: 1 };
+
+async function until(condition: () => boolean, what: string): Promise<void> {
+  const deadline = performance.now() + 20_000;
+  while (!condition()) {
+    assert.ok(performance.now() < deadline, `waited in vain: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+
+/** Runs `use` with a directory for the lock, which is a real file also when the rest is in memory. */
+async function withDir<T>(use: (dir: string) => Promise<T>): Promise<T> {
+  const dir = await Deno.makeTempDir({ prefix: "harness-leftovers-" });
+  try {
+    return await use(dir);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+Deno.test("FileStore forgets a refused change that could not be cut off the journal", async () => {
+  await withDir(async (dir) => {
+    const disk = new MemoryDisk();
+    const registry = await Registry.open(new FileStore({ dir, disk, tuning: TUNING }));
+    await registry.register(serviceInput("web"));
+    // Written and not synced; and taking it back fails as well, so that its intact line stays.
+    const failing = new Set(["sync", "truncate"]);
+    disk.fault = (operation) => failing.has(operation) ? osError("EIO") : undefined;
+    await assert.rejects(registry.update("web", { version: "refused" }), {
+      code: "storage_unavailable",
+    });
+    disk.fault = () => undefined;
+    await until(() => registry.problem === null, "recovery");
+    const journal = [...disk.files()].filter(([path]) => path.includes("journal"))
+      .map(([, bytes]) => new TextDecoder().decode(bytes)).join("");
+    assert.match(journal, /refused/, "the line is still there");
+    await registry.update("web", { version: "accepted" });
+    const { seq, epoch } = registry;
+    assert.equal(seq, 2, "the seq of the refused change was nobody's");
+    const files = new Map(disk.files());
+    await registry.close();
+    // As after a kill, and with the snapshots gone: the journal alone has to know.
+    for (const name of ["registry.json", "registry.json.bak"]) files.delete(`${dir}/${name}`);
+    await withRegistry({ dir, disk: MemoryDisk.of(files) }, async (reopened) => {
+      assert.equal(reopened.get("web").version, "accepted");
+      assert.deepEqual([reopened.seq, reopened.epoch], [seq, epoch]);
+      assert.doesNotMatch(JSON.stringify(await reopened.history(0, 10)), /refused/);
+    });
+  });
+});
+
+Deno.test("FileStore says which changes are lost between an old snapshot and the journal", async () => {
+  await withDir(async (dir) => {
+    const disk = new MemoryDisk();
+    const tuning = { ...TUNING, segmentBytes: 500, historyEvents: 1 };
+    let old: Uint8Array = new Uint8Array();
+    const path = `${dir}/registry.json`;
+    await withRegistry({ dir, disk, tuning }, async (registry) => {
+      await registry.register(serviceInput("web"));
+      await until(() => fileSeq(disk, path) === 1, "the first snapshot");
+      old = disk.files().get(path)!.slice();
+      for (let i = 0; i < 20; i++) {
+        await registry.update("web", { version: `v${i}` });
+        await until(() => fileSeq(disk, path) === registry.seq, "the next snapshot");
+      }
+    });
+    const files = new Map(disk.files()).set(path, old);
+    await withRegistry({ dir, disk: MemoryDisk.of(files) }, (registry) => {
+      assert.match(
+        registry.warnings.join("; "),
+        /Changes 2 to \d+ are lost: the snapshot is older and the journal begins later/,
+      );
+      assert.equal(registry.seq, 21, "no seq is used again");
+    });
+    files.delete(path);
+    files.delete(`${path}.bak`);
+    await withRegistry({ dir, disk: MemoryDisk.of(files) }, (registry) => {
+      assert.match(
+        registry.warnings.join("; "),
+        /Changes 1 to \d+ are lost: there is no good snap/,
+      );
+    });
+  });
+});
+
+Deno.test("FileStore leaves out entries that are none, names them, and keeps the file", async () => {
+  await withDir(async (dir) => {
+    const disk = new MemoryDisk();
+    const good = await withRegistry({ dir, disk }, async (registry) => {
+      await registry.register(serviceInput("api"));
+      return await registry.register(serviceInput("web"));
+    });
+    const services = [
+      { ...good, state: "asleep" },
+      { ...good, id: "web2", revision: 0 },
+      { ...good, id: "ok", name: "ok" },
+    ];
+    const snapshot = { epoch: crypto.randomUUID(), seq: 9, saved_at: "t", services };
+    const bytes = await snapshotBytes(snapshot);
+    const edited = MemoryDisk.of(new Map([[`${dir}/registry.json`, bytes]]));
+    await assert.rejects(
+      Registry.open(new FileStore({ dir, disk: edited, strict: true })),
+      /The entry "web" is not valid \(state: /,
+    );
+    await withRegistry({ dir, disk: edited }, (registry) => {
+      assert.deepEqual(registry.list().map(({ id }) => id), ["ok"]);
+      const said = registry.warnings.join("; ");
+      assert.match(said, /The entry "web" is not valid \(state: .*The entry "web2" is not valid/);
+    });
+    const names = [...edited.files().keys()].map((path) => path.slice(dir.length + 1));
+    assert.ok(names.some((name) => name.startsWith("registry.json.corrupt-")), names.join());
+  });
+});
+
+Deno.test("FileStore takes a sealed snapshot of the wrong shape for damaged", async () => {
+  await withDir(async (dir) => {
+    const snapshot = { epoch: 5, seq: 9, saved_at: "t", services: [] };
+    const bytes = await snapshotBytes(snapshot);
+    const disk = MemoryDisk.of(new Map([[`${dir}/registry.json`, bytes]]));
+    await withRegistry({ dir, disk }, (registry) => {
+      assert.match(registry.warnings.join("; "), /registry\.json is damaged \(a field is missing/);
+      assert.deepEqual(registry.list(), []);
+    });
+  });
+});
+
+Deno.test("FileStore.close() without room for the snapshot loses nothing: the journal has it all", async () => {
+  await withDir(async (dir) => {
+    const disk = new MemoryDisk();
+    const tuning = { ...TUNING, snapshotDelayMs: 60_000 };
+    const registry = await Registry.open(new FileStore({ dir, disk, tuning }));
+    await registry.register(serviceInput("web"));
+    disk.fault = (operation) => operation === "create" ? osError("ENOSPC") : undefined;
+    await registry.close();
+    await assert.rejects(registry.register(serviceInput("late")), { code: "storage_unavailable" });
+    await assert.rejects(registry.heartbeat("web"));
+    disk.fault = () => undefined;
+    await withRegistry({ dir, disk, strict: true }, (reopened) => {
+      assert.deepEqual(reopened.list().map(({ id }) => id), ["web"]);
+      assert.deepEqual([reopened.epoch, reopened.warnings], [registry.epoch, []]);
+    });
+  });
+});
+
+Deno.test("FileStore.close() fails when the disk does, and everything acknowledged is there afterwards", async () => {
+  await withDir(async (dir) => {
+    const disk = new MemoryDisk();
+    const registry = await Registry.open(new FileStore({ dir, disk, tuning: TUNING }));
+    await registry.register(serviceInput("web"));
+    disk.fault = () => osError("EIO");
+    await assert.rejects(registry.close(), { code: "storage_unavailable" });
+    disk.fault = () => undefined;
+    await withRegistry({ dir, disk }, (reopened) => {
+      assert.deepEqual(reopened.list().map(({ id }) => id), ["web"]);
+    });
+  });
+});
+
+Deno.test("Documents refuse what is too large and report a disk that fails", async () => {
+  const disk = new MemoryDisk();
+  const documents = new Documents({ dir: DIR, disk });
+  await documents.put("c", "x", 1);
+  await assert.rejects(documents.put("c", "x", "y".repeat(MAX_DOCUMENT_BYTES)), {
+    code: "too_large",
+  });
+  assert.equal(await documents.get("c", "x"), 1);
+  disk.fault = () => osError("EIO");
+  await assert.rejects(documents.list("c"), { code: "storage_unavailable" });
+  await assert.rejects(documents.get("c", "x"), { code: "storage_unavailable" });
+  await assert.rejects(documents.remove("c", "x"), { code: "storage_unavailable" });
+});
+
+/** The sealed bytes of what no version of ours would write. */
+async function snapshotBytes(snapshot: unknown): Promise<Uint8Array> {
+  return new Uint8Array(Buffer.concat(await encodeSnapshot(snapshot as Snapshot)));
+}
+
+function fileSeq(disk: MemoryDisk, path: string): number {
+  const bytes = disk.files().get(path);
+  return bytes === undefined ? -1 : JSON.parse(new TextDecoder().decode(bytes)).seq;
+}
