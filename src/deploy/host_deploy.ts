@@ -99,6 +99,7 @@ class HostDeploy {
     const result = this.#result(outcome, at, failure);
     this.#emit("finish", outcome === "ok" || outcome === "skipped" ? "done" : "failed", {
       outcome,
+      result,
       ...(failure === null ? this.#already ? { message: this.#alreadyMessage() } : {} : {
         message: failure.message,
         error: failure,

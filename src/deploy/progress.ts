@@ -73,6 +73,8 @@ export interface DeployProgress {
   message?: string;
   /** With `step: "finish"` and a host: how it ended there. */
   outcome?: HostOutcome;
+  /** With `step: "finish"` and a host that was begun: all that is known of it. Not for the wire. */
+  result?: HostResult;
   /** With `step: "finish"` and `host: null`: how the whole deployment ended. */
   deployment_status?: DeployStatus;
   /** When, RFC 3339 UTC. */

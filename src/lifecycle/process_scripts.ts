@@ -194,6 +194,12 @@ if [ $# -gt 0 ]; then
   h_code=$?
   if [ $h_code != 0 ]; then h_say failed "its reload program exited with code $h_code"; h_log_since "$h_from"; exit 0; fi
 else
+  # Bit 0 of the mask of caught signals: who does not catch SIGHUP would be ended by it.
+  h_mask=$(sed -n 's/^SigCgt:[[:space:]]*//p' "/proc/$p_pid/status")
+  case $h_mask in
+    *[13579bdf]) ;;
+    *) h_fail "it has no reload program and does not catch SIGHUP, which would end it; restart it, or add scripts/reload.sh" ;;
+  esac
   kill -HUP "$p_pid" || h_fail "it cannot be sent SIGHUP"
 fi
 h_t=0

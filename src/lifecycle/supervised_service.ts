@@ -104,21 +104,21 @@ export class SupervisedService {
   start(options: StartOptions = {}): Promise<ServiceStatus> {
     return this.#exclusive(async (controller) => {
       this.#counter.reset();
-      return await this.#start(controller, "request", "started by request", options);
+      return await this.#start(controller, "request", "started by client", options);
     });
   }
 
   /** Stops it by request: whatever the policy says, it stays down. */
   stop(options: ControlOptions = {}): Promise<ServiceStatus> {
-    return this.#exclusive((controller) => this.#stop(controller, "stopped by request", options));
+    return this.#exclusive((controller) => this.#stop(controller, "stopped by client", options));
   }
 
   /** Stops and starts it, with nothing in between. */
   restart(options: StartOptions = {}): Promise<ServiceStatus> {
     return this.#exclusive(async (controller) => {
       this.#counter.reset();
-      await this.#stop(controller, "stopped for a restart by request", options);
-      return await this.#start(controller, "request", "restarted by request", options);
+      await this.#stop(controller, "stopped by client for a restart", options);
+      return await this.#start(controller, "request", "restarted by client", options);
     });
   }
 

@@ -5,6 +5,7 @@
  * @module
  */
 import type { DeployedService, DeployProgress, HostResult } from "../deploy/progress.ts";
+import type { Deployment } from "../protocol/actions.ts";
 import type { Manifest, ManifestPort } from "../package/manifest.ts";
 import { assertNoCycle } from "../registry/dependencies.ts";
 import type {
@@ -15,7 +16,7 @@ import type {
   ServiceState,
 } from "../registry/entry.ts";
 import type { Registry } from "../registry/registry.ts";
-import { HarnessError } from "../errors.ts";
+import { MAX_REASON_LENGTH } from "../limits.ts";
 import { type Host, instanceId } from "./hosts.ts";
 import { driveState, startingPatch } from "./state_path.ts";
 
@@ -34,50 +35,45 @@ export interface Instance {
   id: string;
   /** The host. */
   host: Host;
-  /** Whether this deployment put the entry into the registry. */
-  isNew: boolean;
+  /** What to register once the host has answered; `null` when it is registered. */
+  input: ServiceInput | null;
 }
 
 /**
- * Finds or registers the instance of each host, before anything is done.
+ * Refuses a package whose dependencies would close a cycle.
  *
- * @throws {HarnessError} `invalid_params` when the package's dependencies would close a cycle.
+ * @throws {HarnessError} `invalid_params`, with the cycle.
  */
-export async function claimInstances(
-  registry: Registry,
-  manifest: Manifest,
-  hosts: readonly Host[],
-): Promise<Instance[]> {
-  const { name, dependsOn } = manifest;
+export function checkDependencies(registry: Registry, { name, dependsOn }: Manifest): void {
   assertNoCycle(name, dependsOn, (needed) => {
     return registry.list({ name: needed }).flatMap((entry) => entry.depends_on);
   });
-  const instances: Instance[] = [];
-  for (const host of hosts) {
-    const id = instanceId(registry.list({ name }), name, host.location, hosts.length);
-    const isNew = !registry.list({ name }).some((entry) => entry.id === id);
-    if (isNew) await registry.register(inputOf(id, manifest, host));
-    instances.push({ id, host, isNew });
-  }
-  return instances;
 }
 
-/** Takes back what {@linkcode claimInstances} registered for hosts on which nothing was installed. */
-export async function releaseInstances(
+/** The instance of each host. New ones are registered by {@linkcode applyProgress}. */
+export function claimInstances(
   registry: Registry,
-  instances: readonly Instance[],
-): Promise<void> {
-  for (const { id, isNew } of instances) {
-    if (isNew) await registry.deregister(id).catch(ignoreNotFound);
-  }
+  manifest: Manifest,
+  hosts: readonly Host[],
+): Instance[] {
+  const entries = registry.list({ name: manifest.name });
+  return hosts.map((host) => {
+    const id = instanceId(entries, manifest.name, host.location, hosts.length);
+    const known = entries.some((entry) => entry.id === id);
+    return { id, host, input: known ? null : inputOf(id, manifest, host) };
+  });
 }
 
 /** What a step says about the state of the instance: the old release stops and the new one starts in `start`. */
 export async function applyProgress(
   registry: Registry,
-  id: string,
+  instance: Instance,
   progress: DeployProgress,
 ): Promise<void> {
+  const { id, input } = instance;
+  if (progress.step === "connect" && progress.status === "done" && input !== null) {
+    await registry.register(input);
+  }
   if (progress.step !== "start") return;
   const reason = `deploy ${progress.deployment_id}`;
   const move = (state: ServiceState) => {
@@ -94,27 +90,31 @@ export async function applyProgress(
   }
 }
 
-/** Writes how a host ended. Returns whether an entry remains. */
+/** Writes how a host ended. Returns whether there is an entry. */
 export async function settleInstance(
   registry: Registry,
   instance: Instance,
   result: HostResult,
-  deploymentId: string,
+  deployment: Pick<Deployment, "deployment_id" | "kind">,
 ): Promise<boolean> {
-  const { service } = result;
-  const reason = reasonOf(result, deploymentId);
+  const { id, input } = instance;
+  const entry = registry.list().find((e) => e.id === id);
+  if (entry === undefined) return false;
+  const { service, outcome } = result;
+  const nothingThere = result.versionAfter === null && outcome !== "rollback_failed";
+  if (input !== null && service === null && nothingThere) {
+    // It was registered by this deployment, and the host is as it was before.
+    await registry.deregister(id);
+    return false;
+  }
+  const moving = entry.state === "starting" || entry.state === "stopping";
+  // Nothing was done to it: its state and the reason for it stay true.
+  if (outcome !== "ok" && !result.changed && !moving) return true;
+  const reason = reasonOf(result, deployment);
   if (service === null) {
-    if (instance.isNew && result.versionAfter === null && result.outcome !== "rollback_failed") {
-      await releaseInstances(registry, [instance]);
-      return false;
-    }
-    // Nothing was touched, or nobody knows: only a host that was left without its service has failed.
-    const broken = result.outcome === "rollback_failed" ||
-      (result.versionAfter === null && result.versionBefore !== null &&
-        result.outcome === "failed");
-    const { state } = registry.get(instance.id);
-    const moving = state === "starting" || state === "stopping";
-    if (broken || moving) await driveState(registry, instance.id, "failed", reason);
+    const lost = outcome === "rollback_failed" ||
+      (result.versionAfter === null && result.versionBefore !== null);
+    if (lost || moving) await driveState(registry, id, "failed", reason);
     return true;
   }
   const patch = {
@@ -123,15 +123,18 @@ export async function settleInstance(
     endpoints: endpointsOf(service.spec.ports, service.address),
     depends_on: service.manifest.dependsOn,
   };
-  const to = service.status.running ? "running" : "failed";
-  await driveState(registry, instance.id, to, reason, patch);
+  await driveState(registry, id, service.status.running ? "running" : "failed", reason, patch);
   return true;
 }
 
-function reasonOf(result: HostResult, deploymentId: string): string {
-  if (result.outcome === "ok") return `deploy ${deploymentId}`;
+function reasonOf(
+  result: HostResult,
+  { deployment_id, kind }: Pick<Deployment, "deployment_id" | "kind">,
+): string {
+  const what = `${kind} ${deployment_id}`;
+  if (result.outcome === "ok") return what;
   const why = result.error === null ? "" : `: ${result.error.message}`;
-  return `deploy ${deploymentId} ${result.outcome.replace("_", " ")}${why}`.slice(0, 2000);
+  return `${what} ${result.outcome.replace("_", " ")}${why}`.slice(0, MAX_REASON_LENGTH);
 }
 
 function inputOf(id: string, manifest: Manifest, host: Host): ServiceInput {
@@ -198,8 +201,4 @@ function endpointsOf(ports: readonly ManifestPort[], address: string): Endpoint[
     protocol: PROTOCOLS.find((known) => known === protocol) ?? { custom: protocol },
     metadata: {},
   }));
-}
-
-function ignoreNotFound(error: unknown): void {
-  if (!(error instanceof HarnessError && error.code === "not_found")) throw error;
 }

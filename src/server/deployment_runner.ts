@@ -10,12 +10,7 @@ import type { DeployProgress, DeployResult, HostResult } from "../deploy/progres
 import { toHarnessError } from "../errors.ts";
 import type { Deployment } from "../protocol/actions.ts";
 import type { Registry } from "../registry/registry.ts";
-import {
-  applyProgress,
-  type Instance,
-  releaseInstances,
-  settleInstance,
-} from "./deployed_services.ts";
+import { applyProgress, type Instance, settleInstance } from "./deployed_services.ts";
 import type { DeploymentRecord, DeploymentRecords } from "./deployment_records.ts";
 import type { Operator } from "./operator.ts";
 import { driveState } from "./state_path.ts";
@@ -26,7 +21,9 @@ export interface DeploymentJob {
   record: DeploymentRecord;
   /** What is done. */
   plan: DeployPlan;
-  /** The hosts and what they are in the registry. */
+  /** Finds out what the hosts are in the registry, when it is the deployment's turn. */
+  claim: () => Instance[];
+  /** What they are, once it runs. */
   instances: Instance[];
   /** Cancels it. */
   abort: AbortController;
@@ -57,15 +54,15 @@ export class DeploymentRunner {
 
   /** Runs a deployment to its end. Rejects only when its end could not be recorded. */
   async run(job: DeploymentJob): Promise<void> {
-    const { operator, registry } = this.#options;
+    const { operator } = this.#options;
     const { deployment } = job.record;
-    const ids = job.instances.map((instance) => instance.id);
-    await operator.reserve(ids, `deployment ${deployment.deployment_id}`);
+    job.instances = job.claim();
+    const ids = job.record.ids = job.instances.map((instance) => instance.id);
+    await operator.reserve(ids, `${deployment.kind} ${deployment.deployment_id}`);
     try {
       deployment.status = "running";
       await this.#options.records.save(job.record);
       const result = await this.#iterate(job);
-      for (const host of result.hosts) await this.#settle(job, host);
       await this.#finish(job.record, result.status);
     } catch (error) {
       // Only what is not an outcome of a host: a plan that makes no sense, or our own storage.
@@ -75,7 +72,6 @@ export class DeploymentRunner {
         host.outcome ??= "failed";
         host.error ??= { code, message, ...(details === undefined ? {} : { details }) };
       }
-      await releaseInstances(registry, job.instances);
       await this.#finish(job.record, "failed", message);
     } finally {
       await operator.release(ids);
@@ -93,11 +89,14 @@ export class DeploymentRunner {
       if (progress.host === null) continue;
       const instance = job.instances.find((i) => i.host.label === progress.host);
       if (instance === undefined) continue;
+      const { result, ...data } = progress;
       this.#note(job.record, progress);
-      await applyProgress(registry, instance.id, progress);
+      await applyProgress(registry, instance, progress);
+      // Who reads "finish" must find the registry telling the same.
+      if (result !== undefined) await this.#settle(job, result);
       await registry.publish({
         event: "deployment_progress",
-        data: { ...progress, id: instance.id },
+        data: { ...data, id: instance.id },
       });
     }
   }
@@ -122,12 +121,13 @@ export class DeploymentRunner {
     if (result.error !== null) shown.error = result.error;
     if (result.outcome === "ok") delete shown.error;
     deployment.version ??= result.versionAfter;
-    const remains = await settleInstance(registry, instance, result, deployment.deployment_id);
+    const remains = await settleInstance(registry, instance, result, deployment);
     if (remains && result.service !== null) {
       await operator.place({
         id: instance.id,
         target: instance.host.target,
         spec: result.service.spec,
+        origin: "deployed",
       });
     }
   }

@@ -15,10 +15,11 @@ import {
 } from "../limits.ts";
 import { inspectPackage } from "../package/read.ts";
 import type { ActionParams, Deployment, Target } from "../protocol/actions.ts";
+import type { ServiceEntry } from "../registry/entry.ts";
 import { KeyedMutex } from "../registry/keyed_mutex.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { Deployments, Packages } from "./backends.ts";
-import { claimInstances, type Instance } from "./deployed_services.ts";
+import { checkDependencies, claimInstances, type Instance } from "./deployed_services.ts";
 import { dependencyEnv } from "./dependency_env.ts";
 import { type DeploymentRecord, DeploymentRecords } from "./deployment_records.ts";
 import { type DeploymentJob, DeploymentRunner } from "./deployment_runner.ts";
@@ -89,6 +90,7 @@ export class DeploymentManager implements Deployments {
     const repeated = this.#repeated(record);
     if (repeated !== null) return repeated;
     const { registry } = this.#options;
+    checkDependencies(registry, manifest);
     const plan: DeployPackagePlan = {
       kind: "deploy",
       deploymentId: record.deployment.deployment_id,
@@ -132,19 +134,18 @@ export class DeploymentManager implements Deployments {
       hosts,
       package: { name, ...(params.version === undefined ? {} : { version: params.version }) },
     };
-    const claim = () =>
-      Promise.resolve(hosts.map((host) => {
-        const known = chosen.find((e) => {
-          return directory.resolve(operator.targetOf(e)).label === host.label;
-        });
-        if (known !== undefined) return { id: known.id, host, isNew: false };
-        throw new HarnessError(
-          "not_found",
-          `Cannot roll ${name} back on ${host.label}: it is not registered there`,
-          { details: { service: name, host: host.label } },
-        );
-      }));
-    return await this.#enqueue(record, plan, claim);
+    const instances = hosts.map((host) => {
+      const isThere = (e: ServiceEntry) =>
+        directory.resolve(operator.targetOf(e)).label === host.label;
+      const known = chosen.find(isThere);
+      if (known !== undefined) return { id: known.id, host, input: null };
+      throw new HarnessError(
+        "not_found",
+        `Cannot roll ${name} back on ${host.label}: it is not registered there`,
+        { details: { service: name, host: host.label } },
+      );
+    });
+    return await this.#enqueue(record, plan, () => instances);
   }
 
   /** Starts an ended deployment again where it did not end well; see `resume_deployment`. */
@@ -229,7 +230,7 @@ export class DeploymentManager implements Deployments {
   async #enqueue(
     record: DeploymentRecord,
     plan: DeployPlan,
-    claim: () => Promise<Instance[]>,
+    claim: () => Instance[],
   ): Promise<{ deployment_id: string }> {
     const { deployment } = record;
     if (this.#parked) {
@@ -241,13 +242,12 @@ export class DeploymentManager implements Deployments {
         `Cannot deploy: ${this.#jobs.size} deployments are waiting already`,
       );
     }
-    const instances = await claim();
-    record.ids = instances.map((instance) => instance.id);
     await this.#records.add(record);
     const job: DeploymentJob = {
       record,
       plan,
-      instances,
+      claim,
+      instances: [],
       abort: new AbortController(),
       done: Promise.resolve(),
     };

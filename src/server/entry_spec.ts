@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { HarnessError } from "../errors.ts";
 import type { ServiceSpec, SpecExecution } from "../lifecycle/service_spec.ts";
@@ -10,11 +11,17 @@ import type { ServiceEntry } from "../registry/entry.ts";
 
 /** The controller's view of an entry. `runRoot` is a writable directory on the entry's machine. */
 export function entrySpec(entry: ServiceEntry, runRoot: string): ServiceSpec {
-  const runDir = join(runRoot, entry.id.replace(/[^A-Za-z0-9._@-]/g, "_"));
+  const execution = specExecution(entry);
+  // Another command is another process with records of its own, whatever runs under the old one.
+  const digest = createHash("sha256").update(JSON.stringify([entry.id, execution])).digest("hex");
+  const runDir = join(
+    runRoot,
+    `${entry.id.replace(/[^A-Za-z0-9._-]/g, "_")}-${digest.slice(0, 8)}`,
+  );
   return {
     name: entry.name,
     version: entry.version,
-    execution: specExecution(entry),
+    execution,
     workDir: "/",
     envFile: null,
     runDir,

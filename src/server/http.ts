@@ -9,7 +9,7 @@ import { SERVER_NAME, VERSION } from "../version.ts";
 import type { ActionServices } from "./actions.ts";
 import type { Authenticator } from "./auth.ts";
 import type { Packages } from "./backends.ts";
-import { errorResponse, jsonResponse, urlOf } from "./http_errors.ts";
+import { errorBody, errorResponse, jsonResponse, urlOf } from "./http_errors.ts";
 
 /** What the HTTP side needs of its server. */
 export interface HttpHost {
@@ -53,7 +53,14 @@ function fixedAnswer(pathname: string, host: HttpHost): Response | null {
     case "/":
       return new Response(
         `This is the WebSocket of ${SERVER_NAME}: connect with ws:// and the subprotocol ${SUBPROTOCOL}.\n`,
-        { status: 426, headers: { "upgrade": "websocket", "connection": "upgrade" } },
+        {
+          status: 426,
+          headers: {
+            "content-type": "text/plain; charset=utf-8",
+            "upgrade": "websocket",
+            "connection": "upgrade",
+          },
+        },
       );
     case "/healthz":
       return jsonResponse({ status: "ok" });
@@ -149,9 +156,9 @@ function decodeURIComponentSafe(text: string): string {
 }
 
 function wrongMethod(allow: string): Response {
-  const error = {
-    code: "invalid_request",
-    message: `Cannot do this here: the methods are ${allow}`,
-  };
-  return jsonResponse({ error: { ...error, retryable: false } }, 405, { allow });
+  const error = new HarnessError(
+    "invalid_request",
+    `Cannot do this here: the methods are ${allow}`,
+  );
+  return jsonResponse(errorBody(error), 405, { allow });
 }

@@ -32,20 +32,20 @@ export function errorResponse(thrown: unknown): Response {
       error: error.cause ?? error,
     });
   }
-  const { code, message, retryable, details } = error;
-  const hidden = code === "internal";
-  const body = {
-    error: {
-      code,
-      message: hidden ? "Internal error: the server's log has the detail" : message,
-      retryable,
-      ...(details === undefined || hidden ? {} : { details }),
-    },
-  };
+  const { code } = error;
   const headers: Record<string, string> = {};
   if (code === "unauthorized") headers["www-authenticate"] = "Bearer";
   if (code === "unavailable") headers["retry-after"] = "1";
-  return jsonResponse(body, STATUS[code] ?? 500, headers);
+  return jsonResponse(errorBody(error), STATUS[code] ?? 500, headers);
+}
+
+/** The JSON body that tells of an error. */
+export function errorBody({ code, message, retryable, details }: HarnessError): unknown {
+  if (code === "internal") {
+    const hint = "Internal error: the server's log has the detail";
+    return { error: { code, message: hint, retryable } };
+  }
+  return { error: { code, message, retryable, ...(details === undefined ? {} : { details }) } };
 }
 
 /** A JSON response that no cache keeps and no browser reads as something else. */

@@ -12,6 +12,7 @@ import { createController } from "../lifecycle/controller.ts";
 import { Supervisor } from "../lifecycle/supervisor.ts";
 import type { ActionData, ActionParams, Target } from "../protocol/actions.ts";
 import type { ServiceEntry, ServiceState } from "../registry/entry.ts";
+import { sameJson } from "../registry/change.ts";
 import { KeyedMutex } from "../registry/keyed_mutex.ts";
 import type { Registry } from "../registry/registry.ts";
 import { assertTransition } from "../registry/transitions.ts";
@@ -183,7 +184,6 @@ export class Operator implements ServiceOperator, AsyncDisposable {
     const start = spec.health === null
       ? { signal }
       : { signal, healthTimeoutMs: healthTimeoutMs(spec) };
-    const isUp = state === "running" || state === "starting";
     switch (action) {
       case "start":
         assertTransition(id, state, "starting");
@@ -194,14 +194,28 @@ export class Operator implements ServiceOperator, AsyncDisposable {
         await this.#supervisor.stop(id, { signal });
         return;
       case "restart":
-        if (isUp) await this.#supervisor.restart(id, start);
-        else await this.#supervisor.start(id, start);
+        if (!isRunning(entry)) await this.#supervisor.start(id, start);
+        else if (this.#isReplaced(entry)) await this.#restartAnew(id, signal);
+        else await this.#supervisor.restart(id, start);
         return;
       case "reload":
         if (state !== "running") throw notRunning(entry);
         await this.#supervisor.reload(id, { signal });
         return;
     }
+  }
+
+  /** Whether an entry says something else by now than what runs. */
+  #isReplaced(entry: ServiceEntry): boolean {
+    const known = this.#placements.get(entry.id);
+    return known?.origin === "registered" && !sameJson(known, this.#describedBy(entry));
+  }
+
+  /** Stops what runs and starts what the entry says now. */
+  async #restartAnew(id: string, signal: AbortSignal): Promise<void> {
+    await this.#supervisor.stop(id, { signal });
+    await this.#supervise(this.#options.registry.get(id));
+    await this.#supervisor.start(id, { signal });
   }
 
   async #cascade(entry: ServiceEntry, action: ServiceAction, signal: AbortSignal): Promise<void> {
@@ -246,8 +260,9 @@ export class Operator implements ServiceOperator, AsyncDisposable {
   /** Makes sure that an entry is watched. */
   async #supervise(entry: ServiceEntry): Promise<Placement> {
     const placement = this.#placementOf(entry);
-    if (this.#placements.get(entry.id) === undefined) await this.#placements.put(placement);
-    if (!this.#supervisor.ids.includes(entry.id)) {
+    const isNew = !sameJson(this.#placements.get(entry.id), placement);
+    if (isNew) await this.#placements.put(placement);
+    if (isNew || !this.#supervisor.ids.includes(entry.id)) {
       const service = { id: entry.id, spec: placement.spec, host: this.#hostOf(placement) };
       await this.#supervisor.watch(service, { running: isRunning(entry) });
     }
@@ -274,22 +289,31 @@ export class Operator implements ServiceOperator, AsyncDisposable {
   }
 
   #forget(id: string): void {
-    // The service itself goes on: deregistering only ends our interest in it.
-    this.#supervisor.unwatch(id)
-      .then(() => this.#placements.remove(id))
+    // The service itself goes on: deregistering only ends our interest in it. In turn with the actions, so that
+    // one on a new entry of the same id comes after.
+    const forget = async () => {
+      await this.#supervisor.unwatch(id);
+      await this.#placements.remove(id);
+    };
+    this.#perService.run(id, forget)
       .catch((error) => log.error("Cannot forget {id}: {error}", { id, error }));
   }
 
-  /** How an entry is run: as it was deployed, else as its own fields say. */
+  /** How what runs was started; for what does not run, how it is to be. */
   #placementOf(entry: ServiceEntry): Placement {
     const known = this.#placements.get(entry.id);
-    if (known !== undefined) return known;
+    if (known !== undefined && (known.origin === "deployed" || isRunning(entry))) return known;
+    return this.#describedBy(entry);
+  }
+
+  /** How an entry's own fields say that it is run. */
+  #describedBy(entry: ServiceEntry): Placement {
     const target = targetOf(entry.location);
     const { installRoot } = this.#options.hosts.resolve(target);
     const runRoot = target === "local"
       ? this.#options.localRunRoot
       : `${installRoot}/.harness/registered`;
-    return { id: entry.id, target, spec: entrySpec(entry, runRoot) };
+    return { id: entry.id, target, spec: entrySpec(entry, runRoot), origin: "registered" };
   }
 
   /** The host's name for the supervisor. */

@@ -20,6 +20,8 @@ export interface Placement {
   target: "local" | TargetSpec;
   /** How its controller runs it. */
   spec: ServiceSpec;
+  /** Whether a deployment put it there, or a client registered a command and started it. */
+  origin: "deployed" | "registered";
 }
 
 /** All placements, in memory and on disk. */

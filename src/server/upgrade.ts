@@ -6,7 +6,7 @@
 import { HarnessError } from "../errors.ts";
 import { SUBPROTOCOL, TOKEN_SUBPROTOCOL_PREFIX } from "../protocol/messages.ts";
 import { type Access, type Authenticator, offeredProtocols } from "./auth.ts";
-import { errorResponse, urlOf } from "./http_errors.ts";
+import { errorBody, errorResponse, jsonResponse, urlOf } from "./http_errors.ts";
 
 /** What was found out about a client before its socket was opened. */
 export interface Admission {
@@ -45,16 +45,20 @@ function handshakeProblem(request: Request): Response | null {
       new HarnessError("not_found", `Cannot open a WebSocket at ${pathname.slice(0, 128)}: use /`),
     );
   }
-  if (request.method !== "GET" || !request.headers.has("sec-websocket-key")) {
+  // 16 bytes in base64 (RFC 6455, 4.1). Deno takes any key, `ws` answers a wrong one in its own words.
+  const key = request.headers.get("sec-websocket-key") ?? "";
+  if (request.method !== "GET" || !/^[A-Za-z0-9+/]{22}==$/.test(key)) {
     return errorResponse(
       new HarnessError("invalid_request", "Cannot upgrade: it is no WebSocket handshake"),
     );
   }
   if (request.headers.get("sec-websocket-version") !== "13") {
-    return new Response("Upgrade to WebSocket version 13\n", {
-      status: 426,
-      headers: { "upgrade": "websocket", "sec-websocket-version": "13" },
-    });
+    const error = new HarnessError(
+      "invalid_request",
+      "Cannot upgrade: the server speaks WebSocket version 13",
+    );
+    const headers = { "upgrade": "websocket", "sec-websocket-version": "13" };
+    return jsonResponse(errorBody(error), 426, headers);
   }
   return null;
 }

@@ -53,6 +53,14 @@ Deno.test({
           ...["switch", "start", "health", "commit", "prune", "unlock", "finish", "finish"],
         ]);
         assert.equal(events.at(-2)?.outcome, "ok");
+        const order = client.log.filter((f) =>
+          f["data"]?.new_state === "running" || f["data"]?.step === "finish"
+        );
+        assert.deepEqual(
+          order.map((f) => f["event"]),
+          ["service_state_changed", "deployment_progress", "deployment_progress"],
+          "who reads finish finds the service running",
+        );
         assert.equal(events.at(-1)?.deployment_status, "succeeded");
         const service = await client.call("get_service", { name: "hello-service" });
         assert.equal(service.state, "running");
@@ -124,6 +132,18 @@ Deno.test({
         const service = await client.call("get_service", { name: "hello-service" });
         assert.deepEqual([service.version, service.state], ["1.0.0", "running"]);
       });
+
+      await t.step("a rollback to what is not there leaves state and reason alone", async () => {
+        const before = await client.call("get_service", { name: "hello-service" });
+        const { deployment_id } = await client.call("rollback_service", {
+          name: "hello-service",
+          version: "9.9.9",
+        });
+        const events = await finished(client, deployment_id);
+        assert.equal(events.at(-1)?.deployment_status, "failed");
+        const after = await client.call("get_service", { name: "hello-service" });
+        assert.deepEqual([after.state, after.state_reason], [before.state, before.state_reason]);
+      });
       pid = (await client.call("get_service", { name: "hello-service" })).execution.pid;
     }
 
@@ -134,8 +154,8 @@ Deno.test({
       assert.deepEqual([service.state, service.execution.pid], ["running", pid]);
       assert.equal((await answer(port)).version, "1.0.0");
       const deployments = await client.call("list_deployments", {}) as unknown as Frame[];
-      assert.equal(deployments.length, 5);
-      assert.equal(deployments[0]?.status, "rolled_back");
+      assert.deepEqual(deployments.slice(0, 2).map((d) => d["status"]), ["failed", "rolled_back"]);
+      assert.equal(deployments.length, 6);
 
       const stopped = await client.call("service_action", {
         name: "hello-service",
@@ -215,6 +235,49 @@ Deno.test("a registered command is started, watched and stopped for real", async
     );
     assert.match(server.registry.get("absent").state_reason ?? "", /\/no\/such\/program/);
   });
+});
+
+Deno.test("a command that was replaced is the one that is started, and nothing of the one before", async () => {
+  await using dir = await tempDir();
+  await using server = await startControlServer({ dir: dir.path });
+  await using client = await RawClient.ready(server.url);
+  const register = (seconds: string, replace: boolean) =>
+    client.call("register_service", {
+      replace,
+      service: {
+        name: "sleeper",
+        version: seconds,
+        execution: { type: "managed_process", command: "/bin/sleep", args: [seconds], pid: null },
+      },
+    });
+  const act = (action: string) => client.call("service_action", { name: "sleeper", action });
+  const runs = async () => {
+    const { execution } = await client.call("get_service", { name: "sleeper" });
+    return (await Deno.readTextFile(`/proc/${execution.pid}/cmdline`)).split("\0")[1];
+  };
+  await register("601", false);
+  await act("start");
+  assert.equal(await runs(), "601");
+  await act("stop");
+  await register("602", true);
+  await act("start");
+  assert.equal(await runs(), "602");
+
+  await register("603", true); // while it runs
+  assert.equal(await runs(), "602");
+  const { pid: old } = (await client.call("get_service", { name: "sleeper" })).execution;
+  await act("restart");
+  assert.equal(await runs(), "603");
+  assert.throws(() => Deno.kill(old, "SIGCONT"), "the old one is stopped");
+
+  // Deregistered while it runs it is left alone, and is not taken for another service of that name.
+  const { pid: left } = (await client.call("get_service", { name: "sleeper" })).execution;
+  await client.call("deregister_service", { name: "sleeper" });
+  await register("604", false);
+  await act("start");
+  assert.equal(await runs(), "604");
+  Deno.kill(left, "SIGTERM");
+  await act("stop");
 });
 
 Deno.test("cascade starts what a service needs first and stops what needs it first", async () => {

@@ -66,7 +66,8 @@ Deno.test("what was deployed is watched: a crash is restarted by policy, a sick 
       assert.match(bad["data"].message, /sick file/);
       const refused = await client.fail("resolve_endpoint", { service: "hello-service" });
       assert.equal(refused.code, "unavailable");
-      await Deno.remove(sick);
+      client.drain(); // healthy results from before
+    await Deno.remove(sick);
       await client.take(
         (f) => f["event"] === "health_check_result" && f["data"].healthy,
         "a healthy result",

@@ -212,6 +212,11 @@ for (const { name: where, component, open } of MACHINES) {
     await eventually(async () => assert.ok((await hup.logs(5)).includes("reloaded")));
     await hup.stop();
     assert.match((await failure(hup.reload())).message, /it does not run/);
+    const deaf = processController(machine, place.shell("deaf", LOOP));
+    const running = (await deaf.start()).pid;
+    assert.match((await failure(deaf.reload())).message, /does not catch SIGHUP/);
+    assert.equal((await deaf.status()).pid, running);
+    await deaf.stop();
     const reloadArgv = [place.script("reload.sh", "#!/bin/sh\necho by program\n")] as const;
     const program = processController(
       machine,

@@ -8,8 +8,10 @@
  *
  * @module
  */
+import { HarnessError } from "../../errors.ts";
 import { MAX_CLOSE_DELAY_MS, QUIET_BEFORE_CLOSE_MS } from "../../limits.ts";
 import type { ConnectionHandler } from "../handler.ts";
+import { errorResponse } from "../http_errors.ts";
 import type { ConnectionEvents, ServerSocket } from "../socket.ts";
 import { type Admission, isUpgrade } from "../upgrade.ts";
 import { type Listener, listenError, type ListenOptions } from "./listener.ts";
@@ -67,7 +69,9 @@ function upgrade(request: Request, handler: ConnectionHandler): Response {
     return response;
   } catch {
     handler.abandon(admission);
-    return new Response("Cannot upgrade: it is no WebSocket handshake\n", { status: 400 });
+    return errorResponse(
+      new HarnessError("invalid_request", "Cannot upgrade: it is no WebSocket handshake"),
+    );
   }
 }
 

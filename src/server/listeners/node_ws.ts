@@ -18,8 +18,10 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 // @ts-types="@types/ws"
 import { type WebSocket as WsSocket, WebSocketServer } from "ws";
+import { HarnessError } from "../../errors.ts";
 import { MAX_BUFFERED_CHUNKS, MAX_FRAGMENTS, REQUEST_TIMEOUT_MS } from "../../limits.ts";
 import type { ConnectionHandler } from "../handler.ts";
+import { errorResponse } from "../http_errors.ts";
 import type { ConnectionEvents, ServerSocket } from "../socket.ts";
 import type { Admission } from "../upgrade.ts";
 import { type Listener, listenError, type ListenOptions } from "./listener.ts";
@@ -142,7 +144,7 @@ function upgrade(
   socket.on("error", () => socket.destroy());
   const asked = toRequest(request, secure);
   if (asked === null) {
-    void writeRawResponse(socket, new Response("Bad request\n", { status: 400 }));
+    void writeRawResponse(socket, badRequest());
     return;
   }
   const decision = handler.checkUpgrade(asked);
@@ -180,10 +182,17 @@ async function answer(
   secure: boolean,
 ): Promise<void> {
   const asked = toRequest(request, secure);
-  const reply = asked === null
-    ? new Response("Bad request\n", { status: 400 })
-    : await handler.respond(asked);
+  const reply = asked === null ? badRequest() : await handler.respond(asked);
   await writeResponse(response, reply);
+}
+
+function badRequest(): Response {
+  return errorResponse(
+    new HarnessError(
+      "invalid_request",
+      "Cannot read the request: its method, its Host or its path is malformed",
+    ),
+  );
 }
 
 /** Remembers the last text, so that an event is turned into bytes once for all sockets. */
