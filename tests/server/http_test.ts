@@ -46,6 +46,7 @@ for (const listener of LISTENERS) {
     const hint = await get("/");
     assert.equal(hint.status, 426);
     assert.equal(hint.headers.get("upgrade"), "websocket");
+    assert.match(hint.headers.get("content-type") ?? "", /^text\/plain/);
     assert.match(await hint.text(), /harness\.v1/);
     assert.deepEqual(await errorOf(await get("/nope")), { status: 404, code: "not_found" });
     assert.equal((await errorOf(await get("/healthz", { method: "POST" }))).status, 405);
