@@ -23,6 +23,9 @@ export interface OwnerLock {
 /** How often and how long the pid of a holder that just took the lock is awaited. */
 const PID_WAIT = { times: 20, ms: 10 };
 
+/** Tries for a lock whose holder has no name; each waits as long as {@linkcode PID_WAIT} says. */
+const MAX_LOCK_ATTEMPTS = 3;
+
 /** A start time that cannot be read. */
 const UNKNOWN = "-";
 /** What follows the pid when the kernel's lock is what counts. */
@@ -56,7 +59,12 @@ async function lockFile(dir: string, path: string): Promise<OwnerLock> {
   const file = await Deno.open(path, { read: true, write: true, create: true, mode: 0o600 });
   let held = false;
   try {
-    if (!await file.tryLock(true)) throw inUse(dir, await readPid(path));
+    for (let attempt = 1; !await file.tryLock(true); attempt++) {
+      const pid = await readPid(path);
+      // Held by nobody who says so: a child that the owner before was just starting has its open files for
+      // some milliseconds more.
+      if (pid !== null || attempt >= MAX_LOCK_ATTEMPTS) throw inUse(dir, pid);
+    }
     const holder = await fs.readFile(path, "utf8");
     // Free for the kernel, but a process on Node or Bun may be behind it. Not asked of our own kind: with
     // narrow permissions the question itself is not allowed.
@@ -73,8 +81,9 @@ async function lockFile(dir: string, path: string): Promise<OwnerLock> {
     async release(): Promise<void> {
       if (!held) return;
       held = false;
-      // Closing gives the lock up. The file stays: removing it would let two others lock two files.
-      await file.truncate(0).finally(() => file.close());
+      // Unlocked by hand, because closing alone does not while a child that is just being started shares our
+      // open files. The file stays: removing it would let two others lock two files.
+      await file.truncate(0).finally(() => file.unlock()).finally(() => file.close());
     },
   };
 }
