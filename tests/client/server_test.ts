@@ -65,6 +65,7 @@ Deno.test("a server without deployment and lifecycle says so through every metho
     client.listDeployments(),
     client.cancelDeployment("d-1"),
     client.rollbackService({ name: "web" }),
+    client.resumeDeployment({ deployment_id: "d-1" }),
     client.listPackages(),
     client.events({ events: ["service_log"], services: ["web"] }).ready,
   ];
