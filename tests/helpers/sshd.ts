@@ -151,6 +151,8 @@ async function stillSessions(pids: readonly number[]): Promise<number[]> {
 const SESSION = /^sshd/;
 
 function kill(pid: number, signal: "SIGKILL" | "SIGSTOP"): void {
+  // -1, 0 and 1 would be everybody, ourselves, or the machine.
+  if (pid <= 1) return;
   try {
     process.kill(pid, signal);
   } catch {
@@ -183,13 +185,18 @@ class Listener {
     });
     const { promise, resolve } = Promise.withResolvers<void>();
     this.ended = promise;
-    child.once("error", (error) => this.log += String(error));
-    child.once("exit", () => {
+    const ended = () => {
       this.#exited = true;
       // Sessions inherited the log pipe; without this it would stay open as long as they live.
       child.stderr?.destroy();
       this.#wake();
       resolve();
+    };
+    child.once("exit", ended);
+    // One that could not be started at all never exits.
+    child.once("error", (error) => {
+      this.log += String(error);
+      ended();
     });
   }
 
