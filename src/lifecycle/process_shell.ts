@@ -70,7 +70,7 @@ h_marked() {
 }
 # Pids in the recorded session or process group. Only safe while those numbers are known not to be reused ones.
 h_session() {
-  [ -n "$p_sid$p_group" ] || return 0
+  [ "\${p_sid:-0}" -gt 1 ] && [ "\${p_group:-0}" -gt 1 ] || return 0
   for h_dir in /proc/[0-9]*; do
     h_pid=\${h_dir#/proc/}
     h_stat "$h_pid" && { [ "$st_sid" = "$p_sid" ] || [ "$st_pgrp" = "$p_group" ]; } && echo "$h_pid"
@@ -89,7 +89,8 @@ h_send() {
 # Signals the group first, so that a tree gets it at one moment, then whoever is elsewhere.
 h_send_all() {
   h_signal=$1 h_group=$2; shift 2
-  [ -z "$h_group" ] || kill -"$h_signal" -"$h_group" 2>/dev/null
+  # 0 would be our own group and 1 everybody.
+  [ "\${h_group:-0}" -le 1 ] || kill -"$h_signal" -"$h_group" 2>/dev/null
   h_send "$h_signal" "$@"
 }
 # Whether one of the given pids still lives.
