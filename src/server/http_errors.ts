@@ -19,6 +19,7 @@ const STATUS: { readonly [C in ErrorCode]?: number } = {
   too_large: 413,
   package_invalid: 422,
   rate_limited: 429,
+  cancelled: 400,
   unavailable: 503,
   storage_unavailable: 507,
   timeout: 504,

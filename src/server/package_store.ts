@@ -147,7 +147,7 @@ export class PackageStore implements Packages {
     await asStorage("store the package", async () => {
       const handle = await open(part, "wx", 0o600);
       try {
-        for await (const chunk of body) {
+        for await (const chunk of chunksOf(body)) {
           signal?.throwIfAborted();
           size += chunk.length;
           if (size > this.#maxBytes) throw tooLarge(this.#maxBytes);
@@ -231,6 +231,19 @@ function tooLarge(maxBytes: number): HarnessError {
     `Cannot store the package: it is over the limit of ${maxBytes} bytes`,
     { details: { max_bytes: maxBytes } },
   );
+}
+
+/** The chunks of an upload. That its sender left halfway is neither a defect nor the disk's fault. */
+async function* chunksOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body;
+  } catch (cause) {
+    throw new HarnessError(
+      "cancelled",
+      "Cannot store the package: the upload broke off before its end, send it again",
+      { cause },
+    );
+  }
 }
 
 async function writeAll(handle: FileHandle, chunk: Uint8Array): Promise<void> {

@@ -266,6 +266,26 @@ Deno.test("PackageStore.put() asks its inspector before a file gets its name", a
   });
 });
 
+Deno.test("PackageStore.put() blames neither itself nor the disk for an upload that breaks off", async () => {
+  await withDir(async (dir) => {
+    const store = await PackageStore.open(dir);
+    // As the two listeners report it: without and with a code that looks like the file system's.
+    const reset = Object.assign(new Error("aborted"), { code: "ECONNRESET" });
+    for (const cause of [new Deno.errors.BadResource("no body any more"), reset]) {
+      let sent = false;
+      const body = new ReadableStream<Uint8Array>({
+        pull(controller) {
+          if (sent) return controller.error(cause);
+          sent = true;
+          controller.enqueue(new Uint8Array(10));
+        },
+      });
+      await assert.rejects(store.put(FILE, body), { code: "cancelled", cause });
+      assert.deepEqual(await readdir(dir), []);
+    }
+  });
+});
+
 Deno.test("PackageStore lets one of several simultaneous uploads with other bytes win", async () => {
   await withDir(async (dir) => {
     const store = await PackageStore.open(dir);
