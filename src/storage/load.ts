@@ -131,14 +131,15 @@ function reportSnapshots(
   consequence: string,
 ): void {
   if (main.kind === "ok") return;
-  const { startSeq } = loaded.chain;
+  const { startSeq, lines } = loaded.chain;
   const instead = backup.kind === "ok"
     ? `${BACKUP_NAME} and the journal were loaded instead`
     : "the journal alone was loaded";
   if (main.kind === "corrupt") {
     loaded.damagedFiles.add(SNAPSHOT_NAME);
     loaded.warnings.push(`${SNAPSHOT_NAME} is damaged (${main.why}); ${instead}${consequence}`);
-  } else if (backup.kind !== "missing" || (startSeq ?? 0) > 0) {
+  } else if (backup.kind !== "missing" || (startSeq ?? 0) > 0 || lines.length > 0) {
+    // The first snapshot is there before the first change can be.
     loaded.warnings.push(`${SNAPSHOT_NAME} is missing; ${instead}${consequence}`);
   }
   if (backup.kind === "corrupt") {
