@@ -6,7 +6,7 @@
  * Nothing outside one temp folder is touched. Where no sshd is installed, the local executor is used
  * instead, and the demo says so.
  */
-import { buildPackage, RegistryClient } from "../mod.ts";
+import { buildPackage, connectSsh, RegistryClient } from "../mod.ts";
 import { type Sshd, startSshd } from "../tests/helpers/sshd.ts";
 import { has } from "../tests/helpers/require.ts";
 
@@ -127,29 +127,52 @@ async function show(client: RegistryClient, port: number): Promise<void> {
   say(`  http://127.0.0.1:${port}/ answers: ${answer.trim()}`);
 }
 
-async function main(): Promise<void> {
+/** A real sshd that really lets us in, or `null` with the reason said. */
+async function usableSshd(): Promise<Sshd | null> {
+  if (!has("sshd")) {
+    say("  no sshd is installed (apt-get install openssh-server): using the local executor");
+    return null;
+  }
+  let sshd: Sshd | null = null;
+  try {
+    sshd = await startSshd();
+    const { host, port, user, identityFile, knownHostsFile } = sshd;
+    await using probe = await connectSsh({ host, port, user, identityFile }, {
+      knownHostsFiles: [knownHostsFile],
+      sshConfigFile: null,
+    });
+    await probe.run({ argv: ["true"] });
+    return sshd;
+  } catch (error) {
+    await sshd?.stop();
+    say(`  this user cannot use an sshd here: ${error instanceof Error ? error.message : error}`);
+    say("  using the local executor instead");
+    return null;
+  }
+}
+
+async function main(cleanup: AsyncDisposableStack): Promise<void> {
   const workDir = await Deno.makeTempDir({ prefix: "harness-demo-" });
-  await using cleanup = new AsyncDisposableStack();
   cleanup.defer(() => Deno.remove(workDir, { recursive: true }));
+  cleanup.defer(() => endLeftovers(workDir));
   const port = freePort();
 
   say("1. Build two versions of examples/hello-service");
   const [v1, v2] = await buildPackages(workDir, port) as [string, string];
 
-  let sshd: Sshd | null = null;
-  if (has("sshd")) {
-    sshd = cleanup.use(await startSshd());
-    say(`2. Start a real sshd on 127.0.0.1:${sshd.port}, and the server`);
-  } else {
-    say(
-      "2. Start the server (no sshd is installed: using the local executor; apt-get install openssh-server)",
-    );
+  say("2. Start a real sshd, and the server");
+  const sshd = await usableSshd();
+  if (sshd !== null) {
+    cleanup.use(sshd);
+    say(`  sshd listening on ${sshd.host}:${sshd.port}`);
   }
-  const target = sshd === null ? "local" : `${sshd.user}@127.0.0.1:${sshd.port}`;
+  const target = sshd === null ? "local" : `${sshd.user}@${sshd.host}:${sshd.port}`;
   const server = await startServer(workDir, sshd);
   cleanup.defer(() => server.stop());
   const httpUrl = server.url.replace(/^ws/, "http").replace(/\/$/, "");
   const client = cleanup.use(await RegistryClient.connect(server.url));
+  // Also when we are interrupted: nothing of the demo goes on.
+  cleanup.defer(() => stopService(client));
 
   say(`3. Deploy 1.0.0 to ${target}`);
   await deploy(client, httpUrl, v1, target);
@@ -172,8 +195,60 @@ async function main(): Promise<void> {
   await show(client, port);
 
   say("7. Stop it and clean up");
-  await client.call("service_action", { name: "hello-service", action: "stop" });
-  say("Done.");
 }
 
-await main();
+/**
+ * Kills what still runs out of the demo's folder: nothing, unless Ctrl-C took sshd and server away before
+ * they could stop the service.
+ */
+async function endLeftovers(workDir: string): Promise<void> {
+  for await (const { name } of Deno.readDir("/proc")) {
+    const pid = Number(name);
+    if (!(pid > 1) || pid === Deno.pid) continue;
+    const command = await Deno.readTextFile(`/proc/${pid}/cmdline`).catch(() => "");
+    if (!command.includes(workDir)) continue;
+    try {
+      Deno.kill(pid, "SIGKILL");
+    } catch {
+      // It has just ended by itself.
+    }
+  }
+}
+
+/** Ends what the demo started: a deployment under way goes back first, so that nothing is left to run. */
+async function stopService(client: RegistryClient): Promise<void> {
+  for (const deployment of await client.call("list_deployments", {})) {
+    if (deployment.finished_at !== null) continue;
+    const { deployment_id } = deployment;
+    await client.call("cancel_deployment", { deployment_id });
+    while ((await client.call("get_deployment", { deployment_id })).finished_at === null) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+  const services = await client.listServices({ state: "running" });
+  for (const { id } of services) await client.call("service_action", { name: id, action: "stop" });
+}
+
+const cleanup = new AsyncDisposableStack();
+let interrupted = false;
+for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+  Deno.addSignalListener(signal, () => {
+    if (interrupted) return;
+    interrupted = true;
+    say("Interrupted: cleaning up");
+    cleanup.disposeAsync().finally(() => Deno.exit(code));
+  });
+}
+try {
+  await main(cleanup);
+  await cleanup.disposeAsync();
+  say("Done.");
+  Deno.exit(0);
+} catch (error) {
+  // What an interrupt took away is not a failure of its own.
+  if (!interrupted) {
+    say(`The demo failed: ${error instanceof Error ? error.message : error}`);
+    await cleanup.disposeAsync();
+    Deno.exit(1);
+  }
+}

@@ -38,10 +38,9 @@ function isAbort(error: unknown): boolean {
 
 function describe(error: unknown): string {
   if (error instanceof CommanderError) {
-    const text = error.message.replace(/^error: /, "");
-    return `${
-      text.replace(/\s*\(Did you mean (.+?)\?\)$/s, ": did you mean $1?")
-    } [invalid_params]`;
+    const text = error.message.replace(/^error: /, "")
+      .replace(/\s*\(Did you mean (.+?)\?\)$/s, ": did you mean $1?");
+    return `${text}${/[.?]$/.test(text) ? "" : ";"} --help shows what there is [invalid_params]`;
   }
   if (error instanceof HarnessError) return `${error.message} [${error.code}]`;
   return `Cannot go on: ${messageOf(error)} (run again with --debug for the place) [internal]`;

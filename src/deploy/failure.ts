@@ -21,7 +21,8 @@ export function toFailure(error: unknown, place: FailurePlace): DeployFailure {
   const known = fromAbort(error) ?? toHarnessError(error);
   const next = nextStep(known, place);
   return {
-    code: known.code,
+    // "unavailable" is about a server that may be asked again; this is about a release that did not work.
+    code: known.code === "unavailable" ? "deploy_failed" : known.code,
     message: known.message,
     details: {
       host: place.host,

@@ -20,7 +20,7 @@ export interface HealthCheckResult {
   /** What the check said, one line for people. */
   message: string;
   /** HTTP status that came back, for http probes that got an answer. */
-  httpStatus: number | null;
+  http_status: number | null;
   /** The script's output or the beginning of the HTTP body, or `null`. */
   output: string | null;
   /** When it ended, RFC 3339 UTC. */
@@ -75,7 +75,7 @@ async function judge(
     return {
       status: status.running ? "ok" : "critical",
       message: status.detail,
-      httpStatus: null,
+      http_status: null,
       output: null,
     };
   }
@@ -87,7 +87,7 @@ async function judge(
     return {
       status: "critical",
       message: `${probe.type} check: no answer within ${timeoutMs} ms`,
-      httpStatus: null,
+      http_status: null,
       output: null,
     };
   }

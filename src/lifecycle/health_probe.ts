@@ -21,7 +21,7 @@ export interface Verdict {
   /** One line for people. */
   message: string;
   /** HTTP status, if any. */
-  httpStatus: number | null;
+  http_status: number | null;
   /** Output or body, if any. */
   output: string | null;
 }
@@ -83,7 +83,7 @@ export function scriptVerdict(result: RunResult): Verdict {
     : first === ""
     ? status
     : first;
-  return { status, message, httpStatus: null, output: output === "" ? null : output };
+  return { status, message, http_status: null, output: output === "" ? null : output };
 }
 
 async function probeHttp(
@@ -101,7 +101,7 @@ async function probeHttp(
   const accepted = probe.status.length === 0
     ? status >= 200 && status < 400
     : probe.status.includes(status);
-  const facts = { httpStatus: status, output: body === "" ? null : body };
+  const facts = { http_status: status, output: body === "" ? null : body };
   if (!accepted) {
     const said = shorten(body.trim().split("\n")[0] ?? "");
     const tail = said === "" ? "" : `: ${said}`;
@@ -264,11 +264,11 @@ export function resolvePort(port: string | number, ports: readonly ManifestPort[
 }
 
 function ok(message: string): Verdict {
-  return { status: "ok", message, httpStatus: null, output: null };
+  return { status: "ok", message, http_status: null, output: null };
 }
 
 function critical(message: string): Verdict {
-  return { status: "critical", message, httpStatus: null, output: null };
+  return { status: "critical", message, http_status: null, output: null };
 }
 
 function shorten(text: string): string {

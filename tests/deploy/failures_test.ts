@@ -331,7 +331,7 @@ Deno.test("deploy() shows what an HTTP health check got: status and beginning of
   assert.equal(host.outcome, "rolled_back", JSON.stringify(host.error));
   assert.equal(host.step, "health");
   const health = host.error?.details?.["health"] as Record<string, unknown>;
-  assert.equal(health["httpStatus"], 503);
+  assert.equal(health["http_status"], 503);
   assert.match(String(health["output"]), /database is down/);
 });
 

@@ -335,7 +335,7 @@ Deno.test("toFailure() keeps what is known, adds where, and tells nothing of wha
   const place = { host: "h", step: "health", service: "web" } as const;
   const known = new HarnessError("unavailable", "Cannot start web", { details: { exit_code: 3 } });
   const failure = toFailure(known, place);
-  assert.equal(failure.code, "unavailable");
+  assert.equal(failure.code, "deploy_failed");
   assert.equal(failure.details?.["exit_code"], 3);
   assert.equal(failure.details?.["step"], "health");
   const inner = toFailure(new Error("password=x"), place);

@@ -66,14 +66,14 @@ for (const { name: where, component, open } of MACHINES) {
         }),
       );
     const good = await check("/ok?a=b&c='%20");
-    assert.deepEqual([good.healthy, good.status, good.httpStatus, good.output], [
+    assert.deepEqual([good.healthy, good.status, good.http_status, good.output], [
       true,
       "ok",
       200,
       "all is well",
     ]);
     const ill = await check("/ill");
-    assert.deepEqual([ill.healthy, ill.httpStatus, ill.output], [
+    assert.deepEqual([ill.healthy, ill.http_status, ill.output], [
       false,
       503,
       "database down\nmore",
@@ -85,13 +85,13 @@ for (const { name: where, component, open } of MACHINES) {
     assert.match((await check("/ok", { body: "absent" })).message, /does not contain "absent"/);
     const moved = await check("/moved");
     assert.deepEqual(
-      [moved.healthy, moved.httpStatus],
+      [moved.healthy, moved.http_status],
       [true, 302],
       "a redirect is an answer, not followed",
     );
     assert.ok(((await check("/big")).output?.length ?? 0) <= 64 * 1024);
     const refused = await check("/ok", { port: 1 });
-    assert.deepEqual([refused.healthy, refused.httpStatus], [false, null]);
+    assert.deepEqual([refused.healthy, refused.http_status], [false, null]);
     assert.match(refused.message, /refused|connect/i);
     await assert.rejects(check("/", { port: "nothing" }), /no port of that name \(it has http\)/);
   });
