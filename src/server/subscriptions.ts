@@ -63,11 +63,6 @@ export class SubscriptionSet {
     this.#max = max;
   }
 
-  /** All subscriptions. */
-  values(): Iterable<Subscription> {
-    return this.#byId.values();
-  }
-
   /** How many there are. */
   get size(): number {
     return this.#byId.size;
