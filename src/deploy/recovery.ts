@@ -18,7 +18,7 @@ import { startContainerCommand, stopContainerCommand } from "../lifecycle/docker
 import { SWITCH_BACK } from "./commands.ts";
 import { HOST_LIBRARY } from "./host_library.ts";
 import { type HostState, stateText } from "./host_state.ts";
-import type { HostPlace } from "./lock_commands.ts";
+import { hostCommand, type HostPlace } from "./lock_commands.ts";
 
 /** What {@linkcode recoveryScript} puts back. */
 export interface Recovery {
@@ -32,6 +32,11 @@ export interface Recovery {
   back: { dir: string; envName: string; spec: ServiceSpec; start: boolean } | null;
   /** The state without the switch. */
   state: HostState;
+}
+
+/** Removes the script of a switch that was committed after all: the cut-off commit may not have come to it. */
+export function forgetRecoveryCommand(place: HostPlace): Command {
+  return hostCommand(place, 'd_held\nrm -f "$base/recover.sh"\nd_sync\n');
 }
 
 /** The script's text. It may be run twice: each part does nothing where it was done. */

@@ -7,6 +7,7 @@ import { parseFacts } from "../facts.ts";
 import type { HostContext } from "../host_context.ts";
 import { parseState } from "../host_state.ts";
 import { factsCommand } from "../lock_commands.ts";
+import { forgetRecoveryCommand } from "../recovery.ts";
 
 /** Asks the host: its record is the truth. */
 export async function wasCommitted(context: HostContext): Promise<boolean> {
@@ -18,6 +19,7 @@ export async function wasCommitted(context: HostContext): Promise<boolean> {
   const done = state.pending === null && release?.id === chosen.id &&
     release.deployment_id === plan.deploymentId;
   if (done) {
+    await context.run(forgetRecoveryCommand(place));
     context.state = state;
     context.phase = "committed";
   }
