@@ -8,6 +8,7 @@
  */
 import type { Command } from "../executor/executor.ts";
 import {
+  DEPLOY_RESERVE_BYTES,
   MAX_PACKAGE_ENTRIES,
   MAX_UNPACK_RATIO,
   MAX_UNPACKED_BYTES,
@@ -193,14 +194,19 @@ cmp -s - "$base/envs/$1"
   return hostCommand(place, script, [envName, dir]);
 }
 
-/** Leaves the script from stdin for the guardian, who runs it when nobody commits. */
+/**
+ * Leaves the script from stdin for the guardian, who runs it when nobody commits, and keeps a little space back:
+ * a disk that fills up from now on must keep neither the commit nor the way back from being recorded.
+ */
 export function leaveRecoveryCommand(place: HostPlace, bytes: number): Command {
   const script = `
 d_held
 umask 077
+# Not zeros: a file system that compresses would keep nothing for them.
+head -c "$2" /dev/urandom > "$stage/reserve"
 d_replace "$base/recover.sh" "$1"
 `;
-  return hostCommand(place, script, [bytes]);
+  return hostCommand(place, script, [bytes, DEPLOY_RESERVE_BYTES]);
 }
 
 /** Records the switch (stdin: `state.json` with `pending`), then points `current` and `env` to the release. */
@@ -253,6 +259,7 @@ mkdir "$stage"
 export function commitCommand(place: HostPlace, bytes: number): Command {
   const script = `
 d_held
+rm -f "$stage/reserve"
 d_receive "$stage/new" "$1"
 d_sync
 d_while_held mv -f "$stage/new" "$base/state.json"

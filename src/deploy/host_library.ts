@@ -151,6 +151,8 @@ trap '' HUP PIPE
     d_renew
   done ) &
 d_renewer=$!
+# What was to be installed is of no use any more, and on a full disk its space is.
+rm -rf "$base/staging"
 d_recover
 kill "$d_renewer" 2>/dev/null
 wait "$d_renewer" 2>/dev/null

@@ -1,0 +1,189 @@
+/**
+ * The same fault at the beginning of each step: the connection is cut, the disk fills up. Afterwards the host runs
+ * exactly the old or the new version, its record says which, nothing is left, and the next deployment works.
+ */
+import assert from "node:assert/strict";
+import { connectSsh } from "../../src/executor/ssh.ts";
+import { localExecutor } from "../../src/executor/local.ts";
+import { createController } from "../../src/lifecycle/controller.ts";
+import type { DeployPackage, HostTarget } from "../../src/deploy/plan.ts";
+import type { DeployStep, HostResult } from "../../src/deploy/progress.ts";
+import { needs } from "../helpers/require.ts";
+import { startSshd } from "../helpers/sshd.ts";
+import { Bench, run, until } from "./support.ts";
+
+const STEPS: readonly DeployStep[] = [
+  "lock",
+  "preflight",
+  "upload",
+  "verify",
+  "extract",
+  "configure",
+  "switch",
+  "start",
+  "health",
+  "commit",
+  "prune",
+  "unlock",
+];
+/** Short, so that a test does not wait long for a guardian. */
+const LOCK_TTL_MS = 6000;
+
+/** Two versions that replace each other; what was brought to the host is removed before each turn. */
+class Turns {
+  readonly #bench: Bench;
+  readonly #target: HostTarget;
+  readonly #packages: readonly DeployPackage[];
+
+  private constructor(bench: Bench, target: HostTarget, packages: readonly DeployPackage[]) {
+    this.#bench = bench;
+    this.#target = target;
+    this.#packages = packages;
+  }
+
+  static async begin(bench: Bench, target: HostTarget): Promise<Turns> {
+    const packages = [
+      await bench.makePackage({ version: "1.0.0" }),
+      await bench.makePackage({ version: "2.0.0" }),
+    ];
+    const turns = new Turns(bench, target, packages);
+    await turns.#deploy(packages[0]);
+    return turns;
+  }
+
+  /** The version that is recorded as active. */
+  get active(): string {
+    const state = this.#bench.state("web", this.#root);
+    assert.equal(state.pending, null);
+    return state.releases.find((r) => r.id === state.active)?.version ?? "none";
+  }
+
+  /** Deploys the version that is not active and does `fault` when `step` begins. */
+  async next(step: DeployStep, fault: () => Promise<void>): Promise<HostResult> {
+    const other = this.#packages.find((p) => p.manifest.version !== this.active);
+    assert(other !== undefined);
+    const remove = (path: string) => Deno.remove(`${this.#root}/${path}`, { recursive: true });
+    await remove(`web-${other.manifest.version}`).catch(() => {});
+    await remove(`.harness/cache/${other.sha256}`).catch(() => {});
+    let done: Promise<void> | null = null;
+    const plan = this.#bench.plan(other, { hosts: [this.#target], lockTtlMs: LOCK_TTL_MS });
+    const { host } = await run(plan, {
+      onEvent: (event) => {
+        if (event.step === step && event.status === "started") done ??= fault();
+      },
+    });
+    await done;
+    assert(done !== null, `${step} was never reached: ${JSON.stringify(host)}`);
+    return host;
+  }
+
+  /** Waits until nothing of a deployment is left, then compares what runs with what is recorded. */
+  async assertOldOrNew(before: string, context: string): Promise<void> {
+    await until(`${context}: clean`, () => this.#bench.leftovers("web", this.#root).length === 0);
+    const { active } = this;
+    assert(["1.0.0", "2.0.0"].includes(active), `${context}: ${active}, was ${before}`);
+    assert.deepEqual(this.#bench.running("web", this.#root), [active], context);
+    const link = Deno.readLinkSync(`${this.#bench.base("web", this.#root)}/current`);
+    assert.equal(link, `${this.#root}/web-${active}`, context);
+    assert.equal(Deno.readTextFileSync(`${link}/bin/data.txt`), `data of ${active}\n`, context);
+  }
+
+  /** The next deployment works and leaves nothing. */
+  async end(): Promise<void> {
+    const other = this.#packages.find((p) => p.manifest.version !== this.active);
+    await this.#deploy(other);
+    this.#bench.assertClean("web", this.#root);
+  }
+
+  get #root(): string {
+    return this.#target.installRoot ?? this.#bench.root;
+  }
+
+  async #deploy(source: DeployPackage | undefined): Promise<void> {
+    assert(source !== undefined);
+    const { host } = await run(this.#bench.plan(source, { hosts: [this.#target] }));
+    assert.equal(host.outcome, "ok", JSON.stringify(host.error));
+    assert.deepEqual(this.#bench.running("web", this.#root), [source.manifest.version]);
+  }
+}
+
+Deno.test({
+  name: "deploy() whose connection is cut at the beginning of any step leaves the old or the new",
+  ignore: needs("sshd"),
+  async fn() {
+    await using bench = new Bench();
+    await using sshd = await startSshd();
+    const { host, port, user, identityFile, knownHostsFile } = sshd;
+    const turns = await Turns.begin(bench, {
+      label: "cut",
+      installRoot: bench.root,
+      connect: (signal) =>
+        connectSsh({ host, port, user, identityFile }, {
+          knownHostsFiles: [knownHostsFile],
+          sshConfigFile: null,
+          agentSocket: null,
+          signal,
+        }),
+    });
+    const seen: string[] = [];
+    for (const step of STEPS) {
+      const before = turns.active;
+      const result = await turns.next(step, () => sshd.killConnections());
+      await turns.assertOldOrNew(before, `${step}: ${JSON.stringify(result.error)}`);
+      seen.push(`${step} ${result.outcome}`);
+      // What is reported is what is there: "ok" only for the new version, anything else never for it.
+      if (result.outcome === "ok") assert.notEqual(turns.active, before, step);
+      else if (result.versionAfter !== null) assert.equal(turns.active, result.versionAfter, step);
+    }
+    Deno.stderr.writeSync(new TextEncoder().encode(`cut at ${seen.join(", ")}\n`));
+    await turns.end();
+  },
+});
+
+Deno.test({
+  name: "deploy() whose disk fills up at the beginning of any step leaves the old or the new",
+  ignore: needs("tmpfs"),
+  async fn() {
+    await using bench = new Bench();
+    const root = `${bench.dir}/root-full`;
+    Deno.mkdirSync(root);
+    const mount = (...args: string[]) => new Deno.Command("mount", { args }).outputSync().success;
+    assert(mount("-t", "tmpfs", "-o", "size=2m", "tmpfs", root));
+    try {
+      const turns = await Turns.begin(bench, bench.target("here", { installRoot: root }));
+      const filler = `${root}/filler`;
+      for (const step of STEPS) {
+        const before = turns.active;
+        const result = await turns.next(step, () => Promise.resolve(fill(filler)));
+        const context = `${step}: ${result.outcome} ${JSON.stringify(result.error)}`;
+        // Not waiting for space: whatever happens, the full disk itself must not keep the host down.
+        await turns.assertOldOrNew(before, context);
+        if (result.outcome === "ok") assert.notEqual(turns.active, before, context);
+        else assert.equal(turns.active, before, context);
+        Deno.removeSync(filler);
+      }
+      await turns.end();
+    } finally {
+      await stopAll(bench, root);
+      assert(new Deno.Command("umount", { args: ["-l", root] }).outputSync().success);
+    }
+  },
+});
+
+/** Takes all space that is left. */
+function fill(path: string): void {
+  using file = Deno.openSync(path, { create: true, write: true });
+  const block = new Uint8Array(4096);
+  try {
+    while (true) file.writeSync(block);
+  } catch {
+    // Full.
+  }
+}
+
+async function stopAll(bench: Bench, root: string): Promise<void> {
+  await using executor = localExecutor();
+  for (const { spec } of bench.state("web", root).releases) {
+    if (spec !== null) await createController(executor, spec, { systemd: false }).stop();
+  }
+}
