@@ -369,6 +369,8 @@ export const DEPLOY_SETTLE_MS = 1_000;
 export const DEPLOY_HEALTH_GRACE_MS = 5_000;
 /** Free space asked for, as a multiple of the package: the upload, its extracted files, and room. */
 export const DEPLOY_SPACE_FACTOR = 4;
+/** Secrets shorter than this are not looked for in reports: hiding them would black out ordinary text. */
+export const DEPLOY_MIN_REDACTED_CHARACTERS = 4;
 /** Space kept back on a host until a switch is committed: records, pid and log files of going back on a full disk. */
 export const DEPLOY_RESERVE_BYTES = 256 * 1024;
 /** Log lines in a failure report. */

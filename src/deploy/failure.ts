@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { HarnessError, toHarnessError } from "../errors.ts";
+import { HarnessError, messageOf, toHarnessError } from "../errors.ts";
 import type { DeployFailure, DeployStep } from "./progress.ts";
 
 /** What is known where something failed. */
@@ -40,7 +40,16 @@ function fromAbort(error: unknown): HarnessError | null {
   return new HarnessError(code, `Cannot go on: ${error.message}`, { cause: error });
 }
 
+/** What a cancel with this reason is reported as, whatever kind of reason its owner gave. */
+export function cancelError(reason: unknown): HarnessError {
+  return fromAbort(reason) ??
+    (reason instanceof HarnessError
+      ? reason
+      : new HarnessError("cancelled", `Cannot go on: ${messageOf(reason)}`, { cause: reason }));
+}
+
 function nextStep(error: HarnessError, place: FailurePlace): string | null {
+  if (error.code === "cancelled") return null;
   switch (place.step) {
     case "start":
     case "health":

@@ -10,7 +10,7 @@ import {
   DEPLOY_ROLLBACK_TIMEOUT_MS,
 } from "../limits.ts";
 import { clearStagingCommand } from "./commands.ts";
-import { toFailure } from "./failure.ts";
+import { cancelError, toFailure } from "./failure.ts";
 import { HostContext, type StepNews } from "./host_context.ts";
 import { renewCommand } from "./lock_commands.ts";
 import { LockKeeper } from "./lock_keeper.ts";
@@ -23,6 +23,7 @@ import type {
   HostOutcome,
   HostResult,
 } from "./progress.ts";
+import { type Redact, redactor } from "./redact.ts";
 import type { StepEnd } from "./step.ts";
 import { commit, health, markBad, prune, specOf, start, switchRelease } from "./steps/activate.ts";
 import { alreadyThere, choose } from "./steps/choose.ts";
@@ -72,10 +73,12 @@ class HostDeploy {
   #lastNews = 0;
   #already = false;
   #lost = false;
+  readonly #redact: Redact;
 
   constructor(plan: DeployPlan, target: HostTarget, options: HostDeployOptions) {
     this.#report = options.report;
     this.#cancel = options.signal;
+    this.#redact = redactor(plan.secrets ?? {});
     this.#context = new HostContext(plan, target, {
       signal: options.signal,
       news: (news) => this.#news(news),
@@ -141,15 +144,14 @@ class HostDeploy {
     try {
       await this.#step(name, body);
     } catch (error) {
-      const { target, service } = this.#context;
-      const failure = toFailure(error, { host: target.label, step: name, service });
+      const failure = this.#failureOf(error, name);
       this.#emit(name, "failed", { message: failure.message, error: failure });
     }
   }
 
   #failed(error: unknown): DeployFailure {
-    const { step, target, service } = this.#context;
-    const failure = toFailure(error, { host: target.label, step, service });
+    const { step, target } = this.#context;
+    const failure = this.#failureOf(error, step);
     if (failure.code === "internal") {
       getLogger(["harness", "deploy"]).error("step {step} on {host}: {error}", {
         step,
@@ -159,6 +161,24 @@ class HostDeploy {
     }
     this.#emit(step, "failed", { message: failure.message, error: failure });
     return failure;
+  }
+
+  /** What is reported of `error`: nothing of it holds a secret of this deployment. */
+  #failureOf(error: unknown, step: DeployStep): DeployFailure {
+    const { target, service } = this.#context;
+    const cancelled = this.#cancel.aborted && error === this.#cancel.reason;
+    const known = cancelled ? cancelError(error) : error;
+    const plain = toFailure(known, { host: target.label, step, service });
+    const reason = plain.details?.["reason"];
+    // Codes are our own words, which programs compare: they stay even where a secret is such a word.
+    return {
+      code: plain.code,
+      message: this.#redact(plain.message),
+      details: {
+        ...this.#redact(plain.details),
+        ...(typeof reason === "string" && /^[a-z_]+$/.test(reason) ? { reason } : {}),
+      },
+    };
   }
 
   /** Keeps the lock alive from now on; what runs ends with `signal`, or when the lock is lost. */
@@ -190,8 +210,7 @@ class HostDeploy {
       if (switched) await this.#step("rollback", (c) => rollback(c, failure.message));
       else await markBad(context, failure.message);
     } catch (error) {
-      const { target, service } = context;
-      const second = toFailure(error, { host: target.label, step: context.step, service });
+      const second = this.#failureOf(error, context.step);
       if (this.#isLost(second)) return outcomeOf(failure);
       if (second.code === "unreachable") return this.#leaveToGuardian(failure);
       this.#emit(context.step, "failed", { message: second.message, error: second });
@@ -318,6 +337,7 @@ class HostDeploy {
       step,
       status,
       ...more,
+      ...(more.message === undefined ? {} : { message: this.#redact(more.message) }),
       at: new Date().toISOString(),
     });
   }

@@ -1,0 +1,36 @@
+/**
+ * Takes the values of secrets out of what is reported: a service that prints its own secret must not bring it into
+ * events, records and the journal by way of its last log lines. Pure.
+ *
+ * @module
+ */
+import { DEPLOY_MIN_REDACTED_CHARACTERS } from "../limits.ts";
+
+const HIDDEN = "[REDACTED]";
+
+/** Replaces every secret in every text of a JSON value. */
+export type Redact = <T>(value: T) => T;
+
+/** Hides these secrets; very short ones are left, since they would black out ordinary text. */
+export function redactor(secrets: Readonly<Record<string, string>>): Redact {
+  const forms = [...new Set(Object.values(secrets).flatMap(formsOf))]
+    .filter((form) => form.length >= DEPLOY_MIN_REDACTED_CHARACTERS)
+    // The longest first: one secret may be a part of another.
+    .sort((a, b) => b.length - a.length);
+  if (forms.length === 0) return (value) => value;
+  const hide = (text: string) => forms.reduce((all, form) => all.replaceAll(form, HIDDEN), text);
+  return <T>(value: T) => walk(value, hide) as T;
+}
+
+/** A secret as it is, trimmed, each of its lines (logs are cut into lines), and as JSON writes it. */
+function formsOf(secret: string): string[] {
+  const plain = [secret, secret.trim(), ...secret.split(/\r?\n/).map((line) => line.trim())];
+  return plain.flatMap((text) => [text, JSON.stringify(text).slice(1, -1)]);
+}
+
+function walk(value: unknown, hide: (text: string) => string): unknown {
+  if (typeof value === "string") return hide(value);
+  if (Array.isArray(value)) return value.map((item) => walk(item, hide));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, walk(item, hide)]));
+}

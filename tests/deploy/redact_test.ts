@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { HarnessError } from "../../src/errors.ts";
+import { cancelError } from "../../src/deploy/failure.ts";
+import { redactor } from "../../src/deploy/redact.ts";
+import { Bench, run } from "./support.ts";
+
+/** With all that shells, JSON and log lines do to a text. */
+const SECRET = 'it\'s "canary" $1 \\ 5f1c\nsecond-canary-line';
+
+Deno.test("redactor() hides secrets in every text of a value, whole, in lines and as JSON", () => {
+  const hide = redactor({ A: SECRET, B: "canary-canary", C: "on", D: "canary" });
+  const given = {
+    log: ["a second-canary-line b", `token it's "canary" $1 \\ 5f1c`, JSON.stringify(SECRET)],
+    health: { output: "canary-canary", at: 3, none: null },
+    on: "on",
+  };
+  const text = JSON.stringify(hide(given));
+  assert(!text.includes("canary"), text);
+  assert.match(text, /"on":"on"/);
+  assert.match(text, /"at":3,"none":null/);
+  assert.equal(hide("canary-canary"), "[REDACTED]");
+  const same = { a: "b" };
+  assert.equal(redactor({ C: "on" })(same), same);
+});
+
+for (const how of ["exits", "is never healthy"] as const) {
+  Deno.test(`deploy() of a service that prints its secret and ${how} reports it nowhere`, async () => {
+    await using bench = new Bench();
+    const yaml = "env: {TOKEN: {secret: true}}\n" +
+      "health: {script: scripts/health.sh, timeout: 2s, retries: 1, interval: 200ms}\n";
+    const start = how === "exits"
+      ? '#!/bin/sh\necho "token is $TOKEN"\nexit 9\n'
+      : '#!/bin/sh\necho "token is $TOKEN"\nwhile :; do sleep 0.2; done\n';
+    const source = await bench.makePackage({
+      yaml,
+      start,
+      files: { "scripts/health.sh": '#!/bin/sh\necho "no use of $TOKEN"\nexit 2\n' },
+    });
+    const plan = bench.plan(source, { secrets: { TOKEN: SECRET }, healthTimeoutMs: 2000 });
+    const { events, result, host } = await run(plan);
+    assert.equal(host.outcome, "failed");
+    const said = JSON.stringify([events, result]);
+    assert.match(said, /\[REDACTED\]/);
+    assert(!said.includes("canary"), said);
+    assert(!Deno.readTextFileSync(`${bench.base()}/state.json`).includes("canary"));
+  });
+}
+
+Deno.test("deploy() cancelled with any reason reports that it was cancelled, with no advice", async () => {
+  assert.equal(cancelError(new HarnessError("unavailable", "x")).code, "unavailable");
+  assert.equal(cancelError(new DOMException("late", "TimeoutError")).code, "timeout");
+  assert.equal(cancelError("enough").code, "cancelled");
+  await using bench = new Bench();
+  const source = await bench.makePackage({ start: "#!/bin/sh\nwhile :; do sleep 0.2; done\n" });
+  const cancel = new AbortController();
+  const { host } = await run(bench.plan(source), {
+    signal: cancel.signal,
+    onEvent: (event) => {
+      if (event.step === "health" && event.status === "started") {
+        cancel.abort(new Error("Interrupted by SIGINT"));
+      }
+    },
+  });
+  assert.equal(host.outcome, "cancelled");
+  assert.deepEqual([host.error?.code, host.error?.message], [
+    "cancelled",
+    "Cannot go on: Interrupted by SIGINT",
+  ]);
+  assert.equal(host.error?.details?.["next"], undefined);
+  bench.assertClean();
+});
