@@ -94,7 +94,10 @@ const LIMITS: Readonly<Record<keyof ServerLimits, [kind: LimitKind, help: string
   maxConnections: ["count", "connections at once, else 503"],
   maxInFlightRequests: ["count", "requests of one connection being worked on"],
   maxRequestsPerSecond: ["count", "sustained requests a second of one connection"],
-  maxRateLimitedRequests: ["count", "requests in a row over that rate before 4429"],
+  maxRateLimitedRequests: [
+    "count",
+    "requests refused over that rate, beyond those accepted, before 4429",
+  ],
   maxBadMessages: ["count", "malformed messages in a row before 4400"],
   maxSubscriptions: ["count", "subscriptions of one connection"],
   maxSendQueueBytes: ["size", "queued for one client before 4408"],
