@@ -8,6 +8,7 @@ import { createHash } from "node:crypto";
 import { createGzip, gzipSync } from "node:zlib";
 import { connectSsh } from "../../src/executor/ssh.ts";
 import type { DeployPackage, HostTarget } from "../../src/deploy/plan.ts";
+import { MAX_PACKAGE_ENTRIES } from "../../src/limits.ts";
 import { needs } from "../helpers/require.ts";
 import { startBusyBoxHost } from "../helpers/busybox_host.ts";
 import {
@@ -69,6 +70,9 @@ function archives(): Record<string, Buffer> {
   cases["a truncated gzip"] = sound.subarray(0, sound.length - 30);
   cases["garbage"] = Buffer.from("this is not a package");
   cases["a tar that ends in an entry"] = gzipSync(tar(soundEntries()).subarray(0, 1400));
+  cases["a huge size"] = packageWith([{ name: "a", size: 8 ** 11 - 1 }]);
+  const many = Array.from({ length: MAX_PACKAGE_ENTRIES }, (_, i) => ({ name: `f${i}` }));
+  cases["too many empty files"] = packageWith(many);
   const wrong = { "scripts/start.sh": `${START}# other\n` };
   cases["a wrong checksum"] = gzipSync(
     tar([{ name: "SHA256SUMS", body: sums(wrong) }, { name: "scripts/start.sh", body: START }]),
