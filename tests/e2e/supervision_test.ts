@@ -67,7 +67,7 @@ Deno.test("what was deployed is watched: a crash is restarted by policy, a sick 
       const refused = await client.fail("resolve_endpoint", { service: "hello-service" });
       assert.equal(refused.code, "unavailable");
       client.drain(); // healthy results from before
-    await Deno.remove(sick);
+      await Deno.remove(sick);
       await client.take(
         (f) => f["event"] === "health_check_result" && f["data"].healthy,
         "a healthy result",

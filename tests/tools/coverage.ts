@@ -40,7 +40,17 @@ function countByFolder(lcov: string): Map<string, Count> {
   return counts;
 }
 
+/** Removes the empty files of processes that tests killed while they wrote; one such file stops the report. */
+async function removeUnfinished(dir: string): Promise<void> {
+  for await (const { name } of Deno.readDir(dir)) {
+    const path = `${dir}/${name}`;
+    const { size, isFile } = await Deno.stat(path);
+    if (isFile && size === 0) await Deno.remove(path);
+  }
+}
+
 async function main(dir: string): Promise<number> {
+  await removeUnfinished(dir);
   const report = await new Deno.Command(Deno.execPath(), {
     args: ["coverage", "--lcov", "--include=/src/", "--exclude=/tests/", dir],
     stdout: "piped",
