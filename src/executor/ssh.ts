@@ -6,6 +6,7 @@
 import { getLogger } from "@logtape/logtape";
 import { HarnessError } from "../errors.ts";
 import {
+  DROPBEAR_MAX_CHANNELS,
   KILL_GRACE_MS,
   SSH_CONNECT_ATTEMPTS,
   SSH_CONNECT_TIMEOUT_MS,
@@ -235,6 +236,13 @@ async function runOnce(route: readonly Hop[], options: SshOptions, line: string)
   }
 }
 
+/** How many commands at once the last server of a route bears. */
+function maxChannelsOf(connections: readonly HopConnection[]): number {
+  // ssh2 keeps the name by which the server introduced itself, and has no public way to ask for it.
+  const client = connections.at(-1)?.client as { _remoteVer?: string } | undefined;
+  return client?._remoteVer?.startsWith("dropbear") ? DROPBEAR_MAX_CHANNELS : SSH_MAX_CHANNELS;
+}
+
 /**
  * Connects to a machine.
  *
@@ -262,7 +270,7 @@ export async function connectSsh(target: SshTarget, options: SshOptions = {}): P
     try {
       const connections = await connectRoute(route, options);
       return new SshExecutor(route[route.length - 1] as Hop, connections, {
-        maxChannels: options.maxChannels ?? SSH_MAX_CHANNELS,
+        maxChannels: options.maxChannels ?? maxChannelsOf(connections),
         runElsewhere: (line) => runOnce(route, options, line),
       });
     } catch (error) {

@@ -26,6 +26,11 @@ export class HostConnections implements AsyncDisposable {
     return await abortable(opening, signal);
   }
 
+  /** A connection for one use alone: the caller disposes it. */
+  async dedicated(host: HostTarget, signal: AbortSignal): Promise<HostExecutor> {
+    return asRoot(host, await host.connect(signal));
+  }
+
   /** Forgets the connection of a host; the next use makes a new one. */
   async drop(label: string): Promise<void> {
     const opening = this.#open.get(label);
@@ -41,7 +46,7 @@ export class HostConnections implements AsyncDisposable {
 
   async #connect(host: HostTarget): Promise<HostExecutor> {
     const executor = await host.connect(new AbortController().signal);
-    return this.#guard(host.label, host.become === "sudo" ? sudoExecutor(executor) : executor);
+    return this.#guard(host.label, asRoot(host, executor));
   }
 
   /** The executor, forgotten as soon as a command finds the connection broken. */
@@ -59,6 +64,10 @@ export class HostConnections implements AsyncDisposable {
       [Symbol.asyncDispose]: () => executor[Symbol.asyncDispose](),
     };
   }
+}
+
+function asRoot(host: HostTarget, executor: HostExecutor): HostExecutor {
+  return host.become === "sudo" ? sudoExecutor(executor) : executor;
 }
 
 async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {

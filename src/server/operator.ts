@@ -106,7 +106,9 @@ export class Operator implements ServiceOperator, AsyncDisposable {
   /** New lines of an instance's log until `signal` fires. */
   async *follow(id: string, signal: AbortSignal): AsyncGenerator<string> {
     const placement = this.#placementOf(this.#options.registry.get(id));
-    const executor = await this.#executorFor(this.#hostOf(placement));
+    // A connection of its own: a log may be followed for days, and a host bears only so many commands on one.
+    const host = this.#options.hosts.resolve(placement.target);
+    await using executor = await this.#options.connections.dedicated(host, signal);
     yield* createController(executor, placement.spec).follow({ signal });
   }
 
