@@ -31,7 +31,7 @@ export function importProblem(path: string, specifier: string): string | null {
   const file = path.replaceAll("\\", "/").split("/src/").at(-1) ?? "";
   const folder = file.includes("/") ? file.slice(0, file.indexOf("/")) : "";
   if (!path.includes("/src/") || !(folder in ALLOWED)) return null;
-  if (/^(jsr:|https?:)/.test(specifier)) return `"${specifier}" is not from npm`;
+  if (/^(?:jsr|https?):/.test(specifier)) return `"${specifier}" is not from npm`;
   if (!specifier.startsWith(".")) {
     const pure = PURE[folder];
     if (pure === undefined || pure.includes(specifier)) return null;
