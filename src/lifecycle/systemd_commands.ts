@@ -62,18 +62,41 @@ systemctl enable -- "$h_unit" >/dev/null 2>&1
 h_start_unit
 `;
 
-/** $1 unit  $2 tenths it must live  $3 portable image or empty. */
+/**
+ * $1 unit  $2 tenths it must live  $3 portable image or empty.
+ *
+ * Which image a unit belongs to is read from the unit: `portablectl is-attached` takes images whose
+ * names merely begin alike (`api`, `api2`, `api_2`) for the same one.
+ */
 const START_KNOWN = `${PROCESS_LIBRARY}${SAY}${UNIT_LIBRARY}
 h_unit=$1 h_settle=$2 h_image=$3
-if [ -n "$h_image" ]; then
-  command -v portablectl >/dev/null 2>&1 || h_fail "portablectl is not installed on this machine"
-  case $(portablectl is-attached "$h_image" 2>/dev/null) in
-    attached* | enabled* | running*) ;;
-    *) h_error=$(portablectl attach "$h_image" 2>&1) || h_fail "the portable image $h_image cannot be attached: $h_error" ;;
+h_last() { printf '%s\\n' "$1" | tail -n 1; }
+h_image_id() { # a path as it is without symbolic links, a name without its suffix
+  case $h_image in
+    */*) readlink -f -- "$1" ;;
+    *) h_id=\${1##*/}; printf '%s\\n' "\${h_id%.raw}" ;;
   esac
-fi
-[ "$(h_property LoadState)" != not-found ] || h_fail "the unit $h_unit does not exist on this machine"
+}
+h_attach() {
+  command -v portablectl >/dev/null 2>&1 || h_fail "portablectl is not installed on this machine"
+  h_root=$(h_property RootDirectory)$(h_property RootImage)
+  if [ -n "$h_root" ]; then
+    [ "$(h_image_id "$h_root")" != "$(h_image_id "$h_image")" ] || return 0
+    h_fail "the unit $h_unit belongs to the image $h_root, not to $h_image: stop it and run portablectl detach $h_root first"
+  fi
+  # Looked at before it is attached: an image without the unit is not left attached.
+  h_units=$(LC_ALL=C portablectl inspect "$h_image" 2>&1) ||
+    h_fail "the portable image $h_image cannot be read: $(h_last "$h_units")"
+  h_file=$h_unit
+  case $h_unit in *@*.*) h_file=\${h_unit%%@*}@.\${h_unit##*.} ;; esac
+  printf '%s\\n' "$h_units" | tr -d ' \\t' | grep -q -x -F -e "$h_file" ||
+    h_fail "the portable image $h_image has no unit $h_file that its prefixes allow"
+  h_error=$(portablectl attach "$h_image" 2>&1) ||
+    h_fail "the portable image $h_image cannot be attached: $(h_last "$h_error")"
+}
 [ "$(h_property LoadState)" != masked ] || h_fail "the unit $h_unit is masked"
+[ -z "$h_image" ] || h_attach
+[ "$(h_property LoadState)" != not-found ] || h_fail "the unit $h_unit does not exist on this machine"
 if [ "$(h_property ActiveState)" = active ]; then h_say unit; h_show; exit 0; fi
 systemctl reset-failed -- "$h_unit" 2>/dev/null
 h_start_unit
