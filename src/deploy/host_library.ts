@@ -42,7 +42,7 @@ d_record() { # seconds to live, deployment, since, owner: the length depends on 
   d_now
   printf '%s|%s|%12s|%6s|%s|%s|%s\\n' "$token" "$d_boot" "$((d_time + $1))" "$1" "$2" "$3" "$4"
 }
-d_put() { d_record "$@" > "$base/.tmp.lock.$$" && mv -f "$base/.tmp.lock.$$" "$base/lock"; }
+d_put() { d_record "$@" > "$base/.tmp.lock.$token.$$" && mv -f "$base/.tmp.lock.$token.$$" "$base/lock"; }
 # In place: takes no space, so that a full disk cannot cost us the lock.
 d_renew() { d_record "$l_ttl" "$l_deployment" "$l_since" "$l_owner" 1<> "$base/lock"; }
 d_enter() {

@@ -88,7 +88,7 @@ cat "$base/state.json" 2>/dev/null || :
 const ACQUIRE = `
 d_error=$(mkdir -p "$base" "$root/.harness/cache" "$base/log" 2>&1) || d_refuse unwritable "$d_error"
 # By cat, which says why it cannot write; the shells' own echo only speaks of an I/O error.
-d_probe="$base/.tmp.probe.$$"
+d_probe="$base/.tmp.probe.$token.$$"
 d_error=$( { echo probe | cat > "$d_probe"; } 2>&1) || { rm -f "$d_probe"; d_refuse unwritable "$d_error"; }
 rm -f "$d_probe"
 d_enter
@@ -101,7 +101,7 @@ if d_load; then
     exit 0
   fi
 fi
-d_put "$1" "$2" "$3" "$4" || { rm -f "$base/.tmp.lock.$$"; d_leave; d_refuse unwritable "the lock cannot be written"; }
+d_put "$1" "$2" "$3" "$4" || { rm -f "$base/.tmp.lock.$token.$$"; d_leave; d_refuse unwritable "the lock cannot be written"; }
 d_leave
 d_own=
 if command -v setsid >/dev/null 2>&1; then d_own=setsid
@@ -164,6 +164,8 @@ fi
 /** Removes the temp files and frees the lock; fine when it is gone. */
 export function releaseCommand(place: HostPlace): Command {
   const script = `
+# Of an acquire that was killed half-way.
+rm -f "$base"/.tmp.*."$token".*
 d_enter
 if d_load && [ "$l_token" = "$token" ]; then
   rm -rf "$base/staging" || :
