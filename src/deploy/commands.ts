@@ -247,7 +247,8 @@ export function clearStagingCommand(place: HostPlace): Command {
     `
 d_held
 rm -rf "$stage"
-mkdir "$stage"
+# With its parent: the acquire may have been killed before it came to that.
+( umask 077; mkdir -p "$stage" )
 `,
   );
 }
