@@ -10,9 +10,7 @@ import { CLI_CLOSE_GRACE_MS } from "./cli_limits.ts";
 import { inspectPackage } from "../package/read.ts";
 import { SUBPROTOCOL } from "../protocol/messages.ts";
 import { Registry } from "../registry/registry.ts";
-import { DeploymentManager } from "../server/deployments.ts";
-import { HostConnections } from "../server/host_connections.ts";
-import { Operator } from "../server/operator.ts";
+import { type Control, openControl } from "../server/control.ts";
 import { PackageStore } from "../server/package_store.ts";
 import { serve, type ServeOptions, type WsServer } from "../server/serve.ts";
 import { Documents } from "../storage/documents.ts";
@@ -55,7 +53,9 @@ export async function runServer(io: Io, flags: ServerFlags): Promise<number> {
   const parts = await openParts(stateDir, flags);
   let server: WsServer;
   try {
-    server = await serve({ ...exposure, ...parts });
+    const { registry, packages, control } = parts;
+    const { operator, deployments } = control;
+    server = await serve({ ...exposure, registry, packages, operator, deployments });
   } catch (error) {
     await parts.close();
     throw withAdvice(error, flags);
@@ -81,8 +81,7 @@ export async function runServer(io: Io, flags: ServerFlags): Promise<number> {
 interface Parts {
   readonly registry: Registry;
   readonly packages: PackageStore;
-  readonly operator: Operator;
-  readonly deployments: DeploymentManager;
+  readonly control: Control;
   /** Closes everything, the registry last. */
   close(): Promise<void>;
 }
@@ -101,14 +100,11 @@ async function openParts(stateDir: string, flags: ServerFlags): Promise<Parts> {
       inspect: async (path) => (await inspectPackage(path)).manifest,
     });
     const hosts = hostDirectory(flags.ssh);
-    const connections = stack.use(new HostConnections());
     const localRunRoot = join(stateDir, "run");
-    const operator = stack.use(
-      await Operator.open({ registry, documents, hosts, connections, localRunRoot }),
+    const control = stack.use(
+      await openControl({ registry, packages, documents, hosts, localRunRoot }),
     );
-    const shared = { registry, packages, documents, hosts, operator };
-    const deployments = await DeploymentManager.open(shared);
-    return { registry, packages, operator, deployments, close };
+    return { registry, packages, control, close };
   } catch (error) {
     await close();
     throw error;
@@ -126,7 +122,7 @@ async function end(
   log.info("Shutting down: {reason}", { reason });
   const orderly = async (): Promise<number> => {
     // Together: clients hear of it while hosts in flight go back.
-    await Promise.all([server.shutdown(reason), parts.deployments.park()]);
+    await Promise.all([server.shutdown(reason), parts.control.park()]);
     await parts.close();
     return EXIT.ok;
   };

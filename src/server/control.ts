@@ -31,6 +31,8 @@ export interface Control extends AsyncDisposable {
   readonly operator: ServiceOperator;
   /** Deploys and rolls back. */
   readonly deployments: Deployments;
+  /** Lets running deployments roll back, for a while; a shutdown does so while clients are told. Idempotent. */
+  park(): Promise<void>;
 }
 
 /**
@@ -44,6 +46,7 @@ export async function openControl(options: OpenControlOptions): Promise<Control>
   return {
     operator,
     deployments,
+    park: () => deployments.park(),
     async [Symbol.asyncDispose]() {
       await deployments.park();
       await operator[Symbol.asyncDispose]();

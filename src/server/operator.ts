@@ -85,8 +85,8 @@ export class Operator implements ServiceOperator, AsyncDisposable {
       if (params.dry_run === true) return unchanged(entry, [[entry.name]]);
       return await this.#actOn(entry.id, params.action, context.signal);
     }
-    const stopping = params.action === "stop" ? stopWaves(registry, entry.name) : [];
-    const waves = params.action === "stop" ? stopping : startWaves(registry, entry.name);
+    const wavesOf = params.action === "stop" ? stopWaves : startWaves;
+    const waves = wavesOf(registry, entry.name);
     if (params.dry_run === true) return unchanged(entry, waves);
     await this.#cascade(entry, params.action, context.signal);
     return { ...unchanged(entry, waves), new_state: registry.get(entry.id).state };
