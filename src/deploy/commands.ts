@@ -260,11 +260,16 @@ rm -rf "$stage"
 export function commitCommand(place: HostPlace, bytes: number): Command {
   const script = `
 d_held
-rm -f "$stage/reserve"
-d_receive "$stage/new" "$1"
+# In memory as well: what was kept back is given up only where the disk is full, and then it is written again.
+d_text=$(cat)
+d_write() { printf '%s\\n' "$d_text" | cat > "$stage/new" && [ "$(wc -c < "$stage/new")" -eq "$1" ]; }
+if ! d_write "$1" 2>/dev/null; then
+  rm -f "$stage/reserve"
+  printf '%s\\n' "$d_text" | d_receive "$stage/new" "$1"
+fi
 d_sync
 d_while_held mv -f "$stage/new" "$base/state.json"
-rm -f "$base/recover.sh"
+rm -f "$stage/reserve" "$base/recover.sh"
 d_sync
 `;
   return hostCommand(place, script, [bytes]);

@@ -98,6 +98,8 @@ d_link() { # new target of the link "current"
   mv -fT "$stage/current" "$base/current" 2>/dev/null || { rm -f "$stage/current"; ln -sfn "$1" "$base/current"; }
 }
 d_env() { # file in envs/ that becomes the visible env: the same inode, so it is never half a file
+  # GNU's mv refuses to put one name of a file in place of another.
+  if [ "$base/envs/$1" -ef "$base/env" ]; then return 0; fi
   rm -f "$stage/env"
   ln "$base/envs/$1" "$stage/env" && mv -f "$stage/env" "$base/env"
 }

@@ -89,8 +89,12 @@ h_check_user
 if [ -s "$h_base.start" ]; then cat "$h_base.start"; rm -f "$h_base.start"; exit 0; fi
 rm -f "$h_base.start"
 for h_port in $h_ports; do h_check_port "$h_port"; done
-h_error=$( { printf '%s' "$h_keeper" > "$h_base.sh.new" && mv -f "$h_base.sh.new" "$h_base.sh" && : >> "$h_log"; } 2>&1) ||
-  h_fail "its files cannot be written: $h_error"
+# Written only when it is another one: going back to an old release must need as little of a full disk as it can.
+h_write_keeper() {
+  printf '%s' "$h_keeper" | cmp -s - "$h_base.sh" ||
+    { printf '%s' "$h_keeper" > "$h_base.sh.new" && mv -f "$h_base.sh.new" "$h_base.sh"; }
+}
+h_error=$( { h_write_keeper && : >> "$h_log"; } 2>&1) || h_fail "its files cannot be written: $h_error"
 rm -f "$h_base.pid" "$h_base.exit" "$h_base.stop"
 h_from=$(h_size)
 [ "$h_from" -le "$h_max" ] || h_from=0

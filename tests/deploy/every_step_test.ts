@@ -1,13 +1,15 @@
 /**
- * The same fault at the beginning of each step: the connection is cut, the disk fills up. Afterwards the host runs
- * exactly the old or the new version, its record says which, nothing is left, and the next deployment works.
+ * The same fault everywhere: the connection is cut at the beginning of each step, the disk fills up before each command.
+ * Afterwards the host runs exactly the old or the new version, its record says which, nothing is left, and the next
+ * deployment works.
  */
 import assert from "node:assert/strict";
+import type { Executor } from "../../src/executor/executor.ts";
 import { connectSsh } from "../../src/executor/ssh.ts";
 import { localExecutor } from "../../src/executor/local.ts";
 import { createController } from "../../src/lifecycle/controller.ts";
 import type { DeployPackage, HostTarget } from "../../src/deploy/plan.ts";
-import type { DeployStep, HostResult } from "../../src/deploy/progress.ts";
+import type { DeployProgress, DeployStep, HostResult } from "../../src/deploy/progress.ts";
 import { needs } from "../helpers/require.ts";
 import { startSshd } from "../helpers/sshd.ts";
 import { Bench, run, until } from "./support.ts";
@@ -59,22 +61,25 @@ class Turns {
   }
 
   /** Deploys the version that is not active and does `fault` when `step` begins. */
-  async next(step: DeployStep, fault: () => Promise<void>): Promise<HostResult> {
+  async faultAt(step: DeployStep, fault: () => Promise<void>): Promise<HostResult> {
+    let done: Promise<void> | null = null;
+    const host = await this.next((event) => {
+      if (event.step === step && event.status === "started") done ??= fault();
+    });
+    await done;
+    assert(done !== null, `${step} was never reached: ${JSON.stringify(host)}`);
+    return host;
+  }
+
+  /** Deploys the version that is not active. */
+  async next(onEvent: (event: DeployProgress) => void): Promise<HostResult> {
     const other = this.#packages.find((p) => p.manifest.version !== this.active);
     assert(other !== undefined);
     const remove = (path: string) => Deno.remove(`${this.#root}/${path}`, { recursive: true });
     await remove(`web-${other.manifest.version}`).catch(() => {});
     await remove(`.harness/cache/${other.sha256}`).catch(() => {});
-    let done: Promise<void> | null = null;
     const plan = this.#bench.plan(other, { hosts: [this.#target], lockTtlMs: LOCK_TTL_MS });
-    const { host } = await run(plan, {
-      onEvent: (event) => {
-        if (event.step === step && event.status === "started") done ??= fault();
-      },
-    });
-    await done;
-    assert(done !== null, `${step} was never reached: ${JSON.stringify(host)}`);
-    return host;
+    return (await run(plan, { onEvent })).host;
   }
 
   /** Waits until nothing of a deployment is left, then compares what runs with what is recorded. */
@@ -128,7 +133,7 @@ Deno.test({
     const seen: string[] = [];
     for (const step of STEPS) {
       const before = turns.active;
-      const result = await turns.next(step, () => sshd.killConnections());
+      const result = await turns.faultAt(step, () => sshd.killConnections());
       await turns.assertOldOrNew(before, `${step}: ${JSON.stringify(result.error)}`);
       seen.push(`${step} ${result.outcome}`);
       // What is reported is what is there: "ok" only for the new version, anything else never for it.
@@ -141,7 +146,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "deploy() whose disk fills up at the beginning of any step leaves the old or the new",
+  name: "deploy() whose disk fills up before any of its commands leaves the old or the new",
   ignore: needs("tmpfs"),
   async fn() {
     await using bench = new Bench();
@@ -149,26 +154,49 @@ Deno.test({
     Deno.mkdirSync(root);
     const mount = (...args: string[]) => new Deno.Command("mount", { args }).outputSync().success;
     assert(mount("-t", "tmpfs", "-o", "size=2m", "tmpfs", root));
+    const filler = `${root}/filler`;
+    let left = Infinity;
+    const connect = (): Promise<Executor> =>
+      Promise.resolve(beforeEach(localExecutor(), () => {
+        if (left-- === 0) fill(filler);
+      }));
     try {
-      const turns = await Turns.begin(bench, bench.target("here", { installRoot: root }));
-      const filler = `${root}/filler`;
-      for (const step of STEPS) {
+      const turns = await Turns.begin(bench, bench.target("here", { installRoot: root, connect }));
+      const seen: string[] = [];
+      for (let count = 0; left < 0 || seen.length === 0; count++) {
         const before = turns.active;
-        const result = await turns.next(step, () => Promise.resolve(fill(filler)));
-        const context = `${step}: ${result.outcome} ${JSON.stringify(result.error)}`;
+        left = count;
+        const result = await turns.next(() => {});
+        const context = `command ${count}: ${result.outcome} ${JSON.stringify(result.error)}`;
         // Not waiting for space: whatever happens, the full disk itself must not keep the host down.
         await turns.assertOldOrNew(before, context);
         if (result.outcome === "ok") assert.notEqual(turns.active, before, context);
         else assert.equal(turns.active, before, context);
-        Deno.removeSync(filler);
+        seen.push(`${result.step} ${result.outcome}`);
+        if (left < 0) Deno.removeSync(filler);
       }
+      left = Infinity;
+      Deno.stderr.writeSync(new TextEncoder().encode(`full at ${seen.join(", ")}\n`));
       await turns.end();
     } finally {
+      left = Infinity;
       await stopAll(bench, root);
       assert(new Deno.Command("umount", { args: ["-l", root] }).outputSync().success);
     }
   },
 });
+
+/** An executor that says when it is about to run a command. */
+function beforeEach(executor: Executor, about: () => void): Executor {
+  return {
+    host: executor.host,
+    run(command, options) {
+      about();
+      return executor.run(command, options);
+    },
+    [Symbol.asyncDispose]: () => executor[Symbol.asyncDispose](),
+  };
+}
 
 /** Takes all space that is left. */
 function fill(path: string): void {
