@@ -11,6 +11,7 @@ import { followLog, tailLog } from "./logs.ts";
 import type { ProcessSpec } from "./process_commands.ts";
 import type { Controller, ControlOptions, ServiceSpec, ServiceStatus } from "./service_spec.ts";
 import {
+  endInJournal,
   followJournalCommand,
   journalCommand,
   parseUnit,
@@ -123,11 +124,12 @@ export class SystemdController implements Controller {
       : result.stdout.slice(failed.index).split("\n").slice(1);
     const status = report === "" ? null : parseUnit(report);
     const why = failed?.[1] ?? "systemctl did not answer";
-    const ended = status !== null && (status.exitCode !== null || status.signal !== null);
+    const known = status !== null && (status.exitCode !== null || status.signal !== null);
+    const exit = known ? status : endInJournal(log);
     throw controlError(head, {
-      reason: ended ? `${why}: the program ${describeEnd(status)}` : why,
+      reason: exit === null ? why : `${why}: the program ${describeEnd(exit)}`,
       log: log.filter((line) => line !== ""),
-      ...(ended ? { exit: status } : {}),
+      ...(exit === null ? {} : { exit }),
     });
   }
 }

@@ -5,7 +5,7 @@
  */
 import type { Command } from "../executor/executor.ts";
 import { FAILURE_LOG_LINES, START_SETTLE_MS } from "../limits.ts";
-import { signalName } from "./exit_status.ts";
+import { type EndFacts, signalName } from "./exit_status.ts";
 import type { ProcessSpec } from "./process_commands.ts";
 import { PROCESS_LIBRARY } from "./process_shell.ts";
 import { SAY } from "./process_scripts.ts";
@@ -20,6 +20,7 @@ const UNIT_LIBRARY = `
 h_show() { systemctl show -p ${UNIT_PROPERTIES} -- "$h_unit"; }
 h_property() { systemctl show -p "$1" -- "$h_unit" | cut -d= -f2-; }
 h_journal() { journalctl -u "$h_unit" --since "@$h_since" -n ${FAILURE_LOG_LINES} -o cat --no-pager 2>/dev/null; }
+h_has() { printf '%s\\n' "$h_seen" | grep -q -x -F -e "$1"; }
 # Starts the unit and watches it for the first moments. A unit that restarts at once has not started.
 h_start_unit() {
   h_since=$(date +%s)
@@ -30,10 +31,13 @@ h_start_unit() {
     exit 0
   fi
   h_t=0
-  while [ $h_t -lt "$h_settle" ]; do h_nap; done
-  h_state=$(h_property ActiveState)
-  if [ "$h_state" = active ] && [ "$(h_property NRestarts)" = "$h_restarts" ]; then h_say unit; h_show; exit 0; fi
-  h_say unit; h_show; h_say error "it did not stay up"; h_journal
+  # Looked at all the time: once systemd starts it again, how it ended is no longer among its properties.
+  while h_seen=$(h_show) && h_has ActiveState=active && h_has "NRestarts=$h_restarts"; do
+    if [ $h_t -ge "$h_settle" ]; then h_say unit; printf '%s\\n' "$h_seen"; exit 0; fi
+    h_nap
+  done
+  while h_has ActiveState=deactivating && [ $h_t -lt 50 ]; do h_nap; h_seen=$(h_show); done
+  h_say unit; printf '%s\\n' "$h_seen"; h_say error "it did not stay up"; h_journal
   systemctl stop -- "$h_unit" >/dev/null 2>&1
   exit 0
 }
@@ -211,10 +215,24 @@ export function parseUnit(text: string): UnitStatus {
   };
 }
 
+/**
+ * The last end of a main process that systemd wrote into the journal, or `null`: where a unit runs again already, its
+ * properties speak of the new process.
+ */
+export function endInJournal(lines: readonly string[]): EndFacts | null {
+  for (const line of lines.toReversed()) {
+    const found = /Main process exited, code=(exited|killed|dumped), status=(\d+)/.exec(line);
+    if (found === null) continue;
+    const status = Number(found[2]);
+    return found[1] === "exited"
+      ? { exitCode: status, signal: null }
+      : { exitCode: null, signal: signalName(status) };
+  }
+  return null;
+}
+
 /** ExecMainCode is the `si_code` of SIGCHLD: 1 exited, 2 killed, 3 dumped core, 0 never ran. */
-function unitEnd(
-  get: (name: string) => string,
-): { exitCode: number | null; signal: string | null } {
+function unitEnd(get: (name: string) => string): EndFacts {
   const status = Number(get("ExecMainStatus"));
   switch (get("ExecMainCode")) {
     case "1":

@@ -105,22 +105,18 @@ Deno.test("serve refuses state files and a packages directory that cannot be rea
   assertOneLine(stderr, /packages directory/);
 });
 
-Deno.test({
-  name: "serve refuses a state directory that it may not read",
-  // root may read everything
-  ignore: Deno.uid() === 0,
-  fn: async () => {
-    await using dir = await tempDir();
-    const stateDir = `${dir.path}/s`;
-    await Deno.mkdir(stateDir, { mode: 0o000 });
-    try {
-      const { code, stderr } = await runCli(["--listen", "127.0.0.1:0", "--state-dir", stateDir]);
-      assert.equal(code, 1, stderr);
-      assertOneLine(stderr, /\/s: Permission denied .*check its owner/);
-    } finally {
-      await Deno.chmod(stateDir, 0o700);
-    }
-  },
+Deno.test("serve refuses a state directory that it may not read", async () => {
+  await using dir = await tempDir();
+  const stateDir = `${dir.path}/s`;
+  await Deno.mkdir(stateDir, { mode: 0o000 });
+  try {
+    const args = ["--listen", "127.0.0.1:0", "--state-dir", stateDir];
+    const { code, stderr } = await runCli(args, { ordinaryRights: true });
+    assert.equal(code, 1, stderr);
+    assertOneLine(stderr, /\/s: Permission denied .*check its owner/);
+  } finally {
+    await Deno.chmod(stateDir, 0o700);
+  }
 });
 
 Deno.test("serve refuses wrong flags, values, config files and settings with exit code 2", async () => {

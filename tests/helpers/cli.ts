@@ -24,7 +24,11 @@ export interface CliOptions {
   stdin?: string;
   /** Working directory. */
   cwd?: string;
+  /** Runs root without its right to read everything, by util-linux' setpriv; others have no such right. */
+  ordinaryRights?: boolean;
 }
+
+const WITHOUT_RIGHTS = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--"];
 
 function environment(extra: Record<string, string> = {}): Record<string, string> {
   const keep = Object.entries(Deno.env.toObject()).filter(([name]) =>
@@ -34,8 +38,10 @@ function environment(extra: Record<string, string> = {}): Record<string, string>
 }
 
 function command(args: readonly string[], options: CliOptions): Deno.Command {
-  return new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--quiet", MAIN, ...args],
+  const drop = options.ordinaryRights === true && Deno.uid() === 0 ? WITHOUT_RIGHTS : [];
+  const [program = "", ...rest] = [...drop, Deno.execPath(), "run", "-A", "--quiet", MAIN, ...args];
+  return new Deno.Command(program, {
+    args: rest,
     clearEnv: true,
     env: environment(options.env),
     stdin: options.stdin === undefined ? "null" : "piped",

@@ -15,7 +15,7 @@ import {
   startCommand,
 } from "../../src/lifecycle/process_commands.ts";
 import type { ServiceSpec } from "../../src/lifecycle/service_spec.ts";
-import { parseUnit } from "../../src/lifecycle/systemd_commands.ts";
+import { endInJournal, parseUnit } from "../../src/lifecycle/systemd_commands.ts";
 import { execLine, unitText } from "../../src/lifecycle/systemd_unit.ts";
 
 const BASE: ServiceSpec = {
@@ -167,6 +167,23 @@ const SHOW = (fields: Record<string, string | number>) =>
     NRestarts: 0,
     ...fields,
   }).map(([key, value]) => `${key}=${value}`).join("\n");
+
+Deno.test("endInJournal() finds the last end of a main process", () => {
+  const unit = "api.service: Main process exited, code=";
+  assert.equal(endInJournal(["Started api.", "no database"]), null);
+  assert.deepEqual(
+    endInJournal([
+      `${unit}killed, status=9/KILL`,
+      "again",
+      `${unit}exited, status=3/NOTIMPLEMENTED`,
+    ]),
+    { exitCode: 3, signal: null },
+  );
+  assert.deepEqual(endInJournal([`${unit}dumped, status=11/SEGV`, "x"]), {
+    exitCode: null,
+    signal: "SIGSEGV",
+  });
+});
 
 Deno.test("parseUnit() reads running, restarting, failed, stopped and unknown units", () => {
   const running = parseUnit(SHOW({}));
