@@ -90,6 +90,7 @@ export type {
   ActionParams,
   Deployment,
   DeploymentHost,
+  NamedEvent,
   PackageInfo,
   StrategySpec,
   SubscribableEvent,

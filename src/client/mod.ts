@@ -27,6 +27,7 @@ export type {
   ActionParams,
   Deployment,
   DeploymentHost,
+  NamedEvent,
   PackageInfo,
   StrategySpec,
   SubscribableEvent,

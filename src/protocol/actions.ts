@@ -32,6 +32,14 @@ import {
 /** An event type that a client may subscribe to: those of the registry, and `service_log`. */
 export type SubscribableEvent = EventType | "service_log";
 
+/** What `subscribe` may name: also the events of the connection itself, which come without being asked for. */
+export type NamedEvent =
+  | SubscribableEvent
+  | "hello"
+  | "registry_loaded"
+  | "bookmark"
+  | "server_draining";
+
 /** A host to deploy to. */
 export interface TargetSpec {
   /** Host name or address. */
@@ -219,13 +227,13 @@ export interface ActionMap {
   /** Subscribes this connection to events. */
   subscribe: {
     params: {
-      events?: SubscribableEvent[];
+      events?: NamedEvent[];
       services?: string[];
       since?: { epoch: string; seq: number };
       snapshot?: boolean;
     };
     data: {
-      subscribed: SubscribableEvent[];
+      subscribed: NamedEvent[];
       subscription: string;
       epoch: string;
       seq: number;
@@ -234,8 +242,8 @@ export interface ActionMap {
   };
   /** Ends subscriptions of this connection. */
   unsubscribe: {
-    params: { events?: SubscribableEvent[]; subscription?: string };
-    data: { subscribed: SubscribableEvent[] };
+    params: { events?: NamedEvent[]; subscription?: string };
+    data: { subscribed: NamedEvent[] };
   };
 }
 
@@ -249,7 +257,8 @@ export type ActionData<A extends Action> = ActionMap[A]["data"];
 const text = z.string().max(MAX_TEXT_LENGTH);
 const revision = z.int().nonnegative();
 const nothing: z.ZodType<Record<string, never>> = z.object({}) as z.ZodType<Record<string, never>>;
-const eventName: z.ZodType<SubscribableEvent> = z.enum([
+/** Schema of {@linkcode NamedEvent}, in the order in which `subscribed` lists them. */
+export const namedEventSchema: z.ZodEnum<{ [E in NamedEvent]: E }> = z.enum([
   "service_registered",
   "service_updated",
   "service_deregistered",
@@ -258,6 +267,10 @@ const eventName: z.ZodType<SubscribableEvent> = z.enum([
   "health_check_result",
   "deployment_progress",
   "service_log",
+  "hello",
+  "registry_loaded",
+  "bookmark",
+  "server_draining",
 ]);
 /** Env names as POSIX has them. */
 const envSchema = z.record(
@@ -358,14 +371,14 @@ export const ACTION_PARAMS: { readonly [A in Action]: z.ZodType<ActionParams<A>>
   }),
   list_packages: nothing,
   subscribe: z.object({
-    events: z.array(eventName).min(1).exactOptional(),
+    events: z.array(namedEventSchema).min(1).exactOptional(),
     services: z.array(z.string().min(1).max(512)).min(1).max(MAX_SUBSCRIPTION_SERVICES)
       .exactOptional(),
     since: z.object({ epoch: z.string().max(128), seq: z.int().nonnegative() }).exactOptional(),
     snapshot: z.boolean().exactOptional(),
   }),
   unsubscribe: z.object({
-    events: z.array(eventName).exactOptional(),
+    events: z.array(namedEventSchema).exactOptional(),
     subscription: text.exactOptional(),
   }),
 };

@@ -5,8 +5,14 @@
  */
 import { z } from "zod";
 import { endpointSchema, serviceEntrySchema, serviceStateSchema } from "../registry/entry.ts";
-import { EVENT_TYPES } from "../registry/events.ts";
-import type { Action, ActionData, Deployment, PackageInfo, SubscribableEvent } from "./actions.ts";
+import {
+  type Action,
+  type ActionData,
+  type Deployment,
+  type NamedEvent,
+  namedEventSchema,
+  type PackageInfo,
+} from "./actions.ts";
 import {
   deploymentStatusSchema,
   deployStepSchema,
@@ -19,9 +25,7 @@ const names = z.array(z.string());
 const count = z.int().nonnegative();
 const services = z.array(serviceEntrySchema);
 const started = z.object({ deployment_id: z.string() });
-const subscribed: z.ZodType<SubscribableEvent[]> = z.array(
-  z.enum([...EVENT_TYPES, "service_log"]),
-);
+const subscribed: z.ZodType<NamedEvent[]> = z.array(namedEventSchema);
 // The endpoint's schema does not show that it is an object, so it cannot be extended.
 const resolvedEndpoint = z.intersection(endpointSchema, z.object({ id: z.string() }));
 

@@ -9,7 +9,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import { HarnessError } from "../errors.ts";
-import type { ActionData, ActionParams, SubscribableEvent } from "../protocol/actions.ts";
+import type { ActionData, ActionParams, NamedEvent } from "../protocol/actions.ts";
 import { CLOSE_CODES } from "../protocol/messages.ts";
 import type { ServiceEntry } from "../registry/entry.ts";
 import { EVENT_TYPES, type RegistryEvent } from "../registry/events.ts";
@@ -94,7 +94,7 @@ export class ConnectionSubscriptions {
   /** Adds a subscription; it does nothing before {@linkcode begin}. */
   async subscribe(params: ActionParams<"subscribe">): Promise<ActionData<"subscribe">> {
     const { registry } = this.#host.services;
-    const types: readonly SubscribableEvent[] = params.events ?? EVENT_TYPES;
+    const types: readonly NamedEvent[] = params.events ?? EVENT_TYPES;
     const services = params.services ?? null;
     const logs = types.includes("service_log") ? this.#logsOf(services) : [];
     const resume = await chooseResume(params, this.#context);

@@ -5,7 +5,7 @@
  */
 import { HarnessError } from "../errors.ts";
 import { MAX_SUBSCRIPTION_GLOBS } from "../limits.ts";
-import type { SubscribableEvent } from "../protocol/actions.ts";
+import { type NamedEvent, namedEventSchema } from "../protocol/actions.ts";
 import { EVENT_TYPES, type EventType, type RegistryEvent } from "../registry/events.ts";
 import { eventMatcher, isGlob } from "../registry/filter.ts";
 import type { Interest } from "./hub.ts";
@@ -17,7 +17,7 @@ export class Subscription {
   /** Ids, names and globs, or `null` for all. */
   readonly services: readonly string[] | null;
   /** Event types; `unsubscribe` takes some away. */
-  readonly types: Set<SubscribableEvent>;
+  readonly types: Set<NamedEvent>;
   /** Matching events after this seq belong to it. */
   from: number;
   /** Every matching event from {@linkcode from} up to this seq was sent. Means nothing once live. */
@@ -29,7 +29,7 @@ export class Subscription {
   /** A subscription to `types` of `services`, after `position`. */
   constructor(
     id: string,
-    types: readonly SubscribableEvent[],
+    types: readonly NamedEvent[],
     services: readonly string[] | null,
     position: number,
   ) {
@@ -79,7 +79,7 @@ export class SubscriptionSet {
    * @throws {HarnessError} `too_large` when there are too many, or too many globs in them.
    */
   add(
-    types: readonly SubscribableEvent[],
+    types: readonly NamedEvent[],
     services: readonly string[] | null,
     position: number,
   ): Subscription {
@@ -106,7 +106,7 @@ export class SubscriptionSet {
    *
    * @throws {HarnessError} `not_found` for an unknown subscription.
    */
-  remove(types: readonly SubscribableEvent[] | undefined, id: string | undefined): void {
+  remove(types: readonly NamedEvent[] | undefined, id: string | undefined): void {
     const chosen = id === undefined ? [...this.#byId.values()] : [this.#require(id)];
     for (const subscription of chosen) {
       for (const type of types ?? [...subscription.types]) subscription.types.delete(type);
@@ -120,9 +120,10 @@ export class SubscriptionSet {
   }
 
   /** The event types of all subscriptions together. */
-  types(): SubscribableEvent[] {
-    const all: readonly SubscribableEvent[] = [...EVENT_TYPES, "service_log"];
-    return all.filter((type) => this.#some((subscription) => subscription.types.has(type)));
+  types(): NamedEvent[] {
+    return namedEventSchema.options.filter((type) =>
+      this.#some((subscription) => subscription.types.has(type))
+    );
   }
 
   /** Whether a live subscription wants an event. */
@@ -145,8 +146,7 @@ export class SubscriptionSet {
     const interest = new Map<EventType, "all" | "some">();
     for (const { live, types, services } of this.#byId.values()) {
       if (!live) continue;
-      for (const type of types) {
-        if (type === "service_log") continue;
+      for (const type of EVENT_TYPES.filter((t) => types.has(t))) {
         if (services === null) interest.set(type, "all");
         else if (!interest.has(type)) interest.set(type, "some");
       }

@@ -88,6 +88,22 @@ for (const listener of LISTENERS) {
     assert.deepEqual(registryEvents(states.drain()), []);
   });
 
+  Deno.test(name("lets the connection's own events be named, which changes nothing"), async () => {
+    await using running = await startServer({ listener });
+    await using client = await RawClient.ready(running.url);
+    const own = ["hello", "registry_loaded", "bookmark", "server_draining"];
+    const ack = await client.call("subscribe", { events: [...own, "service_registered"] });
+    assert.deepEqual(ack["subscribed"], ["service_registered", ...own]);
+    await running.registry.register(service("a"));
+    await running.registry.update("a", { state: "starting" });
+    await running.registry.deregister("a");
+    await running.registry.register(service("b"));
+    assert.deepEqual((await eventsUpTo(client, 4)).map((event) => event["seq"]), [1, 4]);
+    assert.deepEqual((await client.call("unsubscribe", { events: own }))["subscribed"], [
+      "service_registered",
+    ]);
+  });
+
   Deno.test(name("filters by id, name and glob"), async () => {
     await using running = await startServer({ listener });
     await using client = await RawClient.ready(running.url);
