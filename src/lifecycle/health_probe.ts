@@ -8,7 +8,12 @@ import { request as httpsRequest } from "node:https";
 import { connect } from "node:net";
 import { HarnessError, messageOf } from "../errors.ts";
 import type { Executor, RunResult } from "../executor/executor.ts";
-import { LOOK_TIMEOUT_MS, MAX_HEALTH_MESSAGE_LENGTH, MAX_HEALTH_OUTPUT_BYTES } from "../limits.ts";
+import {
+  COMMAND_GRACE_MS,
+  LOOK_TIMEOUT_MS,
+  MAX_HEALTH_MESSAGE_LENGTH,
+  MAX_HEALTH_OUTPUT_BYTES,
+} from "../limits.ts";
 import type { HealthProbe, ManifestPort } from "../package/manifest.ts";
 import { describeEnd } from "./exit_status.ts";
 import { CLEAR_PROBE, HTTP_PROBE, SCRIPT_PROBE, TCP_PROBE } from "./health_scripts.ts";
@@ -56,10 +61,12 @@ async function probeScript(script: string, context: ProbeContext): Promise<Verdi
   const { executor, spec, timeoutMs, signal } = context;
   const runId = crypto.randomUUID();
   const user = spec.execution.type === "managed_process" ? spec.execution.user : null;
+  // Later than our own deadline, which knows more of what it ends.
+  const seconds = Math.ceil((timeoutMs + COMMAND_GRACE_MS) / 1000);
   try {
     const result = await executor.run({
       script: SCRIPT_PROBE,
-      args: [spec.workDir, spec.envFile ?? "", user ?? "", runId, script],
+      args: [spec.workDir, spec.envFile ?? "", user ?? "", runId, String(seconds), script],
     }, { timeoutMs, maxOutputBytes: MAX_HEALTH_OUTPUT_BYTES, ...(signal ? { signal } : {}) });
     return scriptVerdict(result);
   } catch (error) {

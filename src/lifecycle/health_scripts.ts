@@ -6,12 +6,17 @@
 import { MAX_HEALTH_OUTPUT_BYTES } from "../limits.ts";
 import { AS_USER, PROCESS_LIBRARY } from "./process_shell.ts";
 
-/** Runs a probe script as the service would be run. $1 work dir  $2 env file  $3 user  $4 run id, then the argv. */
+/**
+ * Runs a probe script as the service would be run.
+ * $1 work dir  $2 env file  $3 user  $4 run id  $5 whole seconds it may take at most, then the argv.
+ */
 export const SCRIPT_PROBE: string = `${PROCESS_LIBRARY}
-h_dir=$1 h_env=$2 h_as=$3 HARNESS_RUN=$4; shift 4
+h_dir=$1 h_env=$2 h_as=$3 HARNESS_RUN=$4 h_seconds=$5; shift 5
 exec 2>&1 </dev/null
 cd "$h_dir" || exit 125
 h_login_env "$h_as"
+# Whoever asked may be killed or cut off: then nobody but the machine itself ends a script that hangs.
+if timeout 1 true >/dev/null 2>&1; then set -- "$(command -v timeout)" -s KILL "$h_seconds" "$@"; fi
 ${AS_USER}
 [ -z "$h_env" ] || { set -a; . "$h_env"; set +a; }
 export HARNESS_RUN

@@ -7,6 +7,7 @@ import {
 } from "../../src/lifecycle/health.ts";
 import { HealthMonitor, HealthThresholds } from "../../src/lifecycle/health_monitor.ts";
 import { parseHttpAnswer } from "../../src/lifecycle/health_probe.ts";
+import { SCRIPT_PROBE } from "../../src/lifecycle/health_scripts.ts";
 import type { HealthEvent } from "../../src/lifecycle/supervisor_events.ts";
 import { needs } from "../helpers/require.ts";
 import {
@@ -142,6 +143,19 @@ for (const { name: where, component, open } of MACHINES) {
     await eventually(async () => assert.deepEqual(await pidsWith(mark), []));
   });
 }
+
+Deno.test("a probe script ends by itself when nobody is left to end it", async () => {
+  await using place = new Place();
+  await using machine = await localMachine();
+  const mark = crypto.randomUUID();
+  const script = place.script("hangs.sh", `#!/bin/sh\nMARK=${mark} sleep 600\n`);
+  // No deadline of ours: only the one that the machine itself keeps, of one second.
+  await machine.executor.run({
+    script: SCRIPT_PROBE,
+    args: [place.dir, "", "", mark, "1", script],
+  });
+  await eventually(async () => assert.deepEqual(await pidsWith(mark), []));
+});
 
 Deno.test("checkHealth() gives up an http answer that never comes, and rejects when aborted", async () => {
   await using place = new Place();
