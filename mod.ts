@@ -185,7 +185,8 @@ export type {
   WaitUntilHealthyOptions,
 } from "./src/lifecycle/health.ts";
 export { Supervisor } from "./src/lifecycle/supervisor.ts";
-export type { RecordedState } from "./src/lifecycle/supervisor.ts";
+export type { RecordedState } from "./src/lifecycle/recorded_state.ts";
+export type { EndRecord, RestartMemory } from "./src/lifecycle/restart_policy.ts";
 export type {
   Controller,
   ControlOptions,
@@ -193,7 +194,7 @@ export type {
   ServiceStatus,
   SpecExecution,
 } from "./src/lifecycle/service_spec.ts";
-export type { StartOptions, WatchedService } from "./src/lifecycle/supervised_service.ts";
+export type { StartOptions, WatchedService } from "./src/lifecycle/watched_service.ts";
 export type { HostKey } from "./src/lifecycle/supervisor_events.ts";
 
 // Deployment.

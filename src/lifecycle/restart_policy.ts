@@ -20,6 +20,16 @@ export interface EndRecord {
   reason: string;
 }
 
+/** What a restart policy must not forget when the program that follows it is itself started anew. */
+export interface RestartMemory {
+  /** Restarts in a row, with the one that is planned. */
+  attempts: number;
+  /** How the service ended, each time. */
+  history: EndRecord[];
+  /** Whether the last end is to be followed by a restart. */
+  planned: boolean;
+}
+
 /** What to do after an end. */
 export type RestartDecision =
   | { /** Start again after a pause. */ action: "restart"; attempt: number; delayMs: number }
@@ -66,20 +76,36 @@ export class RestartCounter {
     this.#history = [];
   }
 
+  /** Goes on from what an earlier counter of the service knew. */
+  restore({ attempts, history }: RestartMemory): void {
+    this.#attempts = attempts;
+    this.#history = [...history];
+  }
+
+  /** What {@linkcode restore} needs. */
+  memory(options: { planned: boolean }): RestartMemory {
+    return { attempts: this.#attempts, history: [...this.#history], ...options };
+  }
+
   /** Notes an end after `upMs` of running and decides. */
   ended(end: EndFacts, upMs: number, reason: string = describeEnd(end)): RestartDecision {
     if (upMs >= this.#stableMs) this.reset();
     this.#history.push({ at: new Date().toISOString(), reason });
     if (this.#history.length > MAX_RESTART_HISTORY) this.#history.shift();
-    const { policy, maxRetries, backoffMs } = this.#spec;
+    const { policy, maxRetries } = this.#spec;
     if (policy === "no" || (policy === "on-failure" && isCleanEnd(end))) return { action: "leave" };
     if (this.#attempts >= maxRetries) {
       return { action: "give_up", attempts: this.#attempts, history: [...this.#history] };
     }
-    const base = Math.min(backoffMs * 2 ** this.#attempts, RESTART_BACKOFF_CAP_MS);
     this.#attempts++;
+    return { action: "restart", ...this.planned() };
+  }
+
+  /** The restart that was decided on last, with the whole pause before it. */
+  planned(): { attempt: number; delayMs: number } {
+    const attempt = Math.max(1, this.#attempts);
+    const base = Math.min(this.#spec.backoffMs * 2 ** (attempt - 1), RESTART_BACKOFF_CAP_MS);
     // Jitter only adds: a pause is never shorter than what the manifest asks for.
-    const delayMs = Math.round(base * (1 + RESTART_JITTER * this.#random()));
-    return { action: "restart", attempt: this.#attempts, delayMs };
+    return { attempt, delayMs: Math.round(base * (1 + RESTART_JITTER * this.#random())) };
   }
 }

@@ -6,49 +6,19 @@
 import { getLogger } from "@logtape/logtape";
 import { Mutex } from "async-mutex";
 import { HarnessError, messageOf } from "../errors.ts";
-import type { Executor } from "../executor/executor.ts";
 import { FAILURE_LOG_LINES } from "../limits.ts";
 import { endOf } from "./control.ts";
 import { createController } from "./controller.ts";
 import { describeEnd } from "./exit_status.ts";
 import { waitUntilHealthy } from "./health.ts";
 import type { ObservedStatus } from "./host_status.ts";
-import { isCleanEnd, RestartCounter, type RestartCounterOptions } from "./restart_policy.ts";
-import type { Controller, ControlOptions, ServiceSpec, ServiceStatus } from "./service_spec.ts";
-import { sleep, untilAborted } from "./sleep.ts";
-import type { HostKey, StateCause, StateEvent, SupervisorEvent } from "./supervisor_events.ts";
-
-/** A service to supervise. */
-export interface WatchedService {
-  /** Unique id. */
-  id: string;
-  /** What it is. */
-  spec: ServiceSpec;
-  /** Its machine. */
-  host: HostKey;
-  /** As in `createController`. */
-  systemd?: boolean;
-}
-
-/** Options of a start by request. */
-export interface StartOptions extends ControlOptions {
-  /** Also wait until it is healthy, at most this long, before it counts as running. */
-  healthTimeoutMs?: number;
-}
-
-/** What a supervised service needs of its supervisor. */
-export interface ServiceContext {
-  /** The service's machine. */
-  executor: () => Promise<Executor>;
-  /** Whether the machine's processes run as systemd units. */
-  systemd: () => Promise<boolean>;
-  /** Reports; awaited before the service goes on. */
-  emit: (event: SupervisorEvent) => void | Promise<void>;
-  /** Called when it begins or ends to run. */
-  onRunning: (running: boolean, fresh: boolean) => void;
-  /** Back-off settings. */
-  restart: RestartCounterOptions;
-}
+import { PlannedRestart } from "./planned_restart.ts";
+import type { RecordedState } from "./recorded_state.ts";
+import { isCleanEnd, RestartCounter } from "./restart_policy.ts";
+import type { Controller, ControlOptions, ServiceStatus } from "./service_spec.ts";
+import { untilAborted } from "./sleep.ts";
+import type { StateCause, StateEvent } from "./supervisor_events.ts";
+import type { ServiceContext, StartOptions, WatchedService } from "./watched_service.ts";
 
 /** The state machine of one service. All its work is done one thing at a time. */
 export class SupervisedService {
@@ -59,8 +29,7 @@ export class SupervisedService {
   readonly #counter: RestartCounter;
   #wanted = false;
   #running = false;
-  #pending: AbortController | null = null;
-  #restarting: Promise<void> = Promise.resolve();
+  readonly #restart = new PlannedRestart();
   #startedAt = 0;
   #mark = "";
   #generation = 0;
@@ -90,13 +59,22 @@ export class SupervisedService {
     return this.#lock.isLocked();
   }
 
+  /** Whether a restart by policy is planned and has not begun. */
+  get awaitsRestart(): boolean {
+    return this.#restart.isWaiting;
+  }
+
   /** Takes over what the caller's records say, without looking. */
-  assume(running: boolean): void {
+  assume(recorded: RecordedState): void {
+    const { running, restarts } = recorded;
     this.#wanted = running;
     this.#running = running;
+    if (restarts) this.#counter.restore(restarts);
     if (running) {
       this.#startedAt = performance.now();
       this.#context.onRunning(true, false);
+    } else if (restarts?.planned) {
+      this.#planAgain();
     }
   }
 
@@ -129,26 +107,31 @@ export class SupervisedService {
 
   /** Takes over what runs after our own restart, and reports what ended meanwhile; `look` says how it is now. */
   adopt(
-    recorded: { running: boolean; pid: number | null; containerId: string | null },
+    recorded: RecordedState,
     look: () => Promise<ObservedStatus | null>,
   ): Promise<ServiceStatus> {
     return this.#exclusive(async (controller) => {
       const status = await untilAborted(look(), this.#closing.signal) ??
         { ...await controller.status(this.#joined({})), restarting: false, restarts: null };
+      const { restarts, upMs = 0, pid = null, containerId = null } = recorded;
       this.#wanted = recorded.running || status.running;
+      if (restarts) this.#counter.restore(restarts);
       if (status.running) {
         this.#nowRunning(status, false);
-        const same = recorded.containerId === null
-          ? recorded.pid === null || recorded.pid === status.pid
-          : recorded.containerId === status.containerId;
+        const same = containerId === null
+          ? pid === null || pid === status.pid
+          : containerId === status.containerId;
         await this.#context.emit({ type: "adopted", id: this.service.id, status, same });
         if (!recorded.running) {
           await this.#state("starting", "observed", "found running", status);
           await this.#state("running", "observed", status.detail, status);
         }
       } else if (recorded.running) {
-        this.#running = true;
-        await this.#ended(status, controller, "while nobody watched");
+        this.#startedAt = performance.now() - upMs;
+        const asked = recorded.stopping || (status.asked ?? false);
+        await this.#ended({ ...status, asked }, controller, "while nobody watched");
+      } else if (restarts?.planned) {
+        this.#planAgain();
       }
       return status;
     }, { keepPending: true });
@@ -170,15 +153,15 @@ export class SupervisedService {
   /** Forgets a planned restart and waits until nothing is done any more. */
   async close(): Promise<void> {
     this.#wanted = false;
-    this.#pending?.abort();
+    this.#restart.cancel();
     this.#closing.abort(new HarnessError("cancelled", "Supervision ended"));
     this.#context.onRunning(false, false);
     await this.#lock.runExclusive(() => undefined);
-    await this.#restarting;
+    await this.#restart.settled();
   }
 
   async #foundRunning(status: ObservedStatus): Promise<void> {
-    this.#pending?.abort();
+    this.#restart.cancel();
     const again = this.#running;
     this.#wanted = true;
     if (again) {
@@ -226,17 +209,20 @@ export class SupervisedService {
     const told = decision.action === "give_up"
       ? `crash loop, gave up after ${decision.attempts} restarts: ${reason}`
       : reason;
-    await this.#state(
-      "failed",
-      decision.action === "leave" ? "observed" : "policy",
-      told,
+    await this.#context.emit({
+      type: "state",
+      id,
+      state: "failed",
+      reason: told,
+      cause: decision.action === "leave" ? "observed" : "policy",
       status,
       log,
-    );
+      restarts: this.#counter.memory({ planned: decision.action === "restart" }),
+    });
     if (decision.action === "restart") {
       const { attempt, delayMs } = decision;
       await this.#context.emit({ type: "restart_scheduled", id, attempt, delayMs, reason });
-      this.#scheduleRestart(attempt, delayMs);
+      this.#planRestart(attempt, delayMs);
     } else if (decision.action === "give_up") {
       this.#wanted = false;
       const { attempts, history } = decision;
@@ -244,31 +230,41 @@ export class SupervisedService {
     }
   }
 
-  #scheduleRestart(attempt: number, delayMs: number): void {
-    this.#pending?.abort();
-    const pending = this.#pending = new AbortController();
+  /** Takes over a restart that an earlier supervisor had planned; its pause begins anew. */
+  #planAgain(): void {
+    this.#wanted = true;
+    const { attempt, delayMs } = this.#counter.planned();
+    this.#planRestart(attempt, delayMs);
+  }
+
+  #planRestart(attempt: number, delayMs: number): void {
     const reason = `restart ${attempt} of ${this.service.spec.restart.maxRetries} by policy`;
-    this.#restarting = sleep(delayMs, pending.signal).then(async (due) => {
-      if (!due) return;
-      await this.#exclusive(async (controller) => {
-        if (pending.signal.aborted) return;
-        await this.#start(controller, "policy", reason, {}).catch((error) =>
-          this.#startFailed(error)
-        );
-      }, { keepPending: true });
-    }).catch((error) => {
-      // No connection: the machine's watch goes on looking and restarts the service when it answers again.
-      getLogger(["harness", "lifecycle"]).warn("Cannot restart {id}: {why}", {
-        id: this.service.id,
-        why: messageOf(error),
-      });
-      if (!pending.signal.aborted) this.#scheduleRestart(attempt, delayMs);
+    this.#restart.plan(delayMs, async (signal) => {
+      try {
+        await this.#exclusive(async (controller) => {
+          if (signal.aborted) return;
+          this.#restart.begin();
+          await this.#start(controller, "policy", reason, {}).catch((error) =>
+            this.#startFailed(error)
+          );
+        }, { keepPending: true });
+      } catch (error) {
+        if (signal.aborted) return;
+        // No connection: the machine's watch goes on looking and restarts the service when it answers again.
+        getLogger(["harness", "lifecycle"]).warn("Cannot restart {id}: {why}", {
+          id: this.service.id,
+          why: messageOf(error),
+        });
+        this.#planRestart(attempt, delayMs);
+      }
     });
   }
 
   /** A restart by policy that did not work is one more end. */
   async #startFailed(error: unknown): Promise<void> {
     if (!(error instanceof HarnessError) || error.code === "unreachable") throw error;
+    // Cut off by our own end: how the service is will be found out by whoever watches it next.
+    if (this.#closing.signal.aborted) throw error;
     const end = endOf(error);
     const { log, status } = end;
     const decision = this.#counter.ended(
@@ -377,7 +373,7 @@ export class SupervisedService {
     options: { keepPending?: boolean } = {},
   ): Promise<T> {
     // Whoever asks for something overrides a restart that is only planned.
-    if (!options.keepPending) this.#pending?.abort();
+    if (!options.keepPending) this.#restart.cancel();
     return this.#lock.runExclusive(async () => {
       this.#generation++;
       try {

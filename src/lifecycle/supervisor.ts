@@ -11,9 +11,11 @@ import { LOCAL_STATUS_INTERVAL_MS, REMOTE_STATUS_INTERVAL_MS } from "../limits.t
 import { createController, usesSystemd } from "./controller.ts";
 import { HealthMonitor } from "./health_monitor.ts";
 import { HostWatch } from "./host_watch.ts";
+import type { RecordedState } from "./recorded_state.ts";
 import type { Controller, ControlOptions, ServiceStatus } from "./service_spec.ts";
-import { type StartOptions, SupervisedService, type WatchedService } from "./supervised_service.ts";
+import { SupervisedService } from "./supervised_service.ts";
 import type { HostKey, SupervisorEvent } from "./supervisor_events.ts";
+import type { StartOptions, WatchedService } from "./watched_service.ts";
 
 /** Options for {@linkcode Supervisor}. */
 export interface SupervisorOptions {
@@ -37,16 +39,6 @@ export interface SupervisorOptions {
   maxConcurrentHealthChecks?: number;
   /** A number from 0 to 1, for jitter and splay. @default {Math.random} */
   random?: () => number;
-}
-
-/** What the caller's records say of a service. */
-export interface RecordedState {
-  /** Whether it was running. */
-  running: boolean;
-  /** Its process id, where recorded. */
-  pid?: number | null;
-  /** Its container id, where recorded. */
-  containerId?: string | null;
 }
 
 /** Supervises services. All calls for one service are carried out one after the other. */
@@ -81,26 +73,24 @@ export class Supervisor implements AsyncDisposable {
    */
   async watch(service: WatchedService, options: { running: boolean }): Promise<void> {
     const supervised = await this.#add(service);
-    supervised.assume(options.running);
+    supervised.assume(options);
     this.#hostOf(service.host).add(supervised);
   }
 
   /**
    * Begins to supervise a service that a former run of this program knew. Looks at it, changes nothing that runs:
-   * reports `adopted`, or the end that nobody saw, which the restart policy then acts on. Rejects with `unreachable`
-   * when the machine does not answer; the service is supervised nevertheless and is reported on when it does.
+   * reports `adopted`, or the end that nobody saw, which the restart policy then acts on. A restart that was planned is
+   * planned again. Rejects with `unreachable` when the machine does not answer; the service is supervised nevertheless
+   * and is reported on when it does.
    */
   async adopt(service: WatchedService, recorded: RecordedState): Promise<ServiceStatus> {
     const supervised = await this.#add(service);
     const host = this.#hostOf(service.host);
     host.add(supervised);
     try {
-      return await supervised.adopt(
-        { pid: null, containerId: null, ...recorded },
-        () => host.inspect(supervised),
-      );
+      return await supervised.adopt(recorded, () => host.inspect(supervised));
     } catch (error) {
-      if (this.#services.get(service.id) === supervised) supervised.assume(recorded.running);
+      if (this.#services.get(service.id) === supervised) supervised.assume(recorded);
       throw error;
     }
   }
@@ -117,6 +107,11 @@ export class Supervisor implements AsyncDisposable {
     await supervised.close();
     this.#health.remove(id);
     await this.#dropEmptyHost(supervised.service.host);
+  }
+
+  /** Whether the restart policy has planned to start a service again, and has not begun. */
+  awaitsRestart(id: string): boolean {
+    return this.#services.get(id)?.awaitsRestart ?? false;
   }
 
   /** Starts a service. Rejects like {@linkcode Controller.start}. */

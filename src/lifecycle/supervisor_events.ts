@@ -4,7 +4,7 @@
  * @module
  */
 import type { HealthCheckResult } from "./health.ts";
-import type { EndRecord } from "./restart_policy.ts";
+import type { EndRecord, RestartMemory } from "./restart_policy.ts";
 import type { ServiceStatus } from "./service_spec.ts";
 
 /** A machine as the supervisor calls it: `local`, or whatever key the caller uses. */
@@ -29,6 +29,12 @@ export interface StateEvent {
   status: ServiceStatus | null;
   /** Last log lines, with `failed`. */
   log: string[];
+  /**
+   * With a `failed` that the restart policy has judged: what it must be told again by
+   * {@linkcode RecordedState.restarts} when the service is adopted. Keep it before you record the state: then a crash
+   * in between loses no restart.
+   */
+  restarts?: RestartMemory;
 }
 
 /** A health check ended. */

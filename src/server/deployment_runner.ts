@@ -121,7 +121,10 @@ export class DeploymentRunner {
     if (result.error !== null) shown.error = result.error;
     if (result.outcome === "ok") delete shown.error;
     deployment.version ??= result.versionAfter;
+    const before = stateOf(registry, instance.id);
     const remains = await settleInstance(registry, instance, result, deployment);
+    // Its state is the deployment's work now: what its restart policy had in mind for the one before is over.
+    if (stateOf(registry, instance.id) !== before) await operator.forgetRestarts(instance.id);
     if (remains && result.service !== null) {
       await operator.place({
         id: instance.id,
@@ -175,4 +178,10 @@ export class DeploymentRunner {
     }
     await this.#finish(record, "interrupted", message);
   }
+}
+
+/** What tells one state of an instance from the next; nothing for one that is not registered. */
+function stateOf(registry: Registry, id: string): string | undefined {
+  const entry = registry.list().find((e) => e.id === id);
+  return entry && `${entry.last_state_change} ${entry.state_reason}`;
 }

@@ -7,9 +7,10 @@
 import { getLogger } from "@logtape/logtape";
 import { healthTimeoutMs } from "../deploy/steps/activate.ts";
 import { HarnessError, messageOf } from "../errors.ts";
-import { DEFAULT_LOG_TAIL_LINES } from "../limits.ts";
+import { DEFAULT_LOG_TAIL_LINES, MAX_REASON_LENGTH } from "../limits.ts";
 import { createController } from "../lifecycle/controller.ts";
 import { Supervisor } from "../lifecycle/supervisor.ts";
+import type { SupervisorEvent } from "../lifecycle/supervisor_events.ts";
 import type { ActionData, ActionParams, Target } from "../protocol/actions.ts";
 import type { ServiceEntry, ServiceState } from "../registry/entry.ts";
 import { sameJson } from "../registry/change.ts";
@@ -23,6 +24,8 @@ import { entrySpec } from "./entry_spec.ts";
 import type { HostConnections } from "./host_connections.ts";
 import { type Host, type HostDirectory, targetOf } from "./hosts.ts";
 import { type Placement, Placements } from "./placements.ts";
+import { isRunning, recordedState } from "./recorded_entry.ts";
+import { RestartMemories } from "./restart_memories.ts";
 import { recordReport } from "./supervision.ts";
 
 /** What an {@linkcode Operator} works with. */
@@ -48,6 +51,7 @@ const log = getLogger(["harness", "server", "operator"]);
 export class Operator implements ServiceOperator, AsyncDisposable {
   readonly #options: OperatorOptions;
   readonly #placements: Placements;
+  readonly #restarts: RestartMemories;
   readonly #supervisor: Supervisor;
   readonly #perService = new KeyedMutex();
   /** Instances that a deployment works on, and which. */
@@ -58,12 +62,17 @@ export class Operator implements ServiceOperator, AsyncDisposable {
   #unsubscribe: () => void;
   #adopting: Promise<unknown> = Promise.resolve();
 
-  private constructor(options: OperatorOptions, placements: Placements) {
+  private constructor(
+    options: OperatorOptions,
+    placements: Placements,
+    restarts: RestartMemories,
+  ) {
     this.#options = options;
     this.#placements = placements;
+    this.#restarts = restarts;
     this.#supervisor = new Supervisor({
       executorFor: (host) => this.#executorFor(host),
-      onEvent: (event) => recordReport(options.registry, event),
+      onEvent: (event) => this.#onReport(event),
     });
     this.#unsubscribe = options.registry.subscribe((event) => {
       if (event.event === "service_deregistered") this.#forget(event.data.id);
@@ -72,7 +81,12 @@ export class Operator implements ServiceOperator, AsyncDisposable {
 
   /** Opens an operator and begins to look for the services that an earlier server left running. */
   static async open(options: OperatorOptions): Promise<Operator> {
-    const operator = new Operator(options, await Placements.load(options.documents));
+    const { documents } = options;
+    const operator = new Operator(
+      options,
+      await Placements.load(documents),
+      await RestartMemories.load(documents),
+    );
     operator.#adopting = Promise.all(operator.#placements.all().map((p) => operator.#adopt(p)));
     return operator;
   }
@@ -125,6 +139,11 @@ export class Operator implements ServiceOperator, AsyncDisposable {
   /** Remembers how a deployed service is run; it is watched as soon as it is released. */
   async place(placement: Placement): Promise<void> {
     await this.#placements.put(placement);
+  }
+
+  /** Forgets earlier crashes of an instance, and with them a restart that is due. */
+  async forgetRestarts(id: string): Promise<void> {
+    await this.#restarts.remove(id);
   }
 
   /**
@@ -189,13 +208,17 @@ export class Operator implements ServiceOperator, AsyncDisposable {
     switch (action) {
       case "start":
         assertTransition(id, state, "starting");
+        await this.#restarts.remove(id);
         await this.#supervisor.start(id, start);
         return;
       case "stop":
+        if (this.#awaitsRestart(entry)) return await this.#dropRestart(entry, signal);
         assertTransition(id, state, "stopping");
+        await this.#restarts.remove(id);
         await this.#supervisor.stop(id, { signal });
         return;
       case "restart":
+        await this.#restarts.remove(id);
         if (!isRunning(entry)) await this.#supervisor.start(id, start);
         else if (this.#isReplaced(entry)) await this.#restartAnew(id, signal);
         else await this.#supervisor.restart(id, start);
@@ -205,6 +228,22 @@ export class Operator implements ServiceOperator, AsyncDisposable {
         await this.#supervisor.reload(id, { signal });
         return;
     }
+  }
+
+  /** Whether it has failed and its policy is about to start it again. */
+  #awaitsRestart({ id, state }: ServiceEntry): boolean {
+    return state === "failed" && this.#supervisor.awaitsRestart(id);
+  }
+
+  /** A stop of what does not run at the moment: it stays `failed`, and stays down. */
+  async #dropRestart({ id, state_reason }: ServiceEntry, signal: AbortSignal): Promise<void> {
+    await this.#restarts.remove(id);
+    await this.#supervisor.stop(id, { signal });
+    const { registry } = this.#options;
+    // The restart may have begun before the stop had its turn; then it was stopped like anything that runs.
+    if (registry.get(id).state !== "failed") return;
+    const reason = `stopped by client before its restart: ${state_reason}`;
+    await registry.update(id, { state_reason: reason.slice(0, MAX_REASON_LENGTH) });
   }
 
   /** Whether an entry says something else by now than what runs. */
@@ -250,7 +289,9 @@ export class Operator implements ServiceOperator, AsyncDisposable {
     signal: AbortSignal,
   ): Promise<string[]> {
     const entries = names.flatMap((name) => this.#options.registry.list({ name }))
-      .filter((entry) => states.includes(entry.state));
+      .filter((entry) =>
+        states.includes(entry.state) || (action === "stop" && this.#awaitsRestart(entry))
+      );
     const results = await Promise.allSettled(
       entries.map((entry) => this.#actOn(entry.id, action, signal)),
     );
@@ -275,19 +316,23 @@ export class Operator implements ServiceOperator, AsyncDisposable {
   async #adopt(placement: Placement): Promise<void> {
     const { id, spec } = placement;
     try {
-      const entry = this.#options.registry.get(id);
-      const { execution } = entry;
-      await this.#supervisor.adopt({ id, spec, host: this.#hostOf(placement) }, {
-        running: isRunning(entry),
-        pid: execution.type === "managed_process" ? execution.pid : null,
-        containerId: execution.type === "docker_container" ? execution.container_id : null,
-      });
+      const recorded = recordedState(this.#options.registry.get(id), this.#restarts.get(id));
+      await this.#supervisor.adopt({ id, spec, host: this.#hostOf(placement) }, recorded);
     } catch (error) {
       if (this.#closing.signal.aborted) return;
       const known = error instanceof HarnessError;
-      if (known && error.code === "not_found") await this.#placements.remove(id);
+      if (known && error.code === "not_found") await this.#drop(id);
       else log.warn("Cannot look at {id} yet: {why}", { id, why: messageOf(error) });
     }
+  }
+
+  async #onReport(event: SupervisorEvent): Promise<void> {
+    if (event.type === "state" && event.restarts !== undefined) {
+      await this.#restarts.put(event.id, event.restarts).catch((error) =>
+        log.error("Cannot keep the restarts of {id}: {error}", { id: event.id, error })
+      );
+    }
+    await recordReport(this.#options.registry, event);
   }
 
   #forget(id: string): void {
@@ -295,10 +340,15 @@ export class Operator implements ServiceOperator, AsyncDisposable {
     // one on a new entry of the same id comes after.
     const forget = async () => {
       await this.#supervisor.unwatch(id);
-      await this.#placements.remove(id);
+      await this.#drop(id);
     };
     this.#perService.run(id, forget)
       .catch((error) => log.error("Cannot forget {id}: {error}", { id, error }));
+  }
+
+  async #drop(id: string): Promise<void> {
+    await this.#placements.remove(id);
+    await this.#restarts.remove(id);
   }
 
   /** How what runs was started; for what does not run, how it is to be. */
@@ -330,10 +380,6 @@ export class Operator implements ServiceOperator, AsyncDisposable {
     if (host === undefined) throw new HarnessError("internal", `Unknown host ${label}`);
     return await this.#options.connections.open(host, this.#closing.signal);
   }
-}
-
-function isRunning({ state }: ServiceEntry): boolean {
-  return state === "running" || state === "starting" || state === "stopping";
 }
 
 function unchanged({ id, state }: ServiceEntry, waves: string[][]): ActionOutcome {

@@ -1,68 +1,11 @@
 import assert from "node:assert/strict";
 import { HarnessError } from "../../src/errors.ts";
 import type { Executor } from "../../src/executor/executor.ts";
-import { localExecutor } from "../../src/executor/local.ts";
 import { connectSsh } from "../../src/executor/ssh.ts";
-import { Supervisor, type SupervisorOptions } from "../../src/lifecycle/supervisor.ts";
-import type { SupervisorEvent } from "../../src/lifecycle/supervisor_events.ts";
 import { startSshd } from "../helpers/sshd.ts";
 import { needs } from "../helpers/require.ts";
+import { LOOP, service, Watcher } from "./watcher.ts";
 import { eventually, health, isAlive, localMachine, Place, processController } from "./fixture.ts";
-
-const LOOP = "while :; do sleep 0.2; done";
-
-/** Legal moves of a registry entry, as DESIGN fixes them. */
-const LEGAL: Record<string, readonly string[]> = {
-  unknown: ["starting", "failed", "stopping"],
-  registered: ["starting", "failed"],
-  starting: ["running", "stopping", "failed"],
-  running: ["stopping", "failed"],
-  stopping: ["stopped", "failed"],
-  stopped: ["starting", "failed"],
-  failed: ["starting", "failed"],
-};
-
-/** A supervisor of this machine whose events are kept; disposing it checks that all of them were legal. */
-class Watcher implements AsyncDisposable {
-  readonly events: SupervisorEvent[] = [];
-  readonly supervisor: Supervisor;
-
-  constructor(options: Partial<SupervisorOptions> = {}) {
-    const executor = localExecutor();
-    this.supervisor = new Supervisor({
-      executorFor: () => Promise.resolve(executor),
-      onEvent: (event) => void this.events.push(event),
-      localIntervalMs: 300,
-      remoteIntervalMs: 300,
-      ...options,
-    });
-  }
-
-  states(id: string): string[] {
-    return this.events.flatMap((e) => e.type === "state" && e.id === id ? [e.state] : []);
-  }
-
-  of<T extends SupervisorEvent["type"]>(type: T): Extract<SupervisorEvent, { type: T }>[] {
-    return this.events.filter((e): e is Extract<SupervisorEvent, { type: T }> => e.type === type);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.supervisor[Symbol.asyncDispose]();
-    const state = new Map<string, string>();
-    for (const event of this.of("state")) {
-      const before = state.get(event.id) ?? "unknown";
-      assert.ok(LEGAL[before]?.includes(event.state), `${event.id}: ${before} to ${event.state}`);
-      state.set(event.id, event.state);
-    }
-  }
-}
-
-const service = (spec: ReturnType<Place["shell"]>, host = "local") => ({
-  id: spec.name,
-  spec,
-  host,
-  systemd: false,
-});
 
 Deno.test("Supervisor restarts a crashed service with a new pid and tells the story in legal states", async () => {
   await using place = new Place();

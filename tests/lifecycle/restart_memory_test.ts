@@ -1,0 +1,140 @@
+/** Restarts by policy that outlive the supervisor that planned them. */
+import assert from "node:assert/strict";
+import { HarnessError } from "../../src/errors.ts";
+import { localExecutor } from "../../src/executor/local.ts";
+import type { RecordedState } from "../../src/lifecycle/recorded_state.ts";
+import type { RestartMemory } from "../../src/lifecycle/restart_policy.ts";
+import type { SupervisorEvent } from "../../src/lifecycle/supervisor_events.ts";
+import { eventually, Place } from "./fixture.ts";
+import { LOOP, service, Watcher } from "./watcher.ts";
+
+const end = { at: "2026-11-23T11:57:19.024Z", reason: "exited with code 9" };
+const memory = (attempts: number, planned: boolean): RestartMemory => ({
+  attempts,
+  history: Array(attempts).fill(end),
+  planned,
+});
+const down = (restarts: RestartMemory): RecordedState => ({ running: false, restarts });
+
+Deno.test("Supervisor.adopt() plans a restart again that an earlier supervisor had planned, with its pause", async () => {
+  await using place = new Place();
+  let restarts: RestartMemory | undefined;
+  const spec = place.shell("api", LOOP, {
+    restart: { policy: "on-failure", maxRetries: 3, backoffMs: 400 },
+  });
+  {
+    await using before = new Watcher({ random: () => 0 });
+    await before.supervisor.watch(service(spec), { running: false });
+    const { pid } = await before.supervisor.start("api");
+    Deno.kill(pid ?? 0, "SIGKILL");
+    await eventually(() => assert.equal(before.of("restart_scheduled").length, 1));
+    assert.ok(before.supervisor.awaitsRestart("api"));
+    restarts = before.of("state").at(-1)?.restarts;
+  }
+  assert.deepEqual([restarts?.attempts, restarts?.planned], [1, true]);
+  await using after = new Watcher({ random: () => 0 });
+  const { supervisor } = after;
+  assert.ok(restarts !== undefined);
+  const adoptedAt = performance.now();
+  assert.equal((await supervisor.adopt(service(spec), down(restarts))).running, false);
+  assert.ok(supervisor.awaitsRestart("api"));
+  await eventually(() => assert.deepEqual(after.states("api"), ["starting", "running"]));
+  assert.ok(performance.now() - adoptedAt >= 400, "the pause is kept");
+  assert.equal(after.of("state")[0]?.reason, "restart 1 of 3 by policy");
+  assert.equal(supervisor.awaitsRestart("api"), false);
+  await supervisor.stop("api");
+});
+
+Deno.test("Supervisor.adopt() leaves down what was given up, stopped, or has no restart planned", async () => {
+  await using place = new Place();
+  await using watcher = new Watcher({ random: () => 0 });
+  const { supervisor } = watcher;
+  const restart = { policy: "always", maxRetries: 3, backoffMs: 1 } as const;
+  const recorded: Record<string, RecordedState> = {
+    gave_up: down(memory(3, false)),
+    none: { running: false },
+    stopping: { running: true, stopping: true },
+  };
+  for (const [name, state] of Object.entries(recorded)) {
+    await supervisor.adopt(service(place.shell(name, LOOP, { restart })), state);
+    assert.equal(supervisor.awaitsRestart(name), false, name);
+  }
+  // The last is restarted: so the others would have been by now, too.
+  await supervisor.adopt(
+    service(place.shell("planned", LOOP, { restart })),
+    down(memory(1, true)),
+  );
+  await eventually(() => assert.equal(watcher.states("planned").at(-1), "running"));
+  assert.deepEqual(watcher.states("gave_up"), []);
+  assert.deepEqual(watcher.states("none"), []);
+  assert.deepEqual(watcher.states("stopping"), ["stopping", "stopped"]);
+  await supervisor.stop("planned");
+  watcher.events.length = 0; // "stopping" was a registry's state before; alone, its story begins in the middle
+});
+
+Deno.test("Supervisor.adopt() goes on counting: a crash loop is not begun anew by a new supervisor", async () => {
+  await using place = new Place();
+  await using watcher = new Watcher({ random: () => 0 });
+  const { supervisor } = watcher;
+  const restart = { policy: "on-failure", maxRetries: 3, backoffMs: 1 } as const;
+  const spec = (name: string) => service(place.shell(name, LOOP, { restart }));
+  const restarts = memory(3, true);
+  // Ended soon after its third restart, while nobody watched.
+  await supervisor.adopt(spec("loop"), { running: true, upMs: 2_000, restarts });
+  const [gaveUp] = watcher.of("gave_up");
+  assert.deepEqual([gaveUp?.id, gaveUp?.attempts, gaveUp?.history.length], ["loop", 3, 4]);
+  assert.match(watcher.of("state")[0]?.reason ?? "", /^crash loop, gave up after 3 restarts: /);
+  assert.deepEqual(watcher.of("state")[0]?.restarts?.planned, false);
+  // Ended after a long time: what was before is forgotten.
+  await supervisor.adopt(spec("once"), { running: true, upMs: 3_600_000, restarts });
+  await eventually(() => assert.equal(watcher.states("once").at(-1), "running"));
+  assert.deepEqual(watcher.of("restart_scheduled").map((e) => [e.id, e.attempt]), [["once", 1]]);
+  await supervisor.stop("once");
+});
+
+Deno.test("Supervisor.adopt() of a machine that does not answer keeps the planned restart until it does", async () => {
+  await using place = new Place();
+  const executor = localExecutor();
+  let answers = false;
+  await using watcher = new Watcher({
+    random: () => 0,
+    executorFor: (host) =>
+      answers
+        ? Promise.resolve(executor)
+        : Promise.reject(new HarnessError("unreachable", `Cannot reach ${host}`)),
+  });
+  const { supervisor } = watcher;
+  const spec = place.shell("far", LOOP, { restart: { policy: "on-failure", backoffMs: 20 } });
+  await assert.rejects(
+    supervisor.adopt(service(spec, "far-host"), down(memory(1, true))),
+    (error: unknown) => error instanceof HarnessError && error.code === "unreachable",
+  );
+  assert.ok(supervisor.awaitsRestart("far"));
+  answers = true;
+  await eventually(() => assert.deepEqual(watcher.states("far"), ["starting", "running"]));
+  await supervisor.stop("far");
+});
+
+Deno.test("Supervisor's end in the middle of a restart by policy counts as no crash and plans nothing", async () => {
+  await using place = new Place();
+  const begun = Promise.withResolvers<void>();
+  const events: SupervisorEvent[] = [];
+  const spec = place.shell("api", LOOP, { restart: { policy: "on-failure", backoffMs: 1 } });
+  {
+    await using watcher = new Watcher({
+      onEvent(event) {
+        events.push(event);
+        if (event.type === "state" && event.cause === "policy" && event.state === "starting") {
+          begun.resolve();
+        }
+      },
+    });
+    await watcher.supervisor.watch(service(spec), { running: false });
+    const { pid } = await watcher.supervisor.start("api");
+    Deno.kill(pid ?? 0, "SIGKILL");
+    await begun.promise;
+  }
+  const states = events.flatMap((event) => event.type === "state" ? [event.state] : []);
+  assert.deepEqual(states, ["starting", "running", "failed", "starting"]);
+  assert.equal(events.filter((event) => event.type === "restart_scheduled").length, 1);
+});
