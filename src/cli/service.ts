@@ -104,7 +104,7 @@ function facts(entry: ServiceEntry): Array<[string, string]> {
     .filter(([key, value]) => key !== "type" && value !== null && String(value) !== "")
     .map(([key, value]) => `${key} ${Array.isArray(value) ? value.join(" ") : value}`);
   const checked = health === null
-    ? "never checked"
+    ? "unknown"
     : `${health.healthy ? "healthy" : "unhealthy"}${
       health.message === null ? "" : `: ${health.message}`
     } (${health.checked_at}, ${Math.round(health.duration_ms)} ms)`;

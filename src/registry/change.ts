@@ -92,7 +92,8 @@ export interface PlanUpdateOptions {
  * An entry with a patch applied; `null` when nothing changes.
  *
  * A health result is a change when it says something else than the last one: its time and duration alone
- * are not.
+ * are not. It lives as long as the run that it is of: an entry that begins to start, is stopped or has
+ * failed has none.
  *
  * @throws {HarnessError} `invalid_transition`.
  */
@@ -131,6 +132,7 @@ function plan(
   { healthAlways, details }: PlanUpdateOptions,
 ): PlannedChange | null {
   const stateMoves = next.state !== current.state;
+  if (isOfOtherRun(current, next)) next.last_health_check = null;
   const endpointsChange = !sameJson(current.endpoints, next.endpoints);
   const health = healthChange(current, next, healthAlways);
   if (health === "none") next.last_health_check = current.last_health_check;
@@ -191,6 +193,16 @@ function stateChanged(
       ...also,
     },
   };
+}
+
+/**
+ * Whether the health result of an entry is not of its present run: what is down has none, and a new run has
+ * none yet. So a result that comes late, when its run is over, says nothing.
+ */
+function isOfOtherRun(current: ServiceEntry, next: ServiceEntry): boolean {
+  if (next.state === "stopped" || next.state === "failed") return true;
+  return next.state === "starting" && current.state !== "starting" &&
+    next.last_health_check === current.last_health_check;
 }
 
 function healthChange(

@@ -141,7 +141,7 @@ export interface ServiceEntry {
   state: ServiceState;
   /** Why it is in this state, or `null`. */
   state_reason: string | null;
-  /** The last health check, or `null` when there was none. */
+  /** The last health check of the present run; `null` before the first one and for what does not run. */
   last_health_check: HealthResult | null;
   /** Free pairs to filter by. */
   labels: Record<string, string>;

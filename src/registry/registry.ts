@@ -201,7 +201,8 @@ export class Registry implements AsyncDisposable {
 
   /**
    * Records a health result and tells of it even when it says what the last one said: the slow heartbeat
-   * of health. {@linkcode update} records only results that say something new.
+   * of health. {@linkcode update} records only results that say something new. Of an entry that is `stopped`
+   * or `failed` nothing is recorded: the result is of a run that is over.
    *
    * @throws {HarnessError} `not_found`, `ambiguous`, `invalid_params`, `storage_unavailable`.
    */

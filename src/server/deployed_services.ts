@@ -18,7 +18,7 @@ import type {
 import type { Registry } from "../registry/registry.ts";
 import { MAX_REASON_LENGTH } from "../limits.ts";
 import { type Host, instanceId } from "./hosts.ts";
-import { driveState, startingPatch } from "./state_path.ts";
+import { driveState } from "./state_path.ts";
 
 const PROTOCOLS: readonly EndpointProtocol[] = [
   "http",
@@ -76,10 +76,7 @@ export async function applyProgress(
   }
   if (progress.step !== "start") return;
   const reason = `deploy ${progress.deployment_id}`;
-  const move = (state: ServiceState) => {
-    const also = state === "starting" ? startingPatch(registry.get(id)) : {};
-    return registry.update(id, { ...also, state, state_reason: reason });
-  };
+  const move = (state: ServiceState) => registry.update(id, { state, state_reason: reason });
   const { state } = registry.get(id);
   if (progress.status === "started") {
     if (state === "running") await move("stopping");

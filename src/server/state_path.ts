@@ -40,11 +40,6 @@ export function statePath(
   return path;
 }
 
-/** What a start makes untrue: a bad result of the run before would keep the new one out of `resolve_endpoint`. */
-export function startingPatch({ last_health_check }: ServiceEntry): ServicePatch {
-  return last_health_check?.healthy === false ? { last_health_check: null } : {};
-}
-
 /** Takes an entry to a state step by step; `patch` is written with the last step. */
 export async function driveState(
   registry: Registry,
@@ -56,8 +51,7 @@ export async function driveState(
 ): Promise<ServiceEntry> {
   const path = statePath(registry.get(id).state, to);
   for (const state of path.slice(0, -1)) {
-    const also = state === "starting" ? startingPatch(registry.get(id)) : {};
-    await registry.update(id, { ...also, state, state_reason: reason });
+    await registry.update(id, { state, state_reason: reason });
   }
   const last = path.at(-1);
   return await registry.update(id, {

@@ -17,7 +17,7 @@ import type {
 import type { Execution, ServicePatch } from "../registry/entry.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { UpdateOptions } from "../registry/update_options.ts";
-import { driveState, startingPatch } from "./state_path.ts";
+import { driveState } from "./state_path.ts";
 
 const log = getLogger(["harness", "server", "supervision"]);
 
@@ -55,10 +55,7 @@ async function recordState(registry: Registry, event: StateEvent): Promise<void>
   const { id, state } = event;
   const entry = registry.get(id);
   const reason = event.reason.slice(0, MAX_REASON_LENGTH);
-  const patch = {
-    ...(state === "starting" ? startingPatch(entry) : {}),
-    ...(event.status === null ? {} : executionPatch(entry.execution, event.status)),
-  };
+  const patch = event.status === null ? {} : executionPatch(entry.execution, event.status);
   try {
     await registry.update(id, { ...patch, state, state_reason: reason }, details(event));
   } catch (error) {

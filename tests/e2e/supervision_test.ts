@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import type { ServiceEntry } from "../../src/registry/entry.ts";
+import type { RegistryEvent } from "../../src/registry/events.ts";
+import { applyEvent } from "../../src/registry/fold.ts";
 import { startControlServer } from "../helpers/control_server.ts";
 import { buildHello, freePort, upload } from "../helpers/hello_package.ts";
 import { type Frame, RawClient } from "../helpers/raw_client.ts";
@@ -79,7 +82,18 @@ Deno.test("what was deployed is watched: a crash is restarted by policy, a sick 
 
   await t.step("stopped by a client it stays down", async () => {
     await client.call("service_action", { name: "hello-service", action: "stop" });
-    assert.equal(server.registry.get("hello-service").state, "stopped");
+    const stopped = server.registry.get("hello-service");
+    assert.deepEqual([stopped.state, stopped.last_health_check], ["stopped", null]);
+    await using reader = await RawClient.ready(server.url, { deadlineMs: 60_000 });
+    const { epoch, seq } = server.registry;
+    await reader.call("subscribe", { since: { epoch, seq: 0 } });
+    const mirror = new Map<string, ServiceEntry>();
+    for (let last = 0; last < seq;) {
+      const event = await reader.event();
+      applyEvent(mirror, event as unknown as RegistryEvent);
+      last = event["seq"];
+    }
+    assert.deepEqual(mirror.get("hello-service"), stopped, "the history tells the same");
     await client.call("deregister_service", { name: "hello-service" });
     assert.equal((await client.fail("service_logs", { name: "hello-service" })).code, "not_found");
   });

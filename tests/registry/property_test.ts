@@ -76,11 +76,15 @@ function expected(
   switch (op.do) {
     case "state":
       if (!NEXT[entry.state].includes(op.state)) return "invalid_transition";
-      return changed(entry, entry.state !== op.state, { state: op.state });
+      return changed(entry, entry.state !== op.state, {
+        state: op.state,
+        ...(["starting", "stopped", "failed"].includes(op.state) ? { healthy: null } : {}),
+      });
     case "version":
       if (op.ifRevision !== null && op.ifRevision !== entry.revision) return "conflict";
       return changed(entry, entry.version !== op.version, { version: op.version });
     case "health":
+      if (["stopped", "failed"].includes(entry.state)) return "ok";
       return changed(entry, entry.healthy !== op.healthy, { healthy: op.healthy });
     case "deregister":
       model.delete(op.id);

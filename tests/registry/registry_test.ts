@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { SERVICE_STATES, type ServiceState } from "../../src/registry/entry.ts";
 import type { RegistryEvent } from "../../src/registry/events.ts";
+import { applyEvent } from "../../src/registry/fold.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import { canTransition } from "../../src/registry/transitions.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";
@@ -148,6 +149,34 @@ Deno.test("Registry.update() records a health result when it says something new,
   assert.deepEqual(events.map((e) => e.event), Array(4).fill("health_check_result"));
   await registry.update("web", { last_health_check: null });
   assert.equal(events.at(-1)?.event, "service_updated");
+});
+
+Deno.test("Registry.update() ends a health result with the run that it is of, and the events tell so", async () => {
+  const { registry, events } = await openWith("web");
+  await using _ = registry;
+  const mirror = new Map(registry.list().map((entry) => [entry.id, entry]));
+  registry.subscribe((event) => applyEvent(mirror, event));
+  const result = { healthy: true, message: "200", checked_at: "t", duration_ms: 1 };
+  const step = async (state: ServiceState) => {
+    events.length = 0;
+    const entry = await registry.update("web", { state });
+    assert.deepEqual(mirror.get("web"), entry);
+    return [entry.last_health_check?.healthy ?? null, ...events.map((e) => e.event)];
+  };
+  assert.deepEqual(await step("starting"), [null, "service_state_changed"]);
+  assert.deepEqual(await step("running"), [null, "service_state_changed"]);
+  await registry.recordHealth("web", result);
+  assert.deepEqual(await step("stopping"), [true, "service_state_changed"]);
+  assert.deepEqual(await step("stopped"), [null, "service_updated", "service_state_changed"]);
+  // A check that was under way when it was stopped.
+  assert.equal((await registry.recordHealth("web", result)).last_health_check, null);
+  assert.deepEqual(await step("starting"), [null, "service_state_changed"]);
+  await registry.recordHealth("web", result); // a start may wait for it
+  assert.deepEqual(await step("running"), [true, "service_state_changed"]);
+  assert.deepEqual(await step("failed"), [null, "service_updated", "service_state_changed"]);
+  await registry.update("web", { last_health_check: result, labels: { a: "b" } });
+  assert.equal(registry.get("web").last_health_check, null);
+  assert.deepEqual(mirror.get("web"), registry.get("web"));
 });
 
 Deno.test("Registry.update() of failed to failed is a change only when the reason is another", async () => {
