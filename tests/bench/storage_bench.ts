@@ -1,5 +1,5 @@
 /**
- * Figures of the registry over files: `deno run -A tests/bench/storage.ts [dir]`.
+ * Figures of the registry over files: `deno run -A tests/bench/storage_bench.ts [dir]`.
  *
  * Everything runs on the disk that holds `dir` (default: the temp dir), so a fast sync there flatters.
  */
