@@ -9,11 +9,14 @@
 import type { Command } from "../executor/executor.ts";
 import {
   DEPLOY_RESERVE_BYTES,
+  MAX_ENTRY_PATH_BYTES,
   MAX_PACKAGE_ENTRIES,
+  MAX_TAR_EXTENSION_BYTES,
   MAX_UNPACK_RATIO,
   MAX_UNPACKED_BYTES,
   UNPACK_RATIO_FLOOR_BYTES,
 } from "../limits.ts";
+import { ARCHIVE_CHECK } from "./archive_check.ts";
 import { hostCommand, type HostPlace } from "./lock_commands.ts";
 import type { ReleaseLayout } from "./layout.ts";
 
@@ -29,51 +32,6 @@ cat > "$stage/package"
 }
 
 /**
- * Refuses an archive that could write outside its directory, holds what no package may hold, or unpacks to too much.
- * $d_file the archive  $d_bytes how much it may unpack to  $d_entries how many entries it may have. Looks at the
- * listing only: nothing is extracted yet.
- */
-const LIST_CHECK = `
-d_bad() { d_refuse archive "$1: $(printf '%s' "\${2:-}" | head -c 200 | tr '\\n' ' ')"; }
-d_names="$stage/names" d_long="$stage/long"
-gzip -dc < "$d_file" 2>/dev/null | head -c "$d_bytes" | tar -tvf - > "$d_long" 2> "$stage/errors" ||
-  d_bad "it is damaged or unpacks to more than $d_bytes bytes" "$(tail -n 2 "$stage/errors")"
-tar -tzf "$d_file" > "$d_names" 2> "$stage/errors" ||
-  d_bad "it cannot be listed" "$(tail -n 2 "$stage/errors")"
-[ "$(wc -l < "$d_names")" -le "$d_entries" ] || d_bad "more than $d_entries entries"
-# A name with a line end would make the two listings differ, or show as an escape in GNU's.
-[ "$(wc -l < "$d_names")" -eq "$(wc -l < "$d_long")" ] || d_bad "a name holds a line end"
-d_none() { # what it would be, then grep's options, pattern and file
-  d_what=$1; shift
-  d_hit=$(grep -E -m 1 "$@") || return 0
-  d_bad "$d_what" "$d_hit"
-}
-d_none "an absolute path" -e '^/' "$d_names"
-d_none "a path with .." -e '(^|/)\\.\\.(/|$)' "$d_names"
-# GNU tar prints control characters as escapes, and UTF-8 as octal ones, which are fine.
-d_none "a name with a control character or a backslash" -e '[[:cntrl:]]|\\\\([^23]|[23][^0-7]|[23][0-7][^0-7]|$)' "$d_names"
-d_none "an empty name" -x -e '' "$d_names"
-d_none "an entry that is no file, directory or symbolic link" -v -e '^[-dl]' "$d_long"
-d_none "a setuid, setgid or sticky entry" -e '^.{3}[sS]|^.{6}[sS]|^.{9}[tT]' "$d_long"
-d_none "a hard link" -e '^[-d].* (link to|->) ' "$d_long"
-d_none "a link to an absolute path" -e '^l.* -> /' "$d_long"
-d_plain="$stage/plain" d_links="$stage/links" d_parents="$stage/parents"
-sed -e 's,^\\./,,' -e 's,/*$,,' "$d_names" | grep -v -x -e '\\.*' > "$d_plain" || :
-d_hit=$(sort "$d_plain" | uniq -d | head -n 1)
-[ -z "$d_hit" ] || d_bad "two entries of one name" "$d_hit"
-# No entry may lie behind a link or a file: it would be written where the link points to.
-paste "$d_long" "$d_names" | grep -v -e '^d' | sed -e 's,.*\t,,' -e 's,^\\./,,' -e 's,/*$,,' | sort -u > "$d_links"
-: > "$d_parents"
-while grep -q -e / "$d_plain"; do
-  sed -n 's,/[^/]*$,,p' "$d_plain" | sort -u > "$d_plain.up"
-  cat "$d_plain.up" >> "$d_parents"
-  mv -f "$d_plain.up" "$d_plain"
-done
-d_hit=$(sort -u "$d_parents" | sort - "$d_links" | uniq -d | head -n 1)
-[ -z "$d_hit" ] || d_bad "an entry behind a link or a file" "$d_hit"
-`;
-
-/**
  * Checks the digest of what was uploaded and every entry's name and kind, then keeps it in the cache.
  * With `cached`, the file in the cache is looked at.
  */
@@ -83,11 +41,12 @@ export function verifyCommand(
 ): Command {
   const script = `
 d_held
-d_kept="$root/.harness/cache/$1" d_bytes=$3 d_entries=$4
+d_kept="$root/.harness/cache/$1"
+d_most=$3 d_idle=$4 d_entries=$5 d_path_bytes=$6 d_header_bytes=$7
 if [ "$2" = cached ]; then d_file=$d_kept; else d_file="$stage/package"; fi
 d_digest=$(sha256sum < "$d_file")
 [ "\${d_digest%% *}" = "$1" ] || d_refuse digest "it arrived as sha256 \${d_digest%% *} instead of $1"
-${LIST_CHECK}
+${ARCHIVE_CHECK}
 [ "$d_file" = "$d_kept" ] || mv -f "$d_file" "$d_kept"
 `;
   const most = Math.max(UNPACK_RATIO_FLOOR_BYTES, options.size * MAX_UNPACK_RATIO);
@@ -95,7 +54,10 @@ ${LIST_CHECK}
     options.sha256,
     options.cached ? "cached" : "uploaded",
     Math.min(MAX_UNPACKED_BYTES, most),
+    UNPACK_RATIO_FLOOR_BYTES,
     MAX_PACKAGE_ENTRIES,
+    MAX_ENTRY_PATH_BYTES,
+    MAX_TAR_EXTENSION_BYTES,
   ]);
 }
 

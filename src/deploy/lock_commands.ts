@@ -68,7 +68,7 @@ d_lines() { [ -z "$1" ] || printf '%s\\n' "$1"; }
 d_lines "$4" | while IFS= read -r d_item; do
   command -v "$d_item" >/dev/null 2>&1 || d_say missing_command "$d_item"
 done
-for d_item in tar gzip sha256sum; do
+for d_item in tar gzip sha256sum awk fold; do
   command -v "$d_item" >/dev/null 2>&1 || d_say missing_command "$d_item"
 done
 d_lines "$5" | while IFS= read -r d_item; do

@@ -5,12 +5,18 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
-import { createGzip, gzipSync } from "node:zlib";
+import { gzipSync } from "node:zlib";
 import { connectSsh } from "../../src/executor/ssh.ts";
 import type { DeployPackage, HostTarget } from "../../src/deploy/plan.ts";
-import { MAX_PACKAGE_ENTRIES } from "../../src/limits.ts";
 import { needs } from "../helpers/require.ts";
 import { startBusyBoxHost } from "../helpers/busybox_host.ts";
+import {
+  bomb,
+  bombEntries,
+  HOSTILE_ENTRIES,
+  HOSTILE_FILES,
+  millionFiles,
+} from "../package/hostile_archives.ts";
 import {
   gnuLong,
   packageWith,
@@ -63,6 +69,25 @@ const ENTRIES: Record<string, RawEntry[]> = {
   "a file that is in no checksum": [{ name: "more", body: "x" }],
 };
 
+/** Of the reader's table: what tar programs read in different ways, and a host must not depend on its own. */
+const ALSO = [
+  "a NUL in a name",
+  "a NUL in a PAX name",
+  "a NUL in a GNU name",
+  "names that differ in case",
+  "directories that differ in case",
+  "a negative size",
+  "a huge size",
+  "a size with a sign",
+  "a PAX size with a sign",
+  "a size over the limit",
+  "garbage after the gzip",
+  "zeros after the gzip",
+  "entries behind the end",
+  "an entry behind half an end",
+  "a second gzip member with entries",
+];
+
 function archives(): Record<string, Buffer> {
   const cases: Record<string, Buffer> = {};
   for (const [name, extra] of Object.entries(ENTRIES)) cases[name] = packageWith(extra);
@@ -70,9 +95,15 @@ function archives(): Record<string, Buffer> {
   cases["a truncated gzip"] = sound.subarray(0, sound.length - 30);
   cases["garbage"] = Buffer.from("this is not a package");
   cases["a tar that ends in an entry"] = gzipSync(tar(soundEntries()).subarray(0, 1400));
-  cases["a huge size"] = packageWith([{ name: "a", size: 8 ** 11 - 1 }]);
-  const many = Array.from({ length: MAX_PACKAGE_ENTRIES }, (_, i) => ({ name: `f${i}` }));
-  cases["too many empty files"] = packageWith(many);
+  for (const name of ALSO) {
+    const entries = HOSTILE_ENTRIES[name]?.[1];
+    const file = entries === undefined ? HOSTILE_FILES[name]?.[1]() : packageWith(entries);
+    assert(file !== undefined, name);
+    cases[name] = Buffer.from(file);
+  }
+  cases["10 GB in 10 MB"] = bomb(bombEntries());
+  cases["10 GB of zeros behind the end"] = bomb(tar(soundEntries()));
+  cases["a million empty files"] = millionFiles();
   const wrong = { "scripts/start.sh": `${START}# other\n` };
   cases["a wrong checksum"] = gzipSync(
     tar([{ name: "SHA256SUMS", body: sums(wrong) }, { name: "scripts/start.sh", body: START }]),
@@ -158,24 +189,4 @@ Deno.test({
     };
     await refuseAll(bench, target, { seenRoot: `${host.root}/opt`, outside: host.root });
   },
-});
-
-Deno.test("a host refuses an archive that unpacks to far more than it is", async () => {
-  await using bench = new Bench();
-  const sound = await bench.makePackage();
-  // 10 GB of zeros would take minutes to make; what counts is that it is cut at the limit.
-  const zeros = Buffer.alloc(1024 * 1024);
-  const gzip = createGzip({ level: 9 });
-  const chunks: Buffer[] = [];
-  gzip.on("data", (chunk: Buffer) => chunks.push(chunk));
-  const header = tar([{ name: "zeros", size: 100 * 1024 * 1024 }], Buffer.alloc(0));
-  gzip.write(header);
-  for (let i = 0; i < 100; i++) gzip.write(zeros);
-  await new Promise<void>((resolve) => gzip.end(Buffer.alloc(1024), () => resolve()));
-  const bomb = packageOf(Buffer.concat(chunks), sound);
-  const { host } = await run(bench.plan(bomb));
-  assert.equal(host.outcome, "failed");
-  assert.equal(host.step, "verify");
-  assert.match(host.error?.message ?? "", /unpacks to more than 67108864 bytes/);
-  bench.assertClean();
 });
