@@ -64,10 +64,16 @@ export async function catchUp(
   if (resume === "snapshot" && !await sendSnapshot(subscription, context)) return true;
   const { hub, queue, subscriber, subscriptions } = context;
   while (isWanted(subscription, context)) {
-    const seq = hub.seq;
-    if (subscription.position < seq) {
+    // What is held back was not sent yet, but will be: only when nothing is can be said what was sent already.
+    const resumed = context.resumed();
+    if (resumed !== null) {
+      await resumed;
+      continue;
+    }
+    if (subscription.position < hub.seq) {
       const batch = await nextBatch(subscription.position, context);
       if (batch === null) return false;
+      if (context.resumed() !== null) continue;
       if (!isWanted(subscription, context)) return true;
       subscription.position = sendBatch(
         batch,
@@ -75,11 +81,6 @@ export async function catchUp(
         (event) => subscription.wants(event) && !subscriptions.hasSent(event, subscription),
       );
       if (!queue.isReady) await queue.ready();
-      continue;
-    }
-    const resumed = context.resumed();
-    if (resumed !== null) {
-      await resumed;
       continue;
     }
     // Nothing may come between these checks and going live: no await here.
@@ -96,18 +97,21 @@ function isWanted(subscription: Subscription, { queue, subscriptions }: CatchUpC
 }
 
 /**
- * Sends the events that live subscriptions were not sent while the queue was full. Resolves true when
- * they may be live again, in the same turn in which nothing more is missing.
+ * Sends the events that live subscriptions were not sent while the queue was full, and moves `held.position`
+ * along. Resolves true when they may be live again, in the same turn in which nothing more is missing.
  */
-export async function catchUpLive(position: number, context: CatchUpContext): Promise<boolean> {
+export async function catchUpLive(
+  held: { position: number },
+  context: CatchUpContext,
+): Promise<boolean> {
   const { hub, queue, subscriptions } = context;
   for (;;) {
     await queue.ready();
     if (queue.closed) return false;
-    if (position === hub.seq) return true;
-    const batch = await nextBatch(position, context);
+    if (held.position === hub.seq) return true;
+    const batch = await nextBatch(held.position, context);
     if (batch === null || queue.closed) return false;
-    position = sendBatch(batch, queue, (event) => subscriptions.wants(event));
+    held.position = sendBatch(batch, queue, (event) => subscriptions.wants(event));
   }
 }
 

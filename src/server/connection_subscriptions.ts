@@ -53,6 +53,14 @@ interface Pending {
   readonly logs: readonly ServiceEntry[];
 }
 
+/** Live events that are held back because the peer does not keep up. */
+interface Held {
+  /** Seq of the last one that was sent. */
+  position: number;
+  /** Settles when no more is held back. */
+  readonly over: PromiseWithResolvers<void>;
+}
+
 /** The subscriptions of one connection. */
 export class ConnectionSubscriptions {
   readonly #host: SubscriptionHost;
@@ -62,8 +70,7 @@ export class ConnectionSubscriptions {
   readonly #pending = new Map<string, Pending>();
   /** Ids whose log a subscription follows. */
   readonly #logs = new Map<Subscription, string[]>();
-  /** Set while live events are held back because the peer does not keep up. */
-  #paused: PromiseWithResolvers<void> | null = null;
+  #held: Held | null = null;
 
   /** No subscriptions yet. */
   constructor(host: SubscriptionHost, owner: SubscriptionOwner, queue: SendQueue) {
@@ -76,7 +83,7 @@ export class ConnectionSubscriptions {
       queue,
       subscriber: owner,
       subscriptions: this.#set,
-      resumed: () => this.#paused?.promise ?? null,
+      resumed: () => this.#held?.over.promise ?? null,
       index: () => this.#index(),
     };
   }
@@ -128,15 +135,16 @@ export class ConnectionSubscriptions {
 
   /** Holds live events back until the peer has taken what is queued, then catches up with them. */
   pause(): void {
-    if (this.#paused !== null) return;
-    this.#paused = Promise.withResolvers();
+    if (this.#held !== null) return;
+    const held = this.#held = { position: this.#host.hub.seq, over: Promise.withResolvers<void>() };
     this.#index();
-    void this.#resume(this.#host.hub.seq);
+    void this.#resume(held);
   }
 
   /** Ends subscriptions, or some types of them. */
   unsubscribe(params: ActionParams<"unsubscribe">): ActionData<"unsubscribe"> {
-    this.#set.remove(params.events, params.subscription);
+    const liveSeq = this.#held?.position ?? this.#host.hub.seq;
+    this.#set.remove(params.events, params.subscription, liveSeq);
     this.#afterRemoval();
     return { subscribed: this.#set.types() };
   }
@@ -158,10 +166,10 @@ export class ConnectionSubscriptions {
     }
   }
 
-  async #resume(position: number): Promise<void> {
+  async #resume(held: Held): Promise<void> {
     const { hub } = this.#host;
     try {
-      if (await catchUpLive(position, this.#context)) {
+      if (await catchUpLive(held, this.#context)) {
         this.#endPause();
         if (!this.#set.catchingUp && this.#set.size > 0) hub.bookmark(this.#owner);
         return;
@@ -175,13 +183,13 @@ export class ConnectionSubscriptions {
   }
 
   #endPause(): void {
-    this.#paused?.resolve();
-    this.#paused = null;
+    this.#held?.over.resolve();
+    this.#held = null;
     this.#index();
   }
 
   #index(): void {
-    this.#host.hub.set(this.#owner, this.#paused === null ? this.#set.interest() : new Map());
+    this.#host.hub.set(this.#owner, this.#held === null ? this.#set.interest() : new Map());
   }
 
   #afterRemoval(): void {

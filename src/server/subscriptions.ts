@@ -12,8 +12,8 @@ import type { Interest } from "./hub.ts";
 
 /** One subscription. */
 export class Subscription {
-  /** Id, unique within its connection. */
-  readonly id: string;
+  /** Number within its connection, rising. */
+  readonly number: number;
   /** Ids, names and globs, or `null` for all. */
   readonly services: readonly string[] | null;
   /** Event types; `unsubscribe` takes some away. */
@@ -28,17 +28,22 @@ export class Subscription {
 
   /** A subscription to `types` of `services`, after `position`. */
   constructor(
-    id: string,
+    number: number,
     types: readonly NamedEvent[],
     services: readonly string[] | null,
     position: number,
   ) {
-    this.id = id;
+    this.number = number;
     this.types = new Set(types);
     this.services = services;
     this.from = position;
     this.position = position;
     this.#matchesService = eventMatcher(services === null ? {} : { services });
+  }
+
+  /** Id, unique within its connection. */
+  get id(): string {
+    return `s-${this.number}`;
   }
 
   /** Whether it asks for an event. */
@@ -52,10 +57,20 @@ export class Subscription {
   }
 }
 
+/** What an ended subscription, or the types taken from one, had brought to its connection. */
+interface Ended {
+  /** Says by {@linkcode Subscription.hasSent} what was sent. */
+  readonly past: Subscription;
+  /** Number of the newest subscription at that time: for later ones it never was. */
+  readonly newest: number;
+}
+
 /** All subscriptions of a connection. */
 export class SubscriptionSet {
   readonly #max: number;
   readonly #byId = new Map<string, Subscription>();
+  /** What those who are still catching up must not send a second time. */
+  #ended: Ended[] = [];
   #counter = 0;
 
   /** An empty set of at most `max` subscriptions. */
@@ -89,6 +104,13 @@ export class SubscriptionSet {
         `Cannot subscribe: this connection has ${this.#max} subscriptions, unsubscribe from one first`,
       );
     }
+    if (!this.catchingUp) this.#ended = [];
+    if (this.#ended.length >= this.#max) {
+      throw new HarnessError(
+        "too_large",
+        `Cannot subscribe: ${this.#ended.length} subscriptions were ended during a replay, wait for its bookmark first`,
+      );
+    }
     const globs = (services ?? []).filter(isGlob).length;
     if (this.#globs() + globs > MAX_SUBSCRIPTION_GLOBS) {
       throw new HarnessError(
@@ -96,27 +118,36 @@ export class SubscriptionSet {
         `Cannot subscribe: this connection would have more than ${MAX_SUBSCRIPTION_GLOBS} globs, name services or unsubscribe first`,
       );
     }
-    const subscription = new Subscription(`s-${++this.#counter}`, types, services, position);
+    const subscription = new Subscription(++this.#counter, types, services, position);
     this.#byId.set(subscription.id, subscription);
     return subscription;
   }
 
   /**
-   * Takes types away from one subscription or from all; what has none left is gone.
+   * Takes types away from one subscription or from all; what has none left is gone. `liveSeq` is the last seq
+   * that was sent to live subscriptions.
    *
    * @throws {HarnessError} `not_found` for an unknown subscription.
    */
-  remove(types: readonly NamedEvent[] | undefined, id: string | undefined): void {
+  remove(
+    types: readonly NamedEvent[] | undefined,
+    id: string | undefined,
+    liveSeq: number,
+  ): void {
     const chosen = id === undefined ? [...this.#byId.values()] : [this.#require(id)];
     for (const subscription of chosen) {
-      for (const type of types ?? [...subscription.types]) subscription.types.delete(type);
+      const gone = (types ?? [...subscription.types]).filter((t) => subscription.types.has(t));
+      for (const type of gone) subscription.types.delete(type);
       if (subscription.types.size === 0) this.#byId.delete(subscription.id);
+      this.#remember(subscription, gone, liveSeq);
     }
+    if (!this.catchingUp) this.#ended = [];
   }
 
   /** Removes all. */
   clear(): void {
-    this.remove(undefined, undefined);
+    this.#byId.clear();
+    this.#ended = [];
   }
 
   /** The event types of all subscriptions together. */
@@ -131,9 +162,10 @@ export class SubscriptionSet {
     return this.#some((subscription) => subscription.live && subscription.wants(event));
   }
 
-  /** Whether another subscription already brought an event to this connection. */
+  /** Whether another subscription already brought an event to this connection, be it ended meanwhile. */
   hasSent(event: RegistryEvent, except: Subscription): boolean {
-    return this.#some((subscription) => subscription !== except && subscription.hasSent(event));
+    return this.#some((subscription) => subscription !== except && subscription.hasSent(event)) ||
+      this.#ended.some(({ past, newest }) => except.number <= newest && past.hasSent(event));
   }
 
   /** Whether one is still catching up. */
@@ -156,8 +188,18 @@ export class SubscriptionSet {
 
   #globs(): number {
     let count = 0;
-    for (const { services } of this.#byId.values()) count += (services ?? []).filter(isGlob).length;
+    const all = [...this.#byId.values(), ...this.#ended.map(({ past }) => past)];
+    for (const { services } of all) count += (services ?? []).filter(isGlob).length;
     return count;
+  }
+
+  /** What was sent because of a subscription that ends stays sent. */
+  #remember(of: Subscription, types: readonly NamedEvent[], liveSeq: number): void {
+    const past = new Subscription(of.number, types, of.services, of.from);
+    past.position = of.live ? liveSeq : of.position;
+    if (types.length > 0 && past.position > past.from) {
+      this.#ended.push({ past, newest: this.#counter });
+    }
   }
 
   #require(id: string): Subscription {
