@@ -175,7 +175,7 @@ Deno.test("deployFleet() closes every host with exactly one finish, and never be
 });
 
 Deno.test({
-  name: "deploy() to 20 real hosts over SSH, one dead and one sick, and then only what failed",
+  name: "deploy() to 20 sshds on loopback, one dead and one sick, and then only what failed",
   ignore: needs("sshd"),
   async fn() {
     await using bench = new Bench();

@@ -38,8 +38,10 @@ export interface TestHost extends AsyncDisposable {
   sh(script: string): Promise<{ code: number; stdout: string; stderr: string }>;
   /** Connects by SSH. */
   connect(user?: string): Promise<Executor>;
-  /** Restarts the whole machine. */
+  /** Restarts the whole machine, also one whose power was cut. */
   reboot(): Promise<void>;
+  /** Cuts its power: it ends as it is, and nothing answers until it is rebooted. */
+  cutPower(): Promise<void>;
 }
 
 /** Starts a host and waits until its sshd answers. */
@@ -112,6 +114,7 @@ async function reach(
       port = await publishedPort(name);
       await waitForSshd(name, port, knownHostsFile);
     },
+    cutPower: async () => void await runOrThrow("docker", ["kill", name]),
     async [Symbol.asyncDispose]() {
       if (keep) return;
       await run("docker", ["rm", "--force", "--volumes", name]);
