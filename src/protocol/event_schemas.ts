@@ -122,6 +122,7 @@ export const EVENT_DATA: { readonly [E in WireEventType]: z.ZodType<WireEventMap
     new_state: serviceStateSchema,
     reason: nullableText,
     execution: executionSchema.exactOptional(),
+    last_health_check: z.null().exactOptional(),
     details: z.record(z.string(), z.unknown()).exactOptional(),
   }),
   endpoint_updated: z.object({ ...changed, endpoints: endpointsSchema }),

@@ -139,7 +139,8 @@ function plan(
   const executionChange = !sameJson(current.execution, next.execution);
   const rest = current.name !== next.name || current.version !== next.version ||
     current.ttl_ms !== next.ttl_ms || (executionChange && !stateMoves) ||
-    (current.state_reason !== next.state_reason && !stateMoves) || health === "cleared" ||
+    (current.state_reason !== next.state_reason && !stateMoves) ||
+    (health === "cleared" && !stateMoves) ||
     !sameJson(current.location, next.location) || !sameJson(current.labels, next.labels) ||
     !sameJson(current.depends_on, next.depends_on);
   if (!stateMoves && !endpointsChange && health === "none" && !rest) return null;
@@ -151,6 +152,7 @@ function plan(
   if (stateMoves) {
     const also = {
       ...(executionChange ? { execution: entry.execution } : {}),
+      ...(health === "cleared" ? { last_health_check: null } : {}),
       ...(details === undefined ? {} : { details }),
     };
     events.push(stateChanged(entry, current.state, entry.state, also));
@@ -178,7 +180,7 @@ function stateChanged(
   entry: ServiceEntry,
   old_state: ServiceState,
   new_state: ServiceState,
-  also: Pick<StateChangedData, "execution" | "details"> = {},
+  also: Pick<StateChangedData, "execution" | "last_health_check" | "details"> = {},
 ): EventBody {
   const { id, name: service, state_reason: reason, revision } = entry;
   return {

@@ -42,6 +42,8 @@ export interface StateChangedData {
   revision: number;
   /** The execution after the change, when that changed too (a new pid, a new container). */
   execution?: Execution;
+  /** There when the run that ended, or the one before the start, had a health result: there is none now. */
+  last_health_check?: null;
   /** What is known of it beyond the reason: with `failed` the exit code, the signal, the last log lines. */
   details?: Record<string, unknown>;
 }

@@ -32,7 +32,7 @@ export function applyEvent(services: Map<string, ServiceEntry>, event: RegistryE
       services.delete(event.data.id);
       return;
     case "service_state_changed": {
-      const { id, new_state, reason, revision, execution } = event.data;
+      const { id, new_state, reason, revision, execution, last_health_check } = event.data;
       change(services, id, {
         state: new_state,
         state_reason: reason,
@@ -40,6 +40,7 @@ export function applyEvent(services: Map<string, ServiceEntry>, event: RegistryE
         updated_at: event.time,
         revision,
         ...(execution === undefined ? {} : { execution }),
+        ...(last_health_check === undefined ? {} : { last_health_check }),
       });
       return;
     }

@@ -167,13 +167,13 @@ Deno.test("Registry.update() ends a health result with the run that it is of, an
   assert.deepEqual(await step("running"), [null, "service_state_changed"]);
   await registry.recordHealth("web", result);
   assert.deepEqual(await step("stopping"), [true, "service_state_changed"]);
-  assert.deepEqual(await step("stopped"), [null, "service_updated", "service_state_changed"]);
+  assert.deepEqual(await step("stopped"), [null, "service_state_changed"]);
   // A check that was under way when it was stopped.
   assert.equal((await registry.recordHealth("web", result)).last_health_check, null);
   assert.deepEqual(await step("starting"), [null, "service_state_changed"]);
   await registry.recordHealth("web", result); // a start may wait for it
   assert.deepEqual(await step("running"), [true, "service_state_changed"]);
-  assert.deepEqual(await step("failed"), [null, "service_updated", "service_state_changed"]);
+  assert.deepEqual(await step("failed"), [null, "service_state_changed"]);
   await registry.update("web", { last_health_check: result, labels: { a: "b" } });
   assert.equal(registry.get("web").last_health_check, null);
   assert.deepEqual(mirror.get("web"), registry.get("web"));
