@@ -79,7 +79,9 @@ function details({ state, status, log: lines }: StateEvent): UpdateOptions {
 }
 
 async function recordHealth(registry: Registry, event: HealthEvent): Promise<void> {
-  if (!event.publish && !event.changed) return;
+  // Something else may have been recorded since: of a machine that did not answer for a while, that it does again.
+  const known = registry.get(event.id).last_health_check?.healthy === event.healthy;
+  if (known && !event.publish && !event.changed) return;
   const { checked_at, duration_ms } = event.result;
   await registry.recordHealth(event.id, {
     healthy: event.healthy,
