@@ -372,9 +372,11 @@ export class SupervisedService {
     work: (controller: Controller) => Promise<T>,
     options: { keepPending?: boolean } = {},
   ): Promise<T> {
-    // Whoever asks for something overrides a restart that is only planned.
+    // Whoever asks for something overrides a restart that is only planned: one of now, and one that what goes before
+    // it plans yet.
     if (!options.keepPending) this.#restart.cancel();
     return this.#lock.runExclusive(async () => {
+      if (!options.keepPending) this.#restart.cancel();
       this.#generation++;
       try {
         this.#closing.signal.throwIfAborted();

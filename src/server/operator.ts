@@ -212,10 +212,8 @@ export class Operator implements ServiceOperator, AsyncDisposable {
         await this.#supervisor.start(id, start);
         return;
       case "stop":
-        if (this.#awaitsRestart(entry)) return await this.#dropRestart(entry, signal);
-        assertTransition(id, state, "stopping");
-        await this.#restarts.remove(id);
-        await this.#supervisor.stop(id, { signal });
+        if (!this.#awaitsRestart(entry)) assertTransition(id, state, "stopping");
+        await this.#stop(id, signal);
         return;
       case "restart":
         await this.#restarts.remove(id);
@@ -235,14 +233,19 @@ export class Operator implements ServiceOperator, AsyncDisposable {
     return state === "failed" && this.#supervisor.awaitsRestart(id);
   }
 
-  /** A stop of what does not run at the moment: it stays `failed`, and stays down. */
-  async #dropRestart({ id, state_reason }: ServiceEntry, signal: AbortSignal): Promise<void> {
+  /** A stop; what has crashed before its turn came stays `failed`, and stays down. */
+  async #stop(id: string, signal: AbortSignal): Promise<void> {
     await this.#restarts.remove(id);
-    await this.#supervisor.stop(id, { signal });
+    try {
+      await this.#supervisor.stop(id, { signal });
+    } finally {
+      // Also what a crash has left that was being reported when the stop came.
+      await this.#restarts.remove(id);
+    }
     const { registry } = this.#options;
-    // The restart may have begun before the stop had its turn; then it was stopped like anything that runs.
-    if (registry.get(id).state !== "failed") return;
-    const reason = `stopped by client before its restart: ${state_reason}`;
+    const { state, state_reason } = registry.get(id);
+    if (state !== "failed") return;
+    const reason = `stopped by client; before that: ${state_reason}`;
     await registry.update(id, { state_reason: reason.slice(0, MAX_REASON_LENGTH) });
   }
 

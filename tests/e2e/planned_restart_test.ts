@@ -142,7 +142,7 @@ Deno.test("a restart by policy outlives the server: killed, stopped, or down whe
     await restart("SIGKILL");
     const { state, state_reason } = await session.client.call("get_service", { name: NAME });
     assert.equal(state, "failed");
-    assert.equal(state_reason, "stopped by client before its restart: ended by SIGKILL");
+    assert.equal(state_reason, "stopped by client; before that: ended by SIGKILL");
     const kept = await Array.fromAsync(Deno.readDir(`${dir}/state/restarts`));
     assert.deepEqual(kept, []);
     await session.client.fail("service_action", { name: NAME, action: "stop" });

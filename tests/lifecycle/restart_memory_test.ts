@@ -138,3 +138,31 @@ Deno.test("Supervisor's end in the middle of a restart by policy counts as no cr
   assert.deepEqual(states, ["starting", "running", "failed", "starting"]);
   assert.equal(events.filter((event) => event.type === "restart_scheduled").length, 1);
 });
+
+Deno.test("Supervisor.stop() that comes while a crash is being reported drops the restart that follows", async () => {
+  await using place = new Place();
+  const reported = Promise.withResolvers<void>();
+  const go = Promise.withResolvers<void>();
+  const states: string[] = [];
+  await using watcher = new Watcher({
+    async onEvent(event) {
+      if (event.type !== "state") return;
+      states.push(event.state);
+      if (event.state !== "failed") return;
+      reported.resolve();
+      await go.promise;
+    },
+  });
+  const { supervisor } = watcher;
+  const spec = place.shell("api", LOOP, { restart: { policy: "always", backoffMs: 1 } });
+  await supervisor.watch(service(spec), { running: false });
+  const { pid } = await supervisor.start("api");
+  Deno.kill(pid ?? 0, "SIGKILL");
+  await reported.promise;
+  const stopped = supervisor.stop("api");
+  go.resolve();
+  assert.equal((await stopped).running, false);
+  assert.equal(supervisor.awaitsRestart("api"), false);
+  await supervisor.look("local");
+  assert.deepEqual(states, ["starting", "running", "failed"]);
+});
