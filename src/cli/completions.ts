@@ -14,8 +14,7 @@ const SHELLS = ["bash", "zsh", "fish", "powershell"];
 export function addCompletionsCommand(program: Command, context: Context): void {
   const command = program.command("completions")
     .description("print a completion script for a shell")
-    .addArgument(new Argument("<shell>").choices(SHELLS))
-    .addHelpText("after", `\nExample:\n  source <(${SERVER_NAME} completions bash)`);
+    .addArgument(new Argument("<shell>").choices(SHELLS));
   runs(context, command, async (_flags, shell = "") => {
     const { script } = await import("@bomb.sh/tab");
     script(shell as "bash", SERVER_NAME, SERVER_NAME);

@@ -4,8 +4,10 @@
  * @module
  */
 import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
-import { HarnessError, messageOf } from "../errors.ts";
+import { HarnessError } from "../errors.ts";
 import { nearestName } from "../protocol/nearest.ts";
+import type { NamedFile } from "./flags.ts";
+import { readNamedFile } from "./secrets.ts";
 
 /** What the config file says of one flag. */
 export interface ConfigValue {
@@ -16,25 +18,16 @@ export interface ConfigValue {
 }
 
 /**
- * Reads the config file at `path`.
+ * Reads the config file.
  *
- * @throws {HarnessError} `not_found` when it cannot be read, `invalid_params` with file and line when its
+ * @throws {HarnessError} `not_found` or `forbidden` when it cannot be read, `invalid_params` with file and line when its
  * text is not a flat map of the known keys.
  */
 export async function readConfigFile(
-  path: string,
+  file: NamedFile,
   known: readonly string[],
 ): Promise<Map<string, ConfigValue>> {
-  let text: string;
-  try {
-    text = await Deno.readTextFile(path);
-  } catch (error) {
-    const why = error instanceof Deno.errors.NotFound ? "there is no such file" : messageOf(error);
-    throw new HarnessError("not_found", `Cannot read the config file ${path}: ${why}`, {
-      cause: error,
-    });
-  }
-  return parseConfig(text, path, known);
+  return parseConfig(await readNamedFile(file), file.path, known);
 }
 
 /** The values in the YAML `text`; `fileName` is for messages. See {@linkcode readConfigFile}. */

@@ -13,10 +13,10 @@ import { HarnessError, messageOf } from "../errors.ts";
 import { CLI_TIMEOUT_MS } from "./cli_limits.ts";
 import type { ActionData, ActionParams } from "../protocol/actions.ts";
 import type { Context } from "./context.ts";
-import { type FlagTable, type FlagValues, onOff, readFlags, textFlag, valued } from "./flags.ts";
+import { fileFlag, type FlagTable, type FlagValues, onOff, readFlags, valued } from "./flags.ts";
 import type { Io } from "./io.ts";
-import { readToken, unreadable } from "./secrets.ts";
-import { duration, showDuration } from "./values.ts";
+import { named, readNamedFile, readToken } from "./secrets.ts";
+import { serverUrl, showDuration, timeout } from "./values.ts";
 
 const DEFAULT_URL = "ws://127.0.0.1:8080";
 
@@ -27,12 +27,12 @@ export const CLIENT_FLAGS = {
     help: "the server",
     fallback: DEFAULT_URL,
     shownDefault: DEFAULT_URL,
-  }, (text) => text),
-  tokenFile: textFlag("file", {
+  }, serverUrl),
+  tokenFile: fileFlag({
     env: "HARNESS_TOKEN_FILE",
     help: "file with the token; or the token itself in HARNESS_TOKEN",
   }),
-  tlsCa: textFlag("file", {
+  tlsCa: fileFlag({
     env: "HARNESS_TLS_CA",
     help: "certificate authority of a wss: server, PEM",
   }),
@@ -41,7 +41,7 @@ export const CLIENT_FLAGS = {
     help: "how long to wait for an answer",
     fallback: CLI_TIMEOUT_MS,
     shownDefault: showDuration(CLI_TIMEOUT_MS),
-  }, duration),
+  }, timeout),
   json: onOff({ help: "machine-readable output" }),
 } satisfies FlagTable;
 
@@ -113,7 +113,7 @@ export async function openSession(
     return new Session(client, flags, io.interrupted);
   } catch (error) {
     io.interrupted.throwIfAborted();
-    throw notConnected(flags.url, error);
+    throw notConnected(flags, token !== null, error);
   }
 }
 
@@ -125,10 +125,17 @@ export function clientToken(io: Io, flags: ClientFlags): Promise<string | null> 
 /** What trusts the authority of `--tls-ca`, for WebSocket and fetch; `null` = what the system trusts. */
 export async function trustedClient(flags: ClientFlags): Promise<Deno.HttpClient | null> {
   if (flags.tlsCa === null) return null;
+  const pem = await readNamedFile(flags.tlsCa);
   try {
-    return Deno.createHttpClient({ caCerts: [await Deno.readTextFile(flags.tlsCa)] });
+    // Without one Deno would trust nobody beyond the system, and not say so.
+    if (!pem.includes("-----BEGIN CERTIFICATE-----")) throw new Error("it has no certificate");
+    return Deno.createHttpClient({ caCerts: [pem] });
   } catch (error) {
-    throw unreadable(flags.tlsCa, error);
+    throw new HarnessError(
+      "invalid_params",
+      `Cannot use ${named(flags.tlsCa)}: it is no certificate authority in PEM form`,
+      { cause: error },
+    );
   }
 }
 
@@ -154,21 +161,42 @@ function tellStatus(io: Io, status: ClientStatus): void {
   }
 }
 
-function notConnected(url: string, error: unknown): unknown {
+/** What a refused or failed connection means to who gave the flags, and what to do about it. */
+function notConnected(flags: ClientFlags, hasToken: boolean, error: unknown): unknown {
+  const { url, tokenFile } = flags;
   const code = error instanceof HarnessError ? error.code : "internal";
+  if (code === "unauthorized") {
+    const place = tokenFile === null ? "HARNESS_TOKEN" : named(tokenFile);
+    const why = hasToken
+      ? `it does not know the token of ${place}; give the one that it was started with`
+      : "it wants a token; give one with --token-file or HARNESS_TOKEN";
+    return new HarnessError(code, `Cannot use the server at ${url}: ${why}`, { cause: error });
+  }
   if (!["unreachable", "unavailable", "internal", "timeout"].includes(code)) return error;
-  const why = messageOf(error)
-    .replace(/^Cannot connect to \S+: /, "")
-    .replace(/^NetworkError: failed to connect to WebSocket: /, "")
-    .replace(/^tcp connect error$/, "nothing accepts a connection there");
-  // What is said of a distrusted certificate depends on the other side's TLS.
-  const distrusted = url.startsWith("wss:") && /certificate|NoApplicationProtocol/.test(why);
-  const advice = distrusted
-    ? "if its certificate is one of your own, give --tls-ca"
-    : "start one with `harness-ws-server serve`, or name another with --url or HARNESS_URL";
+  const why = reasonOf(error);
   return new HarnessError(
     code === "timeout" ? "timeout" : "unreachable",
-    `Cannot reach the server at ${url}: ${why}; ${advice}`,
+    `Cannot reach the server at ${url}: ${why}; ${adviceFor(url, why)}`,
     { cause: error },
   );
+}
+
+/** Why there is no connection, without what the caller says anyway. */
+function reasonOf(error: unknown): string {
+  return messageOf(error)
+    .replace(/^Cannot connect to \S+: /, "")
+    .replace(/^NetworkError: failed to connect to WebSocket: /, "")
+    .replace(/^tcp connect error$/, "nothing accepts a connection there")
+    .replace(/^dns error$/, "there is no host of that name")
+    .replace(/; is it a harness-ws-server\?$/, " as no harness-ws-server does")
+    .replace(/^received corrupt message of type \w+$/, "it does not speak TLS");
+}
+
+function adviceFor(url: string, why: string): string {
+  const secure = /^(wss|https):/.test(url);
+  if (secure && why === "it does not speak TLS") return "write its --url with ws:// for wss://";
+  // What is said of a distrusted certificate depends on the other side's TLS.
+  return secure && /certificate|NoApplicationProtocol/.test(why)
+    ? "if its certificate is one of your own, give --tls-ca"
+    : "start one with `harness-ws-server serve`, or name another with --url or HARNESS_URL";
 }

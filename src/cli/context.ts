@@ -14,6 +14,8 @@ export interface Context {
   exitCode: number;
   /** Whether errors are shown with their stack. */
   debug: boolean;
+  /** Whether the command was given `--json`: its errors then are JSON too. */
+  json: boolean;
 }
 
 /** What a command returns: its exit code, or nothing for 0. */
@@ -27,6 +29,7 @@ export function runs<Flags>(
 ): Command {
   return command.action(async (...all: unknown[]) => {
     const args = all.slice(0, -2) as string[];
+    context.json = command.opts()["json"] === true;
     context.exitCode = await run(command.opts() as Flags, ...args) ?? 0;
   });
 }

@@ -107,14 +107,14 @@ async function localPackage(reference: string): Promise<string | null> {
     // A bare name may be one that the server holds; a path can only be meant as a file.
     const isPath = /[/\\]/.test(reference);
     if (error instanceof Deno.errors.NotFound && !isPath) return null;
-    throw unreadable(reference, error);
+    throw unreadable({ place: "the package", path: reference }, error);
   }
 }
 
 /** Reads the package whole before anything is touched, and its signature where one is required. */
 async function checkPackage(file: string, flags: DeployFlags): Promise<void> {
-  const { inspectPackage } = await import("../package/read.ts");
-  await inspectPackage(file);
+  const { readPackage } = await import("./package_file.ts");
+  await readPackage(file);
   if (flags.requireSignature === null) return;
   const { requireSignature } = await import("./signatures.ts");
   await requireSignature(file, flags.requireSignature);

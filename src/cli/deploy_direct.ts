@@ -7,7 +7,6 @@ import { basename } from "node:path";
 import { deploy } from "../deploy/deploy.ts";
 import type { DeployPlan, HostTarget } from "../deploy/plan.ts";
 import type { DeployResult } from "../deploy/progress.ts";
-import { inspectPackage } from "../package/read.ts";
 import type { Deployment } from "../protocol/actions.ts";
 import { newDeploymentId, strategyOf as planStrategy } from "../server/deployment_request.ts";
 import { hostDirectory } from "./connector.ts";
@@ -15,6 +14,7 @@ import type { Context } from "./context.ts";
 import { type DEPLOY_FLAGS, environmentOf, secretsOf, strategyOf } from "./deploy_flags.ts";
 import { reportDeployment } from "./deployment_report.ts";
 import { type FlagValues, readFlags } from "./flags.ts";
+import { readPackage } from "./package_file.ts";
 import { openProgressView } from "./progress_view.ts";
 import { interruptedExitCode } from "./report.ts";
 import { SSH_FLAGS } from "./ssh_flags.ts";
@@ -37,7 +37,7 @@ export async function deployDirectly(
   what: DirectDeployment,
 ): Promise<number> {
   const { file, flags } = what;
-  const { manifest } = await inspectPackage(file);
+  const { manifest } = await readPackage(file);
   const { size, sha256 } = await digestOf(file);
   const plan: DeployPlan = {
     kind: "deploy",

@@ -7,8 +7,18 @@ import { resolve as absolute } from "node:path";
 import { HarnessError } from "../errors.ts";
 import { MAX_HOSTS } from "../limits.ts";
 import type { StrategySpec, Target } from "../protocol/actions.ts";
-import { type FlagTable, type FlagValues, listFlag, onOff, textFlag, valued } from "./flags.ts";
-import { readSecretFile, unreadable } from "./secrets.ts";
+import {
+  fileFlag,
+  flagName,
+  type FlagTable,
+  type FlagValues,
+  listFlag,
+  type NamedFile,
+  onOff,
+  textFlag,
+  valued,
+} from "./flags.ts";
+import { named, readNamedFile, readSecretFile } from "./secrets.ts";
 import { SSH_FLAGS } from "./ssh_flags.ts";
 import { parseTarget, readHostsFile, targetLabel } from "./targets.ts";
 import { envPair, integer, type Pair } from "./values.ts";
@@ -18,21 +28,32 @@ const { identity, knownHosts, hostKeyPolicy, sshConfig, installRoot, become } = 
 /** Which hosts. */
 export const HOST_FLAGS = {
   host: listFlag("[user@]host[:port]", { help: "a host" }, (text) => text),
-  hostsFile: textFlag("file", { help: "hosts, one a line" }),
+  hostsFile: fileFlag({ help: "hosts, one a line" }),
   local: onOff({ help: "this machine; with a server, the server's machine" }),
 } satisfies FlagTable;
 
+/** A secret by name, and the file that holds it. */
+interface SecretFile {
+  readonly name: string;
+  readonly file: NamedFile;
+}
+
 /** Where the values of secrets come from. */
 export const SECRET_FLAGS = {
-  secretFile: listFlag<Pair>("K=path", {
+  secretFile: listFlag<SecretFile>("K=path", {
     help: "a secret: its value is the content of the file",
-  }, envPair),
+  }, (text, place) => {
+    const [name, path] = envPair(text);
+    return { name, file: { place, path } };
+  }),
 } satisfies FlagTable;
 
 /** What they get, and in which order. */
 export const DEPLOY_FLAGS = {
   env: listFlag<Pair>("K=V", { help: "environment of the service" }, envPair),
-  envFile: listFlag("file", { help: "the same from a file of K=V lines" }, (text) => text),
+  envFile: listFlag<NamedFile>("file", {
+    help: "the same from a file of K=V lines",
+  }, (path, place) => ({ place, path })),
   ...SECRET_FLAGS,
   parallel: strategyNumber(1, "hosts at once", "10"),
   canary: strategyNumber(0, "hosts that go first, alone", "0"),
@@ -46,7 +67,8 @@ export const DEPLOY_FLAGS = {
     return text;
   }),
   force: onOff({ help: "deploy again what is there, also with other bytes" }),
-  requireSignature: textFlag("key", {
+  requireSignature: fileFlag({
+    value: "key",
     env: "HARNESS_REQUIRE_SIGNATURE",
     help: "refuse what this minisign public key file did not sign",
   }),
@@ -87,7 +109,10 @@ export async function chosenHosts(flags: FlagValues<typeof HOST_FLAGS>): Promise
   for (const host of all) {
     const label = targetLabel(parseTarget(host));
     if (seen.has(label)) {
-      throw new HarnessError("invalid_params", `Cannot deploy: the host ${host} is named twice`);
+      throw new HarnessError(
+        "invalid_params",
+        `Cannot use the hosts: ${host} is named twice, name each once`,
+      );
     }
     seen.add(label);
   }
@@ -104,15 +129,18 @@ export async function chosenHosts(flags: FlagValues<typeof HOST_FLAGS>): Promise
 export function targetsFor(hosts: readonly string[], given: Record<string, unknown>): Target[] {
   for (const key of DIRECT_ONLY) {
     if (given[key] === undefined) continue;
-    const flag = `--${key.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`;
     throw new HarnessError(
       "invalid_params",
-      `Cannot use ${flag} here: the server makes the connections, give it to serve (or use --direct)`,
+      `Cannot use --${flagName(key)} here: the server makes the connections, ` +
+        "give it to serve, or use --direct here",
     );
   }
   const keys = Array.isArray(given["identity"]) ? given["identity"].map(String) : [];
   if (keys.length > 1) {
-    throw new HarnessError("invalid_params", "Cannot use several --identity without --direct");
+    throw new HarnessError(
+      "invalid_params",
+      "Cannot use several --identity without --direct: give one, or give them to `harness-ws-server serve`",
+    );
   }
   const extra = {
     // The path is one of the server's machine: our working directory means nothing there.
@@ -148,7 +176,7 @@ export async function environmentOf(
   flags: FlagValues<typeof DEPLOY_FLAGS>,
 ): Promise<Record<string, string>> {
   const pairs: Pair[] = [];
-  for (const path of flags.envFile) pairs.push(...await readEnvFile(path));
+  for (const file of flags.envFile) pairs.push(...await readEnvFile(file));
   return Object.fromEntries([...pairs, ...flags.env]);
 }
 
@@ -157,18 +185,13 @@ export async function secretsOf(
   flags: FlagValues<typeof SECRET_FLAGS>,
 ): Promise<Record<string, string>> {
   const secrets: Record<string, string> = {};
-  for (const [name, path] of flags.secretFile) secrets[name] = await readSecretFile(path);
+  for (const { name, file } of flags.secretFile) secrets[name] = await readSecretFile(file);
   return secrets;
 }
 
 /** The pairs of a file of `K=V` lines: a value is what stands after the `=`, as it is. */
-async function readEnvFile(path: string): Promise<Pair[]> {
-  let text: string;
-  try {
-    text = await Deno.readTextFile(path);
-  } catch (error) {
-    throw unreadable(path, error);
-  }
+async function readEnvFile(file: NamedFile): Promise<Pair[]> {
+  const text = await readNamedFile(file);
   const pairs: Pair[] = [];
   for (const [index, raw] of text.split("\n").entries()) {
     const line = raw.replace(/\r$/, "");
@@ -178,7 +201,10 @@ async function readEnvFile(path: string): Promise<Pair[]> {
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       // Without the line itself: it may hold what should have been a secret.
-      throw new HarnessError("invalid_params", `Cannot use ${path}:${index + 1}: the line ${why}`);
+      throw new HarnessError(
+        "invalid_params",
+        `Cannot use ${named(file)}:${index + 1}: the line ${why}`,
+      );
     }
   }
   return pairs;

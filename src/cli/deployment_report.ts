@@ -5,6 +5,7 @@
  */
 import type { Deployment, DeploymentHost } from "../protocol/actions.ts";
 import { SERVER_NAME } from "../version.ts";
+import type { HostOutcome } from "../registry/events.ts";
 import { deploymentExitCode } from "./exit_codes.ts";
 import type { Io } from "./io.ts";
 import { printable, printJson, printTable } from "./table.ts";
@@ -15,6 +16,14 @@ const SHOWN_LOG_LINES = 10;
 const SHOWN_FAILURES = 3;
 /** Details that the message says already. */
 const TOLD = ["host", "step", "reason", "problems"];
+
+/** What happened on a host after which others are not begun. */
+const STOPPING: Partial<Record<HostOutcome, string>> = {
+  failed: "failed",
+  rolled_back: "was rolled back",
+  rollback_failed: "could not be put back",
+  unreachable: "was unreachable",
+};
 
 /** Ends after which something is left to do. */
 const RESUMABLE: readonly Deployment["status"][] = ["failed", "partial", "interrupted"];
@@ -30,7 +39,11 @@ export function reportDeployment(
     printJson(io, deployment);
     return code;
   }
-  printTable(io, ["HOST", "OUTCOME", "STEP", "ERROR"], deployment.hosts.map(hostRow));
+  printTable(
+    io,
+    ["HOST", "OUTCOME", "STEP", "ERROR"],
+    deployment.hosts.map((host) => hostRow(host, deployment)),
+  );
   const failed = deployment.hosts.filter((host) => host.error !== undefined);
   for (const host of failed.slice(0, SHOWN_FAILURES)) printFailure(io, host);
   if (failed.length > SHOWN_FAILURES) {
@@ -45,8 +58,22 @@ export function reportDeployment(
   return code;
 }
 
-function hostRow(host: DeploymentHost): string[] {
-  return [host.host, host.outcome ?? "-", host.step ?? "-", host.error?.message ?? ""];
+function hostRow(host: DeploymentHost, deployment: Deployment): string[] {
+  const why = host.error?.message ?? whyNotBegun(host, deployment);
+  return [host.host, host.outcome ?? "-", host.step ?? "-", why];
+}
+
+/** Why a host without an error of its own got nothing. */
+function whyNotBegun({ outcome }: DeploymentHost, { hosts }: Deployment): string {
+  if (outcome === "cancelled") return "not begun: the deployment was cancelled";
+  if (outcome !== "skipped") return "";
+  // An unreachable host stops the others only where no host failed: as a canary.
+  const stopping = hosts.filter((host) => host.outcome !== null && host.outcome in STOPPING);
+  const failed = stopping.filter((host) => host.outcome !== "unreachable");
+  const [first, ...more] = failed.length === 0 ? stopping : failed;
+  if (first === undefined) return "not begun";
+  const others = more.length === 0 ? "" : `, and ${more.length} more did not go well`;
+  return `not begun: ${first.host} ${STOPPING[first.outcome ?? "failed"]}${others}`;
 }
 
 function counts(deployment: Deployment): string {
@@ -69,13 +96,23 @@ function printFailure(io: Io, host: DeploymentHost): void {
   io.err(`\n${printable(host.host)} at ${host.step ?? "?"} [${error.code}]\n`);
   for (const [name, value] of facts) {
     if (name === "log") continue;
-    const text = typeof value === "string" ? value : JSON.stringify(value);
-    io.err(`  ${name.replaceAll("_", " ")}: ${printable(text)}\n`);
+    io.err(`  ${name.replaceAll("_", " ")}: ${printable(factText(value))}\n`);
   }
   const log = error.details?.["log"];
   if (!Array.isArray(log) || log.length === 0) return;
   io.err("  last log lines:\n");
   for (const line of log.slice(-SHOWN_LOG_LINES)) io.err(`    ${printable(String(line))}\n`);
+}
+
+/** A detail of an error for people: what a list or an object holds, without its punctuation. */
+function factText(value: unknown): string {
+  if (typeof value === "string") return value;
+  if (Array.isArray(value)) return value.map(factText).join(", ");
+  if (typeof value !== "object" || value === null) return String(value);
+  return Object.entries(value)
+    .filter(([, part]) => part !== null && part !== "")
+    .map(([name, part]) => `${name.replaceAll("_", " ")} ${factText(part)}`)
+    .join(", ");
 }
 
 /** What to tell whoever stopped following a deployment that goes on. */

@@ -14,8 +14,10 @@ import { EXIT } from "./exit_codes.ts";
 import { addFlags, type FlagTable, listFlag, readFlags, textFlag } from "./flags.ts";
 import type { Io } from "./io.ts";
 import { SSH_FLAGS } from "./ssh_flags.ts";
+import { unreadable } from "./secrets.ts";
 import { defaultStateDir } from "./state_dir.ts";
 import { type Color, paint, printable, printJson } from "./table.ts";
+import { parseTarget } from "./targets.ts";
 
 const DOCTOR_FLAGS = {
   host: listFlag("[user@]host[:port]", { help: "a host to look at too" }, (text) => text),
@@ -53,6 +55,8 @@ async function doctor(context: Context, given: Record<string, unknown>): Promise
   const { io } = context;
   const flags = readFlags(DOCTOR_FLAGS, given, io);
   const ssh = readFlags(SSH_FLAGS, given, io);
+  // What cannot be meant is said before anything is looked at.
+  flags.host.forEach((host) => parseTarget(host));
   const { json } = readFlags(CLIENT_FLAGS, given, io);
   const findings: Finding[] = [];
   const tell = (finding: Finding) => {
@@ -68,7 +72,9 @@ async function doctor(context: Context, given: Record<string, unknown>): Promise
   tell(await stateDirFinding(io, flags.stateDir));
   tell(await serverFinding(context, given));
   for (const key of ssh.identity) tell(await identityFinding(key));
-  if (ssh.knownHosts !== null) tell(await readableFinding("known_hosts", ssh.knownHosts));
+  if (ssh.knownHosts !== null) {
+    tell(await readableFinding("known_hosts", "--known-hosts", ssh.knownHosts));
+  }
   if (flags.host.length > 0) {
     const { hostFindings } = await import("./doctor_host.ts");
     for (const host of flags.host) {
@@ -134,7 +140,7 @@ async function serverFinding(context: Context, given: Record<string, unknown>): 
 
 async function identityFinding(path: string): Promise<Finding> {
   const check = `key ${path}`;
-  const readable = await readableFinding(check, path);
+  const readable = await readableFinding(check, "--identity", path);
   if (readable.status !== "ok") return readable;
   const { mode } = await Deno.stat(path);
   if (mode !== null && (mode & 0o077) !== 0) {
@@ -148,11 +154,11 @@ async function identityFinding(path: string): Promise<Finding> {
   return readable;
 }
 
-async function readableFinding(check: string, path: string): Promise<Finding> {
+async function readableFinding(check: string, place: string, path: string): Promise<Finding> {
   try {
-    await access(path, constants.R_OK);
+    (await Deno.open(path, { read: true })).close();
     return { check, status: "ok", message: path };
   } catch (error) {
-    return { check, status: "fail", message: `${path} cannot be read: ${messageOf(error)}` };
+    return { check, status: "fail", message: messageOf(unreadable({ place, path }, error)) };
   }
 }

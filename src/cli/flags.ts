@@ -21,8 +21,8 @@ export interface Flag<T> {
   readonly help: string;
   /** Whether it may be given several times. */
   readonly repeatable: boolean;
-  /** Reads the given texts. Throws an `Error` that says what is wanted. */
-  readonly parse: (texts: readonly string[]) => T;
+  /** Reads the given texts, which came from `place`. Throws an `Error` that says what is wanted. */
+  readonly parse: (texts: readonly string[], place: string) => T;
   /** The value where the flag is not given. */
   readonly fallback: T;
   /** How the help shows the default, or `null` for not at all. */
@@ -89,6 +89,23 @@ export function textFlag(value: string, text: FlagText): Flag<string | null> {
   return valued<string | null>(value, { ...text, fallback: null }, nonEmpty);
 }
 
+/** A file as somebody named it: an error must say which flag or variable that was. */
+export interface NamedFile {
+  /** The path as given. */
+  readonly path: string;
+  /** `--token-file`, `HARNESS_TOKEN_FILE`, or the line of the config file. */
+  readonly place: string;
+}
+
+/** A flag with a file that this program reads. `null` when it is not given. */
+export function fileFlag(text: FlagText & { value?: string }): Flag<NamedFile | null> {
+  return {
+    ...textFlag(text.value ?? "file", text),
+    fallback: null,
+    parse: ([given = ""], place) => ({ path: nonEmpty(given), place }),
+  };
+}
+
 /** A flag that takes one of `choices`; the first is the default. */
 export function choiceFlag<const C extends string>(
   choices: readonly [C, ...C[]],
@@ -106,14 +123,14 @@ export function choiceFlag<const C extends string>(
 export function listFlag<T>(
   value: string,
   text: FlagText,
-  read: (given: string) => T,
+  read: (given: string, place: string) => T,
 ): Flag<T[]> {
   return {
     value,
     env: text.env ?? null,
     help: `${text.help} (repeatable)`,
     repeatable: true,
-    parse: (texts) => texts.map(read),
+    parse: (texts, place) => texts.map((text) => read(text, place)),
     fallback: [],
     shownDefault: null,
   };
@@ -191,16 +208,19 @@ function asTexts(given: unknown): string[] {
 }
 
 function parseFrom(flag: Flag<unknown>, place: string, texts: readonly string[]): unknown {
-  try {
-    return flag.parse(texts);
-  } catch (error) {
-    const shown = texts.map((text) => JSON.stringify(text)).join(", ");
-    throw new HarnessError(
-      "invalid_params",
-      `Cannot use ${place}: ${shown} ${messageOf(error)}`,
-      { cause: error },
-    );
+  // One by one first: of several values only the wrong one is shown.
+  for (const part of flag.repeatable ? texts.map((text) => [text]) : [texts]) {
+    try {
+      flag.parse(part, place);
+    } catch (error) {
+      throw new HarnessError(
+        "invalid_params",
+        `Cannot use ${place}: ${JSON.stringify(part[0] ?? "")} ${messageOf(error)}`,
+        { cause: error },
+      );
+    }
   }
+  return flag.parse(texts, place);
 }
 
 function nonEmpty(given: string): string {

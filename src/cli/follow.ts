@@ -7,10 +7,10 @@ import type { EventStream } from "../client/mod.ts";
 import { HarnessError } from "../errors.ts";
 import { CLI_FOLLOW_GIVE_UP_FACTOR, CLI_FOLLOW_LOOK_MS } from "./cli_limits.ts";
 import type { Deployment } from "../protocol/actions.ts";
+import { SERVER_NAME } from "../version.ts";
 import type { Session } from "./connect.ts";
 import type { Context } from "./context.ts";
 import { followHint, reportDeployment } from "./deployment_report.ts";
-import { EXIT } from "./exit_codes.ts";
 import { openProgressView, type ProgressView } from "./progress_view.ts";
 import { interruptedExitCode } from "./report.ts";
 
@@ -65,8 +65,11 @@ export async function followDeployment(
   if (ended !== null && ended.finished_at !== null) {
     return reportDeployment(io, ended, { json, canResume: true });
   }
-  io.err(`Cannot follow any longer: the server does not answer. ${followHint(deploymentId)}`);
-  return EXIT.unreachable;
+  throw new HarnessError(
+    "unreachable",
+    `Cannot follow ${deploymentId} any longer: the server does not answer; when it runs again, ` +
+      `\`${SERVER_NAME} deployments follow ${deploymentId}\` shows how it goes on`,
+  );
 }
 
 /** What {@linkcode showUntilEnd} follows. */

@@ -6,12 +6,12 @@
 import type { Command } from "commander";
 import { CLIENT_FLAGS, openSession } from "./connect.ts";
 import { type Context, runs } from "./context.ts";
-import { addFlags, type FlagTable, onOff, readFlags, textFlag, valued } from "./flags.ts";
+import { addFlags, type FlagTable, onOff, readFlags, valued } from "./flags.ts";
 import type { Io } from "./io.ts";
 import { addSigningCommands } from "./package_sign.ts";
 import { printJson, printTable } from "./table.ts";
 import { uploadPackage } from "./upload.ts";
-import { showSize } from "./values.ts";
+import { semVer, showSize } from "./values.ts";
 
 const BUILD_FLAGS = {
   out: valued<string>("dir", {
@@ -19,7 +19,10 @@ const BUILD_FLAGS = {
     fallback: ".",
     shownDefault: "the current directory",
   }, (text) => text),
-  version: textFlag("version", { help: "instead of the version in the manifest" }),
+  version: valued<string | null>("version", {
+    help: "instead of the version in the manifest",
+    fallback: null,
+  }, semVer),
   force: onOff({ help: "replace a package of that version with other bytes" }),
   json: onOff({ help: "machine-readable output" }),
 } satisfies FlagTable;
@@ -68,12 +71,15 @@ async function buildCommand(context: Context, given: unknown, dir: string): Prom
   const { io } = context;
   const flags = readFlags(BUILD_FLAGS, given as Record<string, unknown>, io);
   const { buildPackage } = await import("../package/build.ts");
+  const { aboutPackage } = await import("./package_file.ts");
   const built = await buildPackage(dir, {
     outDir: flags.out,
     ...(flags.version === null ? {} : { version: flags.version }),
     force: flags.force,
     onProgress: ({ phase, bytes, totalBytes }) => showProgress(io, phase, bytes, totalBytes),
     signal: io.interrupted,
+  }).catch((error) => {
+    throw aboutPackage(`Cannot build a package of ${dir}`, error);
   }).finally(() => clearProgress(io));
   for (const path of built.skipped) io.err(`left out: ${path}\n`);
   if (flags.json) {
@@ -92,8 +98,8 @@ async function buildCommand(context: Context, given: unknown, dir: string): Prom
 
 async function pushCommand(context: Context, given: unknown, file: string): Promise<void> {
   const { force } = readFlags(PUSH_FLAGS, given as Record<string, unknown>, context.io);
-  const { inspectPackage } = await import("../package/read.ts");
-  await inspectPackage(file);
+  const { readPackage } = await import("./package_file.ts");
+  await readPackage(file);
   await using session = await openSession(context, given as object);
   const held = await session.call("list_packages", {});
   const info = await uploadPackage(context, session.flags, file, held, { force });

@@ -4,8 +4,9 @@
  * @module
  */
 import type { Manifest } from "../package/manifest.ts";
-import { inspectPackage, type PackageSummary } from "../package/read.ts";
+import type { PackageSummary } from "../package/read.ts";
 import type { Io } from "./io.ts";
+import { readPackage } from "./package_file.ts";
 import { paint, printable, printJson, printTable } from "./table.ts";
 import { showDuration, showSize } from "./values.ts";
 
@@ -15,7 +16,7 @@ export async function inspectCommand(
   file: string,
   options: { json: boolean },
 ): Promise<void> {
-  const summary = await inspectPackage(file, { signal: io.interrupted });
+  const summary = await readPackage(file, { signal: io.interrupted });
   if (options.json) return printJson(io, asJson(summary));
   for (const [label, value] of facts(summary)) {
     io.out(`${paint(`${label}:`.padEnd(14), "dim", io.color)}${printable(value)}\n`);

@@ -5,6 +5,7 @@
  */
 import type { Command } from "commander";
 import { type Context, runs } from "./context.ts";
+import type { NamedFile } from "./flags.ts";
 
 interface VerifyFlags {
   key?: string[];
@@ -33,7 +34,10 @@ export function addSigningCommands(group: Command, context: Context): void {
     .option("--json", "machine-readable output");
   runs<VerifyFlags>(context, verify, async (given, file = "") => {
     const { verifyCommand } = await import("./signatures.ts");
-    await verifyCommand(context.io, file, { keys: given.key ?? [], json: given.json === true });
+    await verifyCommand(context.io, file, {
+      keys: (given.key ?? []).map(keyFile),
+      json: given.json === true,
+    });
   });
 
   const keygen = group.command("keygen").description("make a key pair, as minisign does")
@@ -45,7 +49,7 @@ export function addSigningCommands(group: Command, context: Context): void {
     await keygenCommand(context.io, {
       out: given.out ?? "harness",
       force: given.force === true,
-      passwordFile: given.passwordFile ?? null,
+      passwordFile: passwordFile(given),
     });
   });
 
@@ -55,7 +59,15 @@ export function addSigningCommands(group: Command, context: Context): void {
     .option("--password-file <file>", PASSWORD_HELP);
   runs<SignFlags>(context, sign, async (given, file = "") => {
     const { signCommand } = await import("./signatures.ts");
-    const { key = "", passwordFile = null } = given;
-    await signCommand(context.io, file, { key, passwordFile });
+    const key = keyFile(given.key ?? "");
+    await signCommand(context.io, file, { key, passwordFile: passwordFile(given) });
   });
+}
+
+function keyFile(path: string): NamedFile {
+  return { place: "--key", path };
+}
+
+function passwordFile({ passwordFile: path }: { passwordFile?: string }): NamedFile | null {
+  return path === undefined ? null : { place: "--password-file", path };
 }

@@ -11,6 +11,7 @@ import type { Context } from "./context.ts";
 import { addDeployCommand } from "./deploy.ts";
 import { addDeploymentsCommands } from "./deployments.ts";
 import { addDoctorCommand } from "./doctor.ts";
+import { examplesText } from "./examples.ts";
 import type { Io } from "./io.ts";
 import { addPackageCommands } from "./package.ts";
 import { report } from "./report.ts";
@@ -18,6 +19,7 @@ import { addRollbackCommand } from "./rollback.ts";
 import { addServeCommand } from "./serve.ts";
 import { addServiceCommands } from "./service.ts";
 import { addServicesCommands } from "./services.ts";
+import { helpArguments, usageError } from "./usage.ts";
 import { addWatchCommand } from "./watch.ts";
 
 const EXAMPLES = `
@@ -42,15 +44,20 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
     io: args.includes("--no-color") ? { ...io, color: false } : io,
     exitCode: 0,
     debug: args.includes("--debug") || truthy(io.env("HARNESS_DEBUG")),
+    // Until the command is known: an error in the flags comes before.
+    json: args.includes("--json"),
   };
   try {
     const completion = completionCommand(args);
     const program = createProgram(context);
     if (completion !== null) await completion(program, io);
-    else await program.parseAsync(withDefaultCommand(args), { from: "user" });
+    else {
+      const words = helpArguments(program, withDefaultCommand(args));
+      await program.parseAsync(words, { from: "user" });
+    }
     return context.exitCode;
   } catch (error) {
-    return report(io, error, { debug: context.debug });
+    return report(io, error, context);
   }
 }
 
@@ -66,7 +73,6 @@ export function createProgram(context: Context): Command {
     .option("--debug", "show the stack trace of an error (env: HARNESS_DEBUG)")
     .option("--no-color", "no colour (env: NO_COLOR)")
     .addHelpText("after", EXAMPLES)
-    .exitOverride()
     // Else the program's own --version would swallow the one of `rollback`.
     .enablePositionalOptions()
     .configureHelp({ sortSubcommands: false, showGlobalOptions: false })
@@ -90,16 +96,20 @@ export function createProgram(context: Context): Command {
   addWatchCommand(program, context);
   addDoctorCommand(program, context);
   addCompletionsCommand(program, context);
-  acceptGlobalFlags(program);
+  finish(program);
   return program;
 }
 
-/** Global flags are accepted after a command too; main() has read them already. */
-function acceptGlobalFlags(parent: Command): void {
-  for (const command of parent.commands) {
+/** What every command has: examples, errors that name it, and the global flags (main() reads them). */
+function finish(command: Command, path: readonly string[] = []): void {
+  command.exitOverride((error) => {
+    throw usageError(command, error);
+  });
+  if (path.length > 0) {
     for (const flag of LEADING) command.addOption(new Option(flag).hideHelp());
-    acceptGlobalFlags(command);
+    command.addHelpText("after", () => examplesText(path.join(" ")));
   }
+  for (const child of command.commands) finish(child, [...path, child.name()]);
 }
 
 /** Puts `serve` in where no command is named: `harness-ws-server --listen …` serves. */

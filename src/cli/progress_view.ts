@@ -44,8 +44,10 @@ export function plainView(io: Io, hosts: readonly string[]): ProgressView {
         printable(progress.host).padEnd(width),
         progress.step.padEnd(9),
         paint(status.padEnd(7), colorOf(status), false),
-        // The step that failed has said why.
-        progress.step === "finish" ? "" : printable(noteOf(progress)),
+        // The step that failed has said why; a host that was not begun had no step.
+        progress.step === "finish" && progress.status !== "skipped"
+          ? ""
+          : printable(noteOf(progress)),
       ];
       io.err(`${cells.join("  ").trimEnd()}\n`);
     },

@@ -4,21 +4,34 @@
  * @module
  */
 import { CommanderError } from "commander";
-import { HarnessError, messageOf } from "../errors.ts";
+import { HarnessError, isRetryable, messageOf } from "../errors.ts";
 import { SERVER_NAME } from "../version.ts";
 import { EXIT, exitCodeOf } from "./exit_codes.ts";
 import { Interrupted, type Io } from "./io.ts";
+import { inCliWords } from "./wording.ts";
 
-/** Prints what went wrong to stderr and returns the exit code. */
-export function report(io: Io, error: unknown, options: { debug: boolean }): number {
+/**
+ * Prints what went wrong to stderr, with `--json` as JSON on stdout too, and returns the exit code.
+ */
+export function report(
+  io: Io,
+  error: unknown,
+  options: { debug: boolean; json: boolean },
+): number {
   if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok;
   const interrupted = interruptedExitCode(io);
   if (interrupted !== null && isAbort(error)) return interrupted;
   // `harness-ws-server service` alone printed the help of that group: nothing to add.
   if (error instanceof CommanderError && error.code === "commander.help") return EXIT.usage;
-  io.err(`${SERVER_NAME}: ${oneLine(describe(error))}\n`);
+  const { code, message, details } = asShown(error);
+  io.err(`${SERVER_NAME}: ${message} [${code}]\n`);
+  if (options.json) {
+    // As the protocol has it: a program reads both with the same code.
+    const shown = { code, message, retryable: isRetryable(code) };
+    io.out(`${JSON.stringify({ error: details === undefined ? shown : { ...shown, details } })}\n`);
+  }
   if (options.debug) io.err(`${stacks(error)}\n`);
-  return error instanceof CommanderError ? EXIT.usage : exitCodeOf(error);
+  return exitCodeOf(error);
 }
 
 /** The exit code of an interrupted command, or `null` where it was not interrupted. */
@@ -36,14 +49,14 @@ function isAbort(error: unknown): boolean {
     (error instanceof HarnessError && error.code === "cancelled");
 }
 
-function describe(error: unknown): string {
-  if (error instanceof CommanderError) {
-    const text = error.message.replace(/^error: /, "")
-      .replace(/\s*\(Did you mean (.+?)\?\)$/s, ": did you mean $1?");
-    return `${text}${/[.?]$/.test(text) ? "" : ";"} --help shows what there is [invalid_params]`;
-  }
-  if (error instanceof HarnessError) return `${error.message} [${error.code}]`;
-  return `Cannot go on: ${messageOf(error)} (run again with --debug for the place) [internal]`;
+/** An error as the user reads it: in the words of the command line, on one line. */
+function asShown(error: unknown): HarnessError {
+  const known = error instanceof HarnessError ? inCliWords(error) : new HarnessError(
+    "internal",
+    `Cannot go on: ${messageOf(error)} (run again with --debug for the place)`,
+  );
+  const { code, message, details } = known;
+  return new HarnessError(code, oneLine(message), details === undefined ? {} : { details });
 }
 
 /** Control characters of a message must not reach the terminal, and a message is one line. */

@@ -23,7 +23,7 @@ import type { FlagValues } from "./flags.ts";
 import type { Io } from "./io.ts";
 import { configureLogging } from "./logging.ts";
 import { interruptedExitCode } from "./report.ts";
-import { readToken, unreadable } from "./secrets.ts";
+import { readNamedFile, readToken } from "./secrets.ts";
 import { type LIMIT_FLAGS, type SERVE_FLAGS, serverLimits } from "./serve_flags.ts";
 import { defaultStateDir } from "./state_dir.ts";
 import { isLoopback } from "./values.ts";
@@ -189,13 +189,12 @@ async function readTls(flags: ServerFlags): Promise<{ cert: string; key: string 
   if (tlsCert === null && tlsKey === null) return null;
   if (tlsCert === null || tlsKey === null) {
     const missing = tlsCert === null ? "--tls-cert" : "--tls-key";
-    throw new HarnessError("invalid_params", `Cannot serve TLS: ${missing} is missing`);
+    throw new HarnessError(
+      "invalid_params",
+      `Cannot serve TLS: ${missing} is missing, give --tls-cert and --tls-key`,
+    );
   }
-  const read = (path: string) =>
-    Deno.readTextFile(path).catch((error) => {
-      throw unreadable(path, error);
-    });
-  return { cert: await read(tlsCert), key: await read(tlsKey) };
+  return { cert: await readNamedFile(tlsCert), key: await readNamedFile(tlsKey) };
 }
 
 async function makeStateDir(dir: string): Promise<void> {
@@ -217,14 +216,30 @@ async function makeStateDir(dir: string): Promise<void> {
 
 /** Says what to do about an address that cannot be had. */
 function withAdvice(error: unknown, flags: ServerFlags): unknown {
-  if (!(error instanceof HarnessError) || error.code !== "unavailable") return error;
+  if (!(error instanceof HarnessError)) return error;
   const { hostname, port } = flags.serve.listen;
-  return new HarnessError(
-    "unavailable",
-    `Cannot listen on ${hostname}:${port}: ${messageOf(error.cause ?? error)}; ` +
-      "stop what uses the port, or choose another with --listen (port 0 takes a free one)",
-    { cause: error },
-  );
+  const address = hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+  const why = error.code === "unavailable"
+    ? "another program uses the port; stop that one, or choose another with --listen " +
+      "(port 0 takes a free one)"
+    : addressProblem(error.cause);
+  if (why === null) return error;
+  // An address that another machine has is no malformed flag: the same command works there.
+  return new HarnessError("unavailable", `Cannot listen on ${address}: ${why}`, { cause: error });
+}
+
+/** Why nobody can listen on an address here, or `null` when that is not the problem. */
+function addressProblem(cause: unknown): string | null {
+  const code = (cause as { code?: unknown } | null)?.code;
+  const text = messageOf(cause);
+  if (code === "EADDRNOTAVAIL" || /cannot assign|not available|EINVAL/i.test(text)) {
+    return "this machine has no such address; give one of its own with --listen, " +
+      "127.0.0.1 for this machine alone, or 0.0.0.0 for all it has";
+  }
+  if (code === "ENOTFOUND" || code === "EAI_AGAIN" || /lookup address|getaddrinfo/i.test(text)) {
+    return "there is no host of that name; give an address of this machine with --listen";
+  }
+  return null;
 }
 
 function untilInterrupted(io: Io): Promise<void> {

@@ -6,12 +6,13 @@
 import type { Command } from "commander";
 import { type Context, runs } from "./context.ts";
 import { readConfigFile } from "./config_file.ts";
-import { addFlags, flagName, readFlags, textFlag } from "./flags.ts";
+import { addFlags, fileFlag, flagName, readFlags } from "./flags.ts";
 import { LIMIT_FLAGS, SERVE_FLAGS } from "./serve_flags.ts";
 import { SSH_FLAGS } from "./ssh_flags.ts";
 
 const CONFIG_FLAG = {
-  config: textFlag("file.yaml", {
+  config: fileFlag({
+    value: "file.yaml",
     env: "HARNESS_CONFIG",
     help: "read flags from a file; its keys are their names",
   }),
@@ -31,9 +32,9 @@ export function addServeCommand(program: Command, context: Context): void {
 
 async function serveCommand(context: Context, given: Record<string, unknown>): Promise<number> {
   const { io } = context;
-  const { config: path } = readFlags(CONFIG_FLAG, given, io);
+  const { config: file } = readFlags(CONFIG_FLAG, given, io);
   const known = [SERVE_FLAGS, SSH_FLAGS, LIMIT_FLAGS].flatMap(Object.keys).map(flagName);
-  const config = path === null ? new Map() : await readConfigFile(path, known);
+  const config = file === null ? new Map() : await readConfigFile(file, known);
   const sources = { env: io.env, config };
   const flags = {
     serve: readFlags(SERVE_FLAGS, given, sources),

@@ -7,6 +7,7 @@
 import { DEFAULT_SERVER_LIMITS, type ServerLimits } from "../server/server_limits.ts";
 import {
   choiceFlag,
+  fileFlag,
   type Flag,
   flagName,
   type FlagTable,
@@ -54,11 +55,11 @@ export const SERVE_FLAGS = {
     env: "HARNESS_STRICT_STATE",
     help: "refuse to start when the state had to be repaired",
   }),
-  tokenFile: textFlag("file", {
+  tokenFile: fileFlag({
     env: "HARNESS_TOKEN_FILE",
     help: "token that may do everything; or the token itself in HARNESS_TOKEN",
   }),
-  readTokenFile: textFlag("file", {
+  readTokenFile: fileFlag({
     env: "HARNESS_READ_TOKEN_FILE",
     help: "token that may only read; or the token itself in HARNESS_READ_TOKEN",
   }),
@@ -74,8 +75,8 @@ export const SERVE_FLAGS = {
     env: "HARNESS_ALLOW_HOST",
     help: "further name by which clients call this server",
   }, (text) => text),
-  tlsCert: textFlag("file", { env: "HARNESS_TLS_CERT", help: "certificate chain, PEM" }),
-  tlsKey: textFlag("file", { env: "HARNESS_TLS_KEY", help: "private key, PEM" }),
+  tlsCert: fileFlag({ env: "HARNESS_TLS_CERT", help: "certificate chain, PEM" }),
+  tlsKey: fileFlag({ env: "HARNESS_TLS_KEY", help: "private key, PEM" }),
   logLevel: choiceFlag(["info", "debug", "warning", "error"], {
     env: "HARNESS_LOG_LEVEL",
     help: "least severe log line that is shown",
@@ -142,19 +143,32 @@ function limitFlag(key: keyof ServerLimits): Flag<number> {
   const env = `HARNESS_${flagName(limitFlagKey(key)).toUpperCase().replaceAll("-", "_")}`;
   if (kind === "size") {
     const shownDefault = showSize(fallback);
-    return valued("size", { env, help, fallback, shownDefault }, positive(size));
+    return valued(
+      "size",
+      { env, help, fallback, shownDefault },
+      positive(size, Number.MAX_SAFE_INTEGER, showSize),
+    );
   }
   if (kind === "time") {
     const shownDefault = showDuration(fallback);
-    return valued("time", { env, help, fallback, shownDefault }, positive(duration, DAY_MS));
+    return valued(
+      "time",
+      { env, help, fallback, shownDefault },
+      positive(duration, DAY_MS, showDuration),
+    );
   }
   return valued("n", { env, help, fallback, shownDefault: `${fallback}` }, integer(1, 1e9));
 }
 
-function positive(read: (text: string) => number, max: number = Number.MAX_SAFE_INTEGER) {
-  return (text: string): number => {
+function positive(
+  read: (text: string) => number,
+  max: number,
+  show: (value: number) => string,
+): (text: string) => number {
+  return (text) => {
     const value = read(text);
-    if (value < 1 || value > max) throw new Error(`must be over 0 and not over ${max}`);
+    if (value < 1) throw new Error(`must be more than 0`);
+    if (value > max) throw new Error(`must not be more than ${show(max)}`);
     return value;
   };
 }

@@ -5,19 +5,31 @@
  */
 import type { Command } from "commander";
 import { HarnessError, messageOf } from "../errors.ts";
+import { MAX_TTL_MS, MIN_TTL_MS } from "../limits.ts";
 import type { Endpoint, EndpointProtocol, Execution, ServiceInput } from "../registry/entry.ts";
 import { CLIENT_FLAGS, openSession } from "./connect.ts";
 import { type Context, runs } from "./context.ts";
-import { addFlags, type FlagTable, listFlag, onOff, readFlags, textFlag, valued } from "./flags.ts";
+import {
+  addFlags,
+  fileFlag,
+  type FlagTable,
+  listFlag,
+  type NamedFile,
+  onOff,
+  readFlags,
+  textFlag,
+  valued,
+} from "./flags.ts";
 import type { Io } from "./io.ts";
-import { unreadable } from "./secrets.ts";
+import { named, readNamedFile } from "./secrets.ts";
 import { printable, printJson } from "./table.ts";
-import { duration, pair } from "./values.ts";
+import { duration, pair, showDuration } from "./values.ts";
+import { fieldIssues } from "./wording.ts";
 
 const KNOWN_PROTOCOLS = ["http", "https", "grpc", "tcp", "udp", "websocket"] as const;
 
 const REGISTER_FLAGS = {
-  file: textFlag("file", { help: "the whole entry as JSON, - for stdin" }),
+  file: fileFlag({ help: "the whole entry as JSON, - for stdin" }),
   id: textFlag("id", { help: "instance id, where a service has several" }),
   version: textFlag("version", { help: "version text" }),
   command: textFlag("path", { help: "a process: the program that starts it" }),
@@ -32,7 +44,7 @@ const REGISTER_FLAGS = {
   ttl: valued<number | null>("time", {
     help: "lease: it fails without a heartbeat in this time",
     fallback: null,
-  }, duration),
+  }, leaseTime),
   replace: onOff({ help: "replace the entry that is there" }),
 } satisfies FlagTable;
 
@@ -55,33 +67,38 @@ async function register(context: Context, given: unknown, name?: string): Promis
   const entry = await session.call("register_service", {
     service,
     ...(flags.replace ? { replace: true } : {}),
+  }).catch((error) => {
+    throw flags.file === null ? error : aboutFile(flags.file, error);
   });
   if (session.flags.json) printJson(context.io, entry);
   else context.io.out(`${printable(entry.id)} registered\n`);
 }
 
-async function fromFile(io: Io, path: string, name?: string): Promise<ServiceInput> {
-  let text: string;
-  try {
-    text = path === "-"
-      ? new TextDecoder().decode(await io.readStdin())
-      : await Deno.readTextFile(path);
-  } catch (error) {
-    throw unreadable(path, error);
-  }
+async function fromFile(io: Io, file: NamedFile, name?: string): Promise<ServiceInput> {
+  const text = file.path === "-"
+    ? new TextDecoder().decode(await io.readStdin())
+    : await readNamedFile(file);
   try {
     const entry: unknown = JSON.parse(text);
     if (typeof entry !== "object" || entry === null) throw new Error("it is not a JSON object");
     // The server checks the rest, and says which field is wrong.
     return { ...entry, ...(name === undefined ? {} : { name }) } as ServiceInput;
   } catch (error) {
-    const place = path === "-" ? "stdin" : path;
     throw new HarnessError(
       "invalid_params",
-      `Cannot read the entry from ${place}: ${messageOf(error)}`,
+      `Cannot use ${named(file)}: ${messageOf(error)}; write the entry as a JSON object`,
       { cause: error },
     );
   }
+}
+
+/** What the server says of the fields of an entry, said of the file they are in. */
+function aboutFile(file: NamedFile, error: unknown): unknown {
+  const issues = error instanceof HarnessError ? fieldIssues(error) : null;
+  if (issues === null) return error;
+  return new HarnessError("invalid_params", `Cannot use ${named(file)}: ${issues}`, {
+    cause: error,
+  });
 }
 
 type RegisterFlags = ReturnType<typeof readFlags<typeof REGISTER_FLAGS>>;
@@ -133,9 +150,17 @@ function endpoint(text: string): Endpoint {
   return { name: match[1] ?? "", protocol, address: match[3] ?? "", metadata: {} };
 }
 
+function leaseTime(text: string): number {
+  const ms = duration(text);
+  if (ms < MIN_TTL_MS || ms > MAX_TTL_MS) {
+    throw new Error(`must be ${showDuration(MIN_TTL_MS)} to ${showDuration(MAX_TTL_MS)}`);
+  }
+  return ms;
+}
+
 function missing(what: string): HarnessError {
   return new HarnessError(
     "invalid_params",
-    `Cannot register the service: give ${what}; see harness-ws-server service register --help`,
+    `Cannot register the service: give ${what}; \`harness-ws-server service register --help\` shows how`,
   );
 }

@@ -26,7 +26,13 @@ const FILTER_FLAGS = {
     return found;
   }),
   host: textFlag("host", { help: "only on this host" }),
-  label: textFlag("k=v", { help: "only with this label" }),
+  label: valued<string | null>("k=v", {
+    help: "only with this label",
+    fallback: null,
+  }, (text) => {
+    if (/^(=|$)/.test(text)) throw new Error("must be key=value, or key for any value");
+    return text;
+  }),
 } satisfies FlagTable;
 
 /** Declares the commands. */

@@ -4,42 +4,41 @@
  * @module
  */
 import { HarnessError, messageOf } from "../errors.ts";
-import { inspectPackage } from "../package/read.ts";
 import {
   generateKeyPair,
   requireSignature as requirePackageSignature,
   signPackage,
 } from "../package/sign.ts";
+import { SERVER_NAME } from "../version.ts";
+import type { NamedFile } from "./flags.ts";
 import type { Io } from "./io.ts";
-import { readSecretFile } from "./secrets.ts";
+import { aboutPackage, readPackage } from "./package_file.ts";
+import { named, readSecretFile } from "./secrets.ts";
 import { printable, printJson } from "./table.ts";
 
 /** Refuses a package that the public key in `keyFile` did not sign; returns the id of the key. */
-export async function requireSignature(file: string, keyFile: string): Promise<string> {
-  return await requirePackageSignature(file, { trustedKeys: [await readSecretFile(keyFile)] });
+export async function requireSignature(file: string, keyFile: NamedFile): Promise<string> {
+  return (await signedBy(file, [keyFile])) ?? "";
 }
 
 /** Checks a package and, when keys are given, that one of them signed it. */
 export async function verifyCommand(
   io: Io,
   file: string,
-  options: { keys: readonly string[]; json: boolean },
+  options: { keys: readonly NamedFile[]; json: boolean },
 ): Promise<void> {
-  const { manifest, sha256 } = await inspectPackage(file, { signal: io.interrupted });
-  const trustedKeys = await Promise.all(options.keys.map(readSecretFile));
-  const signedBy = trustedKeys.length === 0
-    ? null
-    : await requirePackageSignature(file, { trustedKeys });
+  const { manifest, sha256 } = await readPackage(file, { signal: io.interrupted });
+  const signer = await signedBy(file, options.keys);
   const { name, version } = manifest;
-  if (options.json) return printJson(io, { file, name, version, sha256, signed_by: signedBy });
-  const signed = signedBy === null ? "" : `, signed by ${signedBy}`;
+  if (options.json) return printJson(io, { file, name, version, sha256, signed_by: signer });
+  const signed = signer === null ? "" : `, signed by ${signer}`;
   io.out(`${printable(file)}: ${name} ${version} is sound${signed}\n`);
 }
 
 /** Makes a key pair: `<out>.key` (0600) and `<out>.pub`. */
 export async function keygenCommand(
   io: Io,
-  options: { out: string; force: boolean; passwordFile: string | null },
+  options: { out: string; force: boolean; passwordFile: NamedFile | null },
 ): Promise<void> {
   const password = await keyPassword(io, options.passwordFile);
   const files = { secret: `${options.out}.key`, public: `${options.out}.pub` };
@@ -69,15 +68,43 @@ export async function keygenCommand(
 export async function signCommand(
   io: Io,
   file: string,
-  options: { key: string; passwordFile: string | null },
+  options: { key: NamedFile; passwordFile: NamedFile | null },
 ): Promise<void> {
   const secretKey = await readSecretFile(options.key);
   const password = await keyPassword(io, options.passwordFile);
-  const path = await signPackage(file, { secretKey, ...(password === null ? {} : { password }) });
+  const path = await signPackage(file, { secretKey, ...(password === null ? {} : { password }) })
+    .catch((error) => {
+      throw aboutSigning(file, [options.key], error);
+    });
   io.out(`${path}\n`);
 }
 
-async function keyPassword(io: Io, file: string | null): Promise<string | null> {
+/** The id of the key that signed the package, `null` where no keys are given. */
+async function signedBy(file: string, keys: readonly NamedFile[]): Promise<string | null> {
+  if (keys.length === 0) return null;
+  const trustedKeys = await Promise.all(keys.map(readSecretFile));
+  try {
+    return await requirePackageSignature(file, { trustedKeys });
+  } catch (error) {
+    throw aboutSigning(file, keys, error);
+  }
+}
+
+/** Names the key that cannot be read, or the package. */
+function aboutSigning(file: string, keys: readonly NamedFile[], error: unknown): unknown {
+  if (!(error instanceof HarnessError)) return error;
+  const [, what, why] = /^Cannot read the (secret key|public key): (.*)$/s.exec(error.message) ??
+    [];
+  if (what === undefined) return aboutPackage(`Cannot accept the package ${file}`, error);
+  return new HarnessError(
+    error.code,
+    `Cannot use ${keys.map(named).join(", ")}: no ${what} can be read from it, ${why}; ` +
+      `\`${SERVER_NAME} package keygen\` makes a pair`,
+    { cause: error },
+  );
+}
+
+async function keyPassword(io: Io, file: NamedFile | null): Promise<string | null> {
   return file === null ? io.env("HARNESS_SIGN_PASSWORD") ?? null : await readSecretFile(file);
 }
 

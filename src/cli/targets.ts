@@ -5,7 +5,8 @@
  */
 import { HarnessError } from "../errors.ts";
 import type { Target, TargetSpec } from "../protocol/actions.ts";
-import { unreadable } from "./secrets.ts";
+import type { NamedFile } from "./flags.ts";
+import { named, readNamedFile } from "./secrets.ts";
 
 /**
  * The parts of a target.
@@ -50,13 +51,8 @@ export function targetLabel(target: "local" | TargetSpec): string {
  *
  * @throws {HarnessError} `invalid_params` with file and line, or `not_found`.
  */
-export async function readHostsFile(path: string): Promise<string[]> {
-  let text: string;
-  try {
-    text = await Deno.readTextFile(path);
-  } catch (error) {
-    throw unreadable(path, error);
-  }
+export async function readHostsFile(file: NamedFile): Promise<string[]> {
+  const text = await readNamedFile(file);
   const hosts: string[] = [];
   for (const [index, line] of text.split("\n").entries()) {
     const host = line.replace(/(^|\s)#.*$/, "").trim();
@@ -65,12 +61,17 @@ export async function readHostsFile(path: string): Promise<string[]> {
       parseTarget(host);
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
-      throw new HarnessError("invalid_params", `${path}:${index + 1}: ${why}`, { cause: error });
+      throw new HarnessError("invalid_params", `Cannot use ${named(file)}:${index + 1}: ${why}`, {
+        cause: error,
+      });
     }
     hosts.push(host);
   }
   if (hosts.length === 0) {
-    throw new HarnessError("invalid_params", `Cannot use ${path}: there is no host in it`);
+    throw new HarnessError(
+      "invalid_params",
+      `Cannot use ${named(file)}: there is no host in it, write one a line`,
+    );
   }
   return hosts;
 }

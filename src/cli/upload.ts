@@ -29,7 +29,7 @@ export async function digestOf(path: string): Promise<{ size: number; sha256: st
       size += chunk.length;
     }
   } catch (error) {
-    throw unreadable(path, error);
+    throw unreadable({ place: "the package", path }, error);
   }
   return { size, sha256: hash.digest("hex") };
 }
@@ -75,9 +75,13 @@ export async function uploadPackage(
     });
   } catch (error) {
     io.interrupted.throwIfAborted();
-    throw new HarnessError("unreachable", `Cannot upload ${file}: ${messageOf(error)}`, {
-      cause: error,
-    });
+    throw new HarnessError(
+      "unreachable",
+      `Cannot upload ${file}: ${messageOf(error)}; try again, or see the server's log`,
+      {
+        cause: error,
+      },
+    );
   }
   const answer: unknown = await response.json().catch(() => null);
   if (!response.ok) throw refusal(file, response.status, answer);
@@ -89,8 +93,10 @@ function refusal(file: string, status: number, answer: unknown): HarnessError {
   const error = (answer as { error?: { code?: unknown; message?: unknown } } | null)?.error;
   const code = isErrorCode(error?.code) ? error.code : "internal";
   const message = typeof error?.message === "string" ? error.message : `HTTP status ${status}`;
-  // The server speaks of its URL, we have a flag.
-  return new HarnessError(code, `Cannot upload ${file}: ${message.replace("?force=1", "--force")}`);
+  return new HarnessError(
+    code,
+    `Cannot upload ${file}: ${message.replace(/^Cannot store \S+: /, "")}`,
+  );
 }
 
 /** The HTTP address of a WebSocket one. */

@@ -6,6 +6,8 @@
  * @module
  */
 
+import { SEMVER } from "../package/names.ts";
+
 const SIZE_UNITS: Record<string, number> = {
   "": 1,
   B: 1,
@@ -50,6 +52,22 @@ export function duration(text: string): number {
   return value;
 }
 
+/** Reads a duration that something waits at most: 0 would be no time at all. */
+export function timeout(text: string): number {
+  const value = duration(text);
+  if (value < 1) throw new Error("must be more than 0");
+  return value;
+}
+
+/** Reads the address of a server. */
+export function serverUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url === null || !["ws:", "wss:", "http:", "https:"].includes(url.protocol)) {
+    throw new Error("must be a URL such as ws://127.0.0.1:8080 or wss://host:port");
+  }
+  return text;
+}
+
 /** Shows milliseconds as {@linkcode duration} reads them. */
 export function showDuration(ms: number): string {
   for (const unit of ["h", "m", "s"] as const) {
@@ -92,6 +110,12 @@ export function listenAddress(text: string): ListenAddress {
 export function isLoopback(hostname: string): boolean {
   return hostname === "localhost" || hostname === "::1" ||
     /^127(\.\d{1,3}){3}$/.test(hostname) || /^::ffff:127(\.\d{1,3}){3}$/i.test(hostname);
+}
+
+/** Reads a SemVer version, as a manifest has it. */
+export function semVer(text: string): string {
+  if (!SEMVER.test(text)) throw new Error("must be a SemVer version such as 1.2.3 or 1.2.3-rc.1");
+  return text;
 }
 
 /** A pair `key=value`. */

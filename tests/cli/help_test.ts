@@ -12,7 +12,7 @@ function* commands(parent: Command, path: string[] = []): Generator<[string[], C
 }
 
 function program(): Command {
-  return createProgram({ io: recorder(), exitCode: 0, debug: false });
+  return createProgram({ io: recorder(), exitCode: 0, debug: false, json: false });
 }
 
 Deno.test("the help of every command", async (t) => {
@@ -24,6 +24,24 @@ Deno.test("the help of every command", async (t) => {
   const text = texts.join("\n").replace(/\n {20,}/g, " ").replace(/ +(\S)/g, " $1")
     .replace(/\(default: [^,()]+, env: HARNESS_/g, "(default: …, env: HARNESS_");
   await t.assertSnapshot(text);
+});
+
+Deno.test("the help of every command ends with examples that its own flags allow", async () => {
+  for (const [path, command] of commands(program())) {
+    const { code, stdout } = await runHere([...path, "--help"]);
+    assert.equal(code, 0);
+    const [, examples] = stdout.split(/^Examples?:\n/m);
+    assert.ok(examples !== undefined, `${path.join(" ")} has no example`);
+    for (const line of examples.trimEnd().split("\n")) {
+      assert.ok(line.startsWith(`  harness-ws-server ${path.join(" ")}`), line);
+      for (const [flag] of line.matchAll(/--[a-z][a-z-]*(?= |$)/g)) {
+        // A group shows its commands with their flags.
+        const all = [command, ...command.commands].flatMap((it) => it.options);
+        assert.ok(all.some((option) => option.long === flag), `${path.join(" ")} has no ${flag}`);
+      }
+      assert.ok(line.length <= 90, line);
+    }
+  }
 });
 
 Deno.test("help is printed on stdout with 0 and has no side effect, also with arguments missing", async () => {

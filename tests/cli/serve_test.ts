@@ -113,7 +113,7 @@ Deno.test("serve refuses a state directory that it may not read", async () => {
     const args = ["--listen", "127.0.0.1:0", "--state-dir", stateDir];
     const { code, stderr } = await runCli(args, { ordinaryRights: true });
     assert.equal(code, 1, stderr);
-    assertOneLine(stderr, /\/s: Permission denied .*check its owner/);
+    assertOneLine(stderr, /\/s: Permission denied; check its owner/);
   } finally {
     await Deno.chmod(stateDir, 0o700);
   }

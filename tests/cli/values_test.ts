@@ -88,11 +88,20 @@ Deno.test("readHostsFile() skips comments and names file and line of what it can
   const file = await Deno.makeTempFile();
   try {
     await Deno.writeTextFile(file, "# fleet\nweb1\n\n  me@web2:22  # the second\n");
-    assert.deepEqual(await readHostsFile(file), ["web1", "me@web2:22"]);
+    assert.deepEqual(await readHostsFile({ place: "--hosts-file", path: file }), [
+      "web1",
+      "me@web2:22",
+    ]);
     await Deno.writeTextFile(file, "web1\n-oX\n");
-    await assert.rejects(() => readHostsFile(file), new RegExp(`${file}:2: .*-oX`));
+    await assert.rejects(
+      () => readHostsFile({ place: "--hosts-file", path: file }),
+      new RegExp(`${file}:2: .*-oX`),
+    );
     await Deno.writeTextFile(file, "# none\n");
-    await assert.rejects(() => readHostsFile(file), /there is no host in it/);
+    await assert.rejects(
+      () => readHostsFile({ place: "--hosts-file", path: file }),
+      /there is no host in it/,
+    );
   } finally {
     await Deno.remove(file);
   }

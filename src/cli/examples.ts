@@ -1,0 +1,65 @@
+/**
+ * Examples at the end of each command's help.
+ *
+ * @module
+ */
+import { SERVER_NAME } from "../version.ts";
+
+const PACKAGE = "hello-service-1.0.0.tar.gz";
+
+/** What may be typed after the name of a command; the path of the command is the key. */
+const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
+  "serve": [
+    "--listen 127.0.0.1:8080",
+    "--listen 0.0.0.0:8080 --token-file token.txt",
+    "--config /etc/harness-ws-server/config.yaml",
+  ],
+  "package": ["build ./hello-service --out dist"],
+  "package init": ["./hello-service"],
+  "package build": ["./hello-service --out dist", "./hello-service --version 1.2.0"],
+  "package inspect": [PACKAGE],
+  "package verify": [PACKAGE, `${PACKAGE} --key release.pub`],
+  "package keygen": ["--out release"],
+  "package sign": [`${PACKAGE} --key release.key`],
+  "package push": [PACKAGE],
+  "package list": ["--json"],
+  "deploy": [
+    `${PACKAGE} --host deploy@web1 --host web2:2222`,
+    "hello-service@1.0.0 --hosts-file hosts.txt --canary 1",
+    `${PACKAGE} --local --env LOG_LEVEL=debug`,
+  ],
+  "rollback": ["hello-service", "hello-service --version 1.0.0 --host web1"],
+  "deployments": ["--service hello-service --limit 5", "show d-20261123-121606-84f48a4f"],
+  "deployments list": ["--service hello-service --limit 5"],
+  "deployments show": ["d-20261123-121606-84f48a4f"],
+  "deployments follow": ["d-20261123-121606-84f48a4f"],
+  "deployments resume": ["d-20261123-121606-84f48a4f"],
+  "deployments cancel": ["d-20261123-121606-84f48a4f"],
+  "services": ["", "'api-*' --state running --host web1", "--json | jq -r '.[].id'"],
+  "endpoints": ["", "--json"],
+  "resolve": ["hello-service", "hello-service --endpoint http"],
+  "service": ["restart hello-service@web1", "logs hello-service --tail 100 --follow"],
+  "service get": ["hello-service", "hello-service@web1 --json"],
+  "service start": ["hello-service --cascade"],
+  "service stop": ["hello-service", "postgres --cascade --dry-run"],
+  "service restart": ["hello-service@web1"],
+  "service reload": ["hello-service"],
+  "service logs": ["hello-service --tail 100 --follow"],
+  "service register": [
+    "db --version 16 --systemd postgresql.service",
+    "api --version 2 --command /opt/api --depends-on db",
+    "--file entry.json",
+  ],
+  "service deregister": ["hello-service@web1"],
+  "watch": ["", "'api-*' --event service_state_changed", "--json | jq ."],
+  "doctor": ["", "--host deploy@web1 --identity ~/.ssh/deploy"],
+  "completions": ["bash > /etc/bash_completion.d/harness-ws-server", "zsh", "fish | source"],
+};
+
+/** The examples of a command as the end of its help, or nothing where there are none. */
+export function examplesText(path: string): string {
+  const examples = Object.hasOwn(EXAMPLES, path) ? EXAMPLES[path] ?? [] : [];
+  if (examples.length === 0) return "";
+  const lines = examples.map((rest) => `  ${SERVER_NAME} ${path} ${rest}`.trimEnd());
+  return `\n${lines.length === 1 ? "Example" : "Examples"}:\n${lines.join("\n")}`;
+}

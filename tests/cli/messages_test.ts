@@ -1,0 +1,389 @@
+import assert from "node:assert/strict";
+import { HarnessError } from "../../src/errors.ts";
+import { ACTIONS } from "../../src/protocol/actions.ts";
+import { reportDeployment } from "../../src/cli/deployment_report.ts";
+import { inCliWords } from "../../src/cli/wording.ts";
+import type { Deployment, DeploymentHost } from "../../src/protocol/actions.ts";
+import { recorder, runCli, runHere, startServer } from "../helpers/cli.ts";
+
+/** A line that a command ends with, without the program's name: arguments, exit code, line. */
+type Case = readonly [args: readonly string[], code: number, line: string];
+
+const HELP = (path = "") => `\`harness-ws-server${path} --help\` shows what there is`;
+
+async function check(cases: readonly Case[], env: Record<string, string> = {}): Promise<void> {
+  for (const [args, code, line] of cases) {
+    const result = await runHere(args, env);
+    assert.equal(result.stderr.split("\n").at(-2), `harness-ws-server: ${line}`);
+    assert.deepEqual([result.code, result.stdout], [code, ""], `${args}`);
+  }
+}
+
+Deno.test("a usage error says what was meant and which help tells more", async () => {
+  const usage = (text: string, path?: string) => `${text} ${HELP(path)} [invalid_params]`;
+  await check([
+    [["servcies"], 2, usage("unknown command 'servcies': did you mean services?")],
+    [["logs", "x"], 2, usage("unknown command 'logs': did you mean service logs?")],
+    [["status"], 2, usage("unknown command 'status': did you mean services?")],
+    [["version"], 2, usage("unknown command 'version': did you mean --version?")],
+    [["qqqqqqqq"], 2, usage("unknown command 'qqqqqqqq';")],
+    [["help", "nosuch"], 2, usage("unknown command 'nosuch';")],
+    [
+      ["help", "service", "strat"],
+      2,
+      usage("unknown command 'strat': did you mean start?", " service"),
+    ],
+    [
+      ["deployments", "shwo", "d-1"],
+      2,
+      usage("unknown command 'shwo': did you mean show?", " deployments"),
+    ],
+    [
+      ["services", "--token", "x"],
+      2,
+      usage("unknown option '--token': did you mean --token-file?", " services"),
+    ],
+    [
+      ["services", "--jsn"],
+      2,
+      usage("unknown option '--jsn': did you mean --json?", " services"),
+    ],
+    [
+      ["service", "get"],
+      2,
+      usage("missing required argument 'name';", " service get"),
+    ],
+    [
+      ["services", "--timeout", "0s"],
+      2,
+      'Cannot use --timeout: "0s" must be more than 0 [invalid_params]',
+    ],
+    [
+      ["services", "--url", "localhost:8080"],
+      2,
+      'Cannot use --url: "localhost:8080" must be a URL such as ws://127.0.0.1:8080 ' +
+      "or wss://host:port [invalid_params]",
+    ],
+    [
+      ["service", "register", "x", "--label", "a=b", "--label", "=c"],
+      2,
+      'Cannot use --label: "=c" must be key=value [invalid_params]',
+    ],
+    [
+      ["service", "register", "x", "--ttl", "5ms"],
+      2,
+      'Cannot use --ttl: "5ms" must be 100ms to 24h [invalid_params]',
+    ],
+    [
+      ["serve", "--ping-interval", "48h"],
+      2,
+      'Cannot use --ping-interval: "48h" must not be more than 24h [invalid_params]',
+    ],
+    [
+      ["package", "build", ".", "--version", "x"],
+      2,
+      'Cannot use --version: "x" must be a SemVer version such as 1.2.3 or 1.2.3-rc.1 ' +
+      "[invalid_params]",
+    ],
+  ]);
+  const { code, stdout } = await runHere(["help", "service", "get"]);
+  assert.equal(code, 0);
+  assert.match(stdout, /^Usage: harness-ws-server service get /);
+});
+
+Deno.test("a file that cannot be read is named with the flag or variable that named it", async () => {
+  const dir = await Deno.makeTempDir({ prefix: "harness-messages-" });
+  try {
+    const missing = `${dir}/missing`;
+    const config = `${dir}/config.yaml`;
+    await Deno.writeTextFile(config, `log-level: error\ntoken-file: ${missing}\n`);
+    await Deno.writeTextFile(`${dir}/empty.tar.gz`, "");
+    const none = (place: string) =>
+      `Cannot read ${place} ${missing}: there is no such file, correct the path [not_found]`;
+    const deploy = ["deploy", "x-1.0.0.tar.gz", "--local"];
+    await check([
+      [["services", "--token-file", missing], 1, none("--token-file")],
+      [["services", "--tls-ca", missing], 1, none("--tls-ca")],
+      [[...deploy, "--hosts-file", missing], 1, none("--hosts-file")],
+      [[...deploy, "--env-file", missing], 1, none("--env-file")],
+      [[...deploy, "--secret-file", `A=${missing}`], 1, none("--secret-file")],
+      [["deployments", "resume", "d", "--secret-file", `A=${missing}`], 1, none("--secret-file")],
+      [["service", "register", "--file", missing], 1, none("--file")],
+      [["serve", "--config", missing], 1, none("--config")],
+      [["serve", "--config", config], 1, none(`${config}:2: token-file`)],
+      [["serve", "--tls-cert", missing, "--tls-key", missing], 1, none("--tls-cert")],
+      [["package", "sign", "x", "--key", missing], 1, none("--key")],
+      [["deploy", missing, "--local"], 1, none("the package")],
+      [
+        ["services", "--token-file", dir],
+        1,
+        `Cannot read --token-file ${dir}: it is a directory, name a file [forbidden]`,
+      ],
+      [
+        ["services", "--tls-ca", config],
+        2,
+        `Cannot use --tls-ca ${config}: it is no certificate authority in PEM form [invalid_params]`,
+      ],
+      [
+        ["package", "sign", "x", "--key", config],
+        2,
+        `Cannot use --key ${config}: no secret key can be read from it, it is not in minisign's ` +
+        "format; `harness-ws-server package keygen` makes a pair [invalid_params]",
+      ],
+      [
+        ["package", "verify", `${dir}/empty.tar.gz`],
+        1,
+        `Cannot accept the package ${dir}/empty.tar.gz: the gzip file ends too early ` +
+        "[package_invalid]",
+      ],
+      [
+        ["package", "build", dir],
+        1,
+        `Cannot build a package of ${dir}: there is no manifest.yaml in ${dir}; ` +
+        "`harness-ws-server package init` writes a directory to start from [package_invalid]",
+      ],
+    ], { HARNESS_STATE_DIR: `${dir}/state` });
+    await check([[["services"], 1, none("HARNESS_TOKEN_FILE")]], { HARNESS_TOKEN_FILE: missing });
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
+
+Deno.test("what the server answers is said in flags and commands", async () => {
+  await using server = await startServer();
+  const dir = await Deno.makeTempDir({ prefix: "harness-messages-" });
+  try {
+    const entry = `${dir}/entry.json`;
+    await Deno.writeTextFile(entry, '{"name":"y","execution":{"type":"managed"}}');
+    const register = ["service", "register", "a", "--version", "1", "--command", "/bin/true"];
+    assert.equal((await runHere(register, { HARNESS_URL: server.url })).code, 0);
+    const unknown = 'Cannot find service "nope": it is not registered; ' +
+      "`harness-ws-server services` shows what is [not_found]";
+    const noDeployment = 'Cannot find deployment "d-x": `harness-ws-server deployments` shows ' +
+      "those that are kept [not_found]";
+    await check([
+      ...["get", "start", "stop", "logs", "deregister"].map((it): Case => [
+        ["service", it, "nope"],
+        1,
+        unknown,
+      ]),
+      [["resolve", "nope"], 1, unknown],
+      [["rollback", "nope"], 1, unknown],
+      ...["show", "follow", "cancel", "resume"].map((it): Case => [
+        ["deployments", it, "d-x"],
+        1,
+        noDeployment,
+      ]),
+      [
+        register,
+        1,
+        'Cannot register "a": it is registered already; add --replace to change it [already_exists]',
+      ],
+      [
+        ["service", "stop", "a"],
+        1,
+        'Cannot stop "a": it does not run, it is registered [invalid_transition]',
+      ],
+      [
+        ["service", "register", "a/b", "--version", "1", "--command", "x"],
+        2,
+        "Cannot register the service: the name must be letters, digits, '.', '_' and '-', begin " +
+        "with a letter or digit, and have at most 128 characters [invalid_params]",
+      ],
+      [
+        [...register, "--endpoint", "http=http://nowhere"],
+        2,
+        "Cannot register the service: --endpoint must be host:port, with an IPv6 host in brackets " +
+        "and a port from 1 to 65535 [invalid_params]",
+      ],
+      [
+        ["service", "register", "--file", entry],
+        2,
+        `Cannot use --file ${entry}: version is missing; execution.type must be one of ` +
+        "'managed_process', 'docker_container', 'systemd_service', 'systemd_portable' " +
+        "[invalid_params]",
+      ],
+      [
+        ["deploy", "nosuch@1.0.0", "--local"],
+        1,
+        'Cannot find the package "nosuch@1.0.0": there is no such file here and the server does ' +
+        "not hold it; `harness-ws-server package list` shows what it holds [not_found]",
+      ],
+    ], { HARNESS_URL: server.url });
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
+
+Deno.test("inCliWords() leaves no action and no param in a message, and keeps code and details", () => {
+  for (const action of ACTIONS) {
+    const details = { issues: [{ path: "params.name", message: "Invalid input" }] };
+    const refused = new HarnessError(
+      "invalid_params",
+      `Cannot run ${action}: params.name: Invalid input`,
+      { details },
+    );
+    const said = inCliWords(refused);
+    assert.match(said.message, /^Cannot [a-z ]+: the name has a wrong value$/);
+    assert.deepEqual([said.code, said.details], ["invalid_params", details]);
+    const forbidden = new HarnessError(
+      "forbidden",
+      `Cannot run ${action}: this token may only read`,
+    );
+    assert.match(
+      inCliWords(forbidden).message,
+      /^Cannot [a-z ]+: this token may only read; give the full one with --token-file or HARNESS_TOKEN$/,
+    );
+  }
+  const fine = new HarnessError("timeout", "Cannot reach web1: no answer");
+  assert.equal(inCliWords(fine), fine);
+  const system = new HarnessError(
+    "storage_unavailable",
+    "Cannot write /x: ENOENT: no such file or directory, mkdir '/x'; choose another",
+  );
+  assert.equal(
+    inCliWords(system).message,
+    "Cannot write /x: no such file or directory; choose another",
+  );
+  const started = new HarnessError("invalid_transition", "Cannot set", {
+    details: { id: "s", from: "running", to: "starting", allowed: [] },
+  });
+  assert.equal(
+    inCliWords(started).message,
+    'Cannot start "s": it is running; `harness-ws-server service restart s` starts it anew',
+  );
+});
+
+Deno.test("a token that is missing, wrong or read-only is said to whoever gave it", async () => {
+  const dir = await Deno.makeTempDir({ prefix: "harness-messages-" });
+  try {
+    await Deno.writeTextFile(`${dir}/full`, "full-token-1234\n");
+    await Deno.writeTextFile(`${dir}/read`, "read-token-1234\n");
+    await Deno.writeTextFile(`${dir}/bad`, "bad-token-1234\n");
+    const tokens = ["--token-file", `${dir}/full`, "--read-token-file", `${dir}/read`];
+    await using server = await startServer(tokens);
+    const { url } = server;
+    const at = `Cannot use the server at ${url}: it`;
+    const register = ["service", "register", "a", "--version", "1", "--command", "x"];
+    const env = { HARNESS_URL: url };
+    await check([
+      [
+        ["services"],
+        1,
+        `${at} wants a token; give one with --token-file or HARNESS_TOKEN [unauthorized]`,
+      ],
+      [
+        ["services", "--token-file", `${dir}/bad`],
+        1,
+        `${at} does not know the token of --token-file ${dir}/bad; give the one that it was ` +
+        "started with [unauthorized]",
+      ],
+      [
+        [...register, "--token-file", `${dir}/read`],
+        1,
+        "Cannot register the service: this token may only read; give the full one with " +
+        "--token-file or HARNESS_TOKEN [forbidden]",
+      ],
+    ], env);
+    await check([[
+      ["services"],
+      1,
+      `${at} does not know the token of HARNESS_TOKEN; give the one that it was started with ` +
+      "[unauthorized]",
+    ]], { ...env, HARNESS_TOKEN: "bad-token-1234" });
+    const secure = url.replace("ws:", "wss:");
+    await check([[
+      ["services", "--url", secure],
+      4,
+      `Cannot reach the server at ${secure}: it does not speak TLS; write its --url with ws:// ` +
+      "for wss:// [unreachable]",
+    ]]);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
+
+Deno.test("serve says of an address that this machine does not have what is to be done", async () => {
+  const stateDir = await Deno.makeTempDir({ prefix: "harness-messages-" });
+  try {
+    for (const listener of ["deno", "ws"]) {
+      // 192.0.2.0/24 is for documentation: no machine has an address of it.
+      const args = ["--listen", "192.0.2.1:7001", "--allow-unauthenticated"];
+      const rest = ["--listener", listener, "--state-dir", stateDir];
+      const { code, stderr } = await runCli(["serve", ...args, ...rest]);
+      assert.equal(
+        stderr,
+        "harness-ws-server: Cannot listen on 192.0.2.1:7001: this machine has no such address; " +
+          "give one of its own with --listen, 127.0.0.1 for this machine alone, or 0.0.0.0 for all " +
+          "it has [unavailable]\n",
+      );
+      assert.equal(code, 1);
+    }
+  } finally {
+    await Deno.remove(stateDir, { recursive: true });
+  }
+});
+
+Deno.test("with --json an error is JSON on stdout too, whatever failed", async () => {
+  const error = async (args: string[], env: Record<string, string> = {}) => {
+    const { code, stdout, stderr } = await runHere(args, env);
+    const { error } = JSON.parse(stdout);
+    assert.equal(stderr, `harness-ws-server: ${error.message} [${error.code}]\n`);
+    return [code, error.code, error.retryable];
+  };
+  const nobody = ["--url", "ws://127.0.0.1:9"];
+  assert.deepEqual(await error(["services", "--json", ...nobody]), [4, "unreachable", true]);
+  assert.deepEqual(await error(["services", "--json", "--x"]), [2, "invalid_params", false]);
+  assert.deepEqual(await error(["deploy", "--json"]), [2, "invalid_params", false]);
+  assert.deepEqual(
+    await error(["package", "inspect", "/nonexistent", "--json"]),
+    [1, "not_found", false],
+  );
+  assert.deepEqual(
+    await error(["services", "--json"], { HARNESS_TIMEOUT: "soon" }),
+    [2, "invalid_params", false],
+  );
+  // The value of another flag is no --json.
+  const { stdout } = await runHere(["service", "register", "x", "--arg", "--json"]);
+  assert.equal(stdout, "");
+});
+
+Deno.test("a host that was not begun says in the table why", () => {
+  const host = (name: string, outcome: DeploymentHost["outcome"]): DeploymentHost => ({
+    host: name,
+    outcome,
+    step: outcome === "skipped" || outcome === "cancelled" ? null : "health",
+  });
+  const table = (hosts: DeploymentHost[], status: Deployment["status"] = "failed") => {
+    const io = recorder();
+    reportDeployment(io, {
+      deployment_id: "d-1",
+      package: "x-1.0.0.tar.gz",
+      service: "x",
+      version: "1.0.0",
+      kind: "deploy",
+      status,
+      started_at: "",
+      finished_at: "",
+      hosts,
+    }, { json: false });
+    return io.text.stdout.split("\n").slice(1, -1).map((line) => line.split(/ {2,}/));
+  };
+  const skipped = (name: string, why: string) => [name, "skipped", "-", `not begun: ${why}`];
+  assert.deepEqual(
+    table([host("a", "rolled_back"), host("b", "unreachable"), host("c", "skipped")]).at(-1),
+    skipped("c", "a was rolled back"),
+  );
+  assert.deepEqual(
+    table([host("a", "unreachable"), host("c", "skipped")]).at(-1),
+    skipped("c", "a was unreachable"),
+  );
+  assert.deepEqual(
+    table([host("a", "failed"), host("b", "failed"), host("c", "skipped")]).at(-1),
+    skipped("c", "a failed, and 1 more did not go well"),
+  );
+  assert.deepEqual(
+    table([host("a", "ok"), host("c", "cancelled")], "cancelled").at(-1),
+    ["c", "cancelled", "-", "not begun: the deployment was cancelled"],
+  );
+});
