@@ -75,7 +75,8 @@ export function createProgram(context: Context): Command {
     .addHelpText("after", EXAMPLES)
     // Else the program's own --version would swallow the one of `rollback`.
     .enablePositionalOptions()
-    .configureHelp({ sortSubcommands: false, showGlobalOptions: false })
+    // Else 80 columns, the width of most terminals, would leave no room to wrap at.
+    .configureHelp({ sortSubcommands: false, showGlobalOptions: false, minWidthToWrap: 24 })
     .configureOutput({
       writeOut: (text) => io.out(text),
       writeErr: (text) => io.err(text),

@@ -44,6 +44,14 @@ Deno.test("the help of every command ends with examples that its own flags allow
   }
 });
 
+Deno.test("the help of every command fits a terminal of 80 columns", () => {
+  for (const [path, command] of commands(program())) {
+    for (const line of command.helpInformation().split("\n")) {
+      assert.ok(line.length <= 80, `${path.join(" ")}: ${line}`);
+    }
+  }
+});
+
 Deno.test("help is printed on stdout with 0 and has no side effect, also with arguments missing", async () => {
   for (const args of [["--help"], ["help", "deploy"], ["rollback", "--help"], ["deploy", "-h"]]) {
     const { code, stdout, stderr } = await runCli(args, {
