@@ -176,7 +176,7 @@ function notConnected(flags: ClientFlags, hasToken: boolean, error: unknown): un
   const why = reasonOf(error);
   return new HarnessError(
     code === "timeout" ? "timeout" : "unreachable",
-    `Cannot reach the server at ${url}: ${why}; ${adviceFor(url, why)}`,
+    `Cannot reach the server at ${url}: ${why}; ${adviceFor(url, why, code)}`,
     { cause: error },
   );
 }
@@ -192,7 +192,8 @@ function reasonOf(error: unknown): string {
     .replace(/^received corrupt message of type \w+$/, "it does not speak TLS");
 }
 
-function adviceFor(url: string, why: string): string {
+function adviceFor(url: string, why: string, code: string): string {
+  if (code === "timeout") return "give it longer with --timeout, or look at the server's log";
   const secure = /^(wss|https):/.test(url);
   if (secure && why === "it does not speak TLS") return "write its --url with ws:// for wss://";
   // What is said of a distrusted certificate depends on the other side's TLS.

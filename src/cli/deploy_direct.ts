@@ -13,10 +13,11 @@ import { hostDirectory } from "./connector.ts";
 import type { Context } from "./context.ts";
 import { type DEPLOY_FLAGS, environmentOf, secretsOf, strategyOf } from "./deploy_flags.ts";
 import { reportDeployment } from "./deployment_report.ts";
-import { type FlagValues, readFlags } from "./flags.ts";
+import { flagName, type FlagValues, readFlags } from "./flags.ts";
 import { readPackage } from "./package_file.ts";
 import { openProgressView } from "./progress_view.ts";
 import { interruptedExitCode } from "./report.ts";
+import { readNamedFile } from "./secrets.ts";
 import { SSH_FLAGS } from "./ssh_flags.ts";
 import { digestOf } from "./upload.ts";
 
@@ -42,7 +43,7 @@ export async function deployDirectly(
   const plan: DeployPlan = {
     kind: "deploy",
     deploymentId: newDeploymentId(),
-    hosts: hostsOf(context, given, what.hosts),
+    hosts: await hostsOf(context, given, what.hosts),
     env: await environmentOf(flags),
     secrets: await secretsOf(flags),
     strategy: planStrategy(strategyOf(flags)),
@@ -78,7 +79,7 @@ export async function rollBackDirectly(
   const plan: DeployPlan = {
     kind: "rollback",
     deploymentId: newDeploymentId(),
-    hosts: hostsOf(context, given, what.hosts),
+    hosts: await hostsOf(context, given, what.hosts),
     package: { name, ...(version === undefined ? {} : { version }) },
   };
   return await carryOut(context, plan, { ...outputOf(given), version: version ?? null });
@@ -88,13 +89,27 @@ function outputOf(given: Record<string, unknown>): { json: boolean; quiet: boole
   return { json: given["json"] === true, quiet: given["quiet"] === true };
 }
 
-function hostsOf(
+/** @throws {HarnessError} `not_found` or `forbidden` for a file that was named and cannot be read. */
+async function hostsOf(
   context: Context,
   given: Record<string, unknown>,
   hosts: readonly string[],
-): HostTarget[] {
-  const directory = hostDirectory(readFlags(SSH_FLAGS, given, context.io));
+): Promise<HostTarget[]> {
+  const flags = readFlags(SSH_FLAGS, given, context.io);
+  // Said before anything is uploaded; a known_hosts file may still be to be made.
+  for (const path of flags.identity) {
+    await readNamedFile({ place: placeOf(given, "identity"), path });
+  }
+  if (flags.sshConfig !== null && flags.sshConfig !== "none") {
+    await readNamedFile({ place: placeOf(given, "sshConfig"), path: flags.sshConfig });
+  }
+  const directory = hostDirectory(flags);
   return hosts.map((host) => directory.resolve(host));
+}
+
+/** The flag, or the variable where it is not given. */
+function placeOf(given: Record<string, unknown>, key: "identity" | "sshConfig"): string {
+  return given[key] === undefined ? SSH_FLAGS[key].env ?? "" : `--${flagName(key)}`;
 }
 
 /** Iterates the deployment; Ctrl-C cancels it, and hosts in flight go back to what they had. */

@@ -9,6 +9,7 @@ import type { HostOutcome } from "../registry/events.ts";
 import { deploymentExitCode } from "./exit_codes.ts";
 import type { Io } from "./io.ts";
 import { printable, printJson, printTable } from "./table.ts";
+import { textInCliWords } from "./wording.ts";
 
 /** Lines of a log that are shown with a failure. */
 const SHOWN_LOG_LINES = 10;
@@ -59,7 +60,9 @@ export function reportDeployment(
 }
 
 function hostRow(host: DeploymentHost, deployment: Deployment): string[] {
-  const why = host.error?.message ?? whyNotBegun(host, deployment);
+  const why = host.error === undefined
+    ? whyNotBegun(host, deployment)
+    : textInCliWords(host.error.message);
   return [host.host, host.outcome ?? "-", host.step ?? "-", why];
 }
 
@@ -91,7 +94,7 @@ function printFailure(io: Io, host: DeploymentHost): void {
   const { error } = host;
   if (error === undefined || error.code === "cancelled") return;
   const facts = Object.entries(error.details ?? {})
-    .filter(([name, value]) => value !== null && !TOLD.includes(name));
+    .filter(([name, value]) => value !== null && value !== "" && !TOLD.includes(name));
   if (facts.length === 0) return;
   io.err(`\n${printable(host.host)} at ${host.step ?? "?"} [${error.code}]\n`);
   for (const [name, value] of facts) {

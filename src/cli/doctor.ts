@@ -18,6 +18,7 @@ import { unreadable } from "./secrets.ts";
 import { defaultStateDir } from "./state_dir.ts";
 import { type Color, paint, printable, printJson } from "./table.ts";
 import { parseTarget } from "./targets.ts";
+import { textInCliWords } from "./wording.ts";
 
 const DOCTOR_FLAGS = {
   host: listFlag("[user@]host[:port]", { help: "a host to look at too" }, (text) => text),
@@ -74,6 +75,9 @@ async function doctor(context: Context, given: Record<string, unknown>): Promise
   for (const key of ssh.identity) tell(await identityFinding(key));
   if (ssh.knownHosts !== null) {
     tell(await readableFinding("known_hosts", "--known-hosts", ssh.knownHosts));
+  }
+  if (ssh.sshConfig !== null && ssh.sshConfig !== "none") {
+    tell(await readableFinding("ssh_config", "--ssh-config", ssh.sshConfig));
   }
   if (flags.host.length > 0) {
     const { hostFindings } = await import("./doctor_host.ts");
@@ -134,7 +138,7 @@ async function serverFinding(context: Context, given: Record<string, unknown>): 
     return { check, status: "ok", message };
   } catch (error) {
     const refused = error instanceof HarnessError && error.code !== "unreachable";
-    return { check, status: refused ? "fail" : "warn", message: messageOf(error) };
+    return { check, status: refused ? "fail" : "warn", message: textInCliWords(messageOf(error)) };
   }
 }
 

@@ -36,10 +36,10 @@ export function addPackageCommands(program: Command, context: Context): void {
   const group = program.command("package").description("build, inspect, verify and sign packages");
 
   const init = group.command("init").description("write a new package directory to start from")
-    .argument("<dir>", "directory to make");
-  runs(context, init, async (_flags, dir = "") => {
+    .argument("<dir>", "directory to make").option("--json", "machine-readable output");
+  runs<{ json?: boolean }>(context, init, async (given, dir = "") => {
     const { initPackage } = await import("./package_init.ts");
-    await initPackage(context.io, dir);
+    await initPackage(context.io, dir, { json: given.json === true });
   });
 
   const build = group.command("build").description("make a package of a directory")

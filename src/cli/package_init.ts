@@ -8,6 +8,7 @@ import { HarnessError, messageOf } from "../errors.ts";
 import { PACKAGE_NAME } from "../package/names.ts";
 import { SERVER_NAME } from "../version.ts";
 import type { Io } from "./io.ts";
+import { printJson } from "./table.ts";
 import { packageTemplate } from "./package_template.ts";
 
 /**
@@ -16,7 +17,11 @@ import { packageTemplate } from "./package_template.ts";
  * @throws {HarnessError} `already_exists` when there is something in it, `invalid_params` when its name
  * is no package name.
  */
-export async function initPackage(io: Io, dir: string): Promise<void> {
+export async function initPackage(
+  io: Io,
+  dir: string,
+  options: { json: boolean },
+): Promise<void> {
   const name = basename(resolve(dir));
   if (!PACKAGE_NAME.test(name)) {
     throw new HarnessError(
@@ -36,6 +41,7 @@ export async function initPackage(io: Io, dir: string): Promise<void> {
       cause: error,
     });
   }
+  if (options.json) return printJson(io, { dir, name });
   io.out(`${dir}\n`);
   io.err(`next: put your program into ${join(dir, "bin")}, then\n`);
   io.err(`  ${SERVER_NAME} package build ${dir}\n`);

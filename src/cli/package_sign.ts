@@ -13,12 +13,14 @@ interface VerifyFlags {
 }
 
 interface KeyFlags {
+  json?: boolean;
   out?: string;
   force?: boolean;
   passwordFile?: string;
 }
 
 interface SignFlags {
+  json?: boolean;
   key?: string;
   passwordFile?: string;
 }
@@ -43,24 +45,28 @@ export function addSigningCommands(group: Command, context: Context): void {
   const keygen = group.command("keygen").description("make a key pair, as minisign does")
     .option("--out <name>", "writes <name>.key and <name>.pub", "harness")
     .option("--force", "replace files that are there")
-    .option("--password-file <file>", PASSWORD_HELP);
+    .option("--password-file <file>", PASSWORD_HELP)
+    .option("--json", "machine-readable output");
   runs<KeyFlags>(context, keygen, async (given) => {
     const { keygenCommand } = await import("./signatures.ts");
     await keygenCommand(context.io, {
       out: given.out ?? "harness",
       force: given.force === true,
       passwordFile: passwordFile(given),
+      json: given.json === true,
     });
   });
 
   const sign = group.command("sign").description("write <file>.minisig beside a package")
     .argument("<file>")
     .requiredOption("--key <file>", "secret key of keygen or of minisign")
-    .option("--password-file <file>", PASSWORD_HELP);
+    .option("--password-file <file>", PASSWORD_HELP)
+    .option("--json", "machine-readable output");
   runs<SignFlags>(context, sign, async (given, file = "") => {
     const { signCommand } = await import("./signatures.ts");
     const key = keyFile(given.key ?? "");
-    await signCommand(context.io, file, { key, passwordFile: passwordFile(given) });
+    const json = given.json === true;
+    await signCommand(context.io, file, { key, passwordFile: passwordFile(given), json });
   });
 }
 

@@ -8,6 +8,7 @@ import type { DeploymentProgressData } from "../registry/events.ts";
 import type { Io } from "./io.ts";
 import { colorOf, paint, printable, printJson } from "./table.ts";
 import { showSize } from "./values.ts";
+import { textInCliWords } from "./wording.ts";
 
 /** What a view is told: the data of `deployment_progress`, of the server's or of our own deployment. */
 export type Progress = Omit<DeploymentProgressData, "id">;
@@ -57,7 +58,7 @@ export function plainView(io: Io, hosts: readonly string[]): ProgressView {
 
 /** What an event says besides its step: the message, the error, or how much was moved. */
 export function noteOf(progress: Progress): string {
-  if (progress.error !== undefined) return progress.error.message;
+  if (progress.error !== undefined) return textInCliWords(progress.error.message);
   if (progress.message !== undefined) return progress.message;
   if (progress.bytes === undefined) return "";
   const of = progress.total_bytes === undefined ? "" : ` of ${showSize(progress.total_bytes)}`;

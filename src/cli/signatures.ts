@@ -38,7 +38,7 @@ export async function verifyCommand(
 /** Makes a key pair: `<out>.key` (0600) and `<out>.pub`. */
 export async function keygenCommand(
   io: Io,
-  options: { out: string; force: boolean; passwordFile: NamedFile | null },
+  options: { out: string; force: boolean; passwordFile: NamedFile | null; json: boolean },
 ): Promise<void> {
   const password = await keyPassword(io, options.passwordFile);
   const files = { secret: `${options.out}.key`, public: `${options.out}.pub` };
@@ -60,6 +60,13 @@ export async function keygenCommand(
   if (password === null) {
     io.err(`${files.secret} is not encrypted: whoever reads it can sign; keep it to yourself\n`);
   }
+  if (options.json) {
+    return printJson(io, {
+      key_id: pair.keyId,
+      secret_key_file: files.secret,
+      public_key_file: files.public,
+    });
+  }
   io.out(`${files.secret}\n${files.public}\n`);
   io.err(`key ${pair.keyId}; give ${files.public} to those who verify\n`);
 }
@@ -68,7 +75,7 @@ export async function keygenCommand(
 export async function signCommand(
   io: Io,
   file: string,
-  options: { key: NamedFile; passwordFile: NamedFile | null },
+  options: { key: NamedFile; passwordFile: NamedFile | null; json: boolean },
 ): Promise<void> {
   const secretKey = await readSecretFile(options.key);
   const password = await keyPassword(io, options.passwordFile);
@@ -76,6 +83,7 @@ export async function signCommand(
     .catch((error) => {
       throw aboutSigning(file, [options.key], error);
     });
+  if (options.json) return printJson(io, { file, signature_file: path });
   io.out(`${path}\n`);
 }
 

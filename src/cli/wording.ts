@@ -35,6 +35,24 @@ const DOES: Readonly<Record<Action, string>> = {
   unsubscribe: "stop following the events",
 };
 
+/** How the server and the client begin when they speak of an action. */
+const ASKING = /^Cannot (?:run|send|tell how) "?([a-z_]+)"?(?: ended)?: /;
+
+/** Actions that change nothing: without an answer they just did not work. */
+const READ_ONLY: readonly Action[] = [
+  "list_services",
+  "get_service",
+  "list_endpoints",
+  "resolve_endpoint",
+  "get_dependencies",
+  "service_logs",
+  "get_deployment",
+  "list_deployments",
+  "list_packages",
+  "subscribe",
+  "unsubscribe",
+];
+
 /** Fields of a request and what sets them on the command line; the longest prefix counts. */
 const SET_BY: ReadonlyArray<readonly [field: string, words: string]> = [
   ["service.name", "the name"],
@@ -110,6 +128,17 @@ const ADVICE: ReadonlyArray<readonly [string, string]> = [
     "this token may only read; give the full one with --token-file or HARNESS_TOKEN",
   ],
   [", see the capabilities in its hello", `; \`${SERVER_NAME} doctor\` shows what it can`],
+  [
+    'use become: "sudo", another user, or another install root',
+    "use --become sudo, another user in --host, or another --install-root",
+  ],
+  ["pass the token option instead", "give the token with --token-file or HARNESS_TOKEN"],
+  [
+    " ms, look at the state before repeating it",
+    " ms; look at the state before repeating it, and give it longer with --timeout",
+  ],
+  [", look at the state before repeating it", "; look at the state before repeating it"],
+  [", try again once it is back", "; try again once it is back"],
   ["Cannot PUT a package: ", ""],
   ["Cannot use the TLS certificate: ", "Cannot use --tls-cert and --tls-key: "],
   ["permissions of the packages directory", "permissions, or choose another with --packages-dir"],
@@ -132,6 +161,11 @@ export function inCliWords(error: HarnessError): HarnessError {
   });
 }
 
+/** A message without its error, such as one of a host in a deployment. */
+export function textInCliWords(text: string): string {
+  return systemWords(ADVICE.reduce((said, [theirs, ours]) => said.replace(theirs, ours), text));
+}
+
 /** What is wrong with the fields of an entry, each by its own name: for who wrote them into a file. */
 export function fieldIssues(error: HarnessError): string | null {
   const issues = issuesOf(error);
@@ -143,16 +177,18 @@ export function fieldIssues(error: HarnessError): string | null {
 
 function reworded(error: HarnessError): string {
   const issues = issuesOf(error);
-  const action = /^Cannot run ([a-z_]+): /.exec(error.message)?.[1] ?? "";
+  const [asking, action = ""] = ASKING.exec(error.message) ?? [];
   const does = Object.hasOwn(DOES, action) ? DOES[action as Action] : null;
   if (issues !== null && (does !== null || /^Cannot register a service: /.test(error.message))) {
     const wrong = issues.map((issue) => `${setBy(issue.path)} ${checkText(issue)}`);
     return `Cannot ${does ?? "register the service"}: ${[...new Set(wrong)].join("; ")}`;
   }
-  const asked = does === null ? error.message : error.message.replace(`run ${action}`, does);
-  const start = transitionText(error) ?? asked;
-  const advised = ADVICE.reduce((text, [theirs, ours]) => text.replace(theirs, ours), start);
-  return systemWords(advised);
+  const unsure = asking?.startsWith("Cannot tell") && !READ_ONLY.includes(action as Action);
+  const asked = does === null || asking === undefined
+    ? error.message
+    : `Cannot ${unsure ? "tell whether it worked to " : ""}${does}: ` +
+      error.message.slice(asking.length);
+  return textInCliWords(transitionText(error) ?? asked);
 }
 
 /** A state machine's refusal as an answer to `service start` and `service stop`. */

@@ -115,6 +115,16 @@ Deno.test("a file that cannot be read is named with the flag or variable that na
       [["package", "sign", "x", "--key", missing], 1, none("--key")],
       [["deploy", missing, "--local"], 1, none("the package")],
       [
+        ["rollback", "x", "--host", "h", "--direct", "--identity", missing],
+        1,
+        none("--identity"),
+      ],
+      [
+        ["rollback", "x", "--host", "h", "--direct", "--ssh-config", missing],
+        1,
+        none("--ssh-config"),
+      ],
+      [
         ["services", "--token-file", dir],
         1,
         `Cannot read --token-file ${dir}: it is a directory, name a file [forbidden]`,
@@ -235,6 +245,21 @@ Deno.test("inCliWords() leaves no action and no param in a message, and keeps co
       /^Cannot [a-z ]+: this token may only read; give the full one with --token-file or HARNESS_TOKEN$/,
     );
   }
+  const lost = (action: string) =>
+    inCliWords(
+      new HarnessError(
+        "timeout",
+        `Cannot tell how "${action}" ended: no response within 50 ms, look at the state before ` +
+          "repeating it",
+      ),
+    ).message;
+  const advice = "no response within 50 ms; look at the state before repeating it, and give it " +
+    "longer with --timeout";
+  assert.equal(lost("list_services"), `Cannot list the services: ${advice}`);
+  assert.equal(
+    lost("service_action"),
+    `Cannot tell whether it worked to control the service: ${advice}`,
+  );
   const fine = new HarnessError("timeout", "Cannot reach web1: no answer");
   assert.equal(inCliWords(fine), fine);
   const system = new HarnessError(

@@ -133,3 +133,27 @@ Deno.test({
       assert.match(new TextDecoder().decode(stdout), /Trusted comment: name:svc version:0\.1\.0/);
     }),
 });
+
+Deno.test("package init, keygen and sign print paths as JSON with --json", async () => {
+  await inTempDir(async (dir) => {
+    const json = async (...args: string[]) => {
+      const { code, stdout, stderr } = await runHere(["package", ...args, "--json"]);
+      assert.equal(code, 0, stderr);
+      return JSON.parse(stdout);
+    };
+    assert.deepEqual(await json("init", `${dir}/svc`), { dir: `${dir}/svc`, name: "svc" });
+    const { path } = await json("build", `${dir}/svc`, "--out", dir);
+    const { key_id, ...files } = await json("keygen", "--out", `${dir}/k`);
+    assert.match(key_id, /^[0-9A-F]{16}$/);
+    assert.deepEqual(files, {
+      secret_key_file: `${dir}/k.key`,
+      public_key_file: `${dir}/k.pub`,
+    });
+    assert.deepEqual(await json("sign", path, "--key", files.secret_key_file), {
+      file: path,
+      signature_file: `${path}.minisig`,
+    });
+    const verified = await json("verify", path, "--key", files.public_key_file);
+    assert.equal(verified.signed_by, key_id);
+  });
+});
