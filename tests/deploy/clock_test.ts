@@ -18,8 +18,7 @@ if rmdir "$0.ahead" 2>/dev/null; then echo $((now - 86400)); else mkdir "$0.ahea
 `;
 
 Deno.test({
-  name:
-    "deploy() to a host whose clock jumps keeps its lock, goes back, and knows which release came last",
+  name: "deploy() to a host whose clock jumps keeps its lock, and knows which release came last",
   ignore: needs("sshd"),
   async fn() {
     await using bench = new Bench();
@@ -77,11 +76,6 @@ Deno.test({
     const { host: cancelled } = await under;
     assert.equal(cancelled.outcome, "cancelled", JSON.stringify(cancelled.error));
     assert.equal(bench.state().active, "1.0.0");
-
-    const bad = await bench.makePackage({ version: "5.0.0", start: "#!/bin/sh\nexit 7\n" });
-    const failed = await run(bench.plan(bad, { hosts }));
-    assert.equal(failed.host.outcome, "rolled_back", JSON.stringify(failed.host.error));
-    assert.equal(failed.host.error?.details?.["exit_code"], 7);
     // By the record: 2.0.0 came before 1.0.0, whatever the clock and the numbers say.
     const back = await run(bench.rollback(undefined, { hosts }));
     assert.deepEqual([back.host.outcome, back.host.versionAfter], ["ok", "2.0.0"]);
