@@ -214,21 +214,36 @@ h_exit_code "$p_run" || h_code=unknown
 h_say exited "$h_code"; h_log_since "$h_from"
 `;
 
-/** The function that prints one status line for $1 run dir and $2 name; see `parseProcessStatus`. */
+/**
+ * The function that prints one status line for $1 run dir and $2 name; see `parseProcessStatus`.
+ *
+ * A process that is gone while its keeper lives has ended this very moment: the keeper is about to write down how, or
+ * which process of a daemon is the main one now. That is waited for, but no longer than two seconds for all services
+ * of one command together.
+ */
 export const STATUS_FUNCTION: string = `${PROCESS_LIBRARY}
+h_t=0
+h_read_end() { # of the service with base path $1
+  h_run= h_code=
+  [ -r "$1.exit" ] || return 0
+  while IFS='=' read -r h_key h_value; do
+    case $h_key in run) h_run=$h_value ;; code) h_code=$h_value ;; esac
+  done < "$1.exit"
+}
 h_status() {
-  if ! h_load "$1/$2.pid"; then
-    # A program that ended before its pid could be recorded left only its exit record.
-    p_run=none
-  elif h_alive; then
-    echo "running $p_pid"; return
-  fi
-  h_run= h_code= h_stopped=no h_asked=
-  if [ -r "$1/$2.exit" ]; then
-    while IFS='=' read -r h_key h_value; do
-      case $h_key in run) h_run=$h_value ;; code) h_code=$h_value ;; esac
-    done < "$1/$2.exit"
-  fi
+  h_stopped=no h_asked=
+  while :; do
+    if ! h_load "$1/$2.pid"; then
+      # A program that ended before its pid could be recorded left only its exit record.
+      p_run=none
+    elif h_alive; then
+      echo "running $p_pid"; return
+    fi
+    h_read_end "$1/$2"
+    if [ "$p_run" = none ] || [ "$h_run" = "$p_run" ]; then break; fi
+    if [ $h_t -ge 20 ] || ! h_wrapper_alive; then break; fi
+    h_nap
+  done
   if [ -n "$h_run" ] && { [ "$h_run" = "$p_run" ] || [ "$p_run" = none ]; }; then
     [ ! -r "$1/$2.stop" ] || IFS= read -r h_asked < "$1/$2.stop"
     [ "$h_asked" != "$h_run" ] || h_stopped=yes

@@ -4,6 +4,7 @@ import { connectSsh } from "../../src/executor/ssh.ts";
 import { HarnessError } from "../../src/errors.ts";
 import { createController } from "../../src/lifecycle/controller.ts";
 import { checkHealth } from "../../src/lifecycle/health.ts";
+import { hostStatus } from "../../src/lifecycle/host_status.ts";
 import type { Controller } from "../../src/lifecycle/service_spec.ts";
 import { startHost } from "../hosts/hosts.ts";
 import { needs } from "../helpers/require.ts";
@@ -47,6 +48,28 @@ Deno.test("a service whose keeper is killed goes on, can be stopped, and only it
   Deno.kill(await keeperOf(place, "api"), "SIGKILL");
   assert.equal((await controller.stop()).running, false);
   assert.equal(await isAlive(again.pid ?? 0), false);
+});
+
+Deno.test("a look at the moment of a crash waits for the keeper to write down how it ended", async () => {
+  await using place = new Place();
+  await using machine = await localMachine();
+  const controller = processController(machine, place.shell("api", LOOP));
+  const { pid } = await controller.start();
+  const keeper = await keeperOf(place, "api");
+  Deno.kill(keeper, "SIGSTOP");
+  Deno.kill(pid ?? 0, "SIGKILL");
+  await eventually(async () => assert.equal(await isAlive(pid ?? 0), false));
+  const looked = Promise.all([
+    controller.status(),
+    hostStatus(machine.executor, [{
+      spec: place.shell("api", LOOP),
+      systemd: false,
+    }]),
+  ]);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  Deno.kill(keeper, "SIGCONT");
+  const [one, [all]] = await looked;
+  assert.deepEqual([one.signal, all?.signal], ["SIGKILL", "SIGKILL"]);
 });
 
 Deno.test("children that outlive a crashed service are ended, also when the keeper cannot do it", async () => {
