@@ -6,6 +6,8 @@
  * @module
  */
 
+import { HarnessError, messageOf } from "../errors.ts";
+
 /** Width of a terminal that does not know its own. */
 const DEFAULT_COLUMNS = 80;
 
@@ -57,8 +59,7 @@ export function systemIo(interrupted: AbortSignal): Io {
   const plain = env("NO_COLOR") !== undefined || forced === "0" || forced === "false";
   return {
     out: (text) => write(Deno.stdout, text, () => outputClosed.abort()),
-    // Nobody left to tell when stderr is closed.
-    err: (text) => write(Deno.stderr, text, () => {}),
+    err: (text) => tell(text),
     readStdin: async () => new Uint8Array(await new Response(Deno.stdin.readable).arrayBuffer()),
     env,
     interrupted,
@@ -77,8 +78,21 @@ function write(to: typeof Deno.stdout, text: string, onClosed: () => void): void
   try {
     while (bytes.length > 0) bytes = bytes.subarray(to.writeSync(bytes));
   } catch (error) {
-    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
-    onClosed();
+    if (error instanceof Deno.errors.BrokenPipe) return onClosed();
+    throw new HarnessError(
+      "storage_unavailable",
+      `Cannot write the output: ${messageOf(error)}; make room, or send it elsewhere`,
+      { cause: error },
+    );
+  }
+}
+
+/** Writes to stderr; where that cannot be, there is nobody left to tell. */
+function tell(text: string): void {
+  try {
+    write(Deno.stderr, text, () => {});
+  } catch {
+    // A command that works must not fail for want of its progress.
   }
 }
 

@@ -28,7 +28,7 @@ export function report(
   if (options.json) {
     // As the protocol has it: a program reads both with the same code.
     const shown = { code, message, retryable: isRetryable(code) };
-    io.out(`${JSON.stringify({ error: details === undefined ? shown : { ...shown, details } })}\n`);
+    printToo(io, { error: details === undefined ? shown : { ...shown, details } });
   }
   if (options.debug) io.err(`${stacks(error)}\n`);
   return exitCodeOf(error);
@@ -47,6 +47,15 @@ function isAbort(error: unknown): boolean {
   return error instanceof Interrupted ||
     (error instanceof Error && error.name === "AbortError") ||
     (error instanceof HarnessError && error.code === "cancelled");
+}
+
+/** What cannot be printed was said on stderr; often the error is that nothing can be printed. */
+function printToo(io: Io, value: unknown): void {
+  try {
+    io.out(`${JSON.stringify(value)}\n`);
+  } catch {
+    // See above.
+  }
 }
 
 /** An error as the user reads it: in the words of the command line, on one line. */

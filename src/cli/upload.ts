@@ -95,7 +95,7 @@ function refusal(file: string, status: number, answer: unknown): HarnessError {
   const message = typeof error?.message === "string" ? error.message : `HTTP status ${status}`;
   return new HarnessError(
     code,
-    `Cannot upload ${file}: ${message.replace(/^Cannot store \S+: /, "")}`,
+    `Cannot upload ${file}: ${message.replace(/^Cannot (?:[^:"]|"[^"]*")+: /, "")}`,
   );
 }
 

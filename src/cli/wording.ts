@@ -132,6 +132,10 @@ const ADVICE: ReadonlyArray<readonly [string, string]> = [
     'use become: "sudo", another user, or another install root',
     "use --become sudo, another user in --host, or another --install-root",
   ],
+  [
+    "the idempotency key was used for another request, ",
+    "this --idempotency-key belongs to another deployment, choose a new one; it is that of ",
+  ],
   ["pass the token option instead", "give the token with --token-file or HARNESS_TOKEN"],
   [
     " ms, look at the state before repeating it",

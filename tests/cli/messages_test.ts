@@ -412,3 +412,22 @@ Deno.test("a host that was not begun says in the table why", () => {
     ["c", "cancelled", "-", "not begun: the deployment was cancelled"],
   );
 });
+
+Deno.test("output that cannot be written is one line, with --json too", async () => {
+  for (const args of ["package build --help", "package inspect /nonexistent --json"]) {
+    const script = `"$0" run -A --quiet "$1" ${args} >/dev/full`;
+    const main = new URL("../../src/cli/main.ts", import.meta.url).pathname;
+    const { code, stderr } = await new Deno.Command("sh", {
+      args: ["-c", script, Deno.execPath(), main],
+    }).output();
+    const lines = new TextDecoder().decode(stderr).trimEnd().split("\n");
+    assert.equal(lines.length, 1, lines.join("\n"));
+    assert.match(
+      lines[0] ?? "",
+      args.endsWith("--json")
+        ? /^harness-ws-server: Cannot read the package .* \[not_found\]$/
+        : /^harness-ws-server: Cannot write the output: No space left on device; make room, or send it elsewhere \[storage_unavailable\]$/,
+    );
+    assert.equal(code, 1);
+  }
+});

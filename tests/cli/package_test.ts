@@ -108,6 +108,11 @@ Deno.test("package push hands a package over once, and other bytes under its nam
     assert.equal(other.code, 1);
     assert.match(other.stderr, /raise the version or use --force \[already_exists\]$/m);
     assert.equal((await run("push", file, "--force")).code, 0);
+    await Deno.copyFile(file, `${dir}/renamed.tar.gz`);
+    assert.match(
+      (await run("push", `${dir}/renamed.tar.gz`)).stderr,
+      /: Cannot upload renamed\.tar\.gz: it must be <name>-<version>\.tar\.gz \[invalid_params\]$/m,
+    );
     const [held] = JSON.parse((await run("list", "--json")).stdout);
     assert.equal(held.sha256, JSON.parse((await run("inspect", "--json", file)).stdout).sha256);
     await Deno.writeTextFile(`${dir}/svc-9.0.0.tar.gz`, "no package");
