@@ -11,7 +11,7 @@ import type { Finding } from "./doctor.ts";
 import { showSize } from "./values.ts";
 
 /** What a deployment needs on a host. */
-const NEEDED = ["tar", "gzip", "sha256sum", "mkdir", "mv", "ln", "df"];
+const NEEDED = ["tar", "gzip", "sha256sum", "awk", "fold", "mkdir", "mv", "ln", "df"];
 
 /** Prints `key=value` lines; `$1` is the install root, `$2…` the commands to look for. */
 const LOOK = `
