@@ -9,9 +9,10 @@ import type {
   RegistryClient,
   WebSocketConstructor,
 } from "../client/mod.ts";
-import { HarnessError, messageOf } from "../errors.ts";
+import { HarnessError } from "../errors.ts";
 import { CLI_TIMEOUT_MS } from "./cli_limits.ts";
 import type { ActionData, ActionParams } from "../protocol/actions.ts";
+import { notConnected } from "./connect_error.ts";
 import type { Context } from "./context.ts";
 import { fileFlag, type FlagTable, type FlagValues, onOff, readFlags, valued } from "./flags.ts";
 import type { Io } from "./io.ts";
@@ -113,7 +114,7 @@ export async function openSession(
     return new Session(client, flags, io.interrupted);
   } catch (error) {
     io.interrupted.throwIfAborted();
-    throw notConnected(flags, token !== null, error);
+    throw notConnected(error, { ...flags, hasToken: token !== null });
   }
 }
 
@@ -159,45 +160,4 @@ function tellStatus(io: Io, status: ClientStatus): void {
   } else if (status.type === "draining") {
     io.err(`the server is shutting down: ${status.reason}\n`);
   }
-}
-
-/** What a refused or failed connection means to who gave the flags, and what to do about it. */
-function notConnected(flags: ClientFlags, hasToken: boolean, error: unknown): unknown {
-  const { url, tokenFile } = flags;
-  const code = error instanceof HarnessError ? error.code : "internal";
-  if (code === "unauthorized") {
-    const place = tokenFile === null ? "HARNESS_TOKEN" : named(tokenFile);
-    const why = hasToken
-      ? `it does not know the token of ${place}; give the one that it was started with`
-      : "it wants a token; give one with --token-file or HARNESS_TOKEN";
-    return new HarnessError(code, `Cannot use the server at ${url}: ${why}`, { cause: error });
-  }
-  if (!["unreachable", "unavailable", "internal", "timeout"].includes(code)) return error;
-  const why = reasonOf(error);
-  return new HarnessError(
-    code === "timeout" ? "timeout" : "unreachable",
-    `Cannot reach the server at ${url}: ${why}; ${adviceFor(url, why, code)}`,
-    { cause: error },
-  );
-}
-
-/** Why there is no connection, without what the caller says anyway. */
-function reasonOf(error: unknown): string {
-  return messageOf(error)
-    .replace(/^Cannot connect to \S+: /, "")
-    .replace(/^NetworkError: failed to connect to WebSocket: /, "")
-    .replace(/^tcp connect error$/, "nothing accepts a connection there")
-    .replace(/^dns error$/, "there is no host of that name")
-    .replace(/; is it a harness-ws-server\?$/, " as no harness-ws-server does")
-    .replace(/^received corrupt message of type \w+$/, "it does not speak TLS");
-}
-
-function adviceFor(url: string, why: string, code: string): string {
-  if (code === "timeout") return "give it longer with --timeout, or look at the server's log";
-  const secure = /^(wss|https):/.test(url);
-  if (secure && why === "it does not speak TLS") return "write its --url with ws:// for wss://";
-  // What is said of a distrusted certificate depends on the other side's TLS.
-  return secure && /certificate|NoApplicationProtocol/.test(why)
-    ? "if its certificate is one of your own, give --tls-ca"
-    : "start one with `harness-ws-server serve`, or name another with --url or HARNESS_URL";
 }

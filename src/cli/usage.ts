@@ -73,7 +73,17 @@ function problemText(command: Command, error: CommanderError): string {
     return unknownCommand(command, command.args[0] ?? "");
   }
   if (error.code === "commander.unknownOption") return unknownOption(command, text);
-  return text;
+  return error.code === "commander.excessArguments" ? swallowedFlag(command) ?? text : text;
+}
+
+/** `--version --command x`: the second flag became the value of the first, and its own value is left over. */
+function swallowedFlag(command: Command): string | null {
+  const flags = command.options.map((option) => option.long);
+  const given = command.opts();
+  const hungry = command.options.find((option) =>
+    [given[option.attributeName()]].flat().some((value) => flags.includes(value))
+  );
+  return hungry === undefined ? null : `option '${hungry.flags}' argument missing`;
 }
 
 /** `unknown command 'strat': did you mean start?` */

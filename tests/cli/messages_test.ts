@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { HarnessError } from "../../src/errors.ts";
 import { ACTIONS } from "../../src/protocol/actions.ts";
 import { reportDeployment } from "../../src/cli/deployment_report.ts";
+import { notConnected } from "../../src/cli/connect_error.ts";
 import { inCliWords } from "../../src/cli/wording.ts";
 import type { Deployment, DeploymentHost } from "../../src/protocol/actions.ts";
 import { recorder, runCli, runHere, startServer } from "../helpers/cli.ts";
@@ -52,6 +53,11 @@ Deno.test("a usage error says what was meant and which help tells more", async (
       ["service", "get"],
       2,
       usage("missing required argument 'name';", " service get"),
+    ],
+    [
+      ["service", "register", "a", "--version", "--command", "x"],
+      2,
+      usage("option '--version <version>' argument missing;", " service register"),
     ],
     [
       ["services", "--timeout", "0s"],
@@ -430,4 +436,36 @@ Deno.test("output that cannot be written is one line, with --json too", async ()
     );
     assert.equal(code, 1);
   }
+});
+
+Deno.test("notConnected() says what the network stack means and what helps", () => {
+  const url = "wss://h:1";
+  const said = (text: string) => {
+    const error = new HarnessError("unreachable", `Cannot connect to ${url}/: ${text}`);
+    const { message } = notConnected(error, { url, tokenFile: null, hasToken: false }) as Error;
+    return message.replace(`Cannot reach the server at ${url}: `, "");
+  };
+  const start =
+    "start one with `harness-ws-server serve`, or name another with --url or HARNESS_URL";
+  const stack = "NetworkError: failed to connect to WebSocket: ";
+  assert.equal(said(`${stack}tcp connect error`), `nothing accepts a connection there; ${start}`);
+  assert.equal(said(`${stack}dns error`), `there is no host of that name; ${start}`);
+  assert.equal(
+    said("it answered 404; is it a harness-ws-server?"),
+    `it answered 404 as no harness-ws-server does; ${start}`,
+  );
+  assert.equal(
+    said("it answered 503; the server is full or shutting down"),
+    "it is full or shutting down; try again later",
+  );
+  assert.equal(
+    said(`${stack}invalid peer certificate: Other(OtherError(CaUsedAsEndEntity))`),
+    "its certificate is that of an authority; give it one that is not (CA:FALSE), and the " +
+      "authority as --tls-ca",
+  );
+  assert.equal(
+    said(`${stack}invalid peer certificate: UnknownIssuer`),
+    "its certificate is not trusted; if it is one of your own, give --tls-ca",
+  );
+  assert.equal(said("something new"), `something new; ${start}`);
 });

@@ -237,7 +237,10 @@ Deno.test("serve speaks TLS, and client commands trust the authority they are gi
     const run = (...args: string[]) => runCli([...args, "--url", url], { env, cwd: dir.path });
     const distrusted = await run("services");
     assert.equal(distrusted.code, 4, distrusted.stderr);
-    assertOneLine(distrusted.stderr, /if its certificate is one of your own, give --tls-ca/);
+    assertOneLine(
+      distrusted.stderr,
+      /not trusted; if it is one of your own, give --tls-ca \[unreachable\]$/,
+    );
     const trusted = await run("services", "--json", "--tls-ca", cert);
     assert.deepEqual([trusted.code, trusted.stdout], [0, "[]\n"], trusted.stderr);
     await runCli(["package", "init", `${dir.path}/${listener}`]);
