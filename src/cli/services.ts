@@ -14,7 +14,7 @@ import {
 import { CLIENT_FLAGS, openSession } from "./connect.ts";
 import { type Context, runs } from "./context.ts";
 import { addFlags, type FlagTable, readFlags, textFlag, valued } from "./flags.ts";
-import { printJson, printTable } from "./table.ts";
+import { printable, printJson, printTable } from "./table.ts";
 
 const FILTER_FLAGS = {
   state: valued<ServiceState | null>("state", {
@@ -75,7 +75,14 @@ async function listServices(context: Context, given: unknown, name?: string): Pr
   const entries = Array.isArray(data) ? data : data.services;
   if (session.flags.json) return printJson(context.io, entries);
   if (entries.length === 0) {
-    context.io.err(name === undefined ? "no services\n" : `no services match ${name}\n`);
+    const asked = [
+      ...(name === undefined ? [] : [name]),
+      ...Object.entries(filter).flatMap(([flag, value]) =>
+        value === null ? [] : [`--${flag} ${value}`]
+      ),
+    ];
+    const what = asked.length === 0 ? "" : ` match ${asked.join(" ")}`;
+    context.io.err(`no services${printable(what)}\n`);
     return;
   }
   const head = ["ID", "VERSION", "STATE", "HEALTH", "HOST", "SINCE", "REASON"];

@@ -22,6 +22,11 @@ Deno.test("services: register, list, filter, get, endpoints, resolve, deregister
   await run(...REGISTER, "db", "--version", "9", "--docker", "postgres:16", "--container", "pg");
   await run(...REGISTER, "log", "--version", "1", "--systemd", "rsyslog.service");
 
+  const nothing = await run("services", "api-*", "--state", "running", "--label", "tier");
+  assert.deepEqual(
+    [nothing.code, nothing.stdout, nothing.stderr],
+    [0, "", "no services match api-* --state running --label tier\n"],
+  );
   const list = await run("services");
   assert.match(list.stdout, /^ID +VERSION +STATE +HEALTH +HOST +SINCE +REASON\n/);
   assert.match(list.stdout, /^web +1\.2\.3 +registered +- +host1 /m);
