@@ -25,6 +25,29 @@ const ALSO_CALLED: Readonly<Record<string, string>> = {
   up: "serve",
 };
 
+/** What other programs call our flags; offered where the command has the flag. */
+const FLAG_ALSO_CALLED: Readonly<Record<string, string>> = {
+  "--address": "--listen",
+  "--bind": "--listen",
+  "--data-dir": "--state-dir",
+  "--format": "--json",
+  "--key": "--identity",
+  "--lines": "--tail",
+  "--output": "--json",
+  "--password": "--token-file",
+  "--port": "--listen",
+  "--secret": "--secret-file",
+  "--server": "--url",
+  "--target": "--host",
+  "-f": "--follow",
+  "-i": "--identity",
+  "-n": "--tail",
+  "-o": "--json",
+  "-p": "--listen",
+  "-q": "--quiet",
+  "-v": "--version",
+};
+
 /** The error for a command line that `command` could not read; of commander's own, only help passes. */
 export function usageError(command: Command, error: CommanderError): Error {
   if (error.exitCode === 0 || error.code === "commander.help") return error;
@@ -98,8 +121,11 @@ function unknownCommand(group: Command, word: string): string {
 function unknownOption(command: Command, text: string): string {
   const typed = /^unknown option '(--?[^'=]+)/.exec(text)?.[1];
   if (typed === undefined || text.endsWith("?")) return text;
-  const longer = command.options.find((option) => option.long?.startsWith(`${typed}-`));
-  return longer?.long === undefined ? text : `${text}: did you mean ${longer.long}?`;
+  const flags = command.options.flatMap(({ long }) => long ? [long] : []);
+  const alias = ownProperty(FLAG_ALSO_CALLED, typed);
+  const meant = flags.find((flag) => flag === alias) ??
+    flags.find((flag) => flag.startsWith(`${typed}-`));
+  return meant === undefined ? text : `${text}: did you mean ${meant}?`;
 }
 
 /** The whole name of a command of a group that is called `word`: `logs` is `service logs`. */

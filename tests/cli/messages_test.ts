@@ -45,6 +45,12 @@ Deno.test("a usage error says what was meant and which help tells more", async (
       usage("unknown option '--token': did you mean --token-file?", " services"),
     ],
     [
+      ["serve", "--port", "8080"],
+      2,
+      usage("unknown option '--port': did you mean --listen?", " serve"),
+    ],
+    [["watch", "--port", "1"], 2, usage("unknown option '--port';", " watch")],
+    [
       ["services", "--jsn"],
       2,
       usage("unknown option '--jsn': did you mean --json?", " services"),
