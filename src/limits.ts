@@ -43,6 +43,8 @@ export const MAX_LOG_TAIL_LINES = 10_000;
 
 /** How much of a command's stdout and of its stderr is kept: enough for any log tail. */
 export const MAX_COMMAND_OUTPUT_BYTES = 1024 * 1024;
+/** How much of a service's env file is read for its secrets: several times what the system lets a program have. */
+export const MAX_ENV_FILE_BYTES = 16 * 1024 * 1024;
 
 // ---- client ------------------------------------------------------------------------------------
 
@@ -375,7 +377,7 @@ export const DEPLOY_HEALTH_GRACE_MS = 5_000;
 /** Free space asked for, as a multiple of the package: the upload, its extracted files, and room. */
 export const DEPLOY_SPACE_FACTOR = 4;
 /** Secrets shorter than this are not looked for in reports: hiding them would black out ordinary text. */
-export const DEPLOY_MIN_REDACTED_CHARACTERS = 4;
+export const MIN_REDACTED_CHARACTERS = 4;
 /** Space kept back on a host until a switch is committed: records, pid and log files of going back on a full disk. */
 export const DEPLOY_RESERVE_BYTES = 256 * 1024;
 /** Log lines in a failure report. */

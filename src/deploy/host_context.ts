@@ -6,6 +6,7 @@
 import { HarnessError } from "../errors.ts";
 import type { Command, Executor, RunOptions, RunResult } from "../executor/executor.ts";
 import { createController } from "../lifecycle/controller.ts";
+import { type Redact, redactor } from "../lifecycle/redact.ts";
 import type { Controller, ServiceSpec, ServiceStatus } from "../lifecycle/service_spec.ts";
 import { DEPLOY_COMMAND_TIMEOUT_MS, DEPLOY_OUTPUT_CHARACTERS } from "../limits.ts";
 import type { EnvSources } from "./env.ts";
@@ -59,6 +60,8 @@ export class HostContext {
   step: DeployStep = "connect";
   /** What runs now. */
   status: ServiceStatus | null = null;
+  /** Takes the secrets that are known out of what is reported. */
+  redact: Redact;
 
   /** A host at the beginning of its deployment. */
   constructor(
@@ -77,6 +80,7 @@ export class HostContext {
     this.news = options.news;
     this.signal = options.signal;
     this.state = emptyState(this.service);
+    this.redact = redactor(Object.values(plan.secrets ?? {}));
   }
 
   /** Environment from outside the manifest. */

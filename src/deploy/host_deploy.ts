@@ -13,6 +13,7 @@ import { clearStagingCommand } from "./commands.ts";
 import { cancelError, toFailure } from "./failure.ts";
 import { HostContext, type StepNews } from "./host_context.ts";
 import { renewCommand } from "./lock_commands.ts";
+import { redactDetails } from "../lifecycle/redact.ts";
 import { LockKeeper } from "./lock_keeper.ts";
 import type { DeployPlan, HostTarget } from "./plan.ts";
 import type {
@@ -23,7 +24,6 @@ import type {
   HostOutcome,
   HostResult,
 } from "./progress.ts";
-import { type Redact, redactor } from "./redact.ts";
 import type { StepEnd } from "./step.ts";
 import { commit, health, markBad, prune, specOf, start, switchRelease } from "./steps/activate.ts";
 import { alreadyThere, choose } from "./steps/choose.ts";
@@ -73,12 +73,10 @@ class HostDeploy {
   #lastNews = 0;
   #already = false;
   #lost = false;
-  readonly #redact: Redact;
 
   constructor(plan: DeployPlan, target: HostTarget, options: HostDeployOptions) {
     this.#report = options.report;
     this.#cancel = options.signal;
-    this.#redact = redactor(plan.secrets ?? {});
     this.#context = new HostContext(plan, target, {
       signal: options.signal,
       news: (news) => this.#news(news),
@@ -169,15 +167,11 @@ class HostDeploy {
     const cancelled = this.#cancel.aborted && error === this.#cancel.reason;
     const known = cancelled ? cancelError(error) : error;
     const plain = toFailure(known, { host: target.label, step, service });
-    const reason = plain.details?.["reason"];
-    // Codes are our own words, which programs compare: they stay even where a secret is such a word.
+    const { redact } = this.#context;
     return {
       code: plain.code,
-      message: this.#redact(plain.message),
-      details: {
-        ...this.#redact(plain.details),
-        ...(typeof reason === "string" && /^[a-z_]+$/.test(reason) ? { reason } : {}),
-      },
+      message: redact(plain.message),
+      details: redactDetails(plain.details, redact),
     };
   }
 
@@ -337,7 +331,7 @@ class HostDeploy {
       step,
       status,
       ...more,
-      ...(more.message === undefined ? {} : { message: this.#redact(more.message) }),
+      ...(more.message === undefined ? {} : { message: this.#context.redact(more.message) }),
       at: new Date().toISOString(),
     });
   }

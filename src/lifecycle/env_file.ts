@@ -7,11 +7,18 @@ import { HarnessError } from "../errors.ts";
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
+/** The comment before a secret: who reads the file knows what to keep out of reports. */
+const SECRET_MARK = "# secret";
+
 /**
  * The text of an env file. A value stands in single quotes; a single quote in it becomes `'"'"'`, because systemd does
  * not know the usual `'\''`. Line ends, `$`, backslashes and UTF-8 pass unchanged; NUL cannot be in an environment.
+ * Variables in `secrets` are marked for {@linkcode secretsIn}.
  */
-export function formatEnvFile(env: Readonly<Record<string, string>>): string {
+export function formatEnvFile(
+  env: Readonly<Record<string, string>>,
+  secrets: ReadonlySet<string> = new Set(),
+): string {
   return Object.entries(env).map(([name, value]) => {
     if (!NAME.test(name) || value.includes("\0")) {
       throw new HarnessError(
@@ -21,6 +28,16 @@ export function formatEnvFile(env: Readonly<Record<string, string>>): string {
         }`,
       );
     }
-    return `${name}='${value.replaceAll("'", `'"'"'`)}'\n`;
+    const mark = secrets.has(name) ? `${SECRET_MARK}\n` : "";
+    return `${mark}${name}='${value.replaceAll("'", `'"'"'`)}'\n`;
   }).join("");
+}
+
+/** The values that an env file of ours marks as secret. */
+export function secretsIn(text: string): string[] {
+  const marked = new RegExp(
+    `^${SECRET_MARK}\\n[A-Za-z_][A-Za-z0-9_]*='([^']*(?:'"'"'[^']*)*)'$`,
+    "gm",
+  );
+  return [...text.matchAll(marked)].map(([, value = ""]) => value.replaceAll(`'"'"'`, "'"));
 }

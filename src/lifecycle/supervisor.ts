@@ -14,7 +14,8 @@ import { HostWatch } from "./host_watch.ts";
 import type { RecordedState } from "./recorded_state.ts";
 import type { Controller, ControlOptions, ServiceStatus } from "./service_spec.ts";
 import { SupervisedService } from "./supervised_service.ts";
-import type { HostKey, SupervisorEvent } from "./supervisor_events.ts";
+import { SecretFilter } from "./secrets.ts";
+import type { HealthEvent, HostKey, SupervisorEvent } from "./supervisor_events.ts";
 import type { StartOptions, WatchedService } from "./watched_service.ts";
 
 /** Options for {@linkcode Supervisor}. */
@@ -45,6 +46,7 @@ export interface SupervisorOptions {
 export class Supervisor implements AsyncDisposable {
   readonly #options: SupervisorOptions;
   readonly #services = new Map<string, SupervisedService>();
+  readonly #secrets = new Map<string, SecretFilter>();
   readonly #hosts = new Map<HostKey, HostWatch>();
   readonly #systemd = new Map<HostKey, Promise<boolean>>();
   readonly #health: HealthMonitor;
@@ -54,7 +56,7 @@ export class Supervisor implements AsyncDisposable {
   constructor(options: SupervisorOptions) {
     this.#options = options;
     this.#health = new HealthMonitor({
-      onEvent: options.onEvent,
+      onEvent: (event) => this.#reportHealth(event),
       ...(options.maxConcurrentHealthChecks === undefined
         ? {}
         : { maxConcurrent: options.maxConcurrentHealthChecks }),
@@ -106,6 +108,7 @@ export class Supervisor implements AsyncDisposable {
     this.#hosts.get(supervised.service.host)?.remove(id);
     await supervised.close();
     this.#health.remove(id);
+    this.#secrets.delete(id);
     await this.#dropEmptyHost(supervised.service.host);
   }
 
@@ -116,22 +119,22 @@ export class Supervisor implements AsyncDisposable {
 
   /** Starts a service. Rejects like {@linkcode Controller.start}. */
   start(id: string, options: StartOptions = {}): Promise<ServiceStatus> {
-    return this.#get(id).start(options);
+    return this.#without(id, this.#get(id).start(options));
   }
 
   /** Stops a service; no policy starts it again. */
   stop(id: string, options: ControlOptions = {}): Promise<ServiceStatus> {
-    return this.#get(id).stop(options);
+    return this.#without(id, this.#get(id).stop(options));
   }
 
   /** Stops and starts a service. */
   restart(id: string, options: StartOptions = {}): Promise<ServiceStatus> {
-    return this.#get(id).restart(options);
+    return this.#without(id, this.#get(id).restart(options));
   }
 
   /** Makes a service read its configuration again. */
   reload(id: string, options: ControlOptions = {}): Promise<ServiceStatus> {
-    return this.#get(id).reload(options);
+    return this.#without(id, this.#get(id).reload(options));
   }
 
   /** A controller for looking only: logs, follow, status. Does not wait for what is being done to the service. */
@@ -169,10 +172,12 @@ export class Supervisor implements AsyncDisposable {
     }
     const { stableMs, random, onEvent } = this.#options;
     const executor = () => this.#options.executorFor(service.host);
+    const secrets = new SecretFilter(executor, service.spec.envFile);
+    this.#secrets.set(service.id, secrets);
     const supervised = new SupervisedService(service, {
       executor,
       systemd: () => this.#usesSystemd(service.host),
-      emit: onEvent,
+      emit: async (event) => await onEvent(await secrets.event(event)),
       onRunning: (running, fresh) => {
         if (!running || this.#closed) this.#health.remove(service.id);
         else this.#health.add({ id: service.id, spec: service.spec, executor, fresh });
@@ -184,6 +189,21 @@ export class Supervisor implements AsyncDisposable {
     });
     this.#services.set(service.id, supervised);
     return supervised;
+  }
+
+  async #reportHealth(event: HealthEvent): Promise<void> {
+    const secrets = this.#secrets.get(event.id);
+    if (secrets !== undefined) await this.#options.onEvent(await secrets.event(event));
+  }
+
+  /** Whoever asked learns why it failed, but no secret. */
+  async #without<T>(id: string, work: Promise<T>): Promise<T> {
+    const secrets = this.#secrets.get(id);
+    try {
+      return await work;
+    } catch (error) {
+      throw await secrets?.error(error) ?? error;
+    }
   }
 
   #get(id: string): SupervisedService {

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { HarnessError } from "../../src/errors.ts";
 import { cancelError } from "../../src/deploy/failure.ts";
-import { redactor } from "../../src/deploy/redact.ts";
+import { redactor } from "../../src/lifecycle/redact.ts";
 import { Bench, run } from "./support.ts";
 
 /** With all that shells, JSON and log lines do to a text. */
 const SECRET = 'it\'s "canary" $1 \\ 5f1c\nsecond-canary-line';
 
 Deno.test("redactor() hides secrets in every text of a value, whole, in lines and as JSON", () => {
-  const hide = redactor({ A: SECRET, B: "canary-canary", C: "on", D: "canary" });
+  const hide = redactor([SECRET, "canary-canary", "on", "canary"]);
   const given = {
     log: ["a second-canary-line b", `token it's "canary" $1 \\ 5f1c`, JSON.stringify(SECRET)],
     health: { output: "canary-canary", at: 3, none: null },
@@ -20,7 +20,7 @@ Deno.test("redactor() hides secrets in every text of a value, whole, in lines an
   assert.match(text, /"at":3,"none":null/);
   assert.equal(hide("canary-canary"), "[REDACTED]");
   const same = { a: "b" };
-  assert.equal(redactor({ C: "on" })(same), same);
+  assert.equal(redactor(["on"])(same), same);
 });
 
 for (const how of ["exits", "is never healthy"] as const) {
@@ -45,6 +45,26 @@ for (const how of ["exits", "is never healthy"] as const) {
     assert(!Deno.readTextFileSync(`${bench.base()}/state.json`).includes("canary"));
   });
 }
+
+Deno.test("a rollback to a release that prints a secret of back then reports it nowhere", async () => {
+  await using bench = new Bench();
+  const flag = `${bench.dir}/broken`;
+  const one = await bench.makePackage({
+    start: `#!/bin/sh\n[ ! -e ${flag} ] || { echo "token is $TOKEN"; exit 9; }\n` +
+      "while :; do sleep 0.2; done\n",
+  });
+  assert.equal((await run(bench.plan(one, { secrets: { TOKEN: SECRET } }))).host.outcome, "ok");
+  assert.equal(
+    (await run(bench.plan(await bench.makePackage({ version: "2.0.0" })))).host.outcome,
+    "ok",
+  );
+  Deno.writeTextFileSync(flag, "");
+  const { events, result, host } = await run(bench.rollback());
+  assert.equal(host.outcome, "rolled_back");
+  const said = JSON.stringify([events, result]);
+  assert.match(said, /token is \[REDACTED\]/);
+  assert(!said.includes("canary"), said);
+});
 
 Deno.test("deploy() cancelled with any reason reports that it was cancelled, with no advice", async () => {
   assert.equal(cancelError(new HarnessError("unavailable", "x")).code, "unavailable");

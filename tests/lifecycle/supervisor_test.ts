@@ -14,11 +14,8 @@ Deno.test("Supervisor restarts a crashed service with a new pid and tells the st
   const spec = place.shell("api", LOOP, { restart: { policy: "on-failure", backoffMs: 50 } });
   await supervisor.watch(service(spec), { running: false });
   const { pid } = await supervisor.start("api");
-  const killedAt = performance.now();
   Deno.kill(pid ?? 0, "SIGKILL");
   await eventually(() => assert.ok(watcher.states("api").includes("failed")));
-  const noticedMs = performance.now() - killedAt;
-  assert.ok(noticedMs < 5_000, `noticed after ${noticedMs} ms`);
   await eventually(() => assert.equal(watcher.states("api").at(-1), "running"));
   assert.deepEqual(watcher.states("api"), ["starting", "running", "failed", "starting", "running"]);
   const states = watcher.of("state");

@@ -105,7 +105,7 @@ Deno.test("salvageId() stays linear on hostile texts", () => {
   for (const unit of ['"id":', '"', "{", '{"id":"', "\\", '"id" :']) {
     salvageId(`{${unit.repeat(250_000 / unit.length)}`);
   }
-  assert.ok(performance.now() - start < 2000, "six texts of 250 kB");
+  assert.ok(performance.now() - start < 20_000, "six texts of 250 kB: minutes, were it quadratic");
 });
 
 Deno.test("requireAction() knows the actions and names the nearest", () => {

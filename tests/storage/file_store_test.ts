@@ -106,7 +106,7 @@ Deno.test("FileStore refuses a second owner at once, naming the first", async ()
     await withRegistry({ dir }, async () => {
       const start = performance.now();
       const error = await refusal("conflict", () => Registry.open(new FileStore({ dir })));
-      assert.ok(performance.now() - start < 1_000);
+      assert.ok(performance.now() - start < 5_000);
       assert.equal(error.details?.pid, Deno.pid);
       assert.match(error.message, new RegExp(`process ${Deno.pid} uses it`));
     });

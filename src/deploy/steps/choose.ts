@@ -88,7 +88,7 @@ export async function alreadyThere(context: HostContext): Promise<boolean> {
   if (plan.force || context.needsFiles || !context.previousRan) return false;
   if (previous?.id !== chosen.id || previous.env === null) return false;
   if (plan.kind === "rollback") return true;
-  const text = formatEnvFile(wantedEnv(context, plan));
+  const text = wantedEnvFile(context, plan);
   const result = await context.machine.run(
     sameEnvCommand(context.place, previous.env, previous.dir),
     { stdin: text, signal: context.signal },
@@ -96,12 +96,15 @@ export async function alreadyThere(context: HostContext): Promise<boolean> {
   return result.exitCode === 0;
 }
 
-/** The whole environment of the release on this host. */
-export function wantedEnv(context: HostContext, plan: DeployPackagePlan): Record<string, string> {
-  return releaseEnv(plan.package.manifest, {
+/** The env file of the release on this host, with its secrets marked as such. */
+export function wantedEnvFile(context: HostContext, plan: DeployPackagePlan): string {
+  const { manifest } = plan.package;
+  const env = releaseEnv(manifest, {
     installDir: context.chosen.dir,
     dataDir: context.layout.shared,
     logDir: context.layout.log,
     host: context.target.address ?? context.target.label,
   }, context.env);
+  const secrets = Object.keys(manifest.env).filter((name) => manifest.env[name]?.secret === true);
+  return formatEnvFile(env, new Set([...secrets, ...Object.keys(plan.secrets ?? {})]));
 }

@@ -4,6 +4,8 @@
  * @module
  */
 import { formatEnvFile } from "../../lifecycle/env_file.ts";
+import { redactor } from "../../lifecycle/redact.ts";
+import { readSecrets } from "../../lifecycle/secrets.ts";
 import type { ServiceSpec } from "../../lifecycle/service_spec.ts";
 import { configureCommand } from "../commands.ts";
 import { effectivePorts } from "../env.ts";
@@ -11,7 +13,7 @@ import type { HostContext } from "../host_context.ts";
 import type { DeployPackagePlan, RollbackPlan } from "../plan.ts";
 import { releaseSpec } from "../release_spec.ts";
 import type { StepEnd } from "../step.ts";
-import { wantedEnv } from "./choose.ts";
+import { wantedEnvFile } from "./choose.ts";
 
 /** Writes an env file of this deployment's own, so that the one of the running release is never touched. */
 export async function configure(context: HostContext): Promise<StepEnd> {
@@ -21,7 +23,18 @@ export async function configure(context: HostContext): Promise<StepEnd> {
     ? await fresh(context, plan, envName)
     : await recorded(context, plan, envName);
   context.release = { ...chosen, env: envName, spec };
+  await learnSecrets(context);
   return {};
+}
+
+/** Secrets of earlier deployments that the releases of this one still have: they are in env files only. */
+async function learnSecrets(context: HostContext): Promise<void> {
+  const { machine, signal, chosen, previous, plan, layout } = context;
+  const names = [chosen.env, previous?.env ?? null].filter((name) => name !== null);
+  const known = await readSecrets(machine, names.map((name) => `${layout.envs}/${name}`), {
+    signal,
+  });
+  context.redact = redactor([...Object.values(plan.secrets ?? {}), ...known]);
 }
 
 async function fresh(
@@ -32,7 +45,7 @@ async function fresh(
   const { chosen, layout } = context;
   const { manifest } = plan.package;
   const result = await context.send(
-    formatEnvFile(wantedEnv(context, plan)),
+    wantedEnvFile(context, plan),
     (bytes) =>
       configureCommand(context.place, {
         dir: chosen.dir,
@@ -66,7 +79,10 @@ async function recorded(
   const { chosen, layout } = context;
   if (chosen.spec === null) throw new Error(`release ${chosen.id} was never configured`);
   await context.send(
-    formatEnvFile({ ...plan.dependencyEnv, ...plan.env, ...plan.secrets }),
+    formatEnvFile(
+      { ...plan.dependencyEnv, ...plan.env, ...plan.secrets },
+      new Set(Object.keys(plan.secrets ?? {})),
+    ),
     (bytes) =>
       configureCommand(context.place, {
         dir: chosen.dir,

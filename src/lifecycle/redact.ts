@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { DEPLOY_MIN_REDACTED_CHARACTERS } from "../limits.ts";
+import { MIN_REDACTED_CHARACTERS } from "../limits.ts";
 
 const HIDDEN = "[REDACTED]";
 
@@ -12,14 +12,27 @@ const HIDDEN = "[REDACTED]";
 export type Redact = <T>(value: T) => T;
 
 /** Hides these secrets; very short ones are left, since they would black out ordinary text. */
-export function redactor(secrets: Readonly<Record<string, string>>): Redact {
-  const forms = [...new Set(Object.values(secrets).flatMap(formsOf))]
-    .filter((form) => form.length >= DEPLOY_MIN_REDACTED_CHARACTERS)
+export function redactor(secrets: readonly string[]): Redact {
+  const forms = [...new Set(secrets.flatMap(formsOf))]
+    .filter((form) => form.length >= MIN_REDACTED_CHARACTERS)
     // The longest first: one secret may be a part of another.
     .sort((a, b) => b.length - a.length);
   if (forms.length === 0) return (value) => value;
   const hide = (text: string) => forms.reduce((all, form) => all.replaceAll(form, HIDDEN), text);
   return <T>(value: T) => walk(value, hide) as T;
+}
+
+/**
+ * The details of an error without secrets. Its `reason` is left where it is a word of ours, which programs compare:
+ * a secret may be such a word.
+ */
+export function redactDetails(
+  details: Readonly<Record<string, unknown>> | undefined,
+  redact: Redact,
+): Record<string, unknown> {
+  const reason = details?.["reason"];
+  const code = typeof reason === "string" && /^[a-z_]+$/.test(reason);
+  return { ...redact(details), ...(code ? { reason } : {}) };
 }
 
 /** A secret as it is, trimmed, each of its lines (logs are cut into lines), and as JSON writes it. */

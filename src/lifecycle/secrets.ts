@@ -1,0 +1,133 @@
+/**
+ * The secrets of a service as its machine knows them, and reports without them.
+ *
+ * The server keeps no secret. What a service prints may hold one, and log lines become events, records and journal
+ * lines; so the values are read from the service's env file, kept in memory, and taken out of what is reported.
+ *
+ * @module
+ */
+import { HarnessError } from "../errors.ts";
+import type { Executor } from "../executor/executor.ts";
+import { LOOK_TIMEOUT_MS, MAX_ENV_FILE_BYTES } from "../limits.ts";
+import { secretsIn } from "./env_file.ts";
+import { type Redact, redactDetails, redactor } from "./redact.ts";
+import type { EndRecord } from "./restart_policy.ts";
+import type { SupervisorEvent } from "./supervisor_events.ts";
+
+const READ = `for h_file in "$@"; do [ ! -r "$h_file" ] || cat "$h_file"; done`;
+
+/** The values marked as secret in env files of a machine; those that are not there have none. */
+export async function readSecrets(
+  executor: Executor,
+  files: readonly string[],
+  options: { signal?: AbortSignal } = {},
+): Promise<string[]> {
+  if (files.length === 0) return [];
+  const { stdout } = await executor.run({ script: READ, args: [...files] }, {
+    timeoutMs: LOOK_TIMEOUT_MS,
+    maxOutputBytes: MAX_ENV_FILE_BYTES,
+    ...options,
+  });
+  return secretsIn(stdout);
+}
+
+/** Takes the secrets of one service out of what is said of it. */
+export class SecretFilter {
+  readonly #executor: () => Promise<Executor>;
+  readonly #files: readonly string[];
+  #redact: Promise<Redact> | null = null;
+
+  /** A filter for a service with this env file, or with none. */
+  constructor(executor: () => Promise<Executor>, envFile: string | null) {
+    this.#executor = executor;
+    this.#files = envFile === null ? [] : [envFile];
+  }
+
+  /** An event without secrets. Without its words, when the secrets cannot be read: better nothing than one of them. */
+  async event<E extends SupervisorEvent>(event: E): Promise<E> {
+    if (!hasWords(event)) return event;
+    return withRedacted(event, await this.#known().catch(() => withhold));
+  }
+
+  /** An error without secrets. */
+  async error(error: unknown): Promise<unknown> {
+    if (!(error instanceof HarnessError)) return error;
+    const redact = await this.#known().catch(() => withhold);
+    if (redact === asItIs) return error;
+    return new HarnessError(error.code, redact(error.message), {
+      ...(error.details === undefined ? {} : { details: redactDetails(error.details, redact) }),
+    });
+  }
+
+  #known(): Promise<Redact> {
+    if (this.#redact !== null) return this.#redact;
+    const asked = this.#read();
+    this.#redact = asked;
+    // Asked again next time.
+    asked.catch(() => this.#redact = null);
+    return asked;
+  }
+
+  async #read(): Promise<Redact> {
+    if (this.#files.length === 0) return asItIs;
+    return redactor(await readSecrets(await this.#executor(), this.#files));
+  }
+}
+
+const asItIs: Redact = (value) => value;
+
+const WITHHELD = "[withheld: its secrets could not be read to be left out]";
+
+/** In place of a redaction while the secrets are unknown: no words at all. */
+const withhold: Redact = <T>(value: T) =>
+  (typeof value === "string" ? WITHHELD : Array.isArray(value) ? [] : {}) as T;
+
+function hasWords(event: SupervisorEvent): boolean {
+  switch (event.type) {
+    case "state":
+      return event.state === "failed" || event.log.length > 0;
+    case "health":
+    case "restart_scheduled":
+    case "gave_up":
+      return true;
+    case "adopted":
+    case "host":
+      return false;
+  }
+}
+
+/** Only what a service may have said itself: ids, states and numbers are ours. */
+function withRedacted<E extends SupervisorEvent>(event: E, redact: Redact): E {
+  switch (event.type) {
+    case "state": {
+      const { restarts } = event;
+      return {
+        ...event,
+        reason: redact(event.reason),
+        log: redact(event.log),
+        ...(restarts === undefined
+          ? {}
+          : { restarts: { ...restarts, history: redactHistory(restarts.history, redact) } }),
+      };
+    }
+    case "health": {
+      const { result } = event;
+      const output = result.output === null ? null : redact(result.output);
+      return {
+        ...event,
+        message: redact(event.message),
+        result: { ...result, message: redact(result.message), output },
+      };
+    }
+    case "restart_scheduled":
+      return { ...event, reason: redact(event.reason) };
+    case "gave_up":
+      return { ...event, history: redactHistory(event.history, redact) };
+    default:
+      return event;
+  }
+}
+
+function redactHistory(history: readonly EndRecord[], redact: Redact): EndRecord[] {
+  return history.map((end) => ({ ...end, reason: redact(end.reason) }));
+}

@@ -1,0 +1,98 @@
+/** A service that prints its own secret must not bring it into what is reported of it. */
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { HarnessError } from "../../src/errors.ts";
+import { formatEnvFile, secretsIn } from "../../src/lifecycle/env_file.ts";
+import { SecretFilter } from "../../src/lifecycle/secrets.ts";
+import type { StateEvent } from "../../src/lifecycle/supervisor_events.ts";
+import { eventually, health, Place } from "./fixture.ts";
+import { service, Watcher } from "./watcher.ts";
+
+const SECRET = 'it\'s "canary" $1 \\ 5f1c\nsecond-canary-line';
+
+/** A place with an env file whose TOKEN is a secret, and whose PLAIN is not. */
+function withSecret(place: Place): { envFile: string } {
+  const envFile = place.path("env");
+  const text = formatEnvFile({ PLAIN: "nothing special", TOKEN: SECRET }, new Set(["TOKEN"]));
+  Deno.writeTextFileSync(envFile, text, { mode: 0o600 });
+  return { envFile };
+}
+
+Deno.test("secretsIn() finds what formatEnvFile() marked, whatever the values are", () => {
+  const name = fc.stringMatching(/^[A-Za-z_][A-Za-z0-9_]{0,8}$/);
+  const value = fc.oneof(
+    fc.string({ unit: "binary" }),
+    fc.constantFrom("'", "# secret\nA='b'\n", "a\n# secret", "'\"'\"'", "x='y'"),
+  ).map((text) => text.replaceAll("\0", ""));
+  fc.assert(fc.property(fc.dictionary(name, value), (env) => {
+    const all = new Set(Object.keys(env));
+    assert.deepEqual(secretsIn(formatEnvFile(env, all)), Object.values(env));
+  }));
+  assert.deepEqual(secretsIn(formatEnvFile({ A: "b", C: "d" })), []);
+  assert.deepEqual(secretsIn(formatEnvFile({ A: "b", C: "d" }, new Set(["C"]))), ["d"]);
+});
+
+Deno.test("Supervisor reports a crash, a crash loop and a failed start without the service's secret", async () => {
+  await using place = new Place();
+  await using watcher = new Watcher();
+  const { supervisor } = watcher;
+  const spec = place.shell("api", 'sleep 0.8; echo "my token is $TOKEN"; exit 3', {
+    ...withSecret(place),
+    restart: { policy: "on-failure", maxRetries: 1, backoffMs: 50 },
+  });
+  await supervisor.watch(service(spec), { running: false });
+  await supervisor.start("api");
+  await eventually(() => assert.equal(watcher.of("gave_up").length, 1));
+
+  const short = place.shell("short", 'echo "$PLAIN: $TOKEN"; exit 4', withSecret(place));
+  await supervisor.watch(service(short), { running: false });
+  const error = await supervisor.start("short").then(() => assert.fail("it works"), (e) => e);
+  assert.ok(error instanceof HarnessError);
+  assert.equal(error.details?.["exit_code"], 4);
+  assert.deepEqual((error.details?.["log"] as string[])[0], "nothing special: [REDACTED]");
+
+  const said = JSON.stringify([watcher.events, error.message, error.details]);
+  assert.match(said, /my token is \[REDACTED\]/);
+  assert.ok(!said.includes("canary"), said);
+});
+
+Deno.test("Supervisor reports a health check without the service's secret", async () => {
+  await using place = new Place();
+  await using watcher = new Watcher();
+  const check = place.script("health.sh", '#!/bin/sh\necho "refused: $TOKEN"\nexit 2\n');
+  const spec = place.shell("api", "while :; do sleep 0.2; done", {
+    ...withSecret(place),
+    health: health({ type: "script", script: check }, { retries: 1 }),
+  });
+  await watcher.supervisor.watch(service(spec), { running: false });
+  await watcher.supervisor.start("api");
+  await eventually(() => assert.ok(watcher.of("health").length > 0));
+  await watcher.supervisor.stop("api");
+  const said = JSON.stringify(watcher.of("health"));
+  assert.match(said, /refused: \[REDACTED\]/);
+  assert.ok(!said.includes("canary"), said);
+});
+
+Deno.test("SecretFilter says nothing rather than a secret when the secrets cannot be read", async () => {
+  const filter = new SecretFilter(() => Promise.reject(new Error("no connection")), "/env");
+  const event: StateEvent = {
+    type: "state",
+    id: "api",
+    state: "failed",
+    reason: "canary",
+    cause: "observed",
+    status: null,
+    log: ["canary"],
+  };
+  const { reason, log, id, state } = await filter.event(event);
+  assert.deepEqual([id, state, log], ["api", "failed", []]);
+  assert.match(reason, /^\[withheld: /);
+  const error = await filter.error(
+    new HarnessError("unavailable", "canary", { details: { reason: "timeout", log: ["canary"] } }),
+  );
+  assert.ok(error instanceof HarnessError);
+  assert.deepEqual([error.code, error.details], ["unavailable", { reason: "timeout" }]);
+  assert.ok(!error.message.includes("canary"));
+  const started: StateEvent = { ...event, state: "running", log: [] };
+  assert.deepEqual(await filter.event(started), started);
+});
