@@ -242,11 +242,12 @@ async function writeArchive(
     throw error;
   });
   // Whichever of the two fails ends the other; both have ended before the file is removed.
-  const results = await Promise.allSettled([packed, written]);
+  const [packing, writing] = (await Promise.allSettled([packed, written]))
+    .map((result) => result.status === "rejected" ? result.reason : undefined);
   source.signal?.throwIfAborted();
-  const failed = results.filter((result) => result.status === "rejected").map((r) => r.reason);
-  // The one that was ended by the other only says that it was aborted.
-  const cause = failed.find((reason) => reason?.name !== "AbortError") ?? failed[0];
+  // The one that was ended by the other only says so: as an abort, or as a stream that is closed.
+  const ended = (error: unknown) => error === undefined || (error as Error).name === "AbortError";
+  const cause = packing instanceof HarnessError || ended(writing) ? packing ?? writing : writing;
   if (cause !== undefined) throw cause;
   return { sha256: digest.digest("hex"), size };
 }
