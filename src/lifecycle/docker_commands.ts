@@ -39,7 +39,7 @@ h_id=$(docker image inspect -f '{{.Id}}' "$h_image" 2>&1) || {
   case $h_id in
     *"o such image"*) h_fail "the image $h_image is not on this machine, and images are never pulled: put image.tar into the package or load it by hand" ;;
   esac
-  h_fail "docker: $h_id"
+  h_fail "docker: $(printf '%s\\n' "$h_id" | tail -n 1)"
 }
 # What makes an existing container unfit: another image, environment, ports or policy than asked for.
 h_print=$( { echo "$h_id $h_restart $h_stop $h_version $*"; [ -z "$h_env" ] || cat "$h_env"; } | cksum)

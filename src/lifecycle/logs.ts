@@ -105,12 +105,16 @@ export async function tailLog(
       bytes -= kept.shift()?.length ?? 0;
     }
   };
-  await executor.run(command, {
+  const { exitCode, stderr } = await executor.run(command, {
     ...options,
     timeoutMs: LOOK_TIMEOUT_MS,
     onStdout: (chunk) => keep(splitter.push(chunk)),
   });
   keep(splitter.flush());
+  if (exitCode !== 0) {
+    const why = stderr.trim() || kept.at(-1) || `exit code ${exitCode}`;
+    throw new HarnessError("unavailable", `Cannot read the log on ${executor.host}: ${why}`);
+  }
   return kept;
 }
 

@@ -112,6 +112,19 @@ Deno.test({
         );
         assert.match(error.message, /is not on this machine, and images are never pulled/);
       });
+      await t.step("a daemon that does not answer is named, by logs too", async () => {
+        const env = { DOCKER_HOST: `unix://${place.path("no.sock")}` };
+        await using local = localExecutor();
+        const away: Executor = {
+          host: local.host,
+          run: (command, options) => local.run(command, { ...options, env }),
+          [Symbol.asyncDispose]: () => Promise.resolve(),
+        };
+        const controller = createController(away, spec(place, good));
+        const refused = /Cannot connect to the Docker daemon at unix:.*no\.sock/;
+        assert.match((await failure(controller.start())).message, refused);
+        assert.match((await failure(controller.logs(5))).message, refused);
+      });
       await t.step("an image from a file of the package", async () => {
         await sh(
           executor,
