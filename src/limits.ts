@@ -378,6 +378,8 @@ export const DEPLOY_HEALTH_GRACE_MS = 5_000;
 export const DEPLOY_SPACE_FACTOR = 4;
 /** Secrets shorter than this are not looked for in reports: hiding them would black out ordinary text. */
 export const MIN_REDACTED_CHARACTERS = 4;
+/** What is left of a secret where a text was cut is hidden from this length on. */
+export const MIN_REDACTED_PART_CHARACTERS = 6;
 /** Space kept back on a host until a switch is committed: records, pid and log files of going back on a full disk. */
 export const DEPLOY_RESERVE_BYTES = 256 * 1024;
 /** Log lines in a failure report. */

@@ -35,9 +35,12 @@ export function formatEnvFile(
 
 /** The values that an env file of ours marks as secret. */
 export function secretsIn(text: string): string[] {
-  const marked = new RegExp(
-    `^${SECRET_MARK}\\n[A-Za-z_][A-Za-z0-9_]*='([^']*(?:'"'"'[^']*)*)'$`,
-    "gm",
-  );
-  return [...text.matchAll(marked)].map(([, value = ""]) => value.replaceAll(`'"'"'`, "'"));
+  // From one variable to the next, so that what stands inside a value is not taken for a mark; other lines are skipped.
+  const entry = /(# secret\n)?[A-Za-z_][A-Za-z0-9_]*='([^']*(?:'"'"'[^']*)*)'\n|.*\n?/y;
+  const found: string[] = [];
+  while (entry.lastIndex < text.length) {
+    const [, mark, value] = entry.exec(text) ?? [];
+    if (mark !== undefined && value !== undefined) found.push(value.replaceAll(`'"'"'`, "'"));
+  }
+  return found;
 }

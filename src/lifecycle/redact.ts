@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { MIN_REDACTED_CHARACTERS } from "../limits.ts";
+import { MIN_REDACTED_CHARACTERS, MIN_REDACTED_PART_CHARACTERS } from "../limits.ts";
 
 const HIDDEN = "[REDACTED]";
 
@@ -18,7 +18,8 @@ export function redactor(secrets: readonly string[]): Redact {
     // The longest first: one secret may be a part of another.
     .sort((a, b) => b.length - a.length);
   if (forms.length === 0) return (value) => value;
-  const hide = (text: string) => forms.reduce((all, form) => all.replaceAll(form, HIDDEN), text);
+  const hide = (text: string) =>
+    forms.reduce((all, form) => hideCut(all.replaceAll(form, HIDDEN), form), text);
   return <T>(value: T) => walk(value, hide) as T;
 }
 
@@ -33,6 +34,26 @@ export function redactDetails(
   const reason = details?.["reason"];
   const code = typeof reason === "string" && /^[a-z_]+$/.test(reason);
   return { ...redact(details), ...(code ? { reason } : {}) };
+}
+
+/** Hides what is left of a secret where a text was cut in the middle of it: at its end, before "…", at its beginning. */
+function hideCut(text: string, secret: string): string {
+  if (secret.length <= MIN_REDACTED_PART_CHARACTERS) return text;
+  const head = secret.slice(0, MIN_REDACTED_PART_CHARACTERS);
+  for (let at = text.indexOf(head); at >= 0; at = text.indexOf(head, at + 1)) {
+    const dots = text.indexOf("…", at);
+    for (const end of [dots, text.length]) {
+      if (end > at && secret.startsWith(text.slice(at, end))) {
+        text = `${text.slice(0, at)}${HIDDEN}${text.slice(end)}`;
+      }
+    }
+  }
+  const tail = secret.slice(-MIN_REDACTED_PART_CHARACTERS);
+  for (let at = text.indexOf(tail); at >= 0; at = text.indexOf(tail, at + 1)) {
+    const end = at + tail.length;
+    if (secret.endsWith(text.slice(0, end))) text = `${HIDDEN}${text.slice(end)}`;
+  }
+  return text;
 }
 
 /** A secret as it is, trimmed, each of its lines (logs are cut into lines), and as JSON writes it. */

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { HarnessError } from "../errors.ts";
+import { type ErrorCode, HarnessError, messageOf } from "../errors.ts";
 import type { Executor } from "../executor/executor.ts";
 import { LOOK_TIMEOUT_MS, MAX_ENV_FILE_BYTES } from "../limits.ts";
 import { secretsIn } from "./env_file.ts";
@@ -14,7 +14,7 @@ import { type Redact, redactDetails, redactor } from "./redact.ts";
 import type { EndRecord } from "./restart_policy.ts";
 import type { SupervisorEvent } from "./supervisor_events.ts";
 
-const READ = `for h_file in "$@"; do [ ! -r "$h_file" ] || cat "$h_file"; done`;
+const READ = `for h_file in "$@"; do [ ! -e "$h_file" ] || cat "$h_file" || exit 1; done`;
 
 /** The values marked as secret in env files of a machine; those that are not there have none. */
 export async function readSecrets(
@@ -23,11 +23,17 @@ export async function readSecrets(
   options: { signal?: AbortSignal } = {},
 ): Promise<string[]> {
   if (files.length === 0) return [];
-  const { stdout } = await executor.run({ script: READ, args: [...files] }, {
+  const { stdout, stderr, exitCode } = await executor.run({ script: READ, args: [...files] }, {
     timeoutMs: LOOK_TIMEOUT_MS,
     maxOutputBytes: MAX_ENV_FILE_BYTES,
     ...options,
   });
+  if (exitCode !== 0) {
+    throw new HarnessError(
+      "unavailable",
+      `Cannot read an env file on ${executor.host}: ${stderr.trim()}`,
+    );
+  }
   return secretsIn(stdout);
 }
 
@@ -46,13 +52,14 @@ export class SecretFilter {
   /** An event without secrets. Without its words, when the secrets cannot be read: better nothing than one of them. */
   async event<E extends SupervisorEvent>(event: E): Promise<E> {
     if (!hasWords(event)) return event;
-    return withRedacted(event, await this.#known().catch(() => withhold));
+    return withRedacted(event, await this.#known().catch(withholding));
   }
 
   /** An error without secrets. */
   async error(error: unknown): Promise<unknown> {
-    if (!(error instanceof HarnessError)) return error;
-    const redact = await this.#known().catch(() => withhold);
+    // Others are in our own words: above all that the machine cannot be reached, and then no secret can be read.
+    if (!(error instanceof HarnessError) || !SERVICE_SPEAKS.has(error.code)) return error;
+    const redact = await this.#known().catch(withholding);
     if (redact === asItIs) return error;
     return new HarnessError(error.code, redact(error.message), {
       ...(error.details === undefined ? {} : { details: redactDetails(error.details, redact) }),
@@ -76,11 +83,14 @@ export class SecretFilter {
 
 const asItIs: Redact = (value) => value;
 
-const WITHHELD = "[withheld: its secrets could not be read to be left out]";
+/** Codes of the errors that quote a service: its last lines, or what its health check said. */
+const SERVICE_SPEAKS: ReadonlySet<ErrorCode> = new Set(["unavailable", "timeout"]);
 
-/** In place of a redaction while the secrets are unknown: no words at all. */
-const withhold: Redact = <T>(value: T) =>
-  (typeof value === "string" ? WITHHELD : Array.isArray(value) ? [] : {}) as T;
+/** In place of a redaction while the secrets are unknown: none of the words, and why. */
+function withholding(problem: unknown): Redact {
+  const note = `[withheld, since the secrets to leave out are not known: ${messageOf(problem)}]`;
+  return <T>(value: T) => (typeof value === "string" ? note : Array.isArray(value) ? [] : {}) as T;
+}
 
 function hasWords(event: SupervisorEvent): boolean {
   switch (event.type) {

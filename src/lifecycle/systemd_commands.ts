@@ -20,7 +20,11 @@ const UNIT_LIBRARY = `
 h_show() { systemctl show -p ${UNIT_PROPERTIES} -- "$h_unit"; }
 h_property() { systemctl show -p "$1" -- "$h_unit" | cut -d= -f2-; }
 h_journal() { journalctl -u "$h_unit" --since "@$h_since" -n ${FAILURE_LOG_LINES} -o cat --no-pager 2>/dev/null; }
-h_has() { printf '%s\\n' "$h_seen" | grep -q -x -F -e "$1"; }
+h_seen_is() { printf '%s\\n' "$h_seen" | sed -n "s/^$1=//p"; }
+# Up, and not started anew since. Before version 235 systemd does not count its restarts: then both are empty.
+h_stays_up() {
+  case $(h_seen_is ActiveState) in active | reloading | refreshing) [ "$(h_seen_is NRestarts)" = "$h_restarts" ] ;; *) return 1 ;; esac
+}
 # Starts the unit and watches it for the first moments. A unit that restarts at once has not started.
 h_start_unit() {
   h_since=$(date +%s)
@@ -32,11 +36,11 @@ h_start_unit() {
   fi
   h_t=0
   # Looked at all the time: once systemd starts it again, how it ended is no longer among its properties.
-  while h_seen=$(h_show) && h_has ActiveState=active && h_has "NRestarts=$h_restarts"; do
+  while h_seen=$(h_show) && h_stays_up; do
     if [ $h_t -ge "$h_settle" ]; then h_say unit; printf '%s\\n' "$h_seen"; exit 0; fi
     h_nap
   done
-  while h_has ActiveState=deactivating && [ $h_t -lt 50 ]; do h_nap; h_seen=$(h_show); done
+  while [ "$(h_seen_is ActiveState)" = deactivating ] && [ $h_t -lt 50 ]; do h_nap; h_seen=$(h_show); done
   h_say unit; printf '%s\\n' "$h_seen"; h_say error "it did not stay up"; h_journal
   systemctl stop -- "$h_unit" >/dev/null 2>&1
   exit 0

@@ -19,6 +19,11 @@ Deno.test("redactor() hides secrets in every text of a value, whole, in lines an
   assert.match(text, /"on":"on"/);
   assert.match(text, /"at":3,"none":null/);
   assert.equal(hide("canary-canary"), "[REDACTED]");
+  // Cut in the middle, by whoever shortened it or split a line that was too long.
+  assert.equal(hide("x canary-cana"), "x [REDACTED]");
+  assert.equal(hide("1/3 failed: canary-ca…; it ended"), "1/3 failed: [REDACTED]…; it ended");
+  assert.equal(hide("y-canary and more"), "[REDACTED] and more");
+  assert.equal(hide("x can"), "x can");
   const same = { a: "b" };
   assert.equal(redactor(["on"])(same), same);
 });

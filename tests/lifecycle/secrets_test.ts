@@ -28,6 +28,8 @@ Deno.test("secretsIn() finds what formatEnvFile() marked, whatever the values ar
     const all = new Set(Object.keys(env));
     assert.deepEqual(secretsIn(formatEnvFile(env, all)), Object.values(env));
   }));
+  const plain = formatEnvFile({ A: "x\n# secret\nB='y", C: "d" }, new Set(["C"]));
+  assert.deepEqual(secretsIn(`OTHER=words\n${plain}`), ["d"]);
   assert.deepEqual(secretsIn(formatEnvFile({ A: "b", C: "d" })), []);
   assert.deepEqual(secretsIn(formatEnvFile({ A: "b", C: "d" }, new Set(["C"]))), ["d"]);
 });
@@ -86,13 +88,15 @@ Deno.test("SecretFilter says nothing rather than a secret when the secrets canno
   };
   const { reason, log, id, state } = await filter.event(event);
   assert.deepEqual([id, state, log], ["api", "failed", []]);
-  assert.match(reason, /^\[withheld: /);
+  assert.match(reason, /^\[withheld, .*no connection/);
   const error = await filter.error(
     new HarnessError("unavailable", "canary", { details: { reason: "timeout", log: ["canary"] } }),
   );
   assert.ok(error instanceof HarnessError);
   assert.deepEqual([error.code, error.details], ["unavailable", { reason: "timeout" }]);
   assert.ok(!error.message.includes("canary"));
+  const away = new HarnessError("unreachable", "Cannot reach web1: connection refused");
+  assert.equal(await filter.error(away), away);
   const started: StateEvent = { ...event, state: "running", log: [] };
   assert.deepEqual(await filter.event(started), started);
 });
