@@ -190,6 +190,7 @@ export type { EndRecord, RestartMemory } from "./src/lifecycle/restart_policy.ts
 export type {
   Controller,
   ControlOptions,
+  LogOptions,
   ServiceSpec,
   ServiceStatus,
   SpecExecution,

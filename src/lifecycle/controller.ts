@@ -8,7 +8,13 @@ import { LOOK_TIMEOUT_MS } from "../limits.ts";
 import { DockerController } from "./docker.ts";
 import { ProcessController } from "./process.ts";
 import type { ProcessSpec } from "./process_commands.ts";
-import type { Controller, ControlOptions, ServiceSpec, ServiceStatus } from "./service_spec.ts";
+import type {
+  Controller,
+  ControlOptions,
+  LogOptions,
+  ServiceSpec,
+  ServiceStatus,
+} from "./service_spec.ts";
 import { SystemdController } from "./systemd.ts";
 
 /** Options for {@linkcode createController}. */
@@ -86,7 +92,7 @@ class DetectingController implements Controller {
     return await (await this.#controller(options)).status(options);
   }
 
-  async logs(lines: number, options: ControlOptions = {}): Promise<string[]> {
+  async logs(lines: number, options: LogOptions = {}): Promise<string[]> {
     return await (await this.#controller(options)).logs(lines, options);
   }
 

@@ -18,7 +18,7 @@ import {
 } from "./docker_commands.ts";
 import { describeEnd } from "./exit_status.ts";
 import { followLog, tailLog } from "./logs.ts";
-import type { Controller, ControlOptions, ServiceStatus } from "./service_spec.ts";
+import type { Controller, ControlOptions, LogOptions, ServiceStatus } from "./service_spec.ts";
 
 const ABSENT: ServiceStatus = {
   running: false,
@@ -73,10 +73,11 @@ export class DockerController implements Controller {
     });
   }
 
-  /** The end of the container's log. */
-  logs(lines: number, options: ControlOptions = {}): Promise<string[]> {
+  /** The end of the container's log. Another environment is another container, with a log of its own. */
+  logs(lines: number, options: LogOptions = {}): Promise<string[]> {
     const command = containerLogsCommand(this.#spec.execution.container, lines);
-    return tailLog(this.#executor, command, lines, options);
+    const { lastRun: _, ...control } = options;
+    return tailLog(this.#executor, command, lines, control);
   }
 
   /** The container's log as it grows. */

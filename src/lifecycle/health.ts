@@ -117,7 +117,8 @@ export async function waitUntilHealthy(
       const status = await controller.status(control);
       const over = performance.now() >= deadline;
       if (!status.running || over) {
-        const log = await controller.logs(FAILURE_LOG_LINES, control).catch(() => []);
+        const log = await controller.logs(FAILURE_LOG_LINES, { ...control, lastRun: true })
+          .catch(() => []);
         const reason = status.running
           ? `not healthy within ${options.timeoutMs} ms: ${result.message}`
           : `it ${describeEnd(status)} while its health was waited for`;

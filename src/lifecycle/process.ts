@@ -15,11 +15,12 @@ import {
   type ProcessReport,
   type ProcessSpec,
   reloadCommand,
+  runLogCommand,
   startCommand,
   statusCommand,
   stopCommand,
 } from "./process_commands.ts";
-import type { Controller, ControlOptions, ServiceStatus } from "./service_spec.ts";
+import type { Controller, ControlOptions, LogOptions, ServiceStatus } from "./service_spec.ts";
 
 /** Runs a managed process in a session of its own. */
 export class ProcessController implements Controller {
@@ -84,8 +85,10 @@ export class ProcessController implements Controller {
   }
 
   /** The last lines of its log, oldest first. */
-  logs(lines: number, options: ControlOptions = {}): Promise<string[]> {
-    return tailLog(this.#executor, tailCommand(this.#logFile, lines), lines, options);
+  logs(lines: number, options: LogOptions = {}): Promise<string[]> {
+    const { lastRun, ...control } = options;
+    const command = lastRun ? runLogCommand(this.#spec, lines) : tailCommand(this.#logFile, lines);
+    return tailLog(this.#executor, command, lines, control);
   }
 
   /** Log lines as they are written. */

@@ -103,6 +103,20 @@ export function statusCommand(spec: ProcessSpec): Command {
   return { script: STATUS_SCRIPT, args: [spec.runDir, spec.name] };
 }
 
+/** Prints the end of the log since the program was last started; all of it where that is not known, or was rotated away. */
+export function runLogCommand(spec: ProcessSpec, lines: number): Command {
+  const script = `
+[ -f "$2" ] || exit 0
+h_from=$(sed -n 's/^log_from=//p' "$1" 2>/dev/null) || h_from=
+[ "\${h_from:-0}" -le "$(wc -c < "$2")" ] || h_from=
+tail -c +$((\${h_from:-0} + 1)) "$2" | tail -n "$3"
+`;
+  return {
+    script,
+    args: [`${spec.runDir}/${spec.name}.pid`, `${spec.logDir}/${spec.name}.log`, String(lines)],
+  };
+}
+
 /** Reads what a start, stop or reload script printed; `null` when it said nothing we know. */
 export function parseReport(stdout: string): ProcessReport | null {
   const at = stdout.lastIndexOf("@harness ");

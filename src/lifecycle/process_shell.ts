@@ -169,7 +169,7 @@ h_record() {
     # Without a tool to make a session the program shares ours: then only the marker tells what belongs to it.
     [ "$st_sid" = "$h_own_sid" ] || echo "sid=$st_sid"
     [ "$st_pgrp" = "$h_own_group" ] || echo "group=$st_pgrp"
-    echo "wrapper=$$"; echo "wrapper_start=$h_own_start"
+    echo "wrapper=$$"; echo "wrapper_start=$h_own_start"; echo "log_from=$h_log_from"
   } > "$h_base.pid.new" && mv -f "$h_base.pid.new" "$h_base.pid"
 }
 h_ended() {
@@ -186,6 +186,8 @@ h_wait() {
 h_stat $$
 h_own_sid=$st_sid h_own_group=$st_pgrp h_own_start=$st_start
 h_rotate
+# Where the log of this run begins.
+h_log_from=$(wc -c < "$h_log" | tr -d ' ')
 h_starting=
 [ "$h_mode" != daemon ] || h_starting=starting
 rm -f "$h_base.main" "$h_base.pid"

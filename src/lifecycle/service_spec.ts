@@ -91,6 +91,15 @@ export interface ControlOptions {
   signal?: AbortSignal;
 }
 
+/** Options of {@linkcode Controller.logs}. */
+export interface LogOptions extends ControlOptions {
+  /**
+   * Only what was written since it was last started, as nearly as that is known: why this run failed, and nothing of
+   * one that had other secrets. @default {false}
+   */
+  lastRun?: boolean;
+}
+
 /**
  * Runs one service on one machine. Calls are made one at a time (the caller serialises per service).
  *
@@ -107,7 +116,7 @@ export interface Controller {
   /** Looks. Never changes anything. */
   status(options?: ControlOptions): Promise<ServiceStatus>;
   /** The last `lines` lines of its log, oldest first. */
-  logs(lines: number, options?: ControlOptions): Promise<string[]>;
+  logs(lines: number, options?: LogOptions): Promise<string[]>;
   /** Log lines as they are written, until `signal` fires or the iterator is closed. */
   follow(options?: ControlOptions): AsyncIterable<string>;
 }

@@ -188,7 +188,9 @@ export class SupervisedService {
     const decision = asked || this.#restartsItself
       ? { action: "leave" as const }
       : this.#counter.ended(status, upMs, how);
-    const log = clean ? [] : await controller.logs(FAILURE_LOG_LINES).catch(() => []);
+    const log = clean
+      ? []
+      : await controller.logs(FAILURE_LOG_LINES, { lastRun: true }).catch(() => []);
     if (clean && decision.action === "leave") {
       this.#wanted = status.restarting;
       await this.#state("stopping", "observed", reason, status);

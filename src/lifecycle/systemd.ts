@@ -9,13 +9,20 @@ import { controlError, runControl } from "./control.ts";
 import { describeEnd } from "./exit_status.ts";
 import { followLog, tailLog } from "./logs.ts";
 import type { ProcessSpec } from "./process_commands.ts";
-import type { Controller, ControlOptions, ServiceSpec, ServiceStatus } from "./service_spec.ts";
+import type {
+  Controller,
+  ControlOptions,
+  LogOptions,
+  ServiceSpec,
+  ServiceStatus,
+} from "./service_spec.ts";
 import {
   endInJournal,
   followJournalCommand,
   journalCommand,
   parseUnit,
   reloadUnitCommand,
+  runJournalCommand,
   showCommand,
   startGeneratedCommand,
   startKnownCommand,
@@ -95,8 +102,12 @@ export class SystemdController implements Controller {
   }
 
   /** The end of the unit's journal. */
-  logs(lines: number, options: ControlOptions = {}): Promise<string[]> {
-    return tailLog(this.#executor, journalCommand(this.#unit, lines), lines, options);
+  logs(lines: number, options: LogOptions = {}): Promise<string[]> {
+    const { lastRun, ...control } = options;
+    const command = lastRun
+      ? runJournalCommand(this.#unit, lines)
+      : journalCommand(this.#unit, lines);
+    return tailLog(this.#executor, command, lines, control);
   }
 
   /** The unit's journal as it grows. */

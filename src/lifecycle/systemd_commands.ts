@@ -170,6 +170,16 @@ export function journalCommand(unit: string, lines: number): Command {
   return { argv: ["journalctl", "-u", unit, "-n", String(lines), "-o", "cat", "--no-pager"] };
 }
 
+/** Prints the end of a unit's journal since it was last started. */
+export function runJournalCommand(unit: string, lines: number): Command {
+  const script = `
+h_at=$(systemctl show -p InactiveExitTimestamp -- "$1" | cut -d= -f2-)
+[ -n "$h_at" ] && journalctl -u "$1" --since "$h_at" -n "$2" -o cat --no-pager 2>/dev/null ||
+  journalctl -u "$1" -n "$2" -o cat --no-pager
+`;
+  return { script, args: [unit, String(lines)] };
+}
+
 /** Prints a unit's journal as it grows. */
 export function followJournalCommand(unit: string): Command {
   return { argv: ["journalctl", "-u", unit, "-n", "0", "-f", "-o", "cat", "--no-pager"] };

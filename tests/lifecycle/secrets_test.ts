@@ -58,6 +58,34 @@ Deno.test("Supervisor reports a crash, a crash loop and a failed start without t
   assert.ok(!said.includes("canary"), said);
 });
 
+Deno.test("Supervisor reports of a crash only what its last run said: an earlier one had another secret", async () => {
+  await using place = new Place();
+  await using watcher = new Watcher();
+  const { supervisor } = watcher;
+  const crashing = (file: string, secret: string) => {
+    const envFile = place.path(file);
+    Deno.writeTextFileSync(envFile, formatEnvFile({ TOKEN: secret }, new Set(["TOKEN"])));
+    return place.shell("api", 'echo "token $TOKEN"; sleep 0.8; echo "that was it"; exit 3', {
+      envFile,
+    });
+  };
+  for (const [file, secret] of [["one", "first-canary"], ["two", "second-canary"]] as const) {
+    await supervisor.watch(service(crashing(file, secret)), { running: false });
+    await supervisor.start("api");
+    const before = watcher.states("api").filter((state) => state === "failed").length;
+    await eventually(() =>
+      assert.equal(watcher.states("api").filter((s) => s === "failed").length, before + 1)
+    );
+  }
+  const logs = watcher.of("state").filter((e) => e.state === "failed").map((e) => e.log);
+  assert.deepEqual(logs, [["token [REDACTED]", "that was it"], [
+    "token [REDACTED]",
+    "that was it",
+  ]]);
+  const controller = await supervisor.controller("api");
+  assert.equal((await controller.logs(20)).length, 4, "the log itself has both runs");
+});
+
 Deno.test("Supervisor reports a health check without the service's secret", async () => {
   await using place = new Place();
   await using watcher = new Watcher();

@@ -118,6 +118,13 @@ async function knownUnit(host: TestHost, executor: Executor): Promise<void> {
   const { pid } = await controller.start();
   assert.equal((await controller.reload()).pid, pid);
   assert.ok((await controller.logs(20)).some((line) => line.includes("again")));
+  assert.ok((await controller.logs(20, { lastRun: true })).some((line) => line.includes("again")));
+  assert.equal((await controller.stop()).running, false);
+  // The journal counts in whole seconds here.
+  await host.sh("sleep 1.1");
+  await controller.start();
+  assert.ok(!(await controller.logs(20, { lastRun: true })).some((line) => line.includes("again")));
+  assert.ok((await controller.logs(20)).some((line) => line.includes("again")));
   assert.equal((await controller.stop()).running, false);
   assert.match((await failure(controller.reload())).message, /it does not run/);
 }

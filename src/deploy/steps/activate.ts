@@ -91,7 +91,7 @@ export async function health(context: HostContext): Promise<StepEnd> {
   context.status = await controller.status({ signal });
   if (!context.status.running) {
     // Something else answered on its port, or it died right after the answer.
-    const log = await controller.logs(DEPLOY_LOG_LINES, { signal }).catch(() => []);
+    const log = await controller.logs(DEPLOY_LOG_LINES, { signal, lastRun: true }).catch(() => []);
     throw new HarnessError(
       "unavailable",
       `Cannot start ${context.service} on ${context.target.label}: it ${context.status.detail} after its health check passed`,
