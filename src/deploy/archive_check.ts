@@ -13,7 +13,8 @@
  * Prints `=` and the number of entries, or `!` and what is wrong. Without a single quote: it stands between two.
  *
  * -v most  bytes it may unpack to  -v idle  bytes of zeros at its end  -v entries  entries and directories in it
- * -v path_bytes  length of a path  -v header_bytes  length of an extended header
+ * -v path_bytes  length of a path  -v header_bytes  length of an extended header  -v pax_sizes  whether the host's tar
+ * goes by the size in a PAX header: BusyBox does not
  */
 const WALK = String.raw`
 function bad(why) {
@@ -132,7 +133,7 @@ $0 == zeros {
   }
   size = substr($0, 125, 12)
   if (size !~ ("^ *[0-7]*[ " nul "]*$")) bad("a size that is negative, no number, or over 8 GiB: " name)
-  size = octal(size)
+  size = own = octal(size)
   kind = substr($0, 157, 1)
   if (kind ~ /[xgLK]/) {
     if (size > header_bytes) bad("an extended header of more than " header_bytes " bytes")
@@ -147,6 +148,9 @@ $0 == zeros {
     size = said["size"]
     if (size !~ /^[0-9]+$/ || length(size) > 15) bad("a size that is negative or no number: " name)
     size += 0
+    # Programs that go by the one and by the other would take a body for entries, or entries for a body. A header has
+    # no digits for 8 GiB.
+    if (size != own && (size < 8589934592 || !pax_sizes)) bad("a PAX size that is not that of its header: " name)
   }
   for (key in said) delete said[key]
   saying = 0
@@ -175,6 +179,7 @@ END {
 export const ARCHIVE_CHECK: string = `
 d_bad() { d_refuse archive "$1\${2:+: $(printf '%s' "$2" | head -c 200 | tr '\\n' ' ')}"; }
 d_size=$(wc -c < "$d_file")
+d_pax_sizes=$(tar --version 2>/dev/null | grep -c -e 'GNU tar' -e bsdtar) || :
 [ "$d_size" -gt 0 ] || d_bad "it is empty"
 # Without its last byte a gzip file unpacks to the same and is cut off: if it is not, there is more behind its end,
 # which GNU's gzip only warns of and BusyBox' does not see.
@@ -182,7 +187,7 @@ d_walk=$(
   { head -c "$((d_size - 1))" "$d_file" | gzip -dc 2>/dev/null && : > "$stage/more"; } |
     tr '\\000\\001\\n' '\\001\\002\\002' | fold -b -w 512 |
     awk -v most="$d_most" -v idle="$d_idle" -v entries="$d_entries" -v path_bytes="$d_path_bytes" \\
-      -v header_bytes="$d_header_bytes" '${WALK}' 2>&1
+      -v header_bytes="$d_header_bytes" -v pax_sizes="$d_pax_sizes" '${WALK}' 2>&1
 ) || :
 case $d_walk in
   =*) ;;

@@ -11,6 +11,9 @@ import { invalid, type InvalidReason, shown } from "./invalid.ts";
 /** Bytes of a header, and of the blocks in which bodies are stored. */
 export const BLOCK_BYTES = 512;
 
+/** The largest size that a header has octal digits for; a larger one stands in a PAX header alone. */
+export const MAX_OCTAL_SIZE: number = 8 ** 11 - 1;
+
 /** A header's fields. */
 export interface TarHeader {
   /** Type flag as a character; `"0"` for a file. */

@@ -9,7 +9,14 @@
  */
 import { MAX_TAR_EXTENSION_BYTES } from "../limits.ts";
 import { invalid, type InvalidReason, shown } from "./invalid.ts";
-import { BLOCK_BYTES, decodeText, isZero, readHeader, type TarHeader } from "./tar_header.ts";
+import {
+  BLOCK_BYTES,
+  decodeText,
+  isZero,
+  MAX_OCTAL_SIZE,
+  readHeader,
+  type TarHeader,
+} from "./tar_header.ts";
 
 /** What a tar file holds, in order. The chunks of a file's body follow its entry. */
 export type TarEvent =
@@ -118,6 +125,10 @@ function toEntry(header: TarHeader, extension: Extension): TarEvent & { kind: "e
   const type = TYPES[header.flag];
   if (type === undefined) {
     throw invalid("unsupported_entry", `${shown(name)} has the tar type ${shown(header.flag)}`);
+  }
+  // BusyBox goes by the header alone: it would take a body for entries, or entries for a body.
+  if (size !== header.size && size <= MAX_OCTAL_SIZE) {
+    throw invalid("bad_size", `${shown(name)} has another size in its PAX header than in its own`);
   }
   if (type !== "file" && size !== 0) {
     throw invalid("bad_size", `${shown(name)} is a ${type} and has a body`);

@@ -17,7 +17,7 @@ import {
   HOSTILE_FILES,
   millionFiles,
 } from "../package/hostile_archives.ts";
-import { packageWith, soundEntries, tar } from "../package/tar_writer.ts";
+import { packageWith, pax, soundEntries, tar } from "../package/tar_writer.ts";
 import { needs } from "../helpers/require.ts";
 import { runProgram } from "../helpers/sshd.ts";
 
@@ -111,6 +111,24 @@ for (const [kind, ignore] of KINDS) {
         if (await bench.refusal(make()) === null) accepted.push(what);
       }
       assert.deepEqual(accepted, []);
+    },
+  });
+
+  Deno.test({
+    name: `verifyCommand() takes a PAX size only where tar does too, with the tools of ${kind}`,
+    ignore,
+    async fn() {
+      await using bench = await Bench.open(kind);
+      const sized = (size: number) =>
+        bench.refusal(packageWith([pax({ size: String(size) }), { name: "a", size: 0 }]));
+      const contradicts = "a PAX size that is not that of its header: a";
+      assert.equal(await sized(8 * 1024 ** 3 - 1), contradicts);
+      // A header has no digits for it, so it is believed, and too much for this package.
+      const over = await sized(8 * 1024 ** 3);
+      if (kind === "busybox") assert.equal(over, contradicts);
+      else assert.match(over ?? "", /^it unpacks to more than \d+ bytes$/);
+      const same = [pax({ size: "1" }), { name: "a", body: "1" }];
+      assert.equal(await bench.refusal(packageWith(same)), null);
     },
   });
 

@@ -80,6 +80,7 @@ const ALSO = [
   "a huge size",
   "a size with a sign",
   "a PAX size with a sign",
+  "two PAX sizes that swap entries",
   "a size over the limit",
   "garbage after the gzip",
   "zeros after the gzip",

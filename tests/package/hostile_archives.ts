@@ -107,6 +107,38 @@ export const HOSTILE_ENTRIES: Record<string, [InvalidReason, RawEntry[]]> = {
   "a size with a sign": ["bad_size", [{ name: "a", size: Buffer.from("-0000000001\0") }]],
   "a size that is no number": ["bad_size", [{ name: "a", size: Buffer.from("0x0000000a\0\0") }]],
   "a PAX size with a sign": ["bad_size", [pax({ size: "-1" }), { name: "a" }]],
+  "a PAX size that hides an entry": ["bad_size", [
+    pax({ size: "512" }),
+    { name: "a", size: 0 },
+    { name: "../../evil" },
+  ]],
+  "a PAX size that shows an entry": ["bad_size", [
+    pax({ size: "0" }),
+    { name: "a", size: 512 },
+    { name: "b" },
+  ]],
+  // With BusyBox as many entries as with GNU tar, but others.
+  "two PAX sizes that swap entries": ["bad_size", [
+    pax({ size: "0" }),
+    { name: "a", size: 512 },
+    { name: "b" },
+    pax({ size: "512" }),
+    { name: "c", size: 0 },
+    { name: "../../evil" },
+  ]],
+  "a PAX size of a directory": ["bad_size", [
+    pax({ size: "0" }),
+    { name: "d/", flag: "5", size: 512 },
+    { name: "b" },
+  ]],
+  "a PAX size of 8 GiB that are not there": ["truncated", [
+    pax({ size: String(8 * 1024 ** 3) }),
+    { name: "a", size: 0 },
+  ]],
+  "a PAX size just below 8 GiB": ["bad_size", [
+    pax({ size: String(8 * 1024 ** 3 - 1) }),
+    { name: "a", size: 0 },
+  ]],
   "a size over the limit": ["too_large", [{ name: "a", size: 8 ** 12 - 1, magic: "ustar\x0000" }]],
   "a directory with a body": ["bad_size", [{ name: "d/", flag: "5", body: "x" }]],
   "a wrong header checksum": ["bad_header", [{ name: "a", body: "x", checksum: 1 }]],

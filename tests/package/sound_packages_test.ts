@@ -82,7 +82,7 @@ Deno.test("inspectPackage() reads names and sizes of PAX and GNU headers", async
     const entries: RawEntry[] = [
       ...soundEntries().slice(1),
       pax({ path: "a/pax", size: "1", mtime: "1.5", comment: "c" }),
-      { name: "short", body: "1", size: 0 },
+      { name: "short", body: "1" },
       gnuLong("L", "a/gnu"),
       { name: "short", body: "22", magic: "ustar  \0" },
       { name: "prefix", prefix: "a", body: "333" },
