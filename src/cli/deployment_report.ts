@@ -60,9 +60,7 @@ export function reportDeployment(
 }
 
 function hostRow(host: DeploymentHost, deployment: Deployment): string[] {
-  const why = host.error === undefined
-    ? whyNotBegun(host, deployment)
-    : textInCliWords(host.error.message);
+  const why = host.error === undefined ? whyNotBegun(host, deployment) : textInCliWords(host.error);
   return [host.host, host.outcome ?? "-", host.step ?? "-", why];
 }
 

@@ -138,7 +138,9 @@ async function serverFinding(context: Context, given: Record<string, unknown>): 
     return { check, status: "ok", message };
   } catch (error) {
     const refused = error instanceof HarnessError && error.code !== "unreachable";
-    return { check, status: refused ? "fail" : "warn", message: textInCliWords(messageOf(error)) };
+    const code = error instanceof HarnessError ? error.code : "internal";
+    const message = textInCliWords({ code, message: messageOf(error) });
+    return { check, status: refused ? "fail" : "warn", message };
   }
 }
 

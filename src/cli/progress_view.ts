@@ -58,7 +58,7 @@ export function plainView(io: Io, hosts: readonly string[]): ProgressView {
 
 /** What an event says besides its step: the message, the error, or how much was moved. */
 export function noteOf(progress: Progress): string {
-  if (progress.error !== undefined) return textInCliWords(progress.error.message);
+  if (progress.error !== undefined) return textInCliWords(progress.error);
   if (progress.message !== undefined) return progress.message;
   if (progress.bytes === undefined) return "";
   const of = progress.total_bytes === undefined ? "" : ` of ${showSize(progress.total_bytes)}`;

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { HarnessError } from "../errors.ts";
+import { type ErrorCode, HarnessError } from "../errors.ts";
 import type { Action } from "../protocol/actions.ts";
 import { SERVER_NAME } from "../version.ts";
 
@@ -148,6 +148,24 @@ const ADVICE: ReadonlyArray<readonly [string, string]> = [
   ["permissions of the packages directory", "permissions, or choose another with --packages-dir"],
 ];
 
+/** From here on a message says what a service said: its last line, or what its health check saw. */
+const QUOTES_SERVICE = /; its last line was: |: not healthy within \d+ ms: /;
+
+/**
+ * Codes of errors that speak of a file of ours, which they name before they say what the system said. Others may
+ * quote a service, whose own file names must stay.
+ */
+const OF_OUR_FILES: ReadonlySet<string> = new Set<ErrorCode>([
+  "not_found",
+  "already_exists",
+  "invalid_params",
+  "conflict",
+  "forbidden",
+  "storage_unavailable",
+  "package_invalid",
+  "internal",
+]);
+
 /** A failed check of one field. */
 interface Issue {
   readonly path: string;
@@ -165,9 +183,14 @@ export function inCliWords(error: HarnessError): HarnessError {
   });
 }
 
-/** A message without its error, such as one of a host in a deployment. */
-export function textInCliWords(text: string): string {
-  return systemWords(ADVICE.reduce((said, [theirs, ours]) => said.replace(theirs, ours), text));
+/** The message of an error that is told as part of something else, such as one of a host in a deployment. */
+export function textInCliWords({ code, message }: { code: string; message: string }): string {
+  const { index: end = message.length } = QUOTES_SERVICE.exec(message) ?? {};
+  const ours = ADVICE.reduce(
+    (said, [theirs, words]) => said.replace(theirs, words),
+    message.slice(0, end),
+  );
+  return (OF_OUR_FILES.has(code) ? systemWords(ours) : ours) + message.slice(end);
 }
 
 /** What is wrong with the fields of an entry, each by its own name: for who wrote them into a file. */
@@ -192,7 +215,7 @@ function reworded(error: HarnessError): string {
     ? error.message
     : `Cannot ${unsure ? "tell whether it worked to " : ""}${does}: ` +
       error.message.slice(asking.length);
-  return textInCliWords(transitionText(error) ?? asked);
+  return textInCliWords({ code: error.code, message: transitionText(error) ?? asked });
 }
 
 /** A state machine's refusal as an answer to `service start` and `service stop`. */

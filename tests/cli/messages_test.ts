@@ -4,6 +4,7 @@ import { ACTIONS } from "../../src/protocol/actions.ts";
 import { reportDeployment } from "../../src/cli/deployment_report.ts";
 import { notConnected } from "../../src/cli/connect_error.ts";
 import { inCliWords } from "../../src/cli/wording.ts";
+import { noteOf } from "../../src/cli/progress_view.ts";
 import type { Deployment, DeploymentHost } from "../../src/protocol/actions.ts";
 import { recorder, runCli, runHere, startServer } from "../helpers/cli.ts";
 
@@ -289,6 +290,31 @@ Deno.test("inCliWords() leaves no action and no param in a message, and keeps co
     inCliWords(started).message,
     'Cannot start "s": it is running; `harness-ws-server service restart s` starts it anew',
   );
+});
+
+Deno.test("what a service said is never changed", async () => {
+  const line = "Error: ENOENT: no such file or directory, open '/etc/api/config.json'";
+  const last =
+    `Cannot start api on local: it exited with code 1 at once; its last line was: ${line}`;
+  const check = `Cannot start api on web1: not healthy within 50 ms: ${line}`;
+  const denied =
+    "Permission denied (os error 13): open '/etc/api/key'; list_services shows what is";
+  for (const code of ["unavailable", "timeout", "deploy_failed", "internal"] as const) {
+    for (const message of [last, check, `${last} ${denied}`, `${check} ${denied}`]) {
+      assert.equal(inCliWords(new HarnessError(code, message)).message, message);
+      const progress = { deployment_id: "d-1", service: "api", host: "web1", at: "" };
+      const error = { code, message };
+      assert.equal(noteOf({ ...progress, step: "start", status: "failed", error }), message);
+    }
+  }
+  await using server = await startServer();
+  const env = { HARNESS_URL: server.url };
+  const register = ["service", "register", "api", "--version", "1", "--command", "/bin/sh"];
+  const script = `echo "${line}" >&2; exit 1`;
+  assert.equal((await runHere([...register, "--arg=-c", "--arg", script], env)).code, 0);
+  const started = await runHere(["service", "start", "api"], env);
+  assert.equal(started.code, 1);
+  assert(started.stderr.endsWith(`; its last line was: ${line} [unavailable]\n`), started.stderr);
 });
 
 Deno.test("a token that is missing, wrong or read-only is said to whoever gave it", async () => {
