@@ -31,6 +31,7 @@ export class SupervisedService {
   #running = false;
   readonly #restart = new PlannedRestart();
   #startedAt = 0;
+  #asked = false;
   #mark = "";
   #generation = 0;
   #systemd: boolean;
@@ -71,9 +72,9 @@ export class SupervisedService {
     this.#running = running;
     if (restarts) this.#counter.restore(restarts);
     if (running) {
-      this.#startedAt = performance.now();
+      this.#startedAt = performance.now() - (recorded.upMs ?? 0);
       this.#context.onRunning(true, false);
-    } else if (restarts?.planned) {
+    } else if (restarts?.planned && !this.#asked) {
       this.#planAgain();
     }
   }
@@ -117,10 +118,10 @@ export class SupervisedService {
       this.#wanted = recorded.running || status.running;
       if (restarts) this.#counter.restore(restarts);
       if (status.running) {
-        this.#nowRunning(status, false);
         const same = containerId === null
           ? pid === null || pid === status.pid
           : containerId === status.containerId;
+        this.#nowRunning(status, false, same ? upMs : 0);
         await this.#context.emit({ type: "adopted", id: this.service.id, status, same });
         if (!recorded.running) {
           await this.#state("starting", "observed", "found running", status);
@@ -156,7 +157,7 @@ export class SupervisedService {
     this.#restart.cancel();
     this.#closing.abort(new HarnessError("cancelled", "Supervision ended"));
     this.#context.onRunning(false, false);
-    await this.#lock.runExclusive(() => undefined);
+    await this.#lock.runExclusive(() => this.#restart.cancel());
     await this.#restart.settled();
   }
 
@@ -240,6 +241,7 @@ export class SupervisedService {
   }
 
   #planRestart(attempt: number, delayMs: number): void {
+    if (this.#closing.signal.aborted) return;
     const reason = `restart ${attempt} of ${this.service.spec.restart.maxRetries} by policy`;
     this.#restart.plan(delayMs, async (signal) => {
       try {
@@ -332,10 +334,10 @@ export class SupervisedService {
     }
   }
 
-  #nowRunning(status: ServiceStatus, fresh: boolean): void {
+  #nowRunning(status: ServiceStatus, fresh: boolean, upMs = 0): void {
     this.#running = true;
     this.#mark = this.#markOf(status);
-    this.#startedAt = performance.now();
+    this.#startedAt = performance.now() - upMs;
     this.#context.onRunning(true, fresh);
   }
 
@@ -376,6 +378,7 @@ export class SupervisedService {
   ): Promise<T> {
     // Whoever asks for something overrides a restart that is only planned: one of now, and one that what goes before
     // it plans yet.
+    this.#asked ||= !options.keepPending;
     if (!options.keepPending) this.#restart.cancel();
     return this.#lock.runExclusive(async () => {
       if (!options.keepPending) this.#restart.cancel();

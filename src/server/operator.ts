@@ -17,6 +17,7 @@ import { sameJson } from "../registry/change.ts";
 import { KeyedMutex } from "../registry/keyed_mutex.ts";
 import type { Registry } from "../registry/registry.ts";
 import { assertTransition } from "../registry/transitions.ts";
+import { notRunning, unchanged } from "./action_outcome.ts";
 import type { CallContext, ServiceOperator } from "./backends.ts";
 import { startWaves, stopWaves } from "./cascade.ts";
 import type { DocumentStore } from "./documents.ts";
@@ -56,6 +57,8 @@ export class Operator implements ServiceOperator, AsyncDisposable {
   readonly #perService = new KeyedMutex();
   /** Instances that a deployment works on, and which. */
   readonly #reserved = new Map<string, string>();
+  /** Instances deregistered of which something is still known: one for each time. */
+  readonly #forgetting: string[] = [];
   /** Hosts by label, which is what the supervisor calls them. */
   readonly #hosts = new Map<string, Host>();
   readonly #closing = new AbortController();
@@ -230,7 +233,9 @@ export class Operator implements ServiceOperator, AsyncDisposable {
 
   /** Whether it has failed and its policy is about to start it again. */
   #awaitsRestart({ id, state }: ServiceEntry): boolean {
-    return state === "failed" && this.#supervisor.awaitsRestart(id);
+    if (state !== "failed") return false;
+    // Soon after a start of the server only the record knows of it.
+    return this.#supervisor.awaitsRestart(id) || this.#restarts.get(id)?.planned === true;
   }
 
   /** A stop; what has crashed before its turn came stays `failed`, and stays down. */
@@ -330,12 +335,18 @@ export class Operator implements ServiceOperator, AsyncDisposable {
   }
 
   async #onReport(event: SupervisorEvent): Promise<void> {
+    // What is reported late of an entry that was deregistered is not about a new one of the same id.
+    const isForgotten = () => "id" in event && this.#forgetting.includes(event.id);
+    if (isForgotten()) return;
     if (event.type === "state" && event.restarts !== undefined) {
-      await this.#restarts.put(event.id, event.restarts).catch((error) =>
-        log.error("Cannot keep the restarts of {id}: {error}", { id: event.id, error })
-      );
+      await this.#restarts.note(event.id, event.restarts);
+      if (isForgotten()) return;
     }
     await recordReport(this.#options.registry, event);
+    // Once the restart has worked, what fails later for another reason is not to be restarted by it.
+    if (event.type === "adopted" || (event.type === "state" && event.state === "running")) {
+      await this.#restarts.done(event.id);
+    }
   }
 
   #forget(id: string): void {
@@ -345,8 +356,10 @@ export class Operator implements ServiceOperator, AsyncDisposable {
       await this.#supervisor.unwatch(id);
       await this.#drop(id);
     };
+    this.#forgetting.push(id);
     this.#perService.run(id, forget)
-      .catch((error) => log.error("Cannot forget {id}: {error}", { id, error }));
+      .catch((error) => log.error("Cannot forget {id}: {error}", { id, error }))
+      .finally(() => this.#forgetting.splice(this.#forgetting.indexOf(id), 1));
   }
 
   async #drop(id: string): Promise<void> {
@@ -383,16 +396,4 @@ export class Operator implements ServiceOperator, AsyncDisposable {
     if (host === undefined) throw new HarnessError("internal", `Unknown host ${label}`);
     return await this.#options.connections.open(host, this.#closing.signal);
   }
-}
-
-function unchanged({ id, state }: ServiceEntry, waves: string[][]): ActionOutcome {
-  return { service: id, old_state: state, new_state: state, waves };
-}
-
-function notRunning({ id, state }: ServiceEntry): HarnessError {
-  return new HarnessError(
-    "invalid_transition",
-    `Cannot reload ${id}: it is ${state}; only a running service reloads`,
-    { details: { id, from: state } },
-  );
 }

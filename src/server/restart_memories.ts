@@ -7,10 +7,13 @@
  *
  * @module
  */
+import { getLogger } from "@logtape/logtape";
 import type { RestartMemory } from "../lifecycle/restart_policy.ts";
 import type { DocumentStore } from "./documents.ts";
 
 const COLLECTION = "restarts";
+
+const log = getLogger(["harness", "server", "operator"]);
 
 /** The memories by instance id, in memory and on disk. */
 export class RestartMemories {
@@ -42,6 +45,19 @@ export class RestartMemories {
     if (!memory.planned && memory.attempts === 0) return await this.remove(id);
     await this.#documents.put(COLLECTION, id, { id, ...memory });
     this.#byId.set(id, memory);
+  }
+
+  /** Like {@linkcode put}; what cannot be written is logged. */
+  async note(id: string, memory: RestartMemory): Promise<void> {
+    await this.put(id, memory).catch((error) =>
+      log.error("Cannot keep the restarts of {id}: {error}", { id, error })
+    );
+  }
+
+  /** The restart that was due has been made: no later `failed` is a reason for it. The count goes on. */
+  async done(id: string): Promise<void> {
+    const memory = this.get(id);
+    if (memory?.planned) await this.note(id, { ...memory, planned: false });
   }
 
   /** Forgets one; fine when there is none. */

@@ -166,3 +166,68 @@ Deno.test("Supervisor.stop() that comes while a crash is being reported drops th
   await supervisor.look("local");
   assert.deepEqual(states, ["starting", "running", "failed"]);
 });
+
+Deno.test("Supervisor.unwatch() while a crash is being reported ends at once: nothing is planned after it", async () => {
+  await using place = new Place();
+  const reported = Promise.withResolvers<void>();
+  const go = Promise.withResolvers<void>();
+  const states: string[] = [];
+  await using watcher = new Watcher({
+    random: () => 0,
+    async onEvent(event) {
+      if (event.type !== "state") return;
+      states.push(event.state);
+      if (event.state !== "failed") return;
+      reported.resolve();
+      await go.promise;
+    },
+  });
+  const { supervisor } = watcher;
+  // A pause that outlasts any test: an unwatch() that waits for it never ends.
+  const spec = place.shell("api", LOOP, { restart: { policy: "always", backoffMs: 300_000 } });
+  await supervisor.watch(service(spec), { running: false });
+  const { pid } = await supervisor.start("api");
+  Deno.kill(pid ?? 0, "SIGKILL");
+  await reported.promise;
+  const unwatched = supervisor.unwatch("api");
+  go.resolve();
+  await unwatched;
+  assert.equal(supervisor.awaitsRestart("api"), false);
+  assert.deepEqual(states, ["starting", "running", "failed"]);
+});
+
+Deno.test("Supervisor.adopt() counts the time before it: an end after a long run begins a new count", async () => {
+  await using place = new Place();
+  const restart = { policy: "on-failure", maxRetries: 3, backoffMs: 1 } as const;
+  const spec = place.shell("api", LOOP, { restart });
+  const long = { running: true, upMs: 3_600_000, restarts: memory(3, false) };
+  let pid: number | null;
+  {
+    await using before = new Watcher();
+    await before.supervisor.watch(service(spec), { running: false });
+    ({ pid } = await before.supervisor.start("api"));
+  }
+  for (const answers of [true, false]) {
+    let refuse = !answers;
+    const executor = localExecutor();
+    await using after = new Watcher({
+      random: () => 0,
+      executorFor: () =>
+        refuse
+          ? Promise.reject(new HarnessError("unreachable", "Cannot reach it"))
+          : Promise.resolve(executor),
+    });
+    const { supervisor } = after;
+    const adopted = supervisor.adopt(service(spec), { ...long, pid });
+    if (answers) await adopted;
+    else await assert.rejects(adopted, { code: "unreachable" });
+    refuse = false;
+    Deno.kill(pid ?? 0, "SIGKILL");
+    await eventually(() =>
+      assert.deepEqual(after.states("api"), ["failed", "starting", "running"])
+    );
+    assert.deepEqual(after.of("restart_scheduled").map((e) => e.attempt), [1]);
+    pid = after.of("state").at(-1)?.status?.pid ?? null;
+    if (!answers) await supervisor.stop("api");
+  }
+});

@@ -1,0 +1,161 @@
+/** What an operator does with restarts that an earlier one planned, and with late reports. */
+import assert from "node:assert/strict";
+import { HarnessError } from "../../src/errors.ts";
+import { localExecutor } from "../../src/executor/local.ts";
+import type { Execution } from "../../src/registry/entry.ts";
+import type { RestartSpec } from "../../src/package/manifest.ts";
+import { Registry } from "../../src/registry/registry.ts";
+import type { DocumentStore } from "../../src/server/documents.ts";
+import { HostConnections } from "../../src/server/host_connections.ts";
+import type { Host } from "../../src/server/hosts.ts";
+import { Operator } from "../../src/server/operator.ts";
+import { entrySpec } from "../../src/server/entry_spec.ts";
+import { MemoryStore } from "../../src/storage/memory_store.ts";
+import { eventually } from "../lifecycle/fixture.ts";
+import { service } from "../helpers/test_server.ts";
+
+const execution: Execution = {
+  type: "managed_process",
+  command: "/bin/sleep",
+  args: ["600"],
+  pid: null,
+};
+const planned = {
+  attempts: 1,
+  history: [{ at: "2026-11-23T11:57:19.024Z", reason: "ended by SIGKILL" }],
+  planned: true,
+};
+
+/** Documents in memory; `hold` makes the next write of a collection wait. */
+class Held implements DocumentStore {
+  readonly kept = new Map<string, Map<string, unknown>>();
+  hold: { collection: string; reached: () => void; go: Promise<void> } | null = null;
+
+  async put(collection: string, id: string, value: unknown): Promise<void> {
+    const { hold } = this;
+    if (hold?.collection === collection) {
+      this.hold = null;
+      hold.reached();
+      await hold.go;
+    }
+    this.#of(collection).set(id, structuredClone(value));
+  }
+  list(collection: string) {
+    return Promise.resolve([...this.#of(collection)].map(([id, value]) => ({ id, value })));
+  }
+  remove(collection: string, id: string): Promise<void> {
+    this.#of(collection).delete(id);
+    return Promise.resolve();
+  }
+  #of(collection: string): Map<string, unknown> {
+    const found = this.kept.get(collection) ?? new Map<string, unknown>();
+    this.kept.set(collection, found);
+    return found;
+  }
+}
+
+/** A registry with one service "api", and operators over it. */
+class Setup implements AsyncDisposable {
+  readonly documents = new Held();
+  readonly #stack = new AsyncDisposableStack();
+  connect: () => Promise<ReturnType<typeof localExecutor>> = () => Promise.resolve(localExecutor());
+
+  private constructor(readonly registry: Registry, readonly dir: string) {
+    this.#stack.defer(() => Deno.remove(dir, { recursive: true }));
+    this.#stack.use(registry);
+  }
+
+  static async make(restart: RestartSpec): Promise<Setup> {
+    const dir = await Deno.makeTempDir({ prefix: "harness-operator-" });
+    const setup = new Setup(await Registry.open(new MemoryStore()), dir);
+    const entry = await setup.registry.register(service("api", { execution }));
+    const spec = { ...entrySpec(entry, dir), restart };
+    const placement = { id: "api", target: "local", spec, origin: "deployed" };
+    await setup.documents.put("placements", "api", placement);
+    return setup;
+  }
+
+  async operator(): Promise<Operator> {
+    const connections = this.#stack.use(new HostConnections());
+    const host: Host = {
+      label: "local",
+      installRoot: this.dir,
+      location: { type: "local" },
+      target: "local",
+      connect: () => this.connect(),
+    } as unknown as Host;
+    const { registry, documents, dir } = this;
+    const hosts = { resolve: () => host };
+    return await Operator.open({ registry, documents, hosts, connections, localRunRoot: dir });
+  }
+
+  pid(): number {
+    const { execution } = this.registry.get("api");
+    assert.ok(execution.type === "managed_process" && execution.pid !== null);
+    return execution.pid;
+  }
+
+  memory(): { planned: boolean; attempts: number } | undefined {
+    return this.documents.kept.get("restarts")?.get("api") as ReturnType<Setup["memory"]>;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#stack.disposeAsync();
+  }
+}
+
+const act = (operator: Operator, action: "start" | "stop") =>
+  operator.act({ name: "api", action }, { signal: new AbortController().signal } as never);
+
+Deno.test("Operator forgets that a restart is due once it has worked, but not the count", async () => {
+  await using setup = await Setup.make({ policy: "always", maxRetries: 3, backoffMs: 1 });
+  await using operator = await setup.operator();
+  await act(operator, "start");
+  const before = setup.pid();
+  Deno.kill(before, "SIGKILL");
+  await eventually(() => assert.equal(setup.memory()?.planned, true));
+  await eventually(() => assert.equal(setup.memory()?.planned, false));
+  assert.equal(setup.memory()?.attempts, 1);
+  assert.equal(setup.registry.get("api").state, "running");
+  assert.notEqual(setup.pid(), before);
+  await act(operator, "stop");
+});
+
+Deno.test("Operator drops a restart that is due by a stop before its machine has answered", async () => {
+  await using setup = await Setup.make({ policy: "always", maxRetries: 3, backoffMs: 300_000 });
+  const { registry, documents } = setup;
+  await registry.update("api", { state: "failed", state_reason: "ended by SIGKILL" });
+  await documents.put("restarts", "api", { id: "api", ...planned });
+  const asked = Promise.withResolvers<void>();
+  const answer = Promise.withResolvers<ReturnType<typeof localExecutor>>();
+  setup.connect = () => {
+    asked.resolve();
+    return answer.promise;
+  };
+  await using operator = await setup.operator();
+  await asked.promise;
+  const stopped = act(operator, "stop");
+  answer.reject(new HarnessError("unreachable", "Cannot reach it"));
+  await assert.rejects(stopped, { code: "unreachable" });
+  assert.equal(setup.memory(), undefined);
+  // Nothing waits for its turn any more either: a second stop has nothing to drop.
+  await assert.rejects(act(operator, "stop"), { code: "invalid_transition" });
+});
+
+Deno.test("Operator drops a late report of a crash when its entry was registered anew meanwhile", async () => {
+  await using setup = await Setup.make({ policy: "always", maxRetries: 3, backoffMs: 300_000 });
+  const { registry, documents } = setup;
+  const reached = Promise.withResolvers<void>();
+  const go = Promise.withResolvers<void>();
+  await using operator = await setup.operator();
+  await act(operator, "start");
+  documents.hold = { collection: "restarts", reached: reached.resolve, go: go.promise };
+  Deno.kill(setup.pid(), "SIGKILL");
+  await reached.promise;
+  await registry.deregister("api");
+  await registry.register(service("api", { execution }));
+  go.resolve();
+  await eventually(() => assert.equal(operator.isPlaced("api"), false));
+  assert.equal(registry.get("api").state, "registered");
+  assert.equal(setup.memory(), undefined);
+});
