@@ -205,7 +205,8 @@ class HostDeploy {
       else await markBad(context, failure.message);
     } catch (error) {
       const second = this.#failureOf(error, context.step);
-      if (this.#isLost(second)) return outcomeOf(failure);
+      // A cancel may have come before the lock was ours: then there was nothing to undo.
+      if (this.#isLost(second)) return cancelled && !switched ? "cancelled" : outcomeOf(failure);
       if (second.code === "unreachable") return this.#leaveToGuardian(failure);
       this.#emit(context.step, "failed", { message: second.message, error: second });
       failure.details = { ...failure.details, rollback_error: second.message };
@@ -259,6 +260,8 @@ class HostDeploy {
       context.signal = AbortSignal.timeout(DEPLOY_ROLLBACK_TIMEOUT_MS);
       // A lock that is not ours any more is the guardian's: there is nothing left to free.
       if (!this.#lost) await this.#harmless("unlock", unlock);
+      // Nor was it ours where the answer to its step never came; that may have left a temp file.
+      else if (this.#keeper === null) await unlock(context).catch(() => undefined);
     }
     try {
       await context.executor?.[Symbol.asyncDispose]();

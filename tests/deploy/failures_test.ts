@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
+import type { Executor } from "../../src/executor/executor.ts";
 import { localExecutor } from "../../src/executor/local.ts";
 import type { DeployPackage } from "../../src/deploy/plan.ts";
 import type { HostResult } from "../../src/deploy/progress.ts";
 import type { DeployProgress } from "../../src/deploy/progress.ts";
 import { HarnessError } from "../../src/errors.ts";
 import { needs } from "../helpers/require.ts";
-import { Bench, ends, type PackageOptions, run, START } from "./support.ts";
+import { Bench, ends, fill, type PackageOptions, run, START } from "./support.ts";
 
 /** Deploys 1.0.0 well, then 1.1.0 as told, and checks that the host is as it was. */
 async function failSecond(
@@ -293,6 +294,28 @@ for (
   });
 }
 
+Deno.test("deploy() cancelled before the lock is taken is cancelled, and leaves nothing", async () => {
+  await using bench = new Bench();
+  await run(bench.plan(await bench.makePackage()));
+  const cancel = new AbortController();
+  const local = localExecutor();
+  const executor: Executor = {
+    host: local.host,
+    run(command, options) {
+      // Only the first command of all, which takes the lock, has not begun yet when this fires.
+      cancel.abort(new HarnessError("cancelled", "Cannot go on: cancelled by a client"));
+      return local.run(command, options);
+    },
+    [Symbol.asyncDispose]: () => local[Symbol.asyncDispose](),
+  };
+  const target = bench.target("here", { connect: () => Promise.resolve(executor) });
+  const two = await bench.makePackage({ version: "1.1.0" });
+  const { host } = await run(bench.plan(two, { hosts: [target] }), { signal: cancel.signal });
+  assert.deepEqual([host.outcome, host.step], ["cancelled", "lock"], JSON.stringify(host));
+  assertAsBefore(bench);
+  bench.assertClean();
+});
+
 Deno.test("deploy() left in the middle of its loop puts the host back before it returns", async () => {
   await using bench = new Bench();
   await run(bench.plan(await bench.makePackage()));
@@ -303,17 +326,6 @@ Deno.test("deploy() left in the middle of its loop puts the host back before it 
   }
   assertAsBefore(bench);
 });
-
-/** Takes all space that is left. */
-function fill(path: string): void {
-  using file = Deno.openSync(path, { create: true, write: true });
-  const block = new Uint8Array(4096);
-  try {
-    while (true) file.writeSync(block);
-  } catch {
-    // Full.
-  }
-}
 
 Deno.test("deploy() shows what an HTTP health check got: status and beginning of the body", async () => {
   await using bench = new Bench();

@@ -7,6 +7,7 @@ import type { DeployPackage, DeployPlan, HostTarget } from "../../src/deploy/pla
 import type { DeployProgress, DeployResult, HostResult } from "../../src/deploy/progress.ts";
 import type { HostState } from "../../src/deploy/host_state.ts";
 import { localExecutor } from "../../src/executor/local.ts";
+import { connectSsh } from "../../src/executor/ssh.ts";
 import { buildPackage } from "../../src/package/build.ts";
 import { createController } from "../../src/lifecycle/controller.ts";
 
@@ -180,6 +181,31 @@ export function runningVersions(shared: string): string[] {
     }
   }
   return [...found.values()].filter((p) => !found.has(p.parent)).map((p) => p.version).sort();
+}
+
+/** A test's sshd as a target connects to it: nothing of the machine's own SSH settings. */
+export function connectTo(
+  sshd: { host: string; port: number; user: string; identityFile: string; knownHostsFile: string },
+): HostTarget["connect"] {
+  const { host, port, user, identityFile, knownHostsFile } = sshd;
+  return (signal) =>
+    connectSsh({ host, port, user, identityFile }, {
+      knownHostsFiles: [knownHostsFile],
+      sshConfigFile: null,
+      agentSocket: null,
+      signal,
+    });
+}
+
+/** Takes all space that is left, by a file. */
+export function fill(path: string): void {
+  using file = Deno.openSync(path, { create: true, write: true });
+  const block = new Uint8Array(4096);
+  try {
+    while (true) file.writeSync(block);
+  } catch {
+    // Full.
+  }
 }
 
 /** Runs a plan to its end. */
