@@ -90,7 +90,6 @@ export type {
   ActionParams,
   Deployment,
   DeploymentHost,
-  NamedEvent,
   PackageInfo,
   StrategySpec,
   SubscribableEvent,
@@ -103,6 +102,7 @@ export type {
   RegistryLoadedData,
   ServiceLogData,
   WireEventMap,
+  WireEventType,
 } from "./src/protocol/messages.ts";
 
 // The server.

@@ -27,7 +27,6 @@ export type {
   ActionParams,
   Deployment,
   DeploymentHost,
-  NamedEvent,
   PackageInfo,
   StrategySpec,
   SubscribableEvent,
@@ -40,6 +39,7 @@ export type {
   RegistryLoadedData,
   ServiceLogData,
   WireEventMap,
+  WireEventType,
 } from "../protocol/messages.ts";
 export type {
   Endpoint,

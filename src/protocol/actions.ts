@@ -20,7 +20,14 @@ import {
   type ServiceState,
   serviceStateSchema,
 } from "../registry/entry.ts";
-import type { DeploymentStatus, DeployStep, EventType, HostOutcome } from "../registry/events.ts";
+import {
+  type DeploymentStatus,
+  type DeployStep,
+  EVENT_TYPES,
+  type EventType,
+  type HostOutcome,
+} from "../registry/events.ts";
+import type { WireEventType } from "./messages.ts";
 import {
   MAX_HOSTS,
   MAX_LOG_TAIL_LINES,
@@ -31,14 +38,6 @@ import {
 
 /** An event type that a client may subscribe to: those of the registry, and `service_log`. */
 export type SubscribableEvent = EventType | "service_log";
-
-/** What `subscribe` may name: also the events of the connection itself, which come without being asked for. */
-export type NamedEvent =
-  | SubscribableEvent
-  | "hello"
-  | "registry_loaded"
-  | "bookmark"
-  | "server_draining";
 
 /** A host to deploy to. */
 export interface TargetSpec {
@@ -227,13 +226,13 @@ export interface ActionMap {
   /** Subscribes this connection to events. */
   subscribe: {
     params: {
-      events?: NamedEvent[];
+      events?: WireEventType[];
       services?: string[];
       since?: { epoch: string; seq: number };
       snapshot?: boolean;
     };
     data: {
-      subscribed: NamedEvent[];
+      subscribed: WireEventType[];
       subscription: string;
       epoch: string;
       seq: number;
@@ -242,8 +241,8 @@ export interface ActionMap {
   };
   /** Ends subscriptions of this connection. */
   unsubscribe: {
-    params: { events?: NamedEvent[]; subscription?: string };
-    data: { subscribed: NamedEvent[] };
+    params: { events?: WireEventType[]; subscription?: string };
+    data: { subscribed: WireEventType[] };
   };
 }
 
@@ -257,15 +256,12 @@ export type ActionData<A extends Action> = ActionMap[A]["data"];
 const text = z.string().max(MAX_TEXT_LENGTH);
 const revision = z.int().nonnegative();
 const nothing: z.ZodType<Record<string, never>> = z.object({}) as z.ZodType<Record<string, never>>;
-/** Schema of {@linkcode NamedEvent}, in the order in which `subscribed` lists them. */
-export const namedEventSchema: z.ZodEnum<{ [E in NamedEvent]: E }> = z.enum([
-  "service_registered",
-  "service_updated",
-  "service_deregistered",
-  "service_state_changed",
-  "endpoint_updated",
-  "health_check_result",
-  "deployment_progress",
+/**
+ * What `subscribe` may name, in the order in which `subscribed` lists it: also the events of the connection itself,
+ * which come without being asked for.
+ */
+export const namedEventSchema: z.ZodEnum<{ [E in WireEventType]: E }> = z.enum([
+  ...EVENT_TYPES,
   "service_log",
   "hello",
   "registry_loaded",

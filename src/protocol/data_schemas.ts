@@ -9,7 +9,6 @@ import {
   type Action,
   type ActionData,
   type Deployment,
-  type NamedEvent,
   namedEventSchema,
   type PackageInfo,
 } from "./actions.ts";
@@ -20,12 +19,13 @@ import {
   hostOutcomeSchema,
   timeSchema,
 } from "./event_schemas.ts";
+import type { WireEventType } from "./messages.ts";
 
 const names = z.array(z.string());
 const count = z.int().nonnegative();
 const services = z.array(serviceEntrySchema);
 const started = z.object({ deployment_id: z.string() });
-const subscribed: z.ZodType<NamedEvent[]> = z.array(namedEventSchema);
+const subscribed: z.ZodType<WireEventType[]> = z.array(namedEventSchema);
 // The endpoint's schema does not show that it is an object, so it cannot be extended.
 const resolvedEndpoint = z.intersection(endpointSchema, z.object({ id: z.string() }));
 

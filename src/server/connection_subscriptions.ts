@@ -9,7 +9,8 @@
  */
 import { getLogger } from "@logtape/logtape";
 import { HarnessError } from "../errors.ts";
-import type { ActionData, ActionParams, NamedEvent } from "../protocol/actions.ts";
+import type { ActionData, ActionParams } from "../protocol/actions.ts";
+import type { WireEventType } from "../protocol/messages.ts";
 import { CLOSE_CODES } from "../protocol/messages.ts";
 import type { ServiceEntry } from "../registry/entry.ts";
 import { EVENT_TYPES, type RegistryEvent } from "../registry/events.ts";
@@ -101,7 +102,7 @@ export class ConnectionSubscriptions {
   /** Adds a subscription; it does nothing before {@linkcode begin}. */
   async subscribe(params: ActionParams<"subscribe">): Promise<ActionData<"subscribe">> {
     const { registry } = this.#host.services;
-    const types: readonly NamedEvent[] = params.events ?? EVENT_TYPES;
+    const types: readonly WireEventType[] = params.events ?? EVENT_TYPES;
     const services = params.services ?? null;
     const logs = types.includes("service_log") ? this.#logsOf(services) : [];
     const resume = await chooseResume(params, this.#context);

@@ -5,7 +5,8 @@
  */
 import { HarnessError } from "../errors.ts";
 import { MAX_SUBSCRIPTION_GLOBS } from "../limits.ts";
-import { type NamedEvent, namedEventSchema } from "../protocol/actions.ts";
+import { namedEventSchema } from "../protocol/actions.ts";
+import type { WireEventType } from "../protocol/messages.ts";
 import { EVENT_TYPES, type EventType, type RegistryEvent } from "../registry/events.ts";
 import { eventMatcher, isGlob } from "../registry/filter.ts";
 import type { Interest } from "./hub.ts";
@@ -17,7 +18,7 @@ export class Subscription {
   /** Ids, names and globs, or `null` for all. */
   readonly services: readonly string[] | null;
   /** Event types; `unsubscribe` takes some away. */
-  readonly types: Set<NamedEvent>;
+  readonly types: Set<WireEventType>;
   /** Matching events after this seq belong to it. */
   from: number;
   /** Every matching event from {@linkcode from} up to this seq was sent. Means nothing once live. */
@@ -29,7 +30,7 @@ export class Subscription {
   /** A subscription to `types` of `services`, after `position`. */
   constructor(
     number: number,
-    types: readonly NamedEvent[],
+    types: readonly WireEventType[],
     services: readonly string[] | null,
     position: number,
   ) {
@@ -94,7 +95,7 @@ export class SubscriptionSet {
    * @throws {HarnessError} `too_large` when there are too many, or too many globs in them.
    */
   add(
-    types: readonly NamedEvent[],
+    types: readonly WireEventType[],
     services: readonly string[] | null,
     position: number,
   ): Subscription {
@@ -130,7 +131,7 @@ export class SubscriptionSet {
    * @throws {HarnessError} `not_found` for an unknown subscription.
    */
   remove(
-    types: readonly NamedEvent[] | undefined,
+    types: readonly WireEventType[] | undefined,
     id: string | undefined,
     liveSeq: number,
   ): void {
@@ -151,7 +152,7 @@ export class SubscriptionSet {
   }
 
   /** The event types of all subscriptions together. */
-  types(): NamedEvent[] {
+  types(): WireEventType[] {
     return namedEventSchema.options.filter((type) =>
       this.#some((subscription) => subscription.types.has(type))
     );
@@ -194,7 +195,7 @@ export class SubscriptionSet {
   }
 
   /** What was sent because of a subscription that ends stays sent. */
-  #remember(of: Subscription, types: readonly NamedEvent[], liveSeq: number): void {
+  #remember(of: Subscription, types: readonly WireEventType[], liveSeq: number): void {
     const past = new Subscription(of.number, types, of.services, of.from);
     past.position = of.live ? liveSeq : of.position;
     if (types.length > 0 && past.position > past.from) {

@@ -3,11 +3,10 @@
  * count the seconds since its boot, and releases are in the order in which they were recorded, so nothing may notice.
  */
 import assert from "node:assert/strict";
-import { connectSsh } from "../../src/executor/ssh.ts";
 import type { HostTarget } from "../../src/deploy/plan.ts";
 import { needs } from "../helpers/require.ts";
 import { startSshd } from "../helpers/sshd.ts";
-import { Bench, run, until } from "./support.ts";
+import { Bench, connectTo, run, until } from "./support.ts";
 
 /** In place of `date`: the clock itself belongs to all machines that share a kernel. */
 const DATE = `#!/bin/sh
@@ -29,16 +28,7 @@ Deno.test({
     const target: HostTarget = {
       label: "jumpy",
       installRoot: bench.root,
-      connect: (signal) =>
-        connectSsh(
-          { host: host.host, port: host.port, user: host.user, identityFile: host.identityFile },
-          {
-            knownHostsFiles: [host.knownHostsFile],
-            sshConfigFile: null,
-            agentSocket: null,
-            signal,
-          },
-        ),
+      connect: connectTo(host),
     };
     const hosts = [target];
     await using shell = await target.connect(AbortSignal.timeout(60_000));

@@ -5,29 +5,24 @@
  */
 import assert from "node:assert/strict";
 import type { Executor } from "../../src/executor/executor.ts";
-import { connectSsh } from "../../src/executor/ssh.ts";
 import { localExecutor } from "../../src/executor/local.ts";
 import { createController } from "../../src/lifecycle/controller.ts";
 import type { DeployPackage, HostTarget } from "../../src/deploy/plan.ts";
-import type { DeployProgress, DeployStep, HostResult } from "../../src/deploy/progress.ts";
+import {
+  DEPLOY_STEPS,
+  type DeployProgress,
+  type DeployStep,
+  type HostResult,
+} from "../../src/deploy/progress.ts";
 import { needs } from "../helpers/require.ts";
 import { startSshd } from "../helpers/sshd.ts";
-import { Bench, run, until } from "./support.ts";
+import { Bench, connectTo, fill, run, until } from "./support.ts";
 
-const STEPS: readonly DeployStep[] = [
-  "lock",
-  "preflight",
-  "upload",
-  "verify",
-  "extract",
-  "configure",
-  "switch",
-  "start",
-  "health",
-  "commit",
-  "prune",
-  "unlock",
-];
+/** From the lock to its release. */
+const STEPS: readonly DeployStep[] = DEPLOY_STEPS.slice(
+  DEPLOY_STEPS.indexOf("lock"),
+  DEPLOY_STEPS.indexOf("unlock") + 1,
+);
 /** Short, so that a test does not wait long for a guardian. */
 const LOCK_TTL_MS = 6000;
 
@@ -118,17 +113,10 @@ Deno.test({
   async fn() {
     await using bench = new Bench();
     await using sshd = await startSshd();
-    const { host, port, user, identityFile, knownHostsFile } = sshd;
     const turns = await Turns.begin(bench, {
       label: "cut",
       installRoot: bench.root,
-      connect: (signal) =>
-        connectSsh({ host, port, user, identityFile }, {
-          knownHostsFiles: [knownHostsFile],
-          sshConfigFile: null,
-          agentSocket: null,
-          signal,
-        }),
+      connect: connectTo(sshd),
     });
     const seen: string[] = [];
     for (const step of STEPS) {
@@ -196,17 +184,6 @@ function beforeEach(executor: Executor, about: () => void): Executor {
     },
     [Symbol.asyncDispose]: () => executor[Symbol.asyncDispose](),
   };
-}
-
-/** Takes all space that is left. */
-function fill(path: string): void {
-  using file = Deno.openSync(path, { create: true, write: true });
-  const block = new Uint8Array(4096);
-  try {
-    while (true) file.writeSync(block);
-  } catch {
-    // Full.
-  }
 }
 
 async function stopAll(bench: Bench, root: string): Promise<void> {

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { connectSsh } from "../../src/executor/ssh.ts";
 import { localExecutor } from "../../src/executor/local.ts";
 import { deployFleet, fleetStatus } from "../../src/deploy/fleet.ts";
 import type { DeployPlan, HostTarget } from "../../src/deploy/plan.ts";
@@ -7,7 +6,7 @@ import type { DeployProgress } from "../../src/deploy/progress.ts";
 import { HarnessError } from "../../src/errors.ts";
 import { needs } from "../helpers/require.ts";
 import { type Sshd, startSshd } from "../helpers/sshd.ts";
-import { Bench, run, until } from "./support.ts";
+import { Bench, connectTo, run, until } from "./support.ts";
 
 function sshTarget(bench: Bench, sshd: Sshd, label: string): HostTarget {
   const installRoot = `${bench.dir}/root-${label}`;
@@ -16,16 +15,7 @@ function sshTarget(bench: Bench, sshd: Sshd, label: string): HostTarget {
     label,
     installRoot,
     address: sshd.host,
-    connect: (signal) =>
-      connectSsh(
-        { host: sshd.host, port: sshd.port, user: sshd.user, identityFile: sshd.identityFile },
-        {
-          knownHostsFiles: [sshd.knownHostsFile],
-          sshConfigFile: null,
-          agentSocket: null,
-          signal,
-        },
-      ),
+    connect: connectTo(sshd),
   };
 }
 

@@ -6,7 +6,6 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
-import { connectSsh } from "../../src/executor/ssh.ts";
 import type { DeployPackage, HostTarget } from "../../src/deploy/plan.ts";
 import { needs } from "../helpers/require.ts";
 import { startBusyBoxHost } from "../helpers/busybox_host.ts";
@@ -27,7 +26,7 @@ import {
   sums,
   tar,
 } from "../package/tar_writer.ts";
-import { Bench, run } from "./support.ts";
+import { Bench, connectTo, run } from "./support.ts";
 
 const ENTRIES: Record<string, RawEntry[]> = {
   "an absolute path": [{ name: "/tmp/harness-evil", body: "x" }],
@@ -177,16 +176,7 @@ Deno.test({
     const target: HostTarget = {
       label: "small",
       installRoot: "/opt",
-      connect: (signal) =>
-        connectSsh(
-          { host: host.host, port: host.port, user: host.user, identityFile: host.identityFile },
-          {
-            knownHostsFiles: [host.knownHostsFile],
-            sshConfigFile: null,
-            agentSocket: null,
-            signal,
-          },
-        ),
+      connect: connectTo(host),
     };
     await refuseAll(bench, target, { seenRoot: `${host.root}/opt`, outside: host.root });
   },

@@ -139,12 +139,12 @@ Deno.test("Supervisor's end in the middle of a restart by policy counts as no cr
   assert.equal(events.filter((event) => event.type === "restart_scheduled").length, 1);
 });
 
-Deno.test("Supervisor.stop() that comes while a crash is being reported drops the restart that follows", async () => {
-  await using place = new Place();
+/** A service that has crashed, at the moment in which its report is under way: the report ends with `go`. */
+async function crashBeingReported(place: Place, restart: { backoffMs: number }) {
   const reported = Promise.withResolvers<void>();
   const go = Promise.withResolvers<void>();
   const states: string[] = [];
-  await using watcher = new Watcher({
+  const watcher = new Watcher({
     async onEvent(event) {
       if (event.type !== "state") return;
       states.push(event.state);
@@ -154,11 +154,18 @@ Deno.test("Supervisor.stop() that comes while a crash is being reported drops th
     },
   });
   const { supervisor } = watcher;
-  const spec = place.shell("api", LOOP, { restart: { policy: "always", backoffMs: 1 } });
+  const spec = place.shell("api", LOOP, { restart: { policy: "always", ...restart } });
   await supervisor.watch(service(spec), { running: false });
   const { pid } = await supervisor.start("api");
   Deno.kill(pid ?? 0, "SIGKILL");
   await reported.promise;
+  return { supervisor, go, states, [Symbol.asyncDispose]: () => watcher[Symbol.asyncDispose]() };
+}
+
+Deno.test("Supervisor.stop() that comes while a crash is being reported drops the restart that follows", async () => {
+  await using place = new Place();
+  await using crash = await crashBeingReported(place, { backoffMs: 1 });
+  const { supervisor, go, states } = crash;
   const stopped = supervisor.stop("api");
   go.resolve();
   assert.equal((await stopped).running, false);
@@ -169,26 +176,9 @@ Deno.test("Supervisor.stop() that comes while a crash is being reported drops th
 
 Deno.test("Supervisor.unwatch() while a crash is being reported ends at once: nothing is planned after it", async () => {
   await using place = new Place();
-  const reported = Promise.withResolvers<void>();
-  const go = Promise.withResolvers<void>();
-  const states: string[] = [];
-  await using watcher = new Watcher({
-    random: () => 0,
-    async onEvent(event) {
-      if (event.type !== "state") return;
-      states.push(event.state);
-      if (event.state !== "failed") return;
-      reported.resolve();
-      await go.promise;
-    },
-  });
-  const { supervisor } = watcher;
   // A pause that outlasts any test: an unwatch() that waits for it never ends.
-  const spec = place.shell("api", LOOP, { restart: { policy: "always", backoffMs: 300_000 } });
-  await supervisor.watch(service(spec), { running: false });
-  const { pid } = await supervisor.start("api");
-  Deno.kill(pid ?? 0, "SIGKILL");
-  await reported.promise;
+  await using crash = await crashBeingReported(place, { backoffMs: 300_000 });
+  const { supervisor, go, states } = crash;
   const unwatched = supervisor.unwatch("api");
   go.resolve();
   await unwatched;
