@@ -33,6 +33,12 @@ async function flipByte(path: string, at: number): Promise<void> {
   await Deno.writeFile(path, bytes);
 }
 
+/** The line with its middle letter replaced by another one of base64. */
+function anotherLetter(line: string): string {
+  const middle = Math.floor(line.length / 2);
+  return `${line.slice(0, middle)}${line[middle] === "A" ? "B" : "A"}${line.slice(middle + 1)}`;
+}
+
 Deno.test("blake2b() agrees with node:crypto at 64 bytes and with the RFC's known values", () => {
   for (const length of [0, 1, 127, 128, 129, 1000]) {
     const data = Uint8Array.from({ length }, (_, i) => i * 7);
@@ -152,9 +158,7 @@ Deno.test("verifySignature() tells unsigned, unknown key and bad signature apart
     const lines = sound.split("\n");
     const bad = [
       sound.replace("version:1.0.0", "version:9.0.0"),
-      [lines[0], lines[1]?.replace(/A|B/, (c) => c === "A" ? "B" : "A"), ...lines.slice(2)].join(
-        "\n",
-      ),
+      [lines[0], anotherLetter(lines[1] ?? ""), ...lines.slice(2)].join("\n"),
       [...lines.slice(0, 3), "AAAA", ""].join("\n"),
       "hello\n",
       "",
