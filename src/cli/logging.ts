@@ -4,6 +4,7 @@
  * @module
  */
 import { configure, type LogLevel, type LogRecord } from "@logtape/logtape";
+import { HIDDEN, redactor } from "../lifecycle/redact.ts";
 import type { Io } from "./io.ts";
 
 /** Options for {@linkcode configureLogging}. */
@@ -16,7 +17,6 @@ export interface LoggingOptions {
   secrets?: readonly string[];
 }
 
-const HIDDEN = "[REDACTED]";
 /** Property names whose values are secrets, wherever they appear. */
 const SECRET_NAME =
   /^(.*[_-])?(token|secrets?|password|passphrase|authorization|private_?key)([_-].*)?$/i;
@@ -38,14 +38,6 @@ export async function configureLogging(io: Io, options: LoggingOptions): Promise
       { category: ["logtape", "meta"], lowestLevel: "warning", sinks: ["stderr"] },
     ],
   });
-}
-
-/** Replaces every secret in a line. Very short ones are left: they would black out ordinary text. */
-export function redactor(secrets: readonly string[]): (line: string) => string {
-  const whole = secrets.filter((secret) => secret.length >= 4);
-  // In a JSON line a secret appears escaped.
-  const forms = [...new Set(whole.flatMap((s) => [s, JSON.stringify(s).slice(1, -1)]))];
-  return (line) => forms.reduce((text, secret) => text.replaceAll(secret, HIDDEN), line);
 }
 
 /** A record as a line of JSON: time, level, component, msg, then its properties. */

@@ -6,7 +6,8 @@
  */
 import { MIN_REDACTED_CHARACTERS, MIN_REDACTED_PART_CHARACTERS } from "../limits.ts";
 
-const HIDDEN = "[REDACTED]";
+/** What stands in place of a secret. */
+export const HIDDEN = "[REDACTED]";
 
 /** Replaces every secret in every text of a JSON value. */
 export type Redact = <T>(value: T) => T;
