@@ -6,6 +6,8 @@
  */
 import * as fs from "node:fs/promises";
 import { join } from "node:path";
+import { freePort } from "./free_port.ts";
+import { removeTree } from "./remove_tree.ts";
 import { makeKey, runProgram } from "./sshd.ts";
 
 /** Options for {@linkcode startBusyBoxHost}. */
@@ -76,7 +78,7 @@ async function launch(root: string, port: number): Promise<Deno.ChildProcess | n
   const end = child.status.then(() => {
     ended = true;
   });
-  for (let waited = 0; waited < 20_000 && !ended; waited += 20) {
+  for (let waited = 0; waited < 60_000 && !ended; waited += 20) {
     try {
       (await Deno.connect({ hostname: "127.0.0.1", port })).close();
       return child;
@@ -87,11 +89,6 @@ async function launch(root: string, port: number): Promise<Deno.ChildProcess | n
   if (!ended) child.kill("SIGKILL");
   await end;
   return null;
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }
 
 /**
@@ -122,14 +119,14 @@ export async function startBusyBoxHost(options: BusyBoxHostOptions = {}): Promis
           // The first process of a process namespace takes all others with it.
           child.kill("SIGKILL");
           await child.status;
-          await fs.rm(dir, { recursive: true, force: true });
+          await removeTree(dir);
         })();
       const facts = { host: "127.0.0.1", port, user: "root", identityFile, knownHostsFile, root };
       return { ...facts, stop, [Symbol.asyncDispose]: stop };
     }
     throw new Error("Cannot start a BusyBox host: dropbear does not listen");
   } catch (error) {
-    await fs.rm(dir, { recursive: true, force: true });
+    await removeTree(dir);
     throw error;
   }
 }

@@ -1,6 +1,8 @@
 /** Builds examples/hello-service in a given version, listening on a given port. */
 import { buildPackage, type BuiltPackage } from "../../src/package/build.ts";
 
+export { freePort } from "./free_port.ts";
+
 const TREE = new URL("../../examples/hello-service/", import.meta.url).pathname;
 
 /** What to change of the example. */
@@ -41,12 +43,6 @@ async function copyTree(from: string, to: string): Promise<void> {
     if (entry.isDirectory) await copyTree(`${from}/${entry.name}`, `${to}/${entry.name}`);
     else await Deno.copyFile(`${from}/${entry.name}`, `${to}/${entry.name}`);
   }
-}
-
-/** A loopback port that was free a moment ago. */
-export function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }
 
 /** Uploads a built package to a server. */

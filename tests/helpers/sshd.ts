@@ -5,13 +5,14 @@
  * makes `/run/sshd`, without which sshd does not start. Everything else lives in one temporary
  * directory that {@linkcode Sshd.stop} removes.
  */
-import { createServer } from "node:net";
 import { existsSync } from "node:fs";
 import { type ChildProcess, spawn } from "node:child_process";
 import * as fs from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
+import { freePort } from "./free_port.ts";
+import { removeTree } from "./remove_tree.ts";
 
 /** A key type of `ssh-keygen -t`. */
 export type KeyType = "ed25519" | "rsa" | "ecdsa";
@@ -26,7 +27,7 @@ export interface SshdOptions {
   sameUserKeyAs?: Sshd;
   /** Port to listen on; 0 takes a free one. @default {0} */
   port?: number;
-  /** How long to wait until it listens. @default {20000} */
+  /** How long to wait until it listens. @default {60000} */
   startTimeoutMs?: number;
 }
 
@@ -95,19 +96,6 @@ export async function makeKey(
   const words = ["-q", "-t", type, ...bits, "-N", options.passphrase ?? "", "-C", "test"];
   await runProgram("ssh-keygen", [...words, "-f", path]);
   return (await fs.readFile(`${path}.pub`, "utf8")).split(" ").slice(0, 2).join(" ").trim();
-}
-
-/** A loopback port that was free a moment ago. sshd cannot be told to choose one itself. */
-function freePort(): Promise<number> {
-  const { promise, resolve, reject } = Promise.withResolvers<number>();
-  const server = createServer();
-  server.once("error", reject);
-  server.listen(0, "127.0.0.1", () => {
-    const address = server.address();
-    const port = typeof address === "object" && address !== null ? address.port : 0;
-    server.close(() => resolve(port));
-  });
-  return promise;
 }
 
 /** A process as ps shows it. */
@@ -363,7 +351,7 @@ class RunningSshd implements Sshd {
     await this.stopListening();
     const orphans = await stillSessions(this.#orphans);
     for (const pid of [...orphans, ...await descendants(orphans)]) kill(pid, "SIGKILL");
-    await fs.rm(this.dir, { recursive: true, force: true });
+    await removeTree(this.dir);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -380,14 +368,14 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   const program = findSshd();
   if (program === null) throw new Error("Cannot start sshd: not found; install openssh-server");
   if (process.getuid?.() === 0) await fs.mkdir("/run/sshd", { recursive: true, mode: 0o755 });
-  const timeoutMs = options.startTimeoutMs ?? 20_000;
+  const timeoutMs = options.startTimeoutMs ?? 60_000;
   const dir = await fs.mkdtemp(join(tmpdir(), "harness-sshd-"));
   const files = new Files(dir, options.sameUserKeyAs?.identityFile);
   try {
     await files.make(options);
     // Between finding a free port and sshd taking it, somebody else may have: then the next one.
     for (let attempt = 1;; attempt += 1) {
-      const port = options.port || await freePort();
+      const port = options.port || freePort(); // sshd cannot be told to choose one itself
       await files.configure(port, options);
       try {
         const listener = await launch(program, files.configFile, timeoutMs);
@@ -398,7 +386,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
       }
     }
   } catch (error) {
-    await fs.rm(dir, { recursive: true, force: true });
+    await removeTree(dir);
     throw error;
   }
 }

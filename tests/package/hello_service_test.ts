@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { buildPackage } from "../../src/package/build.ts";
 import { extractPackage } from "../../src/package/extract.ts";
+import { freePort } from "../helpers/free_port.ts";
 import { withTempDir } from "./sample_tree.ts";
 
 const EXAMPLE = new URL("../../examples/hello-service", import.meta.url).pathname;
@@ -11,11 +12,6 @@ const EXAMPLE = new URL("../../examples/hello-service", import.meta.url).pathnam
 function onPath(name: string): string | null {
   const dirs = (Deno.env.get("PATH") ?? "").split(delimiter).filter((dir) => dir !== "");
   return dirs.map((dir) => join(dir, name)).find((file) => existsSync(file)) ?? null;
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }
 
 /** Runs a script of the unpacked package to its end. */
