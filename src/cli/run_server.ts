@@ -74,7 +74,7 @@ export async function runServer(io: Io, flags: ServerFlags): Promise<number> {
     services,
   });
   await untilInterrupted(io);
-  return await end(io, server, parts, flags.limits.shutdownTimeout + CLI_CLOSE_GRACE_MS);
+  return await end(io, server, parts, flags.limits.shutdownTimeout);
 }
 
 /** What the server is made of. */
@@ -116,13 +116,14 @@ async function end(
   io: Io,
   server: WsServer,
   parts: Parts,
-  deadlineMs: number,
+  timeoutMs: number,
 ): Promise<number> {
+  const deadlineMs = timeoutMs + CLI_CLOSE_GRACE_MS;
   const reason = messageOf(io.interrupted.reason);
   log.info("Shutting down: {reason}", { reason });
   const orderly = async (): Promise<number> => {
     // Together: clients hear of it while hosts in flight go back.
-    await Promise.all([server.shutdown(reason), parts.control.park()]);
+    await Promise.all([server.shutdown(reason), parts.control.park(timeoutMs)]);
     await parts.close();
     return EXIT.ok;
   };

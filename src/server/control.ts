@@ -32,7 +32,7 @@ export interface Control extends AsyncDisposable {
   /** Deploys and rolls back. */
   readonly deployments: Deployments;
   /** Lets running deployments roll back, for a while; a shutdown does so while clients are told. Idempotent. */
-  park(): Promise<void>;
+  park(timeoutMs?: number): Promise<void>;
 }
 
 /**
@@ -46,7 +46,7 @@ export async function openControl(options: OpenControlOptions): Promise<Control>
   return {
     operator,
     deployments,
-    park: () => deployments.park(),
+    park: (timeoutMs) => deployments.park(timeoutMs),
     async [Symbol.asyncDispose]() {
       await deployments.park();
       await operator[Symbol.asyncDispose]();

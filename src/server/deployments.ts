@@ -189,7 +189,7 @@ export class DeploymentManager implements Deployments {
   }
 
   /** Rolls back what is in flight and waits for it, but not for ever; what is left is `interrupted`. */
-  async park(): Promise<void> {
+  async park(timeoutMs: number = DEPLOY_PARK_TIMEOUT_MS): Promise<void> {
     this.#parked = true;
     const jobs = [...this.#jobs.values()];
     for (const job of jobs) {
@@ -197,7 +197,7 @@ export class DeploymentManager implements Deployments {
     }
     let timer: ReturnType<typeof setTimeout> | undefined;
     const deadline = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, DEPLOY_PARK_TIMEOUT_MS);
+      timer = setTimeout(resolve, timeoutMs);
     });
     await Promise.race([Promise.allSettled(jobs.map((job) => job.done)), deadline]);
     clearTimeout(timer);

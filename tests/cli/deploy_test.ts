@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { type CliResult, runCli, runHere, RunningCli, startServer } from "../helpers/cli.ts";
+import { freePort } from "../helpers/free_port.ts";
+import { removeTree } from "../helpers/remove_tree.ts";
 import { needs } from "../helpers/require.ts";
 import { type Sshd, startSshd } from "../helpers/sshd.ts";
 
@@ -44,7 +46,7 @@ async function fixture(): Promise<Fixture> {
     assert.equal(built.code, 0, built.stderr);
     assert.match(built.stdout, new RegExp(`^[0-9a-f]{64} {2}${file(version)}\n$`));
   }
-  const dispose = () => Deno.remove(dir, { recursive: true });
+  const dispose = () => removeTree(dir);
   return { dir, root, file, [Symbol.asyncDispose]: dispose };
 }
 
@@ -221,9 +223,9 @@ Deno.test("deploy --direct --local needs no server, and rollback --direct neithe
 Deno.test("a deployment that the end of its server cut off is told as interrupted, to whoever follows it", async () => {
   await using it = await fixture();
   const stateDir = `${it.dir}/state`;
-  const flags = ["--install-root", it.root];
+  // The same port for both servers, and nobody else's in between.
+  const flags = ["--install-root", it.root, "--listen", `127.0.0.1:${freePort()}`];
   const first = await startServer(flags, { stateDir });
-  const { port } = new URL(first.url);
   const env = { HARNESS_URL: first.url };
   await using cli = new RunningCli(["deploy", it.file("4.0.0"), "--local"], { env });
   try {
@@ -234,9 +236,7 @@ Deno.test("a deployment that the end of its server cut off is told as interrupte
       await first[Symbol.asyncDispose]();
     }
     await cli.until((running) => running.stderr.includes("connection lost"));
-    await using _second = await startServer([...flags, "--listen", `127.0.0.1:${port}`], {
-      stateDir,
-    });
+    await using _second = await startServer(flags, { stateDir });
     const { code, stdout, stderr } = await cli.end();
     assert.equal(code, 1, stderr);
     assert.match(stdout, /^local +-/m);
@@ -249,7 +249,9 @@ Deno.test("a deployment that the end of its server cut off is told as interrupte
 
 Deno.test("SIGTERM to a server parks its deployments; whoever follows gives up when it stays away", async () => {
   await using it = await fixture();
-  await using server = await startServer(["--install-root", it.root]);
+  // Longer than the default: a rollback on a busy machine takes its time.
+  const patient = ["--install-root", it.root, "--shutdown-timeout", "60s"];
+  await using server = await startServer(patient);
   const env = { HARNESS_URL: server.url };
   const deploy = (version: string, ...more: string[]) =>
     new RunningCli(["deploy", it.file(version), "--local", ...more], { env });

@@ -3,6 +3,7 @@
  */
 import type { Io } from "../../src/cli/io.ts";
 import { main } from "../../src/cli/program.ts";
+import { removeTree } from "./remove_tree.ts";
 
 const MAIN = new URL("../../src/cli/main.ts", import.meta.url).pathname;
 
@@ -105,7 +106,8 @@ export class RunningCli implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #readers: Promise<void[]>;
   readonly #waiters = new Set<() => void>();
-  #ended = false;
+  /** Of its two streams, how many have not ended. */
+  #open = 2;
 
   /** Starts it. */
   constructor(args: readonly string[], options: CliOptions = {}) {
@@ -126,9 +128,9 @@ export class RunningCli implements AsyncDisposable {
     const deadline = Date.now() + timeoutMs;
     while (!test(this)) {
       const left = deadline - Date.now();
-      if (this.#ended || left <= 0) {
+      if (this.#open === 0 || left <= 0) {
         throw new Error(
-          `${this.#ended ? "ended" : "timed out"} before that was printed;\n` +
+          `${this.#open === 0 ? "ended" : "timed out"} before that was printed;\n` +
             `stdout: ${this.stdout}\nstderr: ${this.stderr}`,
         );
       }
@@ -171,7 +173,7 @@ export class RunningCli implements AsyncDisposable {
       take(text);
       for (const waiter of [...this.#waiters]) waiter();
     }
-    this.#ended = true;
+    this.#open -= 1;
     for (const waiter of [...this.#waiters]) waiter();
   }
 }
@@ -199,7 +201,7 @@ export async function startServer(
   );
   const dispose = async () => {
     await cli[Symbol.asyncDispose]();
-    if (own) await Deno.remove(stateDir, { recursive: true });
+    if (own) await removeTree(stateDir);
   };
   try {
     await cli.until((it) => it.stdout.includes("\n"));
