@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { freePort } from "../helpers/free_port.ts";
+import { removeTree } from "../helpers/remove_tree.ts";
+import { eventually } from "../helpers/raw_client.ts";
 import { type CliResult, runCli, runHere, RunningCli, startServer } from "../helpers/cli.ts";
 
 /** Runs client commands against a server, in this process. */
@@ -125,8 +128,10 @@ Deno.test("service start, restart and stop do it for real, and logs show what it
       JSON.parse((await run("service", "get", "s", "--json")).stdout).execution.pid as number;
     const pid = await pidOf();
     assert.ok(pid > 1);
-    const logs = await run("service", "logs", "s", "--tail", "5");
-    assert.match(logs.stdout, /^hello from \d+$/m);
+    await eventually(async () => {
+      const { stdout } = await run("service", "logs", "s", "--tail", "5");
+      return /^hello from \d+$/m.test(stdout);
+    }, "its line is in the log");
     await using following = new RunningCli(["service", "logs", "s", "--follow", "--json"], {
       env: { HARNESS_URL: server.url },
     });
@@ -171,10 +176,10 @@ Deno.test("watch prints events as they happen, filtered, until Ctrl-C", async ()
 Deno.test("watch goes on where it was after a restart of the server", async () => {
   const stateDir = await Deno.makeTempDir({ prefix: "harness-watch-" });
   try {
-    let port = 0;
+    // The same port for both servers (the later --listen wins), and nobody else's in between.
+    const listen = ["--listen", `127.0.0.1:${freePort()}`];
     await using watching = await (async () => {
-      await using server = await startServer([], { stateDir });
-      port = Number(new URL(server.url).port);
+      await using server = await startServer(listen, { stateDir });
       const cli = new RunningCli(["watch", "--url", server.url]);
       await cli.until((it) => it.stderr.includes("watching"));
       await client(server.url)(...REGISTER, "one", "--version", "1", "--command", "/x");
@@ -182,13 +187,12 @@ Deno.test("watch goes on where it was after a restart of the server", async () =
       return cli;
     })();
     await watching.until((it) => it.stderr.includes("connection lost"));
-    // The later --listen wins.
-    await using server = await startServer(["--listen", `127.0.0.1:${port}`], { stateDir });
+    await using server = await startServer(listen, { stateDir });
     await client(server.url)(...REGISTER, "two", "--version", "1", "--command", "/x");
     await watching.until((it) => it.stdout.includes("two  registered"), 60_000);
     assert.equal(watching.stdout.match(/registered/g)?.length, 2);
   } finally {
-    await Deno.remove(stateDir, { recursive: true });
+    await removeTree(stateDir);
   }
 });
 

@@ -21,7 +21,7 @@ export interface Address {
   url: string;
   /** Token, where the server wants one. */
   token?: string;
-  /** How long a wait may take before a check fails. @default {15000} */
+  /** How long a wait may take before a check fails. @default {60000} */
   deadlineMs?: number;
 }
 

@@ -30,7 +30,7 @@ export class RawClient implements AsyncDisposable {
 
   private constructor(url: string, options: RawClientOptions) {
     const { protocols = ["harness.v1"], headers } = options;
-    this.#deadlineMs = options.deadlineMs ?? 15_000;
+    this.#deadlineMs = options.deadlineMs ?? 60_000;
     this.socket = headers === undefined
       ? new WebSocket(url, protocols)
       : new WebSocket(url, { protocols, headers });
@@ -168,7 +168,7 @@ export class RawClient implements AsyncDisposable {
 export async function eventually(
   condition: () => boolean | Promise<boolean>,
   what: string,
-  deadlineMs = 15_000,
+  deadlineMs = 60_000,
 ): Promise<void> {
   const end = performance.now() + deadlineMs;
   while (!await condition()) {
