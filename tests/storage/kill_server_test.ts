@@ -108,7 +108,8 @@ async function follow(connection: Connection, known: Known, round: number): Prom
 }
 
 async function write(connection: Connection, id: string, known: Known): Promise<void> {
-  await connection.hello;
+  // The server may be killed before this connection is open.
+  await Promise.race([connection.hello, connection.closed]);
   if (!known.acknowledged.has(id)) {
     const execution = { type: "systemd_service", unit_name: "x.service" };
     const service = { name: id, version: "0", execution, labels: { n: "0" } };
