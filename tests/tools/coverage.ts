@@ -40,12 +40,36 @@ function countByFolder(lcov: string): Map<string, Count> {
   return counts;
 }
 
-/** Removes the empty files of processes that tests killed while they wrote; one such file stops the report. */
+/** Removes the empty and cut files of processes that tests killed while they wrote; one such file stops the report. */
 async function removeUnfinished(dir: string): Promise<void> {
-  for await (const { name } of Deno.readDir(dir)) {
+  for await (const { name, isFile } of Deno.readDir(dir)) {
     const path = `${dir}/${name}`;
-    const { size, isFile } = await Deno.stat(path);
-    if (isFile && size === 0) await Deno.remove(path);
+    if (isFile && !await endsAsWritten(path) && !isJson(await Deno.readTextFile(path))) {
+      await Deno.remove(path);
+    }
+  }
+}
+
+/** The last three characters of a whole file; all that is inside of it is indented. */
+const END = "]\n}";
+
+/** Whether a file ends as a whole one does: there are too many to parse them all. */
+async function endsAsWritten(path: string): Promise<boolean> {
+  using file = await Deno.open(path);
+  const { size } = await file.stat();
+  if (size < END.length) return false;
+  await file.seek(-END.length, Deno.SeekMode.End);
+  const bytes = new Uint8Array(END.length);
+  await file.read(bytes);
+  return new TextDecoder().decode(bytes) === END;
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
   }
 }
 
