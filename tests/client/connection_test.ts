@@ -66,7 +66,8 @@ Deno.test("RegistryClient.connect() fails when hello is of another protocol vers
 
 Deno.test("RegistryClient.connect() gives up after connectTimeoutMs without hello", async () => {
   await using server = new ScriptedServer();
-  const error = await failure(RegistryClient.connect(server.url, { connectTimeoutMs: 50 }));
+  // Long enough for the handshake on a machine that is busy: what is missing is hello.
+  const error = await failure(RegistryClient.connect(server.url, { connectTimeoutMs: 2_000 }));
   assert.equal(error.code, "timeout");
   await (await server.accept()).closed;
 });
@@ -341,7 +342,8 @@ Deno.test("a WebSocket class that throws is reported as what it says", async () 
 
 Deno.test("a server that went silent is noticed", async () => {
   await using server = new ScriptedServer();
-  const connecting = RegistryClient.connect(server.url, { ...once, idleProbeMs: 30 });
+  // It is also the time for the answer to the first probe, which must not be late on a busy machine.
+  const connecting = RegistryClient.connect(server.url, { ...once, idleProbeMs: 1_000 });
   const peer = await server.greet();
   await using client = await connecting;
   const probe = await peer.request();

@@ -68,8 +68,7 @@ Deno.test("a network that swallows everything is noticed, and the stream goes on
   await using network = new FlakyNetwork(server.url);
   const statuses: ClientStatus[] = [];
   await using client = await RegistryClient.connect(network.url, {
-    idleProbeMs: 50,
-    connectTimeoutMs: 100,
+    idleProbeMs: 500,
     reconnect: { minDelayMs: 5, maxDelayMs: 20 },
     onStatus: (status) => statuses.push(status),
   });

@@ -1,4 +1,5 @@
 /** A server with files for its state, in a process that can be killed and started again. */
+import { freePort } from "../helpers/free_port.ts";
 import { LineProcess } from "../helpers/lines.ts";
 import { fromFileUrl } from "./paths.ts";
 
@@ -9,7 +10,8 @@ export class KillableServer implements AsyncDisposable {
   readonly #dir: string;
   readonly #env: Record<string, string>;
   #child: LineProcess | null = null;
-  #port = 0;
+  /** It comes back at the same port, which must be nobody else's meanwhile. */
+  readonly #port = freePort();
 
   private constructor(dir: string, token: string | undefined) {
     this.#dir = dir;
@@ -33,8 +35,7 @@ export class KillableServer implements AsyncDisposable {
   async start(): Promise<void> {
     const args = ["run", "-A", "--no-check", CHILD, String(this.#port), this.#dir];
     this.#child = new LineProcess(Deno.execPath(), args, { env: this.#env });
-    this.#port = Number(await this.#child.line());
-    if (!Number.isInteger(this.#port) || this.#port === 0) throw new Error("it did not start");
+    if (Number(await this.#child.line()) !== this.#port) throw new Error("it did not start");
   }
 
   /** Ends it without any warning. */
