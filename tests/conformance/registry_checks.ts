@@ -224,8 +224,10 @@ export const REGISTRY_CHECKS: readonly Check[] = [
       assert.equal(entry["ttl_ms"], 500);
       const { expires_at } = await client.call("heartbeat", { name });
       assertTime(expires_at);
-      // The moment of registration does not count as running: a lease only matters to what should run.
-      await go(client, name, "starting", "running");
+      // A lease only matters to what should run. On a busy machine it may be over before that is reached.
+      for (const state of ["starting", "running"]) {
+        await client.request("update_service", { name, state });
+      }
       for (;;) {
         const { data } = await watcher.event("service_state_changed");
         if (data.new_state !== "failed") continue;
