@@ -8,6 +8,8 @@ import type { Executor } from "../../src/executor/executor.ts";
 import { MACHINES } from "./machines.ts";
 
 const COUNT = 10_000;
+/** Fixed, so that a run can be repeated; other seeds try other words. */
+const SEED = Number(Deno.env.get("HARNESS_FUZZ_SEED") ?? 20261123);
 /** Keeps a command below the limit of one argument, even when every byte needs an escape. */
 const BATCH_BYTES = 16 * 1024;
 
@@ -66,19 +68,19 @@ function* batches(words: readonly string[]): Generator<string[]> {
 }
 
 /** Passes every word through sh and compares the bytes that arrive. */
-async function roundTrip(machine: Executor, words: readonly string[], seed: number): Promise<void> {
+async function roundTrip(machine: Executor, words: readonly string[]): Promise<void> {
   for (const batch of batches(words)) {
     const chunks: Uint8Array[] = [];
     const { exitCode, stderr } = await machine.run(
       { script: String.raw`for word; do printf '%s\000' "$word"; done`, args: batch },
       { onStdout: (chunk) => chunks.push(chunk) },
     );
-    assert.equal(exitCode, 0, `seed ${seed}: ${stderr}`);
+    assert.equal(exitCode, 0, stderr);
     const expected = Buffer.concat(batch.map((word) => Buffer.from(`${word}\0`)));
     if (Buffer.concat(chunks).equals(expected)) continue;
     const arrived = Buffer.concat(chunks).toString().split("\0");
     const index = batch.findIndex((word, i) => word !== arrived[i]);
-    assert.equal(JSON.stringify(arrived[index]), JSON.stringify(batch[index]), `seed ${seed}`);
+    assert.equal(JSON.stringify(arrived[index]), JSON.stringify(batch[index]));
   }
 }
 
@@ -87,11 +89,10 @@ for (const { name, ignore, open } of MACHINES) {
     name: `quoteWord() passes 10,000 hostile words through a real sh byte for byte (${name})`,
     ignore,
     fn: async () => {
-      const seed = Date.now();
-      const words = fc.sample(hostileWord, { numRuns: COUNT, seed });
+      const words = fc.sample(hostileWord, { numRuns: COUNT, seed: SEED });
       assert.equal(words.length, COUNT);
       await using machine = await open();
-      await roundTrip(machine.executor, words, seed);
+      await roundTrip(machine.executor, words);
       assert.equal(existsSync("/tmp/harness-pwned"), false);
     },
   });

@@ -3,7 +3,7 @@ import { HarnessError } from "../../src/errors.ts";
 import { connectSsh, type SshOptions } from "../../src/executor/ssh.ts";
 import { needs } from "../helpers/require.ts";
 import { makeKey, runProgram, type Sshd, startSshd } from "../helpers/sshd.ts";
-import { isolated } from "./machines.ts";
+import { isolated, until } from "./machines.ts";
 
 const ignore = needs("sshd");
 
@@ -71,7 +71,7 @@ Deno.test({
       await allow(sshd, await makeKey(file, { type }));
       assert.equal(await logIn(sshd, { identityFiles: [file] }), sshd.user);
     }
-    assert.match(sshd.log(), /Accepted publickey for .* RSA SHA256:/);
+    await until("sshd has said so", () => /Accepted publickey for .* RSA SHA256:/.test(sshd.log()));
     // An RSA key in the PEM form of older ssh-keygen.
     const pem = `${sshd.dir}/pem`;
     await runProgram("ssh-keygen", [

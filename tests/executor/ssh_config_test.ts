@@ -5,6 +5,7 @@ import { hostSettings } from "../../src/executor/ssh_config.ts";
 import { parseJump, routeTo } from "../../src/executor/ssh_route.ts";
 import { needs } from "../helpers/require.ts";
 import { startSshd } from "../helpers/sshd.ts";
+import { until } from "./machines.ts";
 
 async function withConfig<T>(
   text: string,
@@ -223,8 +224,9 @@ Host *
       assert.match(stdout, new RegExp(` ${inner.port}\\n$`));
       const big = await machine.run({ argv: ["wc", "-c"] }, { stdin: new Uint8Array(5_000_000) });
       assert.equal(big.stdout.trim(), "5000000");
-      assert.match(gate.log(), /Accepted publickey/);
-      assert.match(inner.log(), /Accepted publickey/);
+      for (const sshd of [gate, inner]) {
+        await until("sshd has said so", () => /Accepted publickey/.test(sshd.log()));
+      }
 
       const only = (file: string) =>
         failure(connectSsh({ host: "inner" }, { ...options, knownHostsFiles: [file] }));

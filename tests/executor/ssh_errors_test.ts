@@ -57,11 +57,11 @@ Deno.test("connectSsh() says that a name cannot be resolved", async () => {
 
 Deno.test("connectSsh() gives up on a server that accepts and never answers", async () => {
   await using silent = new TcpProxy(null);
-  const options = { ...ISOLATED, connectTimeoutMs: 300 };
+  const options = { ...ISOLATED, connectTimeoutMs: 2000 };
   const target = { host: "127.0.0.1", port: silent.port };
   const error = await failure(connectSsh(target, options));
   assert.deepEqual(facts(error), ["unreachable", "127.0.0.1", "handshake", "timeout"]);
-  assert.match(error.message, /waited 300 ms/);
+  assert.match(error.message, /waited 2000 ms/);
   assert.equal(silent.accepted, 1, "a timeout is not tried again");
 });
 
@@ -145,7 +145,7 @@ Deno.test({
     await using sshd = await startSshd();
     await using proxy = new TcpProxy(sshd.port);
     const seen = await throughProxy(sshd, proxy);
-    await using machine = await connectTo(seen, { keepaliveMs: 200 });
+    await using machine = await connectTo(seen, { keepaliveMs: 1000 });
     let started = () => {};
     const start = new Promise<void>((resolve) => started = resolve);
     const running = failure(
