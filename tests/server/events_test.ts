@@ -399,7 +399,9 @@ for (const listener of LISTENERS) {
   });
 
   Deno.test(name("holds events back for a peer that reads late, and loses none"), async () => {
-    await using running = await startServer({ listener });
+    // It reads when all was published, however long that takes: late, but no slow consumer.
+    const limits = { sendStallTimeoutMs: 60_000 };
+    await using running = await startServer({ listener, limits });
     const { registry } = running;
     await registry.register(service("api"));
     using late = await RawSocket.open({ port: running.server.port });

@@ -308,7 +308,7 @@ for (const listener of LISTENERS) {
   Deno.test(name("answers rate_limited, then closes with 4429"), async () => {
     await using running = await startServer({
       listener,
-      limits: { maxRequestsPerSecond: 10, maxRateLimitedRequests: 30 },
+      limits: { maxRequestsPerSecond: 1, maxRateLimitedRequests: 30 },
     });
     const client = await RawClient.ready(running.url);
     for (let i = 0; i < 60; i++) client.ask("list_services");
@@ -396,7 +396,7 @@ for (const listener of LISTENERS) {
   });
 
   Deno.test(name("lets a peer go that answers no ping, and keeps one that does"), async () => {
-    await using running = await startServer({ listener, limits: { pingIntervalMs: 1000 } });
+    await using running = await startServer({ listener, limits: { pingIntervalMs: 2000 } });
     using mute = await RawSocket.open({ port: running.server.port });
     await using client = await RawClient.ready(running.url);
     assert.equal(running.server.connections, 2);
@@ -407,7 +407,7 @@ for (const listener of LISTENERS) {
 }
 
 Deno.test("ws server ends requests whose headers do not come", async () => {
-  await using running = await startServer({ listener: "ws", headersTimeoutMs: 300 });
+  await using running = await startServer({ listener: "ws", headersTimeoutMs: 1000 });
   const { port } = running.server;
   const slow = await Promise.all(
     ["", "GET / HTTP/1.1\r\n", "GET / HTTP/1.1\r\nhost: local"].map(async (head) => {
