@@ -154,6 +154,8 @@ export const MAX_FRAGMENTS = 1024;
 export const MAX_BUFFERED_CHUNKS = 4096;
 /** `Deno.serve` listener: a close waits until no message has arrived for this long. */
 export const QUIET_BEFORE_CLOSE_MS = 20;
+/** And then for so many turns of the event loop: after a hold-up, timers come before waiting messages. */
+export const QUIET_TURNS_BEFORE_CLOSE = 2;
 /** But no longer than this: who never stops sending loses the reason, not the server its patience. */
 export const MAX_CLOSE_DELAY_MS = 500;
 /** Connections at once: each costs about 25 kB; the next is refused with 503 before its upgrade. */

@@ -9,7 +9,11 @@
  * @module
  */
 import { HarnessError } from "../../errors.ts";
-import { MAX_CLOSE_DELAY_MS, QUIET_BEFORE_CLOSE_MS } from "../../limits.ts";
+import {
+  MAX_CLOSE_DELAY_MS,
+  QUIET_BEFORE_CLOSE_MS,
+  QUIET_TURNS_BEFORE_CLOSE,
+} from "../../limits.ts";
 import type { ConnectionHandler } from "../handler.ts";
 import { errorResponse } from "../http_errors.ts";
 import type { ConnectionEvents, ServerSocket } from "../socket.ts";
@@ -95,7 +99,7 @@ function attach(socket: WebSocket, handler: ConnectionHandler, admission: Admiss
   socket.binaryType = "arraybuffer";
   socket.onopen = () => connection = handler.open(wrapped, admission);
   socket.onmessage = (event) => {
-    wrapped.messageAt = performance.now();
+    wrapped.onMessage();
     connection?.onMessage(event.data);
   };
   socket.onclose = onGone;
@@ -114,11 +118,12 @@ function attach(socket: WebSocket, handler: ConnectionHandler, admission: Admiss
  * A socket of `Deno.serve`. It has no `terminate`.
  *
  * A message that arrives after `close()` makes Deno drop the connection, and the client then never reads
- * why it was closed. So a close waits for a moment without messages.
+ * why it was closed. So a close waits for a moment without messages; and then for two turns of the event loop,
+ * because in a process that was held up a timer comes before the messages that arrived meanwhile.
  */
 class DenoSocket implements ServerSocket {
-  /** When the last message arrived, by `performance.now()`. */
-  messageAt = 0;
+  #messageAt = 0;
+  #turns = 0;
   readonly #socket: WebSocket;
   #closeBy = Infinity;
   #closeTimer: ReturnType<typeof setTimeout> | undefined;
@@ -131,11 +136,18 @@ class DenoSocket implements ServerSocket {
     if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(text);
   }
 
+  /** A message has arrived. */
+  onMessage(): void {
+    this.#messageAt = performance.now();
+    this.#turns = 0;
+  }
+
   close(code: number, reason: string): void {
     const now = performance.now();
-    const waitMs = this.messageAt + QUIET_BEFORE_CLOSE_MS - now;
+    const waitMs = Math.max(0, this.#messageAt + QUIET_BEFORE_CLOSE_MS - now);
     this.#closeBy = Math.min(this.#closeBy, now + MAX_CLOSE_DELAY_MS);
-    if (waitMs > 0 && now < this.#closeBy) {
+    if ((waitMs > 0 || this.#turns < QUIET_TURNS_BEFORE_CLOSE) && now < this.#closeBy) {
+      if (waitMs === 0) this.#turns++;
       this.#closeTimer = setTimeout(() => this.close(code, reason), waitMs);
     } else if (this.#socket.readyState === WebSocket.OPEN) {
       this.#socket.close(code, reason);
