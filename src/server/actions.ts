@@ -31,7 +31,7 @@ export interface ActionContext extends CallContext {
   /** Opens a subscription of this connection. */
   subscribe(params: ActionParams<"subscribe">): Promise<ActionData<"subscribe">>;
   /** Ends subscriptions of this connection. */
-  unsubscribe(params: ActionParams<"unsubscribe">): ActionData<"unsubscribe">;
+  unsubscribe(params: ActionParams<"unsubscribe">): ActionResult<"unsubscribe">;
 }
 
 /** What a handler returns: at once where it can, so that a plain read costs no extra turn. */

@@ -25,7 +25,13 @@ import {
 import { CLOSE_CODES, PROTOCOL_VERSION } from "../protocol/messages.ts";
 import { salvageId } from "../protocol/salvage.ts";
 import type { RegistryEvent } from "../registry/events.ts";
-import { type ActionContext, type ActionServices, capabilitiesOf, runAction } from "./actions.ts";
+import {
+  type ActionContext,
+  type ActionResult,
+  type ActionServices,
+  capabilitiesOf,
+  runAction,
+} from "./actions.ts";
 import type { Access } from "./auth.ts";
 import { ConnectionSubscriptions } from "./connection_subscriptions.ts";
 import type { Hub, Subscriber } from "./hub.ts";
@@ -176,9 +182,10 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
     return this.#subscriptions.subscribe(params);
   }
 
-  /** See {@linkcode ActionContext}. */
-  unsubscribe(params: ActionParams<"unsubscribe">): ActionData<"unsubscribe"> {
-    return this.#subscriptions.unsubscribe(params);
+  /** See {@linkcode ActionContext}. What was sent after a subscribe ends that subscription, too. */
+  unsubscribe(params: ActionParams<"unsubscribe">): ActionResult<"unsubscribe"> {
+    const end = () => this.#subscriptions.unsubscribe(params);
+    return this.#subscriptions.added()?.then(end) ?? end();
   }
 
   /** The single try/catch of the request path. */

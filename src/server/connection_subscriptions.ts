@@ -69,6 +69,8 @@ export class ConnectionSubscriptions {
   readonly #set: SubscriptionSet;
   readonly #context: CatchUpContext;
   readonly #pending = new Map<string, Pending>();
+  /** Those being added: an unsubscribe that was sent after them must not overtake them. */
+  readonly #adding = new Set<Promise<unknown>>();
   /** Ids whose log a subscription follows. */
   readonly #logs = new Map<Subscription, string[]>();
   #held: Held | null = null;
@@ -100,7 +102,20 @@ export class ConnectionSubscriptions {
   }
 
   /** Adds a subscription; it does nothing before {@linkcode begin}. */
-  async subscribe(params: ActionParams<"subscribe">): Promise<ActionData<"subscribe">> {
+  subscribe(params: ActionParams<"subscribe">): Promise<ActionData<"subscribe">> {
+    const adding = this.#add(params);
+    const done = () => void this.#adding.delete(adding);
+    this.#adding.add(adding);
+    adding.then(done, done);
+    return adding;
+  }
+
+  /** While subscriptions are being added: resolves when they are, or cannot be. Else `null`. */
+  added(): Promise<unknown> | null {
+    return this.#adding.size === 0 ? null : Promise.allSettled(this.#adding);
+  }
+
+  async #add(params: ActionParams<"subscribe">): Promise<ActionData<"subscribe">> {
     const { registry } = this.#host.services;
     const types: readonly WireEventType[] = params.events ?? EVENT_TYPES;
     const services = params.services ?? null;

@@ -5,12 +5,13 @@ import { REPLAY_BATCH_EVENTS } from "../../src/limits.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import type { EventType, RegistryEvent } from "../../src/registry/events.ts";
 import { ConnectionSubscriptions } from "../../src/server/connection_subscriptions.ts";
+import { ConnectionHandler } from "../../src/server/handler.ts";
 import { Hub } from "../../src/server/hub.ts";
 import { SendQueue } from "../../src/server/send_queue.ts";
 import { resolveLimits } from "../../src/server/server_limits.ts";
 import type { ServerSocket } from "../../src/server/socket.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";
-import { type Frame, RawClient } from "../helpers/raw_client.ts";
+import { eventually, type Frame, RawClient } from "../helpers/raw_client.ts";
 import { LISTENERS, service, startServer } from "../helpers/test_server.ts";
 
 /** A store whose history waits at a gate, once there is one. */
@@ -74,6 +75,33 @@ for (const listener of LISTENERS) {
     assert.equal((await client.event("service_registered"))["seq"], 1);
   });
 }
+
+Deno.test("an unsubscribe ends what was asked for just before it, in the same packet", async () => {
+  const store = new GatedStore();
+  await using registry = await Registry.open(store);
+  for (let i = 0; i < 10; i++) await registry.register(service(`s-${i}`));
+  store.gate = () => new Promise((resolve) => setTimeout(resolve, 1));
+  await using handler = new ConnectionHandler({ registry, limits: { replayRingEvents: 5 } });
+  // One begins at once, the other has to look into the store first.
+  for (const params of [{}, { since: { epoch: registry.epoch, seq: 0 } }]) {
+    const frames: Frame[] = [];
+    const connection = handler.open({
+      send: (text) => void frames.push(JSON.parse(text)),
+      close: () => {},
+      bufferedBytes: () => 0,
+    });
+    for (const [id, action] of ["subscribe", "unsubscribe"].entries()) {
+      connection.onMessage(JSON.stringify({ id: `${id}`, type: "request", action, params }));
+    }
+    const answers = () => frames.filter((frame) => frame["type"] === "response");
+    await eventually(() => answers().length === 2, "both are answered");
+    assert.deepEqual(answers().map((frame) => frame["id"]), ["0", "1"]);
+    assert.deepEqual(answers()[1]?.["data"], { subscribed: [] });
+    await registry.register(service(`after-${"since" in params}`));
+    assert.deepEqual(frames.filter((frame) => frame["event"] === "service_registered"), []);
+    connection.onClose();
+  }
+});
 
 /** A socket that takes only as much as it is told to. */
 class Valve implements ServerSocket {
