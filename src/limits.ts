@@ -339,8 +339,8 @@ export const SSH_MAX_INCLUDED_FILES = 256;
 export const SSH_MAX_FILE_BYTES = 8 * 1024 * 1024;
 /** Keys tried: sshd's MaxAuthTries is 6, more only get us disconnected. */
 export const SSH_MAX_KEYS = 6;
-/** How long to wait while another process adds to the same known_hosts file. */
-export const KNOWN_HOSTS_LOCK_WAIT_MS = 5000;
+/** How long to wait while others add to the same known_hosts file: dozens of new hosts, each a sync of a slow disk. */
+export const KNOWN_HOSTS_LOCK_WAIT_MS = 15_000;
 /** Age at which such a lock belongs to nobody any more: it is held for one small write. */
 export const KNOWN_HOSTS_LOCK_STALE_MS = 3000;
 /** Log lines answered when `tail` is left out. */
