@@ -105,6 +105,7 @@ ${OWN_SESSION}
 # Not our child: whoever gives this script up kills it with its children.
 ( env -i PATH="$PATH" HOME="\${HOME:-/}" USER="$(id -un)" LOGNAME="$(id -un)" SHELL=/bin/sh LANG="\${LANG:-C.UTF-8}" \${TZ:+TZ="$TZ"} "$@" </dev/null >>"$h_log" 2>&1 & )
 h_t=0 h_seen=
+h_wait_at_most "$h_limit"
 while :; do
   h_nap
   if h_exit_code "$h_new"; then h_say exited "$h_code"; h_log_since "$h_from"; exit 0; fi
@@ -115,7 +116,7 @@ while :; do
     # A pid that is gone without an exit record: the keeper is about to write it.
     if [ $h_t -ge "$h_settle" ] && h_alive; then h_load "$h_base.pid"; h_say running "$p_pid" started; exit 0; fi
     [ $h_t -lt $((h_settle + 100)) ] || break
-  elif [ $h_t -ge "$h_limit" ]; then
+  elif ! h_in_time; then
     break
   fi
 done
@@ -141,6 +142,7 @@ if [ -z "$h_list" ]; then
 fi
 echo "$p_run" > "$h_base.stop"
 h_t=0 h_killed=no h_script= h_group= h_fresh=
+h_wait_at_most "$h_limit"
 if h_alive; then h_fresh=fresh h_group=$p_group; fi
 if [ $# -gt 0 ]; then
   (
@@ -152,7 +154,7 @@ if [ $# -gt 0 ]; then
     exec "$@"
   ) </dev/null >>"$h_log" 2>&1 &
   h_child=$!
-  while h_stat $h_child && [ $h_t -lt "$h_limit" ]; do h_nap; done
+  while h_stat $h_child && h_in_time; do h_nap; done
   if h_stat $h_child; then kill -KILL $h_child 2>/dev/null; h_script=timeout; else wait $h_child; h_script=$?; fi
 fi
 h_list=$(h_members $h_fresh)
@@ -161,8 +163,10 @@ if [ -n "$h_list" ]; then
   h_send_all "$h_how" "$h_group" $h_list
   # A stopped (paused) process would not see the signal before it is continued.
   h_send_all CONT "$h_group" $h_list
+  # What finding them took is not theirs.
+  [ -n "$h_script" ] || h_wait_at_most "$h_limit"
 fi
-while [ $h_t -lt "$h_limit" ]; do
+while h_in_time; do
   if ! h_any $h_list; then h_list=$(h_members $h_fresh); [ -n "$h_list" ] || break; fi
   h_nap
 done

@@ -17,6 +17,10 @@ IFS= read -r h_boot < /proc/sys/kernel/random/boot_id || h_boot=unknown
 h_nap() {
   if sleep 0.1 2>/dev/null; then h_t=$((h_t + 1)); else sleep 1; h_t=$((h_t + 10)); fi
 }
+# Begins a wait of $1 tenths of a second, which h_in_time ends. By the machine's clock: on a busy one naps take longer.
+h_clock() { IFS='. ' read -r h_now h_hundredths h_rest < /proc/uptime; h_now=$((h_now * 10 + \${h_hundredths%?})); }
+h_wait_at_most() { h_clock; h_until=$((h_now + $1 + 1)); }
+h_in_time() { h_clock; [ "$h_now" -lt "$h_until" ]; }
 # Reads /proc/$1/stat. The command name may hold spaces, brackets and line ends: everything up to the last ") ".
 h_stat() {
   h_line=
@@ -103,7 +107,8 @@ h_clear() {
   h_t=0
   while h_any $h_list && [ $h_t -lt 20 ]; do h_nap; done
   h_t=0
-  while h_list=$(h_members "\${1:-}") && [ -n "$h_list" ] && [ $h_t -lt 50 ]; do h_send KILL $h_list; h_nap; done
+  # The list counts, not how making it ended: that is "failed" where the last process found was gone a moment later.
+  while h_list=$(h_members "\${1:-}"); [ -n "$h_list" ] && [ $h_t -lt 50 ]; do h_send KILL $h_list; h_nap; done
 }
 # The environment a login as user $1 would begin with, before the env file speaks.
 h_login_env() {
@@ -225,7 +230,8 @@ if [ "$h_mode" = daemon ] && [ "$h_code" = 0 ]; then
     done
     [ -n "$h_best" ] && h_record "$h_best"
   }
-  while h_oldest; do
+  # A program that is just being executed shows no environment: one look that finds nothing is not enough.
+  while h_oldest || { h_nap; h_oldest; }; do
     h_load "$h_base.pid"
     while h_alive; do sleep 0.5 2>/dev/null || sleep 1; done
   done
