@@ -42,7 +42,7 @@ function spec(place: Place, image: string, change: Partial<ServiceSpec> = {}): S
   return {
     ...place.spec("web", ["unused"]),
     execution: { type: "docker_container", image, imageTar: null, container: TAG },
-    stop: { signal: "TERM", timeoutMs: 1_000 },
+    stop: { signal: "TERM", timeoutMs: 10_000 },
     ...change,
   };
 }
@@ -79,7 +79,9 @@ Deno.test({
         const started = await controller.start();
         assert.ok(started.running && started.pid !== null && started.containerId !== null);
         assert.equal((await controller.start()).containerId, started.containerId);
-        assert.deepEqual(await controller.logs(5), ["token it's secret"]);
+        await eventually(async () =>
+          assert.deepEqual(await controller.logs(5), ["token it's secret"])
+        );
         assert.equal((await controller.status()).pid, started.pid);
         const [status] = await hostStatus(executor, [{ spec: spec(place, good) }]);
         assert.deepEqual([status?.running, status?.restarts], [true, 0]);
@@ -97,7 +99,9 @@ Deno.test({
         await Deno.writeTextFile(place.path("env"), formatEnvFile({ TOKEN: "new" }));
         const third = await createController(executor, same).start();
         assert.notEqual(third.containerId, first.containerId);
-        assert.deepEqual(await createController(executor, same).logs(1), ["token new"]);
+        await eventually(async () =>
+          assert.deepEqual(await createController(executor, same).logs(1), ["token new"])
+        );
         await createController(executor, same).stop();
       });
       await t.step("a container that exits at once is a failed start", async () => {

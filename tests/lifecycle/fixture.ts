@@ -104,12 +104,12 @@ export class Place implements AsyncDisposable {
   }
 }
 
-/** A health spec with short times. */
+/** A health spec that checks often. */
 export function health(probe: HealthSpec["probe"], options: Partial<HealthSpec> = {}): HealthSpec {
   return {
     probe,
     intervalMs: 100,
-    timeoutMs: 2_000,
+    timeoutMs: 30_000,
     retries: 3,
     successes: 1,
     startPeriodMs: 0,
@@ -118,7 +118,7 @@ export function health(probe: HealthSpec["probe"], options: Partial<HealthSpec> 
 }
 
 /** Runs `check` until it does not throw; after `timeoutMs` its last error is the test's. */
-export async function eventually<T>(check: () => T | Promise<T>, timeoutMs = 20_000): Promise<T> {
+export async function eventually<T>(check: () => T | Promise<T>, timeoutMs = 60_000): Promise<T> {
   const deadline = performance.now() + timeoutMs;
   while (true) {
     try {
@@ -127,6 +127,23 @@ export async function eventually<T>(check: () => T | Promise<T>, timeoutMs = 20_
       if (performance.now() > deadline) throw error;
     }
     await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}
+
+/** Text for a script: waits until the test lets it end by {@linkcode Gate.open}, each time anew. */
+export class Gate {
+  readonly #path: string;
+  /** What the script says to wait. */
+  readonly wait: string;
+
+  constructor(place: Place, name = "gate") {
+    this.#path = place.path(name);
+    this.wait = `until rm '${this.#path}' 2>/dev/null; do sleep 0.05; done`;
+  }
+
+  /** Lets one run go on. */
+  open(): void {
+    Deno.writeTextFileSync(this.#path, "");
   }
 }
 

@@ -5,7 +5,7 @@ import { HarnessError } from "../../src/errors.ts";
 import { formatEnvFile, secretsIn } from "../../src/lifecycle/env_file.ts";
 import { SecretFilter } from "../../src/lifecycle/secrets.ts";
 import type { StateEvent } from "../../src/lifecycle/supervisor_events.ts";
-import { eventually, health, Place } from "./fixture.ts";
+import { eventually, Gate, health, Place } from "./fixture.ts";
 import { service, Watcher } from "./watcher.ts";
 
 const SECRET = 'it\'s "canary" $1 \\ 5f1c\nsecond-canary-line';
@@ -34,16 +34,24 @@ Deno.test("secretsIn() finds what formatEnvFile() marked, whatever the values ar
   assert.deepEqual(secretsIn(formatEnvFile({ A: "b", C: "d" }, new Set(["C"]))), ["d"]);
 });
 
+/** How often the service came up. */
+const runs = (watcher: Watcher) =>
+  watcher.states("api").filter((state) => state === "running").length;
+
 Deno.test("Supervisor reports a crash, a crash loop and a failed start without the service's secret", async () => {
   await using place = new Place();
   await using watcher = new Watcher();
   const { supervisor } = watcher;
-  const spec = place.shell("api", 'sleep 0.8; echo "my token is $TOKEN"; exit 3', {
+  const gate = new Gate(place);
+  const spec = place.shell("api", `${gate.wait}; echo "my token is $TOKEN"; exit 3`, {
     ...withSecret(place),
     restart: { policy: "on-failure", maxRetries: 1, backoffMs: 50 },
   });
   await supervisor.watch(service(spec), { running: false });
   await supervisor.start("api");
+  gate.open();
+  await eventually(() => assert.equal(runs(watcher), 2));
+  gate.open();
   await eventually(() => assert.equal(watcher.of("gave_up").length, 1));
 
   const short = place.shell("short", 'echo "$PLAIN: $TOKEN"; exit 4', withSecret(place));
@@ -62,20 +70,19 @@ Deno.test("Supervisor reports of a crash only what its last run said: an earlier
   await using place = new Place();
   await using watcher = new Watcher();
   const { supervisor } = watcher;
+  const gate = new Gate(place);
   const crashing = (file: string, secret: string) => {
     const envFile = place.path(file);
     Deno.writeTextFileSync(envFile, formatEnvFile({ TOKEN: secret }, new Set(["TOKEN"])));
-    return place.shell("api", 'echo "token $TOKEN"; sleep 0.8; echo "that was it"; exit 3', {
+    return place.shell("api", `echo "token $TOKEN"; ${gate.wait}; echo "that was it"; exit 3`, {
       envFile,
     });
   };
   for (const [file, secret] of [["one", "first-canary"], ["two", "second-canary"]] as const) {
     await supervisor.watch(service(crashing(file, secret)), { running: false });
     await supervisor.start("api");
-    const before = watcher.states("api").filter((state) => state === "failed").length;
-    await eventually(() =>
-      assert.equal(watcher.states("api").filter((s) => s === "failed").length, before + 1)
-    );
+    gate.open();
+    await eventually(() => assert.equal(watcher.states("api").at(-1), "failed"));
   }
   const logs = watcher.of("state").filter((e) => e.state === "failed").map((e) => e.log);
   assert.deepEqual(logs, [["token [REDACTED]", "that was it"], [

@@ -60,11 +60,14 @@ async function generatedUnits(host: TestHost, executor: Executor): Promise<void>
   const controller = createController(executor, api);
   const started = await controller.start();
   assert.ok(started.running && started.pid !== null, started.detail);
-  const seen = await host.sh("cat /tmp/systemd-private-*/tmp/seen /tmp/seen 2>/dev/null");
-  assert.equal(seen.stdout, `${values.WHO}|${values.LINES}|100% $HOME "q" \\ ;`);
+  await eventually(async () => {
+    const seen = await host.sh("cat /tmp/systemd-private-*/tmp/seen /tmp/seen 2>/dev/null");
+    assert.equal(seen.stdout, `${values.WHO}|${values.LINES}|100% $HOME "q" \\ ;`);
+  });
   assert.equal((await host.sh(`stat -c %U /proc/${started.pid}`)).stdout.trim(), "nobody");
   assert.equal((await controller.start()).pid, started.pid);
-  assert.ok((await controller.logs(20)).includes("up"));
+  // journald takes its time with what a service says.
+  await eventually(async () => assert.ok((await controller.logs(20)).includes("up")));
   assert.equal(
     (await host.sh("systemctl is-enabled harness-api.service")).stdout.trim(),
     "enabled",
@@ -117,7 +120,9 @@ async function knownUnit(host: TestHost, executor: Executor): Promise<void> {
   );
   const { pid } = await controller.start();
   assert.equal((await controller.reload()).pid, pid);
-  assert.ok((await controller.logs(20)).some((line) => line.includes("again")));
+  await eventually(async () =>
+    assert.ok((await controller.logs(20)).some((line) => line.includes("again")))
+  );
   assert.ok((await controller.logs(20, { lastRun: true })).some((line) => line.includes("again")));
   assert.equal((await controller.stop()).running, false);
   // The journal counts in whole seconds here.
