@@ -70,7 +70,7 @@ class HostDeploy {
   readonly #report: (progress: DeployProgress) => void;
   readonly #cancel: AbortSignal;
   #keeper: LockKeeper | null = null;
-  #lastNews = 0;
+  #lastNews = -Infinity;
   #already = false;
   #lost = false;
 
@@ -128,7 +128,7 @@ class HostDeploy {
     const context = this.#context;
     context.step = name;
     context.signal.throwIfAborted();
-    this.#lastNews = 0;
+    this.#lastNews = -Infinity;
     this.#emit(name, "started", {});
     const { skipped, ...end } = await body(context);
     this.#emit(name, skipped ? "skipped" : "done", end);
@@ -206,7 +206,13 @@ class HostDeploy {
     } catch (error) {
       const second = this.#failureOf(error, context.step);
       // A cancel may have come before the lock was ours: then there was nothing to undo.
-      if (this.#isLost(second)) return cancelled && !switched ? "cancelled" : outcomeOf(failure);
+      if (this.#isLost(second)) {
+        if (cancelled && !switched) return "cancelled";
+        // What failed may well have failed by what the host did when it put itself back.
+        this.#emit(context.step, "failed", { message: second.message, error: second });
+        failure.details = { ...failure.details, rollback_error: second.message };
+        return outcomeOf(failure);
+      }
       if (second.code === "unreachable") return this.#leaveToGuardian(failure);
       this.#emit(context.step, "failed", { message: second.message, error: second });
       failure.details = { ...failure.details, rollback_error: second.message };

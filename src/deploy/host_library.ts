@@ -50,6 +50,8 @@ d_enter() {
   d_try=0
   # A link that names the holder: made in one step, and in no space.
   while ! ln -s "$$:$d_boot" "$base/lock.mutex" 2>/dev/null; do
+    # Where nobody can make it, nobody is to be waited for.
+    [ -w "$base" ] || d_refuse unwritable "$base cannot be written"
     d_holder=$(readlink "$base/lock.mutex" 2>/dev/null) || d_holder=
     d_pid=\${d_holder%%:*}
     # It is held for milliseconds, so a holder that is gone, or that we waited 20 seconds for, was killed.

@@ -44,8 +44,19 @@ if (import.meta.main) {
     }],
     lockTtlMs: order.lockTtlMs,
   });
+  /** Whether the host has taken the lock from us, and by that made fail whatever fails then. */
+  const isLost = (): boolean => {
+    try {
+      const path = `${order.root}/.harness/${order.manifest.name}/lock`;
+      return !Deno.readTextFileSync(path).startsWith(`${order.deploymentId}.`);
+    } catch {
+      return true;
+    }
+  };
   for await (const event of work) {
-    const line = `${event.step}:${event.status} ${event.error?.message ?? event.message ?? ""}\n`;
+    const lost = event.status === "failed" && isLost() ? " (the lock is gone)" : "";
+    const said = event.error?.message ?? event.message ?? "";
+    const line = `${event.step}:${event.status} ${said}${lost}\n`;
     Deno.stdout.writeSync(new TextEncoder().encode(line));
   }
 }

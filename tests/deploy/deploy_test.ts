@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { freePort } from "../helpers/free_port.ts";
 import { Bench, ends, run } from "./support.ts";
 
 const ALL = [
@@ -29,12 +30,13 @@ Deno.test("deploy() brings a package to a host in all steps", async () => {
 
 Deno.test("deploy() leaves releases, record, environment and link as documented", async () => {
   await using bench = new Bench();
+  const port = freePort();
   const source = await bench.makePackage({
     yaml: "env: {LOG_LEVEL: info, TOKEN: {secret: true, required: true}}\n" +
       "service: {type: managed_process, ports: [{name: http, port: 1}]}\n",
   });
   const plan = bench.plan(source, {
-    env: { GREETING: 'it\'s "so" $HOME `x`\nnext', HARNESS_PORT_HTTP: "47123" },
+    env: { GREETING: 'it\'s "so" $HOME `x`\nnext', HARNESS_PORT_HTTP: String(port) },
     secrets: { TOKEN: "canary-5f1c" },
     dependencyEnv: { DB_HOST: "10.0.0.9", LOG_LEVEL: "debug" },
     hosts: [bench.target("here", { address: "192.0.2.7", env: { ZONE: "b" } })],
@@ -75,9 +77,9 @@ Deno.test("deploy() leaves releases, record, environment and link as documented"
   assert.equal(env["HARNESS_DATA_DIR"], `${base}/shared`);
   assert.equal(env["HARNESS_LOG_DIR"], `${base}/log`);
   assert.equal(env["HARNESS_HOST"], "192.0.2.7");
-  assert.equal(env["HARNESS_PORT_HTTP"], "47123");
+  assert.equal(env["HARNESS_PORT_HTTP"], String(port));
   // The port moved for everybody: the spec that the server registers has it too.
-  assert.deepEqual(host.service?.spec.ports.map((p) => p.port), [47123]);
+  assert.deepEqual(host.service?.spec.ports.map((p) => p.port), [port]);
   assert.equal(host.service?.status.running, true);
   const told = JSON.stringify(events) + Deno.readTextFileSync(`${base}/state.json`);
   assert(!told.includes("canary-5f1c"), "a secret was told");

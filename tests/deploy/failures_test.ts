@@ -13,12 +13,13 @@ async function failSecond(
   bench: Bench,
   second: PackageOptions,
   more: Parameters<Bench["plan"]>[1] = {},
+  onEvent: (event: DeployProgress) => void = () => {},
 ): Promise<{ events: DeployProgress[]; host: HostResult }> {
   const one = await bench.makePackage({ yaml: "env: {MODE: one}\n" });
   const first = await run(bench.plan(one));
   assert.equal(first.host.outcome, "ok", JSON.stringify(first.host.error));
   const two = await bench.makePackage({ version: "1.1.0", ...second });
-  const { events, host } = await run(bench.plan(two, more));
+  const { events, host } = await run(bench.plan(two, more), { onEvent });
   assertAsBefore(bench);
   const bad = bench.state().releases.find((r) => r.version === "1.1.0");
   if (bad !== undefined) {
@@ -59,7 +60,12 @@ Deno.test("deploy() rolls back when the start script fails, and says how it ende
 
 Deno.test("deploy() rolls back when the service dies after a good start", async () => {
   await using bench = new Bench();
-  const { host } = await failSecond(bench, { start: "#!/bin/sh\necho up\nsleep 1.4\nexit 0\n" });
+  // It ends when its health step begins, which gives it a second to show whether it stays.
+  const end = `${bench.dir}/end`;
+  const start = `#!/bin/sh\necho up\nwhile [ ! -e '${end}' ]; do sleep 0.05; done\nexit 0\n`;
+  const { host } = await failSecond(bench, { start }, {}, (event) => {
+    if (event.step === "health") Deno.writeTextFileSync(end, "");
+  });
   assert.equal(host.outcome, "rolled_back");
   assert.equal(host.step, "health");
   assert.equal(host.error?.details?.["exit_code"], 0);
@@ -68,7 +74,7 @@ Deno.test("deploy() rolls back when the service dies after a good start", async 
 Deno.test("deploy() rolls back when the health check never passes, and shows what it said", async () => {
   await using bench = new Bench();
   const { host } = await failSecond(bench, {
-    yaml: "health: {script: scripts/health.sh, timeout: 1s, retries: 1, start_period: 500ms}\n",
+    yaml: "health: {script: scripts/health.sh, timeout: 30s, retries: 1, start_period: 500ms}\n",
     files: { "scripts/health.sh": "#!/bin/sh\necho 'queue is full'\nexit 2\n" },
   }, { healthTimeoutMs: 1500 });
   assert.equal(host.outcome, "rolled_back");
@@ -329,28 +335,21 @@ Deno.test("deploy() left in the middle of its loop puts the host back before it 
 
 Deno.test("deploy() shows what an HTTP health check got: status and beginning of the body", async () => {
   await using bench = new Bench();
-  const port = freePort();
-  const server = `Deno.serve({ hostname: "127.0.0.1", port: ${port}, onListen() {} }, () => ` +
-    `new Response("database is down", { status: 503 }));`;
+  // Here and not in the service: so it listens from the first check on, however busy the machine is.
+  await using server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    () => new Response("database is down", { status: 503 }),
+  );
   const two: PackageOptions = {
-    start:
-      `#!/bin/sh\nexec ${Deno.execPath()} run -A --no-config "$HARNESS_INSTALL_DIR/bin/s.js"\n`,
-    yaml: `service: {type: managed_process, ports: [{name: http, port: ${port}}]}\n` +
-      "health: {http: {port: http, path: /healthz}, timeout: 5s, retries: 1, start_period: 2s}\n",
-    files: { "bin/s.js": server },
+    yaml: `health: {http: {port: ${server.addr.port}, path: /healthz}, timeout: 30s, retries: 1}\n`,
   };
-  const { host } = await failSecond(bench, two, { healthTimeoutMs: 8000 });
+  const { host } = await failSecond(bench, two, { healthTimeoutMs: 1000 });
   assert.equal(host.outcome, "rolled_back", JSON.stringify(host.error));
   assert.equal(host.step, "health");
   const health = host.error?.details?.["health"] as Record<string, unknown>;
   assert.equal(health["http_status"], 503);
   assert.match(String(health["output"]), /database is down/);
 });
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
-}
 
 Deno.test("deploy() whose rollback fails too says so, and the next deployment sets the host right", async () => {
   await using bench = new Bench();

@@ -306,7 +306,7 @@ Deno.test({
     await using sshd = await startSshd();
     const target = sshTarget(bench, sshd, "gone");
     const plan = (source: Parameters<Bench["plan"]>[0]) =>
-      bench.plan(source, { hosts: [target], lockTtlMs: 6000 });
+      bench.plan(source, { hosts: [target], lockTtlMs: 12_000 });
     assert.equal((await run(plan(await bench.makePackage()))).host.outcome, "ok");
     const two = await bench.makePackage({
       version: "2.0.0",

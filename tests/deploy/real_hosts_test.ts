@@ -88,7 +88,7 @@ Deno.test({
     await using bench = new Bench();
     await using host = await startHost();
     const plan = (source: DeployPackage) =>
-      bench.plan(source, { hosts: [target(host, "deploy")], lockTtlMs: 6000 });
+      bench.plan(source, { hosts: [target(host, "deploy")], lockTtlMs: 12_000 });
     const one = await run(plan(await bench.makePackage()));
     assert.equal(one.host.outcome, "ok", JSON.stringify(one.host.error));
     let cut: Promise<unknown> | null = null;
