@@ -19,7 +19,8 @@ export const UNIT_PROPERTIES =
 const UNIT_LIBRARY = `
 h_show() { systemctl show -p ${UNIT_PROPERTIES} -- "$h_unit"; }
 h_property() { systemctl show -p "$1" -- "$h_unit" | cut -d= -f2-; }
-h_journal() { journalctl -u "$h_unit" --since "@$h_since" -n ${FAILURE_LOG_LINES} -o cat --no-pager 2>/dev/null; }
+# Read when journald has written down what was said until now; how the unit ended may be known from there alone.
+h_journal() { journalctl --sync >/dev/null 2>&1; journalctl -u "$h_unit" --since "@$h_since" -n ${FAILURE_LOG_LINES} -o cat --no-pager 2>/dev/null; }
 h_seen_is() { printf '%s\\n' "$h_seen" | sed -n "s/^$1=//p"; }
 # Up, and not started anew since. Before version 235 systemd does not count its restarts: then both are empty.
 h_stays_up() {
@@ -173,6 +174,7 @@ export function journalCommand(unit: string, lines: number): Command {
 /** Prints the end of a unit's journal since it was last started. */
 export function runJournalCommand(unit: string, lines: number): Command {
   const script = `
+journalctl --sync >/dev/null 2>&1
 h_at=$(systemctl show -p InactiveExitTimestamp -- "$1" | cut -d= -f2-)
 [ -n "$h_at" ] && journalctl -u "$1" --since "$h_at" -n "$2" -o cat --no-pager 2>/dev/null ||
   journalctl -u "$1" -n "$2" -o cat --no-pager

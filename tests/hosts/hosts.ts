@@ -112,7 +112,7 @@ async function reach(
     reboot: async () => {
       await runOrThrow("docker", ["restart", "--time", "5", name]);
       port = await publishedPort(name);
-      await waitForSshd(name, port, knownHostsFile);
+      await waitForSshd({ kind, name, port, knownHostsFile });
     },
     cutPower: async () => void await runOrThrow("docker", ["kill", name]),
     async [Symbol.asyncDispose]() {
@@ -121,7 +121,7 @@ async function reach(
       await Deno.remove(dir, { recursive: true });
     },
   };
-  await waitForSshd(name, port, knownHostsFile);
+  await waitForSshd({ kind, name, port, knownHostsFile });
   return host;
 }
 
@@ -130,11 +130,25 @@ async function publishedPort(name: string): Promise<number> {
   return Number(line.slice(line.lastIndexOf(":") + 1));
 }
 
-/** Waits until sshd answers and notes its keys: what `ssh-keyscan` sees is what the container has. */
-async function waitForSshd(name: string, port: number, knownHostsFile: string): Promise<void> {
-  for (let attempt = 0; attempt < 120; attempt++) {
+/**
+ * Waits until sshd answers and lets everybody in, and notes its keys: what `ssh-keyscan` sees is what the container
+ * has. While a machine boots, sshd may answer already and let in nobody but root.
+ */
+async function waitForSshd(
+  { kind, name, port, knownHostsFile }: {
+    kind: HostKind;
+    name: string;
+    port: number;
+    knownHostsFile: string;
+  },
+): Promise<void> {
+  const open = ["exec", name, "systemctl", "is-active", "--quiet", "systemd-user-sessions"];
+  for (let attempt = 0; attempt < 240; attempt++) {
     const scan = await run("ssh-keyscan", ["-T", "5", "-p", String(port), "127.0.0.1"]);
-    if (scan.stdout.includes("ssh-ed25519")) {
+    if (
+      scan.stdout.includes("ssh-ed25519") &&
+      (kind === "busybox" || (await run("docker", open)).code === 0)
+    ) {
       await Deno.writeTextFile(knownHostsFile, scan.stdout);
       return;
     }
