@@ -166,9 +166,16 @@ export function scanSegment(file: Uint8Array): SegmentScan {
     const end = lineEnd(bytes, at);
     if (end > 0) {
       scan.lines.push(at, end);
-      if (end === bytes.length) scan.unterminated = true;
-      else if (bytes[end] !== NEWLINE) scan.bad.push({ offset: end, length: 1, torn: false });
-      at = end + 1;
+      if (bytes[end] === NEWLINE) {
+        at = end + 1;
+        continue;
+      }
+      // Space that was allocated and never written begins right where the newline belongs.
+      const unwritten = bytes.subarray(end).every((byte) => byte === 0);
+      scan.unterminated = unwritten;
+      const length = unwritten ? bytes.length - end : 1;
+      if (end < bytes.length) scan.bad.push({ offset: end, length, torn: unwritten });
+      at = unwritten ? bytes.length : end + 1;
       continue;
     }
     const newline = bytes.indexOf(NEWLINE, at);

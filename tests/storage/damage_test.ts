@@ -98,6 +98,40 @@ Deno.test("FileStore loads the changes before any cut of its journal, byte by by
   });
 });
 
+Deno.test("FileStore takes zeros at the end of its journal for space never written, wherever they begin", async () => {
+  await withTempDir(async (dir) => {
+    const disk = new MemoryDisk();
+    const history = new History();
+    const path = `${dir}/registry.journal`;
+    let [files, second, epoch]: [Files, number, string] = [new Map(), 0, ""];
+    await withRegistry({ dir, disk }, async (registry) => {
+      await registry.register(serviceInput("a"));
+      second = disk.files().get(path)?.length ?? 0;
+      await Promise.all(["b", "c"].map((name) => registry.register(serviceInput(name))));
+      [files, epoch] = [disk.files(), registry.epoch];
+    }, history);
+    const journal = files.get(path) ?? new Uint8Array();
+    // From the newline of the line before on.
+    for (let from = second - 1; from < journal.length; from++) {
+      const zeroed = new Map(files).set(path, journal.slice().fill(0, from));
+      const what = `zeros from ${from} on`;
+      const opened = await tryOpen(dir, zeroed, ({ registry, warnings }) => {
+        assertState(registry, history, what);
+        // A newline says nothing: the line before it is whole.
+        const lines = journal.subarray(0, from + 1).filter((byte) => byte === 10).length;
+        assert.equal(registry.seq, lines - 1, what);
+        assert.equal(registry.epoch, epoch, what);
+        assert.match(
+          warnings.join("; "),
+          /^registry\.journal: \d+ bytes of an unfinished write/,
+          what,
+        );
+      });
+      assert.ok(opened, what);
+    }
+  });
+});
+
 Deno.test(`FileStore never loads damaged files silently (${MUTATIONS} bit flips and truncations)`, async () => {
   const counts = { exact: 0, older: 0, reported: 0, refused: 0 };
   await withTempDir(async (dir) => {
