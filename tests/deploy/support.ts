@@ -10,6 +10,7 @@ import { localExecutor } from "../../src/executor/local.ts";
 import { connectSsh } from "../../src/executor/ssh.ts";
 import { buildPackage } from "../../src/package/build.ts";
 import { createController } from "../../src/lifecycle/controller.ts";
+import { removeTree } from "../helpers/remove_tree.ts";
 
 /** A service that does nothing until it is told to end. */
 export const START = `#!/bin/sh
@@ -153,7 +154,7 @@ export class Bench implements AsyncDisposable {
         }));
       }
     }
-    await Deno.remove(this.dir, { recursive: true });
+    await removeTree(this.dir);
   }
 }
 

@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import { type ControlServer, startControlServer } from "../helpers/control_server.ts";
 import { buildHello, freePort, upload } from "../helpers/hello_package.ts";
 import { type Frame, RawClient } from "../helpers/raw_client.ts";
+import { removeTree } from "../helpers/remove_tree.ts";
 import { needs } from "../helpers/require.ts";
 import { startSshd } from "../helpers/sshd.ts";
 
 async function tempDir(): Promise<{ path: string } & AsyncDisposable> {
   const path = await Deno.makeTempDir({ prefix: "harness-deployments-" });
-  return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
+  return { path, [Symbol.asyncDispose]: () => removeTree(path) };
 }
 
 async function connect(server: ControlServer): Promise<RawClient> {

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { buildPackage } from "../../src/package/build.ts";
 import { type CliResult, runCli, RunningCli, startServer } from "../helpers/cli.ts";
+import { removeTree } from "../helpers/remove_tree.ts";
 import { needs } from "../helpers/require.ts";
 import { type Sshd, startSshd } from "../helpers/sshd.ts";
 
@@ -188,7 +189,12 @@ async function killAll(dir: string): Promise<void> {
     const shared = `HARNESS_DATA_DIR=${dir}/${name}/`;
     for (const { name: pid } of Deno.readDirSync("/proc")) {
       const env = await Deno.readTextFile(`/proc/${pid}/environ`).catch(() => "");
-      if (/^\d+$/.test(pid) && env.includes(shared)) Deno.kill(Number(pid), "SIGKILL");
+      if (!/^\d+$/.test(pid) || !env.includes(shared)) continue;
+      try {
+        Deno.kill(Number(pid), "SIGKILL");
+      } catch {
+        // It has ended by itself.
+      }
     }
   }
 }
@@ -237,7 +243,7 @@ Deno.test({
       if (failures.length > 0) throw new AggregateError(failures, failures.map(String).join("\n"));
     } finally {
       await killAll(dir);
-      await Deno.remove(dir, { recursive: true });
+      await removeTree(dir);
     }
   },
 });

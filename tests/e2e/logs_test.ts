@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { startControlServer } from "../helpers/control_server.ts";
 import { RawClient } from "../helpers/raw_client.ts";
+import { removeTree } from "../helpers/remove_tree.ts";
 
 Deno.test("a service's log is read with service_logs and followed with a subscription", async () => {
   const dir = await Deno.makeTempDir({ prefix: "harness-logs-" });
@@ -38,6 +39,6 @@ Deno.test("a service's log is read with service_logs and followed with a subscri
     assert.deepEqual(client.drain(), []);
     await client.call("service_action", { name: "talker", action: "stop" });
   } finally {
-    await Deno.remove(dir, { recursive: true });
+    await removeTree(dir);
   }
 });

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { startServer } from "../helpers/cli.ts";
 import { buildHello, freePort, upload } from "../helpers/hello_package.ts";
 import { type Frame, RawClient } from "../helpers/raw_client.ts";
+import { removeTree } from "../helpers/remove_tree.ts";
 
 const NAME = "hello-service";
 
@@ -51,7 +52,7 @@ const pidOf = async (client: RawClient): Promise<number> =>
 Deno.test("a restart by policy outlives the server: killed, stopped, or down when the service died", async (t) => {
   const dir = await Deno.makeTempDir({ prefix: "harness-planned-" });
   await using cleanup = new AsyncDisposableStack();
-  cleanup.defer(() => Deno.remove(dir, { recursive: true }));
+  cleanup.defer(() => removeTree(dir));
   const built = await buildHello(dir, {
     version: "1.0.0",
     port: freePort(),

@@ -8,6 +8,11 @@ import { startSshd } from "../helpers/sshd.ts";
 /** At which step of the second deployment the server is killed. */
 const KILL_AT = ["upload", "start", "health"];
 
+/** A health check that does not come to an end while `hold` is there: the deployment cannot be over before the kill. */
+const healthHeldBy = (hold: string) =>
+  `#!/bin/sh\nwhile [ -e '${hold}' ]; do sleep 0.1; done\nset -eu\n` +
+  `. "$(dirname -- "$0")/runtime.sh"\nexec_server --check\n`;
+
 async function finish(client: RawClient, deploymentId: string): Promise<string> {
   for (;;) {
     const { data } = await client.event("deployment_progress");
@@ -56,18 +61,22 @@ Deno.test({
       await t.step(`killed at ${step}`, async () => {
         const next = `1.${round + 1}.0`;
         const before = await version();
+        const hold = `${dir}/hold-${next}`;
+        await Deno.writeTextFile(hold, "");
         let deployment_id = "";
         {
           await using server = await startServer(args, { stateDir });
           await using client = await RawClient.ready(server.url, { deadlineMs: 60_000 });
           await client.call("subscribe", { events: ["deployment_progress"] });
           const http = server.url.replace(/^ws/, "http");
-          const file = await upload(http, await buildHello(dir, { version: next, port }));
+          const health = healthHeldBy(hold);
+          const file = await upload(http, await buildHello(dir, { version: next, port, health }));
           ({ deployment_id } = await client.call("deploy_package", { package: file, target }));
           await client.take((f) => f["data"]?.step === step, step);
           server.cli.kill("SIGKILL");
           await client.closed;
         }
+        await Deno.remove(hold);
         await using server = await startServer(args, { stateDir });
         await using client = await RawClient.ready(server.url, { deadlineMs: 60_000 });
         await client.call("subscribe", { events: ["deployment_progress"] });

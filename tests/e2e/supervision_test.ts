@@ -5,6 +5,7 @@ import { applyEvent } from "../../src/registry/fold.ts";
 import { startControlServer } from "../helpers/control_server.ts";
 import { buildHello, freePort, upload } from "../helpers/hello_package.ts";
 import { type Frame, RawClient } from "../helpers/raw_client.ts";
+import { removeTree } from "../helpers/remove_tree.ts";
 
 async function finish(client: RawClient, deploymentId: string): Promise<string> {
   for (;;) {
@@ -17,7 +18,7 @@ async function finish(client: RawClient, deploymentId: string): Promise<string> 
 Deno.test("what was deployed is watched: a crash is restarted by policy, a sick one is not resolved", async (t) => {
   const dir = await Deno.makeTempDir({ prefix: "harness-supervision-" });
   await using cleanup = new AsyncDisposableStack();
-  cleanup.defer(() => Deno.remove(dir, { recursive: true }));
+  cleanup.defer(() => removeTree(dir));
   await using server = await startControlServer({ dir });
   await using client = await RawClient.ready(server.url, { deadlineMs: 60_000 });
   const sick = `${dir}/sick`;

@@ -7,6 +7,7 @@ import { connectSsh } from "../../src/executor/ssh.ts";
 import type { HealthSpec, RestartSpec } from "../../src/package/manifest.ts";
 import { createController } from "../../src/lifecycle/controller.ts";
 import type { ServiceSpec, SpecExecution } from "../../src/lifecycle/service_spec.ts";
+import { removeTree } from "../helpers/remove_tree.ts";
 import { startSshd } from "../helpers/sshd.ts";
 import { has } from "../helpers/require.ts";
 
@@ -85,7 +86,7 @@ export class Place implements AsyncDisposable {
       }
     }
     await eventually(async () => assert.deepEqual(await this.#strays(), []));
-    await Deno.remove(this.dir, { recursive: true });
+    await removeTree(this.dir);
   }
 
   /** Processes whose command line or working directory is in this place, or whose run was started here. */
