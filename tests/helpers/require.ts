@@ -56,7 +56,7 @@ function mountWorks(): boolean {
   const dir = Deno.makeTempDirSync({ prefix: "harness-mount-" });
   try {
     if (!works("mount", ["-t", "tmpfs", "-o", "size=64k", "tmpfs", dir])) return false;
-    return works("umount", [dir]);
+    return works("umount", ["-l", dir]);
   } finally {
     Deno.removeSync(dir);
   }
