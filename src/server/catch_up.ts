@@ -71,16 +71,20 @@ export async function catchUp(
       continue;
     }
     if (subscription.position < hub.seq) {
+      if (!queue.isReady) {
+        await queue.ready();
+        continue;
+      }
       const batch = await nextBatch(subscription.position, context);
       if (batch === null) return false;
-      if (context.resumed() !== null) continue;
+      // Meanwhile the room may have gone to another who waited for it, too.
+      if (context.resumed() !== null || !queue.isReady) continue;
       if (!isWanted(subscription, context)) return true;
       subscription.position = sendBatch(
         batch,
         queue,
         (event) => subscription.wants(event) && !subscriptions.hasSent(event, subscription),
       );
-      if (!queue.isReady) await queue.ready();
       continue;
     }
     // Nothing may come between these checks and going live: no await here.
@@ -111,6 +115,7 @@ export async function catchUpLive(
     if (held.position === hub.seq) return true;
     const batch = await nextBatch(held.position, context);
     if (batch === null || queue.closed) return false;
+    if (!queue.isReady) continue;
     held.position = sendBatch(batch, queue, (event) => subscriptions.wants(event));
   }
 }
@@ -158,7 +163,7 @@ async function sendSnapshot(
   subscription.position = seq;
   const pages = snapshotPages(entries, seq, hub);
   for (const page of pages) {
-    if (!queue.isReady) await queue.ready();
+    while (!queue.isReady) await queue.ready();
     if (!isWanted(subscription, context)) return false;
     queue.pushLarge(page);
   }

@@ -197,7 +197,8 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
       const params = parseParams(action, rawParams);
       const result = runAction(action, params, this.#host.services, this);
       const data = result instanceof Promise ? await result : result;
-      if (!this.#queue.isReady) await this.#queue.ready();
+      // Looked at anew by each who is woken: the answer of the one before it may have filled the queue.
+      while (!this.#queue.isReady) await this.#queue.ready();
       this.#queue.pushLarge(encodeData(id, data));
       if (action === "subscribe") {
         this.#subscriptions.begin((data as ActionData<"subscribe">).subscription);

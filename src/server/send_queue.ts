@@ -72,7 +72,10 @@ export class SendQueue {
     return this.#closed || atMost <= enough || this.#buffered() <= enough;
   }
 
-  /** Resolves when there is room for a large frame, or when nothing is sent any more. */
+  /**
+   * Resolves when there was room for a large frame, or when nothing is sent any more. All who wait are woken at
+   * once: each must look at {@linkcode isReady} again in the turn in which it sends, and wait again where it lost.
+   */
   async ready(): Promise<void> {
     while (!this.isReady) {
       this.#drain ??= this.#waitForDrain().finally(() => this.#drain = null);

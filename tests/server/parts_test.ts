@@ -2,12 +2,17 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { RegistryEvent } from "../../src/registry/events.ts";
+import { Registry } from "../../src/registry/registry.ts";
 import { type EncodedEvent, EventRing } from "../../src/server/event_ring.ts";
+import { ConnectionHandler } from "../../src/server/handler.ts";
 import { matchesPackage, parsePackageFile } from "../../src/server/package_file.ts";
 import { TokenBucket } from "../../src/server/rate_limit.ts";
 import { SendQueue } from "../../src/server/send_queue.ts";
 import { resolveLimits } from "../../src/server/server_limits.ts";
 import type { ServerSocket } from "../../src/server/socket.ts";
+import { MemoryStore } from "../../src/storage/memory_store.ts";
+import { eventually } from "../helpers/raw_client.ts";
+import { service } from "../helpers/test_server.ts";
 
 function encoded(seq: number, size = 10): EncodedEvent {
   const time = "2026-11-23T11:57:19.024Z";
@@ -130,6 +135,34 @@ Deno.test("SendQueue gives up at once when what cannot wait keeps coming", () =>
   for (let i = 0; i < 1000; i++) queue.push("x".repeat(100));
   assert.equal(slow, 1);
   assert.ok(valve.queued < 25_000, `${valve.queued} bytes queued`);
+});
+
+Deno.test("Connection sends big answers that were asked for together one by one, as the peer takes them", async () => {
+  await using registry = await Registry.open(new MemoryStore());
+  const note = "x".repeat(2000);
+  for (let i = 0; i < 50; i++) await registry.register(service(`s-${i}`, { labels: { note } }));
+  await using handler = new ConnectionHandler({
+    registry,
+    limits: { maxSendQueueBytes: 64 * 1024 },
+  });
+  const valve = new Valve();
+  const connection = handler.open(valve);
+  valve.sent = [];
+  for (let i = 0; i < 60; i++) {
+    connection.onMessage(JSON.stringify({ id: `${i}`, type: "request", action: "list_services" }));
+  }
+  // Each is over 64 KiB: the first one fills the queue, and each one after it fills what was emptied.
+  for (let taken = 1; taken <= 60; taken++) {
+    await eventually(() => valve.sent.length >= taken, `answer ${taken}`);
+    await new Promise((resolve) => setTimeout(resolve, 15)); // who waits looks every 10 ms
+    assert.equal(valve.sent.length, taken);
+    valve.queued = 0;
+  }
+  assert.deepEqual(
+    valve.sent.map((text) => JSON.parse(text).id),
+    Array.from({ length: 60 }, (_, i) => `${i}`),
+  );
+  connection.onClose();
 });
 
 Deno.test("SendQueue.close() wakes who waits", async () => {
