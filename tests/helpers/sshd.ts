@@ -235,6 +235,7 @@ class Files {
   }
 
   async make(options: SshdOptions): Promise<void> {
+    await fs.mkdir(join(this.dir, "home"), { mode: 0o700 });
     for (const type of options.hostKeyTypes ?? ["ed25519"]) {
       this.hostKeys.push(await makeKey(join(this.dir, `host_${type}`), { type }));
     }
@@ -247,8 +248,14 @@ class Files {
     const lines = this.hostKeys.map((key) => `[127.0.0.1]:${port} ${key}\n`);
     await fs.writeFile(this.knownHostsFile, lines.join(""), { mode: 0o600 });
     const types = options.hostKeyTypes ?? ["ed25519"];
+    // A home of its own: start-up files of the user's shell would print, wait for locks, and change PATH.
+    const home = `HOME=${join(this.dir, "home")}`;
+    const given = (options.config ?? []).map((line) =>
+      line.startsWith("SetEnv ") ? `${line} ${home}` : line // only the first such line counts
+    );
     const config = [
-      ...(options.config ?? []),
+      ...given,
+      `SetEnv ${home}`,
       "ListenAddress 127.0.0.1",
       `Port ${port}`,
       ...types.map((type) => `HostKey ${join(this.dir, `host_${type}`)}`),
