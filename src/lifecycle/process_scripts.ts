@@ -76,7 +76,12 @@ h_new=$1 h_settle=$2 h_limit=$3 h_ports=$4 h_keeper=$5
 shift 5
 h_error=$(mkdir -p "\${h_base%/*}" "$h_logs" 2>&1) || h_fail "its directories cannot be made: $h_error"
 if h_load "$h_base.pid"; then
-  if h_alive; then h_say running "$p_pid" already; exit 0; fi
+  h_asked=
+  [ ! -r "$h_base.stop" ] || IFS= read -r h_asked < "$h_base.stop"
+  if h_alive && [ "$h_asked" != "$p_run" ]; then h_say running "$p_pid" already; exit 0; fi
+  # It is being stopped, maybe by a deployment that was cut off from here: soon it would not run any more.
+  h_wait_at_most 100
+  while h_alive && h_in_time; do h_nap; done
   # A keeper may still be clearing away what the last run left.
   h_t=0
   while h_wrapper_alive && [ $h_t -lt 50 ]; do h_nap; done

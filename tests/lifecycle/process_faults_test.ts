@@ -13,6 +13,7 @@ import {
   eventually,
   health,
   isAlive,
+  kill,
   localMachine,
   type Machine,
   pidsWith,
@@ -39,7 +40,7 @@ Deno.test("a service whose keeper is killed goes on, can be stopped, and only it
   const { pid } = await controller.start();
   Deno.kill(await keeperOf(place, "api"), "SIGKILL");
   assert.equal((await controller.status()).pid, pid);
-  Deno.kill(pid ?? 0, "SIGKILL");
+  kill(pid);
   await stopped(controller);
   const status = await controller.status();
   assert.deepEqual([status.exitCode, status.signal], [null, null]);
@@ -58,7 +59,7 @@ Deno.test("a look at the moment of a crash waits for the keeper to write down ho
   const { pid } = await controller.start();
   const keeper = await keeperOf(place, "api");
   Deno.kill(keeper, "SIGSTOP");
-  Deno.kill(pid ?? 0, "SIGKILL");
+  kill(pid);
   await eventually(async () => assert.equal(await isAlive(pid ?? 0), false));
   const looked = Promise.all([
     controller.status(),
@@ -83,13 +84,13 @@ Deno.test("children that outlive a crashed service are ended, also when the keep
   const controller = processController(machine, place.spec("api", [main]));
   const first = await controller.start();
   await eventually(async () => assert.equal((await pidsWith(child)).length, 2));
-  Deno.kill(first.pid ?? 0, "SIGKILL");
+  kill(first.pid);
   await eventually(async () => assert.deepEqual(await pidsWith(child), []));
   const second = await controller.start();
   await eventually(async () => assert.equal((await pidsWith(child)).length, 2));
   const orphans = await pidsWith(child);
   Deno.kill(await keeperOf(place, "api"), "SIGKILL");
-  Deno.kill(second.pid ?? 0, "SIGKILL");
+  kill(second.pid);
   await stopped(controller);
   const third = await controller.start();
   for (const pid of orphans) {
@@ -98,6 +99,26 @@ Deno.test("children that outlive a crashed service are ended, also when the keep
   assert.ok(await isAlive(third.pid ?? 0));
   await controller.stop();
   assert.deepEqual(await pidsWith(child), []);
+});
+
+Deno.test("a start that comes while a stop is under way, whoever asked for it, starts anew", async () => {
+  await using place = new Place();
+  await using machine = await localMachine();
+  const go = place.path("go");
+  const slow = `trap "until [ -e ${go} ]; do sleep 0.05; done; exit 0" TERM; ${LOOP}`;
+  const spec = place.shell("api", slow, { stop: { signal: "TERM", timeoutMs: 60_000 } });
+  const controller = processController(machine, spec);
+  const first = await controller.start();
+  const stopping = controller.stop();
+  await eventually(() => Deno.lstat(place.path("run/api.stop")));
+  const starting = processController(machine, spec).start();
+  await Promise.race([starting, new Promise((resolve) => setTimeout(resolve, 1_000))]);
+  await Deno.writeTextFile(go, "");
+  await stopping;
+  const second = await starting;
+  assert.notEqual(second.pid, first.pid);
+  assert.ok(await isAlive(second.pid ?? 0));
+  assert.equal((await controller.status()).pid, second.pid);
 });
 
 Deno.test("an aborted start leaves a service that is found again and can be stopped", async () => {
