@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { startControlServer } from "../helpers/control_server.ts";
-import { buildHello, freePort, upload } from "../helpers/hello_package.ts";
+import { answer, buildHello, freePort, upload } from "../helpers/hello_package.ts";
 import { eventually, type Frame, RawClient } from "../helpers/raw_client.ts";
 import { removeTree } from "../helpers/remove_tree.ts";
 import { needs } from "../helpers/require.ts";
@@ -20,10 +20,6 @@ async function finished(client: RawClient, deploymentId: string): Promise<Frame[
     events.push(data);
     if (data.host === null && data.step === "finish") return events;
   }
-}
-
-async function answer(port: number): Promise<{ version: string; pid: number }> {
-  return await (await fetch(`http://127.0.0.1:${port}/`)).json();
 }
 
 Deno.test({

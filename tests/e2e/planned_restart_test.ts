@@ -57,7 +57,7 @@ Deno.test("a restart by policy outlives the server: killed, stopped, or down whe
     version: "1.0.0",
     port: freePort(),
     manifest: (text) =>
-      text.replace("backoff: 1s", "backoff: 2s").replace("max_retries: 5", "max_retries: 2"),
+      text.replace("backoff: 1s", "backoff: 3s").replace("max_retries: 5", "max_retries: 2"),
   });
   let session = await open(dir, null);
   cleanup.defer(() => session[Symbol.asyncDispose]());

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { startServer } from "../helpers/cli.ts";
-import { buildHello, freePort, upload } from "../helpers/hello_package.ts";
+import { answer, buildHello, freePort, upload } from "../helpers/hello_package.ts";
 import { eventually, type Frame, RawClient } from "../helpers/raw_client.ts";
 import { needs } from "../helpers/require.ts";
 import { startSshd } from "../helpers/sshd.ts";
@@ -35,7 +35,7 @@ Deno.test({
     ];
     const stateDir = `${dir}/state`;
     const target = `${sshd.user}@127.0.0.1:${sshd.port}`;
-    const version = async () => (await (await fetch(`http://127.0.0.1:${port}/`)).json()).version;
+    const version = async () => (await answer(port)).version;
 
     await t.step("killed while it runs a service: found again with the same pid", async () => {
       let pid = 0;

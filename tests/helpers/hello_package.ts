@@ -45,6 +45,15 @@ async function copyTree(from: string, to: string): Promise<void> {
   }
 }
 
+/**
+ * What the service says of itself. Over a connection of its own: one from before may just be closed by the service,
+ * which keeps it for five seconds.
+ */
+export async function answer(port: number): Promise<{ version: string; pid: number }> {
+  using client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
+  return await (await fetch(`http://127.0.0.1:${port}/`, { client })).json();
+}
+
 /** Uploads a built package to a server. */
 export async function upload(http: string, built: BuiltPackage): Promise<string> {
   const file = built.path.slice(built.path.lastIndexOf("/") + 1);

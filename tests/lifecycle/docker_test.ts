@@ -8,7 +8,7 @@ import { formatEnvFile } from "../../src/lifecycle/env_file.ts";
 import { hostStatus } from "../../src/lifecycle/host_status.ts";
 import type { ServiceSpec } from "../../src/lifecycle/service_spec.ts";
 import { needs } from "../helpers/require.ts";
-import { eventually, Place } from "./fixture.ts";
+import { eventually, kill, Place } from "./fixture.ts";
 
 /** A name that no other test run on this machine has. */
 const TAG = `harness-lifecycle-test-${crypto.randomUUID().slice(0, 8)}`;
@@ -152,7 +152,7 @@ Deno.test({
         });
         await createController(executor, always).stop();
         const started = await createController(executor, always).start();
-        Deno.kill(started.pid ?? 0, "SIGKILL");
+        kill(started.pid);
         await eventually(async () => {
           const [status] = await hostStatus(executor, [{ spec: always }]);
           assert.deepEqual([status?.running, status?.restarts], [true, 1]);

@@ -155,6 +155,12 @@ export async function isAlive(pid: number): Promise<boolean> {
   return !["Z", "X"].includes(stat.slice(stat.lastIndexOf(")") + 2)[0] ?? "");
 }
 
+/** Kills a process that must be known: pid 0 would be this test run and everything around it. */
+export function kill(pid: number | null | undefined): void {
+  assert.ok(typeof pid === "number" && pid > 1, `there is no process ${pid}`);
+  Deno.kill(pid, "SIGKILL");
+}
+
 /** Pids of the live processes whose command line contains `text`. */
 export async function pidsWith(text: string): Promise<number[]> {
   const pids: number[] = [];

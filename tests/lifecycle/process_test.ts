@@ -5,6 +5,7 @@ import { needs } from "../helpers/require.ts";
 import {
   eventually,
   isAlive,
+  kill,
   type Machine,
   MACHINES,
   pidsWith,
@@ -173,7 +174,7 @@ for (const { name: where, component, open } of MACHINES) {
       assert.deepEqual([status.exitCode, status.signal, status.asked], [7, null, false]);
       const killed = processController(machine, place.shell("killed", LOOP));
       const { pid } = await killed.start();
-      Deno.kill(pid ?? 0, "SIGKILL");
+      kill(pid);
       await eventually(async () => assert.equal((await killed.status()).signal, "SIGKILL"));
     },
   );
@@ -256,7 +257,12 @@ for (const { name: where, component, open } of MACHINES) {
     async (machine, place) => {
       const controller = processController(
         machine,
-        place.shell("chatty", `n=0; while :; do n=$((n + 1)); echo "line $n"; sleep 0.05; done`),
+        // So much before the first line that what follows the rotation stays shorter than what was: a reader that
+        // looks once a second knows by this that the file was cut.
+        place.shell(
+          "chatty",
+          `head -c 9999 /dev/zero | tr '\\0' x; echo; n=0; while :; do n=$((n + 1)); echo "line $n"; sleep 0.05; done`,
+        ),
       );
       await controller.start();
       const stop = new AbortController();

@@ -5,7 +5,7 @@ import { localExecutor } from "../../src/executor/local.ts";
 import type { RecordedState } from "../../src/lifecycle/recorded_state.ts";
 import type { RestartMemory } from "../../src/lifecycle/restart_policy.ts";
 import type { SupervisorEvent } from "../../src/lifecycle/supervisor_events.ts";
-import { eventually, Place } from "./fixture.ts";
+import { eventually, kill, Place } from "./fixture.ts";
 import { LOOP, service, Watcher } from "./watcher.ts";
 
 const end = { at: "2026-11-23T11:57:19.024Z", reason: "exited with code 9" };
@@ -26,7 +26,7 @@ Deno.test("Supervisor.adopt() plans a restart again that an earlier supervisor h
     await using before = new Watcher({ random: () => 0 });
     await before.supervisor.watch(service(spec), { running: false });
     const { pid } = await before.supervisor.start("api");
-    Deno.kill(pid ?? 0, "SIGKILL");
+    kill(pid);
     await eventually(() => assert.equal(before.of("restart_scheduled").length, 1));
     assert.ok(before.supervisor.awaitsRestart("api"));
     restarts = before.of("state").at(-1)?.restarts;
@@ -131,7 +131,7 @@ Deno.test("Supervisor's end in the middle of a restart by policy counts as no cr
     });
     await watcher.supervisor.watch(service(spec), { running: false });
     const { pid } = await watcher.supervisor.start("api");
-    Deno.kill(pid ?? 0, "SIGKILL");
+    kill(pid);
     await begun.promise;
   }
   const states = events.flatMap((event) => event.type === "state" ? [event.state] : []);
@@ -157,7 +157,7 @@ async function crashBeingReported(place: Place, restart: { backoffMs: number }) 
   const spec = place.shell("api", LOOP, { restart: { policy: "always", ...restart } });
   await supervisor.watch(service(spec), { running: false });
   const { pid } = await supervisor.start("api");
-  Deno.kill(pid ?? 0, "SIGKILL");
+  kill(pid);
   await reported.promise;
   return { supervisor, go, states, [Symbol.asyncDispose]: () => watcher[Symbol.asyncDispose]() };
 }
@@ -212,7 +212,7 @@ Deno.test("Supervisor.adopt() counts the time before it: an end after a long run
     if (answers) await adopted;
     else await assert.rejects(adopted, { code: "unreachable" });
     refuse = false;
-    Deno.kill(pid ?? 0, "SIGKILL");
+    kill(pid);
     await eventually(() =>
       assert.deepEqual(after.states("api"), ["failed", "starting", "running"])
     );

@@ -25,7 +25,7 @@ async function startServer(
     ...["--identity", hosts[0]?.identityFile ?? "", "--known-hosts", place.path("known_hosts")],
     ...["--install-root", place.path("opt")],
   ]);
-  await cli.until(({ stdout }) => /listening on ws:\S+/.test(stdout), 60_000);
+  await cli.until(({ stdout }) => /listening on ws:\S+/.test(stdout));
   const url = /ws:\S+/.exec(cli.stdout)?.[0] ?? "";
   return { cli, client: await RawClient.ready(url, { deadlineMs: 120_000 }) };
 }
@@ -63,6 +63,7 @@ async function sshdPids(host: Sshd): Promise<number[]> {
 
 function signal(pids: readonly number[], name: Deno.Signal): void {
   for (const pid of pids) {
+    assert.ok(pid > 1, "a service without a process");
     try {
       Deno.kill(pid, name);
     } catch {

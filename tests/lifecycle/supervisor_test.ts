@@ -10,6 +10,7 @@ import {
   Gate,
   health,
   isAlive,
+  kill,
   localMachine,
   Place,
   processController,
@@ -22,7 +23,7 @@ Deno.test("Supervisor restarts a crashed service with a new pid and tells the st
   const spec = place.shell("api", LOOP, { restart: { policy: "on-failure", backoffMs: 50 } });
   await supervisor.watch(service(spec), { running: false });
   const { pid } = await supervisor.start("api");
-  Deno.kill(pid ?? 0, "SIGKILL");
+  kill(pid);
   await eventually(() => assert.ok(watcher.states("api").includes("failed")));
   await eventually(() => assert.equal(watcher.states("api").at(-1), "running"));
   assert.deepEqual(watcher.states("api"), ["starting", "running", "failed", "starting", "running"]);
@@ -53,7 +54,7 @@ Deno.test("Supervisor.stop() during a back-off cancels the planned restart", asy
   const spec = place.shell("api", LOOP, { restart: { policy: "always", backoffMs: 2_000 } });
   await supervisor.watch(service(spec), { running: false });
   const { pid } = await supervisor.start("api");
-  Deno.kill(pid ?? 0, "SIGKILL");
+  kill(pid);
   await eventually(() => assert.equal(watcher.of("restart_scheduled").length, 1));
   await supervisor.stop("api");
   await new Promise((resolve) => setTimeout(resolve, 2_600));
@@ -101,7 +102,7 @@ Deno.test("Supervisor counts a restart that does not come up as one more crash",
   });
   await supervisor.watch(service(spec), { running: false });
   const { pid } = await supervisor.start("once");
-  Deno.kill(pid ?? 0, "SIGKILL");
+  kill(pid);
   await eventually(() => assert.equal(watcher.of("gave_up").length, 1));
   const history = watcher.of("gave_up")[0]?.history.map((end) => end.reason);
   assert.equal(history?.[0], "ended by SIGKILL");
@@ -170,7 +171,7 @@ Deno.test("Supervisor.adopt() finds what runs and does not restart it, and repor
     }
   }
   assert.ok(await isAlive(pids.get("survivor") ?? 0), "the end of supervision leaves it alone");
-  Deno.kill(pids.get("dead") ?? 0, "SIGKILL");
+  kill(pids.get("dead"));
   await eventually(async () => assert.equal(await isAlive(pids.get("dead") ?? 0), false));
   await using after = new Watcher();
   const status = await after.supervisor.adopt(service(survivor), {
@@ -311,7 +312,7 @@ Deno.test({
     // Besides ours those that are made all the time: more where ours takes long.
     const looks = 2 + Math.floor((performance.now() - begun) / intervalMs);
     assert.ok(scripts <= looks, `${scripts} commands for ${looks} looks at five services`);
-    Deno.kill(pids.get("c") ?? 0, "SIGKILL");
+    kill(pids.get("c"));
     await eventually(() =>
       assert.deepEqual(watcher.states("c").slice(2), ["failed", "starting", "running"])
     );
