@@ -12,6 +12,7 @@ import {
 import { addKnownHost } from "../../src/executor/known_hosts_file.ts";
 import { matchesPattern, matchesPatternList } from "../../src/executor/wildcard.ts";
 import { needs } from "../helpers/require.ts";
+import { SEED } from "../helpers/seed.ts";
 import { runProgram } from "../helpers/sshd.ts";
 
 /** A public key blob of a type, with made-up content. */
@@ -100,7 +101,7 @@ Deno.test("parseKnownHosts() and checkHostKey() take any text without failing", 
     fc.property(fc.string({ unit: "binary", maxLength: 300 }), fc.string(), (text, name) => {
       checkHostKey(parseKnownHosts(text, "kh").entries, name, ED);
     }),
-    { numRuns: 2000 },
+    { numRuns: 2000, seed: SEED },
   );
 });
 
@@ -132,7 +133,7 @@ Deno.test("matchesPattern() agrees with a regular expression, and does not blow 
         assert.equal(matchesPattern(text, pattern), new RegExp(`^${source}$`).test(text));
       },
     ),
-    { numRuns: 3000 },
+    { numRuns: 3000, seed: SEED },
   );
   assert.equal(matchesPattern("a".repeat(5000), "*a".repeat(500) + "b"), false);
   assert.equal(matchesPatternList("web1", ["web*", "!web1"]), false);

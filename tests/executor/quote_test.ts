@@ -5,11 +5,10 @@ import fc from "fast-check";
 import { quote, quoteWord } from "../../src/executor/quote.ts";
 import { loginShellLine, shellText } from "../../src/executor/shell_line.ts";
 import type { Executor } from "../../src/executor/executor.ts";
+import { SEED } from "../helpers/seed.ts";
 import { MACHINES } from "./machines.ts";
 
 const COUNT = 10_000;
-/** Fixed, so that a run can be repeated; other seeds try other words. */
-const SEED = Number(Deno.env.get("HARNESS_FUZZ_SEED") ?? 20261123);
 /** Keeps a command below the limit of one argument, even when every byte needs an escape. */
 const BATCH_BYTES = 16 * 1024;
 

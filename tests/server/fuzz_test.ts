@@ -5,11 +5,11 @@ import { ConnectionHandler } from "../../src/server/handler.ts";
 import type { ServerSocket } from "../../src/server/socket.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";
 import { eventually, type Frame, RawClient } from "../helpers/raw_client.ts";
+import { SEED } from "../helpers/seed.ts";
 import { LISTENERS, startServer } from "../helpers/test_server.ts";
 import { Fuzzer } from "./fuzz.ts";
 
-/** Another seed or another number of frames: HARNESS_FUZZ_SEED, HARNESS_FUZZ_FRAMES. */
-const SEED = Number(Deno.env.get("HARNESS_FUZZ_SEED") ?? 20261123);
+/** Another number of frames: HARNESS_FUZZ_FRAMES; other frames: HARNESS_FUZZ_SEED. */
 const FRAMES = Number(Deno.env.get("HARNESS_FUZZ_FRAMES") ?? 100_000);
 const FRAMES_PER_CONNECTION = 1000;
 const MAX_STALL_MS = 50;

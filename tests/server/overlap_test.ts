@@ -12,6 +12,7 @@ import { resolveLimits } from "../../src/server/server_limits.ts";
 import type { ServerSocket } from "../../src/server/socket.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";
 import { eventually, type Frame, RawClient } from "../helpers/raw_client.ts";
+import { SEED } from "../helpers/seed.ts";
 import { LISTENERS, service, startServer } from "../helpers/test_server.ts";
 
 /** A store whose history waits at a gate, once there is one. */
@@ -296,6 +297,6 @@ Deno.test("ConnectionSubscriptions sends each event once and none too few, whate
         }
       },
     ),
-    { numRuns: 60 },
+    { numRuns: 60, seed: SEED },
   );
 });
