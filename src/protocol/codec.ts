@@ -9,6 +9,7 @@
  */
 import { HarnessError, isErrorCode } from "../errors.ts";
 import type { RegistryEvent } from "../registry/events.ts";
+import { explainIssue } from "../registry/validate.ts";
 import { MAX_MESSAGE_DEPTH, MAX_PARAM_ISSUES, MAX_REQUEST_ID_LENGTH } from "../limits.ts";
 import { type Action, ACTION_PARAMS, type ActionParams, ACTIONS, isAction } from "./actions.ts";
 import type { EventMessage, ResponseMessage, ServerMessage, WireEventMap } from "./messages.ts";
@@ -128,9 +129,10 @@ export function requireAction(name: string): Action {
 export function parseParams<A extends Action>(action: A, params: unknown): ActionParams<A> {
   const result = ACTION_PARAMS[action].safeParse(params);
   if (result.success) return result.data;
-  const issues = result.error.issues.slice(0, MAX_PARAM_ISSUES).map((issue) => ({
-    path: ["params", ...issue.path.map(String)].join("."),
-    message: issue.message,
+  const found = result.error.issues.slice(0, MAX_PARAM_ISSUES).map(explainIssue);
+  const issues = found.map(({ path, message }) => ({
+    path: ["params", ...path.map(String)].join("."),
+    message,
   }));
   const why = issues.map((issue) => `${issue.path}: ${issue.message}`).join("; ");
   throw new HarnessError("invalid_params", `Cannot run ${action}: ${why}`, { details: { issues } });

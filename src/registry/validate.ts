@@ -42,10 +42,33 @@ export function parsePatch(id: string, patch: ServicePatch): ServicePatch {
   return parse(servicePatchSchema, patch, `update "${id}"`);
 }
 
+/** A failed check of one field. */
+export interface FieldIssue {
+  /** Where it is. */
+  path: PropertyKey[];
+  /** What is wrong. */
+  message: string;
+}
+
+/**
+ * What a check found, in the words of what was meant: of a union only what its nearest form asks for, of a key what
+ * is wrong with it. By themselves both are an "Invalid input".
+ */
+export function explainIssue(issue: z.core.$ZodIssue): FieldIssue {
+  const { path, message } = issue;
+  if (issue.code === "invalid_key") return { path, message: issue.issues[0]?.message ?? message };
+  if (issue.code !== "invalid_union") return { path, message };
+  const forms = issue.errors.map((form) => form.map(explainIssue));
+  const [inside] = forms.find((form) => form.every((one) => one.path.length > 0)) ?? [];
+  if (inside !== undefined) return { path: [...path, ...inside.path], message: inside.message };
+  const all = new Set(forms.flat().map((one) => one.message));
+  return { path, message: all.size === 0 ? message : [...all].join(" or ") };
+}
+
 function parse<T>(schema: z.ZodType<T>, value: unknown, doing: string): T {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const issues = result.error.issues.map(({ path, message }) => ({
+  const issues = result.error.issues.map(explainIssue).map(({ path, message }) => ({
     path: path.join("."),
     message,
   }));

@@ -43,11 +43,14 @@ interface ActionHandler<A extends Action> {
   run(params: ActionParams<A>, services: ActionServices, context: ActionContext): ActionResult<A>;
 }
 
-/**
- * Runs an action whose params were checked.
- *
- * @throws {HarnessError} `forbidden` when the client may only read; whatever the handler throws.
- */
+/** Before anything else is looked at. @throws {HarnessError} `forbidden` when the client may only read. */
+export function requireRight(action: Action, access: Access): void {
+  if (HANDLERS[action].writes && access !== "full") {
+    throw new HarnessError("forbidden", `Cannot run ${action}: this token may only read`);
+  }
+}
+
+/** Runs an action whose params were checked, for a client that may. */
 export function runAction<A extends Action>(
   action: A,
   params: ActionParams<A>,
@@ -55,9 +58,6 @@ export function runAction<A extends Action>(
   context: ActionContext,
 ): ActionResult<A> {
   const handler: ActionHandler<A> = HANDLERS[action];
-  if (handler.writes && context.access !== "full") {
-    throw new HarnessError("forbidden", `Cannot run ${action}: this token may only read`);
-  }
   return handler.run(params, services, context);
 }
 

@@ -77,7 +77,7 @@ export class Authenticator {
       "forbidden",
       `Cannot accept the request: the host "${
         host.slice(0, 128)
-      }" is not one of this server's, allow it explicitly if it is`,
+      }" is not one of this server's, use --allow-host if it is`,
     );
   }
 

@@ -30,6 +30,7 @@ import {
   type ActionResult,
   type ActionServices,
   capabilitiesOf,
+  requireRight,
   runAction,
 } from "./actions.ts";
 import type { Access } from "./auth.ts";
@@ -166,6 +167,12 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
   close(code: number, reason: string): void {
     if (this.#gone || this.#terminateTimer !== undefined) return;
     this.#stop();
+    if (code !== CLOSE_CODES.shutdown) {
+      getLogger(["harness", "server"]).info("Closed a connection, {code}: {reason}", {
+        code,
+        reason,
+      });
+    }
     this.#socket.close(code, reason);
     if (this.#socket.terminate === undefined) return;
     this.#terminateTimer = setTimeout(() => this.terminate(), TERMINATE_AFTER_MS);
@@ -194,6 +201,7 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
     try {
       this.#checkLoad();
       const action = requireAction(name);
+      requireRight(action, this.access);
       const params = parseParams(action, rawParams);
       const result = runAction(action, params, this.#host.services, this);
       const data = result instanceof Promise ? await result : result;

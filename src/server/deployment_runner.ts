@@ -27,6 +27,8 @@ export interface DeploymentJob {
   instances: Instance[];
   /** Cancels it. */
   abort: AbortController;
+  /** Whether it was the end of the server that cancelled it. */
+  parked: boolean;
   /** Settles when everything of it is over. */
   done: Promise<void>;
 }
@@ -40,6 +42,8 @@ export interface DeploymentRunnerOptions {
   /** Where records are kept. */
   records: DeploymentRecords;
 }
+
+const WHAT_NEXT = "resume_deployment finishes it, rollback_service undoes it";
 
 const log = getLogger(["harness", "server", "deployments"]);
 
@@ -63,7 +67,10 @@ export class DeploymentRunner {
       deployment.status = "running";
       await this.#options.records.save(job.record);
       const result = await this.#iterate(job);
-      await this.#finish(job.record, result.status);
+      // Nobody cancelled it: who reads of it should go on with it.
+      if (job.parked && result.status === "cancelled") {
+        await this.#finish(job.record, "interrupted", `the server was shut down; ${WHAT_NEXT}`);
+      } else await this.#finish(job.record, result.status);
     } catch (error) {
       // Only what is not an outcome of a host: a plan that makes no sense, or our own storage.
       const { code, message, details } = toHarnessError(error);
@@ -165,8 +172,7 @@ export class DeploymentRunner {
     const { registry, operator } = this.#options;
     const { deployment } = record;
     const id = deployment.deployment_id;
-    const message =
-      "the server ended while it ran; resume_deployment finishes it, rollback_service undoes it";
+    const message = `the server ended while it ran; ${WHAT_NEXT}`;
     for (const host of deployment.hosts) {
       if (host.outcome === null) host.error ??= { code: "unavailable", message };
     }

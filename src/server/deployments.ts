@@ -23,7 +23,7 @@ import { checkDependencies, claimInstances, type Instance } from "./deployed_ser
 import { dependencyEnv } from "./dependency_env.ts";
 import { type DeploymentRecord, DeploymentRecords } from "./deployment_records.ts";
 import { type DeploymentJob, DeploymentRunner } from "./deployment_runner.ts";
-import { newRecord, resumeParams, strategyOf } from "./deployment_request.ts";
+import { newRecord, resumeParams, strategyOf, withSecretsApart } from "./deployment_request.ts";
 import type { DocumentStore } from "./documents.ts";
 import type { Host, HostDirectory } from "./hosts.ts";
 import type { Operator } from "./operator.ts";
@@ -77,6 +77,7 @@ export class DeploymentManager implements Deployments {
     const { packages, hosts: directory } = this.#options;
     const { path, info } = await packages.resolve(params.package);
     const { manifest } = await inspectPackage(path);
+    const variables = withSecretsApart(manifest, params);
     const hosts = resolveHosts(directory, params.targets ?? [params.target ?? "local"]);
     const record = newRecord({
       kind: "deploy",
@@ -85,7 +86,7 @@ export class DeploymentManager implements Deployments {
       version: manifest.version,
       sha256: info.sha256,
       hosts,
-      params,
+      params: { ...params, ...variables },
     });
     const repeated = this.#repeated(record);
     if (repeated !== null) return repeated;
@@ -95,8 +96,7 @@ export class DeploymentManager implements Deployments {
       kind: "deploy",
       deploymentId: record.deployment.deployment_id,
       hosts,
-      env: params.env ?? {},
-      secrets: params.secrets ?? {},
+      ...variables,
       dependencyEnv: dependencyEnv(registry, manifest.dependsOn),
       strategy: strategyOf(params.strategy),
       force: params.force ?? false,
@@ -188,11 +188,12 @@ export class DeploymentManager implements Deployments {
     return Promise.resolve(deployment);
   }
 
-  /** Rolls back what is in flight and waits for it, but not for ever; what is left is `interrupted`. */
+  /** Rolls back what is in flight and waits for it, but not for ever; what did not finish is `interrupted`. */
   async park(timeoutMs: number = DEPLOY_PARK_TIMEOUT_MS): Promise<void> {
     this.#parked = true;
     const jobs = [...this.#jobs.values()];
     for (const job of jobs) {
+      if (!job.abort.signal.aborted) job.parked = true;
       job.abort.abort(new HarnessError("cancelled", "The server is shutting down"));
     }
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -249,6 +250,7 @@ export class DeploymentManager implements Deployments {
       claim,
       instances: [],
       abort: new AbortController(),
+      parked: false,
       done: Promise.resolve(),
     };
     this.#jobs.set(deployment.deployment_id, job);

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import { HarnessError } from "../errors.ts";
 import { PROTOCOL_VERSION, SUBPROTOCOL } from "../protocol/messages.ts";
 import { SERVER_NAME, VERSION } from "../version.ts";
@@ -117,19 +118,23 @@ async function upload(request: Request, file: string, store: Packages): Promise<
 
 /** The digest the client promises, from `X-Content-SHA256` (hex) or `Content-Digest` (RFC 9530). */
 function expectedDigest(headers: Headers): string | null {
-  const hex = headers.get("x-content-sha256")?.trim().toLowerCase();
-  if (hex !== undefined) {
-    if (/^[0-9a-f]{64}$/.test(hex)) return hex;
-    throw new HarnessError(
-      "invalid_params",
-      "Cannot store the package: X-Content-SHA256 must be 64 hex digits",
-    );
+  const refused = (why: string) =>
+    new HarnessError("invalid_params", `Cannot store the package: ${why}`);
+  const ours = headers.get("x-content-sha256")?.trim().toLowerCase() ?? null;
+  if (ours !== null && !/^[0-9a-f]{64}$/.test(ours)) {
+    throw refused("X-Content-SHA256 must be 64 hex digits");
   }
-  const base64 = /(?:^|,)\s*sha-256=:([A-Za-z0-9+/]{43}=):/.exec(
-    headers.get("content-digest") ?? "",
-  )?.[1];
-  if (base64 === undefined) return null;
-  return [...atob(base64)].map((char) => char.charCodeAt(0).toString(16).padStart(2, "0")).join("");
+  // Digests by other algorithms may stand beside it; nobody must look at those.
+  const sha256 = (headers.get("content-digest") ?? "").split(",")
+    .map((one) => one.trim()).find((one) => /^sha-256\b/i.test(one));
+  if (sha256 === undefined) return ours;
+  const base64 = /^sha-256=:([A-Za-z0-9+/]{43}=):$/.exec(sha256)?.[1];
+  if (base64 === undefined) throw refused("Content-Digest must be sha-256=:<base64>:");
+  const theirs = Buffer.from(base64, "base64").toString("hex");
+  if (ours !== null && ours !== theirs) {
+    throw refused("X-Content-SHA256 and Content-Digest are not the same digest");
+  }
+  return theirs;
 }
 
 async function download(file: string, store: Packages, headOnly: boolean): Promise<Response> {

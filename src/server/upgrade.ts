@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { HarnessError } from "../errors.ts";
+import { getLogger } from "@logtape/logtape";
+import { HarnessError, messageOf } from "../errors.ts";
 import { SUBPROTOCOL, TOKEN_SUBPROTOCOL_PREFIX } from "../protocol/messages.ts";
 import { type Access, type Authenticator, offeredProtocols } from "./auth.ts";
 import { errorBody, errorResponse, jsonResponse, urlOf } from "./http_errors.ts";
@@ -34,6 +35,8 @@ export function decideUpgrade(request: Request, auth: Authenticator): UpgradeDec
     const access = auth.check(request);
     return { ok: true, admission: { access, protocol: chooseProtocol(request) } };
   } catch (error) {
+    // Whoever keeps trying is to be seen by who runs the server.
+    getLogger(["harness", "server"]).info("Refused a connection: {why}", { why: messageOf(error) });
     return { ok: false, response: errorResponse(error) };
   }
 }
@@ -45,7 +48,8 @@ function handshakeProblem(request: Request): Response | null {
       new HarnessError("not_found", `Cannot open a WebSocket at ${pathname.slice(0, 128)}: use /`),
     );
   }
-  if (request.method !== "GET" || !request.headers.has("sec-websocket-key")) {
+  const { headers } = request;
+  if (request.method !== "GET" || !headers.has("sec-websocket-key") || !headers.has("host")) {
     return errorResponse(
       new HarnessError("invalid_request", "Cannot upgrade: it is no WebSocket handshake"),
     );

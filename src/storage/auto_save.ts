@@ -32,7 +32,7 @@ export class AutoSave {
     else clearTimeout(this.#timer);
     const latest = this.#firstChange + SNAPSHOT_MAX_DELAY_MS;
     const due = Math.max(Math.min(now + this.#delayMs, latest), this.#notBefore);
-    this.#timer = setTimeout(() => this.#run(), due - now);
+    this.#timer = setTimeout(() => this.#run(), Math.max(0, due - now));
   }
 
   /** No further save begins; resolves when one under way has ended. */

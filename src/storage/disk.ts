@@ -53,7 +53,9 @@ export function localDisk(): Disk {
       return await fs.readFile(path).catch(nullIfMissing);
     },
     async create(path): Promise<DiskFile> {
-      return diskFile(await fs.open(path, "w", 0o600));
+      // Anew: a file that is there already would keep its mode and its owner.
+      await fs.rm(path, { force: true });
+      return diskFile(await fs.open(path, "wx", 0o600));
     },
     async append(path): Promise<DiskFile> {
       // Not "a": that would make a missing file, which here is a loss to be noticed.

@@ -154,7 +154,7 @@ function journalLosses(chain: JournalChain, base: Snapshot | null): string[] {
   const from = base?.seq ?? 0;
   if (chain.startSeq !== null && chain.startSeq > from) {
     losses.push(
-      `Changes ${from + 1} to ${chain.startSeq} are lost: ` +
+      `${changes(from + 1, chain.startSeq)} lost: ` +
         `${
           base === null ? "there is no good snapshot" : "the snapshot is older"
         } and the journal begins later`,
@@ -162,9 +162,8 @@ function journalLosses(chain: JournalChain, base: Snapshot | null): string[] {
   }
   for (const gap of chain.gaps) {
     if (gap.to <= from) continue;
-    losses.push(
-      `Changes ${Math.max(gap.from, from + 1)} to ${gap.to} are missing from the journal: lost`,
-    );
+    const missing = changes(Math.max(gap.from, from + 1), gap.to);
+    losses.push(`${missing} missing from the journal: lost`);
   }
   const after = `changes after ${Math.max(from, chain.lastSeq)}, if there were any, are lost`;
   if (chain.active === null) losses.push(`${JOURNAL_NAME} is missing: ${after}`);
@@ -197,6 +196,10 @@ function continuedEpoch(loaded: Loaded, main: SnapshotRead): string | null {
     );
   }
   return chain.open.epoch;
+}
+
+function changes(from: number, to: number): string {
+  return from === to ? `Change ${from} is` : `Changes ${from} to ${to} are`;
 }
 
 /** At least the last `wanted` events of the present epoch's unbroken chain, or all there are. */

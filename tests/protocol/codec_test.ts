@@ -14,6 +14,7 @@ import {
 } from "../../src/protocol/codec.ts";
 import { nearestName } from "../../src/protocol/nearest.ts";
 import { salvageId } from "../../src/protocol/salvage.ts";
+import type { Action } from "../../src/protocol/actions.ts";
 import type { RegistryEvent } from "../../src/registry/events.ts";
 
 Deno.test("parseRequest() reads what encodeRequest() wrote", () => {
@@ -155,6 +156,31 @@ Deno.test("parseParams() drops unknown fields and lists what is wrong", () => {
     assert.equal((error.details?.["issues"] as unknown[]).length, 10);
     return true;
   });
+});
+
+Deno.test("parseParams() says of a union what its nearest form asks for, and of a key what is wrong with it", () => {
+  const said = (action: Action, params: unknown) => {
+    try {
+      parseParams(action, params);
+    } catch (error) {
+      return (error as HarnessError).message;
+    }
+    return null;
+  };
+  const target = { host: "web1", become: "doas" };
+  const of = { package: "a-1.0.0.tar.gz" };
+  assert.match(
+    said("deploy_package", { ...of, target }) ?? "",
+    /: params\.target\.become: .*"sudo"/,
+  );
+  assert.match(
+    said("deploy_package", { ...of, target: 5 }) ?? "",
+    /: params\.target: .*expected string.* or .*expected object/,
+  );
+  assert.match(
+    said("deploy_package", { ...of, target: "local", env: { "A-B": "1" } }) ?? "",
+    /: params\.env\.A-B: an env name is letters, digits and _$/,
+  );
 });
 
 Deno.test("encodeError() hides what is behind an internal error", () => {

@@ -92,6 +92,8 @@ for (const listener of LISTENERS) {
       const response = await client.request(action, valid[action] ?? {});
       if (response["error"]?.code === "forbidden") forbidden.push(action);
     }
+    // What it may not do at all is not checked any further.
+    assert.equal((await client.fail("register_service", {}))["code"], "forbidden");
     assert.deepEqual(
       forbidden.toSorted(),
       [
@@ -150,6 +152,7 @@ for (const listener of LISTENERS) {
       [{ headers: { "sec-websocket-version": "8" } }, 426],
       [{ headers: { "sec-websocket-key": "" } }, 400],
       [{ headers: { host: "a b" } }, 400],
+      [{ headers: { host: "" } }, 400], // RawSocket leaves the line out
       [{ headers: { connection: "close" } }, listener === "deno" ? 400 : 426],
       [{ path: "/other" }, 404],
     ];

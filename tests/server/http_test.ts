@@ -117,7 +117,20 @@ for (const listener of LISTENERS) {
       await head.body?.cancel();
 
       const base64 = btoa(String.fromCharCode(...createHash("sha256").update(other).digest()));
-      const forced = await put(other, "?force=1", { "content-digest": `sha-256=:${base64}:` });
+      const unfit: Array<Record<string, string>> = [
+        { "content-digest": "sha-256=:AAAA:" },
+        { "content-digest": `sha-256:${base64}:` },
+        { "content-digest": `sha-256=:${base64}:`, "x-content-sha256": sha256(bytes) },
+      ];
+      for (const headers of unfit) {
+        assert.deepEqual(
+          await errorOf(await put(other, "?force=1", headers)),
+          { status: 400, code: "invalid_params" },
+          JSON.stringify(headers),
+        );
+      }
+      const both = `sha-512=:${btoa("x".repeat(64))}:, sha-256=:${base64}:`;
+      const forced = await put(other, "?force=1", { "content-digest": both });
       assert.equal((await forced.json()).sha256, sha256(other));
       assert.equal((await fetch(url, { method: "DELETE" })).status, 204);
       assert.equal((await errorOf(await fetch(url))).status, 404);

@@ -50,6 +50,9 @@ Deno.test("FileStore keeps all services, seq, epoch and history over a restart",
 Deno.test("FileStore makes its files readable by their owner alone, and the snapshot by people", async () => {
   await withTempDir(async (parent) => {
     const dir = `${parent}/new/state`;
+    await Deno.mkdir(dir, { recursive: true, mode: 0o700 });
+    // Left there by somebody else: its mode must not become that of the snapshot.
+    await Deno.writeTextFile(`${dir}/registry.json.tmp`, "", { mode: 0o644 });
     await withRegistry({ dir }, (registry) => registry.register(serviceInput("web")));
     for (const name of await names(dir)) {
       const { mode } = await Deno.stat(`${dir}/${name}`);
