@@ -8,7 +8,11 @@ import { deploy } from "../deploy/deploy.ts";
 import type { DeployPlan, HostTarget } from "../deploy/plan.ts";
 import type { DeployResult } from "../deploy/progress.ts";
 import type { Deployment } from "../protocol/actions.ts";
-import { newDeploymentId, strategyOf as planStrategy } from "../server/deployment_request.ts";
+import {
+  newDeploymentId,
+  strategyOf as planStrategy,
+  withSecretsApart,
+} from "../server/deployment_request.ts";
 import { hostDirectory } from "./connector.ts";
 import type { Context } from "./context.ts";
 import { type DEPLOY_FLAGS, environmentOf, secretsOf, strategyOf } from "./deploy_flags.ts";
@@ -44,8 +48,10 @@ export async function deployDirectly(
     kind: "deploy",
     deploymentId: newDeploymentId(),
     hosts: await hostsOf(context, given, what.hosts),
-    env: await environmentOf(flags),
-    secrets: await secretsOf(flags),
+    ...withSecretsApart(manifest, {
+      env: await environmentOf(flags),
+      secrets: await secretsOf(flags),
+    }),
     strategy: planStrategy(strategyOf(flags)),
     force: flags.force,
     package: {

@@ -77,7 +77,7 @@ export function checkEnv(manifest: Manifest, sources: EnvSources): void {
       "invalid_params",
       `Cannot deploy ${manifest.name}: its manifest requires ${
         missing.join(", ")
-      }; set each with --env or --secret-file`,
+      }; set each with --secret-file, or with --env what is no secret`,
       { details: { missing } },
     );
   }

@@ -5,6 +5,7 @@
  */
 import type { DeployStrategy } from "../deploy/plan.ts";
 import { HarnessError } from "../errors.ts";
+import type { Manifest } from "../package/manifest.ts";
 import type { ActionParams, StrategySpec, Target } from "../protocol/actions.ts";
 import type { DeploymentRecord } from "./deployment_records.ts";
 import type { Host } from "./hosts.ts";
@@ -23,8 +24,33 @@ export interface RecordInput {
   sha256: string | null;
   /** The hosts. */
   hosts: readonly Host[];
-  /** What the client sent. */
+  /** What the client sent; secrets among the `secrets`, see {@linkcode withSecretsApart}. */
   params: ActionParams<"deploy_package"> | ActionParams<"rollback_service">;
+}
+
+/** Values for a service by name: what anybody may see, and what nobody may. */
+export interface Variables {
+  /** Plain environment. */
+  env: Record<string, string>;
+  /** Secrets. */
+  secrets: Record<string, string>;
+}
+
+/**
+ * What was given, with every variable that the manifest calls secret among the secrets, whichever way it came:
+ * what is plain is kept, told and compared.
+ */
+export function withSecretsApart(
+  { env: declared }: Pick<Manifest, "env">,
+  given: { env?: Record<string, string>; secrets?: Record<string, string> },
+): Variables {
+  const isSecret = ([name]: [string, string]) =>
+    Object.hasOwn(declared, name) && declared[name]?.secret === true;
+  const all = Object.entries(given.env ?? {});
+  return {
+    env: Object.fromEntries(all.filter((pair) => !isSecret(pair))),
+    secrets: { ...Object.fromEntries(all.filter(isSecret)), ...given.secrets },
+  };
 }
 
 /** A record of a deployment that is about to begin. */
@@ -51,6 +77,7 @@ export function newRecord(input: RecordInput): DeploymentRecord {
     strategy,
     sha256: input.sha256,
     idempotency_key,
+    // Names of secrets only: a hash of a value that is easily guessed would tell it.
     fingerprint: JSON.stringify([
       input.kind,
       input.package,
