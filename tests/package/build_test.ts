@@ -7,6 +7,7 @@ import { buildPackage, type BuildProgress } from "../../src/package/build.ts";
 import { extractPackage } from "../../src/package/extract.ts";
 import { inspectPackage } from "../../src/package/read.ts";
 import { needs } from "../helpers/require.ts";
+import { SEED } from "../helpers/seed.ts";
 import { run, withTempDir, writeTree } from "./sample_tree.ts";
 import { MANIFEST } from "./tar_writer.ts";
 
@@ -335,7 +336,7 @@ Deno.test("buildPackage(), inspectPackage() and extractPackage() carry any tree 
         await run("tar", "-tzf", built.path);
       });
     }),
-    { numRuns: 60 },
+    { seed: SEED, numRuns: 60 },
   );
 });
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { EventBody } from "../../src/registry/events.ts";
 import { eventMatcher, matchesFilter, matchesGlob } from "../../src/registry/filter.ts";
+import { SEED } from "../helpers/seed.ts";
 
 Deno.test("matchesGlob() knows * and ? and takes all else as it is", () => {
   const matches: [string, string, boolean][] = [
@@ -27,10 +28,13 @@ Deno.test("matchesGlob() knows * and ? and takes all else as it is", () => {
 
 Deno.test("matchesGlob() agrees with a regular expression, and hostile patterns cost nothing", () => {
   const letters = fc.string({ unit: fc.constantFrom("a", "b", "*", "?", ".", "@") });
-  fc.assert(fc.property(letters, letters, (pattern, text) => {
-    const source = pattern.replace(/[.@]/g, "\\$&").replace(/\*/g, ".*").replace(/\?/g, ".");
-    assert.equal(matchesGlob(pattern, text), new RegExp(`^${source}$`, "s").test(text));
-  }));
+  fc.assert(
+    fc.property(letters, letters, (pattern, text) => {
+      const source = pattern.replace(/[.@]/g, "\\$&").replace(/\*/g, ".*").replace(/\?/g, ".");
+      assert.equal(matchesGlob(pattern, text), new RegExp(`^${source}$`, "s").test(text));
+    }),
+    { seed: SEED },
+  );
   assert.equal(matchesGlob("*a".repeat(250) + "b", "a".repeat(50_000)), false);
 });
 
