@@ -35,8 +35,8 @@ export interface HostFacts {
   missingCommands: string[];
   /** Libraries that are not there. */
   missingLibraries: string[];
-  /** Text of `state.json`, empty when there is none. */
-  stateText: string;
+  /** Text of `state.json`, or `null` when there is no such file. */
+  stateText: string | null;
 }
 
 /** Reads what the questions' answer looks like. */
@@ -74,6 +74,6 @@ export function parseFacts(stdout: string, host: string): HostFacts {
     writable: one("writable") === "yes",
     missingCommands: values.get("missing_command") ?? [],
     missingLibraries: values.get("missing_library") ?? [],
-    stateText: stdout.slice(state + "@state\n".length),
+    stateText: one("state") === "no" ? null : stdout.slice(state + "@state\n".length),
   };
 }

@@ -71,9 +71,12 @@ export function emptyState(service: string): HostState {
   return { format: 1, service, active: null, pending: null, releases: [] };
 }
 
-/** Reads `state.json`; empty text is an empty state. */
-export function parseState(text: string, service: string, where: string): HostState {
-  if (text.trim() === "") return emptyState(service);
+/**
+ * Reads `state.json`; `null` says that there is no such file, and only then there is no record. Whoever writes it
+ * never leaves it empty, so an empty one has lost what it said: to begin anew would leave what runs running.
+ */
+export function parseState(text: string | null, service: string, where: string): HostState {
+  if (text === null) return emptyState(service);
   const refuse = (why: string, cause?: unknown): never => {
     throw new HarnessError("conflict", `Cannot use ${where}: ${why}`, {
       details: { reason: "bad_state" },

@@ -77,6 +77,7 @@ d_lines "$5" | while IFS= read -r d_item; do
     [ -n "$(find /lib /lib64 /usr/lib /usr/lib64 /usr/local/lib -maxdepth 2 -name "$d_item" 2>/dev/null | head -n 1)" ] ||
     d_say missing_library "$d_item"
 done
+d_say state "$({ [ -e "$base/state.json" ] || [ -L "$base/state.json" ]; } && echo yes || echo no)"
 echo @state
 cat "$base/state.json" 2>/dev/null || :
 `;

@@ -55,7 +55,7 @@ export function recoveryScript(recovery: Recovery): string {
     SWITCH_BACK,
     ...(back?.start ? [commandText(startServiceCommand(back.spec, systemd))] : []),
     `printf '%s' ${quoteWord(stateText(recovery.state))} > "$stage/new" &&`,
-    `  mv -f "$stage/new" "$base/state.json"`,
+    `  d_sync_file "$stage/new" && mv -f "$stage/new" "$base/state.json"`,
     "",
   ];
   return lines.join("\n");

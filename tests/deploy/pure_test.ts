@@ -136,8 +136,10 @@ Deno.test("parseState() reads what stateText() writes, and refuses anything else
     record("2.0.0", "installing"),
   );
   assert.deepEqual(parseState(stateText(whole), "web", "x"), whole);
-  assert.deepEqual(parseState("", "web", "x"), emptyState("web"));
+  assert.deepEqual(parseState(null, "web", "x"), emptyState("web"));
   const refused: Array<[string, RegExp]> = [
+    ["", /not JSON; move it away/],
+    [" \n", /not JSON; move it away/],
     ["{", /not JSON/],
     ["3", /newer|record/],
     ["null", /not a record/],
@@ -308,7 +310,7 @@ Deno.test("parseFacts() reads a host's answer and refuses chatter", () => {
   const facts = parseFacts(
     "motd=hello\n@facts\narch=aarch64\nuid=0\nfree_kb=10\nsame_fs=no\nrecover=yes\ncurrent=/opt/web-1=2\n" +
       "dir=yes\nforced_dir=no\ncached=\nsystemd=yes\nuser=no\nwritable=yes\nmissing_command=a\nmissing_command=b\n" +
-      "missing_library=c\n@state\n{\n}\n",
+      "missing_library=c\nstate=yes\n@state\n{\n}\n",
     "h",
   );
   assert.deepEqual(facts, {
@@ -328,6 +330,8 @@ Deno.test("parseFacts() reads a host's answer and refuses chatter", () => {
     missingLibraries: ["c"],
     stateText: "{\n}\n",
   });
+  assert.equal(parseFacts("@facts\nstate=no\n@state\n", "h").stateText, null);
+  assert.equal(parseFacts("@facts\nstate=yes\n@state\n", "h").stateText, "");
   assert.throws(() => parseFacts("This account is disabled.\n", "h"), /Cannot understand/);
 });
 
