@@ -25,7 +25,16 @@ import type {
   HostResult,
 } from "./progress.ts";
 import type { StepEnd } from "./step.ts";
-import { commit, health, markBad, prune, specOf, start, switchRelease } from "./steps/activate.ts";
+import {
+  commit,
+  health,
+  markBad,
+  prune,
+  pruneBad,
+  specOf,
+  start,
+  switchRelease,
+} from "./steps/activate.ts";
 import { alreadyThere, choose } from "./steps/choose.ts";
 import { configure } from "./steps/configure.ts";
 import { extract, upload, verify } from "./steps/files.ts";
@@ -203,6 +212,7 @@ class HostDeploy {
       await context.run(clearStagingCommand(context.place));
       if (switched) await this.#step("rollback", (c) => rollback(c, failure.message));
       else await markBad(context, failure.message);
+      await this.#pruneBad();
     } catch (error) {
       const second = this.#failureOf(error, context.step);
       // A cancel may have come before the lock was ours: then there was nothing to undo.
@@ -222,6 +232,20 @@ class HostDeploy {
     }
     if (cancelled) return "cancelled";
     return switched && context.previous !== null ? "rolled_back" : outcomeOf(failure);
+  }
+
+  /** Failures alone must not fill a disk either. What it comes to changes nothing of how the deployment ended. */
+  async #pruneBad(): Promise<void> {
+    const context = this.#context;
+    try {
+      await pruneBad(context);
+    } catch (error) {
+      getLogger(["harness", "deploy"]).warn("pruning {service} on {host}: {error}", {
+        service: context.service,
+        host: context.target.label,
+        error,
+      });
+    }
   }
 
   /** Whether the guardian has the lock now and puts the host back: then nothing is left for us to do. */

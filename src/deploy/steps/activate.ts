@@ -133,8 +133,28 @@ export async function commit(context: HostContext): Promise<StepEnd> {
 
 /** Removes what retention does not keep. */
 export async function prune(context: HostContext): Promise<StepEnd> {
-  const { plan, layout, place, service } = context;
-  const gone = prunable(context.state, plan.keepReleases ?? KEEP_RELEASES);
+  const gone = prunable(context.state, context.plan.keepReleases ?? KEEP_RELEASES);
+  await remove(context, gone);
+  return gone.length === 0
+    ? { message: "nothing to remove" }
+    : { message: `removed ${gone.map((r) => r.id).join(", ")}` };
+}
+
+/**
+ * After a failure: removes failed releases beyond those that are kept as evidence, and the env file that the failed
+ * one got. Good releases are left alone until a deployment succeeds.
+ */
+export async function pruneBad(context: HostContext): Promise<void> {
+  const { state, release, place } = context;
+  // Only where this deployment has chosen a release is the state what the host has recorded.
+  if (release === null) return;
+  const gone = prunable(state, Infinity);
+  const ownEnv = release.env?.includes(place.token) === true;
+  if (gone.length > 0 || ownEnv) await remove(context, gone);
+}
+
+async function remove(context: HostContext, gone: readonly ReleaseRecord[]): Promise<void> {
+  const { layout, place, service } = context;
   const state = without(context.state, gone);
   const used = new Set(state.releases.map((r) => r.sha256));
   // The record is a file on the host: whatever it says, nothing but releases of this service is removed.
@@ -150,9 +170,6 @@ export async function prune(context: HostContext): Promise<StepEnd> {
       keepRuns: state.releases.map((r) => r.id),
     }), { timeoutMs: DEPLOY_EXTRACT_TIMEOUT_MS });
   context.state = state;
-  return gone.length === 0
-    ? { message: "nothing to remove" }
-    : { message: `removed ${gone.map((r) => r.id).join(", ")}` };
 }
 
 /** Marks a release that was never switched to as bad; its record and its files stay as evidence. */
