@@ -220,16 +220,20 @@ async function signatureProblem(
 }
 
 /**
- * What our own trusted comment says must be so. A comment of plain minisign says nothing of it: then the
- * signature itself, which is over the very bytes, is what counts.
+ * What a trusted comment says of name, version and digest must be so, each that it says. A comment of plain
+ * minisign says none of it: then the signature itself, which is over the very bytes, is what counts.
  */
 async function commentProblem(path: string, comment: string): Promise<string | null> {
-  const said = /^name:(\S+) version:(\S+) sha256:([0-9a-f]{64})$/.exec(comment);
-  if (said === null) return null;
+  const said = comment.split(/\s+/)
+    .map((word) => /^(name|version|sha256):(.+)$/.exec(word))
+    .filter((match) => match !== null);
+  if (said.length === 0) return null;
   const { manifest, sha256 } = await inspectPackage(path);
-  const is = { name: manifest.name, version: manifest.version, sha256 };
-  if (said[1] === is.name && said[2] === is.version && said[3] === is.sha256) return null;
-  return `it was made for ${said[1]} ${said[2]}, and this is ${is.name} ${is.version}`;
+  const is: Record<string, string> = { name: manifest.name, version: manifest.version, sha256 };
+  const wrong = said.find(([, field = "", value]) => is[field] !== value);
+  if (wrong === undefined) return null;
+  const [claim, field = ""] = wrong;
+  return `it was made for ${claim}, and this is ${field}:${is[field]}`;
 }
 
 function commentBytes(signature: Uint8Array, comment: string): Uint8Array {

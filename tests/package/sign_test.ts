@@ -110,6 +110,40 @@ Deno.test({
 });
 
 Deno.test({
+  name: "verifySignature() holds a trusted comment to each thing that it says of the package",
+  ignore: noMinisign,
+  fn: async () => {
+    await withTempDir(async (dir) => {
+      const { path } = await prepare(dir);
+      const [pub, key] = [join(dir, "m.pub"), join(dir, "m.key")];
+      await run("minisign", "-G", "-W", "-p", pub, "-s", key);
+      const trustedKeys = [await Deno.readTextFile(pub)];
+      const sha256 = createHash("sha256").update(await Deno.readFile(path)).digest("hex");
+      const status = async (comment: string) => {
+        await run("minisign", "-S", "-s", key, "-m", path, "-t", comment);
+        return (await verifySignature(path, { trustedKeys })).status;
+      };
+      for (
+        const wrong of [
+          "name:hello version:9.0.0",
+          "version:9.0.0",
+          "timestamp:1\tname:other",
+          `name:hello version:1.0.0 sha256:${"0".repeat(64)}`,
+          `name:hello version:1.0.0 sha256:${sha256} version:9.0.0`,
+        ]
+      ) assert.equal(await status(wrong), "bad_signature", wrong);
+      for (
+        const right of [
+          "name:hello version:1.0.0",
+          `timestamp:1\tfile:hello-1.0.0.tar.gz\tsha256:${sha256}`,
+          "the name: see the manifest",
+        ]
+      ) assert.equal(await status(right), "valid", right);
+    });
+  },
+});
+
+Deno.test({
   name: "minisign signs with a key of generateKeyPair(), encrypted with a password",
   ignore: noMinisign,
   fn: async () => {
