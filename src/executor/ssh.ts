@@ -20,7 +20,7 @@ import { throughStdin } from "./long_command.ts";
 import { runProcess } from "./run_process.ts";
 import { announceText, commandName, loginShellLine, shellText } from "./shell_line.ts";
 import { CIPHERS } from "./ssh_algorithms.ts";
-import { Credentials } from "./ssh_auth.ts";
+import { Credentials, requireKeyFile } from "./ssh_auth.ts";
 import { ChannelPool, runAside } from "./ssh_channels.ts";
 import { closeClient, connectHop, type HopConnection } from "./ssh_connection.ts";
 import { unreachable } from "./ssh_errors.ts";
@@ -38,7 +38,7 @@ export interface SshTarget {
   user?: string;
   /** TCP port. @default {22} */
   port?: number;
-  /** Private key to use, before those of ssh_config. */
+  /** Private key to use, before those of ssh_config. It must be there: no other one takes its place unseen. */
   identityFile?: string;
 }
 
@@ -254,7 +254,7 @@ function maxChannelsOf(connections: readonly HopConnection[]): number {
  * @param options How to connect.
  * @returns An executor; disposing it closes the connection.
  * @throws {HarnessError} `unreachable` with details `{host, step, reason}`; `invalid_params` for an
- * ssh_config that cannot be used.
+ * ssh_config or an `identityFile` that cannot be used.
  *
  * @example Usage
  * ```ts ignore
@@ -265,6 +265,7 @@ function maxChannelsOf(connections: readonly HopConnection[]): number {
 export async function connectSsh(target: SshTarget, options: SshOptions = {}): Promise<Executor> {
   options.signal?.throwIfAborted();
   const route = await routeTo(target, options);
+  if (target.identityFile !== undefined) await requireKeyFile(target.identityFile, target.host);
   const attempts = options.connectAttempts ?? SSH_CONNECT_ATTEMPTS;
   for (let attempt = 1;; attempt += 1) {
     try {

@@ -119,12 +119,26 @@ function checkHost(name: string): string {
   );
 }
 
+/**
+ * The user that {@linkcode routeTo} logs in as: given, or from ssh_config, or the one we are.
+ *
+ * @throws {HarnessError} `invalid_params` for an ssh_config that cannot be used.
+ */
+export async function loginUser(target: SshTarget, options: SshOptions): Promise<string> {
+  if (target.user !== undefined) return target.user;
+  return userOf(target, await hostSettings(configFiles(options), target.host));
+}
+
+function userOf(target: SshTarget, settings: HostSettings): string {
+  return target.user ?? settings.word("user") ?? localUserName();
+}
+
 async function hopOf(
   target: SshTarget,
   settings: HostSettings,
   options: SshOptions,
 ): Promise<Hop> {
-  const user = target.user ?? settings.word("user") ?? localUserName();
+  const user = userOf(target, settings);
   const port = portOf(target, settings);
   const configured = settings.word("hostname");
   const address = checkHost(

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { hostname } from "node:os";
 import { HarnessError } from "../../src/errors.ts";
 import { connectSsh, type SshOptions } from "../../src/executor/ssh.ts";
 import { needs } from "../helpers/require.ts";
@@ -159,6 +160,22 @@ Deno.test({
     await Deno.writeTextFile(config, `Host *\n  IdentitiesOnly yes\n  IdentityFile ${key}2\n`);
     const options = { agentSocket: crowded.socket, sshConfigFile: config };
     assert.equal(await logIn(sshd, options), sshd.user);
+  },
+});
+
+Deno.test({
+  name: "connectSsh() takes no other key where the one that was named for the host is not there",
+  ignore,
+  fn: async () => {
+    await using sshd = await startSshd();
+    const { host, port, user, identityFile } = sshd;
+    const missing = `${sshd.dir}/nope`;
+    const options = isolated(sshd, { identityFiles: [identityFile] });
+    await assert.rejects(connectSsh({ host, port, user, identityFile: missing }, options), {
+      code: "invalid_params",
+      message: new RegExp(`${missing} cannot be read on ${hostname()}`),
+    });
+    assert.deepEqual(sshd.log().match(/Accepted publickey/g), null);
   },
 });
 
