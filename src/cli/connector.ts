@@ -9,6 +9,7 @@ import { userInfo } from "node:os";
 import { resolve as absolute } from "node:path";
 import { localExecutor } from "../executor/local.ts";
 import { connectSsh, type SshOptions } from "../executor/ssh.ts";
+import { loginUser } from "../executor/ssh_route.ts";
 import type { Target, TargetSpec } from "../protocol/actions.ts";
 import type { Host, HostDirectory } from "../server/hosts.ts";
 import type { FlagValues } from "./flags.ts";
@@ -53,6 +54,7 @@ function localHost(flags: SshFlags): Host {
     become: flags.become,
     address: LOCAL_ADDRESS,
     location: { type: "local" },
+    locate: () => Promise.resolve({ type: "local" }),
   };
 }
 
@@ -64,6 +66,12 @@ function remoteHost(spec: TargetSpec, flags: SshFlags, options: SshOptions): Hos
     ...(port === undefined ? {} : { port }),
     ...(identity_file === undefined ? {} : { identityFile: identity_file }),
   };
+  const location = {
+    type: "remote" as const,
+    host,
+    ssh_user: user ?? userInfo().username,
+    ssh_port: port ?? null,
+  };
   return {
     label: targetLabel(spec),
     target: spec,
@@ -71,13 +79,9 @@ function remoteHost(spec: TargetSpec, flags: SshFlags, options: SshOptions): Hos
     installRoot: spec.install_root ?? flags.installRoot,
     become: spec.become ?? flags.become,
     address: host,
-    location: {
-      type: "remote",
-      host,
-      // ssh_config may name another user; the entry then still says who asked.
-      ssh_user: user ?? userInfo().username,
-      ssh_port: port ?? null,
-    },
+    location,
+    // Asked for when a connection worked: ssh_config may name another user.
+    locate: async () => ({ ...location, ssh_user: await loginUser(target, options) }),
   };
 }
 

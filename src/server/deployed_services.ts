@@ -72,7 +72,7 @@ export async function applyProgress(
 ): Promise<void> {
   const { id, input } = instance;
   if (progress.step === "connect" && progress.status === "done" && input !== null) {
-    await registry.register(input);
+    await registry.register({ ...input, location: await instance.host.locate() });
   }
   if (progress.step !== "start") return;
   const reason = `deploy ${progress.deployment_id}`;
@@ -94,7 +94,7 @@ export async function settleInstance(
   result: HostResult,
   deployment: Pick<Deployment, "deployment_id" | "kind">,
 ): Promise<boolean> {
-  const { id, input } = instance;
+  const { id, input, host } = instance;
   const entry = registry.list().find((e) => e.id === id);
   if (entry === undefined) return false;
   const { service, outcome } = result;
@@ -119,6 +119,7 @@ export async function settleInstance(
     execution: executionOf(service),
     endpoints: endpointsOf(service.spec.ports, service.address),
     depends_on: service.manifest.dependsOn,
+    location: await host.locate(),
   };
   await driveState(registry, id, service.status.running ? "running" : "failed", reason, patch);
   return true;

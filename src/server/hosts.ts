@@ -13,8 +13,10 @@ import type { Location, ServiceEntry } from "../registry/entry.ts";
 export interface Host extends HostTarget {
   /** Absolute directory below which releases and bookkeeping go. */
   readonly installRoot: string;
-  /** Where the registry says that its services run. */
+  /** Where its services run. Who logs in there is known for sure to {@linkcode Host.locate} only. */
   readonly location: Location;
+  /** Where the registry says that its services run, with the user that really logs in. */
+  locate(): Promise<Location>;
   /** The target as data: resolving it again after a restart gives the same host. */
   readonly target: "local" | TargetSpec;
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { HarnessError } from "../../src/errors.ts";
 import { connectSsh, type SshOptions, type SshTarget } from "../../src/executor/ssh.ts";
 import { hostSettings } from "../../src/executor/ssh_config.ts";
-import { parseJump, routeTo } from "../../src/executor/ssh_route.ts";
+import { loginUser, parseJump, routeTo } from "../../src/executor/ssh_route.ts";
 import { needs } from "../helpers/require.ts";
 import { startSshd } from "../helpers/sshd.ts";
 import { until } from "./machines.ts";
@@ -88,6 +88,16 @@ Host *
     "strict",
   ]);
   assert.deepEqual([given?.knownHostsFiles, given?.agentSocket], [["/kh"], "/agent"]);
+});
+
+Deno.test("loginUser() is the user of routeTo(): given, of ssh_config, or the one we are", async () => {
+  await withConfig("Host web1\n  User cloudsdk\n", async (sshConfigFile) => {
+    for (const target of [{ host: "web1" }, { host: "web1", user: "me" }, { host: "web2" }]) {
+      const [hop] = await routeTo(target, { sshConfigFile });
+      assert.equal(await loginUser(target, { sshConfigFile }), hop?.user);
+    }
+    assert.equal(await loginUser({ host: "web1" }, { sshConfigFile }), "cloudsdk");
+  });
 });
 
 Deno.test("hostSettings() follows Match and Include, and runs nothing", async () => {

@@ -1,0 +1,38 @@
+/** What a deployment means for the registry. */
+import assert from "node:assert/strict";
+import { hostDirectory } from "../../src/cli/connector.ts";
+import { parseManifest } from "../../src/package/parse_manifest.ts";
+import { Registry } from "../../src/registry/registry.ts";
+import { applyProgress, claimInstances } from "../../src/server/deployed_services.ts";
+import { MemoryStore } from "../../src/storage/memory_store.ts";
+import { FLAG_DEFAULTS } from "../helpers/flag_defaults.ts";
+
+const MANIFEST = parseManifest("name: web\nversion: 1.0.0\n", "manifest.yaml");
+
+Deno.test("an entry names the user that logs in, also where only ssh_config says who", async () => {
+  const sshConfig = await Deno.makeTempFile();
+  try {
+    await Deno.writeTextFile(sshConfig, "Host web1\n  User cloudsdk\n");
+    const host = hostDirectory({ ...FLAG_DEFAULTS, sshConfig }).resolve("web1:2222");
+    const registry = await Registry.open(new MemoryStore());
+    const [instance] = claimInstances(registry, MANIFEST, [host]);
+    assert.ok(instance !== undefined);
+    await applyProgress(registry, instance, {
+      deployment_id: "d-1",
+      service: "web",
+      host: host.label,
+      step: "connect",
+      status: "done",
+      at: new Date().toISOString(),
+    });
+    assert.deepEqual(registry.get("web").location, {
+      type: "remote",
+      host: "web1",
+      ssh_user: "cloudsdk",
+      ssh_port: 2222,
+    });
+    await registry.close();
+  } finally {
+    await Deno.remove(sshConfig);
+  }
+});
