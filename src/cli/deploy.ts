@@ -19,7 +19,7 @@ import {
   targetsFor,
 } from "./deploy_flags.ts";
 import { followHint } from "./deployment_report.ts";
-import { addFlags, type FlagValues, readFlags } from "./flags.ts";
+import { addFlags, type FlagValues, type NamedFile, readFlags } from "./flags.ts";
 import { followDeployment, openDeploymentEvents } from "./follow.ts";
 import { unreadable } from "./secrets.ts";
 import { printJson } from "./table.ts";
@@ -58,6 +58,9 @@ async function deployCommand(
   }
   const file = await localPackage(reference);
   if (file !== null) await checkPackage(file, flags);
+  else if (flags.requireSignature !== null) {
+    throw signatureUnknown(reference, flags.requireSignature);
+  }
   if (direct) {
     if (file === null) throw notAFile(reference);
     const { deployDirectly } = await import("./deploy_direct.ts");
@@ -129,6 +132,15 @@ async function upload(
   const held = await session.call("list_packages", {});
   const info = await uploadPackage(context, session.flags, file, held, { force: flags.force });
   return info.file;
+}
+
+/** Fails closed: the server keeps no signatures, and what is not checked must not look checked. */
+function signatureUnknown(reference: string, key: NamedFile): HarnessError {
+  return new HarnessError(
+    "invalid_params",
+    `Cannot deploy ${reference} with ${key.place}: signatures are checked of files on this machine, and this ` +
+      "package is the server's; give its file, with the signature beside it (<file>.minisig)",
+  );
 }
 
 function notAFile(reference: string): HarnessError {

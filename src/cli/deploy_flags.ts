@@ -15,6 +15,7 @@ import {
   listFlag,
   type NamedFile,
   onOff,
+  readFlags,
   textFlag,
   valued,
 } from "./flags.ts";
@@ -135,6 +136,8 @@ export function targetsFor(hosts: readonly string[], given: Record<string, unkno
         "give it to serve, or use --direct here",
     );
   }
+  // Read for what is wrong in it; from the command line only, since the variable is meant for the server.
+  const read = readFlags({ become }, given, { env: () => undefined });
   const keys = Array.isArray(given["identity"]) ? given["identity"].map(String) : [];
   if (keys.length > 1) {
     throw new HarnessError(
@@ -146,7 +149,7 @@ export function targetsFor(hosts: readonly string[], given: Record<string, unkno
     // The path is one of the server's machine: our working directory means nothing there.
     ...(keys[0] === undefined ? {} : { identity_file: absolute(keys[0]) }),
     ...(given["installRoot"] === undefined ? {} : { install_root: String(given["installRoot"]) }),
-    ...(given["become"] === undefined ? {} : { become: "sudo" as const }),
+    ...(read.become === null ? {} : { become: read.become }),
   };
   if (Object.keys(extra).length === 0) return [...hosts];
   return hosts.map((host) => {

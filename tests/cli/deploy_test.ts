@@ -295,6 +295,18 @@ Deno.test("deploy refuses what cannot work before it touches anything", async ()
     [[it.file("1.0.0"), "--host", "h", "--secret-file", "K=/nowhere"], 1, /\/nowhere: there is no/],
     [[it.file("1.0.0"), "--host", "h", "--known-hosts", "x"], 2, /give it to serve/],
     [[it.file("1.0.0"), "--local", "--become", "sudo"], 2, /with --local/],
+    [[it.file("1.0.0"), "--host", "h", "--become", "doas"], 2, /--become: "doas" must be sudo/],
+    [[it.file("1.0.0"), "--host", "h", "--become", "doas", "--direct"], 2, /"doas" must be sudo/],
+    [
+      ["svc@1.0.0", "--host", "h", "--require-signature", `${it.dir}/svc/manifest.yaml`],
+      2,
+      /with --require-signature: .* give its file/,
+    ],
+    [
+      ["svc-1.0.0.tar.gz", "--host", "h", "--require-signature", `${it.dir}/svc/manifest.yaml`],
+      2,
+      /with --require-signature: .*minisig/,
+    ],
     [[it.file("1.0.0"), "--host", "h", "--require-signature", "/nowhere"], 1, /\/nowhere/],
   ];
   for (const [args, code, pattern] of cases) {
@@ -304,6 +316,12 @@ Deno.test("deploy refuses what cannot work before it touches anything", async ()
     assert.equal(result.stderr.includes("s3cret"), false);
     assert.equal(result.stderr.trimEnd().split("\n").length, 1, result.stderr);
   }
+  const byVariable = await runHere(["deploy", "svc@1.0.0", "--local"], {
+    HARNESS_URL: "ws://127.0.0.1:9",
+    HARNESS_REQUIRE_SIGNATURE: `${it.dir}/svc/manifest.yaml`,
+  });
+  assert.equal(byVariable.code, 2, byVariable.stderr);
+  assert.match(byVariable.stderr, /with HARNESS_REQUIRE_SIGNATURE: /);
 });
 
 /** Ends what the pid files of all releases name; most have ended already, and a pid may be another's by now. */
