@@ -27,6 +27,8 @@ export interface HostFacts {
   cached: string | null;
   /** Whether processes run as systemd units there. */
   systemd: boolean;
+  /** Why what the service runs in cannot be used there, or `null`. */
+  engineProblem: string | null;
   /** Whether the service's user exists. */
   userExists: boolean;
   /** Whether the install root can be written. */
@@ -70,6 +72,7 @@ export function parseFacts(stdout: string, host: string): HostFacts {
     forcedDirExists: one("forced_dir") === "yes",
     cached: one("cached") || null,
     systemd: one("systemd") === "yes",
+    engineProblem: one("engine") || null,
     userExists: one("user") === "yes",
     writable: one("writable") === "yes",
     missingCommands: values.get("missing_command") ?? [],

@@ -97,7 +97,8 @@ export class HostContext {
   /** What this deployment wants to know of the host. */
   get questions(): Questions {
     if (this.plan.kind === "rollback") {
-      return { releaseDir: "", sha256: "", user: "", commands: [], libraries: [] };
+      const none = { releaseDir: "", sha256: "", user: "", serviceType: "" };
+      return { ...none, commands: [], libraries: [] };
     }
     const { manifest, sha256 } = this.plan.package;
     return {
@@ -106,6 +107,7 @@ export class HostContext {
       user: manifest.service.user ?? "",
       commands: manifest.requires.commands,
       libraries: manifest.requires.libraries,
+      serviceType: manifest.service.type,
     };
   }
 

@@ -27,6 +27,8 @@ export interface Questions {
   commands: readonly string[];
   /** Libraries it needs. */
   libraries: readonly string[];
+  /** What the service runs in: the type of its manifest, or empty. */
+  serviceType: string;
 }
 
 /** A script of this folder as a command. */
@@ -41,7 +43,7 @@ export function hostCommand(
   };
 }
 
-/** Prints what {@linkcode parseFacts} reads. $1 release dir  $2 sha256  $3 user  $4 commands  $5 libraries, a line each. */
+/** Prints what {@linkcode parseFacts} reads. $1 release dir  $2 sha256  $3 user  $4 commands  $5 libraries, a line each  $6 type. */
 const FACTS = `
 d_say() { printf '%s=%s\\n' "$1" "$2"; }
 echo @facts
@@ -77,6 +79,19 @@ d_lines "$5" | while IFS= read -r d_item; do
     [ -n "$(find /lib /lib64 /usr/lib /usr/lib64 /usr/local/lib -maxdepth 2 -name "$d_item" 2>/dev/null | head -n 1)" ] ||
     d_say missing_library "$d_item"
 done
+d_docker() { # in a way that podman's docker understands, too
+  if command -v timeout >/dev/null 2>&1; then timeout 20 docker ps -q -n 1; else docker ps -q -n 1; fi
+}
+d_engine=
+case $6 in
+  systemd_*) [ -d /run/systemd/system ] && command -v systemctl >/dev/null 2>&1 || d_engine="systemd does not run there" ;;
+  docker_*)
+    if ! command -v docker >/dev/null 2>&1; then d_engine="it does not have docker; install it"
+    elif d_error=$(d_docker 2>&1 >/dev/null </dev/null); then :
+    else d_engine="its docker does not answer: $(printf '%s\n' "$d_error" | tail -n 1)"
+    fi ;;
+esac
+d_say engine "$d_engine"
 d_say state "$({ [ -e "$base/state.json" ] || [ -L "$base/state.json" ]; } && echo yes || echo no)"
 echo @state
 cat "$base/state.json" 2>/dev/null || :
@@ -188,5 +203,6 @@ function questionArgs(questions: Questions): string[] {
     questions.user,
     questions.commands.join("\n"),
     questions.libraries.join("\n"),
+    questions.serviceType,
   ];
 }

@@ -10,7 +10,14 @@ const NEVER_HEALTHY = {
   files: { "scripts/health.sh": "#!/bin/sh\nexit 2\n" },
 };
 
-const QUESTIONS = { releaseDir: "", sha256: "", user: "", commands: [], libraries: [] };
+const QUESTIONS = {
+  releaseDir: "",
+  sha256: "",
+  user: "",
+  commands: [],
+  libraries: [],
+  serviceType: "",
+};
 
 /** Runs one of the lock's commands on this machine and answers what it printed. */
 async function lock(

@@ -309,7 +309,7 @@ Deno.test("recoveryScript() is sound sh for every kind of service and any text i
 Deno.test("parseFacts() reads a host's answer and refuses chatter", () => {
   const facts = parseFacts(
     "motd=hello\n@facts\narch=aarch64\nuid=0\nfree_kb=10\nsame_fs=no\nrecover=yes\ncurrent=/opt/web-1=2\n" +
-      "dir=yes\nforced_dir=no\ncached=\nsystemd=yes\nuser=no\nwritable=yes\nmissing_command=a\nmissing_command=b\n" +
+      "dir=yes\nforced_dir=no\ncached=\nsystemd=yes\nengine=systemd does not run there\nuser=no\nwritable=yes\nmissing_command=a\nmissing_command=b\n" +
       "missing_library=c\nstate=yes\n@state\n{\n}\n",
     "h",
   );
@@ -324,6 +324,7 @@ Deno.test("parseFacts() reads a host's answer and refuses chatter", () => {
     forcedDirExists: false,
     cached: null,
     systemd: true,
+    engineProblem: "systemd does not run there",
     userExists: false,
     writable: true,
     missingCommands: ["a", "b"],

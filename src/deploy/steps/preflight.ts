@@ -51,6 +51,9 @@ function packageProblems(context: HostContext, plan: DeployPackagePlan): string[
     const libraries = known.missingLibraries;
     problems.push(`it does not have ${libraries.join(", ")}; install ${them(libraries)}`);
   }
+  if (known.engineProblem !== null) {
+    problems.push(`${known.engineProblem}; the package is a ${manifest.service.type}`);
+  }
   if (!known.userExists) problems.push(`the user ${manifest.service.user} does not exist there`);
   const needed = context.needsFiles ? size * DEPLOY_SPACE_FACTOR : 0;
   if (known.freeBytes !== null && known.freeBytes < needed) {

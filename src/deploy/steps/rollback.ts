@@ -19,7 +19,7 @@ export async function rollback(context: HostContext, reason: string): Promise<St
     await context.controller(specOf(chosen)).stop({ signal });
   } catch (error) {
     // The old one is tried all the same: half a rollback is worse than two problems in one report.
-    stopProblem = error;
+    if (!nothingToStop(error)) stopProblem = error;
   }
   const back = previousPlace(context, context.previousRan);
   await context.run(switchBackCommand(place, back));
@@ -51,4 +51,10 @@ export async function rollback(context: HostContext, reason: string): Promise<St
       ? `${previous.version} runs again`
       : `${previous.version} is active again; it did not run before`,
   };
+}
+
+/** Whether what was to stop the release is not there at all, or does not know it: then it cannot be running. */
+function nothingToStop(error: unknown): boolean {
+  return /has not been booted with systemd|systemctl: (command )?not found|unit \S+ not loaded|docker is not installed/i
+    .test(messageOf(error));
 }
