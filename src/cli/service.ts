@@ -45,6 +45,14 @@ const ACTIONS = {
 
 type ControlAction = keyof typeof ACTIONS;
 
+/** What `--cascade` adds to an action. */
+const CASCADES = {
+  start: "what it needs first, where that does not run",
+  stop: "what needs it first",
+  restart: "stop what needs it, start what it needs, and start again what was stopped",
+  reload: "",
+} satisfies Record<ControlAction, string>;
+
 /** Declares the commands. */
 export function addServiceCommands(program: Command, context: Context): void {
   const group = program.command("service").description("look at and control one service");
@@ -58,7 +66,7 @@ export function addServiceCommands(program: Command, context: Context): void {
     const command = group.command(action).description(description).argument(...name)
       .option("--dry-run", "only say what would be done, in which order");
     if (action !== "reload") {
-      command.option("--cascade", "with its dependencies (start) or dependents (stop)");
+      command.option("--cascade", CASCADES[action as ControlAction]);
     }
     addFlags(command, CONTROL_CLIENT_FLAGS, "Server:");
     runs<ControlFlags>(
@@ -157,9 +165,10 @@ async function control(
     ...(given.dryRun === undefined ? {} : { dry_run: given.dryRun }),
   }, { timeoutMs: timeout });
   if (session.flags.json) return printJson(context.io, data);
-  for (const [index, wave] of (data.waves ?? []).entries()) {
-    context.io.out(`${index + 1}. ${wave.map(printable).join(", ")}\n`);
+  for (const [index, step] of (data.plan ?? []).entries()) {
+    context.io.out(`${index + 1}. ${step.action} ${step.services.map(printable).join(", ")}\n`);
   }
+  if (data.plan?.length === 0) context.io.err("nothing to do\n");
   if (given.dryRun !== true) {
     context.io.out(`${printable(data.service)}  ${data.old_state} → ${data.new_state}\n`);
   }

@@ -118,6 +118,14 @@ export interface PackageInfo {
   sha256: string;
 }
 
+/** One step of what a `service_action` with `cascade` or `dry_run` does: instances that are acted on at once. */
+export interface ActionStep {
+  /** What is done to each. */
+  action: "start" | "stop" | "restart" | "reload";
+  /** Instance ids. */
+  services: string[];
+}
+
 /** Params and data of every action, by name: the one place from which both sides take their types. */
 export interface ActionMap {
   /** The services that match, sorted by id. */
@@ -167,6 +175,7 @@ export interface ActionMap {
       old_state: ServiceState;
       new_state: ServiceState;
       waves?: string[][];
+      plan?: ActionStep[];
     };
   };
   /** All endpoints by instance id. */

@@ -72,6 +72,10 @@ export const ACTION_DATA: { readonly [A in Action]: z.ZodType<ActionData<A>> } =
     old_state: serviceStateSchema,
     new_state: serviceStateSchema,
     waves: z.array(names).exactOptional(),
+    plan: z.array(z.object({
+      action: z.enum(["start", "stop", "restart", "reload"]),
+      services: names,
+    })).exactOptional(),
   }),
   list_endpoints: z.record(z.string(), z.array(endpointSchema)),
   resolve_endpoint: z.array(resolvedEndpoint),

@@ -4,15 +4,20 @@
  * @module
  */
 import { HarnessError } from "../errors.ts";
-import type { ActionData } from "../protocol/actions.ts";
+import type { ActionData, ActionStep } from "../protocol/actions.ts";
 import type { ServiceEntry } from "../registry/entry.ts";
+import type { Registry } from "../registry/registry.ts";
 
-/** The outcome of an action that changed no state of the service itself. */
+/** The outcome of an action that changed no state of the service itself: the plan, as ids and as names. */
 export function unchanged(
+  registry: Registry,
   { id, state }: ServiceEntry,
-  waves: string[][],
+  plan: ActionStep[],
 ): ActionData<"service_action"> {
-  return { service: id, old_state: state, new_state: state, waves };
+  const namesOf = ({ services }: ActionStep) => {
+    return [...new Set(services.map((service) => registry.get(service).name))];
+  };
+  return { service: id, old_state: state, new_state: state, waves: plan.map(namesOf), plan };
 }
 
 /** Why a service that does not run cannot be reloaded. */

@@ -3,7 +3,9 @@
  *
  * @module
  */
+import type { ActionStep } from "../protocol/actions.ts";
 import { startOrder } from "../registry/dependencies.ts";
+import type { ServiceEntry } from "../registry/entry.ts";
 import type { Registry } from "../registry/registry.ts";
 
 /** The registered services that need `name`, directly or not, and `name` itself. */
@@ -15,19 +17,56 @@ function withDependents(registry: Registry, name: string): Set<string> {
   return found;
 }
 
-/**
- * The waves in which services are started: what a wave needs stands in earlier ones. The last is `name`.
- */
-export function startWaves(registry: Registry, name: string): string[][] {
-  return registry.dependencies(name).start_order;
-}
-
 /** The waves in which services are stopped: what needs a wave stands in earlier ones. The last is `name`. */
-export function stopWaves(registry: Registry, name: string): string[][] {
+function stopWaves(registry: Registry, name: string): string[][] {
   const names = withDependents(registry, name);
   const needs = (of: string) => {
     return registry.list({ name: of }).flatMap((entry) => entry.depends_on)
       .filter((needed) => names.has(needed));
   };
   return startOrder(names, needs).reverse();
+}
+
+/** Whether a start with `cascade` starts it. */
+export function isStartable({ state }: ServiceEntry): boolean {
+  return state === "registered" || state === "stopped" || state === "failed";
+}
+
+/** What {@linkcode cascadePlan} has to know. */
+export interface CascadeRequest {
+  /** The instance that a client named. */
+  entry: ServiceEntry;
+  /** What is to be done. */
+  action: ActionStep["action"];
+  /** Whether there is something to stop of an instance. */
+  isStoppable: (entry: ServiceEntry) => boolean;
+}
+
+/**
+ * What an action with `cascade` does, in order, with what there is to do now.
+ *
+ * A start starts what is needed first. A stop stops what needs it first. A restart does both: it stops what
+ * needs the service, then the service; starts what it needs where that does not run, then the service, and at
+ * last the dependents that it stopped, and no others.
+ */
+export function cascadePlan(registry: Registry, request: CascadeRequest): ActionStep[] {
+  const { entry, action, isStoppable } = request;
+  if (action === "reload") return [{ action, services: [entry.id] }];
+  const pick = (waves: string[][], fits: (entry: ServiceEntry) => boolean) =>
+    waves.map((names) => {
+      return names.flatMap((name) => registry.list({ name })).filter(fits).map(({ id }) => id);
+    });
+  const stops = action === "start" ? [] : pick(stopWaves(registry, entry.name), isStoppable);
+  const steps: ActionStep[] = stops.map((services) => ({ action: "stop", services }));
+  if (action !== "stop") {
+    const needed = registry.dependencies(entry.name).start_order;
+    const own = stops.at(-1) ?? [];
+    const starts = action === "start" ? pick(needed, isStartable) : [
+      ...pick(needed.slice(0, -1), isStartable),
+      own.includes(entry.id) || !isStartable(entry) ? own : [...own, entry.id],
+      ...stops.slice(0, -1).reverse(),
+    ];
+    steps.push(...starts.map((services): ActionStep => ({ action: "start", services })));
+  }
+  return steps.filter(({ services }) => services.length > 0);
 }

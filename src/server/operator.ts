@@ -11,15 +11,15 @@ import { DEFAULT_LOG_TAIL_LINES, MAX_REASON_LENGTH } from "../limits.ts";
 import { createController } from "../lifecycle/controller.ts";
 import { Supervisor } from "../lifecycle/supervisor.ts";
 import type { SupervisorEvent } from "../lifecycle/supervisor_events.ts";
-import type { ActionData, ActionParams, Target } from "../protocol/actions.ts";
-import type { ServiceEntry, ServiceState } from "../registry/entry.ts";
+import type { ActionData, ActionParams, ActionStep, Target } from "../protocol/actions.ts";
+import type { ServiceEntry } from "../registry/entry.ts";
 import { sameJson } from "../registry/change.ts";
 import { KeyedMutex } from "../registry/keyed_mutex.ts";
 import type { Registry } from "../registry/registry.ts";
 import { assertTransition } from "../registry/transitions.ts";
 import { notRunning, unchanged } from "./action_outcome.ts";
 import type { CallContext, ServiceOperator } from "./backends.ts";
-import { startWaves, stopWaves } from "./cascade.ts";
+import { cascadePlan, isStartable } from "./cascade.ts";
 import type { DocumentStore } from "./documents.ts";
 import { entrySpec } from "./entry_spec.ts";
 import type { HostConnections } from "./host_connections.ts";
@@ -98,15 +98,17 @@ export class Operator implements ServiceOperator, AsyncDisposable {
   async act(params: ActionParams<"service_action">, context: CallContext): Promise<ActionOutcome> {
     const { registry } = this.#options;
     const entry = registry.get(params.name);
-    if (params.cascade !== true) {
-      if (params.dry_run === true) return unchanged(entry, [[entry.name]]);
-      return await this.#actOn(entry.id, params.action, context.signal);
-    }
-    const wavesOf = params.action === "stop" ? stopWaves : startWaves;
-    const waves = wavesOf(registry, entry.name);
-    if (params.dry_run === true) return unchanged(entry, waves);
-    await this.#cascade(entry, params.action, context.signal);
-    return { ...unchanged(entry, waves), new_state: registry.get(entry.id).state };
+    const { action, cascade = false, dry_run = false } = params;
+    if (!cascade && !dry_run) return await this.#actOn(entry.id, action, context.signal);
+    const isStoppable = (e: ServiceEntry) => this.#isStoppable(e);
+    if (!cascade) this.#assertPossible(entry, action);
+    const plan = cascade
+      ? cascadePlan(registry, { entry, action, isStoppable })
+      : [{ action, services: [entry.id] }];
+    const outcome = unchanged(registry, entry, plan);
+    if (dry_run) return outcome;
+    for (const step of plan) await this.#carryOutStep(step, context.signal);
+    return { ...outcome, new_state: registry.get(entry.id).state };
   }
 
   /** The last lines of a service's log. */
@@ -204,18 +206,17 @@ export class Operator implements ServiceOperator, AsyncDisposable {
     action: ServiceAction,
     signal: AbortSignal,
   ): Promise<void> {
-    const { id, state } = entry;
+    const { id } = entry;
+    this.#assertPossible(entry, action);
     const start = spec.health === null
       ? { signal }
       : { signal, healthTimeoutMs: healthTimeoutMs(spec) };
     switch (action) {
       case "start":
-        assertTransition(id, state, "starting");
         await this.#restarts.remove(id);
         await this.#supervisor.start(id, start);
         return;
       case "stop":
-        if (!this.#awaitsRestart(entry)) assertTransition(id, state, "stopping");
         await this.#stop(id, signal);
         return;
       case "restart":
@@ -225,10 +226,16 @@ export class Operator implements ServiceOperator, AsyncDisposable {
         else await this.#supervisor.restart(id, start);
         return;
       case "reload":
-        if (state !== "running") throw notRunning(entry);
         await this.#supervisor.reload(id, { signal });
         return;
     }
+  }
+
+  #assertPossible(entry: ServiceEntry, action: ServiceAction): void {
+    const { id, state } = entry;
+    if (action === "start") assertTransition(id, state, "starting");
+    if (action === "stop" && !this.#awaitsRestart(entry)) assertTransition(id, state, "stopping");
+    if (action === "reload" && state !== "running") throw notRunning(entry);
   }
 
   /** Whether it has failed and its policy is about to start it again. */
@@ -267,45 +274,22 @@ export class Operator implements ServiceOperator, AsyncDisposable {
     await this.#supervisor.start(id, { signal });
   }
 
-  async #cascade(entry: ServiceEntry, action: ServiceAction, signal: AbortSignal): Promise<void> {
-    const { registry } = this.#options;
-    if (action === "reload") {
-      await this.#actOn(entry.id, "reload", signal);
-      return;
-    }
-    const down = action === "start" ? [] : stopWaves(registry, entry.name);
-    const stopped: string[] = [];
-    for (const wave of down) {
-      stopped.push(...await this.#wave(wave, "stop", ["running", "starting"], signal));
-    }
-    if (action === "stop") return;
-    const startable: ServiceState[] = ["registered", "stopped", "failed"];
-    for (const wave of startWaves(registry, entry.name)) {
-      await this.#wave(wave, "start", startable, signal);
-    }
-    // A restart brings back the dependents that it stopped, and no others.
-    for (const wave of down.toReversed()) {
-      await this.#wave(wave.filter((name) => stopped.includes(name)), "start", startable, signal);
-    }
-  }
-
-  /** Acts on every instance of these services that is in one of `states`; answers the names acted on. */
-  async #wave(
-    names: readonly string[],
-    action: "start" | "stop",
-    states: readonly ServiceState[],
-    signal: AbortSignal,
-  ): Promise<string[]> {
-    const entries = names.flatMap((name) => this.#options.registry.list({ name }))
-      .filter((entry) =>
-        states.includes(entry.state) || (action === "stop" && this.#awaitsRestart(entry))
-      );
+  /** Acts on the instances of a step at once; those that are there by now, or gone, are left alone. */
+  async #carryOutStep({ action, services }: ActionStep, signal: AbortSignal): Promise<void> {
+    const isLeft = (entry: ServiceEntry) =>
+      action === "start" ? isStartable(entry) : action !== "stop" || this.#isStoppable(entry);
+    const entries = this.#options.registry.list()
+      .filter((entry) => services.includes(entry.id) && isLeft(entry));
     const results = await Promise.allSettled(
       entries.map((entry) => this.#actOn(entry.id, action, signal)),
     );
     const failed = results.find((result) => result.status === "rejected");
     if (failed !== undefined) throw failed.reason;
-    return [...new Set(entries.map((entry) => entry.name))];
+  }
+
+  /** Whether a stop with `cascade` stops it. */
+  #isStoppable(entry: ServiceEntry): boolean {
+    return entry.state === "running" || entry.state === "starting" || this.#awaitsRestart(entry);
   }
 
   /** Makes sure that an entry is watched. */

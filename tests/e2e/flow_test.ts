@@ -317,5 +317,42 @@ Deno.test("cascade starts what a service needs first and stops what needs it fir
   const stopped = client.drain().filter((f) => f["data"]?.new_state === "stopped")
     .map((f) => f["data"].id);
   assert.deepEqual(stopped, ["web", "api", "db"]);
-  await client.call("service_action", { name: "cache", action: "stop" });
+
+  // The plan says what is done then: cache runs, and a restart brings back what it stopped.
+  const planAndDeed = async (name: string, action: string): Promise<[string[], string[]]> => {
+    const request = { name, action, cascade: true };
+    const { plan } = await client.call("service_action", { ...request, dry_run: true });
+    client.drain();
+    const done = await client.call("service_action", request);
+    assert.deepEqual(done.plan, plan);
+    const deeds: Record<string, string> = { stopped: "stop", running: "start" };
+    return [
+      plan.flatMap((s: Frame) => s["services"].map((id: string) => `${s["action"]} ${id}`)),
+      client.drain().filter((f) => f["data"]?.new_state in deeds)
+        .map((f) => `${deeds[f["data"].new_state]} ${f["data"].id}`),
+    ];
+  };
+  const cases: Array<[string, string, string[]]> = [
+    ["web", "start", ["start db", "start api", "start web"]],
+    ["api", "restart", ["stop web", "stop api", "start api", "start web"]],
+    ["cache", "stop", ["stop web", "stop api", "stop cache"]],
+    ["api", "restart", ["start cache", "start api"]],
+    ["api", "start", []],
+    ["api", "stop", ["stop api"]],
+  ];
+  for (const [name, action, steps] of cases) {
+    const [plan, deed] = await planAndDeed(name, action);
+    assert.deepEqual(plan, steps, `${action} ${name}`);
+    assert.deepEqual(deed, steps, `${action} ${name}`);
+  }
+  const alone = { name: "db", action: "restart", dry_run: true };
+  assert.deepEqual((await client.call("service_action", alone)).plan, [
+    { action: "restart", services: ["db"] },
+  ]);
+  // What would be refused is refused as a plan, too.
+  const refused = await client.fail("service_action", { ...alone, action: "start" });
+  assert.equal(refused.code, "invalid_transition");
+  for (const name of ["db", "cache"]) {
+    await client.call("service_action", { name, action: "stop" });
+  }
 });
