@@ -201,7 +201,6 @@ function commandError(context: HostContext, result: RunResult): HarnessError {
     {
       details: {
         reason,
-        command: `the script of step ${step}`,
         exit_code: result.exitCode,
         signal: result.signal,
         stderr: stderr.slice(-DEPLOY_OUTPUT_CHARACTERS),

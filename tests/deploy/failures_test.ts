@@ -51,6 +51,7 @@ Deno.test("deploy() rolls back when the start script fails, and says how it ende
   const details = host.error?.details ?? {};
   assert.equal(details["exit_code"], 3);
   assert.equal(details["step"], "start");
+  assert.equal(details["command"], `${bench.root}/web-1.1.0/scripts/start.sh`);
   assert.match(JSON.stringify(details["log"]), /no database at db:5432/);
   assert.match(String(details["next"]), /service logs web/);
   assert(ends(events).join().endsWith("start:failed,rollback:done,unlock:done,finish:failed"));
@@ -159,6 +160,7 @@ Deno.test("deploy() refuses an upload that arrives with other bytes", async () =
   assert.equal(host.outcome, "failed");
   assert.equal(host.step, "verify");
   assert.equal(host.error?.details?.["reason"], "digest");
+  assert.equal(host.error?.details?.["command"], undefined);
   assertAsBefore(bench);
   assert.throws(() => Deno.statSync(`${bench.root}/.harness/cache/${two.sha256}`));
   assert.throws(() => Deno.statSync(`${bench.root}/web-1.1.0`));

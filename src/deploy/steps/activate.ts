@@ -5,7 +5,7 @@
  */
 import { HarnessError } from "../../errors.ts";
 import { type HealthCheckResult, waitUntilHealthy } from "../../lifecycle/health.ts";
-import type { ServiceSpec } from "../../lifecycle/service_spec.ts";
+import type { ServiceSpec, ServiceStatus } from "../../lifecycle/service_spec.ts";
 import {
   DEPLOY_EXTRACT_TIMEOUT_MS,
   DEPLOY_HEALTH_GRACE_MS,
@@ -14,6 +14,7 @@ import {
   KEEP_RELEASES,
 } from "../../limits.ts";
 import { sanitizeName } from "../../package/names.ts";
+import { startText } from "../advice.ts";
 import { commitCommand, leaveRecoveryCommand, pruneCommand, switchCommand } from "../commands.ts";
 import type { HostContext } from "../host_context.ts";
 import {
@@ -73,8 +74,24 @@ export async function start(context: HostContext): Promise<StepEnd> {
     await context.controller(previous.spec).stop({ signal });
   }
   context.news({ message: `starting ${chosen.version}` });
-  context.status = await context.controller(specOf(chosen)).start({ signal });
+  context.status = await startRelease(context, specOf(chosen));
   return { message: context.status.detail };
+}
+
+/** Starts a release; a failure says with which command. */
+export async function startRelease(
+  context: HostContext,
+  spec: ServiceSpec,
+): Promise<ServiceStatus> {
+  try {
+    return await context.controller(spec).start({ signal: context.signal });
+  } catch (error) {
+    if (context.signal.aborted || !(error instanceof HarnessError)) throw error;
+    throw new HarnessError(error.code, error.message, {
+      details: { command: startText(spec, context.known.systemd), ...error.details },
+      cause: error,
+    });
+  }
 }
 
 /** Waits until the release is healthy and looks whether it is really ours that runs. */

@@ -9,7 +9,7 @@ import { commitCommand, switchBackCommand } from "../commands.ts";
 import type { HostContext } from "../host_context.ts";
 import { stateText, undone } from "../host_state.ts";
 import type { StepEnd } from "../step.ts";
-import { healthTimeoutMs, previousPlace, specOf } from "./activate.ts";
+import { healthTimeoutMs, previousPlace, specOf, startRelease } from "./activate.ts";
 
 /** Stops the new release, points back, starts the old one if it ran, waits until it is healthy, records it. */
 export async function rollback(context: HostContext, reason: string): Promise<StepEnd> {
@@ -25,10 +25,9 @@ export async function rollback(context: HostContext, reason: string): Promise<St
   await context.run(switchBackCommand(place, back));
   context.status = null;
   if (back !== null && back.start) {
-    const controller = context.controller(back.spec);
-    await controller.start({ signal });
+    await startRelease(context, back.spec);
     await waitUntilHealthy(machine, back.spec, { timeoutMs: healthTimeoutMs(back.spec), signal });
-    context.status = await controller.status({ signal });
+    context.status = await context.controller(back.spec).status({ signal });
   }
   // Only now: until the old one runs, the guardian must still be able to finish this if we die.
   context.state = undone(context.state, chosen.id, reason);

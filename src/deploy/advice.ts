@@ -1,0 +1,28 @@
+/**
+ * What a report tells people to look at: how a release is started and where its log is, as one would write it on the
+ * host. Pure.
+ *
+ * @module
+ */
+import { quote } from "../executor/quote.ts";
+import type { ServiceSpec } from "../lifecycle/service_spec.ts";
+import { unitName } from "../lifecycle/systemd_unit.ts";
+
+/** The command that starts a release; nothing of its environment is in it. */
+export function startText(spec: ServiceSpec, systemd: boolean): string {
+  const { execution } = spec;
+  switch (execution.type) {
+    case "managed_process":
+      return systemd ? `systemctl start ${unitName(spec.name)}` : quote(execution.argv);
+    case "docker_container": {
+      const ports = spec.ports.flatMap(({ port, protocol }) => [
+        "-p",
+        `${port}:${port}${protocol === "udp" ? "/udp" : ""}`,
+      ]);
+      return quote(["docker", "run", "--name", execution.container, ...ports, execution.image]);
+    }
+    case "systemd_service":
+    case "systemd_portable":
+      return quote(["systemctl", "start", execution.unit]);
+  }
+}
