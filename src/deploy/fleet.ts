@@ -124,6 +124,7 @@ class Fleet {
       versionAfter: null,
       changed: false,
       service: null,
+      health: null,
     };
   }
 

@@ -6,9 +6,11 @@
 import { HarnessError } from "../errors.ts";
 import type { Command, Executor, RunOptions, RunResult } from "../executor/executor.ts";
 import { createController } from "../lifecycle/controller.ts";
+import type { HealthCheckResult } from "../lifecycle/health.ts";
 import { type Redact, redactor } from "../lifecycle/redact.ts";
 import type { Controller, ServiceSpec, ServiceStatus } from "../lifecycle/service_spec.ts";
 import { DEPLOY_COMMAND_TIMEOUT_MS, DEPLOY_OUTPUT_CHARACTERS } from "../limits.ts";
+import { logText } from "./advice.ts";
 import type { EnvSources } from "./env.ts";
 import type { HostFacts } from "./facts.ts";
 import { emptyState, type HostState, type ReleaseRecord } from "./host_state.ts";
@@ -60,6 +62,8 @@ export class HostContext {
   step: DeployStep = "connect";
   /** What runs now. */
   status: ServiceStatus | null = null;
+  /** What the release's own health check said when it passed; `null` before that, and where it has none. */
+  health: HealthCheckResult | null = null;
   /** Takes the secrets that are known out of what is reported. */
   redact: Redact;
 
@@ -127,6 +131,20 @@ export class HostContext {
   get chosen(): ReleaseRecord {
     if (this.release === null) throw new Error(`no release is chosen for ${this.target.label}`);
     return this.release;
+  }
+
+  /** What the registry calls the service here, or `null` where nobody can ask it: it is not registered, or not for long. */
+  get instance(): string | null {
+    if (this.previous === null) return null;
+    return this.plan.instances?.get(this.target.label) ?? null;
+  }
+
+  /** How to see the log of the service, or `null` before it is known. */
+  get logAdvice(): string | null {
+    if (this.instance !== null) return `harness-ws-server service logs ${this.instance}`;
+    const spec = this.release?.spec ?? this.previous?.spec ?? null;
+    if (spec === null || this.facts === null) return null;
+    return `${logText(spec, this.facts.systemd)} on ${this.target.label}`;
   }
 
   /** The controller of a release of this service. */

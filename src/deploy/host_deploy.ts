@@ -172,10 +172,10 @@ class HostDeploy {
 
   /** What is reported of `error`: nothing of it holds a secret of this deployment. */
   #failureOf(error: unknown, step: DeployStep): DeployFailure {
-    const { target, service } = this.#context;
+    const { target, instance, logAdvice: log } = this.#context;
     const cancelled = this.#cancel.aborted && error === this.#cancel.reason;
     const known = cancelled ? cancelError(error) : error;
-    const plain = toFailure(known, { host: target.label, step, service });
+    const plain = toFailure(known, { host: target.label, step, instance, log });
     const { redact } = this.#context;
     return {
       code: plain.code,
@@ -305,7 +305,7 @@ class HostDeploy {
   }
 
   #result(outcome: HostOutcome, step: DeployStep, failure: DeployFailure | null): HostResult {
-    const { target, previous, release, phase, state } = this.#context;
+    const { target, previous, release, phase, state, health, redact } = this.#context;
     const known = !this.#lost && outcome !== "unreachable" && outcome !== "rollback_failed";
     const active = state.releases.find((r) => r.id === state.active) ?? null;
     return {
@@ -317,6 +317,15 @@ class HostDeploy {
       versionAfter: known ? active?.version ?? null : null,
       changed: !this.#already && outcome === "ok" && release !== null && phase !== "switched",
       service: known ? this.#service() : null,
+      // Of a release that was taken back it says nothing any more.
+      health: outcome === "ok" && health !== null
+        ? {
+          healthy: health.healthy,
+          message: redact(health.message),
+          checked_at: health.checked_at,
+          duration_ms: health.duration_ms,
+        }
+        : null,
     };
   }
 

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Manifest } from "../package/manifest.ts";
+import type { HealthCheckResult } from "../lifecycle/health.ts";
 import type { ServiceSpec, ServiceStatus } from "../lifecycle/service_spec.ts";
 
 /** The steps of one host in order; `rollback` only where needed, `finish` closes a host or the deployment. */
@@ -121,6 +122,8 @@ export interface HostResult {
   changed: boolean;
   /** What runs there now, where that is known: the new release, or after a rollback the old one. */
   service: DeployedService | null;
+  /** What the health check of the new release said; `null` where it has none, or was not brought or kept. */
+  health: Pick<HealthCheckResult, "healthy" | "message" | "checked_at" | "duration_ms"> | null;
 }
 
 /** How a deployment ended. */

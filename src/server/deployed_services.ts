@@ -122,6 +122,13 @@ export async function settleInstance(
     location: await host.locate(),
   };
   await driveState(registry, id, service.status.running ? "running" : "failed", reason, patch);
+  const { health } = result;
+  if (service.status.running && health !== null) {
+    await registry.recordHealth(id, {
+      ...health,
+      message: health.message.slice(0, MAX_REASON_LENGTH),
+    });
+  }
   return true;
 }
 

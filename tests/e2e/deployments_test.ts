@@ -107,6 +107,13 @@ Deno.test("deploy_package: the same idempotency key is the same deployment", asy
   await using dir = await tempDir();
   await using server = await startControlServer({ dir: dir.path });
   await using client = await connect(server);
+  await client.call("subscribe", { events: ["health_check_result"] });
+  const health: unknown[] = [];
+  const gate = server.registry.subscribe(({ event, data }) => {
+    if (event !== "deployment_progress" || data.step !== "finish" || data.host !== "local") return;
+    // Whoever reads that it is deployed reads that it is healthy, without waiting for a periodic check.
+    health.push(server.registry.get("hello-service").last_health_check);
+  });
   const built = await buildHello(dir.path, { version: "1.0.0", port: freePort() });
   const file = await upload(server.http, built);
   const request = { package: file, target: "local", idempotency_key: "release-42" };
@@ -116,6 +123,10 @@ Deno.test("deploy_package: the same idempotency key is the same deployment", asy
   const other = await client.fail("deploy_package", { ...request, env: { A: "b" } });
   assert.equal(other.code, "conflict");
   assert.equal((await finish(client, one.deployment_id)).deployment_status, "succeeded");
+  gate();
+  assert.equal((health[0] as Frame)?.["healthy"], true);
+  const told = await client.take((f) => f["event"] === "health_check_result", "its health");
+  assert.deepEqual([told["data"].id, told["data"].healthy], ["hello-service", true]);
   await client.call("service_action", { name: "hello-service", action: "stop" });
 });
 

@@ -123,6 +123,7 @@ export async function health(context: HostContext): Promise<StepEnd> {
       },
     );
   }
+  if (spec.health !== null) context.health = result;
   return { message: result.message };
 }
 
