@@ -26,3 +26,17 @@ export function startText(spec: ServiceSpec, systemd: boolean): string {
       return quote(["systemctl", "start", execution.unit]);
   }
 }
+
+/** Where the log of a release is on its host: a file, or the command that prints it. */
+export function logText(spec: ServiceSpec, systemd: boolean): string {
+  const { execution } = spec;
+  switch (execution.type) {
+    case "managed_process":
+      return systemd ? `journalctl -u ${unitName(spec.name)}` : `${spec.logDir}/${spec.name}.log`;
+    case "docker_container":
+      return quote(["docker", "logs", execution.container]);
+    case "systemd_service":
+    case "systemd_portable":
+      return quote(["journalctl", "-u", execution.unit]);
+  }
+}

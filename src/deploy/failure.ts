@@ -12,8 +12,10 @@ export interface FailurePlace {
   host: string;
   /** Step. */
   step: DeployStep;
-  /** Service name. */
-  service: string;
+  /** What the service is called in the registry, or `null` where nobody can ask it. */
+  instance: string | null;
+  /** How to see the log of the service, or `null`. */
+  log: string | null;
 }
 
 /** The report of `error`: a known error with its details, or `internal` with none. */
@@ -53,9 +55,13 @@ function nextStep(error: HarnessError, place: FailurePlace): string | null {
   switch (place.step) {
     case "start":
     case "health":
-      return `look at its log (harness-ws-server service logs ${place.service}), correct the package and deploy a new version`;
+      return `${
+        place.log === null ? "" : `look at its log (${place.log}), `
+      }correct the package and deploy a new version`;
     case "rollback":
-      return `look at ${place.host} now: harness-ws-server service get ${place.service}`;
+      return `look at ${place.host} now${
+        place.instance === null ? "" : `: harness-ws-server service get ${place.instance}`
+      }`;
     case "connect":
       return "correct the connection and run the same deployment again: hosts that have it are left alone";
     default:

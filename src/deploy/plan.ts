@@ -74,12 +74,17 @@ export interface PlanBase {
   keepReleases?: number;
   /** Redo what is there already; accept other bytes under the same name and version. @default {false} */
   force?: boolean;
-  /** Who deploys, for the lock: shown to whoever meets it. @default {"harness"} */
+  /** Who deploys, for the lock: shown to whoever meets it. @default {user@machine (pid …)} */
   owner?: string;
   /** Life of the lock on a host without renewal. @default {DEPLOY_LOCK_TTL_MS} */
   lockTtlMs?: number;
   /** How long to wait for a lock that somebody else holds. @default {0} */
   lockWaitMs?: number;
+  /**
+   * What the service is called on each host in the caller's registry, by label: reports name it where they say what
+   * to ask. Left out, they say where to look on the host itself.
+   */
+  instances?: ReadonlyMap<string, string>;
   /** Time in which a service must become healthy. @default {derived from the manifest's health check} */
   healthTimeoutMs?: number;
 }

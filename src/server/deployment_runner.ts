@@ -88,7 +88,8 @@ export class DeploymentRunner {
   /** Iterates the deployment and publishes its progress; the last event waits for {@linkcode #finish}. */
   async #iterate(job: DeploymentJob): Promise<DeployResult> {
     const { registry } = this.#options;
-    const steps = deploy(job.plan, { signal: job.abort.signal });
+    const instances = new Map(job.instances.map(({ id, host }) => [host.label, id]));
+    const steps = deploy({ ...job.plan, instances }, { signal: job.abort.signal });
     for (;;) {
       const next = await steps.next();
       if (next.done === true) return next.value;

@@ -1,10 +1,11 @@
 /** What a report tells people to do: commands and places that are really there. */
 import assert from "node:assert/strict";
-import { startText } from "../../src/deploy/advice.ts";
+import { logText, startText } from "../../src/deploy/advice.ts";
 import { hostLayout } from "../../src/deploy/layout.ts";
 import { releaseSpec } from "../../src/deploy/release_spec.ts";
 import type { ServiceSpec } from "../../src/lifecycle/service_spec.ts";
 import { parseManifest } from "../../src/package/parse_manifest.ts";
+import { Bench, run } from "./support.ts";
 
 const MANIFEST = parseManifest(
   "name: web\nversion: 1.0.0\n" +
@@ -35,4 +36,39 @@ Deno.test("startText() is what starts a release by hand, for each kind of servic
     of({ type: "systemd_portable", unit: "a.service", image: "a" }),
     "systemctl start a.service",
   );
+});
+
+Deno.test("logText() is where the log is on the host, for each kind of service", () => {
+  assert.equal(logText(SPEC, false), "/opt/.harness/web/log/web.log");
+  assert.equal(logText(SPEC, true), "journalctl -u harness-web.service");
+  const of = (execution: ServiceSpec["execution"]) => logText({ ...SPEC, execution }, false);
+  assert.equal(
+    of({ type: "docker_container", image: "web:1", imageTar: null, container: "web" }),
+    "docker logs web",
+  );
+  assert.equal(of({ type: "systemd_service", unit: "a.service" }), "journalctl -u a.service");
+});
+
+Deno.test("deploy() names the instance whose log to ask for, and the file where nobody can be asked", async () => {
+  await using bench = new Bench();
+  const instances = new Map([["here", "web@here"], ["other", "web@other"]]);
+  const advice = async (version: string, plan: Parameters<Bench["plan"]>[1]): Promise<string> => {
+    const sick = await bench.makePackage({
+      version,
+      start: "#!/bin/sh\necho no database\nexit 3\n",
+    });
+    const { host } = await run(bench.plan(sick, plan));
+    assert.equal(host.step, "start", JSON.stringify(host));
+    return String(host.error?.details?.["next"]);
+  };
+  const file = `${bench.base()}/log/web.log`;
+  // A first installation that fails is not registered afterwards.
+  const first = await advice("0.9.0", { instances });
+  assert(first.includes(`its log (${file} on here)`), first);
+  assert.match(Deno.readTextFileSync(file), /no database/);
+  await run(bench.plan(await bench.makePackage()));
+  const second = await advice("1.1.0", { instances });
+  assert(second.includes("(harness-ws-server service logs web@here)"), second);
+  const direct = await advice("1.2.0", {});
+  assert(direct.includes(`its log (${file} on here)`), direct);
 });

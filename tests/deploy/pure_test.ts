@@ -337,7 +337,7 @@ Deno.test("parseFacts() reads a host's answer and refuses chatter", () => {
 });
 
 Deno.test("toFailure() keeps what is known, adds where, and tells nothing of what is unknown", () => {
-  const place = { host: "h", step: "health", service: "web" } as const;
+  const place = { host: "h", step: "health", instance: null, log: null } as const;
   const known = new HarnessError("unavailable", "Cannot start web", { details: { exit_code: 3 } });
   const failure = toFailure(known, place);
   assert.equal(failure.code, "deploy_failed");
