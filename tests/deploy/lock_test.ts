@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { userInfo } from "node:os";
 import { localExecutor } from "../../src/executor/local.ts";
 import { hostLayout } from "../../src/deploy/layout.ts";
 import { acquireCommand, releaseCommand, renewCommand } from "../../src/deploy/lock_commands.ts";
@@ -153,6 +154,46 @@ Deno.test("of two deployments at once one runs and the other is told who holds t
   assert(Number(details["expires_in_seconds"]) <= 20);
   assert.equal(bench.running().length, 1);
   bench.assertClean();
+});
+
+Deno.test("who is refused is told user, machine and process of whoever has the lock", async () => {
+  await using bench = new Bench();
+  const one = await bench.makePackage(NEVER_HEALTHY);
+  const two = await bench.makePackage({ version: "2.0.0" });
+  const cancel = new AbortController();
+  const healthBegins = Promise.withResolvers<void>();
+  const holder = run(bench.plan(one), {
+    signal: cancel.signal,
+    onEvent: (event) => {
+      if (event.step === "health") healthBegins.resolve();
+    },
+  });
+  await healthBegins.promise;
+  const { host } = await run(bench.plan(two));
+  cancel.abort();
+  await holder;
+  const owner = `${userInfo().username}@${Deno.hostname()} (pid ${Deno.pid})`;
+  assert.equal(host.error?.details?.["owner"], owner, JSON.stringify(host.error));
+  assert(host.error?.message.includes(` by ${owner} since `), host.error?.message);
+});
+
+Deno.test("the lock's owner is asked for only as far as permissions go, without a prompt", async () => {
+  await using bench = new Bench();
+  const module = new URL("../../src/deploy/owner.ts", import.meta.url).href;
+  const file = `${bench.dir}/owner.ts`;
+  Deno.writeTextFileSync(
+    file,
+    `import { lockOwner } from "${module}";\nconsole.log(lockOwner());\n`,
+  );
+  const owner = async (...flags: string[]): Promise<string> => {
+    const args = ["run", "--quiet", "--no-check", ...flags, file];
+    const { stdout, stderr } = await new Deno.Command(Deno.execPath(), { args, stdin: "null" })
+      .output();
+    assert.equal(new TextDecoder().decode(stderr), "");
+    return new TextDecoder().decode(stdout);
+  };
+  assert.match(await owner(), /^harness \(pid \d+\)\n$/);
+  assert.match(await owner("--allow-sys"), /^[^\s@]+@[^\s@]+ \(pid \d+\)\n$/);
 });
 
 Deno.test("a deployment that may wait for the lock gets it when it is free", async () => {

@@ -11,6 +11,7 @@ import {
 } from "../../limits.ts";
 import { checkSudo, sudoExecutor } from "../become.ts";
 import { parseFacts } from "../facts.ts";
+import { lockOwner } from "../owner.ts";
 import type { HostContext } from "../host_context.ts";
 import { activeRelease, parseState, undone } from "../host_state.ts";
 import { acquireCommand, recoverCommand, releaseCommand } from "../lock_commands.ts";
@@ -94,7 +95,7 @@ async function acquire(context: HostContext): Promise<string> {
         deploymentId: plan.deploymentId,
         since,
         // One line without the field separator.
-        owner: (plan.owner ?? "harness").replaceAll(/[|\p{Cc}]/gu, " ").slice(0, 200),
+        owner: (plan.owner ?? lockOwner()).replaceAll(/[|\p{Cc}]/gu, " ").slice(0, 200),
       }, context.questions),
     );
     const held = /^@held (.*)$/m.exec(result.stdout);
