@@ -216,6 +216,11 @@ rm -rf "$stage"
   );
 }
 
+/** Makes the state on stdin the state of the host; a switch that is under way stays one that is to be undone. */
+export function recordCommand(place: HostPlace, bytes: number): Command {
+  return hostCommand(place, 'd_held\nd_replace "$base/state.json" "$1"\n', [bytes]);
+}
+
 /**
  * Makes the state on stdin the state of the host and removes the recovery script: with the rename a deployment is
  * committed, or undone for good.

@@ -39,7 +39,7 @@ import { alreadyThere, choose } from "./steps/choose.ts";
 import { configure } from "./steps/configure.ts";
 import { extract, upload, verify } from "./steps/files.ts";
 import { preflight } from "./steps/preflight.ts";
-import { rollback } from "./steps/rollback.ts";
+import { leaveUndone, rollback } from "./steps/rollback.ts";
 import { connect, lock, lockTtlMs, open, unlock } from "./steps/session.ts";
 import { wasCommitted } from "./steps/settle.ts";
 
@@ -226,7 +226,11 @@ class HostDeploy {
       if (second.code === "unreachable") return this.#leaveToGuardian(failure);
       this.#emit(context.step, "failed", { message: second.message, error: second });
       failure.details = { ...failure.details, rollback_error: second.message };
-      return switched ? "rollback_failed" : outcomeOf(failure);
+      if (!switched) return outcomeOf(failure);
+      const { message, next } = await leaveUndone(context, failure.message);
+      failure.message += `; ${message}`;
+      failure.details["next"] = next;
+      return "rollback_failed";
     } finally {
       context.step = failedAt;
     }

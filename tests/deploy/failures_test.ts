@@ -369,6 +369,11 @@ Deno.test("deploy() whose rollback fails too says so, and the next deployment se
   assert.equal(host.error?.details?.["exit_code"], 4);
   assert.match(String(host.error?.details?.["rollback_error"]), /poisoned/);
   assert(ends(events).includes("rollback:failed"));
+  assert.match(host.error?.message ?? "", /going back failed too, and web is not running on here/);
+  assert.match(String(host.error?.details?.["next"]), /what keeps 1\.0\.0 from .* deploy again: /);
+  const failed = bench.state().releases.find((r) => r.version === "2.0.0");
+  assert.equal(failed?.status, "bad");
+  assert.match(failed?.reason ?? "", /^Cannot start web/);
   // The record still says that a switch is under way, so whoever comes next begins by undoing it.
   assert.deepEqual(bench.leftovers(), ["recover.sh"]);
   Deno.removeSync(`${bench.base()}/shared/poison`);

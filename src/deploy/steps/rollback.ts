@@ -3,9 +3,12 @@
  *
  * @module
  */
+import { getLogger } from "@logtape/logtape";
 import { HarnessError, messageOf } from "../../errors.ts";
 import { waitUntilHealthy } from "../../lifecycle/health.ts";
-import { commitCommand, switchBackCommand } from "../commands.ts";
+import type { ServiceSpec } from "../../lifecycle/service_spec.ts";
+import { DEPLOY_COMMAND_TIMEOUT_MS } from "../../limits.ts";
+import { commitCommand, recordCommand, switchBackCommand } from "../commands.ts";
 import type { HostContext } from "../host_context.ts";
 import { stateText, undone } from "../host_state.ts";
 import type { StepEnd } from "../step.ts";
@@ -50,6 +53,55 @@ export async function rollback(context: HostContext, reason: string): Promise<St
       ? `${previous.version} runs again`
       : `${previous.version} is active again; it did not run before`,
   };
+}
+
+/**
+ * After a rollback that failed: records the release as bad where that can be done, looks at what runs, and says so.
+ * The switch stays recorded as under way: whoever comes next begins by undoing it.
+ */
+export async function leaveUndone(
+  context: HostContext,
+  reason: string,
+): Promise<{ message: string; next: string }> {
+  const { chosen, place, previous, service, state, target } = context;
+  context.signal = AbortSignal.timeout(DEPLOY_COMMAND_TIMEOUT_MS);
+  const marked = { ...undone(state, chosen.id, reason), pending: state.pending };
+  try {
+    await context.send(stateText(marked), (bytes) => recordCommand(place, bytes));
+    context.state = marked;
+  } catch (error) {
+    getLogger(["harness", "deploy"]).warn("marking {release} on {host} as bad: {error}", {
+      release: chosen.id,
+      host: target.label,
+      error,
+    });
+  }
+  const running = await isRunning(context, previous?.spec ?? specOf(chosen));
+  const log = context.logAdvice === null ? "" : ` (its log: ${context.logAdvice})`;
+  const now = running === null ? "may not be running" : running ? "still runs" : "is not running";
+  const message = `going back failed too, and ${service} ${now} on ${target.label} now`;
+  if (previous === null) {
+    return {
+      message,
+      next: `end what is left of ${chosen.version} there${log}, then deploy again`,
+    };
+  }
+  const first = state.pending === null ? "" : `: that begins by putting ${previous.version} back`;
+  return {
+    message,
+    next: `correct there what keeps ${previous.version} from running well${log}, ` +
+      `then deploy again${first}`,
+  };
+}
+
+/** Whether it runs, or `null` where that cannot be found out. */
+async function isRunning(context: HostContext, spec: ServiceSpec): Promise<boolean | null> {
+  try {
+    return (await context.controller(spec).status({ signal: context.signal })).running;
+  } catch {
+    // The report is about a host in trouble: what it does not answer is part of it.
+    return null;
+  }
 }
 
 /** Whether what was to stop the release is not there at all, or does not know it: then it cannot be running. */
