@@ -66,6 +66,7 @@ export class DeploymentRunner {
     try {
       deployment.status = "running";
       await this.#options.records.save(job.record);
+      log.info("{kind} {id} of {service} begins", { ...namesOf(deployment), hosts: ids.length });
       const result = await this.#iterate(job);
       // Nobody cancelled it: who reads of it should go on with it.
       if (job.parked && result.status === "cancelled") {
@@ -152,6 +153,10 @@ export class DeploymentRunner {
     deployment.status = status;
     deployment.finished_at = new Date().toISOString();
     await this.#options.records.save(record);
+    // No more than names: what hosts and services said is in the record.
+    const names = namesOf(deployment);
+    if (status === "succeeded") log.info("{kind} {id} of {service} ended: {status}", names);
+    else log.warn("{kind} {id} of {service} ended: {status}", names);
     await this.#options.registry.publish({
       event: "deployment_progress",
       data: {
@@ -185,6 +190,11 @@ export class DeploymentRunner {
     }
     await this.#finish(record, "interrupted", message);
   }
+}
+
+/** What a log line says of a deployment. */
+function namesOf({ kind, deployment_id, service, version, status }: Deployment) {
+  return { kind, id: deployment_id, service, status, version };
 }
 
 /** What tells one state of an instance from the next; nothing for one that is not registered. */

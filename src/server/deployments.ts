@@ -184,7 +184,12 @@ export class DeploymentManager implements Deployments {
   cancel(params: ActionParams<"cancel_deployment">): Promise<Deployment> {
     const { deployment } = this.#find(params.deployment_id);
     const job = this.#jobs.get(params.deployment_id);
-    job?.abort.abort(new HarnessError("cancelled", "The deployment was cancelled by a client"));
+    if (job !== undefined) {
+      const { kind, service, status } = deployment;
+      const names = { kind, id: params.deployment_id, service, status };
+      log.info("{kind} {id} of {service} is cancelled by a client", names);
+      job.abort.abort(new HarnessError("cancelled", "The deployment was cancelled by a client"));
+    }
     return Promise.resolve(deployment);
   }
 

@@ -6,7 +6,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import { healthTimeoutMs } from "../deploy/steps/activate.ts";
-import { HarnessError, messageOf } from "../errors.ts";
+import { HarnessError, messageOf, toHarnessError } from "../errors.ts";
 import { DEFAULT_LOG_TAIL_LINES, MAX_REASON_LENGTH } from "../limits.ts";
 import { createController } from "../lifecycle/controller.ts";
 import { Supervisor } from "../lifecycle/supervisor.ts";
@@ -179,7 +179,20 @@ export class Operator implements ServiceOperator, AsyncDisposable {
     await this.#adopting;
   }
 
+  /** An action of a client, with a line in the log when it begins and when it ends. */
   async #actOn(id: string, action: ServiceAction, signal: AbortSignal): Promise<ActionOutcome> {
+    log.info("{action} of {id} by a client begins", { action, id });
+    try {
+      const outcome = await this.#inTurn(id, action, signal);
+      log.info("{action} of {service} ended: {old_state} → {new_state}", { action, ...outcome });
+      return outcome;
+    } catch (error) {
+      log.warn("{action} of {id} failed: {code}", { action, id, code: toHarnessError(error).code });
+      throw error;
+    }
+  }
+
+  async #inTurn(id: string, action: ServiceAction, signal: AbortSignal): Promise<ActionOutcome> {
     return await this.#perService.run(id, async () => {
       const owner = this.#reserved.get(id);
       if (owner !== undefined) {
