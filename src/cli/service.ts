@@ -9,11 +9,12 @@ import { type Context, runs } from "./context.ts";
 import { addFlags, type FlagTable, onOff, readFlags, valued } from "./flags.ts";
 import { protocolText } from "./services.ts";
 import { addRegisterCommand } from "./service_register.ts";
-import { paint, printable, printJson } from "./table.ts";
+import { paint, printable, printJson, visible } from "./table.ts";
 import { MAX_LOG_TAIL_LINES } from "../limits.ts";
 import { CLI_CONTROL_TIMEOUT_MS } from "./cli_limits.ts";
 import type { ServiceEntry } from "../registry/entry.ts";
 import { duration, integer, showDuration } from "./values.ts";
+import { reasonInCliWords } from "./wording.ts";
 
 const DEFAULT_TAIL = 50;
 
@@ -122,7 +123,9 @@ function facts(entry: ServiceEntry): Array<[string, string]> {
     ["version", entry.version],
     [
       "state",
-      entry.state_reason === null ? entry.state : `${entry.state}: ${entry.state_reason}`,
+      entry.state_reason === null
+        ? entry.state
+        : `${entry.state}: ${reasonInCliWords(entry.state_reason)}`,
     ],
     ["health", checked],
     ["runs as", [execution.type, ...how].join(", ")],
@@ -180,7 +183,7 @@ async function showLogs(context: Context, given: unknown, name: string): Promise
   await using session = await openSession(context, given as object, { follows: flags.follow });
   const print = (line: string) => {
     if (session.flags.json) printJson(io, { line });
-    else io.out(`${io.outIsTerminal ? printable(line.replaceAll("\t", "    ")) : line}\n`);
+    else io.out(`${io.outIsTerminal ? visible(line) : line}\n`);
   };
   if (!flags.follow) {
     const { lines } = await session.call("service_logs", { name, tail: flags.tail });

@@ -15,6 +15,7 @@ import { CLIENT_FLAGS, openSession } from "./connect.ts";
 import { type Context, runs } from "./context.ts";
 import { addFlags, type FlagTable, readFlags, textFlag, valued } from "./flags.ts";
 import { printable, printJson, printTable } from "./table.ts";
+import { reasonInCliWords } from "./wording.ts";
 
 const FILTER_FLAGS = {
   state: valued<ServiceState | null>("state", {
@@ -99,7 +100,7 @@ function serviceRow(entry: ServiceEntry): string[] {
     health === null ? "-" : health.healthy ? "healthy" : "unhealthy",
     entry.location.type === "local" ? "local" : entry.location.host,
     entry.last_state_change.replace(/\.\d+Z$/, "Z"),
-    entry.state_reason ?? "",
+    reasonInCliWords(entry.state_reason ?? ""),
   ];
 }
 

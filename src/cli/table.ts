@@ -41,6 +41,15 @@ export function printable(text: string): string {
   return text.replace(/[\x00-\x1f\x7f-\x9f]/g, "?");
 }
 
+/** A line of a log for a terminal: control characters can be seen and do nothing, except for tabs. */
+export function visible(line: string): string {
+  return line.replace(
+    // deno-lint-ignore no-control-regex -- finding control characters is the purpose
+    /[\x00-\x08\x0a-\x1f\x7f-\x9f]/g,
+    (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`,
+  );
+}
+
 /** Prints a table; the last column is cut to the width of a terminal. Empty tables print nothing. */
 export function printTable(
   io: Io,

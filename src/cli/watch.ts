@@ -12,6 +12,7 @@ import { type Context, runs } from "./context.ts";
 import { addFlags, type FlagTable, listFlag, readFlags } from "./flags.ts";
 import type { Io } from "./io.ts";
 import { paint, printable, printJson } from "./table.ts";
+import { reasonInCliWords } from "./wording.ts";
 
 const WATCH_FLAGS = {
   event: listFlag<SubscribableEvent>("type", {
@@ -68,7 +69,9 @@ export function eventText(item: EventItem): string {
   switch (item.event) {
     case "service_state_changed": {
       const { id, old_state, new_state, reason } = item.data;
-      return `${id}  ${old_state} → ${new_state}${reason === null ? "" : `: ${reason}`}`;
+      return `${id}  ${old_state} → ${new_state}${
+        reason === null ? "" : `: ${reasonInCliWords(reason)}`
+      }`;
     }
     case "service_registered":
       return `${item.data.id}  registered, version ${item.data.entry.version}`;
@@ -89,7 +92,7 @@ export function eventText(item: EventItem): string {
       const { deployment_id, host, step, status, outcome, message } = item.data;
       const end = outcome ?? item.data.deployment_status ?? status;
       return `${deployment_id}  ${host ?? "all"}  ${step} ${end}${
-        message === undefined ? "" : `: ${message}`
+        message === undefined ? "" : `: ${reasonInCliWords(message)}`
       }`;
     }
     case "service_log":

@@ -121,6 +121,7 @@ const ADVICE: ReadonlyArray<readonly [string, string]> = [
     `register it again with --endpoint and --replace`,
   ],
   ["change depends_on of one", "change --depends-on of one"],
+  ["or replace it with force", "or replace it with --force"],
   ["raise the version or use ?force=1", "raise the version or use --force"],
   ["again; they are not kept", "again with --secret-file, they are not kept"],
   [
@@ -135,6 +136,10 @@ const ADVICE: ReadonlyArray<readonly [string, string]> = [
   [
     "the idempotency key was used for another request, ",
     "this --idempotency-key belongs to another deployment, choose a new one; it is that of ",
+  ],
+  [
+    "resume_deployment finishes it, rollback_service undoes it",
+    `\`${SERVER_NAME} deployments resume\` finishes it, \`${SERVER_NAME} rollback\` undoes it`,
   ],
   ["pass the token option instead", "give the token with --token-file or HARNESS_TOKEN"],
   [
@@ -191,6 +196,11 @@ export function textInCliWords({ code, message }: { code: string; message: strin
     message.slice(0, end),
   );
   return (OF_OUR_FILES.has(code) ? systemWords(ours) : ours) + message.slice(end);
+}
+
+/** What the server wrote of a state or a deployment: no error, but with the same advice in it. */
+export function reasonInCliWords(reason: string): string {
+  return textInCliWords({ code: "unavailable", message: reason });
 }
 
 /** What is wrong with the fields of an entry, each by its own name: for who wrote them into a file. */

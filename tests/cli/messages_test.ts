@@ -3,7 +3,8 @@ import { HarnessError } from "../../src/errors.ts";
 import { ACTIONS } from "../../src/protocol/actions.ts";
 import { reportDeployment } from "../../src/cli/deployment_report.ts";
 import { notConnected } from "../../src/cli/connect_error.ts";
-import { inCliWords } from "../../src/cli/wording.ts";
+import { visible } from "../../src/cli/table.ts";
+import { inCliWords, textInCliWords } from "../../src/cli/wording.ts";
 import { noteOf } from "../../src/cli/progress_view.ts";
 import type { Deployment, DeploymentHost } from "../../src/protocol/actions.ts";
 import { recorder, runCli, runHere, startServer } from "../helpers/cli.ts";
@@ -290,6 +291,26 @@ Deno.test("inCliWords() leaves no action and no param in a message, and keeps co
     inCliWords(started).message,
     'Cannot start "s": it is running; `harness-ws-server service restart s` starts it anew',
   );
+});
+
+Deno.test("what is left of a deployment that the server's end cut off is told with commands", () => {
+  const message = "the server ended while it ran; " +
+    "resume_deployment finishes it, rollback_service undoes it";
+  const words =
+    "the server ended while it ran; `harness-ws-server deployments resume` finishes it, " +
+    "`harness-ws-server rollback` undoes it";
+  assert.equal(textInCliWords({ code: "unavailable", message }), words);
+  assert.equal(
+    noteOf({
+      ...{ deployment_id: "d-1", service: "api", host: null, at: "" },
+      ...{ step: "finish", status: "failed", message },
+    }),
+    words,
+  );
+});
+
+Deno.test("visible() shows what a terminal would obey, and leaves tabs and text alone", () => {
+  assert.equal(visible("a\x1b[31mred\tb\x9bx\r\x07 ü€"), "a\\x1b[31mred\tb\\x9bx\\x0d\\x07 ü€");
 });
 
 Deno.test("what a service said is never changed", async () => {

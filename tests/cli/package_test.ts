@@ -36,7 +36,7 @@ Deno.test("package init, build, inspect and verify work together as they are", a
     await Deno.writeTextFile(`${dir}/my-svc/scripts/start.sh`, "#!/bin/sh\nexit 0\n");
     const other = await run("build", "my-svc", "--out", "dist");
     assert.equal(other.code, 1);
-    assert.match(other.stderr, /\[already_exists\]$/m);
+    assert.match(other.stderr, /or replace it with --force \[already_exists\]$/m);
     assert.equal((await run("build", "my-svc", "--out", "dist", "--force")).code, 0);
   });
 });
