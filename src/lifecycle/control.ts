@@ -6,7 +6,7 @@
 import { HarnessError, messageOf } from "../errors.ts";
 import type { Command, Executor, RunOptions, RunResult } from "../executor/executor.ts";
 import type { EndFacts } from "./exit_status.ts";
-import type { ServiceStatus } from "./service_spec.ts";
+import type { ServiceStatus, SpecExecution } from "./service_spec.ts";
 
 /** What went wrong, for {@linkcode controlError}. */
 export interface ControlFailure {
@@ -31,6 +31,14 @@ export function controlError(head: string, failure: ControlFailure): HarnessErro
       log: [...(failure.log ?? [])],
     },
   });
+}
+
+/** The usual cause where a program ended well that should have stayed: it went into the background. Else nothing. */
+export function daemonHint(execution: SpecExecution, end: EndFacts): string {
+  const stays = execution.type === "managed_process" && execution.start === "foreground";
+  return stays && end.exitCode === 0
+    ? " (if it goes on in the background, its manifest needs start: daemon)"
+    : "";
 }
 
 /** Runs a control command; a deadline reads "Cannot <what>: …" and carries the details of every control error. */

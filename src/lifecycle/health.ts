@@ -6,6 +6,7 @@
 import { HarnessError } from "../errors.ts";
 import type { Executor } from "../executor/executor.ts";
 import { FAILURE_LOG_LINES, WAIT_HEALTHY_POLL_MS } from "../limits.ts";
+import { daemonHint } from "./control.ts";
 import { createController } from "./controller.ts";
 import { describeEnd } from "./exit_status.ts";
 import { runProbe, type Verdict } from "./health_probe.ts";
@@ -124,7 +125,9 @@ export async function waitUntilHealthy(
           : `it ${describeEnd(status)} while its health was waited for`;
         throw new HarnessError(
           "unavailable",
-          `Cannot start ${spec.name} on ${executor.host}: ${reason}`,
+          `Cannot keep ${spec.name} on ${executor.host}: it started, but ${
+            status.running ? `was ${reason}` : `${reason}${daemonHint(spec.execution, status)}`
+          }`,
           {
             details: {
               reason,

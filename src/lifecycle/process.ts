@@ -6,7 +6,7 @@
 import { HarnessError } from "../errors.ts";
 import type { Executor } from "../executor/executor.ts";
 import { COMMAND_GRACE_MS, LOOK_TIMEOUT_MS, START_TIMEOUT_MS } from "../limits.ts";
-import { controlError, runControl } from "./control.ts";
+import { controlError, daemonHint, runControl } from "./control.ts";
 import { statusFromCode } from "./exit_status.ts";
 import { followCommand, followLog, tailCommand, tailLog } from "./logs.ts";
 import {
@@ -126,7 +126,7 @@ export class ProcessController implements Controller {
       case "exited": {
         const end = statusFromCode(report.words[0] ?? "");
         return controlError(head, {
-          reason: `the program ${end.text} at once`,
+          reason: `the program ${end.text} at once${daemonHint(this.#spec.execution, end.facts)}`,
           exit: end.facts,
           log: report.log,
         });

@@ -5,7 +5,7 @@
  */
 import type { Command, Executor } from "../executor/executor.ts";
 import { COMMAND_GRACE_MS, LOOK_TIMEOUT_MS, START_TIMEOUT_MS } from "../limits.ts";
-import { controlError, runControl } from "./control.ts";
+import { controlError, daemonHint, runControl } from "./control.ts";
 import { describeEnd } from "./exit_status.ts";
 import { followLog, tailLog } from "./logs.ts";
 import type { ProcessSpec } from "./process_commands.ts";
@@ -15,6 +15,7 @@ import type {
   LogOptions,
   ServiceSpec,
   ServiceStatus,
+  SpecExecution,
 } from "./service_spec.ts";
 import {
   endInJournal,
@@ -37,6 +38,7 @@ export class SystemdController implements Controller {
   readonly #unit: string;
   readonly #start: () => Command;
   readonly #generated: boolean;
+  readonly #execution: SpecExecution;
   readonly #stopTimeoutMs: number;
 
   private constructor(
@@ -49,6 +51,7 @@ export class SystemdController implements Controller {
     this.#unit = unit.name;
     this.#start = unit.start;
     this.#generated = unit.generated;
+    this.#execution = spec.execution;
     this.#stopTimeoutMs = spec.stop.timeoutMs;
   }
 
@@ -137,8 +140,9 @@ export class SystemdController implements Controller {
     const why = failed?.[1] ?? "systemctl did not answer";
     const known = status !== null && (status.exitCode !== null || status.signal !== null);
     const exit = known ? status : endInJournal(log);
+    const hint = verb === "start" && exit !== null ? daemonHint(this.#execution, exit) : "";
     throw controlError(head, {
-      reason: exit === null ? why : `${why}: the program ${describeEnd(exit)}`,
+      reason: exit === null ? why : `${why}: the program ${describeEnd(exit)}${hint}`,
       log: log.filter((line) => line !== ""),
       ...(exit === null ? {} : { exit }),
     });

@@ -70,6 +70,7 @@ Deno.test("deploy() rolls back when the service dies after a good start", async 
   assert.equal(host.outcome, "rolled_back");
   assert.equal(host.step, "health");
   assert.equal(host.error?.details?.["exit_code"], 0);
+  assert.match(host.error?.message ?? "", /^Cannot keep web on \S+: it started/);
 });
 
 Deno.test("deploy() rolls back when the health check never passes, and shows what it said", async () => {

@@ -202,7 +202,7 @@ Deno.test("waitUntilHealthy() resolves when it passes, and reports the last chec
   assert.ok(error instanceof HarnessError && error.code === "unavailable");
   assert.match(
     error.message,
-    /not healthy within 3000 ms: the health script exited with code 2: not yet/,
+    /^Cannot keep api on \S+: it started, but was not healthy within 3000 ms: the health script exited with code 2: not yet/,
   );
   assert.deepEqual(error.details?.log, ["starting"]);
   assert.equal((error.details?.health as HealthCheckResult).output, "not yet");
@@ -227,7 +227,10 @@ Deno.test("waitUntilHealthy() ends at once when the service does, with exit code
     timeoutMs: 3_600_000, // longer than any test may take
     onResult: () => gate.open(),
   }).catch((error) => error);
-  assert.match(error.message, /exited with code 12 while its health was waited for/);
+  assert.match(
+    error.message,
+    /^Cannot keep api on \S+: it started, but it exited with code 12 while its health was/,
+  );
   assert.deepEqual([error.details?.exit_code, error.details?.log], [12, ["out of memory"]]);
 });
 

@@ -76,6 +76,16 @@ for (const { name: where, component, open } of MACHINES) {
     },
   );
 
+  test(
+    "start() of a program that ends well at once says that it may want to be a daemon",
+    async (machine, place) => {
+      const hint =
+        /exited with code 0 at once \(if it goes on in the background, .* start: daemon\)/;
+      const spec = place.shell("short", "exit 0");
+      assert.match((await failure(processController(machine, spec).start())).message, hint);
+    },
+  );
+
   test("start() names what is wrong with the program", async (machine, place) => {
     place.script("plain.sh", "#!/bin/sh\n", 0o644);
     place.script("crlf.sh", "#!/bin/sh\r\necho hi\r\n");

@@ -111,7 +111,7 @@ export async function health(context: HostContext): Promise<StepEnd> {
     const log = await controller.logs(DEPLOY_LOG_LINES, { signal, lastRun: true }).catch(() => []);
     throw new HarnessError(
       "unavailable",
-      `Cannot start ${context.service} on ${context.target.label}: it ${context.status.detail} after its health check passed`,
+      `Cannot keep ${context.service} on ${context.target.label}: it started and its health check passed, but then: ${context.status.detail}`,
       {
         details: {
           reason: context.status.detail,
