@@ -80,7 +80,8 @@ d_lines "$5" | while IFS= read -r d_item; do
     d_say missing_library "$d_item"
 done
 d_docker() { # in a way that podman's docker understands, too
-  if command -v timeout >/dev/null 2>&1; then timeout 20 docker ps -q -n 1; else docker ps -q -n 1; fi
+  # Well within the life of the lock. Old BusyBox has a timeout that wants its time otherwise.
+  if timeout 8 true >/dev/null 2>&1; then timeout 8 docker ps -q -n 1; else docker ps -q -n 1; fi
 }
 d_engine=
 case $6 in
