@@ -89,7 +89,7 @@ case $6 in
   docker_*)
     if ! command -v docker >/dev/null 2>&1; then d_engine="it does not have docker; install it"
     elif d_error=$(d_docker 2>&1 >/dev/null </dev/null); then :
-    else d_engine="its docker does not answer: $(printf '%s\n' "\${d_error:-nothing came within 8 s}" | tail -n 1)"
+    else d_engine="its docker does not answer: $(printf '%s\\n' "\${d_error:-nothing came within 8 s}" | tail -n 1)"
     fi ;;
 esac
 d_say engine "$d_engine"
