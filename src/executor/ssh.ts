@@ -254,7 +254,7 @@ function maxChannelsOf(connections: readonly HopConnection[]): number {
  * @param options How to connect.
  * @returns An executor; disposing it closes the connection.
  * @throws {HarnessError} `unreachable` with details `{host, step, reason}`; `invalid_params` for an
- * ssh_config or an `identityFile` that cannot be used.
+ * ssh_config that cannot be used.
  *
  * @example Usage
  * ```ts ignore
@@ -265,12 +265,13 @@ function maxChannelsOf(connections: readonly HopConnection[]): number {
 export async function connectSsh(target: SshTarget, options: SshOptions = {}): Promise<Executor> {
   options.signal?.throwIfAborted();
   const route = await routeTo(target, options);
-  if (target.identityFile !== undefined) await requireKeyFile(target.identityFile, target.host);
+  const last = route[route.length - 1] as Hop;
+  if (target.identityFile !== undefined) await requireKeyFile(target.identityFile, last);
   const attempts = options.connectAttempts ?? SSH_CONNECT_ATTEMPTS;
   for (let attempt = 1;; attempt += 1) {
     try {
       const connections = await connectRoute(route, options);
-      return new SshExecutor(route[route.length - 1] as Hop, connections, {
+      return new SshExecutor(last, connections, {
         maxChannels: options.maxChannels ?? maxChannelsOf(connections),
         runElsewhere: (line) => runOnce(route, options, line),
       });

@@ -5,17 +5,17 @@
  */
 import { Buffer } from "node:buffer";
 import * as fs from "node:fs/promises";
-import { hostname } from "node:os";
 import process from "node:process";
 // @ts-types="@types/ssh2"
 import ssh2 from "ssh2";
 // @ts-types="@types/ssh2"
 import type { AnyAuthMethod, ParsedKey } from "ssh2";
-import { HarnessError, messageOf } from "../errors.ts";
+import { messageOf } from "../errors.ts";
 import { SSH_MAX_KEYS } from "../limits.ts";
 import { repairEcdsaKey } from "./ecdsa_key.ts";
 import { fingerprint } from "./known_hosts.ts";
 import { expandHome } from "./ssh_config.ts";
+import { keyFileError } from "./ssh_errors.ts";
 import type { Hop } from "./ssh_route.ts";
 
 /** Something to try, and how it is called in messages. */
@@ -54,20 +54,14 @@ class FilteredAgent extends ssh2.OpenSSHAgent {
 /**
  * Makes sure that a key file that somebody named for this very host can be read.
  *
- * @throws {HarnessError} `invalid_params`, with the file and the machine that should have it.
+ * @throws {HarnessError} `unreachable` at step `auth`, with the file and the machine that should have it.
  */
-export async function requireKeyFile(file: string, host: string): Promise<void> {
+export async function requireKeyFile(file: string, hop: Hop): Promise<void> {
   const path = expandHome(file, process.cwd());
   try {
     await fs.readFile(path);
   } catch (error) {
-    const machine = hostname();
-    throw new HarnessError(
-      "invalid_params",
-      `Cannot connect to ${host}: the identity file ${path} cannot be read on ${machine}, the machine that ` +
-        `makes the connection: ${messageOf(error)}; name a private key there`,
-      { details: { host, file: path, machine }, cause: error },
-    );
+    throw keyFileError(hop, path, error);
   }
 }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { hostname } from "node:os";
 import { HarnessError, messageOf } from "../errors.ts";
 import type { Hop } from "./ssh_route.ts";
 
@@ -102,6 +103,24 @@ export function authError(hop: Hop, summary: string, cause?: unknown): HarnessEr
     "auth",
     "auth",
     `login as ${hop.user} was refused (${summary}); ${hint}`,
+    cause,
+  );
+}
+
+/** A key that was named for this host cannot be read. The file is one of this machine, which is often a server. */
+export function keyFileError(hop: Hop, path: string, cause: unknown): HarnessError {
+  const words: Record<string, string> = {
+    ENOENT: "there is no such file",
+    EACCES: "permission denied",
+    EISDIR: "it is a directory",
+  };
+  const why = words[codeOf(cause)] ?? messageOf(cause);
+  return unreachable(
+    hop,
+    "auth",
+    "auth",
+    `the identity file ${path} cannot be read on ${hostname()}, the machine that makes the connection: ` +
+      `${why}; name a private key there`,
     cause,
   );
 }
