@@ -88,6 +88,7 @@ export type {
   ActionData,
   ActionMap,
   ActionParams,
+  ActionStep,
   Deployment,
   DeploymentHost,
   PackageInfo,

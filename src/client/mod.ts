@@ -25,6 +25,7 @@ export type {
   ActionData,
   ActionMap,
   ActionParams,
+  ActionStep,
   Deployment,
   DeploymentHost,
   PackageInfo,
