@@ -104,6 +104,9 @@ async function checkEnds(scene: Scene, way: Way): Promise<void> {
   );
   const first = await ends("3.0.0", 1, "3.0.0 failed");
   assert.match(first.stdout, /^\S+ +failed +start +Cannot start svc on /m);
+  // It is not registered afterwards: only the host itself has its log.
+  const onHost = /^ {2}next: look at its log \(\S+\/svc\/log\/svc\.log on \S+\), /m;
+  assert.match(first.stderr, onHost);
   await ends("1.0.0", 0, "1.0.0 succeeded");
   const both = ["--host", DEAD, "--host", scene.host];
   const partial = await ends("2.0.0", 3, "2.0.0 partial (1 unreachable, 1 ok)", ...both);
@@ -119,6 +122,15 @@ async function checkEnds(scene: Scene, way: Way): Promise<void> {
   );
   const back = await ends("3.1.0", 6, "3.1.0 rolled_back");
   assert.match(back.stderr, /^ {4}no such config$/m);
+  assert.match(back.stderr, /^ {2}command: \S+\/svc-3\.1\.0\/scripts\/start\.sh$/m);
+  const throughServer = Object.keys(way.env).length > 0;
+  const asked = /^ {2}next: look at its log \(harness-ws-server service logs (\S+)\), /m;
+  assert.match(back.stderr, throughServer ? asked : onHost);
+  if (throughServer) {
+    const id = asked.exec(back.stderr)?.[1] ?? "";
+    const logs = await runCli(["service", "logs", id], { env: way.env });
+    assert.match(logs.stdout, /^no such config$/m, `${id}: ${logs.stderr}`);
+  }
 
   await checkLocked(scene, way);
   if (way.cancel !== null) {
@@ -130,7 +142,7 @@ async function checkEnds(scene: Scene, way: Way): Promise<void> {
   assert.match(await Deno.readLink(`${way.root}/.harness/svc/current`), /svc-2\.0\.0$/);
 
   const stuck = await ends("5.0.0", 7, "5.0.0 failed");
-  assert.match(stuck.stdout, /^\S+ +rollback_failed +start /m);
+  assert.match(stuck.stdout, /^\S+ +rollback_failed +start +.* and svc is not running on /m);
   assert.match(stuck.stderr, /^ {2}rollback error: .*poisoned/m);
 }
 
@@ -141,7 +153,10 @@ async function checkLocked(scene: Scene, way: Way): Promise<void> {
   await holder.until((it) => /health +started/.test(it.stderr));
   const second = await scene.run(way, "svc 1.0.0");
   assertEnd(way, second, 8, "1.0.0 failed");
-  assert.match(second.stdout, /^\S+ +failed +lock +Cannot lock svc on \S+: d-\S+ by /m);
+  assert.match(
+    second.stdout,
+    /^\S+ +failed +lock +Cannot lock svc on \S+: d-\S+ by \S+@\S+ \(pid \d+\) /m,
+  );
   holder.kill("SIGINT");
   assertEnd(other, await holder.end(), 130, "4.0.0 cancelled");
 }
