@@ -314,11 +314,6 @@ export const SSH_CONNECT_ATTEMPTS = 4;
 export const SSH_RETRY_BASE_MS = 500;
 /** Commands at once on one connection: sshd's MaxSessions is 10, two are kept for kills. */
 export const SSH_MAX_CHANNELS = 8;
-/**
- * The same for dropbear: with four, 2022.83 fails an assertion of its own and ends the connection. One for a
- * long upload, one for what must go on beside it.
- */
-export const DROPBEAR_MAX_CHANNELS = 2;
 /** Tries to open a session on a connection that has no other, where the server refuses. */
 export const SSH_OPEN_ATTEMPTS = 3;
 /** Pause between such tries: the time in which sshd notices that a session has ended. */

@@ -6,7 +6,6 @@
 import { getLogger } from "@logtape/logtape";
 import { HarnessError } from "../errors.ts";
 import {
-  DROPBEAR_MAX_CHANNELS,
   KILL_GRACE_MS,
   SSH_CONNECT_ATTEMPTS,
   SSH_CONNECT_TIMEOUT_MS,
@@ -25,6 +24,7 @@ import { ChannelPool, runAside } from "./ssh_channels.ts";
 import { closeClient, connectHop, type HopConnection } from "./ssh_connection.ts";
 import { unreachable } from "./ssh_errors.ts";
 import { HostKeyCheck } from "./ssh_host_key.ts";
+import { SshPair } from "./ssh_pair.ts";
 import { SshProcess } from "./ssh_process.ts";
 import { type Hop, routeTo } from "./ssh_route.ts";
 
@@ -83,13 +83,16 @@ class SshExecutor implements Executor {
   readonly #closing = new AbortController();
   readonly #running = new Set<Promise<unknown>>();
   #closed: Promise<void> | undefined;
+  #isLost = false;
 
   constructor(
     hop: Hop,
     connections: readonly HopConnection[],
     options: { maxChannels: number; runElsewhere: (line: string) => Promise<void> },
   ) {
-    this.#runElsewhere = options.runElsewhere;
+    this.#runElsewhere = async (line) => {
+      if (!this.#isLost) await options.runElsewhere(line);
+    };
     this.host = hop.label;
     this.#hop = hop;
     this.#connections = connections;
@@ -141,6 +144,7 @@ class SshExecutor implements Executor {
 
   /** The connection is gone: whoever runs something, or wants to, is told why. */
   #lost(error: Error | undefined): void {
+    this.#isLost = true;
     if (this.#closing.signal.aborted) return;
     const why = /keepalive/i.test(error?.message ?? "")
       ? "it stopped answering; the host or the network went down"
@@ -236,11 +240,11 @@ async function runOnce(route: readonly Hop[], options: SshOptions, line: string)
   }
 }
 
-/** How many commands at once the last server of a route bears. */
-function maxChannelsOf(connections: readonly HopConnection[]): number {
+/** Whether the last server of a route is dropbear. */
+function isDropbear(connections: readonly HopConnection[]): boolean {
   // ssh2 keeps the name by which the server introduced itself, and has no public way to ask for it.
   const client = connections.at(-1)?.client as { _remoteVer?: string } | undefined;
-  return client?._remoteVer?.startsWith("dropbear") ? DROPBEAR_MAX_CHANNELS : SSH_MAX_CHANNELS;
+  return client?._remoteVer?.startsWith("dropbear") ?? false;
 }
 
 /**
@@ -271,10 +275,16 @@ export async function connectSsh(target: SshTarget, options: SshOptions = {}): P
   for (let attempt = 1;; attempt += 1) {
     try {
       const connections = await connectRoute(route, options);
-      return new SshExecutor(last, connections, {
-        maxChannels: options.maxChannels ?? maxChannelsOf(connections),
+      const pair = options.maxChannels === undefined && isDropbear(connections);
+      const executor = new SshExecutor(last, connections, {
+        maxChannels: options.maxChannels ?? (pair ? 1 : SSH_MAX_CHANNELS),
         runElsewhere: (line) => runOnce(route, options, line),
       });
+      if (!pair) return executor;
+      return new SshPair(
+        executor,
+        (signal) => connectSsh(target, { ...options, signal, maxChannels: 1 }),
+      );
     } catch (error) {
       if (attempt >= attempts || !isPassing(error)) throw error;
       logger.info("Will try {host} again: {error}", { host: target.host, error: String(error) });

@@ -25,6 +25,11 @@ export class ChannelPool {
     this.#limit = Math.max(1, limit);
   }
 
+  /** Channels at once. */
+  get limit(): number {
+    return this.#limit;
+  }
+
   /**
    * Runs `line` in a new channel, when there is room. Call {@linkcode release} when it has ended.
    *

@@ -91,20 +91,21 @@ export class SshProcess implements Process {
 
   async #killGroup({ pid, ownGroup }: Announcement): Promise<void> {
     const line = loginShellLine(killGroupText(pid, { ownGroup, leaderGone: this.#gone }));
+    const { channels, hop, runElsewhere } = this.#options;
     try {
-      await this.#options.channels.runAtOnce(line);
+      if (channels.limit > 1) return await channels.runAtOnce(line);
     } catch (refusal) {
       // A lost connection is not built up again for this: there may be nobody to answer.
       if (!isRefusal(refusal)) return;
-      // No room for a second channel (MaxSessions 1): over another connection then.
-      await this.#options.runElsewhere(line).catch((error) => {
-        logger.warn("Cannot kill process group {pid} on {host}: {error}", {
-          pid,
-          host: this.#options.hop.label,
-          error: String(error),
-        });
-      });
     }
+    // No room for a second channel (MaxSessions 1, dropbear): over another connection then.
+    await runElsewhere(line).catch((error) => {
+      logger.warn("Cannot kill process group {pid} on {host}: {error}", {
+        pid,
+        host: hop.label,
+        error: String(error),
+      });
+    });
   }
 
   /** Closes the channel; what is still on its way is read and dropped. */

@@ -38,6 +38,15 @@ Deno.test({
     const runs = Array.from({ length: 20 }, (_, i) => machine.run({ argv: ["echo", `${i}`] }));
     const outputs = (await Promise.all(runs)).map(({ stdout }) => stdout.trim());
     assert.deepEqual(outputs, Array.from({ length: 20 }, (_, i) => `${i}`));
+    // Beside a long one there is room for another: each has a connection of its own, since dropbear ends one
+    // on which a command begins in the moment in which another ends.
+    const long = machine.run({ script: "while [ ! -e /tmp/go ]; do sleep 1; done; echo gone on" });
+    await machine.run({ argv: ["touch", "/tmp/go"] });
+    assert.equal((await long).stdout, "gone on\n");
+    const { stdout } = await machine.run({
+      script: "ps -o args | grep -c '^[/a-z]*dropbear' || true",
+    });
+    assert.equal(stdout.trim(), "3"); // the listener and two connections
   },
 });
 
