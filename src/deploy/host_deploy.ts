@@ -167,7 +167,8 @@ class HostDeploy {
       });
     }
     this.#emit(step, "failed", { message: failure.message, error: failure });
-    return failure;
+    // What becomes of it later is told at the end; what has been told must stay as it was.
+    return { ...failure, details: { ...failure.details } };
   }
 
   /** What is reported of `error`: nothing of it holds a secret of this deployment. */

@@ -371,6 +371,14 @@ Deno.test("deploy() whose rollback fails too says so, and the next deployment se
   assert.match(String(host.error?.details?.["rollback_error"]), /poisoned/);
   assert(ends(events).includes("rollback:failed"));
   assert.match(host.error?.message ?? "", /going back failed too, and web is not running on here/);
+  // What was told when it failed stays as it was told: a replay of that event must say the same.
+  const told = events.find((e) => e.step === "start" && e.status === "failed")?.error;
+  assert(told !== undefined && told.message.startsWith("Cannot start web"), JSON.stringify(told));
+  assert.doesNotMatch(told.message, /going back/);
+  assert.deepEqual([told.details?.["rollback_error"], told.message === host.error?.message], [
+    undefined,
+    false,
+  ]);
   assert.match(String(host.error?.details?.["next"]), /what keeps 1\.0\.0 from .* deploy again: /);
   const failed = bench.state().releases.find((r) => r.version === "2.0.0");
   assert.equal(failed?.status, "bad");
