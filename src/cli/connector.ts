@@ -80,8 +80,11 @@ function remoteHost(spec: TargetSpec, flags: SshFlags, options: SshOptions): Hos
     become: spec.become ?? flags.become,
     address: host,
     location,
-    // Asked for when a connection worked: ssh_config may name another user.
-    locate: async () => ({ ...location, ssh_user: await loginUser(target, options) }),
+    // Asked for when a connection worked: ssh_config may name another user. A name is no reason to fail by.
+    locate: async () => ({
+      ...location,
+      ssh_user: await loginUser(target, options).catch(() => location.ssh_user),
+    }),
   };
 }
 

@@ -119,10 +119,19 @@ export function keyFileError(hop: Hop, path: string, cause: unknown): HarnessErr
     hop,
     "auth",
     "auth",
-    `the identity file ${path} cannot be read on ${hostname()}, the machine that makes the connection: ` +
+    `the identity file ${path} cannot be read on ${ourName()}, the machine that makes the connection: ` +
       `${why}; name a private key there`,
     cause,
   );
+}
+
+/** Our own name; narrow permissions may keep it from us. */
+function ourName(): string {
+  try {
+    return hostname();
+  } catch {
+    return "ours";
+  }
 }
 
 /** An error that ssh2 reported, by how far the connection had come. */

@@ -189,10 +189,9 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
     return this.#subscriptions.subscribe(params);
   }
 
-  /** See {@linkcode ActionContext}. What was sent after a subscribe ends that subscription, too. */
+  /** See {@linkcode ActionContext}. */
   unsubscribe(params: ActionParams<"unsubscribe">): ActionResult<"unsubscribe"> {
-    const end = () => this.#subscriptions.unsubscribe(params);
-    return this.#subscriptions.added()?.then(end) ?? end();
+    return this.#subscriptions.unsubscribe(params);
   }
 
   /** The single try/catch of the request path. */

@@ -16,6 +16,7 @@ import type { ServiceEntry } from "../registry/entry.ts";
 import { EVENT_TYPES, type RegistryEvent } from "../registry/events.ts";
 import { isGlob } from "../registry/filter.ts";
 import type { Registry } from "../registry/registry.ts";
+import type { ActionResult } from "./actions.ts";
 import {
   catchUp,
   type CatchUpContext,
@@ -69,8 +70,8 @@ export class ConnectionSubscriptions {
   readonly #set: SubscriptionSet;
   readonly #context: CatchUpContext;
   readonly #pending = new Map<string, Pending>();
-  /** Those being added: an unsubscribe that was sent after them must not overtake them. */
-  readonly #adding = new Set<Promise<unknown>>();
+  /** What is under way of {@linkcode subscribe} and {@linkcode unsubscribe}: they take effect in the order sent. */
+  #last: Promise<unknown> | null = null;
   /** Ids whose log a subscription follows. */
   readonly #logs = new Map<Subscription, string[]>();
   #held: Held | null = null;
@@ -103,16 +104,7 @@ export class ConnectionSubscriptions {
 
   /** Adds a subscription; it does nothing before {@linkcode begin}. */
   subscribe(params: ActionParams<"subscribe">): Promise<ActionData<"subscribe">> {
-    const adding = this.#add(params);
-    const done = () => void this.#adding.delete(adding);
-    this.#adding.add(adding);
-    adding.then(done, done);
-    return adding;
-  }
-
-  /** While subscriptions are being added: resolves when they are, or cannot be. Else `null`. */
-  added(): Promise<unknown> | null {
-    return this.#adding.size === 0 ? null : Promise.allSettled(this.#adding);
+    return this.#afterOthers(() => this.#add(params));
   }
 
   async #add(params: ActionParams<"subscribe">): Promise<ActionData<"subscribe">> {
@@ -157,8 +149,23 @@ export class ConnectionSubscriptions {
     void this.#resume(held);
   }
 
-  /** Ends subscriptions, or some types of them. */
-  unsubscribe(params: ActionParams<"unsubscribe">): ActionData<"unsubscribe"> {
+  /** Ends subscriptions, or some types of them: at once, unless one that was asked for before is being added. */
+  unsubscribe(params: ActionParams<"unsubscribe">): ActionResult<"unsubscribe"> {
+    if (this.#last === null) return this.#remove(params);
+    return this.#afterOthers(() => this.#remove(params));
+  }
+
+  #afterOthers<T>(work: () => T | Promise<T>): Promise<T> {
+    const mine = (this.#last ?? Promise.resolve()).then(work, work);
+    const done = () => {
+      if (this.#last === mine) this.#last = null;
+    };
+    this.#last = mine;
+    mine.then(done, done);
+    return mine;
+  }
+
+  #remove(params: ActionParams<"unsubscribe">): ActionData<"unsubscribe"> {
     const liveSeq = this.#held?.position ?? this.#host.hub.seq;
     this.#set.remove(params.events, params.subscription, liveSeq);
     this.#afterRemoval();

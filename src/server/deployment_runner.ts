@@ -91,22 +91,27 @@ export class DeploymentRunner {
     const { registry } = this.#options;
     const instances = new Map(job.instances.map(({ id, host }) => [host.label, id]));
     const steps = deploy({ ...job.plan, instances }, { signal: job.abort.signal });
-    for (;;) {
-      const next = await steps.next();
-      if (next.done === true) return next.value;
-      const progress = next.value;
-      if (progress.host === null) continue;
-      const instance = job.instances.find((i) => i.host.label === progress.host);
-      if (instance === undefined) continue;
-      const { result, ...data } = progress;
-      this.#note(job.record, progress);
-      await applyProgress(registry, instance, progress);
-      // Who reads "finish" must find the registry telling the same.
-      if (result !== undefined) await this.#settle(job, result);
-      await registry.publish({
-        event: "deployment_progress",
-        data: { ...data, id: instance.id },
-      });
+    try {
+      for (;;) {
+        const next = await steps.next();
+        if (next.done === true) return next.value;
+        const progress = next.value;
+        if (progress.host === null) continue;
+        const instance = job.instances.find((i) => i.host.label === progress.host);
+        if (instance === undefined) continue;
+        const { result, ...data } = progress;
+        this.#note(job.record, progress);
+        await applyProgress(registry, instance, progress);
+        // Who reads "finish" must find the registry telling the same.
+        if (result !== undefined) await this.#settle(job, result);
+        await registry.publish({
+          event: "deployment_progress",
+          data: { ...data, id: instance.id },
+        });
+      }
+    } finally {
+      // Where our own storage failed: the hosts under way go back before anybody else may touch them.
+      await steps.return(undefined as never);
     }
   }
 

@@ -27,7 +27,7 @@ export interface Disk {
   list(dir: string): Promise<string[]>;
   /** A whole file, or `null` when there is none. */
   read(path: string): Promise<Uint8Array | null>;
-  /** Opens a new file for writing, mode 0600; one that exists is emptied. */
+  /** Opens a new file for writing, mode 0600; one that exists is replaced. */
   create(path: string): Promise<DiskFile>;
   /** Opens an existing file for writing at its end. */
   append(path: string): Promise<DiskFile>;

@@ -104,6 +104,34 @@ Deno.test("an unsubscribe ends what was asked for just before it, in the same pa
   }
 });
 
+Deno.test("an unsubscribe leaves what was asked for after it, also while one before it is being added", async () => {
+  const store = new GatedStore();
+  await using registry = await Registry.open(store);
+  for (let i = 0; i < 10; i++) await registry.register(service(`s-${i}`));
+  const gate = Promise.withResolvers<void>();
+  store.gate = () => gate.promise;
+  await using handler = new ConnectionHandler({ registry, limits: { replayRingEvents: 5 } });
+  const frames: Frame[] = [];
+  const connection = handler.open({
+    send: (text) => void frames.push(JSON.parse(text)),
+    close: () => {},
+    bufferedBytes: () => 0,
+  });
+  const since = { epoch: registry.epoch, seq: 0 };
+  const asked = [["subscribe", { since }], ["unsubscribe", {}], ["subscribe", {}]] as const;
+  for (const [id, [action, params]] of asked.entries()) {
+    connection.onMessage(JSON.stringify({ id: `${id}`, type: "request", action, params }));
+  }
+  gate.resolve();
+  const answers = () => frames.filter((frame) => frame["type"] === "response");
+  await eventually(() => answers().length === 3, "all are answered");
+  assert.deepEqual(answers().map((frame) => frame["id"]), ["0", "1", "2"]);
+  await registry.register(service("after"));
+  const seen = () => frames.filter((frame) => frame["event"] === "service_registered");
+  await eventually(() => seen().some((frame) => frame["data"].id === "after"), "it is live");
+  connection.onClose();
+});
+
 /** A socket that takes only as much as it is told to. */
 class Valve implements ServerSocket {
   readonly seqs: number[] = [];
