@@ -5,6 +5,7 @@ import type { DeployPackage } from "../../src/deploy/plan.ts";
 import type { HostResult } from "../../src/deploy/progress.ts";
 import type { DeployProgress } from "../../src/deploy/progress.ts";
 import { HarnessError } from "../../src/errors.ts";
+import { STOP_SCRIPT } from "../../src/lifecycle/process_scripts.ts";
 import { needs } from "../helpers/require.ts";
 import { Bench, ends, fill, type PackageOptions, run, START } from "./support.ts";
 
@@ -393,4 +394,35 @@ Deno.test("deploy() whose rollback fails too says so, and the next deployment se
   assert.deepEqual(bench.running(), ["3.0.0"]);
   assert.equal(bench.state().releases.find((r) => r.version === "2.0.0")?.status, "bad");
   bench.assertClean();
+});
+
+Deno.test("deploy() that went back but could not stop the new release says that, and leaves the record of it", async () => {
+  await using bench = new Bench();
+  await run(bench.plan(await bench.makePackage()));
+  const local = localExecutor();
+  let stops = 0;
+  const executor: Executor = {
+    host: local.host,
+    async run(command, options) {
+      const result = await local.run(command, options);
+      // The first stop is that of the release from before, the second that of the one that failed.
+      if ("script" in command && command.script.includes(STOP_SCRIPT) && ++stops === 2) {
+        throw new HarnessError("unavailable", "Cannot stop web: processes 7 outlive SIGKILL");
+      }
+      return result;
+    },
+    [Symbol.asyncDispose]: () => local[Symbol.asyncDispose](),
+  };
+  const target = bench.target("here", { connect: () => Promise.resolve(executor) });
+  const two = await bench.makePackage({ version: "2.0.0", start: "#!/bin/sh\nexit 4\n" });
+  const { events, host } = await run(bench.plan(two, { hosts: [target] }));
+  assert.equal(stops, 2);
+  assert.equal(host.outcome, "rollback_failed", JSON.stringify(host.error));
+  assert(ends(events).includes("rollback:failed"));
+  const { message = "", details } = host.error ?? {};
+  assert.match(message, /; 1\.0\.0 runs again, but 2\.0\.0 could not be stopped on here$/);
+  assert.match(String(details?.["rollback_error"]), /outlive SIGKILL/);
+  assert.equal(details?.["next"], "end what is left of 2.0.0 on here");
+  assertAsBefore(bench);
+  assert.equal(bench.state().releases.find((r) => r.version === "2.0.0")?.status, "bad");
 });

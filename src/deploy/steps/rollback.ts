@@ -10,7 +10,7 @@ import type { ServiceSpec } from "../../lifecycle/service_spec.ts";
 import { DEPLOY_COMMAND_TIMEOUT_MS } from "../../limits.ts";
 import { commitCommand, recordCommand, switchBackCommand } from "../commands.ts";
 import type { HostContext } from "../host_context.ts";
-import { stateText, undone } from "../host_state.ts";
+import { type ReleaseRecord, stateText, undone } from "../host_state.ts";
 import type { StepEnd } from "../step.ts";
 import { healthTimeoutMs, previousPlace, specOf, startRelease } from "./activate.ts";
 
@@ -48,10 +48,23 @@ export async function rollback(context: HostContext, reason: string): Promise<St
   if (previous === null) {
     return { message: `stopped ${chosen.version}; there was no version before` };
   }
+  return { message: isBack(context, previous) };
+}
+
+/** What is told of the release from before once it is the active one again. */
+function isBack({ previousRan }: HostContext, { version }: ReleaseRecord): string {
+  return previousRan
+    ? `${version} runs again`
+    : `${version} is active again; it did not run before`;
+}
+
+/** After a rollback that is committed, where only the failed release would not end: the record is right as it is. */
+function notStopped(context: HostContext): { message: string; next: string } {
+  const { chosen, previous, target } = context;
+  const back = previous === null ? "" : `${isBack(context, previous)}, but `;
   return {
-    message: context.previousRan
-      ? `${previous.version} runs again`
-      : `${previous.version} is active again; it did not run before`,
+    message: `${back}${chosen.version} could not be stopped on ${target.label}`,
+    next: `end what is left of ${chosen.version} on ${target.label}`,
   };
 }
 
@@ -63,6 +76,7 @@ export async function leaveUndone(
   context: HostContext,
   reason: string,
 ): Promise<{ message: string; next: string }> {
+  if (context.phase === "locked") return notStopped(context);
   const { chosen, place, previous, service, state, target } = context;
   context.signal = AbortSignal.timeout(DEPLOY_COMMAND_TIMEOUT_MS);
   const marked = { ...undone(state, chosen.id, reason), pending: state.pending };
