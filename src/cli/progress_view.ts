@@ -8,7 +8,7 @@ import type { DeploymentProgressData } from "../registry/events.ts";
 import type { Io } from "./io.ts";
 import { colorOf, paint, printable, printJson } from "./table.ts";
 import { showSize } from "./values.ts";
-import { reasonInCliWords, textInCliWords } from "./wording.ts";
+import { progressInCliWords, textInCliWords } from "./wording.ts";
 
 /** What a view is told: the data of `deployment_progress`, of the server's or of our own deployment. */
 export type Progress = Omit<DeploymentProgressData, "id">;
@@ -59,10 +59,7 @@ export function plainView(io: Io, hosts: readonly string[]): ProgressView {
 /** What an event says besides its step: the message, the error, or how much was moved. */
 export function noteOf(progress: Progress): string {
   if (progress.error !== undefined) return textInCliWords(progress.error);
-  if (progress.message !== undefined) {
-    // That of a host may be what its service said.
-    return progress.host === null ? reasonInCliWords(progress.message) : progress.message;
-  }
+  if (progress.message !== undefined) return progressInCliWords(progress.message, progress.host);
   if (progress.bytes === undefined) return "";
   const of = progress.total_bytes === undefined ? "" : ` of ${showSize(progress.total_bytes)}`;
   return `${showSize(progress.bytes)}${of}`;

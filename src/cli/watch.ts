@@ -12,7 +12,7 @@ import { type Context, runs } from "./context.ts";
 import { addFlags, type FlagTable, listFlag, readFlags } from "./flags.ts";
 import type { Io } from "./io.ts";
 import { paint, printable, printJson } from "./table.ts";
-import { reasonInCliWords } from "./wording.ts";
+import { progressInCliWords, reasonInCliWords } from "./wording.ts";
 
 const WATCH_FLAGS = {
   event: listFlag<SubscribableEvent>("type", {
@@ -92,7 +92,7 @@ export function eventText(item: EventItem): string {
       const { deployment_id, host, step, status, outcome, message } = item.data;
       const end = outcome ?? item.data.deployment_status ?? status;
       return `${deployment_id}  ${host ?? "all"}  ${step} ${end}${
-        message === undefined ? "" : `: ${reasonInCliWords(message)}`
+        message === undefined ? "" : `: ${progressInCliWords(message, host)}`
       }`;
     }
     case "service_log":

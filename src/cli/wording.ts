@@ -154,7 +154,11 @@ const ADVICE: ReadonlyArray<readonly [string, string]> = [
 ];
 
 /** From here on a message says what a service said: its last line, or what its health check saw. */
-const QUOTES_SERVICE = /; its last line was: |: not healthy within \d+ ms: /;
+const QUOTES_SERVICE = /; its last line was: |\bnot healthy within \d+ ms: /;
+
+/** What the server writes of what its own end has cut off, as the whole of a text or its end. */
+const CUT_OFF =
+  /(?<=^|^deploy \S+ interrupted: )the server (?:ended while it ran|was shut down); resume_deployment .*$/;
 
 /**
  * Codes of errors that speak of a file of ours, which they name before they say what the system said. Others may
@@ -198,9 +202,17 @@ export function textInCliWords({ code, message }: { code: string; message: strin
   return (OF_OUR_FILES.has(code) ? systemWords(ours) : ours) + message.slice(end);
 }
 
-/** What the server wrote of a state or a deployment: no error, but with the same advice in it. */
+/**
+ * Why a service is in its state. That may be what the service or its health check said, so only the one sentence of
+ * the server's own that has advice in it is told in other words.
+ */
 export function reasonInCliWords(reason: string): string {
-  return textInCliWords({ code: "unavailable", message: reason });
+  return reason.replace(CUT_OFF, (said) => textInCliWords({ code: "unavailable", message: said }));
+}
+
+/** What an event of a deployment says: that of a host may be what its service said, and stays. */
+export function progressInCliWords(message: string, host: string | null): string {
+  return host === null ? textInCliWords({ code: "unavailable", message }) : message;
 }
 
 /** What is wrong with the fields of an entry, each by its own name: for who wrote them into a file. */

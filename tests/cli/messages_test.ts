@@ -4,9 +4,13 @@ import { ACTIONS } from "../../src/protocol/actions.ts";
 import { reportDeployment } from "../../src/cli/deployment_report.ts";
 import { notConnected } from "../../src/cli/connect_error.ts";
 import { visible } from "../../src/cli/table.ts";
-import { inCliWords, textInCliWords } from "../../src/cli/wording.ts";
+import { inCliWords, reasonInCliWords, textInCliWords } from "../../src/cli/wording.ts";
 import { noteOf } from "../../src/cli/progress_view.ts";
 import type { Deployment, DeploymentHost } from "../../src/protocol/actions.ts";
+import { localExecutor } from "../../src/executor/local.ts";
+import { createController } from "../../src/lifecycle/controller.ts";
+import { waitUntilHealthy } from "../../src/lifecycle/health.ts";
+import { health, Place } from "../lifecycle/fixture.ts";
 import { recorder, runCli, runHere, startServer } from "../helpers/cli.ts";
 
 /** A line that a command ends with, without the program's name: arguments, exit code, line. */
@@ -301,6 +305,10 @@ Deno.test("what is left of a deployment that the server's end cut off is told wi
     "`harness-ws-server rollback` undoes it";
   assert.equal(textInCliWords({ code: "unavailable", message }), words);
   assert.equal(
+    reasonInCliWords(`deploy d-1 interrupted: ${message}`),
+    `deploy d-1 interrupted: ${words}`,
+  );
+  assert.equal(
     noteOf({
       ...{ deployment_id: "d-1", service: "api", host: null, at: "" },
       ...{ step: "finish", status: "failed", message },
@@ -313,20 +321,53 @@ Deno.test("visible() shows what a terminal would obey, and leaves tabs and text 
   assert.equal(visible("a\x1b[31mred\tb\x9bx\r\x07 ü€"), "a\\x1b[31mred\tb\\x9bx\\x0d\\x07 ü€");
 });
 
+/** What is said of a service that runs, and whose health check says `said` and fails. */
+async function unhealthy(said: string): Promise<string> {
+  await using place = new Place();
+  Deno.writeTextFileSync(place.path("said"), said);
+  const script = place.script("check", `#!/bin/sh\ncat ${place.path("said")}\nexit 2\n`);
+  const spec = place.shell("api", "while :; do sleep 0.2; done", {
+    health: health({ type: "script", script }),
+  });
+  await using executor = localExecutor();
+  const controller = createController(executor, spec, { systemd: false });
+  await controller.start();
+  try {
+    const error = await rejection(waitUntilHealthy(executor, spec, { timeoutMs: 0 }));
+    assert.match(error.message, /not healthy within/);
+    assert(error.message.includes(said), error.message);
+    return error.message;
+  } finally {
+    await controller.stop();
+  }
+}
+
+async function rejection(work: Promise<unknown>): Promise<HarnessError> {
+  const error = await work.then(() => null, (error) => error);
+  assert(error instanceof HarnessError, `${error}`);
+  return error;
+}
+
 Deno.test("what a service said is never changed", async () => {
   const line = "Error: ENOENT: no such file or directory, open '/etc/api/config.json'";
   const last =
     `Cannot start api on local: it exited with code 1 at once; its last line was: ${line}`;
-  const check = `Cannot start api on web1: not healthy within 50 ms: ${line}`;
+  const check = await unhealthy(line);
   const denied =
     "Permission denied (os error 13): open '/etc/api/key'; list_services shows what is";
+  const refused = await unhealthy("this token may only read");
   for (const code of ["unavailable", "timeout", "deploy_failed", "internal"] as const) {
-    for (const message of [last, check, `${last} ${denied}`, `${check} ${denied}`]) {
+    for (const message of [last, check, refused, `${last} ${denied}`, `${check} ${denied}`]) {
       assert.equal(inCliWords(new HarnessError(code, message)).message, message);
       const progress = { deployment_id: "d-1", service: "api", host: "web1", at: "" };
       const error = { code, message };
       assert.equal(noteOf({ ...progress, step: "start", status: "failed", error }), message);
     }
+  }
+  const probe =
+    "health check http failed 3/3: 503 this token may only read; use replace to change it";
+  for (const reason of [refused, probe, `stopped by client; before that: ${probe}`]) {
+    assert.equal(reasonInCliWords(reason), reason);
   }
   await using server = await startServer();
   const env = { HARNESS_URL: server.url };
