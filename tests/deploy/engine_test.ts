@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import type { HostTarget } from "../../src/deploy/plan.ts";
 import type { Executor } from "../../src/executor/executor.ts";
 import { localExecutor } from "../../src/executor/local.ts";
+import { needs } from "../helpers/require.ts";
 import { Bench, ends, run } from "./support.ts";
 
 /** This machine, with other programs before its own, and every script and answer as `change` makes it. */
@@ -81,5 +82,24 @@ Deno.test("deploy() of a first unit has not failed to go back where there is not
   assert.deepEqual([seen.outcome, seen.step], ["failed", "start"], JSON.stringify(seen));
   assert(ends(events).includes("rollback:done"), ends(events).join());
   assert.equal(bench.state().releases[0]?.status, "bad");
+  bench.assertClean();
+});
+
+Deno.test("preflight() does not wait for what a docker that hangs leaves behind", {
+  ignore: needs("busybox"),
+}, async () => {
+  await using bench = new Bench();
+  const pidFile = `${bench.dir}/child`;
+  const target = host(bench, {
+    // BusyBox's ends only the program itself, which then has been ended by a signal.
+    timeout: 'exec busybox timeout "$@"',
+    docker: `sleep 60 &\necho $! > ${pidFile}\nwait`,
+  }, { script: (text) => text.replaceAll("timeout 8 docker", "timeout 1 docker") });
+  const source = await bench.makePackage(CONTAINER);
+  const { host: seen } = await run(bench.plan(source, { hosts: [target] }));
+  // Fails when it has ended by itself: then it was waited for.
+  Deno.kill(Number(Deno.readTextFileSync(pidFile)), "SIGKILL");
+  assert.deepEqual([seen.outcome, seen.step], ["failed", "preflight"], JSON.stringify(seen));
+  assert.match(seen.error?.message ?? "", /not answer: nothing came within 8 s/);
   bench.assertClean();
 });
