@@ -6,6 +6,7 @@
 import { configure, type LogLevel, type LogRecord } from "@logtape/logtape";
 import { HIDDEN, redactor } from "../lifecycle/redact.ts";
 import type { Io } from "./io.ts";
+import { visible } from "./table.ts";
 
 /** Options for {@linkcode configureLogging}. */
 export interface LoggingOptions {
@@ -109,9 +110,5 @@ function quoted(value: string): string {
 
 /** A log line is one line: what others wrote must not forge another. */
 function escapeControl(text: string): string {
-  return text.replace(
-    // deno-lint-ignore no-control-regex -- finding control characters is the purpose
-    /[\x00-\x1f\x7f-\x9f]/g,
-    (c) => c === "\n" ? "\\n" : `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`,
-  );
+  return visible(text.replaceAll("\n", "\\n").replaceAll("\t", "\\x09"));
 }
