@@ -67,6 +67,33 @@ export interface ServiceSpec {
   stop: StopSpec;
 }
 
+/**
+ * Which run of which release something belongs to: what it carries itself (a process in its environment, a unit in its
+ * text, a container in its labels), never what its name suggests.
+ */
+export interface RunIdentity {
+  /** The id that the start gave to everything it started (`HARNESS_RUN`), or `null` where it carries none. */
+  runId: string | null;
+  /** Directory of the release it was started from, or `null` where it carries none. */
+  releaseDir: string | null;
+}
+
+/** What a machine has under a name that a service would take, whoever put it there and whether it runs or not. */
+export interface Occupant {
+  /** What it is. */
+  kind: "process" | "unit" | "container";
+  /** Unit or container name, or the pid of a process. */
+  name: string;
+  /** Whether it carries our marks; `false` is somebody else's, or ours changed by hand. */
+  ours: boolean;
+  /** Whose run it is, where it says so. */
+  identity: RunIdentity | null;
+  /** Whether it runs now. */
+  running: boolean;
+  /** For people: state and origin, such as "active, enabled, /etc/systemd/system/harness-web.service". */
+  detail: string;
+}
+
 /** What a controller sees of a service. */
 export interface ServiceStatus {
   /** Whether it runs now. */
@@ -83,6 +110,13 @@ export interface ServiceStatus {
   detail: string;
   /** Whether it ended because somebody stopped it on purpose, where that is known. */
   asked?: boolean;
+  /** Whose run it is that runs, where that was looked at. */
+  identity?: RunIdentity | null;
+}
+
+/** The directory of the release that `spec` runs, or `null` for a command that was registered without a package. */
+export function releaseDirOf(spec: ServiceSpec): string | null {
+  return spec.workDir === "/" ? null : spec.workDir;
 }
 
 /** Options of every controller call. */
