@@ -26,9 +26,10 @@ const LOCAL_ADDRESS = "127.0.0.1";
 export function hostDirectory(flags: SshFlags): HostDirectory {
   const options = sshOptions(flags);
   return {
-    resolve(target: Target): Host {
+    resolve(target: Target, { become = flags.become } = {}): Host {
       const spec = parseTarget(target);
-      return spec === "local" ? localHost(flags) : remoteHost(spec, flags, options);
+      const given = { ...flags, become };
+      return spec === "local" ? localHost(given) : remoteHost(spec, given, options);
     },
   };
 }
@@ -48,6 +49,7 @@ export function sshOptions(flags: SshFlags): SshOptions {
 function localHost(flags: SshFlags): Host {
   return {
     label: "local",
+    key: ["local", ...flags.become === null ? [] : [flags.become]].join(" "),
     target: "local",
     connect: () => Promise.resolve(localExecutor()),
     installRoot: flags.installRoot,
@@ -72,12 +74,19 @@ function remoteHost(spec: TargetSpec, flags: SshFlags, options: SshOptions): Hos
     ssh_user: user ?? userInfo().username,
     ssh_port: port ?? null,
   };
+  const become = spec.become ?? flags.become;
   return {
     label: targetLabel(spec),
+    // For people, too. Only the last word can hold a space.
+    key: [
+      targetLabel(spec),
+      ...become === null ? [] : [become],
+      ...identity_file === undefined ? [] : ["with", identity_file],
+    ].join(" "),
     target: spec,
     connect: (signal) => connectSsh(target, { ...options, signal }),
     installRoot: spec.install_root ?? flags.installRoot,
-    become: spec.become ?? flags.become,
+    become,
     address: host,
     location,
     // Asked for when a connection worked: ssh_config may name another user. A name is no reason to fail by.

@@ -11,7 +11,7 @@ import { LOCAL_EXIT_POLL_MS } from "../limits.ts";
 import { hostStatus, type ObservedStatus } from "./host_status.ts";
 import { sleep } from "./sleep.ts";
 import type { SupervisedService } from "./supervised_service.ts";
-import type { HostEvent, HostKey } from "./supervisor_events.ts";
+import { type HostEvent, type HostKey, isLocal } from "./supervisor_events.ts";
 
 /** Options for {@linkcode HostWatch}. */
 export interface HostWatchOptions {
@@ -123,7 +123,7 @@ export class HostWatch implements AsyncDisposable {
   /** Until the next look is due; for this machine's own services also until one of them has ended. */
   async #wait(signal: AbortSignal): Promise<void> {
     const { host, intervalMs } = this.#options;
-    if (host !== "local") {
+    if (!isLocal(host)) {
       await sleep(intervalMs, signal);
       return;
     }

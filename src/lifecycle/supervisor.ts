@@ -15,14 +15,19 @@ import type { RecordedState } from "./recorded_state.ts";
 import type { Controller, ControlOptions, ServiceStatus } from "./service_spec.ts";
 import { SupervisedService } from "./supervised_service.ts";
 import { SecretFilter } from "./secrets.ts";
-import type { HealthEvent, HostKey, SupervisorEvent } from "./supervisor_events.ts";
+import {
+  type HealthEvent,
+  type HostKey,
+  isLocal,
+  type SupervisorEvent,
+} from "./supervisor_events.ts";
 import type { StartOptions, WatchedService } from "./watched_service.ts";
 
 /** Options for {@linkcode Supervisor}. */
 export interface SupervisorOptions {
   /**
    * The executor for a machine, connected. Called often: give the same one again while it works. The supervisor never
-   * disposes it. Rejects with `unreachable` when there is no connection. `"local"` means this machine.
+   * disposes it. Rejects with `unreachable` when there is no connection.
    */
   executorFor: (host: HostKey) => Promise<Executor>;
   /**
@@ -219,7 +224,7 @@ export class Supervisor implements AsyncDisposable {
     const made = new HostWatch({
       host,
       executor: () => executorFor(host),
-      intervalMs: host === "local"
+      intervalMs: isLocal(host)
         ? localIntervalMs ?? LOCAL_STATUS_INTERVAL_MS
         : remoteIntervalMs ?? REMOTE_STATUS_INTERVAL_MS,
       onHost: onEvent,

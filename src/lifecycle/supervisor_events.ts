@@ -7,8 +7,13 @@ import type { HealthCheckResult } from "./health.ts";
 import type { EndRecord, RestartMemory } from "./restart_policy.ts";
 import type { ServiceStatus } from "./service_spec.ts";
 
-/** A machine as the supervisor calls it: `local`, or whatever key the caller uses. */
+/** A machine as the supervisor calls it: `local` (also with a space and more behind it), or whatever key the caller uses. */
 export type HostKey = string;
+
+/** Whether a key means this machine. */
+export function isLocal(host: HostKey): boolean {
+  return host === "local" || host.startsWith("local ");
+}
 
 /** Why a state changed: somebody asked, the restart policy acted, or it was seen to have happened. */
 export type StateCause = "request" | "policy" | "observed";

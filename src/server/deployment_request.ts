@@ -82,11 +82,19 @@ export function newRecord(input: RecordInput): DeploymentRecord {
       input.kind,
       input.package,
       input.sha256,
-      input.hosts.map((host) => host.label),
+      input.hosts.map(fingerprintOf),
       Object.entries(env).sort(),
       Object.keys(secrets).sort(),
     ]),
   };
+}
+
+/** What tells one host of a request from another: also another login, root or none, or another install root. */
+function fingerprintOf({ label, target }: Host): unknown {
+  if (target === "local") return label;
+  const { identity_file, install_root, become } = target;
+  const more = { identity_file, install_root, become };
+  return Object.values(more).every((value) => value === undefined) ? label : [label, more];
 }
 
 /**

@@ -143,6 +143,7 @@ export class DeploymentRunner {
       await operator.place({
         id: instance.id,
         target: instance.host.target,
+        become: instance.host.become ?? null,
         spec: result.service.spec,
         origin: "deployed",
       });

@@ -1,11 +1,13 @@
 /**
- * One connection per host, shared by everything that controls or watches services there.
+ * One connection per way to reach a host, shared by everything that controls or watches services there: two logins, or
+ * one with and one without sudo, never share one.
  *
  * @module
  */
 import { sudoExecutor } from "../deploy/become.ts";
 import type { HostTarget } from "../deploy/plan.ts";
 import { HarnessError } from "../errors.ts";
+import type { Host } from "./hosts.ts";
 
 /** A machine on which commands can be run. */
 export type HostExecutor = Awaited<ReturnType<HostTarget["connect"]>>;
@@ -15,13 +17,17 @@ export class HostConnections implements AsyncDisposable {
   readonly #open = new Map<string, Promise<HostExecutor>>();
 
   /** The connection to a host; a broken one is replaced. */
-  async open(host: HostTarget, signal: AbortSignal): Promise<HostExecutor> {
-    let opening = this.#open.get(host.label);
+  async open(host: Host, signal: AbortSignal): Promise<HostExecutor> {
+    let opening = this.#open.get(host.key);
     if (opening === undefined) {
       // Not the caller's signal: others may wait for the same connection. The connector has its own deadline.
-      opening = this.#connect(host);
-      this.#open.set(host.label, opening);
-      opening.catch(() => this.#open.delete(host.label));
+      const made: Promise<HostExecutor> = this.#connect(
+        host,
+        () => this.#drop(host.key, made),
+      );
+      opening = made;
+      this.#open.set(host.key, made);
+      made.catch(() => this.#drop(host.key, made));
     }
     return await abortable(opening, signal);
   }
@@ -31,33 +37,29 @@ export class HostConnections implements AsyncDisposable {
     return asRoot(host, await host.connect(signal));
   }
 
-  /** Forgets the connection of a host; the next use makes a new one. */
-  async drop(label: string): Promise<void> {
-    const opening = this.#open.get(label);
-    this.#open.delete(label);
-    const executor = await opening?.catch(() => undefined);
+  /** Closes all connections. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#open].map(([key, opening]) => this.#drop(key, opening)));
+  }
+
+  /** Forgets this connection, and no newer one in its place; the next use makes a new one. */
+  async #drop(key: string, opening: Promise<HostExecutor>): Promise<void> {
+    if (this.#open.get(key) !== opening) return;
+    this.#open.delete(key);
+    const executor = await opening.catch(() => undefined);
     await executor?.[Symbol.asyncDispose]();
   }
 
-  /** Closes all connections. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([...this.#open.keys()].map((label) => this.drop(label)));
-  }
-
-  async #connect(host: HostTarget): Promise<HostExecutor> {
-    const executor = await host.connect(new AbortController().signal);
-    return this.#guard(host.label, asRoot(host, executor));
-  }
-
-  /** The executor, forgotten as soon as a command finds the connection broken. */
-  #guard(label: string, executor: HostExecutor): HostExecutor {
+  async #connect(host: Host, broken: () => Promise<void>): Promise<HostExecutor> {
+    const executor = asRoot(host, await host.connect(new AbortController().signal));
+    // Forgotten as soon as a command finds it broken.
     return {
       host: executor.host,
       run: async (command, options) => {
         try {
           return await executor.run(command, options);
         } catch (error) {
-          if (error instanceof HarnessError && error.code === "unreachable") void this.drop(label);
+          if (error instanceof HarnessError && error.code === "unreachable") void broken();
           throw error;
         }
       },

@@ -11,6 +11,12 @@ import type { Location, ServiceEntry } from "../registry/entry.ts";
 
 /** A host: what deploy needs of it, where the registry says it is, and how to find it again. */
 export interface Host extends HostTarget {
+  /**
+   * What tells one way to reach a machine from another: machine, port, login user, identity file, and whether root is
+   * become there. Connections, and what watches over them, are shared by this and never by the label. `local`, or
+   * `local` and a space first, is this machine.
+   */
+  readonly key: string;
   /** Absolute directory below which releases and bookkeeping go. */
   readonly installRoot: string;
   /** Where its services run. Who logs in there is known for sure to {@linkcode Host.locate} only. */
@@ -24,11 +30,12 @@ export interface Host extends HostTarget {
 /** Finds hosts. */
 export interface HostDirectory {
   /**
-   * The host of a target. Makes no connection.
+   * The host of a target. Makes no connection. `become` is how root was become when the target was recorded, in place
+   * of what the flags say now.
    *
    * @throws {HarnessError} `invalid_params` for a target that cannot be read.
    */
-  resolve(target: Target): Host;
+  resolve(target: Target, options?: { become?: "sudo" | null }): Host;
 }
 
 /** The target at which an entry that was not deployed by us is found. */

@@ -24,7 +24,7 @@ import type { DocumentStore } from "./documents.ts";
 import { entrySpec } from "./entry_spec.ts";
 import type { HostConnections } from "./host_connections.ts";
 import { type Host, type HostDirectory, targetOf } from "./hosts.ts";
-import { type Placement, Placements } from "./placements.ts";
+import { hostOf, type Placement, Placements } from "./placements.ts";
 import { isRunning, recordedState } from "./recorded_entry.ts";
 import { RestartMemories } from "./restart_memories.ts";
 import { recordReport } from "./supervision.ts";
@@ -59,7 +59,7 @@ export class Operator implements ServiceOperator, AsyncDisposable {
   readonly #reserved = new Map<string, string>();
   /** Instances deregistered of which something is still known: one for each time. */
   readonly #forgetting: string[] = [];
-  /** Hosts by label, which is what the supervisor calls them. */
+  /** Hosts by key, which is what the supervisor calls them. */
   readonly #hosts = new Map<string, Host>();
   readonly #closing = new AbortController();
   #unsubscribe: () => void;
@@ -126,7 +126,7 @@ export class Operator implements ServiceOperator, AsyncDisposable {
   async *follow(id: string, signal: AbortSignal): AsyncGenerator<string> {
     const placement = this.#placementOf(this.#options.registry.get(id));
     // A connection of its own: a log may be followed for days, and a host bears only so many commands on one.
-    const host = this.#options.hosts.resolve(placement.target);
+    const host = hostOf(this.#options.hosts, placement);
     await using executor = await this.#options.connections.dedicated(host, signal);
     yield* createController(executor, placement.spec).follow({ signal });
   }
@@ -382,15 +382,15 @@ export class Operator implements ServiceOperator, AsyncDisposable {
   }
 
   /** The host's name for the supervisor. */
-  #hostOf({ target }: Placement): string {
-    const host = this.#options.hosts.resolve(target);
-    this.#hosts.set(host.label, host);
-    return host.label;
+  #hostOf(placement: Placement): string {
+    const host = hostOf(this.#options.hosts, placement);
+    this.#hosts.set(host.key, host);
+    return host.key;
   }
 
-  async #executorFor(label: string) {
-    const host = this.#hosts.get(label);
-    if (host === undefined) throw new HarnessError("internal", `Unknown host ${label}`);
+  async #executorFor(key: string) {
+    const host = this.#hosts.get(key);
+    if (host === undefined) throw new HarnessError("internal", `Unknown host ${key}`);
     return await this.#options.connections.open(host, this.#closing.signal);
   }
 }

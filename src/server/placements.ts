@@ -9,6 +9,7 @@
 import type { ServiceSpec } from "../lifecycle/service_spec.ts";
 import type { TargetSpec } from "../protocol/actions.ts";
 import type { DocumentStore } from "./documents.ts";
+import type { Host, HostDirectory } from "./hosts.ts";
 
 const COLLECTION = "placements";
 
@@ -18,10 +19,17 @@ export interface Placement {
   id: string;
   /** The machine. */
   target: "local" | TargetSpec;
+  /** How root is become there; left out by servers that did not record it. */
+  become?: "sudo" | null;
   /** How its controller runs it. */
   spec: ServiceSpec;
   /** Whether a deployment put it there, or a client registered a command and started it. */
   origin: "deployed" | "registered";
+}
+
+/** The host of a placement, reached as it was when it was placed. */
+export function hostOf(hosts: HostDirectory, { target, become }: Placement): Host {
+  return hosts.resolve(target, become === undefined ? {} : { become });
 }
 
 /** All placements, in memory and on disk. */

@@ -55,7 +55,10 @@ export async function answer(port: number): Promise<{ version: string; pid: numb
 }
 
 /** Uploads a built package to a server. */
-export async function upload(http: string, built: BuiltPackage): Promise<string> {
+export async function upload(
+  http: string,
+  built: Pick<BuiltPackage, "path">,
+): Promise<string> {
   const file = built.path.slice(built.path.lastIndexOf("/") + 1);
   const response = await fetch(`${http}/packages/${file}`, {
     method: "PUT",

@@ -79,6 +79,7 @@ class Setup implements AsyncDisposable {
     const connections = this.#stack.use(new HostConnections());
     const host: Host = {
       label: "local",
+      key: "local",
       installRoot: this.dir,
       location: { type: "local" },
       target: "local",

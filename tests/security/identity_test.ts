@@ -1,0 +1,76 @@
+/**
+ * What runs is what was reported: identity of machines, logins, processes, units and containers, on real hosts.
+ *
+ * The numbers are those of the list of cases that this suite keeps from coming back.
+ */
+import assert from "node:assert/strict";
+import { Bench, START } from "../deploy/support.ts";
+import { type ControlServer, startControlServer } from "../helpers/control_server.ts";
+import { upload } from "../helpers/hello_package.ts";
+import { RawClient } from "../helpers/raw_client.ts";
+import { needs } from "../helpers/require.ts";
+import { startHost, type TestHost } from "../hosts/hosts.ts";
+
+/** Uploads and deploys a package of that name, and returns how the deployment ended. */
+async function deployTo(
+  bench: Bench,
+  server: ControlServer,
+  options: { name: string; version?: string; targets: unknown[]; start?: string; yaml?: string },
+  // deno-lint-ignore no-explicit-any -- an answer of the wire, as the other tests take it
+): Promise<any> {
+  const { targets, ...source } = options;
+  const made = await bench.makePackage(source);
+  const path = `${bench.dir}/${made.file}`;
+  await Deno.writeFile(path, await made.open());
+  await using client = await RawClient.ready(server.url, { deadlineMs: 120_000 });
+  const file = await upload(server.http, { path });
+  await client.call("subscribe", { events: ["deployment_progress"] });
+  const { deployment_id } = await client.call("deploy_package", { package: file, targets });
+  for (;;) {
+    const { data } = await client.event("deployment_progress");
+    if (data.deployment_id === deployment_id && data.host === null) break;
+  }
+  return await client.call("get_deployment", { deployment_id });
+}
+
+/** One line for each process of a service on a host that is the head of its tree: user and version. */
+async function copies(host: TestHost, service: string): Promise<string[]> {
+  const { stdout } = await host.sh(`
+    for p in /proc/[0-9]*; do
+      e=$(tr '\\0' '\\n' < $p/environ 2>/dev/null) || continue
+      printf '%s\\n' "$e" | grep -qx 'HARNESS_SERVICE=${service}' || continue
+      tr '\\0' ' ' < $p/cmdline | grep -q scripts/start.sh || continue
+      echo "$(stat -c %U $p) $(printf '%s\\n' "$e" | sed -n 's/^HARNESS_VERSION=//p')"
+    done | sort`);
+  return stdout.trim().split("\n").filter((line) => line !== "");
+}
+
+for (const first of ["with sudo", "without sudo"]) {
+  Deno.test({
+    name: `A4: a login ${first} first, the other one after it, share nothing`,
+    ignore: needs("docker", "root"),
+    async fn() {
+      await using bench = new Bench();
+      await using host = await startHost();
+      await using server = await startControlServer({ dir: bench.dir, sshd: host });
+      const login = { host: host.host, port: host.port, user: "deploy" };
+      const ee = { name: "ee", targets: [{ ...login, become: "sudo", install_root: "/opt" }] };
+      const ff = { name: "ff", targets: [{ ...login, install_root: "/home/deploy/opt" }] };
+      for (const one of first === "with sudo" ? [ee, ff] : [ff, ee]) {
+        const { status, hosts } = await deployTo(bench, server, { ...one, start: START });
+        assert.equal(status, "succeeded", JSON.stringify(hosts));
+      }
+      await using client = await RawClient.ready(server.url, { deadlineMs: 120_000 });
+      const states = async () =>
+        (await client.call("list_services") as unknown as { id: string; state: string }[])
+          .map(({ id, state }) => `${id} ${state}`);
+      assert.deepEqual(await states(), ["ee running", "ff running"]);
+      for (const name of ["ee", "ff", "ee"]) {
+        await client.call("service_action", { name, action: "restart" });
+      }
+      assert.deepEqual(await copies(host, "ee"), ["root 1.0.0"]);
+      assert.deepEqual(await copies(host, "ff"), ["deploy 1.0.0"]);
+      assert.deepEqual(await states(), ["ee running", "ff running"]);
+    },
+  });
+}
