@@ -124,15 +124,18 @@ export function configureCommand(
   const script = `
 d_held
 [ -d "$1" ] || d_refuse missing "the release is no longer there: $1"
-mkdir -p "$base/shared" "$base/log" "$base/run"
+mkdir -p "$base/shared" "$base/log"
 umask 077
-mkdir -p "$base/envs"
+mkdir -p "$base/envs" "$base/output" "$base/run"
+# Made by an earlier version, they could be read by everybody.
+chmod 700 "$base/output" "$base/run"
 d_receive "$stage/env.sent" "$5"
 { [ -z "$3" ] || cat "$base/envs/$3"; cat "$stage/env.sent"; } > "$stage/env.new"
 mv -f "$stage/env.new" "$base/envs/$2"
 rm -f "$stage/env.sent"
 umask 022
-if [ -n "$4" ] && [ "$(id -u)" = 0 ]; then chown "$4" "$base/shared" "$base/log"; fi
+# The two directories alone, never what is in them: that is the service's user's own from then on.
+if [ -n "$4" ] && [ "$(id -u)" = 0 ]; then chown -h "$4" "$base/shared" "$base/log"; fi
 for d_part in scripts/stop.sh scripts/reload.sh image.tar; do
   [ ! -f "$1/$d_part" ] || echo "@has $d_part"
 done

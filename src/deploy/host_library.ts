@@ -113,7 +113,8 @@ d_sync() { sync -f "$base" 2>/dev/null || sync; }
 d_recover() {
   [ -f "$base/recover.sh" ] || return 0
   if grep -q '^  "pending": {' "$base/state.json" 2>/dev/null; then
-    sh "$base/recover.sh" </dev/null >> "$base/log/recovery.log" 2>&1 || return 1
+    ( umask 077; mkdir -p "$base/output" )
+    sh "$base/recover.sh" </dev/null >> "$base/output/recovery.log" 2>&1 || return 1
   fi
   rm -f "$base/recover.sh"
 }

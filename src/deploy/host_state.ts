@@ -9,6 +9,7 @@
 import { HarnessError } from "../errors.ts";
 import type { Manifest } from "../package/manifest.ts";
 import type { ServiceSpec } from "../lifecycle/service_spec.ts";
+import { upgradeSpec } from "../lifecycle/upgrade_spec.ts";
 import { KEEP_BAD_RELEASES } from "../limits.ts";
 
 /** How a release stands. */
@@ -97,7 +98,15 @@ export function parseState(text: string | null, service: string, where: string):
     return refuse(`it belongs to the service "${state.service}", whose name gives the same path`);
   }
   if (!Array.isArray(state.releases)) return refuse("it lists no releases");
-  return state;
+  return {
+    ...state,
+    pending: state.pending && { ...state.pending, to: upgradeRecord(state.pending.to) },
+    releases: state.releases.map(upgradeRecord),
+  };
+}
+
+function upgradeRecord(record: ReleaseRecord): ReleaseRecord {
+  return record.spec === null ? record : { ...record, spec: upgradeSpec(record.spec) };
 }
 
 /** The text of `state.json`. Two spaces of indentation are part of the format: recovery greps for `  "pending": {`. */

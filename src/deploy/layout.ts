@@ -24,8 +24,10 @@ export interface HostLayout {
   envs: string;
   /** Data that outlives releases. */
   shared: string;
-  /** Log files. */
+  /** Log files that the service writes itself: its user's own, which we never look into. */
   log: string;
+  /** What we write for the service: its captured output, `recovery.log`. The deployer's alone. */
+  output: string;
   /** Pid files, one directory a release: old and new never share one. */
   run: string;
 }
@@ -58,6 +60,7 @@ export function hostLayout(installRoot: string, service: string): HostLayout {
     envs: `${base}/envs`,
     shared: `${base}/shared`,
     log: `${base}/log`,
+    output: `${base}/output`,
     run: `${base}/run`,
   };
 }

@@ -114,7 +114,7 @@ cat "$base/state.json" 2>/dev/null || :
  * Staging is emptied before anything is put there: whatever is in it belongs to a deployment that is gone.
  */
 const ACQUIRE = `
-d_error=$(mkdir -p "$base" "$root/.harness/cache" "$base/log" 2>&1) || d_refuse unwritable "$d_error"
+d_error=$({ mkdir -p "$base" "$root/.harness/cache" && umask 077 && mkdir -p "$base/output"; } 2>&1) || d_refuse unwritable "$d_error"
 # By cat, which says why it cannot write; the shells' own echo only speaks of an I/O error.
 d_probe="$base/.tmp.probe.$token.$$"
 d_error=$( { echo probe | cat > "$d_probe"; } 2>&1) || { rm -f "$d_probe"; d_refuse unwritable "$d_error"; }
@@ -163,7 +163,7 @@ export function acquireCommand(
 export function recoverCommand(place: HostPlace, questions: Questions): Command {
   const script = `
 d_held
-d_recover || d_refuse recovery "the interrupted deployment cannot be undone: $(tail -n 3 "$base/log/recovery.log" | tr '\\n' ' ')"
+d_recover || d_refuse recovery "the interrupted deployment cannot be undone: $(tail -n 3 "$base/output/recovery.log" | tr '\\n' ' ')"
 `;
   return hostCommand(place, script + FACTS, questionArgs(questions));
 }

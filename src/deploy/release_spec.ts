@@ -44,7 +44,7 @@ export function releaseSpec(input: ReleaseSpecInput): ServiceSpec {
     workDir: release.dir,
     envFile: `${layout.envs}/${input.envName}`,
     runDir: `${layout.run}/${release.id}`,
-    logDir: layout.log,
+    logDir: layout.output,
     ports: input.ports,
     health: healthOf(manifest.health, release.dir),
     restart: manifest.restart,

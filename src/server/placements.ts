@@ -7,6 +7,7 @@
  * @module
  */
 import type { ServiceSpec } from "../lifecycle/service_spec.ts";
+import { upgradeSpec } from "../lifecycle/upgrade_spec.ts";
 import type { TargetSpec } from "../protocol/actions.ts";
 import type { DocumentStore } from "./documents.ts";
 import type { Host, HostDirectory } from "./hosts.ts";
@@ -46,7 +47,8 @@ export class Placements {
     const placements = new Placements(documents);
     for (const { value } of await documents.list(COLLECTION)) {
       // Written by this file only, and the store checks that it is whole.
-      const placement = value as Placement;
+      const recorded = value as Placement;
+      const placement = { ...recorded, spec: upgradeSpec(recorded.spec) };
       placements.#byId.set(placement.id, placement);
     }
     return placements;

@@ -39,7 +39,7 @@ Deno.test("startText() is what starts a release by hand, for each kind of servic
 });
 
 Deno.test("logText() is where the log is on the host, for each kind of service", () => {
-  assert.equal(logText(SPEC, false), "/opt/.harness/web/log/web.log");
+  assert.equal(logText(SPEC, false), "/opt/.harness/web/output/web.log");
   assert.equal(logText(SPEC, true), "journalctl -u harness-web.service");
   const of = (execution: ServiceSpec["execution"]) => logText({ ...SPEC, execution }, false);
   assert.equal(
@@ -61,7 +61,7 @@ Deno.test("deploy() names the instance whose log to ask for, and the file where 
     assert.equal(host.step, "start", JSON.stringify(host));
     return String(host.error?.details?.["next"]);
   };
-  const file = `${bench.base()}/log/web.log`;
+  const file = `${bench.base()}/output/web.log`;
   // A first installation that fails is not registered afterwards.
   const first = await advice("0.9.0", { instances });
   assert(first.includes(`its log (${file} on here)`), first);

@@ -76,6 +76,8 @@ Deno.test("deploy() leaves releases, record, environment and link as documented"
   assert.equal(env["HARNESS_INSTALL_DIR"], `${bench.root}/web-1.0.0`);
   assert.equal(env["HARNESS_DATA_DIR"], `${base}/shared`);
   assert.equal(env["HARNESS_LOG_DIR"], `${base}/log`);
+  const ours = ["output", "run", "envs"].map((dir) => Deno.statSync(`${base}/${dir}`).mode ?? 0);
+  assert.deepEqual(ours.map((mode) => mode & 0o777), [0o700, 0o700, 0o700]);
   assert.equal(env["HARNESS_HOST"], "192.0.2.7");
   assert.equal(env["HARNESS_PORT_HTTP"], String(port));
   // The port moved for everybody: the spec that the server registers has it too.

@@ -54,7 +54,7 @@ Deno.test("deploy() rolls back when the start script fails, and says how it ende
   assert.equal(details["step"], "start");
   assert.equal(details["command"], `${bench.root}/web-1.1.0/scripts/start.sh`);
   assert.match(JSON.stringify(details["log"]), /no database at db:5432/);
-  assert.match(String(details["next"]), /its log \(\S+\/web\/log\/web\.log on here\), correct/);
+  assert.match(String(details["next"]), /its log \(\S+\/web\/output\/web\.log on here\), correct/);
   assert(ends(events).join().endsWith("start:failed,rollback:done,unlock:done,finish:failed"));
   // Evidence stays.
   assert(Deno.statSync(`${bench.root}/web-1.1.0/scripts/start.sh`).isFile);

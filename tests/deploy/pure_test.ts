@@ -29,6 +29,7 @@ import type { DeploymentProgressData } from "../../src/registry/events.ts";
 import { HarnessError } from "../../src/errors.ts";
 import { DEPLOY_EVENT_QUEUE } from "../../src/limits.ts";
 import { parseManifest } from "../../src/package/parse_manifest.ts";
+import { upgradeSpec } from "../../src/lifecycle/upgrade_spec.ts";
 
 const MANIFEST = parseManifest(
   `name: web
@@ -249,6 +250,28 @@ Deno.test("releaseSpec() is absolute, and old and new never share a run director
     script: "/opt/web-1.0.0/scripts/health.sh",
   });
   assert.notEqual(one.runDir, two.runDir);
+});
+
+Deno.test("parseState(): output of an old record goes to output/", () => {
+  const release = record("1.0.0", "good");
+  assert(release.spec !== null);
+  const base = release.spec.logDir.replace(/\/output$/, "");
+  const old = { ...release, spec: { ...release.spec, logDir: `${base}/log` } };
+  const state = {
+    ...emptyState("web"),
+    pending: { deployment_id: "d", from: null, to: old },
+    releases: [old],
+  };
+  const read = parseState(JSON.stringify(state), "web", "state.json");
+  assert.equal(read.releases[0]?.spec?.logDir, `${base}/output`);
+  assert.equal(read.pending?.to.spec?.logDir, `${base}/output`);
+  const registered = {
+    ...release.spec,
+    runDir: "/var/lib/h/web-1",
+    logDir: "/var/lib/h/web-1/log",
+  };
+  assert.deepEqual(upgradeSpec(registered), registered);
+  assert.deepEqual(upgradeSpec(release.spec), release.spec);
 });
 
 Deno.test("releaseSpec() knows containers and units", () => {

@@ -124,7 +124,7 @@ export class Bench implements AsyncDisposable {
   /** What a deployment would leave: staging, lock, recovery script, temp files. */
   leftovers(name = "web", root = this.root): string[] {
     const names = [...Deno.readDirSync(this.base(name, root))].map((e) => e.name).sort();
-    const allowed = ["current", "env", "envs", "log", "run", "shared", "state.json"];
+    const allowed = ["current", "env", "envs", "log", "output", "run", "shared", "state.json"];
     return names.filter((n) => !allowed.includes(n));
   }
 

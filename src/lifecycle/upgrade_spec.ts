@@ -1,0 +1,22 @@
+/**
+ * Specs that an earlier version recorded, as this version would have written them. Pure.
+ *
+ * @module
+ */
+import type { ServiceSpec } from "./service_spec.ts";
+
+/**
+ * A recorded spec as this version writes it. A deployment's output used to go to `log/` of its bookkeeping directory,
+ * which belongs to the service's user; it goes to `output/` beside it, which is the deployer's alone.
+ */
+export function upgradeSpec(spec: ServiceSpec): ServiceSpec {
+  const base = deploymentBase(spec);
+  return base !== null && spec.logDir === `${base}/log`
+    ? { ...spec, logDir: `${base}/output` }
+    : spec;
+}
+
+/** Bookkeeping directory of the deployment that made `spec`; `null` for a command that was registered. */
+function deploymentBase(spec: ServiceSpec): string | null {
+  return /^(.*\/\.harness\/[^/]+)\/run\/[^/]+$/.exec(spec.runDir)?.[1] ?? null;
+}
