@@ -1,6 +1,6 @@
 /**
- * Two faults of ssh2 1.17 that are put right from outside, on each connection, until they are fixed there.
- * Both reach into its inner objects; where these look different, nothing is touched.
+ * Three faults of ssh2 1.17 that are put right from outside, on each connection, until they are fixed there.
+ * Two of the repairs reach into its inner objects; where these look different, nothing is touched.
  *
  * @module
  */
@@ -26,6 +26,18 @@ interface Protocol {
 
 function protocolOf(client: Client): Protocol | undefined {
   return (client as unknown as { _protocol?: Protocol })._protocol;
+}
+
+/**
+ * Answers ssh2's `hostVerifier` in a turn of the event loop of its own.
+ *
+ * An answer that comes while ssh2 is inside its key exchange is lost: it sees that the exchange is being
+ * finished, and never sends its NEWKEYS, so that the connection hangs (mscdex/ssh2#1040, #1268). A promise
+ * is not late enough: Deno runs microtasks in the middle of the first `createHash()` of a process, which
+ * ssh2 calls there. No longer needed once ssh2 takes an answer at any time.
+ */
+export function answerInOwnTurn(verify: (valid: boolean) => void): (valid: boolean) => void {
+  return (valid) => void setTimeout(() => verify(valid), 0);
 }
 
 /**

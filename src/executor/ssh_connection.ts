@@ -13,7 +13,7 @@ import { type HarnessError, messageOf } from "../errors.ts";
 import { KILL_GRACE_MS, SSH_CLOSE_GRACE_MS, SSH_KEEPALIVE_COUNT } from "../limits.ts";
 import { settleWithin } from "./run_process.ts";
 import { hostKeyAlgorithms, KEY_EXCHANGES, MACS } from "./ssh_algorithms.ts";
-import { freeCiphers, rememberCiphers, repairRekey } from "./ssh2_repair.ts";
+import { answerInOwnTurn, freeCiphers, rememberCiphers, repairRekey } from "./ssh2_repair.ts";
 import type { Credentials } from "./ssh_auth.ts";
 import {
   authError,
@@ -114,13 +114,14 @@ function clientConfig(
     keepaliveCountMax: SSH_KEEPALIVE_COUNT,
     hostVerifier: (key: unknown, verify: (valid: boolean) => void): void => {
       attempt.step = "host_key";
+      const answer = answerInOwnTurn(verify);
       options.hostKey.check(key as Uint8Array).then((refusal) => {
         if (refusal === null) attempt.step = "handshake";
         else attempt.fail(refusal);
-        verify(refusal === null);
+        answer(refusal === null);
       }, (error) => {
         attempt.fail(error);
-        verify(false);
+        answer(false);
       });
     },
     authHandler: (accepts, _partial, next) => {

@@ -5,6 +5,7 @@ import { connectSsh, type SshOptions } from "../../src/executor/ssh.ts";
 import { needs } from "../helpers/require.ts";
 import { makeKey, runProgram, type Sshd, startSshd } from "../helpers/sshd.ts";
 import { isolated, until } from "./machines.ts";
+import { startAgent } from "./ssh_agent.ts";
 
 const ignore = needs("sshd");
 
@@ -32,34 +33,6 @@ async function refusal(sshd: Sshd, options: SshOptions): Promise<HarnessError> {
     ], error.message);
     return error;
   }
-}
-
-async function startAgent(dir: string): Promise<{ socket: string } & AsyncDisposable> {
-  const socket = `${dir}/agent.sock`;
-  const child = new Deno.Command("ssh-agent", {
-    args: ["-D", "-a", socket],
-    stdout: "null",
-    stderr: "null",
-  }).spawn();
-  while (!await Deno.stat(socket).then(() => true, () => false)) {
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  return {
-    socket,
-    [Symbol.asyncDispose]: async () => {
-      child.kill("SIGKILL");
-      await child.status;
-    },
-  };
-}
-
-async function addToAgent(socket: string, key: string): Promise<void> {
-  const { success, stderr } = await new Deno.Command("ssh-add", {
-    args: ["-q", key],
-    env: { SSH_AUTH_SOCK: socket },
-    stdin: "null",
-  }).output();
-  assert.ok(success, new TextDecoder().decode(stderr));
 }
 
 Deno.test({
@@ -141,7 +114,7 @@ Deno.test({
     await using agent = await startAgent(sshd.dir);
     const key = `${sshd.dir}/in_agent`;
     await allow(sshd, await makeKey(key));
-    await addToAgent(agent.socket, key);
+    await agent.add(key);
     await Deno.remove(key);
     assert.equal(await logIn(sshd, { agentSocket: agent.socket }), sshd.user);
 
@@ -149,10 +122,10 @@ Deno.test({
     await using crowded = await startAgent(await Deno.makeTempDir({ dir: sshd.dir }));
     for (let i = 0; i < 4; i += 1) {
       await makeKey(`${sshd.dir}/other${i}`);
-      await addToAgent(crowded.socket, `${sshd.dir}/other${i}`);
+      await crowded.add(`${sshd.dir}/other${i}`);
     }
     await allow(sshd, await makeKey(key + "2"));
-    await addToAgent(crowded.socket, key + "2");
+    await crowded.add(key + "2");
     await Deno.remove(key + "2");
     const error = await refusal(sshd, { agentSocket: crowded.socket });
     assert.match(error.message, /IdentitiesOnly/);
