@@ -29,15 +29,15 @@ function protocolOf(client: Client): Protocol | undefined {
 }
 
 /**
- * Answers ssh2's `hostVerifier` in a turn of the event loop of its own.
+ * Runs `answer`, which answers ssh2's `hostVerifier`, in a turn of the event loop of its own.
  *
  * An answer that comes while ssh2 is inside its key exchange is lost: it sees that the exchange is being
  * finished, and never sends its NEWKEYS, so that the connection hangs (mscdex/ssh2#1040, #1268). A promise
  * is not late enough: Deno runs microtasks in the middle of the first `createHash()` of a process, which
  * ssh2 calls there. No longer needed once ssh2 takes an answer at any time.
  */
-export function answerInOwnTurn(verify: (valid: boolean) => void): (valid: boolean) => void {
-  return (valid) => void setTimeout(() => verify(valid), 0);
+export function inOwnTurn(answer: () => void): void {
+  setTimeout(answer, 0);
 }
 
 /**

@@ -13,7 +13,7 @@ import { type HarnessError, messageOf } from "../errors.ts";
 import { KILL_GRACE_MS, SSH_CLOSE_GRACE_MS, SSH_KEEPALIVE_COUNT } from "../limits.ts";
 import { settleWithin } from "./run_process.ts";
 import { hostKeyAlgorithms, KEY_EXCHANGES, MACS } from "./ssh_algorithms.ts";
-import { answerInOwnTurn, freeCiphers, rememberCiphers, repairRekey } from "./ssh2_repair.ts";
+import { freeCiphers, inOwnTurn, rememberCiphers, repairRekey } from "./ssh2_repair.ts";
 import type { Credentials } from "./ssh_auth.ts";
 import {
   authError,
@@ -47,6 +47,8 @@ export interface HopOptions {
 /** How far a connection has come, and the first thing that went wrong with it. */
 class Attempt {
   step: ConnectStep = "connect";
+  /** Whether it has failed: ssh2 must not be called any more. */
+  isOver = false;
   readonly failed: Promise<never>;
   readonly #reject: (reason: unknown) => void;
 
@@ -58,6 +60,7 @@ class Attempt {
   }
 
   fail(reason: unknown): void {
+    this.isOver = true;
     this.#reject(reason);
   }
 }
@@ -114,15 +117,15 @@ function clientConfig(
     keepaliveCountMax: SSH_KEEPALIVE_COUNT,
     hostVerifier: (key: unknown, verify: (valid: boolean) => void): void => {
       attempt.step = "host_key";
-      const answer = answerInOwnTurn(verify);
       options.hostKey.check(key as Uint8Array).then((refusal) => {
-        if (refusal === null) attempt.step = "handshake";
-        else attempt.fail(refusal);
-        answer(refusal === null);
-      }, (error) => {
-        attempt.fail(error);
-        answer(false);
-      });
+        // A key that is refused is answered by closing the connection, before anything more is sent.
+        if (refusal !== null) return attempt.fail(refusal);
+        inOwnTurn(() => {
+          if (attempt.isOver) return;
+          attempt.step = "handshake";
+          verify(true);
+        });
+      }, (error) => attempt.fail(error));
     },
     authHandler: (accepts, _partial, next) => {
       attempt.step = "auth";

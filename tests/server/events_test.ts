@@ -39,15 +39,23 @@ for (const listener of LISTENERS) {
     await using client = await RawClient.ready(running.url);
     // Requests that race with the subscription, in the same packet where possible.
     const id = client.ask("subscribe");
-    for (let i = 0; i < 20; i++) client.ask("register_service", { service: service(`s-${i}`) });
-    const events = await eventsUpTo(client, 20);
+    const asked = Array.from(
+      { length: 20 },
+      (_, i) => client.ask("register_service", { service: service(`s-${i}`) }),
+    );
+    for (const one of [id, ...asked]) {
+      await client.take((frame) => frame["id"] === one, "its response");
+    }
+    // Whoever was first: one more is after all of them.
+    await client.call("register_service", { service: service("last") });
+    const events = await eventsUpTo(client, 21);
     const ack = client.log.findIndex((frame) => frame["id"] === id);
     const first = client.log.findIndex((frame) => frame["event"] === "service_registered");
     assert.ok(ack >= 0 && ack < first);
     const from = client.log[ack]?.["data"].seq;
     assert.deepEqual(
       events.map((event) => event["seq"]),
-      Array.from({ length: 20 - from }, (_, i) => from + 1 + i),
+      Array.from({ length: 21 - from }, (_, i) => from + 1 + i),
     );
   });
 

@@ -18,8 +18,22 @@ import { LISTENERS, service, startServer } from "../helpers/test_server.ts";
 /** A store whose history waits at a gate, once there is one. */
 class GatedStore extends MemoryStore {
   gate: (() => Promise<void>) | null = null;
+  readonly #reads = new Set<Promise<unknown>>();
 
-  override async history(afterSeq: number, limit: number): Promise<RegistryEvent[] | null> {
+  override history(afterSeq: number, limit: number): Promise<RegistryEvent[] | null> {
+    const read = this.#read(afterSeq, limit);
+    this.#reads.add(read);
+    const done = () => this.#reads.delete(read);
+    read.then(done, done);
+    return read;
+  }
+
+  /** Resolves when nothing is being read: a replay that was ended does not wait for its last read. */
+  async idle(): Promise<void> {
+    while (this.#reads.size > 0) await Promise.allSettled(this.#reads);
+  }
+
+  async #read(afterSeq: number, limit: number): Promise<RegistryEvent[] | null> {
     await this.gate?.();
     return await super.history(afterSeq, limit);
   }
@@ -101,6 +115,7 @@ Deno.test("an unsubscribe ends what was asked for just before it, in the same pa
     await registry.register(service(`after-${"since" in params}`));
     assert.deepEqual(frames.filter((frame) => frame["event"] === "service_registered"), []);
     connection.onClose();
+    await store.idle();
   }
 });
 
@@ -130,6 +145,7 @@ Deno.test("an unsubscribe leaves what was asked for after it, also while one bef
   const seen = () => frames.filter((frame) => frame["event"] === "service_registered");
   await eventually(() => seen().some((frame) => frame["data"].id === "after"), "it is live");
   connection.onClose();
+  await store.idle();
 });
 
 /** A socket that takes only as much as it is told to. */
@@ -169,6 +185,7 @@ async function connect(): Promise<
   const stack = new AsyncDisposableStack();
   const store = new GatedStore();
   const registry = stack.use(await Registry.open(store));
+  stack.defer(() => store.idle());
   const limits = resolveLimits({ replayRingEvents: 3 });
   const hub = stack.adopt(new Hub(registry, limits), (it) => it.close());
   const valve = new Valve();
