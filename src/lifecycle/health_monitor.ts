@@ -92,6 +92,8 @@ export class HealthMonitor implements AsyncDisposable {
   readonly #slots: Semaphore;
   readonly #random: () => number;
   readonly #watches = new Map<string, Watch>();
+  /** Watches that were removed and whose last check may still be on its way out. */
+  readonly #ending = new Set<Promise<void>>();
 
   /** A monitor that checks nothing yet. */
   constructor(options: HealthMonitorOptions) {
@@ -112,15 +114,17 @@ export class HealthMonitor implements AsyncDisposable {
   /** Stops checking a service; a check that runs is killed and its result not reported. */
   remove(id: string): void {
     const watch = this.#watches.get(id);
-    watch?.stop.abort();
+    if (watch === undefined) return;
     this.#watches.delete(id);
+    const ending = watch.done.finally(() => this.#ending.delete(ending));
+    this.#ending.add(ending);
+    watch.stop.abort();
   }
 
   /** Stops everything and waits until no check runs any more. */
   async [Symbol.asyncDispose](): Promise<void> {
-    const done = [...this.#watches.values()].map((watch) => watch.done);
     for (const id of [...this.#watches.keys()]) this.remove(id);
-    await Promise.all(done);
+    await Promise.all(this.#ending);
   }
 
   async #watch(service: MonitoredService, health: HealthSpec, signal: AbortSignal): Promise<void> {

@@ -83,6 +83,7 @@ export class HostWatch implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort(new HarnessError("cancelled", "Supervision ended"));
     await this.#loop;
+    await this.#inspecting;
   }
 
   /** A batch that takes services in until the one before it is done. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { HarnessError } from "../../src/errors.ts";
+import type { Executor } from "../../src/executor/executor.ts";
 import {
   checkHealth,
   type HealthCheckResult,
@@ -292,6 +293,33 @@ Deno.test("HealthMonitor runs at most N checks at once, and none after it is dis
   assert.equal(events.length, count);
   const published = events.filter((event) => event.publish);
   assert.equal(published.length, 12, "each verdict once, however many checks confirm it");
+});
+
+Deno.test("HealthMonitor: disposal waits for a check that was removed", async () => {
+  await using place = new Place();
+  await using machine = await localMachine();
+  let running = 0;
+  const executor: Executor = {
+    host: machine.executor.host,
+    run: async (command, options) => {
+      running++;
+      try {
+        return await machine.executor.run(command, options);
+      } finally {
+        running--;
+      }
+    },
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+  const script = place.script("check.sh", `#!/bin/sh\necho up > ${place.path("up")}\nsleep 100\n`);
+  {
+    await using monitor = new HealthMonitor({ onEvent: () => {} });
+    const spec = place.shell("s", LOOP, { health: health({ type: "script", script }) });
+    monitor.add({ id: "s", spec, executor: () => Promise.resolve(executor) });
+    await eventually(() => Deno.stat(place.path("up")));
+    monitor.remove("s");
+  }
+  assert.equal(running, 0);
 });
 
 Deno.test("parseHttpAnswer() skips interim answers and keeps what went wrong", () => {
