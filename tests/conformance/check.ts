@@ -11,8 +11,8 @@ export interface Check {
   name: string;
   /** Throws when the server breaks the rule. */
   run(server: ServerUnderTest): Promise<void>;
-  /** Capability without which the check makes no sense. */
-  needs?: "write";
+  /** Without which the check makes no sense: a capability, or a server that wants a token. */
+  needs?: "write" | "token";
 }
 
 /** Where the server is and how to get in. */

@@ -16,12 +16,13 @@ for (const listener of LISTENERS) {
       let passed = 0;
       for await (const { name, error, skipped } of runSuite(address)) {
         await t.step(name, () => {
-          assert.equal(skipped, null);
           if (error !== null) throw error;
-          passed++;
+          if (skipped === null) passed++;
         });
       }
-      assert.equal(passed, CHECKS.length);
+      // Without a token only what is about tokens is left out, and is not counted as passed.
+      const run = CHECKS.filter((check) => token !== undefined || check.needs !== "token");
+      assert.equal(passed, run.length);
       assert.deepEqual(server.registry.list(), [], "the suite leaves nothing behind");
     });
   }

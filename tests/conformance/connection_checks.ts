@@ -86,9 +86,10 @@ export const CONNECTION_CHECKS: readonly Check[] = [
   },
   {
     name: "with tokens in use, none and a wrong one are refused, and the subprotocol form is taken",
+    needs: "token",
     async run(server) {
-      if (server.token === undefined) return;
       const { url, token } = server;
+      assert(token !== undefined);
       assert(!await accepts(url, {}), "no token");
       assert(!await accepts(url, authorized(token.slice(0, -1))), "a shorter token");
       assert(!await accepts(url, authorized(`${token}x`)), "a longer token");

@@ -145,7 +145,14 @@ export const ERROR_CHECKS: readonly Check[] = [
         await client.request("unsubscribe", { subscription: "no-such" }),
         "not_found",
       );
-      if (!server.hello["capabilities"].includes("write")) return;
+    },
+  },
+  {
+    name: "a change of a name that nobody has is not_found",
+    needs: "write",
+    async run(server) {
+      const client = await server.open();
+      const name = server.name("missing");
       assertError(await client.request("update_service", { name, version: "2" }), "not_found");
       assertError(await client.request("deregister_service", { name }), "not_found");
       assertError(await client.request("heartbeat", { name }), "not_found");

@@ -13,12 +13,11 @@ async function checkServer(t: Deno.TestContext, command: string, args: string[])
   let passed = 0;
   for await (const { name, error, skipped } of runSuite({ url })) {
     await t.step(name, () => {
-      assert.equal(skipped, null);
       if (error !== null) throw error;
-      passed++;
+      if (skipped === null) passed++;
     });
   }
-  assert.equal(passed, CHECKS.length);
+  assert.equal(passed, CHECKS.filter((check) => check.needs !== "token").length);
 }
 
 /** Bundles an example and hands over the file. */

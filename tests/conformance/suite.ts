@@ -36,9 +36,12 @@ export async function* runSuite(address: Address): AsyncGenerator<CheckResult> {
   for (const { name, run, needs } of CHECKS) {
     const startedAt = performance.now();
     const result: CheckResult = { name, error: null, skipped: null, durationMs: 0 };
-    if (needs !== undefined && !capabilities.includes(needs)) {
+    if (needs === "token") {
+      if (address.token === undefined) result.skipped = "no token was given";
+    } else if (needs !== undefined && !capabilities.includes(needs)) {
       result.skipped = `the server does not offer ${needs} with this token`;
-    } else {
+    }
+    if (result.skipped === null) {
       result.error = await attempt(() => run(server)) ?? await attempt(() => server.cleanUp());
       if (result.error !== null) await attempt(() => server.cleanUp());
     }
