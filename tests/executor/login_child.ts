@@ -7,11 +7,13 @@ import { HarnessError } from "../../src/errors.ts";
 import { connectSsh } from "../../src/executor/ssh.ts";
 
 const [target = "{}", options = "{}"] = Deno.args;
+const report = (result: unknown) =>
+  Deno.stdout.write(new TextEncoder().encode(JSON.stringify(result)));
 try {
   await using machine = await connectSsh(JSON.parse(target), JSON.parse(options));
   const { stdout } = await machine.run({ argv: ["id", "-un"] });
-  console.log(JSON.stringify({ user: stdout.trim() }));
+  await report({ user: stdout.trim() });
 } catch (error) {
   if (!(error instanceof HarnessError)) throw error;
-  console.log(JSON.stringify({ reason: error.details?.reason, step: error.details?.step }));
+  await report({ reason: error.details?.reason, step: error.details?.step });
 }
