@@ -11,6 +11,10 @@ export interface HostFacts {
   arch: string;
   /** User id that the commands run as. */
   uid: number;
+  /** Name of that user, or the number of one that has none. */
+  login: string;
+  /** What is the same for two names of one machine and install root, and for nothing else: until it is rebooted. */
+  place: string;
   /** Free space for the install root in bytes, or `null` where df said nothing we understand. */
   freeBytes: number | null;
   /** Whether releases and bookkeeping are on one file system, so that a rename is one step. */
@@ -64,6 +68,8 @@ export function parseFacts(stdout: string, host: string): HostFacts {
   return {
     arch: one("arch"),
     uid: Number(one("uid")),
+    login: one("login"),
+    place: one("place"),
     freeBytes: one("free_kb") === "" ? null : Number(one("free_kb")) * 1024,
     sameFileSystem: one("same_fs") === "yes",
     recoveryDue: one("recover") === "yes",

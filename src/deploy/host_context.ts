@@ -13,7 +13,15 @@ import { DEPLOY_COMMAND_TIMEOUT_MS, DEPLOY_OUTPUT_CHARACTERS } from "../limits.t
 import { logText } from "./advice.ts";
 import type { EnvSources } from "./env.ts";
 import type { HostFacts } from "./facts.ts";
-import { emptyState, type HostState, type ReleaseRecord } from "./host_state.ts";
+import {
+  emptyState,
+  type HostState,
+  managerFor,
+  managerOf,
+  type ReleaseRecord,
+  type ReleaseRun,
+  specOf,
+} from "./host_state.ts";
 import { type HostLayout, hostLayout, releaseLayout } from "./layout.ts";
 import type { HostPlace, Questions } from "./lock_commands.ts";
 import type { DeployPlan, HostTarget } from "./plan.ts";
@@ -142,15 +150,26 @@ export class HostContext {
   /** How to see the log of the service, or `null` before it is known. */
   get logAdvice(): string | null {
     if (this.instance !== null) return `harness-ws-server service logs ${this.instance}`;
-    const spec = this.release?.spec ?? this.previous?.spec ?? null;
-    if (spec === null || this.facts === null) return null;
-    return `${logText(spec, this.facts.systemd)} on ${this.target.label}`;
+    const release = this.release?.spec ? this.release : this.previous;
+    if (release === null || release.spec === null || this.facts === null) return null;
+    return `${logText(release.spec, this.isUnit(release))} on ${this.target.label}`;
   }
 
-  /** The controller of a release of this service. */
-  controller(spec: ServiceSpec): Controller {
-    // The host has said already whether it has systemd: one question less a controller.
-    return createController(this.machine, spec, { systemd: this.known.systemd });
+  /** The controller of a release of this service: of what runs it by its record. */
+  controller(release: ReleaseRecord): Controller {
+    const spec = specOf(release);
+    return createController(this.machine, spec, { systemd: this.isUnit(release) });
+  }
+
+  /** Whether a release is, or was, run as a unit that we wrote. */
+  isUnit(release: ReleaseRecord): boolean {
+    return managerOf(release, this.known.systemd) === "systemd";
+  }
+
+  /** How a release is run that is configured now. */
+  runOf(spec: ServiceSpec): ReleaseRun {
+    const { systemd, uid, login } = this.known;
+    return { manager: managerFor(spec.execution.type, systemd), uid, user: login };
   }
 
   /**

@@ -15,6 +15,7 @@ import { HostContext, type StepNews } from "./host_context.ts";
 import { renewCommand } from "./lock_commands.ts";
 import { redactDetails } from "../lifecycle/redact.ts";
 import { LockKeeper } from "./lock_keeper.ts";
+import { managerOf, specOf } from "./host_state.ts";
 import type { DeployPlan, HostTarget } from "./plan.ts";
 import type {
   DeployedService,
@@ -31,7 +32,6 @@ import {
   markBad,
   prune,
   pruneBad,
-  specOf,
   start,
   switchRelease,
 } from "./steps/activate.ts";
@@ -348,6 +348,7 @@ class HostDeploy {
       installDir: active.dir,
       manifest,
       spec: specOf(active),
+      manager: managerOf(active, this.#context.known.systemd),
       status,
       address: target.address ?? target.label,
     };

@@ -8,12 +8,30 @@
  */
 import { HarnessError } from "../errors.ts";
 import type { Manifest } from "../package/manifest.ts";
-import type { ServiceSpec } from "../lifecycle/service_spec.ts";
+import type { ServiceSpec, SpecExecution } from "../lifecycle/service_spec.ts";
 import { upgradeSpec } from "../lifecycle/upgrade_spec.ts";
 import { KEEP_BAD_RELEASES } from "../limits.ts";
 
 /** How a release stands. */
 export type ReleaseStatus = "installing" | "good" | "bad";
+
+/** What runs a release: a unit of ours, a process of ours, or whatever its type says. */
+export type RunManager =
+  | "process"
+  | "systemd"
+  | "docker_container"
+  | "systemd_service"
+  | "systemd_portable";
+
+/** How a release was run when it was configured last: it is stopped in the same way, whatever the host offers by then. */
+export interface ReleaseRun {
+  /** What runs it. */
+  manager: RunManager;
+  /** Id of the user that deployed it. */
+  uid: number;
+  /** Name of that user. */
+  user: string;
+}
 
 /** One release on a host. */
 export interface ReleaseRecord {
@@ -41,6 +59,8 @@ export interface ReleaseRecord {
   manifest: Manifest;
   /** How to control it, or `null` before it was configured. */
   spec: ServiceSpec | null;
+  /** How it was run; earlier versions did not record it. */
+  run?: ReleaseRun;
 }
 
 /** A switch that is under way. */
@@ -109,9 +129,27 @@ function upgradeRecord(record: ReleaseRecord): ReleaseRecord {
   return record.spec === null ? record : { ...record, spec: upgradeSpec(record.spec) };
 }
 
+/** What runs a release: by its record, and where an earlier version wrote none, as the host would run it now. */
+export function managerOf(release: ReleaseRecord, systemd: boolean): RunManager {
+  if (release.run !== undefined) return release.run.manager;
+  return managerFor(release.spec?.execution.type ?? "managed_process", systemd);
+}
+
+/** What runs a release of that type on a host with or without systemd. */
+export function managerFor(type: SpecExecution["type"], systemd: boolean): RunManager {
+  if (type !== "managed_process") return type;
+  return systemd ? "systemd" : "process";
+}
+
 /** The text of `state.json`. Two spaces of indentation are part of the format: recovery greps for `  "pending": {`. */
 export function stateText(state: HostState): string {
   return `${JSON.stringify(state, null, 2)}\n`;
+}
+
+/** The spec of a configured release. */
+export function specOf(release: ReleaseRecord): ServiceSpec {
+  if (release.spec === null) throw new Error(`release ${release.id} was never configured`);
+  return release.spec;
 }
 
 /** The release with this id. */

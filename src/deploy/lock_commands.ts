@@ -4,6 +4,7 @@
  * @module
  */
 import type { Command } from "../executor/executor.ts";
+import { BOUNDARY } from "./boundary.ts";
 import { GUARDIAN_SCRIPT, HOST_LIBRARY } from "./host_library.ts";
 import type { HostLayout } from "./layout.ts";
 
@@ -49,6 +50,9 @@ d_say() { printf '%s=%s\\n' "$1" "$2"; }
 echo @facts
 d_say arch "$(uname -m)"
 d_say uid "$(id -u)"
+d_say login "$(id -un 2>/dev/null || id -u)"
+# The same machine and directory under whatever name: no two machines share a boot.
+d_say place "$d_boot $(uname -n) $(stat -c %d:%i "$base" 2>/dev/null || ls -di "$base" 2>/dev/null | sed 's/^ *//; s/ .*//')"
 d_say free_kb "$(df -Pk "$base" 2>/dev/null | sed -n '2s/.* \\([0-9][0-9]*\\)  *[0-9]*%.*/\\1/p')"
 d_same=yes
 d_mount() { df -Pk "$1" 2>/dev/null | sed -n '2s/ .*%  */ /p'; }
@@ -113,8 +117,10 @@ cat "$base/state.json" 2>/dev/null || :
  * $1 seconds to live  $2 deployment  $3 since  $4 owner  $5 guardian, then the questions.
  * Staging is emptied before anything is put there: whatever is in it belongs to a deployment that is gone.
  */
-const ACQUIRE = `
+const ACQUIRE = `${BOUNDARY}
 d_error=$({ mkdir -p "$base" "$root/.harness/cache" && umask 077 && mkdir -p "$base/output"; } 2>&1) || d_refuse unwritable "$d_error"
+# Somebody may have been quicker to make them, in a directory where everybody may.
+d_boundary
 # By cat, which says why it cannot write; the shells' own echo only speaks of an I/O error.
 d_probe="$base/.tmp.probe.$token.$$"
 d_error=$( { echo probe | cat > "$d_probe"; } 2>&1) || { rm -f "$d_probe"; d_refuse unwritable "$d_error"; }

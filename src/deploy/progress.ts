@@ -5,6 +5,7 @@
  */
 import type { Manifest } from "../package/manifest.ts";
 import type { HealthCheckResult } from "../lifecycle/health.ts";
+import type { RunManager } from "./host_state.ts";
 import type { ServiceSpec, ServiceStatus } from "../lifecycle/service_spec.ts";
 
 /** The steps of one host in order; `rollback` only where needed, `finish` closes a host or the deployment. */
@@ -98,6 +99,8 @@ export interface DeployedService {
   manifest: Manifest;
   /** How to control it; holds the ports as configured on this host. */
   spec: ServiceSpec;
+  /** What runs it there. */
+  manager: RunManager;
   /** What the controller saw last: pid or container id. */
   status: ServiceStatus;
   /** Address under which others reach the host. */

@@ -24,12 +24,12 @@ import { hostCommand, type HostPlace } from "./lock_commands.ts";
 export interface Recovery {
   /** Where. */
   place: HostPlace;
-  /** Whether processes are systemd units on this host. */
-  systemd: boolean;
-  /** The release that was switched to. */
-  stop: ServiceSpec;
+  /** The release that was switched to, and whether it is a unit that we wrote. */
+  stop: { spec: ServiceSpec; unit: boolean };
   /** The release that was active and whether it ran, or `null`. */
-  back: { dir: string; envName: string; spec: ServiceSpec; start: boolean } | null;
+  back:
+    | { dir: string; envName: string; spec: ServiceSpec; unit: boolean; start: boolean }
+    | null;
   /** The state without the switch. */
   state: HostState;
 }
@@ -41,7 +41,7 @@ export function forgetRecoveryCommand(place: HostPlace): Command {
 
 /** The script's text. It may be run twice: each part does nothing where it was done. */
 export function recoveryScript(recovery: Recovery): string {
-  const { place, back, systemd } = recovery;
+  const { place, back, stop } = recovery;
   const args = quote([place.layout.root, place.layout.base, place.token]);
   const lines = [
     "#!/bin/sh",
@@ -50,10 +50,10 @@ export function recoveryScript(recovery: Recovery): string {
     HOST_LIBRARY,
     "set +e",
     'mkdir -p "$stage"',
-    commandText(stopServiceCommand(recovery.stop, systemd)),
+    commandText(stopServiceCommand(stop.spec, stop.unit)),
     `set -- ${quote([back?.dir ?? "", back?.envName ?? ""])}`,
     SWITCH_BACK,
-    ...(back?.start ? [commandText(startServiceCommand(back.spec, systemd))] : []),
+    ...(back?.start ? [commandText(startServiceCommand(back.spec, back.unit))] : []),
     `printf '%s' ${quoteWord(stateText(recovery.state))} > "$stage/new" &&`,
     `  d_sync_file "$stage/new" && mv -f "$stage/new" "$base/state.json"`,
     "",
@@ -61,12 +61,12 @@ export function recoveryScript(recovery: Recovery): string {
   return lines.join("\n");
 }
 
-function startServiceCommand(spec: ServiceSpec, systemd: boolean): Command {
+function startServiceCommand(spec: ServiceSpec, unit: boolean): Command {
   const { execution } = spec;
   switch (execution.type) {
     case "managed_process": {
       const process: ProcessSpec = { ...spec, execution };
-      return systemd ? startGeneratedCommand(process) : startCommand(process, crypto.randomUUID());
+      return unit ? startGeneratedCommand(process) : startCommand(process, crypto.randomUUID());
     }
     case "docker_container":
       return startContainerCommand({ ...spec, execution });
@@ -77,11 +77,11 @@ function startServiceCommand(spec: ServiceSpec, systemd: boolean): Command {
   }
 }
 
-function stopServiceCommand(spec: ServiceSpec, systemd: boolean): Command {
+function stopServiceCommand(spec: ServiceSpec, unit: boolean): Command {
   const { execution } = spec;
   switch (execution.type) {
     case "managed_process":
-      return systemd
+      return unit
         ? stopUnitCommand(unitName(spec.name), true)
         : stopCommand({ ...spec, execution });
     case "docker_container":

@@ -144,6 +144,7 @@ export class DeploymentRunner {
         id: instance.id,
         target: instance.host.target,
         become: instance.host.become ?? null,
+        manager: result.service.manager,
         spec: result.service.spec,
         origin: "deployed",
       });

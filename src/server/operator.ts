@@ -8,7 +8,6 @@ import { getLogger } from "@logtape/logtape";
 import { healthTimeoutMs } from "../deploy/steps/activate.ts";
 import { HarnessError, messageOf, toHarnessError } from "../errors.ts";
 import { DEFAULT_LOG_TAIL_LINES, MAX_REASON_LENGTH } from "../limits.ts";
-import { createController } from "../lifecycle/controller.ts";
 import { Supervisor } from "../lifecycle/supervisor.ts";
 import type { SupervisorEvent } from "../lifecycle/supervisor_events.ts";
 import type { ActionData, ActionParams, ActionStep, Target } from "../protocol/actions.ts";
@@ -23,8 +22,9 @@ import { cascadePlan, isStartable } from "./cascade.ts";
 import type { DocumentStore } from "./documents.ts";
 import { entrySpec } from "./entry_spec.ts";
 import type { HostConnections } from "./host_connections.ts";
-import { type Host, type HostDirectory, targetOf } from "./hosts.ts";
-import { hostOf, type Placement, Placements } from "./placements.ts";
+import { type HostDirectory, targetOf } from "./hosts.ts";
+import { PlacedHosts } from "./placed_hosts.ts";
+import { type Placement, Placements } from "./placements.ts";
 import { isRunning, recordedState } from "./recorded_entry.ts";
 import { RestartMemories } from "./restart_memories.ts";
 import { recordReport } from "./supervision.ts";
@@ -59,9 +59,8 @@ export class Operator implements ServiceOperator, AsyncDisposable {
   readonly #reserved = new Map<string, string>();
   /** Instances deregistered of which something is still known: one for each time. */
   readonly #forgetting: string[] = [];
-  /** Hosts by key, which is what the supervisor calls them. */
-  readonly #hosts = new Map<string, Host>();
   readonly #closing = new AbortController();
+  readonly #machines: PlacedHosts;
   #unsubscribe: () => void;
   #adopting: Promise<unknown> = Promise.resolve();
 
@@ -73,8 +72,9 @@ export class Operator implements ServiceOperator, AsyncDisposable {
     this.#options = options;
     this.#placements = placements;
     this.#restarts = restarts;
+    this.#machines = new PlacedHosts({ ...options, signal: this.#closing.signal });
     this.#supervisor = new Supervisor({
-      executorFor: (host) => this.#executorFor(host),
+      executorFor: (host) => this.#machines.executorFor(host),
       onEvent: (event) => this.#onReport(event),
     });
     this.#unsubscribe = options.registry.subscribe((event) => {
@@ -117,18 +117,13 @@ export class Operator implements ServiceOperator, AsyncDisposable {
     { signal }: CallContext,
   ): Promise<ActionData<"service_logs">> {
     const placement = this.#placementOf(this.#options.registry.get(params.name));
-    const executor = await this.#executorFor(this.#hostOf(placement));
-    const controller = createController(executor, placement.spec);
+    const controller = await this.#machines.controller(placement);
     return { lines: await controller.logs(params.tail ?? DEFAULT_LOG_TAIL_LINES, { signal }) };
   }
 
   /** New lines of an instance's log until `signal` fires. */
   async *follow(id: string, signal: AbortSignal): AsyncGenerator<string> {
-    const placement = this.#placementOf(this.#options.registry.get(id));
-    // A connection of its own: a log may be followed for days, and a host bears only so many commands on one.
-    const host = hostOf(this.#options.hosts, placement);
-    await using executor = await this.#options.connections.dedicated(host, signal);
-    yield* createController(executor, placement.spec).follow({ signal });
+    yield* this.#machines.follow(this.#placementOf(this.#options.registry.get(id)), signal);
   }
 
   /** Where an entry is. */
@@ -311,18 +306,19 @@ export class Operator implements ServiceOperator, AsyncDisposable {
     const isNew = !sameJson(this.#placements.get(entry.id), placement);
     if (isNew) await this.#placements.put(placement);
     if (isNew || !this.#supervisor.ids.includes(entry.id)) {
-      const service = { id: entry.id, spec: placement.spec, host: this.#hostOf(placement) };
-      await this.#supervisor.watch(service, { running: isRunning(entry) });
+      await this.#supervisor.watch(this.#machines.watched(placement), {
+        running: isRunning(entry),
+      });
     }
     return placement;
   }
 
   /** Finds out how a service is that ran before us, and watches it from then on. */
   async #adopt(placement: Placement): Promise<void> {
-    const { id, spec } = placement;
+    const { id } = placement;
     try {
       const recorded = recordedState(this.#options.registry.get(id), this.#restarts.get(id));
-      await this.#supervisor.adopt({ id, spec, host: this.#hostOf(placement) }, recorded);
+      await this.#supervisor.adopt(this.#machines.watched(placement), recorded);
     } catch (error) {
       if (this.#closing.signal.aborted) return;
       const known = error instanceof HarnessError;
@@ -379,18 +375,5 @@ export class Operator implements ServiceOperator, AsyncDisposable {
       ? this.#options.localRunRoot
       : `${installRoot}/.harness/registered`;
     return { id: entry.id, target, spec: entrySpec(entry, runRoot), origin: "registered" };
-  }
-
-  /** The host's name for the supervisor. */
-  #hostOf(placement: Placement): string {
-    const host = hostOf(this.#options.hosts, placement);
-    this.#hosts.set(host.key, host);
-    return host.key;
-  }
-
-  async #executorFor(key: string) {
-    const host = this.#hosts.get(key);
-    if (host === undefined) throw new HarnessError("internal", `Unknown host ${key}`);
-    return await this.#options.connections.open(host, this.#closing.signal);
   }
 }

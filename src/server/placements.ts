@@ -6,6 +6,8 @@
  *
  * @module
  */
+import type { RunManager } from "../deploy/host_state.ts";
+import type { ControllerOptions } from "../lifecycle/controller.ts";
 import type { ServiceSpec } from "../lifecycle/service_spec.ts";
 import { upgradeSpec } from "../lifecycle/upgrade_spec.ts";
 import type { TargetSpec } from "../protocol/actions.ts";
@@ -22,6 +24,8 @@ export interface Placement {
   target: "local" | TargetSpec;
   /** How root is become there; left out by servers that did not record it. */
   become?: "sudo" | null;
+  /** What runs it; left out where the machine is asked at the first call. */
+  manager?: RunManager;
   /** How its controller runs it. */
   spec: ServiceSpec;
   /** Whether a deployment put it there, or a client registered a command and started it. */
@@ -31,6 +35,13 @@ export interface Placement {
 /** The host of a placement, reached as it was when it was placed. */
 export function hostOf(hosts: HostDirectory, { target, become }: Placement): Host {
   return hosts.resolve(target, become === undefined ? {} : { become });
+}
+
+/** Which controller a placement has, as far as that is recorded. */
+export function controllerOptions({ manager, spec }: Placement): ControllerOptions {
+  return manager === undefined || spec.execution.type !== "managed_process"
+    ? {}
+    : { systemd: manager === "systemd" };
 }
 
 /** All placements, in memory and on disk. */

@@ -312,9 +312,14 @@ Deno.test("recoveryScript() is sound sh for every kind of service and any text i
     for (const execution of executions) {
       const script = recoveryScript({
         place,
-        systemd,
-        stop: { ...hostile.spec, execution },
-        back: { dir: one.dir, envName: "1.env", spec: { ...one.spec, execution }, start: true },
+        stop: { spec: { ...hostile.spec, execution }, unit: systemd },
+        back: {
+          dir: one.dir,
+          envName: "1.env",
+          spec: { ...one.spec, execution },
+          unit: systemd,
+          start: true,
+        },
         state: state("1.0.0", one, hostile),
       });
       const child = new Deno.Command("sh", { args: ["-n"], stdin: "piped", stderr: "piped" })
@@ -331,7 +336,7 @@ Deno.test("recoveryScript() is sound sh for every kind of service and any text i
 
 Deno.test("parseFacts() reads a host's answer and refuses chatter", () => {
   const facts = parseFacts(
-    "motd=hello\n@facts\narch=aarch64\nuid=0\nfree_kb=10\nsame_fs=no\nrecover=yes\ncurrent=/opt/web-1=2\n" +
+    "motd=hello\n@facts\narch=aarch64\nuid=0\nlogin=root\nplace=b h 1:2\nfree_kb=10\nsame_fs=no\nrecover=yes\ncurrent=/opt/web-1=2\n" +
       "dir=yes\nforced_dir=no\ncached=\nsystemd=yes\nengine=systemd does not run there\nuser=no\nwritable=yes\nmissing_command=a\nmissing_command=b\n" +
       "missing_library=c\nstate=yes\n@state\n{\n}\n",
     "h",
@@ -339,6 +344,8 @@ Deno.test("parseFacts() reads a host's answer and refuses chatter", () => {
   assert.deepEqual(facts, {
     arch: "aarch64",
     uid: 0,
+    login: "root",
+    place: "b h 1:2",
     freeBytes: 10240,
     sameFileSystem: false,
     recoveryDue: true,

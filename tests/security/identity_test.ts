@@ -4,7 +4,8 @@
  * The numbers are those of the list of cases that this suite keeps from coming back.
  */
 import assert from "node:assert/strict";
-import { Bench, START } from "../deploy/support.ts";
+import type { HostTarget } from "../../src/deploy/plan.ts";
+import { Bench, run, START } from "../deploy/support.ts";
 import { type ControlServer, startControlServer } from "../helpers/control_server.ts";
 import { upload } from "../helpers/hello_package.ts";
 import { RawClient } from "../helpers/raw_client.ts";
@@ -71,6 +72,60 @@ for (const first of ["with sudo", "without sudo"]) {
       assert.deepEqual(await copies(host, "ee"), ["root 1.0.0"]);
       assert.deepEqual(await copies(host, "ff"), ["deploy 1.0.0"]);
       assert.deepEqual(await states(), ["ee running", "ff running"]);
+    },
+  });
+}
+
+/** A target of {@linkcode run}: this login on the host. */
+function login(host: TestHost, user: string, more: Partial<HostTarget> = {}): HostTarget {
+  return { label: "box", installRoot: "/opt", connect: () => host.connect(user), ...more };
+}
+
+for (const kind of ["systemd", "busybox"] as const) {
+  Deno.test({
+    name: `A2: another user, with or without sudo, is refused (${kind})`,
+    ignore: needs("docker", "root"),
+    async fn() {
+      await using bench = new Bench();
+      await using host = await startHost({ kind });
+      const one = await bench.makePackage({ name: "svc", version: "1.0.0" });
+      const two = await bench.makePackage({ name: "svc", version: "2.0.0" });
+      const user = kind === "systemd" ? "deploy" : "root";
+      const owner = kind === "systemd" ? "deploy" : "1234";
+      assert.equal((await host.sh(`mkdir -p /srv/deploy && chown ${owner} /srv/deploy`)).code, 0);
+      // The user's own root: root refuses to go in.
+      const own = { installRoot: "/srv/deploy" };
+      if (kind === "systemd") {
+        const first = await run(bench.plan(one, { hosts: [login(host, user, own)] }));
+        assert.equal(first.host.outcome, "ok", JSON.stringify(first.host.error));
+      }
+      const sudo = { become: user === "root" ? null : "sudo" } as const;
+      const second = await run(
+        bench.plan(two, { hosts: [login(host, user, { ...own, ...sudo })] }),
+      );
+      assert.equal(second.host.outcome, "failed");
+      assert.equal(second.host.error?.details?.["reason"], "owner");
+      if (kind !== "systemd") return;
+      assert.match(
+        second.host.error?.message ?? "",
+        /was deployed there as deploy \(\/srv\/deploy\/.harness\/svc belongs to deploy\).*deploy it as deploy without --become sudo/,
+      );
+      assert.deepEqual(await copies(host, "svc"), ["deploy 1.0.0"]);
+      const record = JSON.parse((await host.sh("cat /srv/deploy/.harness/svc/state.json")).stdout);
+      const { uid } = record.releases[0].run;
+      assert(uid > 0);
+      assert.deepEqual(record.releases[0].run, { manager: "process", uid, user: "deploy" });
+      const third = await run(bench.plan(two, { hosts: [login(host, user, own)] }));
+      assert.equal(third.host.outcome, "ok", JSON.stringify(third.host.error));
+      assert.deepEqual(await copies(host, "svc"), ["deploy 2.0.0"]);
+      // Root's root: the user is told to become root.
+      const other = await bench.makePackage({ name: "other" });
+      const asRoot = await run(bench.plan(other, { hosts: [login(host, user, sudo)] }));
+      assert.equal(asRoot.host.outcome, "ok", JSON.stringify(asRoot.host.error));
+      const plain = await run(bench.plan(other, { hosts: [login(host, user)] }));
+      assert.equal(plain.host.error?.code, "conflict");
+      assert.match(plain.host.error?.message ?? "", /deployed there as root .*use --become sudo$/);
+      assert.deepEqual(await copies(host, "other"), ["root 1.0.0"]);
     },
   });
 }

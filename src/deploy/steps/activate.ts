@@ -21,6 +21,7 @@ import {
   committed,
   prunable,
   type ReleaseRecord,
+  specOf,
   stateText,
   switching,
   undone,
@@ -37,8 +38,7 @@ export async function switchRelease(context: HostContext): Promise<StepEnd> {
   const before = undone(context.state, chosen.id, `${plan.deploymentId} was interrupted`);
   const script = recoveryScript({
     place,
-    systemd: context.known.systemd,
-    stop: specOf(chosen),
+    stop: { spec: specOf(chosen), unit: context.isUnit(chosen) },
     back: previousPlace(context, context.previousRan),
     state: before,
   });
@@ -56,14 +56,31 @@ export async function switchRelease(context: HostContext): Promise<StepEnd> {
   };
 }
 
+/** Where the release before is and how it is run, for going back. */
+export interface PreviousPlace {
+  /** Its directory. */
+  dir: string;
+  /** Its file in `envs/`. */
+  envName: string;
+  /** How it is controlled. */
+  spec: ServiceSpec;
+  /** Whether it runs as a unit that we wrote. */
+  unit: boolean;
+  /** Whether it is to be started. */
+  start: boolean;
+  /** Its record. */
+  release: ReleaseRecord;
+}
+
 /** Where the release before is, for going back. */
 export function previousPlace(
   context: HostContext,
   start: boolean,
-): { dir: string; envName: string; spec: ServiceSpec; start: boolean } | null {
+): PreviousPlace | null {
   const { previous } = context;
   if (previous === null || previous.spec === null || previous.env === null) return null;
-  return { dir: previous.dir, envName: previous.env, spec: previous.spec, start };
+  const { dir, env, spec } = previous;
+  return { dir, envName: env, spec, unit: context.isUnit(previous), start, release: previous };
 }
 
 /** Stops the old release and starts the new one. */
@@ -71,24 +88,24 @@ export async function start(context: HostContext): Promise<StepEnd> {
   const { previous, chosen, signal } = context;
   if (previous?.spec) {
     context.news({ message: `stopping ${previous.version}` });
-    await context.controller(previous.spec).stop({ signal });
+    await context.controller(previous).stop({ signal });
   }
   context.news({ message: `starting ${chosen.version}` });
-  context.status = await startRelease(context, specOf(chosen));
+  context.status = await startRelease(context, chosen);
   return { message: context.status.detail };
 }
 
 /** Starts a release; a failure says with which command. */
 export async function startRelease(
   context: HostContext,
-  spec: ServiceSpec,
+  release: ReleaseRecord,
 ): Promise<ServiceStatus> {
   try {
-    return await context.controller(spec).start({ signal: context.signal });
+    return await context.controller(release).start({ signal: context.signal });
   } catch (error) {
     if (context.signal.aborted || !(error instanceof HarnessError)) throw error;
     throw new HarnessError(error.code, error.message, {
-      details: { command: startText(spec, context.known.systemd), ...error.details },
+      details: { command: startText(specOf(release), context.isUnit(release)), ...error.details },
       cause: error,
     });
   }
@@ -98,7 +115,7 @@ export async function startRelease(
 export async function health(context: HostContext): Promise<StepEnd> {
   const { machine, chosen, signal } = context;
   const spec = specOf(chosen);
-  const controller = context.controller(spec);
+  const controller = context.controller(chosen);
   if (spec.health === null) await pause(DEPLOY_SETTLE_MS, signal);
   const result = await waitUntilHealthy(machine, spec, {
     timeoutMs: context.plan.healthTimeoutMs ?? healthTimeoutMs(spec),
@@ -197,10 +214,4 @@ export async function markBad(context: HostContext, reason: string): Promise<voi
   if (release.status === "good") return;
   context.state = undone(withRelease(state, { ...release, status: "bad" }), release.id, reason);
   await context.send(stateText(context.state), (bytes) => commitCommand(place, bytes));
-}
-
-/** The spec of a configured release. */
-export function specOf(release: ReleaseRecord): ServiceSpec {
-  if (release.spec === null) throw new Error(`release ${release.id} was never configured`);
-  return release.spec;
 }

@@ -22,7 +22,7 @@ export async function configure(context: HostContext): Promise<StepEnd> {
   const spec = plan.kind === "deploy"
     ? await fresh(context, plan, envName)
     : await recorded(context, plan, envName);
-  context.release = { ...chosen, env: envName, spec };
+  context.release = { ...chosen, env: envName, spec, run: context.runOf(spec) };
   await learnSecrets(context);
   return {};
 }

@@ -6,20 +6,19 @@
 import { getLogger } from "@logtape/logtape";
 import { HarnessError, messageOf } from "../../errors.ts";
 import { waitUntilHealthy } from "../../lifecycle/health.ts";
-import type { ServiceSpec } from "../../lifecycle/service_spec.ts";
 import { DEPLOY_COMMAND_TIMEOUT_MS } from "../../limits.ts";
 import { commitCommand, recordCommand, switchBackCommand } from "../commands.ts";
 import type { HostContext } from "../host_context.ts";
 import { type ReleaseRecord, stateText, undone } from "../host_state.ts";
 import type { StepEnd } from "../step.ts";
-import { healthTimeoutMs, previousPlace, specOf, startRelease } from "./activate.ts";
+import { healthTimeoutMs, previousPlace, startRelease } from "./activate.ts";
 
 /** Stops the new release, points back, starts the old one if it ran, waits until it is healthy, records it. */
 export async function rollback(context: HostContext, reason: string): Promise<StepEnd> {
   const { machine, chosen, previous, place, signal } = context;
   let stopProblem: unknown = null;
   try {
-    await context.controller(specOf(chosen)).stop({ signal });
+    await context.controller(chosen).stop({ signal });
   } catch (error) {
     // The old one is tried all the same: half a rollback is worse than two problems in one report.
     if (!nothingToStop(error)) stopProblem = error;
@@ -28,9 +27,9 @@ export async function rollback(context: HostContext, reason: string): Promise<St
   await context.run(switchBackCommand(place, back));
   context.status = null;
   if (back !== null && back.start) {
-    await startRelease(context, back.spec);
+    await startRelease(context, back.release);
     await waitUntilHealthy(machine, back.spec, { timeoutMs: healthTimeoutMs(back.spec), signal });
-    context.status = await context.controller(back.spec).status({ signal });
+    context.status = await context.controller(back.release).status({ signal });
   }
   // Only now: until the old one runs, the guardian must still be able to finish this if we die.
   context.state = undone(context.state, chosen.id, reason);
@@ -90,7 +89,7 @@ export async function leaveUndone(
       error,
     });
   }
-  const running = await isRunning(context, previous?.spec ?? specOf(chosen));
+  const running = await isRunning(context, previous?.spec ? previous : chosen);
   const log = context.logAdvice === null ? "" : ` (its log: ${context.logAdvice})`;
   const now = running === null ? "may not be running" : running ? "still runs" : "is not running";
   const message = `going back failed too, and ${service} ${now} on ${target.label} now`;
@@ -109,9 +108,9 @@ export async function leaveUndone(
 }
 
 /** Whether it runs, or `null` where that cannot be found out. */
-async function isRunning(context: HostContext, spec: ServiceSpec): Promise<boolean | null> {
+async function isRunning(context: HostContext, release: ReleaseRecord): Promise<boolean | null> {
   try {
-    return (await context.controller(spec).status({ signal: context.signal })).running;
+    return (await context.controller(release).status({ signal: context.signal })).running;
   } catch {
     // The report is about a host in trouble: what it does not answer is part of it.
     return null;

@@ -4,12 +4,15 @@
  * @module
  */
 import { HarnessError } from "../../errors.ts";
+import type { RunResult } from "../../executor/executor.ts";
 import {
+  DEPLOY_COMMAND_TIMEOUT_MS,
   DEPLOY_EXTRACT_TIMEOUT_MS,
   DEPLOY_LOCK_POLL_MS,
   DEPLOY_LOCK_TTL_MS,
 } from "../../limits.ts";
 import { checkSudo, sudoExecutor } from "../become.ts";
+import { boundaryError } from "../boundary.ts";
 import { parseFacts } from "../facts.ts";
 import { lockOwner } from "../owner.ts";
 import type { HostContext } from "../host_context.ts";
@@ -60,7 +63,7 @@ export async function lock(
   if (pending !== null) context.state = undone(context.state, pending.to.id, "interrupted");
   context.previous = activeRelease(context.state);
   if (context.previous?.spec) {
-    const status = await context.controller(context.previous.spec)
+    const status = await context.controller(context.previous)
       .status({ signal: context.signal });
     context.previousRan = status.running;
     context.status = status;
@@ -89,7 +92,7 @@ async function acquire(context: HostContext): Promise<string> {
   while (true) {
     // From here on the lock may be ours, even if the answer never reaches us.
     context.phase = "locked";
-    const result = await context.run(
+    const result = await context.machine.run(
       acquireCommand(place, {
         ttlSeconds: Math.ceil(lockTtlMs(context) / 1000),
         deploymentId: plan.deploymentId,
@@ -97,7 +100,9 @@ async function acquire(context: HostContext): Promise<string> {
         // One line without the field separator.
         owner: (plan.owner ?? lockOwner()).replaceAll(/[|\p{Cc}]/gu, " ").slice(0, 200),
       }, context.questions),
+      { timeoutMs: DEPLOY_COMMAND_TIMEOUT_MS, signal: context.signal },
     );
+    checkRefusal(context, result);
     const held = /^@held (.*)$/m.exec(result.stdout);
     if (held === null) return result.stdout;
     context.phase = "untouched";
@@ -106,6 +111,19 @@ async function acquire(context: HostContext): Promise<string> {
     told = true;
     await pause(DEPLOY_LOCK_POLL_MS, context.signal);
   }
+}
+
+/** A refusal comes before the lock is taken: then there is nothing to undo. */
+function checkRefusal(context: HostContext, result: RunResult): void {
+  const { service, target } = context;
+  if (/^@refused /m.test(result.stdout)) context.phase = "untouched";
+  const error = boundaryError(result.stdout, {
+    service,
+    host: target.label,
+    sudo: target.become === "sudo",
+  });
+  if (error !== null) throw error;
+  context.check(result);
 }
 
 function describeHolder(text: string): string {
