@@ -10,6 +10,7 @@ import type {
   WebSocketConstructor,
 } from "../client/mod.ts";
 import { HarnessError } from "../errors.ts";
+import { visible } from "../terminal_text.ts";
 import { CLI_TIMEOUT_MS } from "./cli_limits.ts";
 import type { ActionData, ActionParams } from "../protocol/actions.ts";
 import { notConnected } from "./connect_error.ts";
@@ -153,11 +154,13 @@ function webSocketWith(client: Deno.HttpClient): WebSocketConstructor {
 function tellStatus(io: Io, status: ClientStatus): void {
   if (status.type === "disconnected" && status.willReconnect) {
     io.err(
-      `connection lost (${status.code}${status.reason && ` ${status.reason}`}), reconnecting\n`,
+      `connection lost (${status.code}${
+        status.reason && ` ${visible(status.reason)}`
+      }), reconnecting\n`,
     );
   } else if (status.type === "resumed") {
     io.err(`connected again${status.replayed ? ", what was missed follows" : ""}\n`);
   } else if (status.type === "draining") {
-    io.err(`the server is shutting down: ${status.reason}\n`);
+    io.err(`the server is shutting down: ${visible(status.reason)}\n`);
   }
 }

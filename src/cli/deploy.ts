@@ -4,6 +4,7 @@
  * @module
  */
 import type { Command } from "commander";
+import { visible } from "../terminal_text.ts";
 import { HarnessError } from "../errors.ts";
 import { CLIENT_FLAGS, openSession, type Session } from "./connect.ts";
 import { type Context, runs } from "./context.ts";
@@ -89,7 +90,7 @@ async function deployCommand(
 export function detached(context: Context, session: Session, deploymentId: string): number {
   if (session.flags.json) printJson(context.io, { deployment_id: deploymentId });
   else {
-    context.io.out(`${deploymentId}\n`);
+    context.io.out(`${visible(deploymentId)}\n`);
     context.io.err(followHint(deploymentId));
   }
   return 0;

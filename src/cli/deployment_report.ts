@@ -3,12 +3,13 @@
  *
  * @module
  */
+import { visible } from "../terminal_text.ts";
 import type { Deployment, DeploymentHost } from "../protocol/actions.ts";
 import { SERVER_NAME } from "../version.ts";
 import type { HostOutcome } from "../registry/events.ts";
 import { deploymentExitCode } from "./exit_codes.ts";
 import type { Io } from "./io.ts";
-import { printable, printJson, printTable } from "./table.ts";
+import { printJson, printTable } from "./table.ts";
 import { textInCliWords } from "./wording.ts";
 
 /** Lines of a log that are shown with a failure. */
@@ -52,9 +53,9 @@ export function reportDeployment(
   }
   const { status, service, version, deployment_id: id } = deployment;
   const what = `${deployment.kind} of ${service}${version === null ? "" : ` ${version}`}`;
-  io.err(`${id}: ${printable(what)} ${status}${counts(deployment)}\n`);
+  io.err(`${visible(`${id}: ${what} ${status}`)}${counts(deployment)}\n`);
   if (options.canResume === true && RESUMABLE.includes(status)) {
-    io.err(`  try the rest again:  ${SERVER_NAME} deployments resume ${id}\n`);
+    io.err(`  try the rest again:  ${SERVER_NAME} deployments resume ${visible(id)}\n`);
   }
   return code;
 }
@@ -94,15 +95,15 @@ function printFailure(io: Io, host: DeploymentHost): void {
   const facts = Object.entries(error.details ?? {})
     .filter(([name, value]) => value !== null && value !== "" && !TOLD.includes(name));
   if (facts.length === 0) return;
-  io.err(`\n${printable(host.host)} at ${host.step ?? "?"} [${error.code}]\n`);
+  io.err(`\n${visible(`${host.host} at ${host.step ?? "?"} [${error.code}]`)}\n`);
   for (const [name, value] of facts) {
     if (name === "log") continue;
-    io.err(`  ${name.replaceAll("_", " ")}: ${printable(factText(value))}\n`);
+    io.err(`  ${visible(`${name.replaceAll("_", " ")}: ${factText(value)}`)}\n`);
   }
   const log = error.details?.["log"];
   if (!Array.isArray(log) || log.length === 0) return;
   io.err("  last log lines:\n");
-  for (const line of log.slice(-SHOWN_LOG_LINES)) io.err(`    ${printable(String(line))}\n`);
+  for (const line of log.slice(-SHOWN_LOG_LINES)) io.err(`    ${visible(String(line))}\n`);
 }
 
 /** A detail of an error for people: what a list or an object holds, without its punctuation. */
@@ -117,7 +118,8 @@ function factText(value: unknown): string {
 }
 
 /** What to tell whoever stopped following a deployment that goes on. */
-export function followHint(id: string): string {
+export function followHint(deploymentId: string): string {
+  const id = visible(deploymentId);
   return `${id} goes on in the server\n` +
     `  follow it:  ${SERVER_NAME} deployments follow ${id}\n` +
     `  cancel it:  ${SERVER_NAME} deployments cancel ${id}\n`;

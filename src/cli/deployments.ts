@@ -5,6 +5,7 @@
  */
 import type { Command } from "commander";
 import { MAX_PAGE_SIZE } from "../limits.ts";
+import { visible } from "../terminal_text.ts";
 import type { Deployment } from "../protocol/actions.ts";
 import { CLIENT_FLAGS, openSession } from "./connect.ts";
 import { type Context, runs } from "./context.ts";
@@ -78,7 +79,7 @@ export function addDeploymentsCommands(program: Command, context: Context): void
     await using session = await openSession(context, given as object);
     const deployment = await session.call("cancel_deployment", { deployment_id });
     if (session.flags.json) printJson(context.io, deployment);
-    else context.io.out(`${deployment.deployment_id} ${afterCancel(deployment)}\n`);
+    else context.io.out(`${visible(`${deployment.deployment_id} ${afterCancel(deployment)}`)}\n`);
   });
 }
 

@@ -7,6 +7,7 @@ import type { Command } from "commander";
 import { constants } from "node:fs";
 import { access } from "node:fs/promises";
 import { dirname, resolve as absolute } from "node:path";
+import { visible } from "../terminal_text.ts";
 import { HarnessError, messageOf } from "../errors.ts";
 import { CLIENT_FLAGS, openSession } from "./connect.ts";
 import { type Context, runs } from "./context.ts";
@@ -16,7 +17,7 @@ import type { Io } from "./io.ts";
 import { SSH_FLAGS } from "./ssh_flags.ts";
 import { unreadable } from "./secrets.ts";
 import { defaultStateDir } from "./state_dir.ts";
-import { type Color, paint, printable, printJson } from "./table.ts";
+import { type Color, paint, printJson } from "./table.ts";
 import { parseTarget } from "./targets.ts";
 import { textInCliWords } from "./wording.ts";
 
@@ -98,7 +99,7 @@ export function exitCode(findings: readonly Finding[]): number {
 
 function print(io: Io, { check, status, message }: Finding): void {
   const word = paint(status.padEnd(4), COLORS[status], io.color);
-  io.out(`${word}  ${printable(check)}: ${printable(message)}\n`);
+  io.out(`${word}  ${visible(check)}: ${visible(message)}\n`);
 }
 
 async function stateDirFinding(io: Io, given: string | null): Promise<Finding> {

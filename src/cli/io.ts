@@ -7,6 +7,7 @@
  */
 
 import { HarnessError, messageOf } from "../errors.ts";
+import { drawn } from "./styles.ts";
 
 /** Width of a terminal that does not know its own. */
 const DEFAULT_COLUMNS = 80;
@@ -27,10 +28,12 @@ export class Interrupted extends Error {
 
 /** The surroundings of a command. */
 export interface Io {
-  /** Writes data. Text is written as it is: end it with a newline. */
+  /** Writes data: end it with a newline. Control characters are written out, but for tabs, newlines and styles. */
   out(text: string): void;
-  /** Writes progress, hints and errors. */
+  /** Writes progress, hints and errors, in the same way. */
   err(text: string): void;
+  /** Writes data of others as it is into a file or a pipe; on a terminal the same as {@linkcode Io.out}. */
+  raw(text: string): void;
   /** Everything on standard input. */
   readStdin(): Promise<Uint8Array>;
   /** The value of an environment variable, or `undefined` where it is not set or empty. */
@@ -58,8 +61,10 @@ export function systemIo(interrupted: AbortSignal): Io {
   const forced = env("FORCE_COLOR");
   const plain = env("NO_COLOR") !== undefined || forced === "0" || forced === "false";
   return {
-    out: (text) => write(Deno.stdout, text, () => outputClosed.abort()),
+    out: (text) => write(Deno.stdout, drawn(text), () => outputClosed.abort()),
     err: (text) => tell(text),
+    raw: (text) =>
+      write(Deno.stdout, outIsTerminal ? drawn(text) : text, () => outputClosed.abort()),
     readStdin: async () => new Uint8Array(await new Response(Deno.stdin.readable).arrayBuffer()),
     env,
     interrupted,
@@ -88,9 +93,9 @@ function write(to: typeof Deno.stdout, text: string, onClosed: () => void): void
 }
 
 /** Writes to stderr; where that cannot be, there is nobody left to tell. */
-function tell(text: string): void {
+export function tell(text: string): void {
   try {
-    write(Deno.stderr, text, () => {});
+    write(Deno.stderr, drawn(text), () => {});
   } catch {
     // A command that works must not fail for want of its progress.
   }

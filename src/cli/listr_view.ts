@@ -5,9 +5,9 @@
  */
 import process from "node:process";
 import { DefaultRenderer, Listr, ListrLogger, ProcessOutput } from "listr2";
+import { visible } from "../terminal_text.ts";
 import type { HostOutcome } from "../registry/events.ts";
 import { noteOf, type Progress, type ProgressView } from "./progress_view.ts";
-import { printable } from "./table.ts";
 
 const FINE: readonly HostOutcome[] = ["ok"];
 
@@ -34,7 +34,7 @@ export function listrView(
   const startedAt = Date.now();
   const tasks = hosts.map((host) => {
     const { promise, resolve } = Promise.withResolvers<HostOutcome | null>();
-    const line: Line = { title: printable(host), finish: resolve, retitle: () => {} };
+    const line: Line = { title: visible(host), finish: resolve, retitle: () => {} };
     lines.set(host, line);
     return {
       title: line.title,
@@ -84,5 +84,5 @@ function titleOf(progress: Progress, elapsedMs: number): string {
     : progress.outcome ?? (progress.status === "progress" ? "" : progress.status);
   const parts = [progress.host ?? "", progress.step, percent, noteOf(progress)];
   const seconds = `${Math.round(elapsedMs / 1000)} s`;
-  return printable([...parts, seconds].filter((part) => part !== "").join("  "));
+  return visible([...parts, seconds].filter((part) => part !== "").join("  "));
 }

@@ -5,6 +5,7 @@
  */
 import type { RootCommand } from "@bomb.sh/tab";
 import { RegistryClient } from "../client/mod.ts";
+import { visible } from "../terminal_text.ts";
 import { CLI_COMPLETION_TIMEOUT_MS, CLI_MAX_COMPLETIONS } from "./cli_limits.ts";
 import { CLIENT_FLAGS, clientToken } from "./connect.ts";
 import { readFlags } from "./flags.ts";
@@ -52,5 +53,9 @@ async function ask(io: Io, services: boolean): Promise<string[]> {
     ? (await client.listServices({}, options)).map((entry) => entry.id)
     : (await client.call("list_deployments", { limit: CLI_MAX_COMPLETIONS }, options))
       .map((deployment) => deployment.deployment_id);
-  return names.slice(0, CLI_MAX_COMPLETIONS);
+  // A shell puts them into its line: nothing that is not plainly a name.
+  return names.filter((name) => /^\w/.test(name) && visible(name) === name).slice(
+    0,
+    CLI_MAX_COMPLETIONS,
+  );
 }

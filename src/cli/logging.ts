@@ -6,7 +6,7 @@
 import { configure, type LogLevel, type LogRecord } from "@logtape/logtape";
 import { HIDDEN, redactor } from "../lifecycle/redact.ts";
 import type { Io } from "./io.ts";
-import { visible } from "./table.ts";
+import { jsonText, visible } from "../terminal_text.ts";
 
 /** Options for {@linkcode configureLogging}. */
 export interface LoggingOptions {
@@ -43,7 +43,7 @@ export async function configureLogging(io: Io, options: LoggingOptions): Promise
 
 /** A record as a line of JSON: time, level, component, msg, then its properties. */
 export function jsonLine(record: LogRecord): string {
-  return JSON.stringify({
+  return jsonText({
     time: new Date(record.timestamp).toISOString(),
     level: record.level,
     component: record.category.slice(1).join("."),
@@ -101,14 +101,14 @@ function toPlain(value: unknown): unknown {
 }
 
 function json(value: unknown): string {
-  return JSON.stringify(value) ?? "undefined";
+  return value === undefined ? "undefined" : jsonText(value);
 }
 
 function quoted(value: string): string {
-  return /^[\w@./:+-]+$/.test(value) ? value : JSON.stringify(value);
+  return /^[\w@./:+-]+$/.test(value) ? value : jsonText(value);
 }
 
 /** A log line is one line: what others wrote must not forge another. */
 function escapeControl(text: string): string {
-  return visible(text.replaceAll("\n", "\\n").replaceAll("\t", "\\x09"));
+  return visible(text.replaceAll("\n", "\\n"));
 }

@@ -6,7 +6,7 @@
 import { messageOf } from "../errors.ts";
 import { SERVER_NAME } from "../version.ts";
 import { EXIT } from "./exit_codes.ts";
-import { Interrupted, type Io, systemIo } from "./io.ts";
+import { Interrupted, type Io, systemIo, tell } from "./io.ts";
 import { main } from "./program.ts";
 
 /** A second signal ends the program at once. */
@@ -30,8 +30,7 @@ function surroundings(): Io | null {
   try {
     return systemIo(listenForSignals());
   } catch (error) {
-    const line = `${SERVER_NAME}: Cannot start: ${messageOf(error)} [forbidden]\n`;
-    Deno.stderr.writeSync(new TextEncoder().encode(line));
+    tell(`${SERVER_NAME}: Cannot start: ${messageOf(error)} [forbidden]\n`);
     return null;
   }
 }

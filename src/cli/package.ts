@@ -4,11 +4,13 @@
  * @module
  */
 import type { Command } from "commander";
+import { visible } from "../terminal_text.ts";
 import { CLIENT_FLAGS, openSession } from "./connect.ts";
 import { type Context, runs } from "./context.ts";
 import { addFlags, type FlagTable, onOff, readFlags, valued } from "./flags.ts";
 import type { Io } from "./io.ts";
 import { addSigningCommands } from "./package_sign.ts";
+import { CLEAR_LINE } from "./styles.ts";
 import { printJson, printTable } from "./table.ts";
 import { uploadPackage } from "./upload.ts";
 import { semVer, showSize } from "./values.ts";
@@ -81,7 +83,7 @@ async function buildCommand(context: Context, given: unknown, dir: string): Prom
   }).catch((error) => {
     throw aboutPackage(`Cannot build a package of ${dir}`, error);
   }).finally(() => clearProgress(io));
-  for (const path of built.skipped) io.err(`left out: ${path}\n`);
+  for (const path of built.skipped) io.err(`left out: ${visible(path)}\n`);
   if (flags.json) {
     const { path, sha256, size, entries, unchanged, manifest } = built;
     const { name, version } = manifest;
@@ -93,7 +95,7 @@ async function buildCommand(context: Context, given: unknown, dir: string): Prom
       `${built.entries} entries, ${showSize(built.size)}${note}\n`,
   );
   // The form of sha256sum: `… | sha256sum -c` checks it.
-  io.out(`${built.sha256}  ${built.path}\n`);
+  io.out(`${built.sha256}  ${visible(built.path)}\n`);
 }
 
 async function pushCommand(context: Context, given: unknown, file: string): Promise<void> {
@@ -104,7 +106,7 @@ async function pushCommand(context: Context, given: unknown, file: string): Prom
   const held = await session.call("list_packages", {});
   const info = await uploadPackage(context, session.flags, file, held, { force });
   if (session.flags.json) printJson(context.io, info);
-  else context.io.out(`${info.sha256}  ${info.file}\n`);
+  else context.io.out(`${visible(info.sha256)}  ${visible(info.file)}\n`);
 }
 
 async function listCommand(context: Context, given: unknown): Promise<void> {
@@ -123,9 +125,9 @@ async function listCommand(context: Context, given: unknown): Promise<void> {
 function showProgress(io: Io, phase: string, bytes: number, totalBytes: number): void {
   if (!io.errIsTerminal) return;
   const percent = totalBytes === 0 ? 100 : Math.floor((bytes / totalBytes) * 100);
-  io.err(`\r\x1b[K${phase} ${percent} % of ${showSize(totalBytes)}`);
+  io.err(`${CLEAR_LINE}${phase} ${percent} % of ${showSize(totalBytes)}`);
 }
 
 function clearProgress(io: Io): void {
-  if (io.errIsTerminal) io.err("\r\x1b[K");
+  if (io.errIsTerminal) io.err(CLEAR_LINE);
 }

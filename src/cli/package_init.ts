@@ -4,6 +4,7 @@
  * @module
  */
 import { basename, dirname, join, resolve } from "node:path";
+import { visible } from "../terminal_text.ts";
 import { HarnessError, messageOf } from "../errors.ts";
 import { PACKAGE_NAME } from "../package/names.ts";
 import { SERVER_NAME } from "../version.ts";
@@ -42,9 +43,9 @@ export async function initPackage(
     });
   }
   if (options.json) return printJson(io, { dir, name });
-  io.out(`${dir}\n`);
-  io.err(`next: put your program into ${join(dir, "bin")}, then\n`);
-  io.err(`  ${SERVER_NAME} package build ${dir}\n`);
+  io.out(`${visible(dir)}\n`);
+  io.err(`next: put your program into ${visible(join(dir, "bin"))}, then\n`);
+  io.err(`  ${SERVER_NAME} package build ${visible(dir)}\n`);
 }
 
 async function refuseToOverwrite(dir: string): Promise<void> {

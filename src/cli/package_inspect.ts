@@ -3,11 +3,12 @@
  *
  * @module
  */
+import { visible } from "../terminal_text.ts";
 import type { Manifest } from "../package/manifest.ts";
 import type { PackageSummary } from "../package/read.ts";
 import type { Io } from "./io.ts";
 import { readPackage } from "./package_file.ts";
-import { paint, printable, printJson, printTable } from "./table.ts";
+import { paint, printJson, printTable } from "./table.ts";
 import { showDuration, showSize } from "./values.ts";
 
 /** Prints what is in a package, after checking it whole. */
@@ -19,7 +20,7 @@ export async function inspectCommand(
   const summary = await readPackage(file, { signal: io.interrupted });
   if (options.json) return printJson(io, asJson(summary));
   for (const [label, value] of facts(summary)) {
-    io.out(`${paint(`${label}:`.padEnd(14), "dim", io.color)}${printable(value)}\n`);
+    io.out(`${paint(`${label}:`.padEnd(14), "dim", io.color)}${visible(value)}\n`);
   }
   io.out("\n");
   printTable(

@@ -4,9 +4,10 @@
  *
  * @module
  */
+import { visible } from "../terminal_text.ts";
 import type { DeploymentProgressData } from "../registry/events.ts";
 import type { Io } from "./io.ts";
-import { colorOf, paint, printable, printJson } from "./table.ts";
+import { colorOf, paint, printJson } from "./table.ts";
 import { showSize } from "./values.ts";
 import { progressInCliWords, textInCliWords } from "./wording.ts";
 
@@ -42,13 +43,13 @@ export function plainView(io: Io, hosts: readonly string[]): ProgressView {
       if (progress.host === null || !worthALine(progress)) return;
       const status = progress.outcome ?? progress.status;
       const cells = [
-        printable(progress.host).padEnd(width),
-        progress.step.padEnd(9),
-        paint(status.padEnd(7), colorOf(status), false),
+        visible(progress.host).padEnd(width),
+        visible(progress.step).padEnd(9),
+        paint(visible(status).padEnd(7), colorOf(status), false),
         // The step that failed has said why; a host that was not begun had no step.
         progress.step === "finish" && progress.status !== "skipped"
           ? ""
-          : printable(noteOf(progress)),
+          : visible(noteOf(progress)),
       ];
       io.err(`${cells.join("  ").trimEnd()}\n`);
     },

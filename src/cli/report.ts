@@ -5,6 +5,7 @@
  */
 import { CommanderError } from "commander";
 import { HarnessError, isRetryable, messageOf } from "../errors.ts";
+import { jsonText, visible } from "../terminal_text.ts";
 import { SERVER_NAME } from "../version.ts";
 import { EXIT, exitCodeOf } from "./exit_codes.ts";
 import { Interrupted, type Io } from "./io.ts";
@@ -52,7 +53,7 @@ function isAbort(error: unknown): boolean {
 /** What cannot be printed was said on stderr; often the error is that nothing can be printed. */
 function printToo(io: Io, value: unknown): void {
   try {
-    io.out(`${JSON.stringify(value)}\n`);
+    io.out(`${jsonText(value)}\n`);
   } catch {
     // See above.
   }
@@ -70,8 +71,7 @@ function asShown(error: unknown): HarnessError {
 
 /** Control characters of a message must not reach the terminal, and a message is one line. */
 function oneLine(text: string): string {
-  // deno-lint-ignore no-control-regex -- finding control characters is the purpose
-  return text.replace(/\s*[\r\n]+\s*/g, " ").replace(/[\x00-\x1f\x7f-\x9f]/g, "?");
+  return visible(text.replace(/\s*[\r\n]+\s*/g, " "));
 }
 
 function stacks(error: unknown): string {

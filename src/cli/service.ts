@@ -4,12 +4,13 @@
  * @module
  */
 import type { Command } from "commander";
+import { visible } from "../terminal_text.ts";
 import { CLIENT_FLAGS, openSession } from "./connect.ts";
 import { type Context, runs } from "./context.ts";
 import { addFlags, type FlagTable, onOff, readFlags, valued } from "./flags.ts";
 import { protocolText } from "./services.ts";
 import { addRegisterCommand } from "./service_register.ts";
-import { paint, printable, printJson, visible } from "./table.ts";
+import { paint, printJson } from "./table.ts";
 import { MAX_LOG_TAIL_LINES } from "../limits.ts";
 import { CLI_CONTROL_TIMEOUT_MS } from "./cli_limits.ts";
 import type { ServiceEntry } from "../registry/entry.ts";
@@ -92,7 +93,7 @@ export function addServiceCommands(program: Command, context: Context): void {
     await using session = await openSession(context, given as object);
     const data = await session.call("deregister_service", { name: id });
     if (session.flags.json) printJson(context.io, data);
-    else context.io.out(`${printable(id)} removed\n`);
+    else context.io.out(`${visible(id)} removed\n`);
   });
 }
 
@@ -102,7 +103,7 @@ async function getService(context: Context, given: unknown, name: string): Promi
   if (session.flags.json) return printJson(context.io, entry);
   for (const [label, value] of facts(entry)) {
     context.io.out(
-      `${paint(`${label}:`.padEnd(14), "dim", context.io.color)}${printable(value)}\n`,
+      `${paint(`${label}:`.padEnd(14), "dim", context.io.color)}${visible(value)}\n`,
     );
   }
 }
@@ -169,11 +170,15 @@ async function control(
   }, { timeoutMs: timeout });
   if (session.flags.json) return printJson(context.io, data);
   for (const [index, step] of (data.plan ?? []).entries()) {
-    context.io.out(`${index + 1}. ${step.action} ${step.services.map(printable).join(", ")}\n`);
+    context.io.out(
+      `${index + 1}. ${visible(step.action)} ${
+        step.services.map((id) => visible(id)).join(", ")
+      }\n`,
+    );
   }
   if (data.plan?.length === 0) context.io.err("nothing to do\n");
   if (given.dryRun !== true) {
-    context.io.out(`${printable(data.service)}  ${data.old_state} → ${data.new_state}\n`);
+    context.io.out(`${visible(`${data.service}  ${data.old_state} → ${data.new_state}`)}\n`);
   }
 }
 
@@ -183,7 +188,9 @@ async function showLogs(context: Context, given: unknown, name: string): Promise
   await using session = await openSession(context, given as object, { follows: flags.follow });
   const print = (line: string) => {
     if (session.flags.json) printJson(io, { line });
-    else io.out(`${io.outIsTerminal ? visible(line) : line}\n`);
+    // Into a pipe or a file goes what the service wrote.
+    else if (io.outIsTerminal) io.out(`${visible(line, { keep: "\t" })}\n`);
+    else io.raw(`${line}\n`);
   };
   if (!flags.follow) {
     const { lines } = await session.call("service_logs", { name, tail: flags.tail });

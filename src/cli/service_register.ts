@@ -4,6 +4,7 @@
  * @module
  */
 import type { Command } from "commander";
+import { visible } from "../terminal_text.ts";
 import { HarnessError, messageOf } from "../errors.ts";
 import { MAX_TTL_MS, MIN_TTL_MS } from "../limits.ts";
 import type { Endpoint, EndpointProtocol, Execution, ServiceInput } from "../registry/entry.ts";
@@ -22,7 +23,7 @@ import {
 } from "./flags.ts";
 import type { Io } from "./io.ts";
 import { named, readNamedFile } from "./secrets.ts";
-import { printable, printJson } from "./table.ts";
+import { printJson } from "./table.ts";
 import { duration, pair, showDuration } from "./values.ts";
 import { fieldIssues } from "./wording.ts";
 
@@ -71,7 +72,7 @@ async function register(context: Context, given: unknown, name?: string): Promis
     throw flags.file === null ? error : aboutFile(flags.file, error);
   });
   if (session.flags.json) printJson(context.io, entry);
-  else context.io.out(`${printable(entry.id)} registered\n`);
+  else context.io.out(`${visible(entry.id)} registered\n`);
 }
 
 async function fromFile(io: Io, file: NamedFile, name?: string): Promise<ServiceInput> {

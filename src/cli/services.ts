@@ -4,6 +4,7 @@
  * @module
  */
 import type { Command } from "commander";
+import { visible } from "../terminal_text.ts";
 import type { ActionParams } from "../protocol/actions.ts";
 import {
   type Endpoint,
@@ -14,7 +15,7 @@ import {
 import { CLIENT_FLAGS, openSession } from "./connect.ts";
 import { type Context, runs } from "./context.ts";
 import { addFlags, type FlagTable, readFlags, textFlag, valued } from "./flags.ts";
-import { printable, printJson, printTable } from "./table.ts";
+import { printJson, printTable } from "./table.ts";
 import { reasonInCliWords } from "./wording.ts";
 
 const FILTER_FLAGS = {
@@ -83,7 +84,7 @@ async function listServices(context: Context, given: unknown, name?: string): Pr
       ),
     ];
     const what = asked.length === 0 ? "" : ` match ${asked.join(" ")}`;
-    context.io.err(`no services${printable(what)}\n`);
+    context.io.err(`no services${visible(what)}\n`);
     return;
   }
   const head = ["ID", "VERSION", "STATE", "HEALTH", "HOST", "SINCE", "REASON"];
@@ -123,7 +124,7 @@ async function resolveService(
   await using session = await openSession(context, given);
   const data = await session.call("resolve_endpoint", { service, ...endpointParam(given) });
   if (session.flags.json) return printJson(context.io, data);
-  for (const endpoint of data) context.io.out(`${endpoint.address}\n`);
+  for (const endpoint of data) context.io.out(`${visible(endpoint.address)}\n`);
 }
 
 function endpointParam(given: { endpoint?: string }): { endpoint?: string } {

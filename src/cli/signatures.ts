@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { visible } from "../terminal_text.ts";
 import { HarnessError, messageOf } from "../errors.ts";
 import {
   generateKeyPair,
@@ -14,7 +15,7 @@ import type { NamedFile } from "./flags.ts";
 import type { Io } from "./io.ts";
 import { aboutPackage, readPackage } from "./package_file.ts";
 import { named, readSecretFile } from "./secrets.ts";
-import { printable, printJson } from "./table.ts";
+import { printJson } from "./table.ts";
 
 /** Refuses a package that the public key in `keyFile` did not sign; returns the id of the key. */
 export async function requireSignature(file: string, keyFile: NamedFile): Promise<string> {
@@ -32,7 +33,7 @@ export async function verifyCommand(
   const { name, version } = manifest;
   if (options.json) return printJson(io, { file, name, version, sha256, signed_by: signer });
   const signed = signer === null ? "" : `, signed by ${signer}`;
-  io.out(`${printable(file)}: ${name} ${version} is sound${signed}\n`);
+  io.out(`${visible(file)}: ${name} ${version} is sound${signed}\n`);
 }
 
 /** Makes a key pair: `<out>.key` (0600) and `<out>.pub`. */

@@ -3,7 +3,9 @@
  *
  * @module
  */
+import { jsonText, visible } from "../terminal_text.ts";
 import type { Io } from "./io.ts";
+import { style } from "./styles.ts";
 
 /** ANSI colour numbers used here. */
 const COLORS = { red: 31, green: 32, yellow: 33, dim: 2, bold: 1 } as const;
@@ -32,22 +34,7 @@ const MEANING: Readonly<Record<string, Color>> = {
 
 /** `text` in a colour, where colours are wanted. */
 export function paint(text: string, color: Color | undefined, wanted: boolean): string {
-  return wanted && color !== undefined ? `\x1b[${COLORS[color]}m${text}\x1b[0m` : text;
-}
-
-/** Text of others made safe for a terminal: control characters become `?`. */
-export function printable(text: string): string {
-  // deno-lint-ignore no-control-regex -- finding control characters is the purpose
-  return text.replace(/[\x00-\x1f\x7f-\x9f]/g, "?");
-}
-
-/** A line of a log for a terminal: control characters can be seen and do nothing, except for tabs. */
-export function visible(line: string): string {
-  return line.replace(
-    // deno-lint-ignore no-control-regex -- finding control characters is the purpose
-    /[\x00-\x08\x0a-\x1f\x7f-\x9f]/g,
-    (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`,
-  );
+  return wanted && color !== undefined ? `${style(COLORS[color])}${text}${style(0)}` : text;
 }
 
 /** Prints a table; the last column is cut to the width of a terminal. Empty tables print nothing. */
@@ -56,7 +43,7 @@ export function printTable(
   head: readonly string[],
   rows: readonly (readonly string[])[],
 ): void {
-  const clean = rows.map((row) => row.map(printable));
+  const clean = rows.map((row) => row.map((cell) => visible(cell)));
   const widths = head.map((title, column) =>
     clean.reduce((width, row) => Math.max(width, row[column]?.length ?? 0), title.length)
   );
@@ -78,7 +65,7 @@ export function printTable(
 
 /** Prints a value as one line of JSON. */
 export function printJson(io: Io, value: unknown): void {
-  io.out(`${JSON.stringify(value)}\n`);
+  io.out(`${jsonText(value)}\n`);
 }
 
 /** The colour of a state, an outcome or a status. */

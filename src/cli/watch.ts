@@ -4,6 +4,7 @@
  * @module
  */
 import type { Command } from "commander";
+import { visible } from "../terminal_text.ts";
 import type { EventItem, StreamItem } from "../client/mod.ts";
 import type { SubscribableEvent } from "../protocol/actions.ts";
 import { EVENT_TYPES } from "../registry/events.ts";
@@ -11,7 +12,7 @@ import { CLIENT_FLAGS, openSession } from "./connect.ts";
 import { type Context, runs } from "./context.ts";
 import { addFlags, type FlagTable, listFlag, readFlags } from "./flags.ts";
 import type { Io } from "./io.ts";
-import { paint, printable, printJson } from "./table.ts";
+import { paint, printJson } from "./table.ts";
 import { progressInCliWords, reasonInCliWords } from "./wording.ts";
 
 const WATCH_FLAGS = {
@@ -57,10 +58,10 @@ async function watch(context: Context, given: unknown, services: unknown): Promi
 function printItem(io: Io, item: StreamItem): void {
   if (item.kind === "dropped") io.err(`${item.count} log lines were dropped\n`);
   else if (item.kind === "event") {
-    io.out(`${paint(item.time, "dim", io.color)}  ${printable(eventText(item))}\n`);
+    io.out(`${paint(visible(item.time), "dim", io.color)}  ${visible(eventText(item))}\n`);
   } else if (item.why === "events_missed") {
     io.err("some events were missed and cannot be had again; what is true now:\n");
-    for (const entry of item.services) io.out(`${printable(`${entry.id}  ${entry.state}`)}\n`);
+    for (const entry of item.services) io.out(`${visible(`${entry.id}  ${entry.state}`)}\n`);
   }
 }
 

@@ -3,7 +3,6 @@ import { HarnessError } from "../../src/errors.ts";
 import { ACTIONS } from "../../src/protocol/actions.ts";
 import { reportDeployment } from "../../src/cli/deployment_report.ts";
 import { notConnected } from "../../src/cli/connect_error.ts";
-import { visible } from "../../src/cli/table.ts";
 import { inCliWords, reasonInCliWords, textInCliWords } from "../../src/cli/wording.ts";
 import { noteOf } from "../../src/cli/progress_view.ts";
 import type { Deployment, DeploymentHost } from "../../src/protocol/actions.ts";
@@ -315,10 +314,6 @@ Deno.test("what is left of a deployment that the server's end cut off is told wi
     }),
     words,
   );
-});
-
-Deno.test("visible() shows what a terminal would obey, and leaves tabs and text alone", () => {
-  assert.equal(visible("a\x1b[31mred\tb\x9bx\r\x07 ü€"), "a\\x1b[31mred\tb\\x9bx\\x0d\\x07 ü€");
 });
 
 /** What is said of a service that runs, and whose health check says `said` and fails. */

@@ -36,7 +36,7 @@ const STORY: Progress[] = [
   progress({ host: null, step: "finish", deployment_status: "partial" }),
 ];
 
-Deno.test("without a terminal each step is a plain line on stderr, and control characters are gone", async () => {
+Deno.test("without a terminal each step is a plain line on stderr, controls written out", async () => {
   const io = recorder();
   const view = await openProgressView(io, ["web1", "web2"], { json: false });
   STORY.forEach((event) => view.show(event));

@@ -3,6 +3,7 @@
  */
 import type { Io } from "../../src/cli/io.ts";
 import { main } from "../../src/cli/program.ts";
+import { drawn } from "../../src/cli/styles.ts";
 import { removeTree } from "./remove_tree.ts";
 
 const MAIN = new URL("../../src/cli/main.ts", import.meta.url).pathname;
@@ -74,8 +75,9 @@ export function recorder(env: Record<string, string> = {}): Io & { text: CliResu
   const idle = new AbortController().signal;
   return {
     text,
-    out: (more) => text.stdout += more,
-    err: (more) => text.stderr += more,
+    out: (more) => text.stdout += drawn(more),
+    err: (more) => text.stderr += drawn(more),
+    raw: (more) => text.stdout += more,
     readStdin: () => Promise.resolve(new Uint8Array()),
     env: (name) => env[name],
     interrupted: idle,

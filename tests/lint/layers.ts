@@ -17,7 +17,7 @@ export const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Files directly in src/ that every folder may import. */
-const COMMON = ["errors.ts", "limits.ts", "version.ts"];
+const COMMON = ["errors.ts", "limits.ts", "terminal_text.ts", "version.ts"];
 
 /** Folders that must run anywhere: no runtime API, and no npm package but these. */
 const PURE: Readonly<Record<string, readonly string[]>> = {
@@ -53,9 +53,38 @@ function check(context: Deno.lint.RuleContext, node: Deno.lint.Node, specifier: 
   if (message !== null) context.report({ node, message });
 }
 
+/** The only files that may write to a stream of this process; listr2 draws its lines itself. */
+const WRITERS: Readonly<Record<string, string>> = {
+  "Deno": "cli/io.ts",
+  "process": "cli/listr_view.ts",
+};
+
+/** What is wrong with `object.property` in the file at `path`, or `null`. */
+export function outputProblem(path: string, object: string, property: string): string | null {
+  const file = path.replaceAll("\\", "/").split("/src/").at(-1) ?? "";
+  const writer = WRITERS[object];
+  if (!path.includes("/src/") || writer === undefined || writer === file) return null;
+  // `process` is also what a command that runs is called elsewhere.
+  if (object === "process" && !file.startsWith("cli/")) return null;
+  if (property !== "stdout" && property !== "stderr") return null;
+  return `only src/${writer} may use ${object}.${property}: write through Io`;
+}
+
 const plugin: Deno.lint.Plugin = {
   name: "harness",
   rules: {
+    output: {
+      create(context) {
+        return {
+          MemberExpression(node) {
+            if (node.object.type !== "Identifier" || node.property.type !== "Identifier") return;
+            const { object, property } = node;
+            const message = outputProblem(context.filename, object.name, property.name);
+            if (message !== null) context.report({ node, message });
+          },
+        };
+      },
+    },
     layers: {
       create(context) {
         return {

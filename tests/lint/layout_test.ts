@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { importProblem } from "./layers.ts";
+import { importProblem, outputProblem } from "./layers.ts";
 import { functionLengths } from "./function_lengths.ts";
 
 const ROOT = new URL("../../", import.meta.url);
@@ -27,6 +27,15 @@ Deno.test("importProblem() refuses what the map of folders does not allow", () =
   assert.match(importProblem(at("client"), "node:fs") ?? "", /must run anywhere/);
   assert.match(importProblem(at("deploy"), "../registry/entry.ts") ?? "", /must not import/);
   assert.match(importProblem(at("deploy"), `${"jsr"}:@std/tar`) ?? "", /not from npm/);
+});
+
+Deno.test("outputProblem() refuses output that goes past Io", () => {
+  assert.equal(outputProblem("/x/src/cli/io.ts", "Deno", "stdout"), null);
+  assert.equal(outputProblem("/x/src/executor/a.ts", "process", "stdout"), null);
+  assert.equal(outputProblem("/x/tests/a.ts", "Deno", "stdout"), null);
+  assert.match(outputProblem("/x/src/cli/watch.ts", "Deno", "stdout") ?? "", /through Io/);
+  assert.match(outputProblem("/x/src/cli/watch.ts", "process", "stderr") ?? "", /through Io/);
+  assert.match(outputProblem("/x/src/server/a.ts", "Deno", "stderr") ?? "", /through Io/);
 });
 
 Deno.test("every source file has at most 400 lines and every function at most 70", () => {

@@ -1,0 +1,56 @@
+/**
+ * Text of others made safe to show: what a terminal obeys, or a reader cannot see, is written out.
+ *
+ * @module
+ */
+
+/**
+ * Controls (C0, DEL, C1), format characters (bidirectional controls, zero-width and tag characters, byte order marks),
+ * line and paragraph separators, lone surrogates, and the letters that show nothing.
+ */
+const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0]/gu;
+
+/** Options for {@linkcode visible}. */
+export interface VisibleOptions {
+  /** Characters that stay as they are, such as `"\t"` in a line of a log. @default {""} */
+  keep?: string;
+}
+
+/**
+ * `text` for a terminal or a line of text: `\x1b`, `\u202e`, `\u{e0001}` in place of what a terminal would obey and
+ * what nobody could see. The only function that does so: everything from outside that is shown goes through it.
+ *
+ * @example Usage
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { visible } from "./terminal_text.ts";
+ *
+ * assert.equal(visible("a\x1b[2Jb\u202ec"), "a\\x1b[2Jb\\u202ec");
+ * ```
+ */
+export function visible(text: string, options: VisibleOptions = {}): string {
+  const { keep = "" } = options;
+  return text.replace(UNSAFE, (c) => keep.includes(c) ? c : escaped(c));
+}
+
+function escaped(char: string): string {
+  const code = char.codePointAt(0) ?? 0;
+  const hex = code.toString(16);
+  if (code <= 0xff) return `\\x${hex.padStart(2, "0")}`;
+  return code <= 0xffff ? `\\u${hex.padStart(4, "0")}` : `\\u{${hex}}`;
+}
+
+/** A value as JSON that is safe to show: the same value, with everything escaped that {@linkcode visible} writes out. */
+export function jsonText(value: unknown): string {
+  const text: string | undefined = JSON.stringify(value);
+  // Outside of strings JSON has none of these.
+  return text?.replace(UNSAFE, jsonEscape) ?? "null";
+}
+
+function jsonEscape(char: string): string {
+  let text = "";
+  for (let at = 0; at < char.length; at++) {
+    text += `\\u${char.charCodeAt(at).toString(16).padStart(4, "0")}`;
+  }
+  return text;
+}
