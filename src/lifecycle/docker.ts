@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { HarnessError } from "../errors.ts";
 import type { Command, Executor } from "../executor/executor.ts";
 import { COMMAND_GRACE_MS, LOOK_TIMEOUT_MS, START_TIMEOUT_MS } from "../limits.ts";
 import { controlError, runControl } from "./control.ts";
@@ -11,23 +12,32 @@ import {
   type DockerSpec,
   followContainerCommand,
   inspectCommand,
-  parseContainer,
+  ownerOf,
   reloadContainerCommand,
   startContainerCommand,
   stopContainerCommand,
 } from "./docker_commands.ts";
+import { DOCKER_CHANGE_SECONDS, DOCKER_LOAD_SECONDS } from "./docker_limits.ts";
+import { type ContainerStatus, occupantOf, parseContainer, statusOf } from "./docker_status.ts";
 import { describeEnd } from "./exit_status.ts";
 import { followLog, tailLog } from "./logs.ts";
-import type { Controller, ControlOptions, LogOptions, ServiceStatus } from "./service_spec.ts";
+import type {
+  Controller,
+  ControlOptions,
+  LogOptions,
+  Occupant,
+  ServiceStatus,
+} from "./service_spec.ts";
 
-const ABSENT: ServiceStatus = {
-  running: false,
-  pid: null,
-  containerId: null,
-  exitCode: null,
-  signal: null,
-  detail: "there is no such container",
-};
+/** What a docker script reported. */
+interface Report {
+  /** The containers it showed, `null` for one that is not there. */
+  containers: (ContainerStatus | null)[];
+  /** Why it did not work, or `null`. */
+  problem: { kind: "failed" | "occupied" | "silent"; reason: string } | null;
+  /** The container's last log lines. */
+  log: string[];
+}
 
 /** Runs a service as a container. */
 export class DockerController implements Controller {
@@ -42,13 +52,15 @@ export class DockerController implements Controller {
 
   /** Creates and starts the container unless it runs; resolves when it has stayed up for a moment. */
   start(options: ControlOptions = {}): Promise<ServiceStatus> {
-    const timeoutMs = START_TIMEOUT_MS + COMMAND_GRACE_MS;
+    const { imageTar } = this.#spec.execution;
+    const loadMs = imageTar === null ? 0 : DOCKER_LOAD_SECONDS * 1000;
+    const timeoutMs = START_TIMEOUT_MS + loadMs + COMMAND_GRACE_MS;
     return this.#change("start", startContainerCommand(this.#spec), timeoutMs, options);
   }
 
-  /** Stops the container; it stays, with its log. */
+  /** Stops the container; it stays, with its log. What is not this service's is left alone. */
   stop(options: ControlOptions = {}): Promise<ServiceStatus> {
-    const timeoutMs = this.#spec.stop.timeoutMs + 2 * COMMAND_GRACE_MS;
+    const timeoutMs = this.#spec.stop.timeoutMs + DOCKER_CHANGE_SECONDS * 1000 + COMMAND_GRACE_MS;
     return this.#change("stop", stopContainerCommand(this.#spec), timeoutMs, options);
   }
 
@@ -57,33 +69,54 @@ export class DockerController implements Controller {
     return this.#change("reload", reloadContainerCommand(this.#spec), LOOK_TIMEOUT_MS, options);
   }
 
-  /** Looks at the container. */
+  /** Looks at the container: a container of the name that is not this service's says nothing about it. */
   async status(options: ControlOptions = {}): Promise<ServiceStatus> {
-    const name = this.#spec.execution.container;
-    const result = await runControl(this.#executor, inspectCommand(name), {
-      what: `look at ${this.#spec.name}`,
-      timeoutMs: LOOK_TIMEOUT_MS,
-      ...options,
-    });
-    const status = parseContainer(result.stdout);
-    if (status !== null) return status;
-    if (/no such/i.test(result.stderr)) return ABSENT;
-    throw controlError(`Cannot look at ${this.#spec.name} on ${this.#executor.host}`, {
-      reason: result.stderr.trim() || describeEnd(result),
-    });
+    const { named } = await this.#look(options);
+    return statusOf(named, ownerOf(this.#spec));
+  }
+
+  /** What has the container's name, or runs as this service's container under another one. */
+  async occupant(options: ControlOptions = {}): Promise<Occupant | null> {
+    const owner = ownerOf(this.#spec);
+    const { named, stray } = await this.#look(options);
+    if (stray !== null) return { ...occupantOf(stray, owner), ours: false };
+    return named === null ? null : occupantOf(named, owner);
   }
 
   /** The end of the container's log. Another environment is another container, with a log of its own. */
   logs(lines: number, options: LogOptions = {}): Promise<string[]> {
-    const command = containerLogsCommand(this.#spec.execution.container, lines);
-    const { lastRun: _, ...control } = options;
-    return tailLog(this.#executor, command, lines, control);
+    const { lastRun = false, ...control } = options;
+    return tailLog(
+      this.#executor,
+      containerLogsCommand(this.#spec, lines, lastRun),
+      lines,
+      control,
+    );
   }
 
   /** The container's log as it grows. */
   follow(options: ControlOptions = {}): AsyncIterable<string> {
-    const command = followContainerCommand(this.#spec.execution.container);
-    return followLog(this.#executor, command, options);
+    return followLog(this.#executor, followContainerCommand(this.#spec), options);
+  }
+
+  async #look(
+    options: ControlOptions,
+  ): Promise<{ named: ContainerStatus | null; stray: ContainerStatus | null }> {
+    const head = `look at ${this.#spec.name}`;
+    const result = await runControl(this.#executor, inspectCommand(this.#spec), {
+      what: head,
+      timeoutMs: LOOK_TIMEOUT_MS,
+      ...options,
+    });
+    const [before = "", after] = result.stdout.split(/^@harness seen.*\n/m, 2);
+    const { problem } = reportOf(result.stdout);
+    if (problem !== null || after === undefined) {
+      throw this.#error(head, problem, { log: [], exit: null, stderr: result.stderr });
+    }
+    return {
+      named: reportOf(before).containers[0] ?? null,
+      stray: reportOf(after).containers[0] ?? null,
+    };
   }
 
   async #change(
@@ -97,19 +130,58 @@ export class DockerController implements Controller {
       timeoutMs,
       ...options,
     });
-    const [, report = null] = result.stdout.split(/^@harness container\n/m);
-    const status = report === null ? null : parseContainer(report.split("\n")[0] ?? "");
-    const failed = /^@harness (?:failed|error) (.*)$/m.exec(result.stdout);
-    if (failed === null && report !== null) return status ?? ABSENT;
-    const log = failed === null
-      ? result.stderr.split("\n")
-      : result.stdout.slice(failed.index).split("\n").slice(1);
-    const ended = status !== null && (status.exitCode !== null || status.signal !== null);
-    const why = failed?.[1] ?? "docker did not answer";
-    throw controlError(`Cannot ${verb} ${this.#spec.name} on ${this.#executor.host}`, {
-      reason: ended ? `${why}: the program ${describeEnd(status)}` : why,
-      log: log.filter((line) => line !== ""),
-      ...(ended ? { exit: status } : {}),
+    const { containers, problem, log } = reportOf(result.stdout);
+    const container = containers.at(-1) ?? null;
+    if (problem === null && containers.length > 0) {
+      return statusOf(container, ownerOf(this.#spec));
+    }
+    throw this.#error(`${verb} ${this.#spec.name}`, problem, {
+      log,
+      exit: container,
+      stderr: result.stderr,
     });
   }
+
+  #error(
+    head: string,
+    problem: Report["problem"],
+    facts: { log: string[]; exit: ContainerStatus | null; stderr: string },
+  ): HarnessError {
+    const { log, exit, stderr } = facts;
+    const where = `Cannot ${head} on ${this.#executor.host}`;
+    if (problem?.kind === "occupied") {
+      const occupant = exit === null ? null : occupantOf(exit, ownerOf(this.#spec));
+      return new HarnessError("conflict", `${where}: ${problem.reason}`, {
+        details: { reason: "occupied", occupant, exit_code: null, signal: null, log: [] },
+      });
+    }
+    if (problem === null) {
+      const last = stderr.trim().split("\n").at(-1) ?? "";
+      return controlError(where, { reason: last || "its shell ended without an answer" });
+    }
+    const ended = exit !== null && (exit.exitCode !== null || exit.signal !== null);
+    return controlError(where, {
+      reason: ended ? `${problem.reason}: the program ${describeEnd(exit)}` : problem.reason,
+      log: log.filter((line) => line !== ""),
+      ...(ended ? { exit } : {}),
+    });
+  }
+}
+
+/** Reads our own lines. What follows the line `@harness log` is the container's, whatever it looks like. */
+function reportOf(stdout: string): Report {
+  const report: Report = { containers: [], problem: null, log: [] };
+  const lines = stdout.split("\n");
+  for (const [at, line] of lines.entries()) {
+    const [, word = "", rest = ""] = /^@harness (\S+) ?(.*)$/.exec(line) ?? [];
+    if (word === "log") {
+      report.log = lines.slice(at + 1);
+      break;
+    }
+    if (word === "container") report.containers.push(parseContainer(rest));
+    if (word === "failed" || word === "occupied" || word === "silent") {
+      report.problem = { kind: word, reason: rest.trim() };
+    }
+  }
+  return report;
 }

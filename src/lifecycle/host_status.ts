@@ -6,7 +6,10 @@
 import { HarnessError } from "../errors.ts";
 import type { Executor } from "../executor/executor.ts";
 import { HOST_STATUS_OUTPUT_BYTES, LOOK_TIMEOUT_MS } from "../limits.ts";
-import { INSPECT_FORMAT, parseContainer } from "./docker_commands.ts";
+import { ownerOf } from "./docker_commands.ts";
+import { DOCKER_LOOK_SECONDS } from "./docker_limits.ts";
+import { INSPECT_FORMAT, RUN_DOCKER } from "./docker_shell.ts";
+import { parseContainer, statusOf } from "./docker_status.ts";
 import { parseProcessStatus } from "./process_commands.ts";
 import { STATUS_FUNCTION } from "./process_scripts.ts";
 import type { ControlOptions, ServiceSpec, ServiceStatus } from "./service_spec.ts";
@@ -30,11 +33,13 @@ export interface StatusQuery {
 }
 
 /** Reads lines \`KIND<TAB>INDEX<TAB>A<TAB>B\` from stdin: m managed process (detect), p process, u unit, d container. */
-const HOST_STATUS_SCRIPT = `${STATUS_FUNCTION}
+const HOST_STATUS_SCRIPT = `${STATUS_FUNCTION}${RUN_DOCKER}
 h_systemd=no
 if [ -d /run/systemd/system ] && [ "$(id -u)" = 0 ] && command -v systemctl >/dev/null; then h_systemd=yes; fi
 h_tab=$(printf '\\t')
 h_indices= h_containers=
+h_nl='
+'
 set --
 while IFS="$h_tab" read -r h_kind h_index h_first h_second; do
   if [ "$h_kind" = m ]; then
@@ -43,39 +48,53 @@ while IFS="$h_tab" read -r h_kind h_index h_first h_second; do
   case $h_kind in
     p) printf 'p %s ' "$h_index"; h_status "$h_first" "$h_second" ;;
     u) h_indices="$h_indices $h_index"; set -- "$@" "$h_first" ;;
-    d) h_containers="$h_containers $h_first" ;;
+    d) h_containers="$h_containers$h_first$h_nl" ;;
   esac
 done
 if [ $# -gt 0 ]; then echo "units$h_indices"; systemctl show -p ${UNIT_PROPERTIES} -- "$@" </dev/null; echo; fi
 if [ -n "$h_containers" ]; then
   echo containers
-  docker inspect --type container -f '${INSPECT_FORMAT}' $h_containers 2>&1 </dev/null
+  set -f
+  IFS=$h_nl
+  set -- $h_containers
+  unset IFS
+  h_code=0
+  h_docker ${DOCKER_LOOK_SECONDS} inspect --type container -f '${INSPECT_FORMAT}' -- "$@" 2>&1 </dev/null || h_code=$?
+  if h_late $h_code; then echo silent; else echo "ended $h_code"; fi
 fi
 exit 0
 `;
 
+/** Options of {@linkcode hostStatus}. */
+export interface HostStatusOptions extends ControlOptions {
+  /** Called for each query of which nothing could be found out, with the reason. */
+  onUnknown?: (index: number, reason: string) => void;
+}
+
 /**
- * Looks at all `queries` by one command and gives their states in the same order; \`null\` where the machine could not
+ * Looks at all `queries` by one command and gives their states in the same order; `null` where the machine could not
  * tell (a docker daemon that does not answer says nothing about its containers).
  */
 export async function hostStatus(
   executor: Executor,
   queries: readonly StatusQuery[],
-  options: ControlOptions = {},
+  options: HostStatusOptions = {},
 ): Promise<(ObservedStatus | null)[]> {
+  const { onUnknown, ...control } = options;
   const result = await executor.run({ script: HOST_STATUS_SCRIPT }, {
     stdin: queries.map(queryLine).join(""),
     timeoutMs: LOOK_TIMEOUT_MS,
     maxOutputBytes: HOST_STATUS_OUTPUT_BYTES,
-    ...options,
+    ...control,
   });
-  return parseHostStatus(result.stdout, queries);
+  return parseHostStatus(result.stdout, queries, onUnknown);
 }
 
 /** Reads what the combined command printed. */
 export function parseHostStatus(
   stdout: string,
   queries: readonly StatusQuery[],
+  onUnknown: HostStatusOptions["onUnknown"] = () => undefined,
 ): (ObservedStatus | null)[] {
   const found: (ObservedStatus | null)[] = queries.map(() => null);
   const [beforeContainers, containers] = splitAt(stdout, /^containers\n/m);
@@ -89,29 +108,42 @@ export function parseHostStatus(
     const block = blocks[at];
     if (block !== undefined && block.trim() !== "") found[Number(index)] = parseUnit(block);
   });
-  const byName = new Map(
-    containers.split("\n").map(parseContainer).filter((c) => c !== null).map((c) => [c.name, c]),
-  );
-  queries.forEach(({ spec }, index) => {
-    if (spec.execution.type !== "docker_container") return;
-    const name = spec.execution.container;
-    const absent = new RegExp(`no such (object|container): ${RegExp.escape(name)}$`, "im");
-    if (byName.has(name)) found[index] = byName.get(name) ?? null;
-    else if (absent.test(containers)) found[index] = NO_CONTAINER;
-  });
+  readContainers(containers, queries, { found, onUnknown });
   return found;
 }
 
-const NO_CONTAINER: ObservedStatus = {
-  running: false,
-  pid: null,
-  containerId: null,
-  exitCode: null,
-  signal: null,
-  detail: "there is no such container",
-  restarting: false,
-  restarts: 0,
-};
+/** How docker says that there is no such container. */
+const NONE = /no such (?:object|container)/i;
+
+function readContainers(
+  text: string,
+  queries: readonly StatusQuery[],
+  { found, onUnknown }: {
+    found: (ObservedStatus | null)[];
+    onUnknown: (index: number, reason: string) => void;
+  },
+): void {
+  const lines = text.split("\n").filter((line) => line !== "");
+  const last = lines.at(-1) ?? "";
+  const byName = new Map(
+    lines.map(parseContainer).filter((c) => c !== null).map((c) => [c.name, c]),
+  );
+  // Docker answers for each name, also where it takes the name for the beginning of another one's id.
+  const answered = /^ended [01]$/.test(last) &&
+    lines.slice(0, -1).every((line) => line.startsWith("{") || NONE.test(line));
+  const reason = last === "silent"
+    ? `Docker did not respond within ${DOCKER_LOOK_SECONDS} s`
+    : lines.findLast((line) =>
+      !line.startsWith("{") && !/^ended \d+$/.test(line) && !NONE.test(line)
+    ) ??
+      "docker did not say";
+  queries.forEach(({ spec }, index) => {
+    if (spec.execution.type !== "docker_container") return;
+    const container = byName.get(spec.execution.container) ?? null;
+    if (container !== null || answered) found[index] = statusOf(container, ownerOf(spec));
+    else onUnknown(index, reason);
+  });
+}
 
 function queryLine({ spec, systemd }: StatusQuery, index: number): string {
   const { execution } = spec;

@@ -27,6 +27,8 @@ export type SpecExecution =
     type: "docker_container";
     /** Image reference, already on the machine or in `imageTar`. */
     image: string;
+    /** Id of the image that was first started for this release: whatever its name means later, this one is run. */
+    imageId?: string | null;
     /** Image file to load first, or `null`. */
     imageTar: string | null;
     /** Container name. */
@@ -112,6 +114,8 @@ export interface ServiceStatus {
   asked?: boolean;
   /** Whose run it is that runs, where that was looked at. */
   identity?: RunIdentity | null;
+  /** Id of the image of its container, where there is one. */
+  imageId?: string | null;
 }
 
 /** The directory of the release that `spec` runs, or `null` for a command that was registered without a package. */

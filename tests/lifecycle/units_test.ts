@@ -1,12 +1,12 @@
 /** Text and parsing: everything here is pure. */
 import assert from "node:assert/strict";
 import {
-  parseContainer,
   startContainerCommand,
   stopContainerCommand,
 } from "../../src/lifecycle/docker_commands.ts";
 import { formatEnvFile } from "../../src/lifecycle/env_file.ts";
 import { describeEnd, statusFromCode } from "../../src/lifecycle/exit_status.ts";
+import { occupantOf, parseContainer, statusOf } from "../../src/lifecycle/docker_status.ts";
 import { parseHostStatus } from "../../src/lifecycle/host_status.ts";
 import {
   parseProcessStatus,
@@ -244,9 +244,13 @@ Deno.test("startContainerCommand() publishes ports, keeps values out of argv and
   assert.ok(DOCKER.execution.type === "docker_container");
   const command = startContainerCommand({ ...DOCKER, execution: DOCKER.execution });
   assert.ok("script" in command);
-  assert.deepEqual(command.args?.slice(0, 6), [
+  assert.deepEqual(command.args?.slice(0, 10), [
     "api",
+    "api",
+    "/opt",
+    "/opt/api-1.2.3",
     "api:1",
+    "",
     "/opt/api/image.tar",
     "/opt/.harness/api/env",
     "on-failure:5",
@@ -259,21 +263,80 @@ Deno.test("startContainerCommand() publishes ports, keeps values out of argv and
     execution: DOCKER.execution,
     stop: { signal: "TERM", timeoutMs: 1500 },
   });
-  assert.deepEqual("args" in stop ? stop.args : [], ["api", "2"]);
+  assert.deepEqual("args" in stop ? stop.args : [], [
+    "api",
+    "api",
+    "/opt",
+    "/opt/api-1.2.3",
+    "2",
+  ]);
 });
+
+/** A line of docker's, of a container of the service `api` unless it is changed. */
+function inspected(change: Record<string, unknown> = {}): string {
+  return JSON.stringify({
+    name: "/api",
+    id: "abc",
+    image: "sha256:1",
+    status: "running",
+    pid: 55,
+    exit: 0,
+    oom: false,
+    error: "",
+    restarts: 0,
+    service: "api",
+    root: "/opt",
+    release: "/opt/api-1.0.0",
+    print: "1",
+    run: "r1",
+    install: ["/opt/api-1.0.0"],
+    ...change,
+  });
+}
 
 Deno.test("parseContainer() reads states, ends and out of memory", () => {
   assert.equal(parseContainer("Error: No such object: api"), null);
-  const running = parseContainer("/api|running|55|abc|0|0|false|");
+  const running = parseContainer(inspected());
   assert.deepEqual([running?.name, running?.running, running?.pid, running?.containerId], [
     "api",
     true,
     55,
     "abc",
   ]);
-  const ended = parseContainer("/api|exited|0|abc|137|2|true|");
+  assert.deepEqual(running?.identity, { runId: "r1", releaseDir: "/opt/api-1.0.0" });
+  const ended = parseContainer(
+    inspected({ status: "exited", pid: 0, exit: 137, restarts: 2, oom: true }),
+  );
   assert.deepEqual([ended?.signal, ended?.restarts], ["SIGKILL", 2]);
   assert.match(ended?.detail ?? "", /out of memory/);
+});
+
+Deno.test("statusOf() and occupantOf() go by labels, not by the name", () => {
+  const owner = { service: "api", root: "/opt", release: "/opt/api-2.0.0" };
+  const plain = { service: "api", root: "/state", release: "" };
+  const old = { root: "", release: "", run: "" };
+  for (
+    const [change, whose, ours] of [
+      [{}, owner, true],
+      [{ root: "/srv/A", release: "/srv/A/api-1.0.0" }, owner, false],
+      [{ service: "other" }, owner, false],
+      [{ ...old, service: "", print: "", install: [] }, owner, false],
+      // A container of the version before has no root.
+      [old, owner, true],
+      [{ ...old, install: ["/srv/A/api-1.0.0"] }, owner, false],
+      [{ ...old, install: [] }, owner, false],
+      [{ ...old, install: [] }, plain, true],
+      [old, plain, false],
+      [{ ...old, print: "" }, owner, false],
+    ] as const
+  ) {
+    const container = parseContainer(inspected(change));
+    assert.ok(container !== null);
+    const what = JSON.stringify([change, whose]);
+    assert.equal(occupantOf(container, whose).ours, ours, what);
+    assert.equal(occupantOf(container, whose).running, true, what);
+    assert.equal(statusOf(container, whose).running, ours, what);
+  }
 });
 
 Deno.test("parseHostStatus() tells processes, units and containers of one answer apart", () => {
@@ -294,15 +357,27 @@ ${SHOW({ Id: "nginx.service" })}
 ${SHOW({ Id: "other.service", ActiveState: "failed", MainPID: 0 })}
 
 containers
-/api|running|55|abc|0|0|false|
+${inspected()}
 Error: No such container: gone
+ended 1
 `;
   const found = parseHostStatus(stdout, queries);
   assert.deepEqual(found.map((status) => status?.running), [true, true, true, false, false, false]);
   assert.deepEqual(found.map((status) => status?.pid), [11, 77, 55, null, null, null]);
   assert.equal(found[4]?.detail, "there is no such container");
-  const dead = parseHostStatus("containers\nCannot connect to the Docker daemon\n", [{
-    spec: DOCKER,
-  }]);
-  assert.deepEqual(dead, [null], "a silent daemon says nothing about its containers");
+  const reasons: string[] = [];
+  const dead = ["Cannot connect to the Docker daemon\nended 1", "silent", "ended 127"].flatMap(
+    (text) =>
+      parseHostStatus(
+        `containers\n${text}\n`,
+        [{ spec: DOCKER }],
+        (_, reason) => reasons.push(reason),
+      ),
+  );
+  assert.deepEqual(reasons, [
+    "Cannot connect to the Docker daemon",
+    "Docker did not respond within 8 s",
+    "docker did not say",
+  ]);
+  assert.deepEqual(dead, [null, null, null], "a silent daemon says nothing about its containers");
 });
