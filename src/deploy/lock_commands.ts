@@ -85,7 +85,9 @@ d_lines "$5" | while IFS= read -r d_item; do
 done
 d_docker() { # in a way that podman's docker understands, too
   # Well within the life of the lock. Old BusyBox has a timeout that wants its time otherwise.
-  if timeout 8 true >/dev/null 2>&1; then timeout 8 docker ps -q -n 1; else docker ps -q -n 1; fi
+  if timeout 8 true >/dev/null 2>&1; then timeout 8 docker ps -q -n 1
+  elif timeout -t 8 true >/dev/null 2>&1; then timeout -t 8 docker ps -q -n 1
+  else docker ps -q -n 1; fi
 }
 d_engine=
 case $6 in
@@ -98,13 +100,12 @@ case $6 in
       ( : > "$d_file" ) 2>/dev/null || d_file=/dev/null
       d_docker 2>"$d_file" >/dev/null </dev/null || d_code=$?
       case $d_code in
-        0) d_error= ;;
+        0) ;;
         # Of timeout's kinds: BusyBox's ends like what it ended.
-        124 | 137 | 143) d_error="nothing came within 8 s" ;;
-        *) d_error=$(tail -n 1 "$d_file") ;;
+        124 | 137 | 143) d_engine="Docker did not respond within 8 s" ;;
+        *) d_error=$(tail -n 1 "$d_file"); d_engine="its docker does not answer: \${d_error:-it ended with code $d_code}" ;;
       esac
       [ "$d_file" = /dev/null ] || rm -f "$d_file"
-      [ "$d_code" = 0 ] || d_engine="its docker does not answer: \${d_error:-it ended with code $d_code}"
     fi ;;
 esac
 d_say engine "$d_engine"

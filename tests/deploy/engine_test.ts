@@ -100,6 +100,6 @@ Deno.test("preflight() does not wait for what a docker that hangs leaves behind"
   // Fails when it has ended by itself: then it was waited for.
   Deno.kill(Number(Deno.readTextFileSync(pidFile)), "SIGKILL");
   assert.deepEqual([seen.outcome, seen.step], ["failed", "preflight"], JSON.stringify(seen));
-  assert.match(seen.error?.message ?? "", /not answer: nothing came within 8 s/);
+  assert.match(seen.error?.message ?? "", /Docker did not respond within 8 s/);
   bench.assertClean();
 });

@@ -92,7 +92,16 @@ export async function start(context: HostContext): Promise<StepEnd> {
   }
   context.news({ message: `starting ${chosen.version}` });
   context.status = await startRelease(context, chosen);
+  context.release = withImageId(chosen, context.status);
   return { message: context.status.detail };
+}
+
+/** With the image that a container was started from: a tag may name another one when the release is started again. */
+function withImageId(release: ReleaseRecord, status: ServiceStatus): ReleaseRecord {
+  const { spec } = release;
+  if (spec?.execution.type !== "docker_container" || !status.imageId) return release;
+  const execution = { ...spec.execution, imageId: status.imageId };
+  return { ...release, spec: { ...spec, execution } };
 }
 
 /** Starts a release; a failure says with which command. */
