@@ -160,6 +160,8 @@ export { inspectPackage } from "./src/package/read.ts";
 export type { InspectPackageOptions, PackageSummary } from "./src/package/read.ts";
 export type { PackageEntry } from "./src/package/entry_table.ts";
 export type {
+  HardeningName,
+  HardeningSpec,
   HealthProbe,
   HealthSpec,
   Manifest,

@@ -76,6 +76,37 @@ export interface StopSpec {
   timeoutMs: number;
 }
 
+/**
+ * The settings of `service.hardening` and whether each is on where the manifest says nothing: those are on that do not
+ * break an ordinary service. Named as systemd names them, in snake case.
+ */
+export const HARDENING_DEFAULTS = {
+  no_new_privileges: true,
+  private_tmp: true,
+  protect_system: true,
+  protect_kernel_tunables: true,
+  protect_kernel_modules: true,
+  protect_kernel_logs: true,
+  protect_control_groups: true,
+  protect_hostname: true,
+  restrict_suid_sgid: true,
+  restrict_realtime: true,
+  lock_personality: true,
+  system_call_architectures: true,
+  protect_clock: false,
+  protect_home: false,
+  protect_proc: false,
+  private_devices: false,
+  restrict_namespaces: false,
+  memory_deny_write_execute: false,
+} as const;
+
+/** Name of a setting of `service.hardening`. */
+export type HardeningName = keyof typeof HARDENING_DEFAULTS;
+
+/** What the manifest says of hardening: `false` for none at all, else the settings that differ from the defaults. */
+export type HardeningSpec = false | Partial<Record<HardeningName, boolean>>;
+
 /** A package's manifest. */
 export interface Manifest {
   /** Package and service name. */
@@ -98,6 +129,8 @@ export interface Manifest {
     image: string | null;
     /** `systemd_service`: unit name, or `null` for `<name>.service`. */
     unit: string | null;
+    /** `managed_process`: how the generated unit is confined. @default {{}} */
+    hardening: HardeningSpec;
   };
   /** Environment, by name. */
   env: Record<string, ManifestEnv>;

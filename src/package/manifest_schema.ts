@@ -13,6 +13,7 @@ import {
   MAX_VERSION_LENGTH,
   MIN_MANIFEST_DURATION_MS,
 } from "../limits.ts";
+import { HARDENING_DEFAULTS, type HardeningName } from "./manifest.ts";
 import { PACKAGE_NAME, SEMVER } from "./names.ts";
 import { DURATION, parseDuration } from "./units.ts";
 
@@ -77,6 +78,22 @@ const port = z.strictObject({
   ).optional(),
 }, rule("must be a mapping with name and port"));
 
+const onOrOff = rule("must be true or false");
+const hardening = z.union([
+  z.boolean(onOrOff),
+  z.strictObject(
+    Object.fromEntries(
+      Object.entries(HARDENING_DEFAULTS).map(([name, on]) => [
+        name,
+        z.boolean(onOrOff).describe(`Default: ${on}.`).optional(),
+      ]),
+    ) as Record<HardeningName, z.ZodOptional<z.ZodBoolean>>,
+    rule("must be a mapping of settings to true or false"),
+  ),
+], rule("must be true, false, or a mapping of settings to true or false")).describe(
+  "managed_process: how systemd confines it where it runs as a unit. Default: true.",
+);
+
 const service = z.strictObject({
   type: z.enum(SERVICE_TYPES, rule(`must be one of ${SERVICE_TYPES.join(", ")}`))
     .describe("How the service runs. Default: managed_process.").optional(),
@@ -98,6 +115,7 @@ const service = z.strictObject({
     "must be a unit name that ends in .service",
     "systemd_service: the unit. Default: <name>.service.",
   ).optional(),
+  hardening: hardening.optional(),
 }, rule("must be a mapping"));
 
 const envText = z.union([

@@ -5,7 +5,7 @@
  */
 import type { z } from "zod";
 import { nearest } from "./nearest.ts";
-import type { HealthProbe, HealthSpec, Manifest, ManifestEnv } from "./manifest.ts";
+import type { HardeningSpec, HealthProbe, HealthSpec, Manifest, ManifestEnv } from "./manifest.ts";
 import { allowedKeys } from "./manifest_json_schema.ts";
 import { manifestSchema, type RawManifest } from "./manifest_schema.ts";
 import { parseDuration } from "./units.ts";
@@ -136,6 +136,9 @@ function contradictions(raw: RawManifest, source: YamlSource): SourceProblem[] {
   if (raw.service?.unit !== undefined && type !== "systemd_service") {
     report(["service", "unit"], `is only for systemd_service, not for ${type}`);
   }
+  if (raw.service?.hardening !== undefined && type !== "managed_process") {
+    report(["service", "hardening"], `is only for managed_process, not for ${type}`);
+  }
   return problems;
 }
 
@@ -156,6 +159,7 @@ function toManifest(raw: RawManifest): Manifest {
       })),
       image: service.image ?? null,
       unit: service.unit ?? null,
+      hardening: toHardening(service.hardening),
     },
     env: Object.fromEntries(
       Object.entries(raw.env ?? {}).map(([name, value]) => [name, toEnv(value)]),
@@ -177,6 +181,11 @@ function toManifest(raw: RawManifest): Manifest {
       timeoutMs: milliseconds(stop.timeout, 10_000),
     },
   };
+}
+
+function toHardening(raw: NonNullable<RawManifest["service"]>["hardening"]): HardeningSpec {
+  if (raw === false) return false;
+  return raw === undefined || raw === true ? {} : raw as HardeningSpec;
 }
 
 function toEnv(value: NonNullable<RawManifest["env"]>[string]): ManifestEnv {

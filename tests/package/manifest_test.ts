@@ -39,6 +39,7 @@ Deno.test("parseManifest() fills in every default", () => {
       ports: [],
       image: null,
       unit: null,
+      hardening: {},
     },
     env: {},
     dependsOn: [],
@@ -47,6 +48,21 @@ Deno.test("parseManifest() fills in every default", () => {
     restart: { policy: "on-failure", maxRetries: 5, backoffMs: 1000 },
     stop: { signal: "TERM", timeoutMs: 10_000 },
   });
+});
+
+Deno.test("parseManifest: service.hardening is on, off, or single settings", () => {
+  const of = (value: string) => parseManifest(`${HEAD}service: {hardening: ${value}}\n`).service;
+  assert.deepEqual(of("true").hardening, {});
+  assert.equal(of("false").hardening, false);
+  assert.deepEqual(of("{private_tmp: false, protect_clock: true}").hardening, {
+    private_tmp: false,
+    protect_clock: true,
+  });
+  assert.throws(() => of("{private_tpm: false}"), /did you mean "private_tmp"/);
+  assert.throws(() => of("{private_tmp: maybe}"), /private_tmp must be true or false/);
+  assert.throws(() => of("no thanks"), /service\.hardening must be true, false, or a mapping/);
+  const unit = `${HEAD}service: {type: systemd_service, hardening: false}\n`;
+  assert.throws(() => parseManifest(unit), /only for managed_process, not for systemd_service/);
 });
 
 Deno.test("parseManifest() reads every key of the format", () => {
@@ -83,6 +99,7 @@ stop: {signal: SIGINT, timeout: 3s}
     user: "api",
     image: `registry.local:5000/api@sha256:${"0".repeat(64)}`,
     unit: null,
+    hardening: {},
     ports: [
       { name: "http", port: 8080, protocol: "http" },
       { name: "raw", port: 9000, protocol: "tcp" },
