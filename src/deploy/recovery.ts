@@ -11,9 +11,9 @@ import { type ProcessSpec, startCommand, stopCommand } from "../lifecycle/proces
 import {
   startGeneratedCommand,
   startKnownCommand,
-  stopUnitCommand,
+  stopGeneratedCommand,
+  stopKnownCommand,
 } from "../lifecycle/systemd_commands.ts";
-import { unitName } from "../lifecycle/systemd_unit.ts";
 import { startContainerCommand, stopContainerCommand } from "../lifecycle/docker_commands.ts";
 import { SWITCH_BACK } from "./commands.ts";
 import { HOST_LIBRARY } from "./host_library.ts";
@@ -66,14 +66,14 @@ function startServiceCommand(spec: ServiceSpec, unit: boolean): Command {
   switch (execution.type) {
     case "managed_process": {
       const process: ProcessSpec = { ...spec, execution };
-      return unit ? startGeneratedCommand(process) : startCommand(process, crypto.randomUUID());
+      const runId = crypto.randomUUID();
+      return unit ? startGeneratedCommand(process, runId) : startCommand(process, runId);
     }
     case "docker_container":
       return startContainerCommand({ ...spec, execution });
     case "systemd_service":
-      return startKnownCommand(execution.unit, null);
     case "systemd_portable":
-      return startKnownCommand(execution.unit, execution.image);
+      return startKnownCommand({ ...spec, execution });
   }
 }
 
@@ -82,13 +82,13 @@ function stopServiceCommand(spec: ServiceSpec, unit: boolean): Command {
   switch (execution.type) {
     case "managed_process":
       return unit
-        ? stopUnitCommand(unitName(spec.name), true)
+        ? stopGeneratedCommand({ ...spec, execution })
         : stopCommand({ ...spec, execution });
     case "docker_container":
       return stopContainerCommand({ ...spec, execution });
     case "systemd_service":
     case "systemd_portable":
-      return stopUnitCommand(execution.unit, false);
+      return stopKnownCommand({ ...spec, execution });
   }
 }
 

@@ -65,6 +65,8 @@ function executionOf(input: ReleaseSpecInput): SpecExecution {
         stopArgv: script("stop.sh", files.stopScript),
         reloadArgv: script("reload.sh", files.reloadScript),
         user: manifest.service.user,
+        // A manifest that an earlier version recorded says nothing of it.
+        hardening: manifest.service.hardening ?? {},
       };
     case "docker_container":
       return {
@@ -74,7 +76,11 @@ function executionOf(input: ReleaseSpecInput): SpecExecution {
         container: sanitizeName(manifest.name),
       };
     case "systemd_service":
-      return { type: "systemd_service", unit: manifest.service.unit ?? `${manifest.name}.service` };
+      return {
+        type: "systemd_service",
+        unit: manifest.service.unit ?? `${manifest.name}.service`,
+        claim: true,
+      };
   }
 }
 

@@ -39,9 +39,8 @@ export function createController(
     case "docker_container":
       return new DockerController(executor, { ...spec, execution });
     case "systemd_service":
-      return SystemdController.known(executor, spec, execution.unit);
     case "systemd_portable":
-      return SystemdController.known(executor, spec, execution.unit, execution.image);
+      return SystemdController.known(executor, { ...spec, execution });
     case "managed_process": {
       const process: ProcessSpec = { ...spec, execution };
       if (options.systemd === undefined) return new DetectingController(executor, process, options);

@@ -13,8 +13,9 @@ import { parseContainer, statusOf } from "./docker_status.ts";
 import { parseProcessStatus } from "./process_commands.ts";
 import { STATUS_FUNCTION } from "./process_scripts.ts";
 import type { ControlOptions, ServiceSpec, ServiceStatus } from "./service_spec.ts";
-import { parseUnit, UNIT_PROPERTIES } from "./systemd_commands.ts";
-import { unitName } from "./systemd_unit.ts";
+import { ofService, parseUnit, parseUnitReport } from "./systemd_report.ts";
+import { CARRIED, UNIT_PROPERTIES } from "./systemd_scripts.ts";
+import { isUnitName, unitName } from "./systemd_unit.ts";
 
 /** A status that also knows of restarts that a service manager makes by itself. */
 export interface ObservedStatus extends ServiceStatus {
@@ -33,7 +34,7 @@ export interface StatusQuery {
 }
 
 /** Reads lines \`KIND<TAB>INDEX<TAB>A<TAB>B\` from stdin: m managed process (detect), p process, u unit, d container. */
-const HOST_STATUS_SCRIPT = `${STATUS_FUNCTION}${RUN_DOCKER}
+const HOST_STATUS_SCRIPT = `${STATUS_FUNCTION}${RUN_DOCKER}${CARRIED}
 h_systemd=no
 if [ -d /run/systemd/system ] && [ "$(id -u)" = 0 ] && command -v systemctl >/dev/null; then h_systemd=yes; fi
 h_tab=$(printf '\\t')
@@ -51,7 +52,17 @@ while IFS="$h_tab" read -r h_kind h_index h_first h_second; do
     d) h_containers="$h_containers$h_first$h_nl" ;;
   esac
 done
-if [ $# -gt 0 ]; then echo "units$h_indices"; systemctl show -p ${UNIT_PROPERTIES} -- "$@" </dev/null; echo; fi
+if [ $# -gt 0 ]; then
+  h_shown=$(systemctl show -p ${UNIT_PROPERTIES} -- "$@" </dev/null)
+  printf 'units%s\\n%s\\n\\ncarried\\n' "$h_indices" "$h_shown"
+  h_n=0
+  printf '%s\\n' "$h_shown" | while IFS= read -r h_line; do
+    case $h_line in
+      '') h_n=$((h_n + 1)) ;;
+      MainPID=*) echo "at $h_n"; h_carried "\${h_line#MainPID=}" ;;
+    esac
+  done
+fi
 if [ -n "$h_containers" ]; then
   echo containers
   set -f
@@ -82,7 +93,7 @@ export async function hostStatus(
 ): Promise<(ObservedStatus | null)[]> {
   const { onUnknown, ...control } = options;
   const result = await executor.run({ script: HOST_STATUS_SCRIPT }, {
-    stdin: queries.map(queryLine).join(""),
+    stdin: queries.map((query, index) => isUnit(query) ? queryLine(query, index) : "").join(""),
     timeoutMs: LOOK_TIMEOUT_MS,
     maxOutputBytes: HOST_STATUS_OUTPUT_BYTES,
     ...control,
@@ -102,15 +113,35 @@ export function parseHostStatus(
   for (const [, index, line] of processes.matchAll(/^p (\d+) (.*)$/gm)) {
     found[Number(index)] = { ...parseProcessStatus(line ?? ""), restarting: false, restarts: null };
   }
-  const [header, body] = splitAt(units, /\n/);
+  const [header, rest] = splitAt(units, /\n/);
+  const [body, carried] = splitAt(rest, /^carried\n/m);
+  const facts = new Map(
+    carried.split(/^at /m).map((text) => [Number.parseInt(text), parseUnitReport(text).facts]),
+  );
   const blocks = body.split("\n\n");
   header.split(" ").filter((index) => index !== "").forEach((index, at) => {
     const block = blocks[at];
-    if (block !== undefined && block.trim() !== "") found[Number(index)] = parseUnit(block);
+    const spec = queries[Number(index)]?.spec;
+    if (block === undefined || block.trim() === "" || spec === undefined) return;
+    found[Number(index)] = ofService(parseUnit(block, facts.get(at)), spec);
+  });
+  queries.forEach((query, index) => {
+    if (!isUnit(query)) found[index] = NO_UNIT;
   });
   readContainers(containers, queries, { found, onUnknown });
   return found;
 }
+
+const NO_UNIT: ObservedStatus = {
+  running: false,
+  pid: null,
+  containerId: null,
+  exitCode: null,
+  signal: null,
+  detail: "the name of its unit is none that systemd could have",
+  restarting: false,
+  restarts: 0,
+};
 
 /** How docker says that there is no such container. */
 const NONE = /no such (?:object|container)/i;
@@ -143,6 +174,11 @@ function readContainers(
     if (container !== null || answered) found[index] = statusOf(container, ownerOf(spec));
     else onUnknown(index, reason);
   });
+}
+
+/** Whether the unit's name, where there is one, can be asked for: systemctl would take a pattern for many units. */
+function isUnit({ spec }: StatusQuery): boolean {
+  return !("unit" in spec.execution) || isUnitName(spec.execution.unit);
 }
 
 function queryLine({ spec, systemd }: StatusQuery, index: number): string {

@@ -6,7 +6,13 @@
  *
  * @module
  */
-import type { HealthSpec, ManifestPort, RestartSpec, StopSpec } from "../package/manifest.ts";
+import type {
+  HardeningSpec,
+  HealthSpec,
+  ManifestPort,
+  RestartSpec,
+  StopSpec,
+} from "../package/manifest.ts";
 
 /** How the service is executed. */
 export type SpecExecution =
@@ -22,6 +28,11 @@ export type SpecExecution =
     reloadArgv: readonly [string, ...string[]] | null;
     /** User to run as, or `null` for the user we are. */
     user: string | null;
+    /**
+     * How a generated unit confines it. Left out, it is not confined: a command that was registered without a
+     * package, or a release that an earlier version recorded.
+     */
+    hardening?: HardeningSpec;
   }
   | {
     type: "docker_container";
@@ -34,13 +45,25 @@ export type SpecExecution =
     /** Container name. */
     container: string;
   }
-  | { type: "systemd_service"; /** Unit name. */ unit: string }
+  | {
+    type: "systemd_service";
+    /** Unit name. */
+    unit: string;
+    /** As for `systemd_portable`. */
+    claim?: boolean;
+  }
   | {
     type: "systemd_portable";
     /** Image name or path for `portablectl attach`. */
     image: string;
     /** Unit name. */
     unit: string;
+    /**
+     * Whether the unit is taken and stopped only by this service's own record of having started it. So for a release;
+     * left out for what a client registered, who names a unit of the machine to be controlled as it is, and for a
+     * release that an earlier version recorded.
+     */
+    claim?: boolean;
   };
 
 /** One service on one machine. */

@@ -243,6 +243,7 @@ Deno.test("releaseSpec() is absolute, and old and new never share a run director
     stopArgv: ["/opt/web-1.0.0/scripts/stop.sh"],
     reloadArgv: null,
     user: null,
+    hardening: {},
   });
   assert.equal(one.envFile, "/opt/.harness/web/envs/1.0.0.env");
   assert.deepEqual(one.health?.probe, {
@@ -294,6 +295,7 @@ Deno.test("releaseSpec() knows containers and units", () => {
   assert.deepEqual(of("{type: systemd_service, unit: nginx.service}"), {
     type: "systemd_service",
     unit: "nginx.service",
+    claim: true,
   });
 });
 

@@ -59,10 +59,14 @@ async function makeImage(
   assert.equal(made.exitCode, 0, made.stderr);
 }
 
-async function refused(controller: Controller, expected: RegExp): Promise<void> {
+async function refused(
+  controller: Controller,
+  expected: RegExp,
+  code = "unavailable",
+): Promise<void> {
   const error = await controller.start().then(() => assert.fail("it started"), (error) => error);
   assert.ok(error instanceof HarnessError, String(error));
-  assert.equal(error.code, "unavailable");
+  assert.equal(error.code, code);
   assert.match(error.message, expected);
 }
 
@@ -125,8 +129,8 @@ async function namesAlike(host: TestHost, executor: Executor): Promise<void> {
   const second = portable(executor, "/opt/second/shop", "shop.service");
   const first = portable(executor, "/opt/first/shop", "shop.service");
   const belongs =
-    /shop\.service belongs to the image \/opt\/first\/shop, not to \/opt\/second\/shop/;
-  await refused(second, belongs);
+    /shop\.service is taken: .*belongs to the image \/opt\/first\/shop, not to \/opt\/second\/shop/;
+  await refused(second, belongs, "conflict");
   assert.ok((await first.status()).running, "the first one is left alone");
   const other = portable(executor, "shop2", "shop2.service");
   const { pid } = await other.start();
@@ -134,7 +138,7 @@ async function namesAlike(host: TestHost, executor: Executor): Promise<void> {
   assert.equal((await other.stop()).running, false);
 
   await first.stop();
-  await refused(second, belongs);
+  await refused(second, belongs, "conflict");
   assert.equal((await host.sh("portablectl detach /opt/first/shop")).code, 0);
   const started = await second.start();
   await seesImage(host, started.pid, "the second shop");

@@ -1,5 +1,6 @@
 /** Text and parsing: everything here is pure. */
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import {
   startContainerCommand,
   stopContainerCommand,
@@ -15,8 +16,18 @@ import {
   startCommand,
 } from "../../src/lifecycle/process_commands.ts";
 import type { ServiceSpec } from "../../src/lifecycle/service_spec.ts";
-import { endInJournal, parseUnit } from "../../src/lifecycle/systemd_commands.ts";
-import { execLine, unitText } from "../../src/lifecycle/systemd_unit.ts";
+import {
+  endInJournal,
+  parseUnit,
+  parseUnitReport,
+  unitStatus,
+} from "../../src/lifecycle/systemd_report.ts";
+import {
+  checkedUnit,
+  execLine,
+  unitText,
+  unmarkedUnitDigest,
+} from "../../src/lifecycle/systemd_unit.ts";
 
 const BASE: ServiceSpec = {
   name: "api",
@@ -31,7 +42,7 @@ const BASE: ServiceSpec = {
   },
   workDir: "/opt/api-1.2.3",
   envFile: "/opt/.harness/api/env",
-  runDir: "/opt/.harness/api/run",
+  runDir: "/opt/.harness/api/run/1.2.3",
   logDir: "/opt/.harness/api/log",
   ports: [{ name: "http", port: 8080, protocol: "http" }, {
     name: "dns",
@@ -48,10 +59,10 @@ const process = (change: Partial<ProcessSpec["execution"]> = {}): ProcessSpec =>
   execution: { ...(BASE.execution as ProcessSpec["execution"]), ...change },
 });
 
-Deno.test("unitText() has the service's policy, user, environment and limits", () => {
-  assert.equal(
-    unitText(process()),
-    `# Made by harness-ws-server; written anew at each start.
+const RUN = "7f1f8f0e-0000-4000-8000-000000000001";
+
+/** The unit that version f121a8f wrote for `process()`. */
+const UNMARKED = `# Made by harness-ws-server; written anew at each start.
 [Unit]
 Description=api 1.2.3
 Wants=network-online.target
@@ -79,12 +90,112 @@ StandardError=journal
 
 [Install]
 WantedBy=multi-user.target
-`,
-  );
-  const daemon = unitText(process({ start: "daemon", stopArgv: ["/stop"], user: null }));
+`;
+
+function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}
+
+Deno.test("unitText: policy, user, environment, and whose it is", () => {
+  const text = unitText(process(), RUN);
+  const [header, sum, ...rest] = text.split("\n");
+  assert.match(header ?? "", /^# Made by harness-ws-server/);
+  assert.equal(sum, `# harness-sha256: ${sha256(rest.join("\n"))}`);
+  assert.deepEqual(rest.slice(0, 5), [
+    "# harness-service: api",
+    "# harness-place: /opt/.harness/api",
+    "# harness-release: /opt/api-1.2.3",
+    "# harness-run-dir: /opt/.harness/api/run/1.2.3",
+    `# harness-run: ${RUN}`,
+  ]);
+  const unmarked = UNMARKED.split("\n").slice(1).join("\n")
+    .replace("User=api\n", `User=api\nEnvironment=HARNESS_RUN=${RUN}\n`);
+  assert.equal(rest.slice(5).join("\n"), unmarked);
+  const daemon = unitText(process({ start: "daemon", stopArgv: ["/stop"], user: null }), RUN);
   assert.match(daemon, /^Type=forking$/m);
   assert.match(daemon, /^ExecStop="\/stop"$/m);
   assert.doesNotMatch(daemon, /^User=/m);
+});
+
+Deno.test("unmarkedUnitDigest: that of the earlier version's unit", () => {
+  const digest = sha256(UNMARKED.replace(/^Description=.*\n/m, ""));
+  assert.equal(unmarkedUnitDigest(process()), digest);
+  assert.equal(unmarkedUnitDigest({ ...process(), version: "9.9.9" }), digest);
+  assert.notEqual(unmarkedUnitDigest(process({ user: "root" })), digest);
+});
+
+Deno.test("unitText: hardening by the manifest's choice", () => {
+  const lines = (change: Partial<ProcessSpec["execution"]>, workDir = BASE.workDir) =>
+    unitText({ ...process(change), workDir }, RUN).split("\n").filter((line) =>
+      /^(?:NoNew|Private|Protect|Restrict|Lock|SystemCall|Memory|Capab|Ambient)/.test(line)
+    );
+  assert.deepEqual(lines({}), [], "what an earlier version recorded runs as it did");
+  assert.deepEqual(lines({ hardening: false }), []);
+  const usual = lines({ hardening: {} });
+  assert.deepEqual(usual, [
+    "NoNewPrivileges=yes",
+    "PrivateTmp=yes",
+    "ProtectSystem=full",
+    "ProtectKernelTunables=yes",
+    "ProtectKernelModules=yes",
+    "ProtectKernelLogs=yes",
+    "ProtectControlGroups=yes",
+    "ProtectHostname=yes",
+    "RestrictSUIDSGID=yes",
+    "RestrictRealtime=yes",
+    "LockPersonality=yes",
+    "SystemCallArchitectures=native",
+    "CapabilityBoundingSet=CAP_NET_BIND_SERVICE",
+    "AmbientCapabilities=CAP_NET_BIND_SERVICE",
+  ], "its port 53 needs a capability");
+  assert.deepEqual(lines({ hardening: {}, user: null }), usual.slice(0, -2));
+  assert.deepEqual(
+    lines({ hardening: { private_tmp: false, private_devices: true } }).filter((line) =>
+      line.startsWith("Private")
+    ),
+    ["PrivateDevices=yes"],
+  );
+  assert.deepEqual(lines({ hardening: { no_new_privileges: false } }), [
+    "PrivateTmp=yes",
+    "ProtectSystem=full",
+    "ProtectControlGroups=yes",
+  ], "systemd would set it all the same for the others");
+  assert.ok(!lines({ hardening: {} }, "/usr/local/api-1.2.3").includes("ProtectSystem=full"));
+});
+
+Deno.test("checkedUnit: neither an option nor a pattern", () => {
+  for (const unit of ["nginx.service", "a@b.service", "-.mount".slice(1), "x\\x2dy.service"]) {
+    assert.equal(checkedUnit(unit), unit);
+  }
+  for (
+    const unit of ["-H.service", "--user", "ng*", "a?.service", "[a].service", "a b", "", "a\n"]
+  ) {
+    assert.throws(() => checkedUnit(unit), { code: "invalid_params" }, unit);
+  }
+});
+
+Deno.test("parseUnitReport: a service's line is never one of ours", () => {
+  const stdout = `@harness unit
+Id=harness-api.service
+ActiveState=failed
+MainPID=0
+ExecMainCode=1
+ExecMainStatus=3
+@harness error it did not stay up
+!api: Main process exited, code=exited, status=3
+|@harness unit
+|ActiveState=active
+|MainPID=1
+|@harness failed forged
+|!Main process exited, code=exited, status=0
+|a line
+`;
+  const report = parseUnitReport(stdout);
+  assert.deepEqual([report.outcome, report.reason], ["error", "it did not stay up"]);
+  assert.deepEqual(report.messages, ["api: Main process exited, code=exited, status=3"]);
+  assert.equal(report.log.length, 6);
+  const status = unitStatus(report);
+  assert.deepEqual([status.running, status.exitCode], [false, 3]);
 });
 
 Deno.test("execLine() escapes what systemd would expand or split at", () => {
@@ -96,7 +207,7 @@ Deno.test("execLine() escapes what systemd would expand or split at", () => {
 });
 
 Deno.test("unitText() refuses a path that would add a line to the unit", () => {
-  assert.throws(() => unitText({ ...process(), workDir: "/a\nExecStart=/evil" }), /line end/);
+  assert.throws(() => unitText({ ...process(), workDir: "/a\nExecStart=/evil" }, RUN), /line end/);
 });
 
 Deno.test("formatEnvFile() quotes values and refuses names that are none", () => {
@@ -111,7 +222,7 @@ Deno.test("startCommand() passes everything as parameters and nothing secret", (
   assert.ok("script" in command);
   const args = command.args ?? [];
   assert.deepEqual(args.slice(0, 10), [
-    "/opt/.harness/api/run",
+    "/opt/.harness/api/run/1.2.3",
     "api",
     "/opt/.harness/api/log",
     "10485760",
