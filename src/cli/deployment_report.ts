@@ -53,7 +53,7 @@ export function reportDeployment(
   }
   const { status, service, version, deployment_id: id } = deployment;
   const what = `${deployment.kind} of ${service}${version === null ? "" : ` ${version}`}`;
-  io.err(`${visible(`${id}: ${what} ${status}`)}${counts(deployment)}\n`);
+  io.err(`${visible(`${id}: ${what} ${status}${counts(deployment)}`)}\n`);
   if (options.canResume === true && RESUMABLE.includes(status)) {
     io.err(`  try the rest again:  ${SERVER_NAME} deployments resume ${visible(id)}\n`);
   }

@@ -48,7 +48,7 @@ Deno.test("without a terminal each step is a plain line on stderr, controls writ
       "web1      connect    done",
       "web1      upload     started",
       "web1      upload     done     1KiB of 1KiB",
-      "web2      connect    failed   refused?[2J?again",
+      "web2      connect    failed   refused\\x1b[2J\\x0aagain",
       "web2      finish     unreachable",
       "web1      finish     ok",
       "",
