@@ -8,7 +8,6 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
-import { setImmediate } from "node:timers/promises";
 import { createGunzip } from "node:zlib";
 import { HarnessError } from "../errors.ts";
 import {
@@ -65,7 +64,7 @@ export async function* gunzipFile(
       yield chunk;
       // A little input can become so much output that timers and sockets would wait for seconds.
       if (performance.now() - yielded > EVENT_LOOP_SLICE_MS) {
-        await setImmediate();
+        await new Promise<void>((resolve) => setTimeout(resolve, 0));
         yielded = performance.now();
       }
     }

@@ -8,6 +8,7 @@
  * @module
  */
 import { HarnessError, isErrorCode } from "../errors.ts";
+import { entryText } from "../registry/entry_text.ts";
 import type { RegistryEvent } from "../registry/events.ts";
 import { explainIssue } from "../registry/validate.ts";
 import { MAX_MESSAGE_DEPTH, MAX_PARAM_ISSUES, MAX_REQUEST_ID_LENGTH } from "../limits.ts";
@@ -140,7 +141,12 @@ export function parseParams<A extends Action>(action: A, params: unknown): Actio
 
 /** The text of a successful response. */
 export function encodeData(id: string, data: unknown): string {
-  return `{"id":${JSON.stringify(id)},"type":"response","data":${JSON.stringify(data ?? null)}}`;
+  return encodeDataText(id, JSON.stringify(data ?? null));
+}
+
+/** The text of a successful response around data that is JSON text already. */
+export function encodeDataText(id: string, data: string): string {
+  return `{"id":${JSON.stringify(id)},"type":"response","data":${data}}`;
 }
 
 /** The text of a failed response. `internal` carries a generic sentence and no details. */
@@ -159,7 +165,14 @@ export function encodeError(id: ResponseId, error: HarnessError): string {
 /** The text of an event of the registry. */
 export function encodeEvent(event: RegistryEvent): string {
   return `{"type":"event","event":"${event.event}","seq":${event.seq},"time":"${event.time}",` +
-    `"data":${JSON.stringify(event.data)}}`;
+    `"data":${dataText(event)}}`;
+}
+
+/** The data of an event; that of an entry is not encoded anew where its text is known. */
+function dataText({ data }: RegistryEvent): string {
+  if (!("entry" in data) || !Object.isFrozen(data.entry)) return JSON.stringify(data);
+  const { entry, ...rest } = data;
+  return `${JSON.stringify(rest).slice(0, -1)},"entry":${entryText(entry)}}`;
 }
 
 /** Options for {@linkcode encodeNotice}. */

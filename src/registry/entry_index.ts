@@ -4,12 +4,15 @@
  * @module
  */
 import type { ServiceEntry } from "./entry.ts";
+import { isGlob, type ServiceFilter } from "./filter.ts";
 
 /** Entries with O(1) lookup by id and by name, and a sorted list that costs nothing to read. */
 export class EntryIndex {
   readonly #byId = new Map<string, ServiceEntry>();
   readonly #idsByName = new Map<string, Set<string>>();
   #sorted: ServiceEntry[] = [];
+  /** Whether somebody holds on to {@linkcode #sorted}: then it is copied before it is changed. */
+  #shared = false;
 
   /** Number of entries. */
   get size(): number {
@@ -19,6 +22,26 @@ export class EntryIndex {
   /** All entries, sorted by id. Not to be changed; valid until the next change. */
   get sorted(): readonly ServiceEntry[] {
     return this.#sorted;
+  }
+
+  /** The entries that a filter can match, sorted by id; they stay as they are now. */
+  select({ name }: ServiceFilter): readonly ServiceEntry[] {
+    if (name === undefined || isGlob(name)) {
+      this.#shared = true;
+      return this.#sorted;
+    }
+    const found = new Set(this.instancesOf(name));
+    const exact = this.#byId.get(name);
+    if (exact !== undefined) found.add(exact);
+    return [...found].sort(byId);
+  }
+
+  /** The same, without those up to an id. */
+  after(filter: ServiceFilter, cursor: string | undefined): Iterable<ServiceEntry> {
+    const entries = this.select(filter);
+    if (cursor === undefined) return entries;
+    const at = positionIn(entries, cursor);
+    return itemsFrom(entries, entries[at]?.id === cursor ? at + 1 : at);
   }
 
   /** Fills an empty index. */
@@ -61,7 +84,8 @@ export class EntryIndex {
   /** Adds or replaces an entry. */
   put(entry: ServiceEntry): void {
     const before = this.#byId.get(entry.id);
-    const at = this.positionOf(entry.id);
+    const at = positionIn(this.#sorted, entry.id);
+    this.#own();
     if (before === undefined) {
       this.#sorted.splice(at, 0, entry);
     } else {
@@ -77,21 +101,14 @@ export class EntryIndex {
     const entry = this.#byId.get(id);
     if (entry === undefined) return;
     this.#byId.delete(id);
-    this.#sorted.splice(this.positionOf(id), 1);
+    this.#own();
+    this.#sorted.splice(positionIn(this.#sorted, id), 1);
     this.#removeName(entry);
   }
 
-  /** Where an id stands, or would stand, in {@linkcode sorted}. */
-  positionOf(id: string): number {
-    let low = 0;
-    let high = this.#sorted.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      const other = this.#sorted[middle];
-      if (other !== undefined && other.id < id) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+  #own(): void {
+    if (this.#shared) this.#sorted = this.#sorted.slice();
+    this.#shared = false;
   }
 
   #addName(entry: ServiceEntry): void {
@@ -105,6 +122,23 @@ export class EntryIndex {
     ids?.delete(entry.id);
     if (ids?.size === 0) this.#idsByName.delete(entry.name);
   }
+}
+
+/** Where an id stands, or would stand, in a sorted list. */
+function positionIn(sorted: readonly ServiceEntry[], id: string): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const other = sorted[middle];
+    if (other !== undefined && other.id < id) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function* itemsFrom<T>(items: readonly T[], from: number): Generator<T> {
+  for (let at = from; at < items.length; at++) yield items[at] as T;
 }
 
 function byId(a: ServiceEntry, b: ServiceEntry): number {

@@ -59,18 +59,36 @@ export function matchesGlob(pattern: string, text: string): boolean {
   return p === pattern.length;
 }
 
-/** Whether an entry is wanted by a filter. */
+/** Whether an entry is wanted by a filter. For many entries against one filter: {@linkcode serviceMatcher}. */
 export function matchesService(entry: ServiceEntry, filter: ServiceFilter): boolean {
-  const { name, state, host, label } = filter;
-  if (state !== undefined && entry.state !== state) return false;
-  if (name !== undefined && !matchesGlob(name, entry.name) && !matchesGlob(name, entry.id)) {
-    return false;
-  }
-  if (host !== undefined) {
-    const at = entry.location.type === "local" ? "local" : entry.location.host;
-    if (!matchesGlob(host, at)) return false;
-  }
-  return label === undefined || hasLabel(entry.labels, label);
+  return serviceMatcher(filter)(entry);
+}
+
+/** A function that tells like {@linkcode matchesService}, prepared for one filter and many entries. */
+export function serviceMatcher(filter: ServiceFilter): (entry: ServiceEntry) => boolean {
+  const { state, label } = filter;
+  const name = filter.name === undefined ? undefined : textMatcher(filter.name);
+  const host = filter.host === undefined ? undefined : textMatcher(filter.host);
+  return function wants(entry: ServiceEntry): boolean {
+    if (state !== undefined && entry.state !== state) return false;
+    if (name !== undefined && !name(entry.name) && !name(entry.id)) return false;
+    if (host !== undefined) {
+      const at = entry.location.type === "local" ? "local" : entry.location.host;
+      if (!host(at)) return false;
+    }
+    return label === undefined || hasLabel(entry.labels, label);
+  };
+}
+
+/**
+ * A function that tells like {@linkcode matchesGlob}, prepared for one pattern and many texts: a text that is
+ * shorter than the characters the pattern asks for is not looked at.
+ */
+function textMatcher(pattern: string): (text: string) => boolean {
+  if (!isGlob(pattern)) return (text) => text === pattern;
+  const short = pattern.replaceAll(/\*+/g, "*");
+  const least = short.replaceAll("*", "").length;
+  return (text) => text.length >= least && matchesGlob(short, text);
 }
 
 function hasLabel(labels: Record<string, string>, wanted: string): boolean {
@@ -93,17 +111,25 @@ export function matchesFilter(event: EventBody, filter: EventFilter): boolean {
   );
 }
 
+/** What a filter looks at of an event. */
+export interface EventHead {
+  /** Its type. */
+  readonly event: string;
+  /** Whom it is about. */
+  readonly data: { readonly service: string; readonly id: string | null };
+}
+
 /** A function that tells like {@linkcode matchesFilter}, prepared for one filter and many events. */
-export function eventMatcher(filter: EventFilter): (event: EventBody) => boolean {
+export function eventMatcher(filter: EventFilter): (event: EventHead) => boolean {
   const types = filter.events === undefined ? null : new Set<string>(filter.events);
   const services = filter.services;
   const exact = new Set(services?.filter((s) => !isGlob(s)));
-  const globs = services?.filter(isGlob) ?? [];
-  return function wants(event: EventBody): boolean {
+  const globs = services?.filter(isGlob).map(textMatcher) ?? [];
+  return function wants(event: EventHead): boolean {
     if (types !== null && !types.has(event.event)) return false;
     if (services === undefined) return true;
     const { service, id } = event.data;
     if (exact.has(service) || (id !== null && exact.has(id))) return true;
-    return globs.some((g) => matchesGlob(g, service) || (id !== null && matchesGlob(g, id)));
+    return globs.some((matches) => matches(service) || (id !== null && matches(id)));
   };
 }

@@ -5,7 +5,7 @@
  */
 import type { ServiceEntry } from "./entry.ts";
 import type { EntryIndex } from "./entry_index.ts";
-import { matchesService, type ServiceFilter } from "./filter.ts";
+import { type ServiceFilter, serviceMatcher } from "./filter.ts";
 
 /** Which part of a list to give. */
 export interface PageOptions {
@@ -29,13 +29,10 @@ export function pageOf(
   filter: ServiceFilter,
   { limit, cursor }: PageOptions,
 ): ServicePage {
-  const { sorted } = index;
+  const wants = serviceMatcher(filter);
   const services: ServiceEntry[] = [];
-  let at = cursor === undefined ? 0 : index.positionOf(cursor);
-  if (cursor !== undefined && sorted[at]?.id === cursor) at++;
-  for (; at < sorted.length; at++) {
-    const entry = sorted[at];
-    if (entry === undefined || !matchesService(entry, filter)) continue;
+  for (const entry of index.after(filter, cursor)) {
+    if (!wants(entry)) continue;
     if (services.length === limit) {
       return { services, next_cursor: services.at(-1)?.id ?? null };
     }

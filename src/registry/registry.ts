@@ -23,7 +23,7 @@ import { EntryIndex } from "./entry_index.ts";
 import { EventBus } from "./event_bus.ts";
 import type { EventsOptions } from "./event_stream.ts";
 import type { FreeEventBody, RegistryEvent } from "./events.ts";
-import { matchesService, type ServiceFilter } from "./filter.ts";
+import { type ServiceFilter, serviceMatcher } from "./filter.ts";
 import { DependencyGraph } from "./graph.ts";
 import { KeyedMutex } from "./keyed_mutex.ts";
 import { LeaseKeeper, needsHeartbeat } from "./lease_keeper.ts";
@@ -33,15 +33,9 @@ import { pageOf, type PageOptions, type ServicePage } from "./page.ts";
 import { resolveEndpoints } from "./resolve.ts";
 import type { CommitRecord, LoadedState, Store } from "./store.ts";
 import { parseInput, parsePatch } from "./validate.ts";
-import type { IfRevision, UpdateOptions } from "./update_options.ts";
+import type { IfRevision, RegistryOptions, UpdateOptions } from "./update_options.ts";
 
-/** Options for {@linkcode Registry.open}. */
-export interface RegistryOptions {
-  /** The clock for all times in entries and events, in epoch milliseconds. @default {Date.now} */
-  now?: (() => number) | undefined;
-  /** Entries at most. @default {MAX_SERVICES} */
-  maxServices?: number | undefined;
-}
+export type { RegistryOptions } from "./update_options.ts";
 
 /**
  * A registry of services over a {@linkcode Store}.
@@ -131,10 +125,15 @@ export class Registry implements AsyncDisposable {
 
   /** The entries that match, sorted by id. */
   list(filter: ServiceFilter = {}): ServiceEntry[] {
-    if (Object.values(filter).every((value) => value === undefined)) {
-      return this.#index.sorted.slice();
-    }
-    return this.#index.sorted.filter((entry) => matchesService(entry, filter));
+    return this.#index.select(filter).filter(serviceMatcher(filter));
+  }
+
+  /**
+   * What {@linkcode list} looks through, sorted by id, from after a cursor on: for who filters it in pieces. It
+   * stays as it is now, whatever changes.
+   */
+  select(filter: ServiceFilter, cursor?: string): Iterable<ServiceEntry> {
+    return this.#index.after(filter, cursor);
   }
 
   /** The entries that match, a page at a time, and the seq that the page is of. */
@@ -275,9 +274,14 @@ export class Registry implements AsyncDisposable {
     return resolveEndpoints(service, findInstances(this.#index, service), endpoint);
   }
 
+  /** The service name of an id or a name. @throws {HarnessError} `not_found`. */
+  nameOf(nameOrId: string): string {
+    return findName(this.#index, nameOrId);
+  }
+
   /** The dependency graph around a service. @throws {HarnessError} `not_found`. */
   dependencies(nameOrId: string): DependencyInfo {
-    return this.#graph.info(findName(this.#index, nameOrId));
+    return this.#graph.info(this.nameOf(nameOrId));
   }
 
   /**
@@ -296,8 +300,8 @@ export class Registry implements AsyncDisposable {
   }
 
   /** At most `limit` events after a seq, in order, or `null` when they are not all kept. */
-  history(afterSeq: number, limit: number): Promise<RegistryEvent[] | null> {
-    return this.#store.history(afterSeq, limit);
+  history(afterSeq: number, limit: number, maxBytes?: number): Promise<RegistryEvent[] | null> {
+    return this.#store.history(afterSeq, limit, maxBytes);
   }
 
   /** Ends all event streams, waits for changes under way and closes the store. Idempotent. */

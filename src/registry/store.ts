@@ -83,9 +83,10 @@ export interface Store {
   commit(change: Change): Promise<void>;
   /**
    * The events after `afterSeq`, in order and without a gap, or `null` when they are not all kept.
-   * `limit` bounds the answer; ask again from the last seq for more.
+   * `limit` and `maxBytes` bound the answer (of a single larger event it is over); ask again from the last
+   * seq for more.
    */
-  history(afterSeq: number, limit: number): Promise<RegistryEvent[] | null>;
+  history(afterSeq: number, limit: number, maxBytes?: number): Promise<RegistryEvent[] | null>;
   /** Takes or renews a lease for an entry; returns when it ends, in epoch milliseconds. */
   lease(id: string, ttlMs: number): Promise<number>;
   /** Gives a lease up. Unknown ids are ignored. */

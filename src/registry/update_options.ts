@@ -15,3 +15,11 @@ export interface UpdateOptions extends IfRevision {
   /** Facts for the event of a state change, such as an exit code and log lines; not kept in the entry. */
   details?: Record<string, unknown> | undefined;
 }
+
+/** Options for `Registry.open()`. */
+export interface RegistryOptions {
+  /** The clock for all times in entries and events, in epoch milliseconds. @default {Date.now} */
+  now?: (() => number) | undefined;
+  /** Entries at most. @default {MAX_SERVICES} */
+  maxServices?: number | undefined;
+}

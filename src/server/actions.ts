@@ -8,7 +8,10 @@
  */
 import { HarnessError } from "../errors.ts";
 import type { Action, ActionData, ActionParams } from "../protocol/actions.ts";
+import type { ServiceEntry } from "../registry/entry.ts";
+import { entryText } from "../registry/entry_text.ts";
 import type { Registry } from "../registry/registry.ts";
+import type { Answer, Answers } from "./answers.ts";
 import type { Access } from "./auth.ts";
 import type { CallContext, Deployments, Packages, ServiceOperator } from "./backends.ts";
 
@@ -16,6 +19,8 @@ import type { CallContext, Deployments, Packages, ServiceOperator } from "./back
 export interface ActionServices {
   /** The registry. */
   registry: Registry;
+  /** What can be large. */
+  answers: Answers;
   /** Lifecycle. Left out: its actions answer `unavailable`. */
   operator?: ServiceOperator | undefined;
   /** Deployments. Left out: its actions answer `unavailable`. */
@@ -31,11 +36,16 @@ export interface ActionContext extends CallContext {
   /** Opens a subscription of this connection. */
   subscribe(params: ActionParams<"subscribe">): Promise<ActionData<"subscribe">>;
   /** Ends subscriptions of this connection. */
-  unsubscribe(params: ActionParams<"unsubscribe">): ActionResult<"unsubscribe">;
+  unsubscribe(
+    params: ActionParams<"unsubscribe">,
+  ): ActionData<"unsubscribe"> | Promise<ActionData<"unsubscribe">>;
 }
 
 /** What a handler returns: at once where it can, so that a plain read costs no extra turn. */
-export type ActionResult<A extends Action> = ActionData<A> | Promise<ActionData<A>>;
+export type ActionResult<A extends Action> =
+  | ActionData<A>
+  | Answer
+  | Promise<ActionData<A> | Answer>;
 
 interface ActionHandler<A extends Action> {
   /** Whether a read-only token is refused. */
@@ -59,6 +69,13 @@ export function runAction<A extends Action>(
 ): ActionResult<A> {
   const handler: ActionHandler<A> = HANDLERS[action];
   return handler.run(params, services, context);
+}
+
+/** The JSON text of an action's data. */
+export function dataText(action: Action, data: unknown): string {
+  const isEntry = action === "get_service" || action === "register_service" ||
+    action === "update_service";
+  return isEntry ? entryText(data as ServiceEntry) : JSON.stringify(data ?? null);
 }
 
 /** What a server can do beyond reading the registry, for `hello`. */
@@ -87,12 +104,12 @@ const HANDLERS: { readonly [A in Action]: ActionHandler<A> } = {
       required(services.operator, "service_action", "starts and stops services")
         .act(params, context),
   },
-  list_endpoints: { writes: false, run: (_, { registry }) => registry.endpoints() },
+  list_endpoints: { writes: false, run: (_, { answers }) => answers.endpoints() },
   resolve_endpoint: {
     writes: false,
     run: ({ service, endpoint }, { registry }) => registry.resolve(service, endpoint),
   },
-  get_dependencies: { writes: false, run: ({ name }, { registry }) => registry.dependencies(name) },
+  get_dependencies: { writes: false, run: (params, { answers }) => answers.dependencies(params) },
   service_logs: {
     writes: false,
     run: (params, services, context) =>
@@ -110,8 +127,10 @@ const HANDLERS: { readonly [A in Action]: ActionHandler<A> } = {
   },
   list_deployments: {
     writes: false,
-    run: (params, services) =>
-      required(services.deployments, "list_deployments", "deploys").list(params),
+    run: async (params, services) => {
+      const deployments = required(services.deployments, "list_deployments", "deploys");
+      return services.answers.items(await deployments.list(params));
+    },
   },
   cancel_deployment: {
     writes: true,
@@ -130,7 +149,10 @@ const HANDLERS: { readonly [A in Action]: ActionHandler<A> } = {
   },
   list_packages: {
     writes: false,
-    run: (_, services) => required(services.packages, "list_packages", "holds packages").list(),
+    run: async (_, services) => {
+      const packages = required(services.packages, "list_packages", "holds packages");
+      return services.answers.items(await packages.list());
+    },
   },
   subscribe: { writes: false, run: (params, _, context) => context.subscribe(params) },
   unsubscribe: { writes: false, run: (params, _, context) => context.unsubscribe(params) },
@@ -138,11 +160,11 @@ const HANDLERS: { readonly [A in Action]: ActionHandler<A> } = {
 
 function listServices(
   params: ActionParams<"list_services">,
-  { registry }: ActionServices,
-): ActionData<"list_services"> {
+  { answers }: ActionServices,
+): Answer {
   const { limit, cursor, ...filter } = params;
-  if (limit !== undefined) return registry.page(filter, { limit, cursor });
-  if (cursor === undefined) return registry.list(filter);
+  if (limit !== undefined) return answers.page(filter, { limit, cursor });
+  if (cursor === undefined) return answers.list(filter);
   throw new HarnessError(
     "invalid_params",
     "Cannot run list_services: params.cursor needs params.limit",

@@ -11,6 +11,7 @@ import { encodeEvent, encodeNotice } from "../protocol/codec.ts";
 import type { ActionParams } from "../protocol/actions.ts";
 import type { RegistryEvent } from "../registry/events.ts";
 import type { ServiceEntry } from "../registry/entry.ts";
+import { entryText } from "../registry/entry_text.ts";
 import { isGlob, matchesGlob } from "../registry/filter.ts";
 import type { Registry } from "../registry/registry.ts";
 import { MAX_PAGE_SIZE, REPLAY_BATCH_EVENTS, SNAPSHOT_PAGE_BYTES } from "../limits.ts";
@@ -179,7 +180,7 @@ function* snapshotPages(
   let page: string[] = [];
   let size = 0;
   for (const entry of entries) {
-    const text = hub.entryText(entry);
+    const text = entryText(entry);
     if (page.length >= MAX_PAGE_SIZE || (size > 0 && size + text.length > SNAPSHOT_PAGE_BYTES)) {
       yield snapshotPage(page, true, seq);
       page = [];

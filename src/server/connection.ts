@@ -12,9 +12,9 @@ import {
   RECONNECT_AFTER_MS,
   TERMINATE_AFTER_MS,
 } from "../limits.ts";
-import type { ActionData, ActionParams } from "../protocol/actions.ts";
+import type { Action, ActionData, ActionParams } from "../protocol/actions.ts";
 import {
-  encodeData,
+  encodeDataText,
   encodeError,
   encodeNotice,
   parseParams,
@@ -27,20 +27,24 @@ import { salvageId } from "../protocol/salvage.ts";
 import type { RegistryEvent } from "../registry/events.ts";
 import {
   type ActionContext,
-  type ActionResult,
   type ActionServices,
   capabilitiesOf,
+  dataText,
   requireRight,
   runAction,
 } from "./actions.ts";
+import { Answer } from "./answers.ts";
 import type { Access } from "./auth.ts";
 import { ConnectionSubscriptions } from "./connection_subscriptions.ts";
 import type { Hub, Subscriber } from "./hub.ts";
 import type { LogFollows } from "./log_follows.ts";
+import { LARGE_ANSWER_BYTES } from "./limits.ts";
+import { Outbox } from "./outbox.ts";
 import { TokenBucket } from "./rate_limit.ts";
 import { SendQueue } from "./send_queue.ts";
 import type { ServerLimits } from "./server_limits.ts";
 import type { ConnectionEvents, ServerSocket } from "./socket.ts";
+import type { Turns } from "./turns.ts";
 
 /** What all connections of a server share. */
 export interface ConnectionHost {
@@ -50,6 +54,8 @@ export interface ConnectionHost {
   readonly hub: Hub;
   /** The logs being followed, where there is an operator. */
   readonly follows: LogFollows | null;
+  /** Shares the event loop out among all connections. */
+  readonly turns: Turns;
   /** The limits in force. */
   readonly limits: ServerLimits;
   /** Aborted at the end of a shutdown. */
@@ -74,6 +80,7 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
   readonly #host: ConnectionHost;
   readonly #socket: ServerSocket;
   readonly #queue: SendQueue;
+  readonly #outbox: Outbox;
   readonly #subscriptions: ConnectionSubscriptions;
   readonly #rate: TokenBucket;
   #inFlight = 0;
@@ -96,6 +103,7 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
       onFull: () => this.#subscriptions.pause(),
       onSlow: () => this.close(CLOSE_CODES.slow_consumer, "slow consumer: reconnect and resume"),
     });
+    this.#outbox = new Outbox(this.#queue, host.turns);
     this.#subscriptions = new ConnectionSubscriptions(host, this, this.#queue);
     this.#queue.push(this.#hello());
   }
@@ -190,7 +198,9 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
   }
 
   /** See {@linkcode ActionContext}. */
-  unsubscribe(params: ActionParams<"unsubscribe">): ActionResult<"unsubscribe"> {
+  unsubscribe(
+    params: ActionParams<"unsubscribe">,
+  ): ActionData<"unsubscribe"> | Promise<ActionData<"unsubscribe">> {
     return this.#subscriptions.unsubscribe(params);
   }
 
@@ -204,9 +214,10 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
       const params = parseParams(action, rawParams);
       const result = runAction(action, params, this.#host.services, this);
       const data = result instanceof Promise ? await result : result;
-      // Looked at anew by each who is woken: the answer of the one before it may have filled the queue.
-      while (!this.#queue.isReady) await this.#queue.ready();
-      this.#queue.pushLarge(encodeData(id, data));
+      const sent = data instanceof Answer
+        ? this.#outbox.add(id, data)
+        : this.#respond(id, action, data);
+      if (sent !== null) await sent;
       if (action === "subscribe") {
         this.#subscriptions.begin((data as ActionData<"subscribe">).subscription);
       }
@@ -215,6 +226,23 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
     } finally {
       this.#inFlight--;
     }
+  }
+
+  /** Sends the data of a response: at once where there is room and it is not large. */
+  #respond(id: string, action: Action, data: unknown): Promise<void> | null {
+    if (this.#queue.closed) return null;
+    if (!this.#queue.isReady) return this.#respondLater(id, action, data);
+    const text = dataText(action, data);
+    if (text.length > LARGE_ANSWER_BYTES) return this.#outbox.add(id, Answer.of(text));
+    this.#queue.push(encodeDataText(id, text));
+    return null;
+  }
+
+  async #respondLater(id: string, action: Action, data: unknown): Promise<void> {
+    // Looked at anew by each who is woken: the answer of the one before it may have filled the queue.
+    while (!this.#queue.isReady) await this.#queue.ready();
+    const sent = this.#respond(id, action, data);
+    if (sent !== null) await sent;
   }
 
   #checkLoad(): void {
@@ -273,6 +301,7 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
 
   #stop(): void {
     this.#queue.close();
+    this.#outbox.close();
     this.#subscriptions.close();
   }
 

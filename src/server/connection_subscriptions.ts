@@ -16,7 +16,6 @@ import type { ServiceEntry } from "../registry/entry.ts";
 import { EVENT_TYPES, type RegistryEvent } from "../registry/events.ts";
 import { isGlob } from "../registry/filter.ts";
 import type { Registry } from "../registry/registry.ts";
-import type { ActionResult } from "./actions.ts";
 import {
   catchUp,
   type CatchUpContext,
@@ -150,7 +149,9 @@ export class ConnectionSubscriptions {
   }
 
   /** Ends subscriptions, or some types of them: at once, unless one that was asked for before is being added. */
-  unsubscribe(params: ActionParams<"unsubscribe">): ActionResult<"unsubscribe"> {
+  unsubscribe(
+    params: ActionParams<"unsubscribe">,
+  ): ActionData<"unsubscribe"> | Promise<ActionData<"unsubscribe">> {
     if (this.#last === null) return this.#remove(params);
     return this.#afterOthers(() => this.#remove(params));
   }

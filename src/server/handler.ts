@@ -17,6 +17,7 @@ import { CLOSE_TIMEOUT_MS } from "../limits.ts";
 import { CLOSE_CODES } from "../protocol/messages.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { ActionServices } from "./actions.ts";
+import { Answers } from "./answers.ts";
 import { Authenticator, type AuthOptions } from "./auth.ts";
 import type { Deployments, Packages, ServiceOperator } from "./backends.ts";
 import { Connection, type ConnectionHost } from "./connection.ts";
@@ -26,6 +27,7 @@ import { Hub } from "./hub.ts";
 import { LogFollows } from "./log_follows.ts";
 import { resolveLimits, type ServerLimits } from "./server_limits.ts";
 import type { ConnectionEvents, ServerSocket } from "./socket.ts";
+import { Turns } from "./turns.ts";
 import { type Admission, decideUpgrade, type UpgradeDecision } from "./upgrade.ts";
 
 /** Options for {@linkcode ConnectionHandler}. */
@@ -55,6 +57,7 @@ export class ConnectionHandler implements AsyncDisposable {
   readonly limits: ServerLimits;
   readonly #services: ActionServices;
   readonly #hub: Hub;
+  readonly #turns = new Turns();
   readonly #follows: LogFollows | null;
   /** What a connection sees of us. */
   readonly #host: ConnectionHost;
@@ -67,7 +70,8 @@ export class ConnectionHandler implements AsyncDisposable {
   /** Starts listening to the registry. */
   constructor(options: HandlerOptions) {
     const { registry, operator, deployments, packages } = options;
-    this.#services = { registry, operator, deployments, packages };
+    const answers = new Answers(registry);
+    this.#services = { registry, answers, operator, deployments, packages };
     this.auth = new Authenticator(options.auth);
     this.limits = resolveLimits(options.limits);
     this.#hub = new Hub(registry, this.limits);
@@ -144,6 +148,7 @@ export class ConnectionHandler implements AsyncDisposable {
       services: this.#services,
       hub: this.#hub,
       follows: this.#follows,
+      turns: this.#turns,
       limits: this.limits,
       signal: this.#aborter.signal,
       get draining() {
@@ -165,6 +170,8 @@ export class ConnectionHandler implements AsyncDisposable {
     this.#aborter.abort();
     this.#follows?.close();
     this.#hub.close();
+    this.#turns.close();
+    this.#services.answers.close();
   }
 
   #refusal(): HarnessError | null {

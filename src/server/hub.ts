@@ -7,7 +7,6 @@
  * @module
  */
 import { encodeEvent, encodeNotice } from "../protocol/codec.ts";
-import type { ServiceEntry } from "../registry/entry.ts";
 import type { EventType, RegistryEvent } from "../registry/events.ts";
 import type { Registry } from "../registry/registry.ts";
 import { type EncodedEvent, EventRing } from "./event_ring.ts";
@@ -38,8 +37,6 @@ export class Hub {
   readonly #all = new Map<EventType, Set<Subscriber>>();
   readonly #some = new Map<EventType, Set<Subscriber>>();
   readonly #subscribers = new Set<Subscriber>();
-  /** Entries never change, so their text is kept as long as they are: a storm of snapshots encodes once. */
-  readonly #texts = new WeakMap<ServiceEntry, string>();
   #timer: ReturnType<typeof setInterval> | undefined;
   #tick = 0;
   #sinceScan = 0;
@@ -62,16 +59,6 @@ export class Hub {
   /** Recent events after `seq`, or `null` when they are not all in memory. */
   recent(seq: number, limit: number): EncodedEvent[] | null {
     return this.#ring.after(seq, limit);
-  }
-
-  /** The text of an entry, for snapshots. */
-  entryText(entry: ServiceEntry): string {
-    let text = this.#texts.get(entry);
-    if (text === undefined) {
-      text = JSON.stringify(entry);
-      this.#texts.set(entry, text);
-    }
-    return text;
   }
 
   /** Sets what a subscriber wants; nothing = it leaves. */

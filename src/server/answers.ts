@@ -1,0 +1,295 @@
+/**
+ * Answers that can be large: made in pieces, once for all who ask the same, and bounded.
+ *
+ * The text of a list is kept until the registry's next change. Who asks for it while it is being made
+ * carries on with the same one; nothing of it is made for clients that have gone, for nobody goes on.
+ *
+ * @module
+ */
+import { HarnessError } from "../errors.ts";
+import type { ActionParams } from "../protocol/actions.ts";
+import type { ServiceEntry } from "../registry/entry.ts";
+import { entryText, textBytes } from "../registry/entry_text.ts";
+import { type ServiceFilter, serviceMatcher } from "../registry/filter.ts";
+import type { Registry } from "../registry/registry.ts";
+import {
+  ANSWER_CACHE_BYTES,
+  ANSWER_CACHE_SIZE,
+  MAX_ANSWER_BYTES,
+  MAX_PAGE_BYTES,
+  TURN_PIECE_MS,
+} from "./limits.ts";
+import type { Work } from "./turns.ts";
+
+/** The data of a response as JSON text, made in pieces when it is needed. */
+export class Answer {
+  /** Makes the text. */
+  readonly make: () => Work<string>;
+
+  /** An answer made by `make`. */
+  constructor(make: () => Work<string>) {
+    this.make = make;
+  }
+
+  /** An answer whose text is there. */
+  static of(text: string): Answer {
+    return new Answer(function* () {
+      return text;
+    });
+  }
+}
+
+/** Text made of parts in pieces. */
+class Draft {
+  readonly #steps: Work<string>;
+  /** The whole text, once it is made. */
+  text: string | null = null;
+  #failure: unknown = null;
+
+  constructor(steps: Work<string>) {
+    this.#steps = steps;
+  }
+
+  /** Carries on until the text is made: several may, and share the work. */
+  *finish(): Work<string> {
+    while (this.text === null) {
+      if (this.#failure !== null) throw this.#failure;
+      try {
+        const { done, value } = this.#steps.next();
+        if (done === true) this.text = value as string;
+      } catch (error) {
+        this.#failure = error;
+      }
+      if (this.text === null && this.#failure === null) yield;
+    }
+    return this.text;
+  }
+}
+
+/** Makes the answers of one server, and keeps those that can be asked for again. */
+export class Answers {
+  readonly #registry: Registry;
+  readonly #unsubscribe: () => void;
+  readonly #drafts = new Map<string, Draft>();
+  #made = 0;
+
+  /** Answers from a registry. */
+  constructor(registry: Registry) {
+    this.#registry = registry;
+    this.#unsubscribe = registry.subscribe(() => this.#drafts.clear());
+  }
+
+  /** How many texts were begun so far. */
+  get made(): number {
+    return this.#made;
+  }
+
+  /** The services that match. */
+  list(filter: ServiceFilter): Answer {
+    return this.#shared("list", filter, () => listText(this.#registry.select(filter), filter));
+  }
+
+  /** The services that match, a page at a time. */
+  page(filter: ServiceFilter, page: { limit: number; cursor?: string | undefined }): Answer {
+    return this.#shared("page", { ...filter, ...page }, () => {
+      return pageText(
+        this.#registry.select(filter, page.cursor),
+        filter,
+        page.limit,
+        this.#registry.seq,
+      );
+    });
+  }
+
+  /** The endpoints of every service. */
+  endpoints(): Answer {
+    return this.#shared("endpoints", {}, () => endpointsText(this.#registry.select({})));
+  }
+
+  /** The dependency graph around a service. @throws {HarnessError} `not_found`. */
+  dependencies({ name }: ActionParams<"get_dependencies">): Answer {
+    const known = this.#registry.nameOf(name);
+    return this.#shared(
+      "dependencies",
+      { known },
+      function* (this: Answers) {
+        yield;
+        return bounded(JSON.stringify(this.#registry.dependencies(known)));
+      }.bind(this),
+    );
+  }
+
+  /** Things that are encoded one by one. */
+  items(items: Iterable<unknown>): Answer {
+    return new Answer(() => new Draft(itemsText(items)).finish());
+  }
+
+  /** Stops listening. Idempotent. */
+  close(): void {
+    this.#unsubscribe();
+    this.#drafts.clear();
+  }
+
+  #shared(kind: string, of: object, begin: () => Work<string>): Answer {
+    const key = JSON.stringify([kind, of]);
+    return new Answer(function* (this: Answers) {
+      let draft = this.#drafts.get(key);
+      if (draft === undefined) {
+        this.#made++;
+        draft = new Draft(begin());
+        this.#keep(key, draft);
+      }
+      const text = yield* draft.finish();
+      this.#shrink();
+      return text;
+    }.bind(this));
+  }
+
+  #keep(key: string, draft: Draft): void {
+    this.#drafts.set(key, draft);
+    for (const oldest of this.#drafts.keys()) {
+      if (this.#drafts.size <= ANSWER_CACHE_SIZE) break;
+      this.#drafts.delete(oldest);
+    }
+  }
+
+  #shrink(): void {
+    let bytes = 0;
+    for (const { text } of this.#drafts.values()) bytes += text === null ? 0 : textBytes(text);
+    for (const [key, { text }] of this.#drafts) {
+      if (bytes <= ANSWER_CACHE_BYTES) return;
+      if (text === null) continue;
+      bytes -= textBytes(text);
+      this.#drafts.delete(key);
+    }
+  }
+}
+
+/** Joins texts; yields after each piece of work. */
+class Joiner {
+  readonly #separator: string;
+  #parts: string[] = [];
+  #chunks: string[] = [];
+  #length = 0;
+  #chunkLength = 0;
+  #pieceEnd = performance.now() + TURN_PIECE_MS;
+  #count = 0;
+
+  constructor(separator = ",") {
+    this.#separator = separator;
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  add(text: string): void {
+    this.#parts.push(text);
+    this.#length += text.length + 1;
+    this.#chunkLength += text.length + 1;
+    if (this.#length > MAX_ANSWER_BYTES) throw tooLarge();
+    if (this.#chunkLength > 128 * 1024) this.#joinChunk();
+  }
+
+  /** Whether a piece of work is done. */
+  get due(): boolean {
+    if (this.#chunkLength > 0 && ++this.#count % 16 !== 0) return false;
+    if (performance.now() < this.#pieceEnd) return false;
+    this.#pieceEnd = Infinity;
+    return true;
+  }
+
+  /** A new piece begins. */
+  begin(): void {
+    this.#pieceEnd = performance.now() + TURN_PIECE_MS;
+  }
+
+  finish(): string {
+    this.#joinChunk();
+    return this.#chunks.join(this.#separator);
+  }
+
+  #joinChunk(): void {
+    if (this.#parts.length > 0) this.#chunks.push(this.#parts.join(this.#separator));
+    this.#parts = [];
+    this.#chunkLength = 0;
+  }
+}
+
+function* listText(entries: Iterable<ServiceEntry>, filter: ServiceFilter): Work<string> {
+  const wants = serviceMatcher(filter);
+  const joiner = new Joiner();
+  for (const entry of entries) {
+    if (wants(entry)) joiner.add(entryText(entry));
+    if (!joiner.due) continue;
+    yield;
+    joiner.begin();
+  }
+  return `[${joiner.finish()}]`;
+}
+
+/** A page ends where its limit or {@linkcode MAX_PAGE_BYTES} is reached, and more match. */
+function* pageText(
+  entries: Iterable<ServiceEntry>,
+  filter: ServiceFilter,
+  limit: number,
+  seq: number,
+): Work<string> {
+  const wants = serviceMatcher(filter);
+  const joiner = new Joiner();
+  let count = 0;
+  let last: string | null = null;
+  let cursor: string | null = null;
+  for (const entry of entries) {
+    if (wants(entry)) {
+      const text = entryText(entry);
+      if (count === limit || (count > 0 && joiner.length + text.length > MAX_PAGE_BYTES)) {
+        cursor = last;
+        break;
+      }
+      joiner.add(text);
+      count++;
+      last = entry.id;
+    }
+    if (!joiner.due) continue;
+    yield;
+    joiner.begin();
+  }
+  const next = JSON.stringify(cursor);
+  return `{"services":[${joiner.finish()}],"next_cursor":${next},"seq":${seq}}`;
+}
+
+function* endpointsText(entries: Iterable<ServiceEntry>): Work<string> {
+  const joiner = new Joiner();
+  for (const { id, endpoints } of entries) {
+    joiner.add(`${JSON.stringify(id)}:${JSON.stringify(endpoints)}`);
+    if (!joiner.due) continue;
+    yield;
+    joiner.begin();
+  }
+  return `{${joiner.finish()}}`;
+}
+
+function* itemsText(items: Iterable<unknown>): Work<string> {
+  const joiner = new Joiner();
+  for (const item of items) {
+    joiner.add(JSON.stringify(item));
+    if (!joiner.due) continue;
+    yield;
+    joiner.begin();
+  }
+  return `[${joiner.finish()}]`;
+}
+
+function bounded(text: string): string {
+  if (text.length > MAX_ANSWER_BYTES) throw tooLarge();
+  return text;
+}
+
+function tooLarge(): HarnessError {
+  return new HarnessError(
+    "too_large",
+    `Cannot send the answer: it is over ${MAX_ANSWER_BYTES} bytes, ask for less at once (limit, a filter)`,
+    { details: { max_answer_bytes: MAX_ANSWER_BYTES } },
+  );
+}

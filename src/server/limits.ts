@@ -1,0 +1,22 @@
+/**
+ * Bounds of the server's work for its clients that no flag changes, each with its reason.
+ *
+ * @module
+ */
+
+/** Work on large answers and replays in one turn of the event loop: others wait this long at most, twice over. */
+export const TURN_MS = 6;
+/** Work on one of them before the next has its turn. */
+export const TURN_PIECE_MS = 1;
+/** Large answers and pages of replays that are being made at once: bounds what is half made. */
+export const MAX_ACTIVE_JOBS = 4;
+/** Answers and pages beyond this are sent in turn with those of other clients. */
+export const LARGE_ANSWER_BYTES = 32 * 1024;
+/** Longest answer: 100,000 ordinary services in one list. What is longer must be asked for in pages. */
+export const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+/** Entries' text of one page of `list_services`: a page of large entries is cut short. */
+export const MAX_PAGE_BYTES = 4 * 1024 * 1024;
+/** Text of whole lists kept until the next change: a thousand equal requests cost one encoding. */
+export const ANSWER_CACHE_BYTES = 64 * 1024 * 1024;
+/** Lists kept, whatever their size: filters are chosen by clients. */
+export const ANSWER_CACHE_SIZE = 256;

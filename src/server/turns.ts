@@ -1,0 +1,138 @@
+/**
+ * Long work in small pieces, so that the event loop has its turn in between and every client its share.
+ *
+ * A job is a generator that yields between pieces of a millisecond or so. Owners (connections) are served
+ * in rotation, however many jobs each has; only a few jobs are under way at a time, so that what is half
+ * made is bounded too. In one turn of the event loop all jobs together get {@linkcode TURN_MS}.
+ *
+ * The turn ends with a timer of 0 ms and not with `setImmediate` or a message channel: with those Deno does
+ * not look at its sockets in between.
+ *
+ * @module
+ */
+import { MAX_ACTIVE_JOBS, TURN_MS } from "./limits.ts";
+
+/** A piece of work: yields where others may have their turn. */
+export type Work<T> = Generator<void, T, void>;
+
+interface Job {
+  readonly owner: object;
+  readonly work: Work<unknown>;
+  /** Set when its owner has left. */
+  over: boolean;
+  resolve(value: unknown): void;
+  reject(error: unknown): void;
+}
+
+/** Options for {@linkcode Turns}. */
+export interface TurnsOptions {
+  /** Work in one turn of the event loop. @default {TURN_MS} */
+  turnMs?: number;
+  /** Jobs under way at once. @default {MAX_ACTIVE_JOBS} */
+  maxActive?: number;
+}
+
+/** Shares the event loop out. */
+export class Turns {
+  readonly #turnMs: number;
+  readonly #maxActive: number;
+  /** Jobs that have not begun, by owner; the first owner is served next. */
+  readonly #waiting = new Map<object, Job[]>();
+  #active: Job[] = [];
+  /** The job whose piece is being done. */
+  #current: Job | null = null;
+  /** Set from the first piece of a turn until the next turn. */
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** Nothing to do yet. */
+  constructor(options: TurnsOptions = {}) {
+    this.#turnMs = options.turnMs ?? TURN_MS;
+    this.#maxActive = options.maxActive ?? MAX_ACTIVE_JOBS;
+  }
+
+  /** How many jobs have not ended. */
+  get size(): number {
+    let size = this.#active.length;
+    for (const jobs of this.#waiting.values()) size += jobs.length;
+    return size;
+  }
+
+  /**
+   * Does a piece of work when it is its owner's turn: at once where nothing else was done in this turn of the
+   * event loop. Resolves with its result, or with `null` when its owner has left.
+   */
+  run<T>(owner: object, work: Work<T>): Promise<T | null> {
+    return new Promise((resolve, reject) => {
+      const job: Job = { owner, work, over: false, resolve: resolve as Job["resolve"], reject };
+      const jobs = this.#waiting.get(owner);
+      if (jobs === undefined) this.#waiting.set(owner, [job]);
+      else jobs.push(job);
+      if (this.#timer === undefined) this.#work();
+    });
+  }
+
+  /** Gives up all work of an owner that is gone. */
+  leave(owner: object): void {
+    const mine = [...this.#waiting.get(owner) ?? [], ...this.#active].filter((job) =>
+      job.owner === owner
+    );
+    this.#waiting.delete(owner);
+    this.#active = this.#active.filter((job) => job.owner !== owner);
+    for (const job of mine) giveUp(job);
+    // In the middle of a piece: it ends with that.
+    if (this.#current?.owner === owner) this.#current.over = true;
+  }
+
+  /** Gives everything up. */
+  close(): void {
+    for (const owner of [...this.#waiting.keys(), ...this.#active.map((job) => job.owner)]) {
+      this.leave(owner);
+    }
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #work(): void {
+    // Before the first piece: whoever comes while it is done waits for the next turn.
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      if (this.#active.length > 0 || this.#waiting.size > 0) this.#work();
+    }, 0);
+    const end = performance.now() + this.#turnMs;
+    do {
+      while (this.#active.length < this.#maxActive && this.#waiting.size > 0) this.#admit();
+      const job = this.#active.shift();
+      if (job === undefined) return;
+      this.#step(job);
+    } while (performance.now() < end);
+  }
+
+  #admit(): void {
+    for (const [owner, jobs] of this.#waiting) {
+      const job = jobs.shift();
+      this.#waiting.delete(owner);
+      if (jobs.length > 0) this.#waiting.set(owner, jobs); // at the end
+      if (job !== undefined) this.#active.push(job);
+      return;
+    }
+  }
+
+  #step(job: Job): void {
+    this.#current = job;
+    try {
+      const { done, value } = job.work.next();
+      if (done === true) job.resolve(value);
+      else if (job.over) giveUp(job);
+      else this.#active.push(job);
+    } catch (error) {
+      job.reject(error);
+    } finally {
+      this.#current = null;
+    }
+  }
+}
+
+function giveUp({ work, resolve }: Job): void {
+  resolve(null);
+  work.return(null);
+}

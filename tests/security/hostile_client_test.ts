@@ -1,0 +1,233 @@
+/** Weak clients that ask for much: what is done for one is bounded by bytes and time, and others have their turn. */
+import assert from "node:assert/strict";
+import { entryText, EntryTexts, entryTexts } from "../../src/registry/entry_text.ts";
+import { Registry } from "../../src/registry/registry.ts";
+import { ConnectionHandler } from "../../src/server/handler.ts";
+import type { ServerSocket } from "../../src/server/socket.ts";
+import { Turns, type Work } from "../../src/server/turns.ts";
+import { MemoryStore } from "../../src/storage/memory_store.ts";
+import { eventually, type Frame, RawClient } from "../helpers/raw_client.ts";
+import { LISTENERS, service, startServer } from "../helpers/test_server.ts";
+
+/** A socket whose peer takes everything at once, or nothing. */
+class Peer implements ServerSocket {
+  readonly sent: string[] = [];
+  queued = 0;
+  reads: boolean;
+
+  constructor({ reads = true } = {}) {
+    this.reads = reads;
+  }
+
+  send(text: string): void {
+    this.sent.push(text);
+    if (!this.reads) this.queued += text.length;
+  }
+
+  close(): void {}
+
+  bufferedBytes(): number {
+    return this.queued;
+  }
+
+  /** The answers so far. */
+  answers(): Frame[] {
+    return this.sent.map((text): Frame => JSON.parse(text))
+      .filter((frame) => frame["type"] === "response");
+  }
+}
+
+function request(id: string, action: string, params: unknown = {}): string {
+  return JSON.stringify({ id, type: "request", action, params });
+}
+
+async function fleet(size: number, padding = 400): Promise<Registry> {
+  const registry = await Registry.open(new MemoryStore());
+  const labels = { note: "x".repeat(padding) };
+  for (let i = 0; i < size; i++) await registry.register(service(`s-${i}`, { labels }));
+  return registry;
+}
+
+function* pieces(log: string[], name: string, count: number): Work<string> {
+  for (let i = 0; i < count; i++) {
+    const end = performance.now() + 1;
+    while (performance.now() < end);
+    log.push(name);
+    yield;
+  }
+  return name;
+}
+
+Deno.test("Turns: owners have their turns, however much one asks", async () => {
+  const turns = new Turns({ maxActive: 2 });
+  const [greedy, modest] = [{}, {}];
+  const log: string[] = [];
+  const ended: string[] = [];
+  const jobs = [
+    ...Array.from({ length: 30 }, (_, i) => turns.run(greedy, pieces(log, `g${i}`, 3))),
+    turns.run(modest, pieces(log, "m", 3)),
+  ].map((job) => job.then((name) => ended.push(name ?? "gone")));
+  await Promise.all(jobs);
+  assert.ok(ended.indexOf("m") <= 3, ended.join(" "));
+  assert.equal(log.length, 93);
+  turns.close();
+});
+
+Deno.test("Turns: timers have their turn while there is work", async () => {
+  const turns = new Turns();
+  const log: string[] = [];
+  const job = turns.run({}, pieces(log, "work", 60));
+  let seen = 0;
+  const timer = setInterval(() => log.push(`timer ${++seen}`), 1);
+  await job;
+  clearInterval(timer);
+  assert.ok(seen >= 3, log.join(" "));
+  turns.close();
+});
+
+Deno.test("Turns.leave() ends all work of one who has gone", async () => {
+  const turns = new Turns({ maxActive: 2 });
+  const [gone, here] = [{}, {}];
+  const log: string[] = [];
+  const jobs = Array.from({ length: 20 }, () => turns.run(gone, pieces(log, "gone", 50)));
+  const other = turns.run(here, pieces(log, "here", 3));
+  turns.leave(gone);
+  const before = log.filter((name) => name === "gone").length;
+  assert.deepEqual(await Promise.all(jobs), jobs.map(() => null));
+  assert.equal(await other, "here");
+  assert.equal(log.filter((name) => name === "gone").length, before);
+  assert.equal(turns.size, 0);
+  turns.close();
+});
+
+Deno.test("EntryTexts: bytes are bounded, and a revision is encoded once", async () => {
+  await using registry = await fleet(50, 1000);
+  const entries = registry.list();
+  const texts = new EntryTexts(10_000_000);
+  for (let i = 0; i < 100; i++) for (const entry of entries) texts.of(entry);
+  assert.equal(texts.encoded, 50);
+  for (const entry of entries) assert.equal(texts.of(entry), JSON.stringify(entry));
+  const small = new EntryTexts(20_000); // room for some 12 of them
+  for (let i = 0; i < 3; i++) for (const entry of entries) small.of(entry);
+  assert.equal(small.encoded, 150);
+});
+
+for (const listener of LISTENERS) {
+  Deno.test(`${listener} C1: a thousand equal lists are encoded once`, async () => {
+    await using registry = await fleet(300);
+    await using running = await startServer({ listener, registry });
+    const clients = await Promise.all(
+      Array.from({ length: 20 }, () => RawClient.ready(running.url)),
+    );
+    const before = entryTexts.encoded;
+    for (const client of clients) {
+      for (let i = 0; i < 50; i++) client.ask("list_services");
+    }
+    const isAnswer = (frame: Frame) => frame["type"] === "response";
+    for (const client of clients) {
+      for (let i = 0; i < 50; i++) {
+        assert.equal((await client.take(isAnswer, `answer ${i}`))["data"].length, 300);
+      }
+      await client.close();
+    }
+    assert.ok(entryTexts.encoded - before <= 300, `${entryTexts.encoded - before} encodings`);
+  });
+
+  Deno.test(`${listener} C1: lists are right between changes`, async () => {
+    await using running = await startServer({ listener });
+    await using client = await RawClient.ready(running.url);
+    for (let i = 0; i < 20; i++) {
+      const name = `svc-${i}`;
+      await client.call("register_service", { service: service(name) });
+      assert.equal((await client.call("list_services"))["length"], i + 1);
+      const page = await client.call("list_services", { name: "svc-*", limit: 1000 });
+      assert.equal(page["services"].length, i + 1);
+      assert.equal(page["seq"], running.registry.seq);
+      const endpoints = [{ name: "http", address: `h:${i + 1}`, protocol: "http", metadata: {} }];
+      await client.call("update_service", { name, endpoints });
+      assert.equal((await client.call("list_endpoints"))[name][0].address, `h:${i + 1}`);
+      assert.deepEqual(await client.call("list_services", { name }), [running.registry.get(name)]);
+    }
+  });
+}
+
+Deno.test("C1: nothing is made for a socket that is gone", async () => {
+  await using registry = await fleet(6000, 2000);
+  await using handler = new ConnectionHandler({ registry });
+  const peers = Array.from({ length: 20 }, () => new Peer());
+  const connections = peers.map((peer) => handler.open(peer));
+  const before = entryTexts.encoded;
+  for (const connection of connections) {
+    for (let i = 0; i < 64; i++) connection.onMessage(request(`${i}`, "list_services"));
+  }
+  for (const connection of connections) connection.onClose();
+  const begun = entryTexts.encoded - before;
+  assert.ok(begun < 6000, `${begun} entries were encoded before they left`);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  assert.equal(entryTexts.encoded - before, begun);
+  assert.deepEqual(peers.flatMap((peer) => peer.answers()), []);
+});
+
+Deno.test("C1: who does not read gets one large answer, not 64", async () => {
+  await using registry = await fleet(3000);
+  await using handler = new ConnectionHandler({ registry });
+  const peer = new Peer({ reads: false });
+  const connection = handler.open(peer);
+  for (let i = 0; i < 64; i++) connection.onMessage(request(`${i}`, "list_services"));
+  await eventually(() => peer.answers().length > 0, "the first answer");
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  assert.equal(peer.answers().length, 1);
+  connection.onClose();
+});
+
+Deno.test("C1: a small request is answered while large ones are made", async () => {
+  await using registry = await fleet(5000);
+  await using handler = new ConnectionHandler({ registry });
+  const peers = Array.from({ length: 20 }, () => new Peer());
+  for (const [k, peer] of peers.entries()) {
+    const connection = handler.open(peer);
+    for (let i = 0; i < 10; i++) {
+      // Each filter is another list.
+      const params = { name: `s-*${"?*".repeat((k * 10 + i) % 4)}`, label: `note${k}${i}` };
+      connection.onMessage(request(`${i}`, "list_services", params));
+    }
+  }
+  const other = new Peer();
+  handler.open(other).onMessage(request("1", "get_service", { name: "s-7" }));
+  assert.equal(other.answers()[0]?.["data"].id, "s-7");
+  await eventually(
+    () => peers.every((peer) => peer.answers().length === 10),
+    "all lists",
+  );
+});
+
+Deno.test("C1: a page of large entries is cut by bytes, and goes on", async () => {
+  await using running = await startServer({ listener: "deno" });
+  const labels = Object.fromEntries(
+    Array.from({ length: 50 }, (_, i) => [`l${i}`, "x".repeat(4000)]),
+  );
+  for (let i = 0; i < 60; i++) await running.registry.register(service(`s-${i}`, { labels }));
+  await using client = await RawClient.ready(running.url);
+  const ids: string[] = [];
+  let cursor: string | undefined;
+  for (let pages = 1;; pages++) {
+    const page = await client.call("list_services", {
+      limit: 1000,
+      ...(cursor === undefined ? {} : { cursor }),
+    });
+    assert.ok(JSON.stringify(page).length < 5 * 1024 * 1024);
+    ids.push(...page["services"].map((entry: Frame) => entry["id"]));
+    if (page["next_cursor"] === null) {
+      assert.equal(pages, 3);
+      break;
+    }
+    cursor = page["next_cursor"];
+  }
+  assert.deepEqual(ids, running.registry.list().map(({ id }) => id));
+});
+
+Deno.test("entryText() is the JSON of the entry", async () => {
+  await using registry = await fleet(1);
+  const entry = registry.get("s-0");
+  assert.equal(entryText(entry), JSON.stringify(entry));
+});
