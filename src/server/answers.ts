@@ -33,9 +33,7 @@ export class Answer {
 
   /** An answer whose text is there. */
   static of(text: string): Answer {
-    return new Answer(function* () {
-      return text;
-    });
+    return new Answer(() => new Draft(nothing(), text).finish());
   }
 }
 
@@ -43,11 +41,12 @@ export class Answer {
 class Draft {
   readonly #steps: Work<string>;
   /** The whole text, once it is made. */
-  text: string | null = null;
+  text: string | null;
   #failure: unknown = null;
 
-  constructor(steps: Work<string>) {
+  constructor(steps: Work<string>, text: string | null = null) {
     this.#steps = steps;
+    this.text = text;
   }
 
   /** Carries on until the text is made: several may, and share the work. */
@@ -64,6 +63,11 @@ class Draft {
     }
     return this.text;
   }
+}
+
+function* nothing(): Work<string> {
+  yield;
+  return "";
 }
 
 /** Makes the answers of one server, and keeps those that can be asked for again. */

@@ -162,7 +162,7 @@ async function sendSnapshot(
   const entries = registry.list().filter((entry) => isOf(entry, subscription.services));
   subscription.from = seq;
   subscription.position = seq;
-  const pages = snapshotPages(entries, seq, hub);
+  const pages = snapshotPages(entries, seq);
   for (const page of pages) {
     while (!queue.isReady) await queue.ready();
     if (!isWanted(subscription, context)) return false;
@@ -172,11 +172,7 @@ async function sendSnapshot(
 }
 
 /** The frames of a snapshot, each made when it is needed; there is always at least one. */
-function* snapshotPages(
-  entries: readonly ServiceEntry[],
-  seq: number,
-  hub: Hub,
-): Generator<string> {
+function* snapshotPages(entries: readonly ServiceEntry[], seq: number): Generator<string> {
   let page: string[] = [];
   let size = 0;
   for (const entry of entries) {
