@@ -63,7 +63,6 @@ export type {
 } from "./src/registry/events.ts";
 export { applyEvent } from "./src/registry/fold.ts";
 export { Registry } from "./src/registry/registry.ts";
-export type { RegistryOptions } from "./src/registry/registry.ts";
 export type { DependencyInfo } from "./src/registry/dependencies.ts";
 export type { EventsOptions as RegistryEventsOptions } from "./src/registry/event_stream.ts";
 export type { ServiceFilter } from "./src/registry/filter.ts";
@@ -75,7 +74,7 @@ export type {
   Store,
   StoreListener,
 } from "./src/registry/store.ts";
-export type { IfRevision, UpdateOptions } from "./src/registry/update_options.ts";
+export type { IfRevision, RegistryOptions, UpdateOptions } from "./src/registry/update_options.ts";
 
 // Where it is kept.
 export { Documents } from "./src/storage/documents.ts";

@@ -35,8 +35,6 @@ import type { CommitRecord, LoadedState, Store } from "./store.ts";
 import { parseInput, parsePatch } from "./validate.ts";
 import type { IfRevision, RegistryOptions, UpdateOptions } from "./update_options.ts";
 
-export type { RegistryOptions } from "./update_options.ts";
-
 /**
  * A registry of services over a {@linkcode Store}.
  *
@@ -128,10 +126,7 @@ export class Registry implements AsyncDisposable {
     return this.#index.select(filter).filter(serviceMatcher(filter));
   }
 
-  /**
-   * What {@linkcode list} looks through, sorted by id, from after a cursor on: for who filters it in pieces. It
-   * stays as it is now, whatever changes.
-   */
+  /** What {@linkcode list} looks through now, after a cursor: for who filters it in pieces. */
   select(filter: ServiceFilter, cursor?: string): Iterable<ServiceEntry> {
     return this.#index.after(filter, cursor);
   }
