@@ -24,8 +24,11 @@ export interface UnitStatus extends ServiceStatus {
   identity: RunIdentity | null;
 }
 
-/** Whose a unit is: nobody's, this service's (with marks, or by an earlier version), another installation's, another's. */
-export type UnitClass = "none" | "ours" | "unmarked" | "elsewhere" | "foreign";
+/**
+ * Whose a unit is: nobody's, this service's (with marks, by an earlier version, or edited by hand), another
+ * installation's, another's.
+ */
+type UnitClass = "none" | "ours" | "unmarked" | "edited" | "elsewhere" | "foreign";
 
 /** How a unit of the machine names its run: systemd gives each of its starts an id. */
 const INVOCATION = "systemd:";

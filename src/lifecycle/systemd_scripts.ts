@@ -82,8 +82,8 @@ h_start_unit() {
 /**
  * Whose a generated unit is. $1 unit  $2 service  $3 place  $4 run dir  $5 release  $6 digest of the text of earlier versions.
  *
- * Sets h_class: none, ours, unmarked (ours, by an earlier version), elsewhere (of another installation), foreign; h_why
- * in words, and m_… as the text says. Nothing here trusts the name.
+ * Sets h_class: none, ours, unmarked (ours, by an earlier version), edited (ours, changed by hand), elsewhere (of another
+ * installation), foreign; h_why in words, and m_… as the text says. Nothing here trusts the name.
  */
 const EXAMINE = `
 h_unit=$1 h_service=$2 h_place=$3 h_run_dir=$4 h_release=$5 h_digest=$6
@@ -96,7 +96,7 @@ h_read_marks() {
   h_written=$(sed -n '2s/^# harness-sha256: //p' "$h_file")
   if [ -z "$h_written" ]; then h_read_unmarked
   elif [ "$h_written" != "$(tail -n +3 "$h_file" | sha256sum | cut -d ' ' -f 1)" ]; then
-    h_why="$h_file was edited by hand; move your changes to a drop-in (systemctl edit $h_unit) and remove the file"
+    h_class=edited h_why="$h_file was edited by hand; move your changes to a drop-in (systemctl edit $h_unit) and remove the file"
   elif [ "$m_service" = "$h_service" ] && [ "$m_place" = "$h_place" ]; then h_class=ours
   else h_class=elsewhere h_why="it is the one of $m_place"
   fi
@@ -159,6 +159,8 @@ h_gives_way() { ! h_is_up && { [ "$(h_seen_is UnitFileState)" != enabled ] || [ 
 h_is_ours() { case $h_class in ours | unmarked) ;; *) return 1 ;; esac; }
 # Whether what runs is the release that is asked for: its own environment says so, or where that says nothing the text.
 h_is_this_release() {
+  if [ "$(h_carries data)" = "$h_place/shared" ]; then [ "$(h_carries release)" = "$h_release" ]; return; fi
+  h_is_ours || return 1
   if [ -n "$(h_carries run)" ] && [ "$(h_carries run)" != "$m_run" ]; then return 1; fi
   if [ -n "$(h_carries release)" ] && [ "$(h_carries release)" != "$h_release" ]; then return 1; fi
   [ -n "$m_run_dir" ] && { [ "$m_run_dir" = "$h_run_dir" ]; return; }
@@ -182,13 +184,13 @@ shift 7
 h_examine
 h_t=0
 while [ "$(h_seen_is ActiveState)" = deactivating ] && h_is_ours && [ $h_t -lt 100 ]; do h_nap; h_look; done
+if h_is_up; then
+  case $(h_seen_is SubState) in auto-restart*) ;; *) if h_is_this_release; then h_report; exit 0; fi ;; esac
+fi
 [ -z "$h_why" ] || { [ "$h_class" = elsewhere ] && h_gives_way; } || h_occupied
-if h_is_ours && h_is_up; then
+if h_is_up; then
   h_is_this_release || { h_why="it still runs $m_release"; h_occupied; }
-  case $(h_seen_is SubState) in
-    auto-restart*) systemctl stop -- "$h_unit" >/dev/null 2>&1 ;;
-    *) h_report; exit 0 ;;
-  esac
+  systemctl stop -- "$h_unit" >/dev/null 2>&1
 fi
 h_check_user
 [ -d "$h_release" ] || h_fail "its working directory $h_release does not exist"
@@ -236,9 +238,10 @@ h_started() {
 h_start_unit
 `;
 
-/** As EXAMINE. A unit that is not this service's is left as it is. */
+/** As EXAMINE. A unit that is not this service's is left as it is; one that was edited by hand is refused. */
 export const STOP_GENERATED: string = `${PROCESS_LIBRARY}${SAY}${UNIT_LIBRARY}${EXAMINE}
 h_examine
+if [ "$h_class" = edited ] && h_is_up; then h_occupied; fi
 if ! h_is_ours; then h_verdict; exit 0; fi
 if h_is_up; then h_error=$(systemctl stop -- "$h_unit" 2>&1) || h_fail "systemctl stop: $(h_one_line "$h_error")"; fi
 systemctl disable -- "$h_unit" >/dev/null 2>&1
@@ -248,6 +251,7 @@ h_look; h_report
 /** As EXAMINE. Stops, disables and removes a unit of this service; any other is left as it is. */
 export const REMOVE_GENERATED: string = `${PROCESS_LIBRARY}${SAY}${UNIT_LIBRARY}${EXAMINE}
 h_examine
+if [ "$h_class" = edited ] && h_is_up; then h_occupied; fi
 if ! h_is_ours; then h_verdict; exit 0; fi
 if h_is_up; then h_error=$(systemctl stop -- "$h_unit" 2>&1) || h_fail "systemctl stop: $(h_one_line "$h_error")"; fi
 systemctl disable -- "$h_unit" >/dev/null 2>&1
