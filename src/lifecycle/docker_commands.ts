@@ -97,7 +97,7 @@ export function followContainerCommand(spec: DockerSpec): Command {
 
 function identityArgs(spec: DockerSpec): string[] {
   const { service, root, release } = ownerOf(spec);
-  return [spec.execution.container, service, root, release];
+  return [spec.execution.container, service, root, release, spec.runDir];
 }
 
 /** The directory that `path` is in. */

@@ -8,6 +8,7 @@
  */
 import { FAILURE_LOG_LINES } from "../limits.ts";
 import { CREATE_FUNCTIONS } from "./docker_env.ts";
+import { GUARD_FUNCTIONS } from "./docker_guard.ts";
 import {
   DOCKER_CHANGE_SECONDS,
   DOCKER_LOAD_SECONDS,
@@ -90,7 +91,8 @@ h_occupied() {
  * After {@linkcode IDENTITY}'s: $1 image  $2 id of the recorded image or empty  $3 image tar or empty  $4 env file or
  * empty  $5 restart policy  $6 stop signal  $7 version  $8 tenths it must live  $9 run id, then `-p` words.
  */
-export const START_CONTAINER: string = `${DOCKER_LIBRARY}${IMAGE}${OCCUPIED}${CREATE_FUNCTIONS}
+export const START_CONTAINER: string =
+  `${DOCKER_LIBRARY}${IMAGE}${OCCUPIED}${GUARD_FUNCTIONS}${CREATE_FUNCTIONS}
 h_image=$1 h_want=$2 h_tar=$3 h_env=$4 h_restart=$5 h_stop=$6 h_version=$7 h_settle=$8 h_run=$9
 shift 9
 [ -z "$h_env" ] || [ -r "$h_env" ] || h_fail "its env file $h_env cannot be read"
@@ -116,12 +118,12 @@ if [ -n "$s_id" ] && h_up; then
     exit 0
   fi
   case $s_state in
-    running) h_show "$s_id"; exit 0 ;;
+    running) h_guard again; h_show "$s_id"; exit 0 ;;
     paused)
       h_code=0
       h_words=$(h_docker ${DOCKER_CHANGE_SECONDS} unpause "$s_id" 2>&1 >/dev/null </dev/null) || h_code=$?
       [ "$h_code" = 0 ] || h_refused "$h_code" ${DOCKER_CHANGE_SECONDS} "docker unpause" "$h_words"
-      h_show "$s_id"; exit 0 ;;
+      h_guard again; h_show "$s_id"; exit 0 ;;
   esac
   # Between two of docker's own restarts: from the beginning.
   h_docker ${DOCKER_CHANGE_SECONDS} stop -t 1 "$s_id" >/dev/null 2>&1 </dev/null
@@ -174,12 +176,14 @@ case $h_born in "running "*) ;; *) h_give_up "it did not stay up" ;; esac
 [ "$(h_life)" = "$h_born" ] || h_give_up "it did not stay up"
 h_look "$h_name"
 [ "$s_id" = "$h_mine" ] || { s_id=$h_mine; h_give_up "its container lost the name $h_name while it started"; }
+h_guard anew
 h_show "$s_id"
 exit 0
 `;
 
 /** After {@linkcode IDENTITY}'s: $1 whole seconds of patience. */
-export const STOP_CONTAINER: string = `${DOCKER_LIBRARY}
+export const STOP_CONTAINER: string = `${DOCKER_LIBRARY}${GUARD_FUNCTIONS}
+h_unguard
 h_look "$h_name"
 if h_ours; then
   # First the policy: docker would start it again when it is itself started anew, whoever has stopped it.

@@ -98,13 +98,13 @@ export const INSPECT_FORMAT: string =
   `{{if eq (index $p 0) "HARNESS_INSTALL_DIR"}}{{json (index $p 1)}}{{end}}{{end}}]}`;
 
 /**
- * Takes the four arguments that every script begins with, and looks at the container.
+ * Takes the five arguments that every script begins with, and looks at the container.
  *
- * $1 container  $2 service  $3 root  $4 release or empty.
+ * $1 container  $2 service  $3 root  $4 release or empty  $5 run dir.
  */
 export const IDENTITY: string = `
-h_name=$1 h_service=$2 h_root=$3 h_release=$4
-shift 4
+h_name=$1 h_service=$2 h_root=$3 h_release=$4 h_run_dir=$5
+shift 5
 h_next() {
   h_field=\${h_rest%%"$h_nl"*} h_rest=\${h_rest#*"$h_nl"}
   [ "$h_field" != "<no value>" ] || h_field=

@@ -355,11 +355,12 @@ Deno.test("startContainerCommand() publishes ports, keeps values out of argv and
   assert.ok(DOCKER.execution.type === "docker_container");
   const command = startContainerCommand({ ...DOCKER, execution: DOCKER.execution });
   assert.ok("script" in command);
-  assert.deepEqual(command.args?.slice(0, 10), [
+  assert.deepEqual(command.args?.slice(0, 11), [
     "api",
     "api",
     "/opt",
     "/opt/api-1.2.3",
+    "/opt/.harness/api/run",
     "api:1",
     "",
     "/opt/api/image.tar",
@@ -379,6 +380,7 @@ Deno.test("startContainerCommand() publishes ports, keeps values out of argv and
     "api",
     "/opt",
     "/opt/api-1.2.3",
+    "/opt/.harness/api/run",
     "2",
   ]);
 });

@@ -1,0 +1,130 @@
+/**
+ * What a docker daemon does to the services that run in it (cases A10, A11): it is restarted, and it hangs. On a daemon
+ * of the test's own.
+ */
+import assert from "node:assert/strict";
+import { HarnessError } from "../../src/errors.ts";
+import { DockerController } from "../../src/lifecycle/docker.ts";
+import type { DockerSpec } from "../../src/lifecycle/docker_commands.ts";
+import { hostStatus } from "../../src/lifecycle/host_status.ts";
+import type { RestartSpec } from "../../src/package/manifest.ts";
+import { Dockerd } from "../helpers/dockerd.ts";
+import { needs } from "../helpers/require.ts";
+import { eventually, Place } from "../lifecycle/fixture.ts";
+
+const ignore = needs("docker", "busybox", "root");
+const STAY = 'trap "exit 0" TERM; while :; do sleep 0.1; done';
+
+function spec(place: Place, name: string, restart: Partial<RestartSpec>): DockerSpec {
+  return {
+    ...place.spec(name, ["unused"], { restart }),
+    execution: { type: "docker_container", image: "stay:1", imageTar: null, container: name },
+    workDir: `${place.path("opt")}/${name}-1.0.0`,
+    runDir: `${place.path("opt")}/.harness/${name}/run/1`,
+  };
+}
+
+Deno.test({
+  name: "A10: services come back with docker as their policies say",
+  ignore,
+  async fn() {
+    await using place = new Place();
+    await using daemon = await Dockerd.start();
+    await using executor = daemon.executor();
+    await daemon.image("stay:1", STAY);
+    await daemon.image("once:1", "sleep 2; exit 0");
+    await daemon.image("fails:1", "sleep 1; exit 7");
+    const controller = (name: string, restart: Partial<RestartSpec>, image = "stay:1") => {
+      const made = spec(place, name, restart);
+      return new DockerController(executor, { ...made, execution: { ...made.execution, image } });
+    };
+    const failing: Partial<RestartSpec> = { policy: "on-failure", maxRetries: 2 };
+    const stays = controller("stays", { policy: "on-failure" });
+    const always = controller("always", { policy: "always" });
+    const never = controller("never", { policy: "no" });
+    const stopped = controller("stopped", { policy: "on-failure" });
+    const once = controller("once", { policy: "on-failure" }, "once:1");
+    const fails = controller("fails", failing, "fails:1");
+    for (const each of [stays, always, never, stopped, once, fails]) await each.start();
+    await stopped.stop();
+    // A container that did not end by itself when it was stopped has an exit code that is not 0.
+    await daemon.docker("kill", "never");
+    await eventually(async () => {
+      assert.equal((await once.status()).exitCode, 0);
+      const { running, exitCode, detail } = await fails.status();
+      assert.deepEqual([running, exitCode], [false, 7], detail);
+      assert.equal(
+        await daemon.docker("inspect", "-f", "{{.State.Status}} {{.RestartCount}}", "fails"),
+        "exited 2",
+      );
+    });
+    const before = (await stays.status()).containerId;
+    await daemon.down();
+    await daemon.up();
+    await eventually(async () => {
+      for (const each of [stays, always]) {
+        const { running, detail } = await each.status();
+        assert.ok(running, detail);
+      }
+    });
+    assert.equal((await stays.status()).containerId, before);
+    for (const each of [never, stopped, once]) assert.equal((await each.status()).running, false);
+    // And once more, since nobody but the guard has started it.
+    await daemon.down();
+    await daemon.up();
+    await eventually(async () => assert.ok((await stays.status()).running));
+    await stays.stop();
+    assert.equal((await stays.status()).running, false);
+    await eventually(() => assert.deepEqual([...guards(place)], []));
+  },
+});
+
+/** Marks of guards that live. */
+function* guards(place: Place): Generator<string> {
+  for (const name of ["stays", "stopped", "once", "fails", "always", "never"]) {
+    try {
+      for (const entry of Deno.readDirSync(`${place.path("opt")}/.harness/${name}/run/1`)) {
+        yield `${name}/${entry.name}`;
+      }
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+}
+
+Deno.test({
+  name: "A11: a docker that hangs is waited for no longer than its limit",
+  ignore,
+  async fn() {
+    await using place = new Place();
+    await using daemon = await Dockerd.start();
+    await using executor = daemon.executor();
+    await daemon.image("stay:1", STAY);
+    const made = spec(place, "held", { policy: "no" });
+    const controller = new DockerController(executor, made);
+    await controller.start();
+    daemon.hold();
+    const words = /Docker did not respond within 8 s/;
+    const reasons: string[] = [];
+    const [status, ...failures] = await Promise.all([
+      hostStatus(executor, [{ spec: made }], { onUnknown: (_, reason) => reasons.push(reason) }),
+      ...[
+        controller.status(),
+        controller.start(),
+        controller.stop(),
+        controller.reload(),
+        controller.logs(1),
+        controller.occupant(),
+      ].map((call) => call.then(() => null, (error) => error)),
+    ]);
+    assert.deepEqual(status, [null], "nothing is known of it");
+    assert.match(reasons.join(), words);
+    for (const error of failures) {
+      assert.ok(error instanceof HarnessError, String(error));
+      assert.match(error.message, words);
+    }
+    daemon.release();
+    assert.equal((await controller.status()).running, true);
+    await controller.stop();
+  },
+});
