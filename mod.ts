@@ -113,7 +113,10 @@ export type { HandlerOptions } from "./src/server/handler.ts";
 export { PackageStore } from "./src/server/package_store.ts";
 export { serve } from "./src/server/serve.ts";
 export type { ServeOptions, WsServer } from "./src/server/serve.ts";
-export type { Access, Authenticator, AuthOptions } from "./src/server/auth.ts";
+export type { Authenticator, AuthOptions } from "./src/server/auth.ts";
+export type { Access, Client } from "./src/server/rights.ts";
+export type { Ownership, OwnershipSources } from "./src/server/ownership.ts";
+export { VouchedEntries } from "./src/server/vouched_entries.ts";
 export type {
   CallContext,
   Deployments,

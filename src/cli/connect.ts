@@ -13,6 +13,7 @@ import { HarnessError } from "../errors.ts";
 import { visible } from "../terminal_text.ts";
 import { CLI_TIMEOUT_MS } from "./cli_limits.ts";
 import type { ActionData, ActionParams } from "../protocol/actions.ts";
+import { findAddressFile } from "./address_file.ts";
 import { notConnected } from "./connect_error.ts";
 import type { Context } from "./context.ts";
 import { fileFlag, type FlagTable, type FlagValues, onOff, readFlags, valued } from "./flags.ts";
@@ -99,11 +100,11 @@ export async function openSession(
 ): Promise<Session> {
   const { io } = context;
   const flags = readFlags(CLIENT_FLAGS, given as Record<string, unknown>, io);
-  const token = await clientToken(io, flags);
+  const { token, url, place } = await serverAccess(io, flags);
   const { RegistryClient } = await import("../client/mod.ts");
   const trusted = await trustedClient(flags);
   try {
-    const client = await RegistryClient.connect(flags.url, {
+    const client = await RegistryClient.connect(url, {
       ...(trusted === null ? {} : { webSocket: webSocketWith(trusted) }),
       ...(token === null ? {} : { token }),
       signal: io.interrupted,
@@ -112,16 +113,48 @@ export async function openSession(
       reconnect: options.follows === true,
       onStatus: (status) => tellStatus(io, status),
     });
-    return new Session(client, flags, io.interrupted);
+    return new Session(client, { ...flags, url }, io.interrupted);
   } catch (error) {
     io.interrupted.throwIfAborted();
-    throw notConnected(error, { ...flags, hasToken: token !== null });
+    throw notConnected(error, { url: flags.url, tokenPlace: place });
   }
 }
 
-/** The token of a client command: `--token-file`, else the environment. */
-export function clientToken(io: Io, flags: ClientFlags): Promise<string | null> {
-  return readToken({ file: flags.tokenFile, text: io.env("HARNESS_TOKEN") });
+/** How a client command reaches its server. */
+export interface ServerAccess {
+  /** The address. */
+  readonly url: string;
+  /** The token, or `null` where there is none. */
+  readonly token: string | null;
+  /** Where the token came from, or `null`. */
+  readonly place: string | null;
+}
+
+/**
+ * The token of a client command: `--token-file`, else the environment, else the one that a server of this
+ * user made for this address.
+ */
+export async function serverAccess(io: Io, flags: ClientFlags): Promise<ServerAccess> {
+  const { url, tokenFile } = flags;
+  const given = await readToken({ file: tokenFile, text: io.env("HARNESS_TOKEN") });
+  if (given !== null) {
+    return { url, token: given, place: tokenFile === null ? "HARNESS_TOKEN" : named(tokenFile) };
+  }
+  const { hostname, port, protocol } = new URL(url);
+  const plainHost = hostname.replace(/^\[(.*)\]$/, "$1");
+  const standardPort = protocol === "wss:" ? 443 : 80;
+  const found = await findAddressFile(
+    plainHost,
+    Number(port) || standardPort,
+    (name) => io.env(name),
+  );
+  if (found === null) return { url, token: null, place: null };
+  const { token, path } = found;
+  // TLS proves who answers, by the name that was given; without it only the address does.
+  if (protocol === "wss:" || found.hostname === plainHost) return { url, token, place: path };
+  const literal = new URL(url);
+  literal.hostname = found.hostname.includes(":") ? `[${found.hostname}]` : found.hostname;
+  return { url: literal.href, token, place: path };
 }
 
 /** What trusts the authority of `--tls-ca`, for WebSocket and fetch; `null` = what the system trusts. */

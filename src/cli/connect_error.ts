@@ -4,17 +4,13 @@
  * @module
  */
 import { HarnessError, messageOf } from "../errors.ts";
-import type { NamedFile } from "./flags.ts";
-import { named } from "./secrets.ts";
 
 /** How it was tried. */
 export interface Attempt {
   /** `--url`. */
   readonly url: string;
-  /** `--token-file`, or `null` where none is given. */
-  readonly tokenFile: NamedFile | null;
-  /** Whether there was a token, from there or from the environment. */
-  readonly hasToken: boolean;
+  /** Where the token came from, or `null` where there is none. */
+  readonly tokenPlace: string | null;
 }
 
 /** Reasons in the words of the network stack: what they mean, and what to do. */
@@ -74,10 +70,9 @@ export function notConnected(error: unknown, attempt: Attempt): unknown {
   );
 }
 
-function tokenProblem({ tokenFile, hasToken }: Attempt): string {
-  if (!hasToken) return "it wants a token; give one with --token-file or HARNESS_TOKEN";
-  const place = tokenFile === null ? "HARNESS_TOKEN" : named(tokenFile);
-  return `it does not know the token of ${place}; give the one that it was started with`;
+function tokenProblem({ tokenPlace }: Attempt): string {
+  if (tokenPlace === null) return "it wants a token; give one with --token-file or HARNESS_TOKEN";
+  return `it does not know the token of ${tokenPlace}; give the one that it was started with`;
 }
 
 /** Why there is no connection, without what the caller says anyway, and what helps. */

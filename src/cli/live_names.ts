@@ -7,7 +7,7 @@ import type { RootCommand } from "@bomb.sh/tab";
 import { RegistryClient } from "../client/mod.ts";
 import { visible } from "../terminal_text.ts";
 import { CLI_COMPLETION_TIMEOUT_MS, CLI_MAX_COMPLETIONS } from "./cli_limits.ts";
-import { CLIENT_FLAGS, clientToken } from "./connect.ts";
+import { CLIENT_FLAGS, serverAccess } from "./connect.ts";
 import { readFlags } from "./flags.ts";
 import type { Io } from "./io.ts";
 
@@ -42,8 +42,8 @@ export async function addLiveNames(
 
 async function ask(io: Io, services: boolean): Promise<string[]> {
   const flags = readFlags(CLIENT_FLAGS, {}, io);
-  const token = await clientToken(io, flags);
-  await using client = await RegistryClient.connect(flags.url, {
+  const { token, url } = await serverAccess(io, flags);
+  await using client = await RegistryClient.connect(url, {
     ...(token === null ? {} : { token }),
     connectTimeoutMs: CLI_COMPLETION_TIMEOUT_MS,
     reconnect: false,

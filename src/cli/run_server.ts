@@ -13,9 +13,11 @@ import { Registry } from "../registry/registry.ts";
 import { type Control, openControl } from "../server/control.ts";
 import { PackageStore } from "../server/package_store.ts";
 import { serve, type ServeOptions, type WsServer } from "../server/serve.ts";
+import { VouchedEntries } from "../server/vouched_entries.ts";
 import { Documents } from "../storage/documents.ts";
 import { FileStore } from "../storage/file_store.ts";
 import { SERVER_NAME, VERSION } from "../version.ts";
+import { type AddressFiles, writeAddressFiles } from "./address_file.ts";
 import { hostDirectory, type SshFlags } from "./connector.ts";
 import { EXIT } from "./exit_codes.ts";
 import { documentStore } from "./document_store.ts";
@@ -23,10 +25,10 @@ import type { FlagValues } from "./flags.ts";
 import type { Io } from "./io.ts";
 import { configureLogging } from "./logging.ts";
 import { interruptedExitCode } from "./report.ts";
-import { readNamedFile, readToken } from "./secrets.ts";
+import { readNamedFile } from "./secrets.ts";
 import { type LIMIT_FLAGS, type SERVE_FLAGS, serverLimits } from "./serve_flags.ts";
+import { type ServerTokens, serverTokens } from "./server_token.ts";
 import { defaultStateDir } from "./state_dir.ts";
-import { isLoopback } from "./values.ts";
 
 /** All that the flags of `serve` say. */
 export interface ServerFlags {
@@ -42,24 +44,29 @@ const log = getLogger(["harness", "cli"]);
 
 /** Serves until SIGTERM or SIGINT; returns the exit code. */
 export async function runServer(io: Io, flags: ServerFlags): Promise<number> {
-  const tokens = await readTokens(io, flags);
+  const stateDir = absolute(defaultStateDir(flags.serve.stateDir, io.env, Deno.uid()));
+  const tls = await readTls(flags);
+  const tokens = await serverTokens(io, flags.serve, async () => {
+    await makeStateDir(stateDir);
+    return stateDir;
+  });
   await configureLogging(io, {
     level: flags.serve.logLevel,
     format: flags.serve.logFormat,
-    secrets: [...tokens.tokens, ...tokens.readTokens],
+    secrets: [...tokens.secrets],
   });
-  const exposure = await listenOptions(flags, tokens);
-  const stateDir = absolute(defaultStateDir(flags.serve.stateDir, io.env, Deno.uid()));
+  const exposure = { ...listenOptions(flags, tokens), ...(tls === null ? {} : { tls }) };
   const parts = await openParts(stateDir, flags);
   let server: WsServer;
   try {
-    const { registry, packages, control } = parts;
+    const { registry, packages, control, vouched } = parts;
     const { operator, deployments } = control;
-    server = await serve({ ...exposure, registry, packages, operator, deployments });
+    server = await serve({ ...exposure, registry, packages, operator, deployments, vouched });
   } catch (error) {
     await parts.close();
     throw withAdvice(error, flags);
   }
+  const addresses = await announce(io, server, tokens, stateDir);
   const { registry } = parts;
   for (const warning of registry.warnings) log.warn("State: {warning}", { warning });
   const services = registry.list().length;
@@ -67,6 +74,7 @@ export async function runServer(io: Io, flags: ServerFlags): Promise<number> {
     `${SERVER_NAME} listening on ${server.url} ` +
       `(protocol ${SUBPROTOCOL}, state ${stateDir}, ${services} services)\n`,
   );
+  log.info("Token: {source}", { source: tokens.source });
   log.info("Serving on {url}", {
     url: server.url,
     version: VERSION,
@@ -74,6 +82,8 @@ export async function runServer(io: Io, flags: ServerFlags): Promise<number> {
     services,
   });
   await untilInterrupted(io);
+  // First: no client command is to send the token to whoever has the address afterwards.
+  await addresses[Symbol.asyncDispose]();
   return await end(io, server, parts, flags.limits.shutdownTimeout);
 }
 
@@ -82,6 +92,7 @@ interface Parts {
   readonly registry: Registry;
   readonly packages: PackageStore;
   readonly control: Control;
+  readonly vouched: VouchedEntries;
   /** Closes everything, the registry last. */
   close(): Promise<void>;
 }
@@ -101,10 +112,11 @@ async function openParts(stateDir: string, flags: ServerFlags): Promise<Parts> {
     });
     const hosts = hostDirectory(flags.ssh);
     const localRunRoot = join(stateDir, "run");
+    const vouched = stack.use(await VouchedEntries.load(documents));
     const control = stack.use(
-      await openControl({ registry, packages, documents, hosts, localRunRoot }),
+      await openControl({ registry, packages, documents, hosts, localRunRoot, vouched }),
     );
-    return { registry, packages, control, close };
+    return { registry, packages, control, vouched, close };
   } catch (error) {
     await close();
     throw error;
@@ -141,47 +153,40 @@ async function end(
   }
 }
 
-async function readTokens(
+/** Lets client commands of this user find the token that was made. */
+async function announce(
   io: Io,
-  flags: ServerFlags,
-): Promise<{ tokens: string[]; readTokens: string[] }> {
-  const { tokenFile, readTokenFile } = flags.serve;
-  const full = await readToken({ file: tokenFile, text: io.env("HARNESS_TOKEN") });
-  const read = await readToken({ file: readTokenFile, text: io.env("HARNESS_READ_TOKEN") });
-  return { tokens: full === null ? [] : [full], readTokens: read === null ? [] : [read] };
+  { hostname, port }: WsServer,
+  { made }: ServerTokens,
+  stateDir: string,
+): Promise<AddressFiles> {
+  if (made === null) return { paths: [], [Symbol.asyncDispose]: () => Promise.resolve() };
+  const record = { hostname, port, token: made.token, pid: Deno.pid };
+  const files = await writeAddressFiles(record, (name) => io.env(name), stateDir);
+  if (files.paths.length === 0) {
+    log.warn("Client commands cannot find the token by themselves: give them --token-file {file}", {
+      file: made.file,
+    });
+  }
+  return files;
 }
 
-async function listenOptions(
+function listenOptions(
   flags: ServerFlags,
-  tokens: { tokens: string[]; readTokens: string[] },
-): Promise<Omit<ServeOptions, "registry">> {
+  { auth }: ServerTokens,
+): Omit<ServeOptions, "registry"> {
   const { listen, listener, allowUnauthenticated, allowOrigin, allowHost } = flags.serve;
-  if (tokens.readTokens.length > 0 && tokens.tokens.length === 0) {
-    throw new HarnessError(
-      "invalid_params",
-      "Cannot serve with a read-only token alone: nobody could change anything, give --token-file too",
-    );
-  }
-  if (!isLoopback(listen.hostname) && tokens.tokens.length === 0 && !allowUnauthenticated) {
-    throw new HarnessError(
-      "invalid_params",
-      `Cannot listen on ${listen.hostname} without a token: every machine that reaches it could ` +
-        "deploy and stop services; give --token-file, or --allow-unauthenticated if that is wanted",
-    );
-  }
-  const tls = await readTls(flags);
   return {
     hostname: listen.hostname,
     port: listen.port,
     listener,
     allowUnauthenticated,
     auth: {
-      ...tokens,
+      ...auth,
       allowOrigins: allowOrigin,
       ...(allowHost.length === 0 ? {} : { allowHosts: allowHost }),
     },
     limits: serverLimits(flags.limits),
-    ...(tls === null ? {} : { tls }),
   };
 }
 

@@ -7,7 +7,7 @@ import type { Command } from "commander";
 import { type Context, runs } from "./context.ts";
 import { readConfigFile } from "./config_file.ts";
 import { addFlags, fileFlag, flagName, readFlags } from "./flags.ts";
-import { LIMIT_FLAGS, SERVE_FLAGS } from "./serve_flags.ts";
+import { CLIENT_TOKEN_FILE, LIMIT_FLAGS, SERVE_FLAGS } from "./serve_flags.ts";
 import { SSH_FLAGS } from "./ssh_flags.ts";
 
 const CONFIG_FLAG = {
@@ -35,7 +35,10 @@ async function serveCommand(context: Context, given: Record<string, unknown>): P
   const { config: file } = readFlags(CONFIG_FLAG, given, io);
   const known = [SERVE_FLAGS, SSH_FLAGS, LIMIT_FLAGS].flatMap(Object.keys).map(flagName);
   const config = file === null ? new Map() : await readConfigFile(file, known);
-  const sources = { env: io.env, config };
+  // A variable of the client commands does not take the place of what was said to the server.
+  const env = (name: string) =>
+    name === CLIENT_TOKEN_FILE && config.has("token-file") ? undefined : io.env(name);
+  const sources = { env, config };
   const flags = {
     serve: readFlags(SERVE_FLAGS, given, sources),
     ssh: readFlags(SSH_FLAGS, given, sources),

@@ -28,6 +28,8 @@ import {
 } from "./values.ts";
 
 const DEFAULT_LISTEN = "127.0.0.1:8080";
+/** The variable of client commands that `serve` reads too. */
+export const CLIENT_TOKEN_FILE = "HARNESS_TOKEN_FILE";
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** Where and how the server listens, keeps its state and logs. */
@@ -56,8 +58,10 @@ export const SERVE_FLAGS = {
     help: "refuse to start when the state had to be repaired",
   }),
   tokenFile: fileFlag({
-    env: "HARNESS_TOKEN_FILE",
-    help: "token that may do everything; or the token itself in HARNESS_TOKEN",
+    // Client commands read it too: server_token.ts says what that means.
+    env: CLIENT_TOKEN_FILE,
+    help: "token that may do everything, instead of the one that the server makes; better " +
+      "HARNESS_SERVER_TOKEN_FILE",
   }),
   readTokenFile: fileFlag({
     env: "HARNESS_READ_TOKEN_FILE",
@@ -65,7 +69,7 @@ export const SERVE_FLAGS = {
   }),
   allowUnauthenticated: onOff({
     env: "HARNESS_ALLOW_UNAUTHENTICATED",
-    help: "listen on a non-loopback address without a token",
+    help: "let everybody who reaches the server do everything",
   }),
   allowOrigin: listFlag("origin", {
     env: "HARNESS_ALLOW_ORIGIN",

@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import { basename } from "node:path";
 import { HarnessError, isErrorCode, messageOf } from "../errors.ts";
 import type { PackageInfo } from "../protocol/actions.ts";
-import { type ClientFlags, clientToken, trustedClient } from "./connect.ts";
+import { type ClientFlags, serverAccess, trustedClient } from "./connect.ts";
 import type { Context } from "./context.ts";
 import { unreadable } from "./secrets.ts";
 import { showSize } from "./values.ts";
@@ -55,9 +55,9 @@ export async function uploadPackage(
     return same;
   }
   io.err(`uploading ${file} (${showSize(size)})\n`);
-  const token = await clientToken(io, flags);
+  const { token, url: server } = await serverAccess(io, flags);
   const force = options.force === true ? "?force=1" : "";
-  const url = new URL(`/packages/${encodeURIComponent(file)}${force}`, httpUrl(flags.url));
+  const url = new URL(`/packages/${encodeURIComponent(file)}${force}`, httpUrl(server));
   const body = (await Deno.open(path, { read: true })).readable;
   const trusted = await trustedClient(flags);
   let response: Response;

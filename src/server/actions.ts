@@ -12,8 +12,10 @@ import type { ServiceEntry } from "../registry/entry.ts";
 import { entryText } from "../registry/entry_text.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { Answer, Answers } from "./answers.ts";
-import type { Access } from "./auth.ts";
 import type { CallContext, Deployments, Packages, ServiceOperator } from "./backends.ts";
+import { deregister, heartbeat, register, startable, update } from "./registry_actions.ts";
+import { type Access, hasRight, requireRight } from "./rights.ts";
+import type { VouchedEntries } from "./vouched_entries.ts";
 
 /** What all handlers share: one per server. */
 export interface ActionServices {
@@ -27,12 +29,16 @@ export interface ActionServices {
   deployments?: Deployments | undefined;
   /** Packages. Left out: its actions answer `unavailable`. */
   packages?: Packages | undefined;
+  /** Which entries were registered with the token; left out, all count as such. */
+  vouched?: VouchedEntries | undefined;
 }
 
 /** What is special to one request. */
 export interface ActionContext extends CallContext {
   /** What the client may do. */
   access: Access;
+  /** Where the full token is, for whoever sent none. */
+  tokenFile: string | null;
   /** Opens a subscription of this connection. */
   subscribe(params: ActionParams<"subscribe">): Promise<ActionData<"subscribe">>;
   /** Ends subscriptions of this connection. */
@@ -48,16 +54,7 @@ export type ActionResult<A extends Action> =
   | Promise<ActionData<A> | Answer>;
 
 interface ActionHandler<A extends Action> {
-  /** Whether a read-only token is refused. */
-  writes: boolean;
   run(params: ActionParams<A>, services: ActionServices, context: ActionContext): ActionResult<A>;
-}
-
-/** Before anything else is looked at. @throws {HarnessError} `forbidden` when the client may only read. */
-export function requireRight(action: Action, access: Access): void {
-  if (HANDLERS[action].writes && access !== "full") {
-    throw new HarnessError("forbidden", `Cannot run ${action}: this token may only read`);
-  }
 }
 
 /** Runs an action whose params were checked, for a client that may. */
@@ -78,84 +75,74 @@ export function dataText(action: Action, data: unknown): string {
   return isEntry ? entryText(data as ServiceEntry) : JSON.stringify(data ?? null);
 }
 
-/** What a server can do beyond reading the registry, for `hello`. */
+/** What a client may do beyond reading the registry, for `hello`. */
 export function capabilitiesOf(services: ActionServices, access: Access): string[] {
-  return [
-    ...(access === "full" ? ["write"] : []),
+  const backends = [
     ...(services.deployments === undefined ? [] : ["deploy"]),
     ...(services.operator === undefined ? [] : ["lifecycle"]),
     ...(services.packages === undefined ? [] : ["packages"]),
   ];
+  return [
+    ...(hasRight(access, "registry") ? ["write"] : []),
+    ...(access === "anonymous" ? [] : backends),
+  ];
 }
 
 const HANDLERS: { readonly [A in Action]: ActionHandler<A> } = {
-  list_services: { writes: false, run: listServices },
-  get_service: { writes: false, run: ({ name }, { registry }) => registry.get(name) },
-  register_service: {
-    writes: true,
-    run: ({ service, replace = false }, { registry }) => registry.register(service, { replace }),
-  },
-  update_service: { writes: true, run: updateService },
-  deregister_service: { writes: true, run: deregisterService },
-  heartbeat: { writes: true, run: ({ name }, { registry }) => registry.heartbeat(name) },
+  list_services: { run: listServices },
+  get_service: { run: ({ name }, { registry }) => registry.get(name) },
+  register_service: { run: register },
+  update_service: { run: update },
+  deregister_service: { run: deregister },
+  heartbeat: { run: heartbeat },
   service_action: {
-    writes: true,
     run: (params, services, context) =>
       required(services.operator, "service_action", "starts and stops services")
-        .act(params, context),
+        .act(startable(params, services), context),
   },
-  list_endpoints: { writes: false, run: (_, { answers }) => answers.endpoints() },
+  list_endpoints: { run: (_, { answers }) => answers.endpoints() },
   resolve_endpoint: {
-    writes: false,
     run: ({ service, endpoint }, { registry }) => registry.resolve(service, endpoint),
   },
-  get_dependencies: { writes: false, run: (params, { answers }) => answers.dependencies(params) },
+  get_dependencies: { run: (params, { answers }) => answers.dependencies(params) },
   service_logs: {
-    writes: false,
     run: (params, services, context) =>
       required(services.operator, "service_logs", "reads logs").logs(params, context),
   },
   deploy_package: {
-    writes: true,
     run: (params, services, context) =>
       required(services.deployments, "deploy_package", "deploys").deploy(params, context),
   },
   get_deployment: {
-    writes: false,
     run: (params, services) =>
       required(services.deployments, "get_deployment", "deploys").get(params),
   },
   list_deployments: {
-    writes: false,
     run: async (params, services) => {
       const deployments = required(services.deployments, "list_deployments", "deploys");
       return services.answers.items(await deployments.list(params));
     },
   },
   cancel_deployment: {
-    writes: true,
     run: (params, services, context) =>
       required(services.deployments, "cancel_deployment", "deploys").cancel(params, context),
   },
   rollback_service: {
-    writes: true,
     run: (params, services, context) =>
       required(services.deployments, "rollback_service", "deploys").rollback(params, context),
   },
   resume_deployment: {
-    writes: true,
     run: (params, services, context) =>
       required(services.deployments, "resume_deployment", "deploys").resume(params, context),
   },
   list_packages: {
-    writes: false,
     run: async (_, services) => {
       const packages = required(services.packages, "list_packages", "holds packages");
       return services.answers.items(await packages.list());
     },
   },
-  subscribe: { writes: false, run: (params, _, context) => context.subscribe(params) },
-  unsubscribe: { writes: false, run: (params, _, context) => context.unsubscribe(params) },
+  subscribe: { run: subscribe },
+  unsubscribe: { run: (params, _, context) => context.unsubscribe(params) },
 };
 
 function listServices(
@@ -171,20 +158,15 @@ function listServices(
   );
 }
 
-function updateService(
-  params: ActionParams<"update_service">,
-  { registry }: ActionServices,
-): Promise<ActionData<"update_service">> {
-  const { name, if_revision, ...patch } = params;
-  return registry.update(name, patch, { ifRevision: if_revision });
-}
-
-async function deregisterService(
-  { name, if_revision }: ActionParams<"deregister_service">,
-  { registry }: ActionServices,
-): Promise<ActionData<"deregister_service">> {
-  await registry.deregister(name, { ifRevision: if_revision });
-  return { removed: true };
+function subscribe(
+  params: ActionParams<"subscribe">,
+  _: ActionServices,
+  context: ActionContext,
+): Promise<ActionData<"subscribe">> {
+  if (params.events?.includes("service_log") === true) {
+    requireRight("logs", context.access, "subscribe to service_log", context.tokenFile);
+  }
+  return context.subscribe(params);
 }
 
 function required<T>(backend: T | undefined, action: Action, what: string): T {

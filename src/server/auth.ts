@@ -12,27 +12,47 @@ import { HarnessError } from "../errors.ts";
 import { MAX_TOKEN_LENGTH } from "../limits.ts";
 import { TOKEN_SUBPROTOCOL_PREFIX } from "../protocol/messages.ts";
 import { urlOf } from "./http_errors.ts";
-
-/** What a client may do: everything, or only what changes nothing. */
-export type Access = "full" | "read";
+import { type Access, anonymousRefusal, type Client } from "./rights.ts";
 
 /** Options for {@linkcode Authenticator}. */
 export interface AuthOptions {
-  /** Tokens that may do everything. With no token at all, everybody may. */
+  /** Tokens that may do everything. */
   tokens?: readonly string[];
   /** Tokens that may only read and subscribe. */
   readTokens?: readonly string[];
+  /**
+   * Clients that send no token: `refused`; `registry`, where they may read and keep the registry, and only
+   * that; or `full`. On an address that other machines reach, `registry` is `refused`.
+   *
+   * @default {"refused" with tokens, "full" without}
+   */
+  anonymous?: "refused" | "registry" | "full";
+  /** The file that the full token is in, named to whoever sent none. */
+  tokenFile?: string;
   /** Origins (`https://ops.example.com`) allowed besides the server's own host; `*` = any. */
   allowOrigins?: readonly string[];
   /** Host names allowed besides loopback names and IP addresses; `*` = any. */
   allowHosts?: readonly string[];
 }
 
+/** Headers by which a proxy says that somebody else sent the request. */
+const FORWARDING_HEADERS = [
+  "forwarded",
+  "via",
+  "x-forwarded-for",
+  "x-forwarded-host",
+  "x-forwarded-proto",
+  "x-real-ip",
+];
+
 /** Checks Host, Origin and token of a request. */
 export class Authenticator {
   readonly #tokens: ReadonlyArray<{ digest: Uint8Array; access: Access }>;
   readonly #origins: ReadonlySet<string>;
   readonly #hosts: ReadonlySet<string>;
+  readonly #anonymous: "refused" | "registry" | "full";
+  /** The file that the full token is in, or `null` where that is not known. */
+  readonly tokenFile: string | null;
 
   /** Takes the tokens and what is allowed; only digests of the tokens are kept. */
   constructor(options: AuthOptions = {}) {
@@ -48,20 +68,22 @@ export class Authenticator {
       (options.allowOrigins ?? []).map((o) => o.toLowerCase().replace(/\/$/, "")),
     );
     this.#hosts = new Set((options.allowHosts ?? []).map((host) => host.toLowerCase()));
+    this.#anonymous = options.anonymous ?? (this.required ? "refused" : "full");
+    this.tokenFile = options.tokenFile ?? null;
   }
 
-  /** Whether a token is needed at all. */
+  /** Whether there is a token. */
   get required(): boolean {
     return this.#tokens.length > 0;
   }
 
   /**
-   * What the sender of a request may do.
+   * Who sent a request, and what it may do.
    *
    * @throws {HarnessError} `forbidden` for a foreign Host or Origin, `unauthorized` for a missing or
    * wrong token.
    */
-  check(request: Request): Access {
+  check(request: Request): Client {
     this.#checkHost(request);
     this.#checkOrigin(request);
     return this.#checkToken(request);
@@ -93,15 +115,11 @@ export class Authenticator {
     );
   }
 
-  #checkToken(request: Request): Access {
-    if (!this.required) return "full";
+  #checkToken(request: Request): Client {
     const token = tokenOf(request);
-    if (token === null) {
-      throw new HarnessError(
-        "unauthorized",
-        `Cannot accept the request: a token is needed, send it as "Authorization: Bearer <token>" or as the subprotocol "${TOKEN_SUBPROTOCOL_PREFIX}<base64url>"`,
-      );
-    }
+    if (token === null) return this.#withoutToken(request);
+    // Where everybody may do everything, a token is not looked at.
+    if (!this.required && this.#anonymous === "full") return FULL_ANONYMOUS;
     const digest = digestOf(token);
     let access: Access | null = null;
     // Every token is compared, so that the time tells nothing about which one is near.
@@ -111,9 +129,30 @@ export class Authenticator {
     if (access === null) {
       throw new HarnessError("unauthorized", "Cannot accept the request: the token is wrong");
     }
-    return access;
+    return { access, by: access === "full" ? "token" : "read-token" };
+  }
+
+  #withoutToken(request: Request): Client {
+    if (this.#anonymous === "full") return FULL_ANONYMOUS;
+    if (this.#anonymous === "registry") {
+      const via = FORWARDING_HEADERS.find((name) => request.headers.has(name));
+      if (via === undefined) return { access: "anonymous", by: "anonymous" };
+      // A proxy on this machine makes every sender look local.
+      throw anonymousRefusal(
+        "accept the request",
+        this.tokenFile,
+        `it came through a proxy (${via}), and only clients on this machine need no token`,
+      );
+    }
+    throw new HarnessError(
+      "unauthorized",
+      `Cannot accept the request: a token is needed, send it as "Authorization: Bearer <token>" or as the subprotocol "${TOKEN_SUBPROTOCOL_PREFIX}<base64url>"`,
+    );
   }
 }
+
+/** A client where everybody may do everything. */
+const FULL_ANONYMOUS: Client = { access: "full", by: "anonymous" };
 
 /** The subprotocols that a request offers. */
 export function offeredProtocols(request: Request): string[] {

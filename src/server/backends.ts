@@ -8,11 +8,14 @@
  * @module
  */
 import type { ActionData, ActionParams, PackageInfo } from "../protocol/actions.ts";
+import type { Ownership } from "./ownership.ts";
 
 /** Who asks, and until when: handed to every backend call. */
 export interface CallContext {
   /** Aborted when the server shuts down. A disconnecting client does not abort anything. */
   signal: AbortSignal;
+  /** Who asks: the kind or the name of its token, or `anonymous`. */
+  by: string;
 }
 
 /** Starts, stops and reads the logs of services: capability `lifecycle`. */
@@ -32,6 +35,8 @@ export interface ServiceOperator {
    * an id, however many connections follow it.
    */
   follow(id: string, signal: AbortSignal): AsyncIterable<string>;
+  /** Which instances are the server's own. @default {none} */
+  readonly ownership?: Pick<Ownership, "manages" | "managesName">;
 }
 
 /** Deployments: capability `deploy`. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { HarnessError } from "../errors.ts";
 import type { ActionStep } from "../protocol/actions.ts";
 import { startOrder } from "../registry/dependencies.ts";
 import type { ServiceEntry } from "../registry/entry.ts";
@@ -40,6 +41,8 @@ export interface CascadeRequest {
   action: ActionStep["action"];
   /** Whether there is something to stop of an instance. */
   isStoppable: (entry: ServiceEntry) => boolean;
+  /** Whether an instance may be started without being named. @default {all may} */
+  isTrusted?: ((id: string) => boolean) | undefined;
 }
 
 /**
@@ -68,5 +71,25 @@ export function cascadePlan(registry: Registry, request: CascadeRequest): Action
     ];
     steps.push(...starts.map((services): ActionStep => ({ action: "start", services })));
   }
+  checkTrust(request, steps);
   return steps.filter(({ services }) => services.length > 0);
+}
+
+/** What a client without a token registered is started by nothing but its own name. */
+function checkTrust(
+  { entry, action, isTrusted = () => true }: CascadeRequest,
+  steps: readonly ActionStep[],
+): void {
+  const ids = steps.filter((step) => step.action === "start")
+    .flatMap(({ services }) => services)
+    .filter((id) => id !== entry.id && !isTrusted(id));
+  if (ids.length === 0) return;
+  throw new HarnessError(
+    "conflict",
+    `Cannot ${action} ${entry.id} with what it needs: ${
+      ids.slice(0, 5).join(", ")
+    } was registered ` +
+      "by a client without a token; look at its command, then start it by its own name",
+    { details: { reason: "not_vouched", ids } },
+  );
 }

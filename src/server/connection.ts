@@ -30,17 +30,16 @@ import {
   type ActionServices,
   capabilitiesOf,
   dataText,
-  requireRight,
   runAction,
 } from "./actions.ts";
 import { Answer } from "./answers.ts";
-import type { Access } from "./auth.ts";
 import { ConnectionSubscriptions } from "./connection_subscriptions.ts";
 import type { Hub, Subscriber } from "./hub.ts";
 import type { LogFollows } from "./log_follows.ts";
 import { LARGE_ANSWER_BYTES } from "./limits.ts";
 import { Outbox } from "./outbox.ts";
 import { TokenBucket } from "./rate_limit.ts";
+import { type Access, ACTION_RIGHTS, type Client, requireRight } from "./rights.ts";
 import { SendQueue } from "./send_queue.ts";
 import type { ServerLimits } from "./server_limits.ts";
 import type { ConnectionEvents, ServerSocket } from "./socket.ts";
@@ -50,6 +49,8 @@ import type { Turns } from "./turns.ts";
 export interface ConnectionHost {
   /** Registry and backends. */
   readonly services: ActionServices;
+  /** Where the full token is, for whoever sent none. */
+  readonly tokenFile: string | null;
   /** The fan-out. */
   readonly hub: Hub;
   /** The logs being followed, where there is an operator. */
@@ -70,6 +71,8 @@ export interface ConnectionHost {
 export class Connection implements ConnectionEvents, Subscriber, ActionContext {
   /** What the client may do. */
   readonly access: Access;
+  /** Who the client is. */
+  readonly by: string;
   /** Aborted at the end of a shutdown. */
   readonly signal: AbortSignal;
   /** Set by the hub. */
@@ -90,9 +93,10 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
   #terminateTimer: ReturnType<typeof setTimeout> | undefined;
 
   /** Takes an open socket and says hello. */
-  constructor(host: ConnectionHost, socket: ServerSocket, access: Access) {
+  constructor(host: ConnectionHost, socket: ServerSocket, { access, by }: Client) {
     const { limits } = host;
     this.access = access;
+    this.by = by;
     this.signal = host.signal;
     this.#host = host;
     this.#socket = socket;
@@ -106,6 +110,11 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
     this.#outbox = new Outbox(this.#queue, host.turns);
     this.#subscriptions = new ConnectionSubscriptions(host, this, this.#queue);
     this.#queue.push(this.#hello());
+  }
+
+  /** Where the full token is, for whoever sent none. */
+  get tokenFile(): string | null {
+    return this.#host.tokenFile;
   }
 
   /** Whether no request is being worked on. */
@@ -210,7 +219,7 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
     try {
       this.#checkLoad();
       const action = requireAction(name);
-      requireRight(action, this.access);
+      requireRight(ACTION_RIGHTS[action], this.access, `run ${action}`, this.tokenFile);
       const params = parseParams(action, rawParams);
       const result = runAction(action, params, this.#host.services, this);
       const data = result instanceof Promise ? await result : result;

@@ -10,6 +10,7 @@ import type { DocumentStore } from "./documents.ts";
 import { HostConnections } from "./host_connections.ts";
 import type { HostDirectory } from "./hosts.ts";
 import { Operator } from "./operator.ts";
+import type { VouchedEntries } from "./vouched_entries.ts";
 
 /** What {@linkcode openControl} works with. */
 export interface OpenControlOptions {
@@ -23,6 +24,8 @@ export interface OpenControlOptions {
   hosts: HostDirectory;
   /** Writable directory on this machine for pid files and logs of services without a package. */
   localRunRoot: string;
+  /** Which entries were registered with the token. @default {all count as such} */
+  vouched?: VouchedEntries | undefined;
 }
 
 /** The backends of a full server. */

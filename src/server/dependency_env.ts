@@ -11,15 +11,21 @@ import { HarnessError } from "../errors.ts";
 import type { Endpoint } from "../registry/entry.ts";
 import type { Registry } from "../registry/registry.ts";
 
-/** The environment that tells a service where its dependencies are; what runs nowhere is left out. */
+/**
+ * The environment that tells a service where its dependencies are; what runs nowhere is left out. Instances
+ * that are not trusted count only where there is no other.
+ */
 export function dependencyEnv(
   registry: Registry,
   dependencies: readonly string[],
+  isTrusted: (id: string) => boolean = () => true,
 ): Record<string, string> {
   const env: Record<string, string> = {};
   for (const dependency of dependencies) {
     const prefix = envName(dependency);
-    const endpoints = resolveOrNone(registry, dependency);
+    const found = resolveOrNone(registry, dependency);
+    const trusted = found.filter(({ id }) => isTrusted(id));
+    const endpoints = trusted.length > 0 ? trusted : found;
     const [first] = endpoints;
     if (first === undefined) continue;
     const { host, port } = splitAddress(first.address);
@@ -39,7 +45,10 @@ export function envName(text: string): string {
   return text.toUpperCase().replace(/[^A-Z0-9]/g, "_");
 }
 
-function resolveOrNone(registry: Registry, service: string): Endpoint[] {
+function resolveOrNone(
+  registry: Registry,
+  service: string,
+): Array<Endpoint & { id: string }> {
   try {
     return registry.resolve(service);
   } catch (error) {

@@ -192,7 +192,7 @@ export class DeploymentRunner {
     for (const entry of registry.list().filter((e) => record.ids.includes(e.id))) {
       // What is placed is looked at by the operator. The rest was on its way up for the first time.
       const moving = entry.state === "starting" || entry.state === "stopping";
-      if (!moving || operator.isPlaced(entry.id)) continue;
+      if (!moving || operator.ownership.isPlaced(entry.id)) continue;
       await driveState(registry, entry.id, "failed", `deploy ${id} interrupted: ${message}`);
     }
     await this.#finish(record, "interrupted", message);

@@ -97,7 +97,9 @@ export class DeploymentManager implements Deployments {
       deploymentId: record.deployment.deployment_id,
       hosts,
       ...variables,
-      dependencyEnv: dependencyEnv(registry, manifest.dependsOn),
+      dependencyEnv: dependencyEnv(registry, manifest.dependsOn, (id) => {
+        return this.#options.operator.ownership.isTrusted(id);
+      }),
       strategy: strategyOf(params.strategy),
       force: params.force ?? false,
       package: {

@@ -8,6 +8,8 @@ import { join } from "node:path";
 import { HarnessError } from "../errors.ts";
 import type { ServiceSpec, SpecExecution } from "../lifecycle/service_spec.ts";
 import type { ServiceEntry } from "../registry/entry.ts";
+import { type HostDirectory, targetOf } from "./hosts.ts";
+import type { Placement } from "./placements.ts";
 
 /** The controller's view of an entry. `runRoot` is a writable directory on the entry's machine. */
 export function entrySpec(entry: ServiceEntry, runRoot: string): ServiceSpec {
@@ -65,4 +67,15 @@ function specExecution({ id, name, execution }: ServiceEntry): SpecExecution {
         details: { execution: execution satisfies never },
       });
   }
+}
+
+/** How an entry's own fields say that it is run, and where. */
+export function describedPlacement(
+  entry: ServiceEntry,
+  { hosts, localRunRoot }: { hosts: HostDirectory; localRunRoot: string },
+): Placement {
+  const target = targetOf(entry.location);
+  const { installRoot } = hosts.resolve(target);
+  const runRoot = target === "local" ? localRunRoot : `${installRoot}/.harness/registered`;
+  return { id: entry.id, target, spec: entrySpec(entry, runRoot), origin: "registered" };
 }

@@ -28,6 +28,7 @@ import { LogFollows } from "./log_follows.ts";
 import { resolveLimits, type ServerLimits } from "./server_limits.ts";
 import type { ConnectionEvents, ServerSocket } from "./socket.ts";
 import { Turns } from "./turns.ts";
+import type { VouchedEntries } from "./vouched_entries.ts";
 import { type Admission, decideUpgrade, type UpgradeDecision } from "./upgrade.ts";
 
 /** Options for {@linkcode ConnectionHandler}. */
@@ -40,6 +41,8 @@ export interface HandlerOptions {
   deployments?: Deployments;
   /** Holds packages. Left out: those actions answer `unavailable`. */
   packages?: Packages;
+  /** Which entries were registered with the token. @default {kept in memory} */
+  vouched?: VouchedEntries;
   /** Tokens, and the hosts and origins allowed besides the server's own. */
   auth?: AuthOptions;
   /** Limits that differ from the defaults. */
@@ -69,9 +72,9 @@ export class ConnectionHandler implements AsyncDisposable {
 
   /** Starts listening to the registry. */
   constructor(options: HandlerOptions) {
-    const { registry, operator, deployments, packages } = options;
+    const { registry, operator, deployments, packages, vouched } = options;
     const answers = new Answers(registry);
-    this.#services = { registry, answers, operator, deployments, packages };
+    this.#services = { registry, answers, operator, deployments, packages, vouched };
     this.auth = new Authenticator(options.auth);
     this.limits = resolveLimits(options.limits);
     this.#hub = new Hub(registry, this.limits);
@@ -119,10 +122,10 @@ export class ConnectionHandler implements AsyncDisposable {
    */
   open(
     socket: ServerSocket,
-    admission: Admission = { access: "full", protocol: null },
+    admission: Admission = { access: "full", by: "embedder", protocol: null },
   ): ConnectionEvents {
     this.#admitted.delete(admission);
-    const connection = new Connection(this.#host, socket, admission.access);
+    const connection = new Connection(this.#host, socket, admission);
     this.#connections.add(connection);
     if (this.draining) connection.close(CLOSE_CODES.shutdown, "server is shutting down");
     return connection;
@@ -146,6 +149,7 @@ export class ConnectionHandler implements AsyncDisposable {
     const isDraining = () => this.draining;
     return {
       services: this.#services,
+      tokenFile: this.auth.tokenFile,
       hub: this.#hub,
       follows: this.#follows,
       turns: this.#turns,

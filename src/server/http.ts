@@ -11,6 +11,7 @@ import type { ActionServices } from "./actions.ts";
 import type { Authenticator } from "./auth.ts";
 import type { Packages } from "./backends.ts";
 import { errorBody, errorResponse, jsonResponse, urlOf } from "./http_errors.ts";
+import { requireRight } from "./rights.ts";
 
 /** What the HTTP side needs of its server. */
 export interface HttpHost {
@@ -86,7 +87,7 @@ function readiness({ services, draining }: HttpHost): Response {
 }
 
 async function packages(request: Request, path: string, host: HttpHost): Promise<Response> {
-  const access = host.auth.check(request);
+  const { access } = host.auth.check(request);
   const store = host.services.packages;
   if (store === undefined) {
     throw new HarnessError("unavailable", "Cannot use /packages: this server holds no packages");
@@ -96,11 +97,14 @@ async function packages(request: Request, path: string, host: HttpHost): Promise
   if (file === "") {
     return method === "GET" ? jsonResponse(await store.list()) : wrongMethod("GET");
   }
-  if (method === "GET" || method === "HEAD") return await download(file, store, method === "HEAD");
-  if (method !== "PUT" && method !== "DELETE") return wrongMethod("GET, HEAD, PUT, DELETE");
-  if (access !== "full") {
-    throw new HarnessError("forbidden", `Cannot ${method} a package: this token may only read`);
+  const { tokenFile } = host.auth;
+  if (method === "GET" || method === "HEAD") {
+    // A package may hold what is not for everybody on this machine.
+    requireRight("content", access, `${method} a package`, tokenFile);
+    return await download(file, store, method === "HEAD");
   }
+  if (method !== "PUT" && method !== "DELETE") return wrongMethod("GET, HEAD, PUT, DELETE");
+  requireRight("control", access, `${method} a package`, tokenFile);
   if (method === "PUT") return jsonResponse(await upload(request, file, store), 201);
   await store.remove(file);
   return new Response(null, { status: 204 });

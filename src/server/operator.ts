@@ -20,14 +20,16 @@ import { notRunning, unchanged } from "./action_outcome.ts";
 import type { CallContext, ServiceOperator } from "./backends.ts";
 import { cascadePlan, isStartable } from "./cascade.ts";
 import type { DocumentStore } from "./documents.ts";
-import { entrySpec } from "./entry_spec.ts";
+import { describedPlacement } from "./entry_spec.ts";
 import type { HostConnections } from "./host_connections.ts";
 import { type HostDirectory, targetOf } from "./hosts.ts";
 import { PlacedHosts } from "./placed_hosts.ts";
 import { type Placement, Placements } from "./placements.ts";
+import { Ownership } from "./ownership.ts";
 import { isRunning, recordedState } from "./recorded_entry.ts";
 import { RestartMemories } from "./restart_memories.ts";
 import { recordReport } from "./supervision.ts";
+import type { VouchedEntries } from "./vouched_entries.ts";
 
 /** What an {@linkcode Operator} works with. */
 export interface OperatorOptions {
@@ -41,6 +43,8 @@ export interface OperatorOptions {
   connections: HostConnections;
   /** Writable directory on this machine for pid files and logs of services without a package. */
   localRunRoot: string;
+  /** Which entries were registered with the token. @default {all count as such} */
+  vouched?: VouchedEntries | undefined;
 }
 
 type ServiceAction = ActionParams<"service_action">["action"];
@@ -50,6 +54,8 @@ const log = getLogger(["harness", "server", "operator"]);
 
 /** Controls and watches services. */
 export class Operator implements ServiceOperator, AsyncDisposable {
+  /** Which instances are the server's own. */
+  readonly ownership: Ownership;
   readonly #options: OperatorOptions;
   readonly #placements: Placements;
   readonly #restarts: RestartMemories;
@@ -73,6 +79,7 @@ export class Operator implements ServiceOperator, AsyncDisposable {
     this.#placements = placements;
     this.#restarts = restarts;
     this.#machines = new PlacedHosts({ ...options, signal: this.#closing.signal });
+    this.ownership = new Ownership({ ...options, placements, reserved: this.#reserved });
     this.#supervisor = new Supervisor({
       executorFor: (host) => this.#machines.executorFor(host),
       onEvent: (event) => this.#onReport(event),
@@ -103,7 +110,12 @@ export class Operator implements ServiceOperator, AsyncDisposable {
     const isStoppable = (e: ServiceEntry) => this.#isStoppable(e);
     if (!cascade) this.#assertPossible(entry, action);
     const plan = cascade
-      ? cascadePlan(registry, { entry, action, isStoppable })
+      ? cascadePlan(registry, {
+        entry,
+        action,
+        isStoppable,
+        isTrusted: (id) => this.ownership.isTrusted(id),
+      })
       : [{ action, services: [entry.id] }];
     const outcome = unchanged(registry, entry, plan);
     if (dry_run) return outcome;
@@ -129,11 +141,6 @@ export class Operator implements ServiceOperator, AsyncDisposable {
   /** Where an entry is. */
   targetOf(entry: ServiceEntry): Target {
     return this.#placements.get(entry.id)?.target ?? targetOf(entry.location);
-  }
-
-  /** Whether it is known how an instance is run. */
-  isPlaced(id: string): boolean {
-    return this.#placements.get(id) !== undefined;
   }
 
   /** Remembers how a deployed service is run; it is watched as soon as it is released. */
@@ -272,7 +279,8 @@ export class Operator implements ServiceOperator, AsyncDisposable {
   /** Whether an entry says something else by now than what runs. */
   #isReplaced(entry: ServiceEntry): boolean {
     const known = this.#placements.get(entry.id);
-    return known?.origin === "registered" && !sameJson(known, this.#describedBy(entry));
+    return known?.origin === "registered" &&
+      !sameJson(known, describedPlacement(entry, this.#options));
   }
 
   /** Stops what runs and starts what the entry says now. */
@@ -285,7 +293,9 @@ export class Operator implements ServiceOperator, AsyncDisposable {
   /** Acts on the instances of a step at once; those that are there by now, or gone, are left alone. */
   async #carryOutStep({ action, services }: ActionStep, signal: AbortSignal): Promise<void> {
     const isLeft = (entry: ServiceEntry) =>
-      action === "start" ? isStartable(entry) : action !== "stop" || this.#isStoppable(entry);
+      action === "start"
+        ? isStartable(entry) && this.ownership.isTrusted(entry.id)
+        : action !== "stop" || this.#isStoppable(entry);
     const entries = this.#options.registry.list()
       .filter((entry) => services.includes(entry.id) && isLeft(entry));
     const results = await Promise.allSettled(
@@ -364,16 +374,6 @@ export class Operator implements ServiceOperator, AsyncDisposable {
   #placementOf(entry: ServiceEntry): Placement {
     const known = this.#placements.get(entry.id);
     if (known !== undefined && (known.origin === "deployed" || isRunning(entry))) return known;
-    return this.#describedBy(entry);
-  }
-
-  /** How an entry's own fields say that it is run. */
-  #describedBy(entry: ServiceEntry): Placement {
-    const target = targetOf(entry.location);
-    const { installRoot } = this.#options.hosts.resolve(target);
-    const runRoot = target === "local"
-      ? this.#options.localRunRoot
-      : `${installRoot}/.harness/registered`;
-    return { id: entry.id, target, spec: entrySpec(entry, runRoot), origin: "registered" };
+    return describedPlacement(entry, this.#options);
   }
 }

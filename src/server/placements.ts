@@ -70,6 +70,11 @@ export class Placements {
     return this.#byId.get(id);
   }
 
+  /** The ids of all of them. */
+  ids(): Iterable<string> {
+    return this.#byId.keys();
+  }
+
   /** All of them. */
   all(): Placement[] {
     return [...this.#byId.values()];

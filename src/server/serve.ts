@@ -24,7 +24,7 @@ export interface ServeOptions extends HandlerOptions {
   listener?: "deno" | "ws";
   /** Time to send all request headers; only the `ws` listener can enforce it. @default {10_000} */
   headersTimeoutMs?: number;
-  /** Serve other machines without a token. @default {false} */
+  /** Let everybody do everything without a token, other machines too. @default {false} */
   allowUnauthenticated?: boolean;
 }
 
@@ -111,10 +111,17 @@ class RunningServer implements WsServer {
 }
 
 /** With tokens, a server for other machines is reached under names that only they know. */
-function authFor(hostname: string, { auth = {} }: ServeOptions): NonNullable<ServeOptions["auth"]> {
+function authFor(
+  hostname: string,
+  { auth = {}, allowUnauthenticated = false }: ServeOptions,
+): NonNullable<ServeOptions["auth"]> {
   const hasToken = (auth.tokens?.length ?? 0) + (auth.readTokens?.length ?? 0) > 0;
   const any = hasToken && !isLoopback(hostname) && auth.allowHosts === undefined;
-  return { ...auth, allowHosts: any ? ["*"] : [...(auth.allowHosts ?? []), hostname] };
+  const allowHosts = any ? ["*"] : [...(auth.allowHosts ?? []), hostname];
+  if (allowUnauthenticated) return { ...auth, allowHosts, anonymous: "full" };
+  // Only who is on this machine may do something without a token.
+  if (auth.anonymous === undefined || isLoopback(hostname)) return { ...auth, allowHosts };
+  return { ...auth, allowHosts, anonymous: "refused" };
 }
 
 function checkExposure(hostname: string, handler: ConnectionHandler, allowed: boolean): void {

@@ -6,13 +6,12 @@
 import { getLogger } from "@logtape/logtape";
 import { HarnessError, messageOf } from "../errors.ts";
 import { SUBPROTOCOL, TOKEN_SUBPROTOCOL_PREFIX } from "../protocol/messages.ts";
-import { type Access, type Authenticator, offeredProtocols } from "./auth.ts";
+import { type Authenticator, offeredProtocols } from "./auth.ts";
 import { errorBody, errorResponse, jsonResponse, urlOf } from "./http_errors.ts";
+import type { Client } from "./rights.ts";
 
 /** What was found out about a client before its socket was opened. */
-export interface Admission {
-  /** What it may do. */
-  access: Access;
+export interface Admission extends Client {
   /** The subprotocol to confirm, or `null` to confirm none. */
   protocol: string | null;
 }
@@ -32,8 +31,8 @@ export function decideUpgrade(request: Request, auth: Authenticator): UpgradeDec
   try {
     const problem = handshakeProblem(request);
     if (problem !== null) return { ok: false, response: problem };
-    const access = auth.check(request);
-    return { ok: true, admission: { access, protocol: chooseProtocol(request) } };
+    const client = auth.check(request);
+    return { ok: true, admission: { ...client, protocol: chooseProtocol(request) } };
   } catch (error) {
     // Whoever keeps trying is to be seen by who runs the server.
     getLogger(["harness", "server"]).info("Refused a connection: {why}", { why: messageOf(error) });

@@ -531,7 +531,7 @@ Deno.test("notConnected() says what the network stack means and what helps", () 
   const url = "wss://h:1";
   const said = (text: string) => {
     const error = new HarnessError("unreachable", `Cannot connect to ${url}/: ${text}`);
-    const { message } = notConnected(error, { url, tokenFile: null, hasToken: false }) as Error;
+    const { message } = notConnected(error, { url, tokenPlace: null }) as Error;
     return message.replace(`Cannot reach the server at ${url}: `, "");
   };
   const start =

@@ -131,7 +131,15 @@ Deno.test("serve refuses wrong flags, values, config files and settings with exi
     [["--max-connections", "0"], /--max-connections: "0" must be a whole number/],
     [["--max-message-bytes", "1MB"], /must be a size such as/],
     [["--config", config], /bad\.yaml:2:1: unknown key "state_dir", did you mean "state-dir"\?/],
-    [["--listen", "0.0.0.0:0"], /Cannot listen on 0\.0\.0\.0 without a token/],
+    [["--listen", "0.0.0.0:0"], /with the token from HARNESS_TOKEN: .*--token-file/, {
+      HARNESS_TOKEN: "a-token-of-128-bit-at-least",
+    }],
+    [[], /HARNESS_TOKEN: it has 5 characters, which is less than 128 bit/, {
+      HARNESS_TOKEN: "short",
+    }],
+    [["--allow-unauthenticated"], /--allow-unauthenticated and a token \(HARNESS_SERVER_TOKEN\)/, {
+      HARNESS_SERVER_TOKEN: "a-token-of-128-bit-at-least",
+    }],
     [["--tls-cert", "x.pem"], /--tls-key is missing/],
     [["--install-root", "opt"], /--install-root: "opt" must be an absolute path/],
     [[], /HARNESS_LOG_LEVEL: "loud" must be one of/, { HARNESS_LOG_LEVEL: "loud" }],
@@ -169,8 +177,8 @@ Deno.test("serve says which file of a setting cannot be read", async () => {
 Deno.test("a token is needed where one is set, and it appears nowhere", async () => {
   await using dir = await tempDir();
   const tokenFile = `${dir.path}/token`;
-  await Deno.writeTextFile(tokenFile, "very-secret-token\n");
-  const serverEnv = { HARNESS_READ_TOKEN: "reader-secret-token" };
+  await Deno.writeTextFile(tokenFile, "very-secret-token-of-operators\n");
+  const serverEnv = { HARNESS_READ_TOKEN: "reader-secret-token-of-boards" };
   const flags = ["--token-file", tokenFile, "--log-level", "debug"];
   await using server = await startServer(flags, { env: serverEnv });
   const services = (extra: string[], env: Record<string, string> = {}) =>
@@ -181,8 +189,11 @@ Deno.test("a token is needed where one is set, and it appears nowhere", async ()
   const wrong = await services([], { HARNESS_TOKEN: "something-else" });
   assertOneLine(wrong.stderr, /\[unauthorized\]$/);
   assert.equal((await services(["--token-file", tokenFile])).stdout, "[]\n");
-  assert.equal((await services([], { HARNESS_TOKEN: "very-secret-token" })).stdout, "[]\n");
-  const reader = { HARNESS_TOKEN: "reader-secret-token" };
+  assert.equal(
+    (await services([], { HARNESS_TOKEN: "very-secret-token-of-operators" })).stdout,
+    "[]\n",
+  );
+  const reader = { HARNESS_TOKEN: "reader-secret-token-of-boards" };
   assert.equal((await services([], reader)).stdout, "[]\n");
   const args = ["service", "register", "x", "--version", "1", "--command", "/bin/true"];
   const writing = await runCli([...args, "--url", server.url], { env: reader });
@@ -230,7 +241,7 @@ Deno.test("serve speaks TLS, and client commands trust the authority they are gi
   await Deno.writeTextFile(key, TEST_TLS.key);
   const tls = ["--tls-cert", cert, "--tls-key", key];
   for (const listener of ["deno", "ws"]) {
-    const env = { HARNESS_TOKEN: "a-token" };
+    const env = { HARNESS_TOKEN: "a-token-of-128-bit-at-least" };
     await using server = await startServer([...tls, "--listener", listener], { env });
     const url = server.url.replace("127.0.0.1", "localhost");
     assert.match(url, /^wss:/);

@@ -156,7 +156,7 @@ Deno.test("Operator drops a late report of a crash when its entry was registered
   await registry.deregister("api");
   await registry.register(service("api", { execution }));
   go.resolve();
-  await eventually(() => assert.equal(operator.isPlaced("api"), false));
+  await eventually(() => assert.equal(operator.ownership.isPlaced("api"), false));
   assert.equal(registry.get("api").state, "registered");
   assert.equal(setup.memory(), undefined);
 });

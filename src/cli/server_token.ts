@@ -1,0 +1,204 @@
+/**
+ * Where the server's token comes from, and the one it makes where none is configured.
+ *
+ * @module
+ */
+import { randomBytes } from "node:crypto";
+import { dirname, join } from "node:path";
+import { HarnessError, messageOf } from "../errors.ts";
+import type { AuthOptions } from "../server/auth.ts";
+import { CLI_MAX_SECRET_BYTES } from "./cli_limits.ts";
+import type { FlagValues } from "./flags.ts";
+import type { Io } from "./io.ts";
+import { createPrivateFile, openPrivateFile, privateFileProblem, textOf } from "./private_file.ts";
+import { named, readToken } from "./secrets.ts";
+import { CLIENT_TOKEN_FILE, type SERVE_FLAGS } from "./serve_flags.ts";
+import { isLoopback } from "./values.ts";
+
+/** Bytes of a made token: 256 bit. */
+const TOKEN_BYTES = 32;
+/** Bits that a token must have at least: what it could hold at most for its length. */
+const MIN_TOKEN_BITS = 128;
+
+/** The tokens of a server. */
+export interface ServerTokens {
+  /** What the listener is given. */
+  readonly auth: Pick<AuthOptions, "tokens" | "readTokens" | "anonymous" | "tokenFile">;
+  /** Where the full token came from, for the log. */
+  readonly source: string;
+  /** What the server made, or `null` where a token was configured or none is wanted. */
+  readonly made: { readonly token: string; readonly file: string } | null;
+  /** All tokens, to be kept out of the log. */
+  readonly secrets: readonly string[];
+}
+
+type ServeValues = FlagValues<typeof SERVE_FLAGS>;
+
+/** A full token that somebody gave, and where. */
+interface Configured {
+  readonly token: string;
+  readonly place: string;
+  /** The file, where it is in one. */
+  readonly file: string | null;
+  /** Whether the variable is the one that client commands read. */
+  readonly isClients: boolean;
+}
+
+/**
+ * The tokens that were configured or, where there are none, the one in the state directory, which is made
+ * at the first start.
+ *
+ * @throws {HarnessError} When a token cannot be read or is too short, or the flags contradict each other.
+ */
+export async function serverTokens(
+  io: Io,
+  flags: ServeValues,
+  stateDir: () => Promise<string>,
+): Promise<ServerTokens> {
+  const configured = await configuredToken(io, flags);
+  const read = await readToken({ file: flags.readTokenFile, text: io.env("HARNESS_READ_TOKEN") });
+  const readPlace = flags.readTokenFile === null
+    ? "HARNESS_READ_TOKEN"
+    : named(flags.readTokenFile);
+  if (read !== null) requireStrength(read, readPlace);
+  if (flags.allowUnauthenticated) return unauthenticated(configured, read);
+  const readTokens = read === null ? [] : [read];
+  if (configured !== null) {
+    checkAddress(flags, configured);
+    requireStrength(configured.token, configured.place);
+    return {
+      auth: { tokens: [configured.token], readTokens, ...fileOf(configured) },
+      source: configured.isClients
+        ? `${configured.place}, which client commands read too; HARNESS_SERVER_TOKEN_FILE is the ` +
+          "server's own"
+        : configured.place,
+      made: null,
+      secrets: [configured.token, ...readTokens],
+    };
+  }
+  if (read !== null) {
+    throw new HarnessError(
+      "invalid_params",
+      "Cannot serve with a read-only token alone: nobody could change anything, give --token-file too",
+    );
+  }
+  const file = join(await stateDir(), "token");
+  const token = await madeToken(file);
+  return {
+    auth: { tokens: [token], readTokens: [], anonymous: "registry", tokenFile: file },
+    source: `${file}, made by this server`,
+    made: { token, file },
+    secrets: [token],
+  };
+}
+
+/** Refuses a token that could be guessed: fewer than 128 bit, even if each character were random. */
+export function requireStrength(token: string, place: string): void {
+  const bits = token.length * (/^[0-9a-f]*$/i.test(token) ? 4 : 6);
+  if (bits >= MIN_TOKEN_BITS) return;
+  throw new HarnessError(
+    "invalid_params",
+    `Cannot use the token from ${place}: it has ${token.length} characters, which is less than ` +
+      `${MIN_TOKEN_BITS} bit (22 characters of base64, 32 of hex); make one with ` +
+      "`openssl rand -base64 32`",
+  );
+}
+
+async function configuredToken(io: Io, flags: ServeValues): Promise<Configured | null> {
+  const { tokenFile } = flags;
+  const isFile = (place: string) => place.endsWith("_FILE");
+  const variable = (place: string, isClients: boolean) => ({ place, isClients, path: null });
+  const sources = [
+    ...(tokenFile === null ? [] : [{ ...tokenFile, isClients: false }]),
+    variable("HARNESS_SERVER_TOKEN_FILE", false),
+    variable("HARNESS_SERVER_TOKEN", false),
+    variable(CLIENT_TOKEN_FILE, true),
+    variable("HARNESS_TOKEN", true),
+  ].filter(({ place, path }) => path === null || place !== CLIENT_TOKEN_FILE);
+  for (const { place, isClients, path } of sources) {
+    // With --allow-unauthenticated a variable of the clients' is not looked at.
+    if (isClients && flags.allowUnauthenticated) continue;
+    const text = path === null ? io.env(place) : path;
+    if (text === undefined) continue;
+    const file = path !== null || isFile(place) ? { place, path: text } : null;
+    const token = await readToken(file === null ? { file, text } : { file, text: undefined });
+    if (token === null) continue;
+    return {
+      token,
+      place: file === null ? place : named(file),
+      file: file?.path ?? null,
+      isClients,
+    };
+  }
+  return null;
+}
+
+/** What opens the server to other machines must be said to the server, not to its clients. */
+function checkAddress({ listen }: ServeValues, { place, isClients }: Configured): void {
+  if (!isClients || isLoopback(listen.hostname)) return;
+  throw new HarnessError(
+    "invalid_params",
+    `Cannot listen on ${listen.hostname} with the token from ${place}: that variable is for client ` +
+      "commands; give the server's with --token-file or HARNESS_SERVER_TOKEN_FILE, or unset the " +
+      "variable to have one made",
+  );
+}
+
+function unauthenticated(configured: Configured | null, read: string | null): ServerTokens {
+  const place = configured?.place ?? (read === null ? null : "the read-only token");
+  if (place !== null) {
+    throw new HarnessError(
+      "invalid_params",
+      `Cannot serve with --allow-unauthenticated and a token (${place}): one lets everybody do ` +
+        "everything, the other does not; leave one out",
+    );
+  }
+  return {
+    auth: { anonymous: "full" },
+    source: "none is needed: everybody who reaches it may do everything (--allow-unauthenticated)",
+    made: null,
+    secrets: [],
+  };
+}
+
+function fileOf({ file }: Configured): { tokenFile?: string } {
+  return file === null ? {} : { tokenFile: file };
+}
+
+/** The token in `file`, made where there is none; one that others could know is not used. */
+async function madeToken(file: string): Promise<string> {
+  const uid = Deno.uid();
+  try {
+    if (await privateFileProblem(file, uid) === undefined) {
+      await createPrivateFile(file, `${randomBytes(TOKEN_BYTES).toString("base64url")}\n`);
+    }
+    const problem = await privateFileProblem(file, uid);
+    if (typeof problem === "string") throw unusable(file, problem);
+    using opened = await openPrivateFile(file, uid);
+    const token = (await textOf(opened, CLI_MAX_SECRET_BYTES)).trim();
+    if (!/^[\x21-\x7e]*$/.test(token)) throw unusable(file, "it is not one line of visible ASCII");
+    requireStrength(token, file);
+    return token;
+  } catch (error) {
+    if (error instanceof HarnessError) throw error;
+    if (error instanceof Deno.errors.PermissionDenied) {
+      const why = "Permission denied; check its owner and mode, or choose another --state-dir";
+      throw new HarnessError("storage_unavailable", `Cannot open ${dirname(file)}: ${why}`, {
+        cause: error,
+      });
+    }
+    throw new HarnessError(
+      "storage_unavailable",
+      `Cannot make the token ${file}: ${messageOf(error)}; choose another --state-dir, or give ` +
+        "--token-file",
+      { cause: error },
+    );
+  }
+}
+
+function unusable(file: string, why: string): HarnessError {
+  return new HarnessError(
+    "forbidden",
+    `Cannot use the token ${file}: ${why}; remove it to have a new one made, or give --token-file`,
+  );
+}

@@ -1,0 +1,8 @@
+/** A directory for the time of one test. */
+import { removeTree } from "./remove_tree.ts";
+
+/** Makes a directory that is removed at the end. */
+export async function tempDir(): Promise<{ path: string } & AsyncDisposable> {
+  const path = await Deno.makeTempDir({ prefix: "harness-" });
+  return { path, [Symbol.asyncDispose]: () => removeTree(path) };
+}

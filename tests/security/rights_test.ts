@@ -1,0 +1,333 @@
+/** D1: who may do what, over both listeners and with the real program and a second user of the machine. */
+import assert from "node:assert/strict";
+import { Registry } from "../../src/registry/registry.ts";
+import { type Action, ACTION_PARAMS } from "../../src/protocol/actions.ts";
+import { MemoryStore } from "../../src/storage/memory_store.ts";
+import { PackageStore } from "../../src/server/package_store.ts";
+import { runCli, RunningCli, startServer as startCliServer } from "../helpers/cli.ts";
+import { tempDir } from "../helpers/temp_dir.ts";
+import { RawClient } from "../helpers/raw_client.ts";
+import { RawSocket } from "../helpers/raw_socket.ts";
+import { needs } from "../helpers/require.ts";
+import { LISTENERS, service, startServer } from "../helpers/test_server.ts";
+
+const TOKEN = "a-token-of-128-bit-at-least";
+const AUTH = {
+  tokens: [TOKEN],
+  anonymous: "registry",
+  tokenFile: "/var/lib/harness/token",
+} as const;
+
+/** Valid params of every action that takes some. */
+const PARAMS: Partial<Record<Action, unknown>> = {
+  get_service: { name: "api" },
+  register_service: { service: service("x") },
+  update_service: { name: "api", version: "2" },
+  heartbeat: { name: "api" },
+  service_action: { name: "api", action: "start" },
+  resolve_endpoint: { service: "api" },
+  get_dependencies: { name: "api" },
+  service_logs: { name: "api" },
+  deploy_package: { package: "a-1.0.0.tar.gz", target: "local" },
+  get_deployment: { deployment_id: "d-1" },
+  cancel_deployment: { deployment_id: "d-1" },
+  rollback_service: { name: "api" },
+  resume_deployment: { deployment_id: "d-1" },
+  deregister_service: { name: "x" },
+};
+
+for (const listener of LISTENERS) {
+  Deno.test(`rights: a ${listener} client without a token keeps the registry`, async () => {
+    await using running = await startServer({ listener, auth: AUTH });
+    await running.registry.register(service("api", { ttl_ms: 60_000 }));
+    await using client = await RawClient.connect(running.url);
+    assert.deepEqual((await client.next())["data"].capabilities, ["write"]);
+    const refused: string[] = [];
+    for (const action of Object.keys(ACTION_PARAMS) as Action[]) {
+      const response = await client.request(action, PARAMS[action] ?? {});
+      const error = response["error"];
+      if (error?.code !== "unauthorized") continue;
+      refused.push(action);
+      assert.match(
+        error.message,
+        /send this server's token, which is in \/var\/lib\/harness\/token/,
+      );
+      assert.deepEqual([error.retryable, error.details.token_file], [false, AUTH.tokenFile]);
+    }
+    assert.deepEqual(refused.toSorted(), [
+      "cancel_deployment",
+      "deploy_package",
+      "resume_deployment",
+      "rollback_service",
+      "service_action",
+      "service_logs",
+    ]);
+    const logs = { events: ["service_log"], services: ["api"] };
+    assert.equal((await client.fail("subscribe", logs))["code"], "unauthorized");
+  });
+
+  Deno.test(`rights: ${listener} packages need a token, their list does not`, async () => {
+    await using dir = await tempDir();
+    const packages = await PackageStore.open(`${dir.path}/packages`);
+    await Deno.writeTextFile(`${dir.path}/packages/a-1.0.0.tar.gz`, "x");
+    await using running = await startServer({ listener, auth: AUTH, packages });
+    const ask = async (method: string, path: string, headers: HeadersInit = {}) => {
+      const body = method === "PUT" ? { body: "x" } : {};
+      const response = await fetch(`${running.http}${path}`, { method, headers, ...body });
+      await response.body?.cancel();
+      return response.status;
+    };
+    assert.equal(await ask("GET", "/packages/"), 200);
+    for (const method of ["GET", "HEAD", "PUT", "DELETE"]) {
+      assert.equal(await ask(method, "/packages/a-1.0.0.tar.gz"), 401, method);
+    }
+    const bearer = { authorization: `Bearer ${TOKEN}` };
+    assert.equal(await ask("GET", "/packages/a-1.0.0.tar.gz", bearer), 200);
+    assert.equal(await ask("DELETE", "/packages/a-1.0.0.tar.gz", bearer), 204);
+  });
+
+  Deno.test(`rights: a ${listener} proxy and a wrong token are not anonymous`, async () => {
+    await using running = await startServer({ listener, auth: AUTH });
+    const { port } = running.server;
+    const cases: Array<[Record<string, string>, number]> = [
+      [{}, 101],
+      [{ "x-forwarded-for": "203.0.113.9" }, 401],
+      [{ forwarded: "for=203.0.113.9" }, 401],
+      [{ via: "1.1 proxy" }, 401],
+      [{ "x-real-ip": "203.0.113.9" }, 401],
+      [{ "x-forwarded-for": "203.0.113.9", authorization: `Bearer ${TOKEN}` }, 101],
+      [{ authorization: "Bearer wrong" }, 401],
+      [{ authorization: "Bearer" }, 401],
+    ];
+    for (const [headers, status] of cases) {
+      using socket = await RawSocket.open({ port, headers });
+      assert.equal(socket.status, status, JSON.stringify(headers));
+    }
+  });
+
+  Deno.test(`rights: on all addresses every ${listener} client needs a token`, async () => {
+    await using running = await startServer({ listener, auth: AUTH, hostname: "0.0.0.0" });
+    const { port } = running.server;
+    using without = await RawSocket.open({ port });
+    assert.equal(without.status, 401);
+    using withToken = await RawSocket.open({ port, headers: { authorization: `Bearer ${TOKEN}` } });
+    assert.equal(withToken.status, 101);
+  });
+}
+
+Deno.test("rights: what the server runs is not an anonymous client's to change", async () => {
+  const registry = await Registry.open(new MemoryStore());
+  for (const name of ["web", "free"]) {
+    await registry.register(service(name, { ttl_ms: 60_000 }));
+  }
+  const unused = () => Promise.reject(new Error("not asked for here"));
+  const operator = {
+    act: unused,
+    logs: unused,
+    async *follow() {},
+    ownership: {
+      manages: (id: string) => id === "web",
+      managesName: (name: string) => name === "web",
+    },
+  };
+  await using running = await startServer({ listener: "deno", auth: AUTH, registry, operator });
+  await using client = await RawClient.ready(running.url);
+  const attempts: Array<[string, unknown]> = [
+    ["register_service", { service: service("web"), replace: true }],
+    ["register_service", { service: service("web", { id: "web@evil" }) }],
+    ["register_service", { service: service("other", { id: "web" }), replace: true }],
+    ["update_service", { name: "web", version: "9" }],
+    ["update_service", { name: "web", depends_on: ["evil"] }],
+    ["deregister_service", { name: "web" }],
+    ["heartbeat", { name: "web" }],
+  ];
+  for (const [action, params] of attempts) {
+    const error = await client.fail(action, params);
+    assert.equal(error["code"], "unauthorized", `${action} ${JSON.stringify(params)}`);
+  }
+  assert.equal(registry.get("web").revision, 1);
+  await client.call("heartbeat", { name: "free" });
+  await client.call("update_service", { name: "free", version: "9" });
+  await client.call("deregister_service", { name: "free" });
+  await registry.close();
+});
+
+/** What another user of the machine does: no package is loaded, so that no cache of ours is needed. */
+const OTHER_USER = `
+const [url, ...files] = Deno.args;
+const said = { uid: Deno.uid(), read: [] };
+for (const file of files) {
+  said.read.push(await Deno.readTextFile(file).then(() => "read", (e) => e.name));
+}
+const socket = new WebSocket(url);
+const answers = new Map();
+socket.onmessage = ({ data }) => {
+  const frame = JSON.parse(data);
+  if (frame.event === "hello") said.capabilities = frame.data.capabilities;
+  answers.get(frame.id)?.(frame);
+};
+await new Promise((resolve) => socket.onopen = resolve);
+let id = 0;
+const ask = (action, params) => new Promise((resolve) => {
+  answers.set(String(++id), resolve);
+  socket.send(JSON.stringify({ id: String(id), type: "request", action, params }));
+});
+const execution = { type: "managed_process", command: "/bin/sh", args: ["-c", "id"] };
+said.list = await ask("list_services", {});
+said.registered = await ask("register_service", { service: { name: "evil", version: "1", execution } });
+said.started = await ask("service_action", { name: "evil", action: "start" });
+said.replaced = await ask("register_service", {
+  service: { name: "mine", version: "1", execution }, replace: true,
+});
+said.deployed = await ask("deploy_package", { package: "a-1.0.0.tar.gz", target: "local" });
+console.log(JSON.stringify(said));
+Deno.exit();
+`;
+
+Deno.test({
+  name: "rights: another user cannot make a server of root run anything",
+  ignore: needs("root"),
+  async fn() {
+    await using dir = await tempDir();
+    await Deno.chmod(dir.path, 0o777);
+    await using server = await startCliServer([], {
+      stateDir: `${dir.path}/state`,
+      env: { XDG_RUNTIME_DIR: dir.path },
+    });
+    const { port } = new URL(server.url);
+    const tokenFile = `${dir.path}/state/token`;
+    const cli = (...args: string[]) =>
+      runCli([...args, "--url", server.url], { env: { XDG_RUNTIME_DIR: dir.path } });
+    const mine = await cli(
+      "service",
+      "register",
+      "mine",
+      "--version",
+      "1",
+      "--command",
+      "/bin/true",
+    );
+    assert.equal(mine.code, 0, mine.stderr);
+    const script = `${dir.path}/other.js`;
+    await Deno.writeTextFile(script, OTHER_USER);
+    const files = [tokenFile, `${dir.path}/harness-ws-server/127.0.0.1_${port}.json`];
+    const { stdout, stderr } = await new Deno.Command("setpriv", {
+      args: [
+        ...["--reuid=65534", "--regid=65534", "--clear-groups", "--", Deno.execPath(), "run", "-A"],
+        ...["--no-config", "--quiet", script, server.url, ...files],
+      ],
+      cwd: dir.path,
+      clearEnv: true,
+      env: { DENO_DIR: `${dir.path}/cache`, HOME: dir.path },
+    }).output();
+    const said = JSON.parse(new TextDecoder().decode(stdout) || "null");
+    assert.ok(said !== null, new TextDecoder().decode(stderr));
+    assert.deepEqual([said.uid, said.capabilities], [65534, ["write"]]);
+    assert.deepEqual(said.read, ["PermissionDenied", "PermissionDenied"]);
+    assert.deepEqual(said.list.data.map(({ id }: { id: string }) => id), ["mine"]);
+    assert.equal(said.registered.data.state, "registered");
+    for (const { error } of [said.started, said.replaced, said.deployed]) {
+      assert.equal(error.code, "unauthorized");
+      assert.ok(error.message.endsWith(`send this server's token, which is in ${tokenFile}`));
+    }
+    // Nothing starts it unless somebody with the token names it.
+    const api = ["service", "register", "api", "--version", "1", "--command", "/bin/true"];
+    assert.equal((await cli(...api, "--depends-on", "evil")).code, 0);
+    const cascade = await cli("service", "start", "api", "--cascade");
+    assert.match(cascade.stderr, /evil was registered by a client without a token.*\[conflict\]/);
+  },
+});
+
+Deno.test("rights: the CLI of the same user needs no flag, wherever it looks", async () => {
+  await using dir = await tempDir();
+  for (const env of [{ XDG_RUNTIME_DIR: dir.path }, { HARNESS_STATE_DIR: `${dir.path}/state` }]) {
+    await using server = await startCliServer([], { stateDir: `${dir.path}/state`, env });
+    const source = `Token: ${dir.path}/state/token, made by this server`;
+    await server.cli.until((it) => it.stderr.includes(source));
+    assert.doesNotMatch(
+      server.cli.stdout + server.cli.stderr,
+      new RegExp((await Deno.readTextFile(`${dir.path}/state/token`)).trim()),
+    );
+    for (const url of [server.url, server.url.replace("127.0.0.1", "localhost")]) {
+      const start = await runCli(["service", "start", "nothing", "--url", url], { env });
+      assert.match(start.stderr, /\[not_found\]/, start.stderr);
+    }
+    server.cli.kill("SIGTERM");
+    await server.cli.end();
+  }
+  const left = await Array.fromAsync(Deno.readDir(`${dir.path}/harness-ws-server`));
+  assert.deepEqual(left, [], "the files of servers that have ended are gone");
+});
+
+Deno.test("rights: a token is not sent to who has the address of a dead server", async () => {
+  await using dir = await tempDir();
+  const env = { XDG_RUNTIME_DIR: dir.path, HARNESS_STATE_DIR: `${dir.path}/state` };
+  const server = await startCliServer([], { stateDir: `${dir.path}/state`, env });
+  const port = Number(new URL(server.url).port);
+  await server.cli[Symbol.asyncDispose](); // SIGKILL
+  const stale = await Deno.readTextFile(`${dir.path}/harness-ws-server/127.0.0.1_${port}.json`);
+  assert.equal(
+    JSON.parse(stale).token,
+    (await Deno.readTextFile(`${dir.path}/state/token`)).trim(),
+  );
+  const seen: Array<string | null> = [];
+  await using _ = Deno.serve({ hostname: "127.0.0.1", port, onListen() {} }, (request) => {
+    seen.push(request.headers.get("authorization"));
+    return new Response(null, { status: 404 });
+  });
+  await runCli(["services", "--url", server.url], { env });
+  assert.ok(seen.length > 0);
+  assert.deepEqual(seen.filter((value) => value !== null), []);
+});
+
+Deno.test("rights: a made token that others could know is not used", async () => {
+  await using dir = await tempDir();
+  const file = `${dir.path}/token`;
+  const good = "x".repeat(43) + "\n";
+  const cases: Array<[string, () => Promise<unknown>]> = [
+    ["mode 0644", () => Deno.writeTextFile(file, good, { mode: 0o644 })],
+    ["symbolic link", async () => {
+      await Deno.writeTextFile(`${dir.path}/elsewhere`, good, { mode: 0o600 });
+      await Deno.symlink(`${dir.path}/elsewhere`, file);
+    }],
+    ["not a file", () => Deno.mkdir(file)],
+    ["less than 128 bit", () => Deno.writeTextFile(file, "short\n", { mode: 0o600 })],
+    ...(Deno.uid() === 0
+      ? [["belongs to user 65534", async () => {
+        await Deno.writeTextFile(file, good, { mode: 0o600 });
+        await Deno.chown(file, 65534, 65534);
+      }] as [string, () => Promise<unknown>]]
+      : []),
+  ];
+  for (const [why, make] of cases) {
+    await make();
+    const { code, stderr } = await runCli([
+      ...["--listen", "127.0.0.1:0", "--state-dir", dir.path],
+    ]);
+    assert.notEqual(code, 0);
+    assert.match(stderr, new RegExp(`Cannot use the token .*${why}`));
+    await Deno.remove(file, { recursive: true });
+  }
+  // Two starts at once make one token.
+  const starts = [0, 1].map(() =>
+    new RunningCli(["--listen", "127.0.0.1:0", "--state-dir", dir.path])
+  );
+  await Promise.any(starts.map((cli) => cli.until((it) => it.stdout.includes("\n"))));
+  assert.equal((await Deno.stat(file)).mode! & 0o777, 0o600);
+  assert.match(await Deno.readTextFile(file), /^[A-Za-z0-9_-]{43}\n$/);
+  for (const cli of starts) await cli[Symbol.asyncDispose]();
+});
+
+Deno.test("rights: a client's variable does not open an address (F14)", async () => {
+  await using dir = await tempDir();
+  await Deno.writeTextFile(`${dir.path}/t`, TOKEN);
+  const env = { HARNESS_TOKEN_FILE: `${dir.path}/t` };
+  const open = await runCli(["--listen", "0.0.0.0:0", "--state-dir", dir.path], { env });
+  assert.equal(open.code, 2, open.stdout);
+  assert.match(open.stderr, /with the token from HARNESS_TOKEN_FILE .*for client commands/);
+  await using server = await startCliServer([], { env });
+  const source = /Token: HARNESS_TOKEN_FILE .*, which client commands read too/;
+  await server.cli.until((it) => source.test(it.stderr));
+  using without = await RawSocket.open({ port: Number(new URL(server.url).port) });
+  assert.equal(without.status, 401);
+});
