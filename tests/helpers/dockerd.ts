@@ -55,8 +55,11 @@ export class Dockerd implements AsyncDisposable {
   async up(): Promise<void> {
     const dir = this.#dir;
     const log = `${dir}/log`;
-    this.#child = new Deno.Command("sh", {
+    // In a network of its own: a daemon takes the bridge of the machine's own daemon away.
+    this.#child = new Deno.Command("unshare", {
       args: [
+        "--net",
+        "sh",
         "-c",
         'exec dockerd --data-root "$1/data" --exec-root "$1/exec" --host "$2" --pidfile "$1/pid" \
           --bridge none --iptables=false --storage-driver vfs >>"$1/log" 2>&1',
