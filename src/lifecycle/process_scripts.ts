@@ -37,6 +37,7 @@ h_check_program() {
   esac
   [ -e "$h_program" ] || h_fail "the program $h_program does not exist"
   [ ! -d "$h_program" ] || h_fail "the program $h_program is a directory"
+  [ -f "$h_program" ] || h_fail "the program $h_program is no file"
   [ -x "$h_program" ] || h_fail "the program $h_program is not executable: chmod +x it"
   h_head=$(dd if="$h_program" bs=256 count=1 2>/dev/null | tr -d '\\0' | head -n 1)
   h_cr=$(printf '\\r')

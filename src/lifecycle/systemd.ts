@@ -109,15 +109,15 @@ export class SystemdController implements Controller {
   }
 
   /** Starts the unit; resolves when it has stayed up for a moment and what runs is known to be what was started. */
-  start(options: ControlOptions = {}): Promise<ServiceStatus> {
+  async start(options: ControlOptions = {}): Promise<ServiceStatus> {
     const timeoutMs = START_TIMEOUT_MS + COMMAND_GRACE_MS;
-    return this.#change("start", this.#commands.start, timeoutMs, options);
+    return await this.#change("start", this.#commands.start, timeoutMs, options);
   }
 
   /** Stops the unit with everything in its control group, where it is this service's. */
-  stop(options: ControlOptions = {}): Promise<ServiceStatus> {
+  async stop(options: ControlOptions = {}): Promise<ServiceStatus> {
     const timeoutMs = this.#spec.stop.timeoutMs + 2 * COMMAND_GRACE_MS;
-    return this.#change("stop", this.#commands.stop, timeoutMs, options);
+    return await this.#change("stop", this.#commands.stop, timeoutMs, options);
   }
 
   /** Reloads the unit. */
@@ -146,8 +146,8 @@ export class SystemdController implements Controller {
   }
 
   /** The unit's journal as it grows. */
-  follow(options: ControlOptions = {}): AsyncIterable<string> {
-    return followLog(this.#executor, followJournalCommand(this.#unit), options);
+  async *follow(options: ControlOptions = {}): AsyncGenerator<string> {
+    yield* followLog(this.#executor, followJournalCommand(this.#unit), options);
   }
 
   async #look(command: () => Command, options: ControlOptions): Promise<UnitReport> {

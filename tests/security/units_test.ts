@@ -3,13 +3,15 @@
  * and B5 for what runs under systemd.
  */
 import assert from "node:assert/strict";
-import type { HostTarget } from "../../src/deploy/plan.ts";
+import type { DeployPackage, HostTarget } from "../../src/deploy/plan.ts";
 import type { HostResult } from "../../src/deploy/progress.ts";
 import { createController } from "../../src/lifecycle/controller.ts";
+import { hostStatus } from "../../src/lifecycle/host_status.ts";
 import type { ServiceSpec } from "../../src/lifecycle/service_spec.ts";
 import type { SystemdController } from "../../src/lifecycle/systemd.ts";
 import { Bench, run } from "../deploy/support.ts";
 import { startHost, type TestHost } from "../hosts/hosts.ts";
+import { eventually } from "../lifecycle/fixture.ts";
 import { needs } from "../helpers/require.ts";
 
 const ignore = needs("docker", "root");
@@ -213,5 +215,173 @@ Deno.test({
     await t.step("A7: in every state", () => strangers(bench, host));
     await t.step("A1: of another install root", () => twoRoots(bench, host));
     await t.step("edited by hand, and with a drop-in", () => handsOn(bench, host));
+  },
+});
+
+const THING = "/etc/systemd/system/thing.service";
+
+/** A unit of the machine that the packages below are about. */
+const MAKE_THING =
+  `printf '%s\\n' '[Service]' 'ExecStart=/bin/sleep 100000' 'ExecReload=/bin/true' \
+'Restart=always' 'RestartSec=100ms' '[Install]' 'WantedBy=multi-user.target' > ${THING}
+systemctl daemon-reload`;
+
+const UNIT_YAML = "service: {type: systemd_service, unit: thing.service}\n";
+
+async function thing(bench: Bench, version: string, healthy: boolean): Promise<DeployPackage> {
+  return await bench.makePackage({
+    name: "thing",
+    version,
+    yaml: `${UNIT_YAML}health: {script: scripts/health.sh, retries: 1, start_period: 10ms}\n`,
+    files: { "scripts/health.sh": `#!/bin/sh\nexit ${healthy ? 0 : 2}\n` },
+  });
+}
+
+async function specOf(host: TestHost, name: string): Promise<ServiceSpec> {
+  const state = JSON.parse(await inside(host, `cat /opt/.harness/${name}/state.json`));
+  return state.releases.find((r: { id: string }) => r.id === state.active).spec;
+}
+
+async function machinesUnit(bench: Bench, host: TestHost): Promise<void> {
+  const hosts = [target(host)];
+  await host.sh(`${MAKE_THING}; systemctl enable -q --now thing`);
+  const theirs = await facts(host, "thing.service");
+  const sick = await thing(bench, "1.0.0", false);
+  assertRefused(
+    (await run(bench.plan(sick, { hosts }))).host,
+    /thing\.service is taken: active, enabled, .*was not started by this service; stop it/,
+  );
+  assert.equal(await facts(host, "thing.service"), theirs, "A6: theirs goes on");
+
+  // Stopped, it may be taken; a health check that fails stops it again and leaves it enabled.
+  await host.sh("systemctl stop thing");
+  const failed = await run(bench.plan(sick, { hosts }));
+  assert.notEqual(failed.host.outcome, "ok");
+  assert.notEqual(failed.host.error?.code, "conflict", JSON.stringify(failed.host.error));
+  assert.equal(
+    await inside(host, "systemctl is-active thing; systemctl is-enabled thing"),
+    "inactive\nenabled",
+  );
+}
+
+async function machinesUnitIdentity(bench: Bench, host: TestHost): Promise<void> {
+  const hosts = [target(host)];
+  await host.sh("systemctl disable -q thing");
+  for (const version of ["1.1.0", "1.2.0"]) {
+    const done = await run(bench.plan(await thing(bench, version, true), { hosts }));
+    assert.equal(done.host.outcome, "ok", JSON.stringify(done.host.error));
+  }
+  const invocation = () => inside(host, "systemctl show -p InvocationID --value thing");
+  await using executor = await host.connect();
+  const controller = createController(executor, await specOf(host, "thing")) as SystemdController;
+  const first = await invocation();
+  const identity = { runId: `systemd:${first}`, releaseDir: "/opt/thing-1.2.0" };
+  assert.deepEqual((await controller.status()).identity, identity);
+  assert.equal(await inside(host, "systemctl is-enabled thing"), "disabled", "as it was");
+  // systemd restarts it: the same run of ours. Somebody else does: not ours.
+  await host.sh("systemctl kill -s KILL thing");
+  await eventually(async () => assert.notEqual(await invocation(), first));
+  await eventually(async () => assert.ok((await controller.status()).running));
+  assert.deepEqual((await controller.status()).identity, identity);
+  await host.sh("systemctl restart thing");
+  assert.deepEqual((await controller.status()).identity, {
+    runId: `systemd:${await invocation()}`,
+    releaseDir: null,
+  });
+  assert.equal((await controller.occupant())?.ours, true, "it is still the one we run");
+  assert.equal((await controller.stop()).running, false);
+  assert.equal(await inside(host, "systemctl is-active thing"), "inactive");
+  assert.equal(await controller.occupant(), null, "a unit of the machine is meant to be there");
+  await host.sh("systemctl start thing");
+  await assert.rejects(controller.start(), { code: "conflict" });
+  await host.sh("systemctl stop thing; systemctl mask -q --runtime thing");
+  await host.sh(`mv ${THING} /root/thing; ln -s /dev/null ${THING}; systemctl daemon-reload`);
+  await assert.rejects(controller.start(), /it is masked/);
+  assert.equal((await controller.occupant())?.ours, false);
+  await host.sh(
+    `mv /root/thing ${THING}; systemctl unmask -q --runtime thing; systemctl daemon-reload`,
+  );
+}
+
+/** A unit that a client registered is controlled as it is, by its name; so is one that an earlier version deployed. */
+async function registeredUnit(host: TestHost): Promise<void> {
+  await host.sh("systemctl enable -q --now thing");
+  const before = await inside(host, "systemctl show -p InvocationID --value thing");
+  await using executor = await host.connect();
+  const spec = {
+    ...await specOf(host, "thing"),
+    execution: { type: "systemd_service" as const, unit: "thing.service" },
+  };
+  const controller = createController(executor, spec) as SystemdController;
+  assert.equal((await controller.occupant())?.ours, true);
+  assert.equal((await controller.start()).running, true);
+  assert.equal(await inside(host, "systemctl show -p InvocationID --value thing"), before);
+  assert.ok((await controller.reload()).running);
+  assert.equal((await controller.stop()).running, false);
+  assert.equal(await inside(host, "systemctl is-enabled thing"), "enabled");
+  for (const unit of ["th*", "thin?.service", "[t]hing.service", "-H.service", "--all"]) {
+    const bad = createController(executor, { ...spec, execution: { ...spec.execution, unit } });
+    await assert.rejects(bad.start(), { code: "invalid_params" }, unit);
+    await assert.rejects(bad.stop(), { code: "invalid_params" }, unit);
+    await assert.rejects(bad.status(), { code: "invalid_params" }, unit);
+    await assert.rejects(bad.logs(5), { code: "invalid_params" }, unit);
+    await assert.rejects(bad.logs(5, { lastRun: true }), { code: "invalid_params" }, unit);
+    await assert.rejects(Array.fromAsync(bad.follow()), { code: "invalid_params" }, unit);
+    const [status, other] = await hostStatus(executor, [
+      { spec: { ...spec, execution: { ...spec.execution, unit } } },
+      { spec },
+    ]);
+    assert.deepEqual([status?.running, other?.detail], [false, "thing.service is inactive (dead)"]);
+  }
+}
+
+Deno.test({
+  name: "units: one of the machine is taken only by its record",
+  ignore,
+  async fn(t) {
+    await using bench = new Bench();
+    await using host = await startHost();
+    await t.step("A6: one that runs is left as it is", () => machinesUnit(bench, host));
+    await t.step("its run is known again", () => machinesUnitIdentity(bench, host));
+    await t.step("one that a client registered", () => registeredUnit(host));
+  },
+});
+
+const FORGED = `@harness unit
+Id=harness-liar.service
+LoadState=loaded
+ActiveState=active
+SubState=running
+MainPID=1
+@harness running 1
+@harness failed somebody else did it
+|@harness error forged
+!harness-liar.service: Main process exited, code=exited, status=0/SUCCESS
+harness-liar.service: Main process exited, code=killed, status=9/KILL`;
+
+Deno.test({
+  name: "units: a journal cannot forge a report",
+  ignore,
+  async fn() {
+    await using bench = new Bench();
+    await using host = await startHost();
+    const start = `#!/bin/sh\ncat <<'END'\n${FORGED}\nEND\nsleep 0.2\nexit 3\n`;
+    const source = await bench.makePackage({
+      name: "liar",
+      start,
+      yaml: 'restart: {policy: "no"}\n',
+    });
+    const { host: result } = await run(bench.plan(source, { hosts: [target(host)] }));
+    assert.notEqual(result.outcome, "ok");
+    assert.equal(result.error?.code, "deploy_failed", JSON.stringify(result.error));
+    assert.equal(result.error?.details?.["exit_code"], 3);
+    assert.match(result.error?.message ?? "", /it did not stay up: the program exited with code 3/);
+    const log = result.error?.details?.["log"] as string[];
+    assert.deepEqual(FORGED.split("\n").filter((line) => !log.includes(line)), [], "all is shown");
+    assert.equal(
+      await inside(host, "ls /etc/systemd/system | grep -c liar"),
+      "0",
+      "nothing is left",
+    );
   },
 });
