@@ -74,6 +74,8 @@ async function startServer(workDir: string, sshd: Sshd | null) {
   say(`  ${(value ?? "").trim()}`);
   return {
     url,
+    // Made by the server at its first start: only its own user can read it.
+    token: (await Deno.readTextFile(`${workDir}/state/token`)).trim(),
     async stop() {
       child.kill("SIGTERM");
       await child.status;
@@ -83,10 +85,15 @@ async function startServer(workDir: string, sshd: Sshd | null) {
 }
 
 /** Uploads a package, deploys it, and prints every step until the deployment has ended. */
-async function deploy(client: RegistryClient, httpUrl: string, file: string, target: string) {
+async function deploy(
+  { client, httpUrl, token }: { client: RegistryClient; httpUrl: string; token: string },
+  file: string,
+  target: string,
+) {
   const name = file.slice(file.lastIndexOf("/") + 1);
   const upload = await fetch(`${httpUrl}/packages/${name}`, {
     method: "PUT",
+    headers: { authorization: `Bearer ${token}` },
     body: await Deno.readFile(file),
   });
   if (!upload.ok) throw new Error(`Upload failed: ${await upload.text()}`);
@@ -169,13 +176,14 @@ async function main(cleanup: AsyncDisposableStack): Promise<void> {
   const target = sshd === null ? "local" : `${sshd.user}@${sshd.host}:${sshd.port}`;
   const server = await startServer(workDir, sshd);
   cleanup.defer(() => server.stop());
+  const { token } = server;
   const httpUrl = server.url.replace(/^ws/, "http").replace(/\/$/, "");
-  const client = cleanup.use(await RegistryClient.connect(server.url));
+  const client = cleanup.use(await RegistryClient.connect(server.url, { token }));
   // Also when we are interrupted: nothing of the demo goes on.
   cleanup.defer(() => stopService(client));
 
   say(`3. Deploy 1.0.0 to ${target}`);
-  await deploy(client, httpUrl, v1, target);
+  await deploy({ client, httpUrl, token }, v1, target);
   await show(client, port);
 
   say("4. Restart it");
@@ -187,7 +195,7 @@ async function main(cleanup: AsyncDisposableStack): Promise<void> {
   await show(client, port);
 
   say(`5. Deploy 1.1.0 to ${target}`);
-  await deploy(client, httpUrl, v2, target);
+  await deploy({ client, httpUrl, token }, v2, target);
   await show(client, port);
 
   say("6. Roll back to the last good version");

@@ -16,7 +16,9 @@ interface Session extends AsyncDisposable {
 
 /** A server over `dir` and a client of it that gets every change of a state since the position in `seen`. */
 async function open(dir: string, seen: { epoch: string; seq: number } | null): Promise<Session> {
-  const server = await startServer(["--install-root", `${dir}/opt`], { stateDir: `${dir}/state` });
+  const server = await startServer(["--allow-unauthenticated", "--install-root", `${dir}/opt`], {
+    stateDir: `${dir}/state`,
+  });
   const client = await RawClient.ready(server.url, { deadlineMs: 60_000 });
   const resumed = await client.call("subscribe", seen === null ? {} : { since: seen });
   assert.equal(resumed["resumed"], seen === null ? "live" : "replayed");

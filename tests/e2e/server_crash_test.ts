@@ -40,7 +40,7 @@ Deno.test({
     await t.step("killed while it runs a service: found again with the same pid", async () => {
       let pid = 0;
       {
-        await using server = await startServer(args, { stateDir });
+        await using server = await startServer(["--allow-unauthenticated", ...args], { stateDir });
         await using client = await RawClient.ready(server.url, { deadlineMs: 60_000 });
         await client.call("subscribe", { events: ["deployment_progress"] });
         const http = server.url.replace(/^ws/, "http");
@@ -51,7 +51,7 @@ Deno.test({
         server.cli.kill("SIGKILL");
         await client.closed;
       }
-      await using server = await startServer(args, { stateDir });
+      await using server = await startServer(["--allow-unauthenticated", ...args], { stateDir });
       await using client = await RawClient.ready(server.url);
       const service = await client.call("get_service", { name: "hello-service" });
       assert.deepEqual([service.state, service.execution.pid], ["running", pid]);
@@ -65,7 +65,9 @@ Deno.test({
         await Deno.writeTextFile(hold, "");
         let deployment_id = "";
         {
-          await using server = await startServer(args, { stateDir });
+          await using server = await startServer(["--allow-unauthenticated", ...args], {
+            stateDir,
+          });
           await using client = await RawClient.ready(server.url, { deadlineMs: 60_000 });
           await client.call("subscribe", { events: ["deployment_progress"] });
           const http = server.url.replace(/^ws/, "http");
@@ -77,7 +79,7 @@ Deno.test({
           await client.closed;
         }
         await Deno.remove(hold);
-        await using server = await startServer(args, { stateDir });
+        await using server = await startServer(["--allow-unauthenticated", ...args], { stateDir });
         await using client = await RawClient.ready(server.url, { deadlineMs: 60_000 });
         await client.call("subscribe", { events: ["deployment_progress"] });
         const record = await client.call("get_deployment", { deployment_id });
@@ -106,7 +108,7 @@ Deno.test({
     }
 
     await t.step("stopped in the end", async () => {
-      await using server = await startServer(args, { stateDir });
+      await using server = await startServer(["--allow-unauthenticated", ...args], { stateDir });
       await using client = await RawClient.ready(server.url);
       await client.call("service_action", { name: "hello-service", action: "stop" });
       await assert.rejects(version());
