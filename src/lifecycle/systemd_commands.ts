@@ -133,7 +133,7 @@ export function journalCommand(unit: string, lines: number): Command {
 /** Prints the end of a unit's journal since it was last started, all of it where that is not known. */
 export function runJournalCommand(unit: string, lines: number): Command {
   const script = `${OF_UNIT}
-journalctl --sync >/dev/null 2>&1
+timeout 5 journalctl --sync >/dev/null 2>&1
 h_run=$(systemctl show -p InvocationID -- "$h_id" | cut -d= -f2-)
 # systemd forgets a unit that is down and not enabled; the journal has its last start.
 [ -n "$h_run" ] || h_run=$(journalctl -q --no-pager -n 50 -o export _PID=1 UNIT="$h_id" 2>/dev/null | sed -n 's/^INVOCATION_ID=//p' | tail -n 1)

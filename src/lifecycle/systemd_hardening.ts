@@ -20,6 +20,9 @@ const LINES: Readonly<Record<HardeningName, string>> = {
   restrict_realtime: "RestrictRealtime=yes",
   lock_personality: "LockPersonality=yes",
   system_call_architectures: "SystemCallArchitectures=native",
+  // Calls that root alone may make; whoever makes one gets the error that a user gets.
+  system_call_filter:
+    "SystemCallFilter=~@module @raw-io @reboot @swap\nSystemCallErrorNumber=EPERM",
   protect_clock: "ProtectClock=yes",
   protect_home: "ProtectHome=yes",
   protect_proc: "ProtectProc=invisible",
@@ -38,6 +41,7 @@ const IMPLY_NO_NEW_PRIVILEGES: ReadonlySet<HardeningName> = new Set<HardeningNam
   "restrict_realtime",
   "lock_personality",
   "system_call_architectures",
+  "system_call_filter",
   "protect_clock",
   "private_devices",
   "restrict_namespaces",
@@ -67,6 +71,7 @@ export function hardeningLines(input: HardeningInput): string[] {
   const on: Record<HardeningName, boolean> = { ...HARDENING_DEFAULTS, ...hardening };
   // Installed where the system is: its data are there as well.
   if (SYSTEM_DIRS.test(workDir)) on.protect_system = false;
+  if (user === null) on.system_call_filter = false;
   if (user !== null && !on.no_new_privileges) {
     for (const name of IMPLY_NO_NEW_PRIVILEGES) on[name] = false;
   }

@@ -47,7 +47,7 @@ h_here() {
 h_messages() { journalctl -q --no-pager -n ${FAILURE_LOG_LINES} -o cat "$h_from" "$@" 2>/dev/null; }
 # Read when journald has written down what was said until now; how the unit ended may be known from there alone.
 h_journal() {
-  journalctl --sync >/dev/null 2>&1
+  timeout 5 journalctl --sync >/dev/null 2>&1
   h_id=$(h_seen_is Id)
   h_messages _PID=1 UNIT="$h_id" | sed 's/^/!/'
   h_messages _SYSTEMD_UNIT="$h_id" + _PID=1 UNIT="$h_id" | sed 's/^/|/'

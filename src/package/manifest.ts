@@ -93,6 +93,7 @@ export const HARDENING_DEFAULTS = {
   restrict_realtime: true,
   lock_personality: true,
   system_call_architectures: true,
+  system_call_filter: true,
   protect_clock: false,
   protect_home: false,
   protect_proc: false,
