@@ -68,3 +68,18 @@ function nextStep(error: HarnessError, place: FailurePlace): string | null {
       return error.retryable ? "run the same deployment again" : null;
   }
 }
+
+/** Of a host that logs us in, perhaps, and then does not answer within the time for connecting, locking and looking. */
+export function lateError(
+  at: { service: string; target: { label: string }; step: DeployStep },
+  limitMs: number,
+): HarnessError {
+  const { service, target: { label }, step } = at;
+  const what = step === "connect" ? `connect to ${label}` : `${step} ${service} on ${label}`;
+  return new HarnessError(
+    "unreachable",
+    `Cannot ${what}: it has not answered within ${limitMs / 1000} s; ` +
+      "look at its load, its disk and the login shell of the user",
+    { details: { host: label, step, reason: "hangs" } },
+  );
+}

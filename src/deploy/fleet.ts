@@ -60,6 +60,8 @@ class Fleet {
   readonly #plan: DeployPlan;
   readonly #options: FleetOptions;
   readonly #results = new Map<string, HostResult>();
+  /** Label by place: a machine that is there under two names is found out when both have answered. */
+  readonly #places = new Map<string, string>();
   #stopped: string | null = null;
 
   constructor(plan: DeployPlan, options: FleetOptions) {
@@ -101,7 +103,7 @@ class Fleet {
     const { signal, report } = this.#options;
     if (signal.aborted) return this.#notBegun(host, "cancelled", "the deployment was cancelled");
     if (this.#stopped !== null) return this.#notBegun(host, "skipped", this.#stopped);
-    return await deployToHost(this.#plan, host, { signal, report });
+    return await deployToHost(this.#plan, host, { signal, report, places: this.#places });
   }
 
   #notBegun(host: HostTarget, outcome: "cancelled" | "skipped", message: string): HostResult {

@@ -48,6 +48,8 @@ export class HostContext {
   readonly place: HostPlace;
   /** Reports news of the step under way. */
   readonly news: (news: StepNews) => void;
+  /** Labels by place of the deployment's hosts that have answered. */
+  readonly places: Map<string, string>;
   /** Cancels what is under way: the caller's signal, or the loss of the lock. */
   signal: AbortSignal;
   /** Runs commands there, as the user that owns the install root. */
@@ -72,6 +74,8 @@ export class HostContext {
   status: ServiceStatus | null = null;
   /** What the release's own health check said when it passed; `null` before that, and where it has none. */
   health: HealthCheckResult | null = null;
+  /** Ends the deadline for connecting, locking and looking. */
+  onTime: () => void = () => {};
   /** Takes the secrets that are known out of what is reported. */
   redact: Redact;
 
@@ -79,7 +83,11 @@ export class HostContext {
   constructor(
     plan: DeployPlan,
     target: HostTarget,
-    options: { signal: AbortSignal; news: (news: StepNews) => void },
+    options: {
+      signal: AbortSignal;
+      news: (news: StepNews) => void;
+      places?: Map<string, string>;
+    },
   ) {
     this.plan = plan;
     this.target = target;
@@ -91,6 +99,7 @@ export class HostContext {
     };
     this.news = options.news;
     this.signal = options.signal;
+    this.places = options.places ?? new Map();
     this.state = emptyState(this.service);
     this.redact = redactor(Object.values(plan.secrets ?? {}));
   }

@@ -10,15 +10,16 @@ import {
   DEPLOY_ROLLBACK_TIMEOUT_MS,
 } from "../limits.ts";
 import { clearStagingCommand } from "./commands.ts";
-import { cancelError, toFailure } from "./failure.ts";
+import { cancelError, lateError, toFailure } from "./failure.ts";
 import { HostContext, type StepNews } from "./host_context.ts";
 import { renewCommand } from "./lock_commands.ts";
+import { DEPLOY_BEGIN_TIMEOUT_MS, DEPLOY_CLEANUP_TIMEOUT_MS } from "./limits.ts";
+import { untilAborted } from "../lifecycle/sleep.ts";
 import { redactDetails } from "../lifecycle/redact.ts";
 import { LockKeeper } from "./lock_keeper.ts";
-import { managerOf, specOf } from "./host_state.ts";
+import { hostResult } from "./host_result.ts";
 import type { DeployPlan, HostTarget } from "./plan.ts";
 import type {
-  DeployedService,
   DeployFailure,
   DeployProgress,
   DeployStep,
@@ -49,11 +50,12 @@ export interface HostDeployOptions {
   signal: AbortSignal;
   /** Called with each event, in order. */
   report: (progress: DeployProgress) => void;
+  /** Labels by place of the deployment's hosts that have answered, shared by all of them. */
+  places?: Map<string, string>;
 }
 
-/** Between the lock and its release: what brings a release to a host, in order. */
+/** After the look at the host, before its lock is freed: what brings a release to a host, in order. */
 const STEPS: ReadonlyArray<[DeployStep, (context: HostContext) => Promise<StepEnd>]> = [
-  ["preflight", preflight],
   ["upload", upload],
   ["verify", verify],
   ["extract", extract],
@@ -78,16 +80,19 @@ class HostDeploy {
   readonly #context: HostContext;
   readonly #report: (progress: DeployProgress) => void;
   readonly #cancel: AbortSignal;
+  readonly #late = new AbortController();
   #keeper: LockKeeper | null = null;
   #lastNews = -Infinity;
   #already = false;
   #lost = false;
+  #beginning: Promise<void> = Promise.resolve();
 
   constructor(plan: DeployPlan, target: HostTarget, options: HostDeployOptions) {
     this.#report = options.report;
     this.#cancel = options.signal;
     this.#context = new HostContext(plan, target, {
-      signal: options.signal,
+      signal: AbortSignal.any([options.signal, this.#late.signal]),
+      ...(options.places === undefined ? {} : { places: options.places }),
       news: (news) => this.#news(news),
     });
   }
@@ -120,11 +125,17 @@ class HostDeploy {
 
   async #steps(): Promise<void> {
     const context = this.#context;
-    await this.#step("connect", connect);
-    await this.#step("lock", (c) => lock(c, () => this.#keep(this.#cancel)));
-    context.step = "preflight";
-    choose(context);
-    this.#already = await alreadyThere(context);
+    const { beginTimeoutMs: limit = DEPLOY_BEGIN_TIMEOUT_MS, lockWaitMs = 0 } = context.plan;
+    const timer = setTimeout(() => this.#late.abort(lateError(context, limit)), limit + lockWaitMs);
+    context.onTime = () => clearTimeout(timer);
+    try {
+      // Not waited for once it is late: where a command hangs, so may what would end it.
+      this.#beginning = this.#begin();
+      await untilAborted(this.#beginning, this.#late.signal);
+    } finally {
+      context.onTime();
+    }
+    if (this.#already) this.#emit("preflight", "skipped", { message: this.#alreadyMessage() });
     for (const [name, body] of STEPS) {
       if (this.#already) this.#emit(name, "skipped", { message: this.#alreadyMessage() });
       else await this.#step(name, body);
@@ -133,13 +144,27 @@ class HostDeploy {
     else await this.#harmless("prune", prune);
   }
 
+  /** Connects, locks and looks. */
+  async #begin(): Promise<void> {
+    const context = this.#context;
+    await this.#step("connect", connect);
+    const signal = AbortSignal.any([this.#cancel, this.#late.signal]);
+    await this.#step("lock", (c) => lock(c, () => this.#keep(signal)));
+    context.step = "preflight";
+    choose(context);
+    this.#already = await alreadyThere(context);
+    if (!this.#already) await this.#step("preflight", preflight);
+  }
+
   async #step(name: DeployStep, body: (context: HostContext) => Promise<StepEnd>): Promise<void> {
     const context = this.#context;
     context.step = name;
     context.signal.throwIfAborted();
     this.#lastNews = -Infinity;
     this.#emit(name, "started", {});
-    const { skipped, ...end } = await body(context);
+    const work = body(context);
+    const { skipped, ...end } =
+      await (this.#keeper === null ? work : untilAborted(work, this.#keeper.hangs));
     this.#emit(name, skipped ? "skipped" : "done", end);
   }
 
@@ -202,9 +227,12 @@ class HostDeploy {
     const cancelled = this.#cancel.aborted;
     if (context.phase === "untouched") return cancelled ? "cancelled" : outcomeOf(failure);
     if (this.#isLost(failure)) return outcomeOf(failure);
-    const signal = AbortSignal.timeout(DEPLOY_ROLLBACK_TIMEOUT_MS);
-    context.signal = AbortSignal.any([signal, ...this.#keeper ? [this.#keeper.lost] : []]);
+    if (this.#hangs) return this.#leaveToGuardian(failure);
     const switched = context.phase === "switched";
+    const signal = AbortSignal.timeout(
+      switched ? DEPLOY_ROLLBACK_TIMEOUT_MS : DEPLOY_CLEANUP_TIMEOUT_MS,
+    );
+    context.signal = AbortSignal.any([signal, ...this.#keeper ? [this.#keeper.lost] : []]);
     try {
       if (failure.code === "unreachable" && !await this.#reconnect(signal)) {
         return this.#leaveToGuardian(failure);
@@ -224,7 +252,8 @@ class HostDeploy {
         failure.details = { ...failure.details, rollback_error: second.message };
         return outcomeOf(failure);
       }
-      if (second.code === "unreachable") return this.#leaveToGuardian(failure);
+      const hangs = !switched && signal.aborted;
+      if (second.code === "unreachable" || hangs) return this.#leaveToGuardian(failure);
       this.#emit(context.step, "failed", { message: second.message, error: second });
       failure.details = { ...failure.details, rollback_error: second.message };
       if (!switched) return outcomeOf(failure);
@@ -298,6 +327,18 @@ class HostDeploy {
       // Nor was it ours where the answer to its step never came; that may have left a temp file.
       else if (this.#keeper === null) await unlock(context).catch(() => undefined);
     }
+    // A host that hangs may also keep us from leaving.
+    if (this.#hangs) this.#beginning.catch(() => {}).finally(() => this.#close());
+    else await this.#close();
+  }
+
+  /** Whether the host does not answer: then its guardian is left to do what we cannot, also to free the lock. */
+  get #hangs(): boolean {
+    return this.#late.signal.aborted || this.#keeper?.hangs.aborted === true;
+  }
+
+  async #close(): Promise<void> {
+    const context = this.#context;
     try {
       await context.executor?.[Symbol.asyncDispose]();
     } catch (error) {
@@ -310,48 +351,13 @@ class HostDeploy {
   }
 
   #result(outcome: HostOutcome, step: DeployStep, failure: DeployFailure | null): HostResult {
-    const { target, previous, release, phase, state, health, redact } = this.#context;
-    const known = !this.#lost && outcome !== "unreachable" && outcome !== "rollback_failed";
-    const active = state.releases.find((r) => r.id === state.active) ?? null;
-    return {
-      host: target.label,
+    return hostResult(this.#context, {
       outcome,
       step,
-      error: outcome === "ok" ? null : failure,
-      versionBefore: previous?.version ?? null,
-      versionAfter: known ? active?.version ?? null : null,
-      changed: !this.#already && outcome === "ok" && release !== null && phase !== "switched",
-      service: known ? this.#service() : null,
-      // Of a release that was taken back it says nothing any more.
-      health: outcome === "ok" && health !== null
-        ? {
-          healthy: health.healthy,
-          message: redact(health.message),
-          checked_at: health.checked_at,
-          duration_ms: health.duration_ms,
-        }
-        : null,
-    };
-  }
-
-  #service(): DeployedService | null {
-    const { state, target, status, plan, service } = this.#context;
-    const active = state.releases.find((r) => r.id === state.active);
-    if (active === undefined || active.spec === null || status === null) return null;
-    const { manifest } = plan.kind === "deploy" && plan.package.sha256 === active.sha256
-      ? plan.package
-      : active;
-    return {
-      name: service,
-      version: active.version,
-      sha256: active.sha256,
-      installDir: active.dir,
-      manifest,
-      spec: specOf(active),
-      manager: managerOf(active, this.#context.known.systemd),
-      status,
-      address: target.address ?? target.label,
-    };
+      failure,
+      known: !this.#lost && outcome !== "unreachable" && outcome !== "rollback_failed",
+      already: this.#already,
+    });
   }
 
   #alreadyMessage(): string {

@@ -6,14 +6,20 @@
 import { HarnessError } from "../errors.ts";
 import type { Executor } from "../executor/executor.ts";
 import { DEPLOY_LOCK_RENEWALS } from "../limits.ts";
+import { untilAborted } from "../lifecycle/sleep.ts";
 import { type HostPlace, renewCommand } from "./lock_commands.ts";
 
-/** Renews a lock until it is stopped; `lost` aborts when somebody else has it. */
+/**
+ * Renews a lock until it is stopped; `lost` aborts when somebody else has it, or when nothing got through to the host
+ * for as long as the lock lives: whatever step is under way then waits for a host that hangs.
+ */
 export class LockKeeper {
   readonly #lost = new AbortController();
+  readonly #hangs = new AbortController();
   readonly #timer: ReturnType<typeof setInterval>;
   readonly #stopped = new AbortController();
   #renewing: Promise<void> | null = null;
+  #lastAnswer = performance.now();
 
   /** Begins to renew the lock at `place`. */
   constructor(executor: Executor, place: HostPlace, options: { ttlMs: number; label: string }) {
@@ -29,6 +35,11 @@ export class LockKeeper {
     return this.#lost.signal;
   }
 
+  /** Aborts, with the reason, when the host has not answered for as long as the lock lives. */
+  get hangs(): AbortSignal {
+    return this.#hangs.signal;
+  }
+
   /** Stops renewing. */
   async stop(): Promise<void> {
     clearInterval(this.#timer);
@@ -42,12 +53,18 @@ export class LockKeeper {
     options: { ttlMs: number; label: string },
   ): Promise<void> {
     try {
-      const result = await executor.run(renewCommand(place), {
-        timeoutMs: options.ttlMs,
-        signal: this.#stopped.signal,
-      });
+      const signal = AbortSignal.any([this.#stopped.signal, AbortSignal.timeout(options.ttlMs)]);
+      // Not waited for beyond that: on a host that hangs, ending a command hangs, too.
+      const result = await untilAborted(executor.run(renewCommand(place), { signal }), signal);
+      this.#lastAnswer = performance.now();
       if (!result.stdout.includes("@refused lost")) return;
     } catch {
+      // Judged after an attempt and never by the clock alone: it may be we who were suspended.
+      const silent = performance.now() - this.#lastAnswer;
+      if (!this.#stopped.signal.aborted && silent >= options.ttlMs) {
+        this.#hangs.abort(silentError(options.label, silent));
+        this.#lost.abort(this.#hangs.signal.reason);
+      }
       // A renewal that did not get through is tried again; the host judges by its own clock, and a
       // broken connection shows in the step that is under way.
       return;
@@ -60,4 +77,13 @@ export class LockKeeper {
       ),
     );
   }
+}
+
+function silentError(label: string, silentMs: number): HarnessError {
+  return new HarnessError(
+    "unreachable",
+    `Cannot go on with ${label}: it has not answered for ${Math.round(silentMs / 1000)} s; ` +
+      "look at its load, its disk and the network",
+    { details: { host: label, reason: "hangs" } },
+  );
 }

@@ -44,6 +44,14 @@ export interface HostTarget {
   env?: Readonly<Record<string, string>>;
 }
 
+/** What {@linkcode PlanBase.admit} is told of a host. */
+export interface FoundHost {
+  /** The same for two names of one machine and install root, and for nothing else, until it is rebooted. */
+  place: string;
+  /** The active release's version, or `null`. */
+  version: string | null;
+}
+
 /** How the hosts of a deployment are treated. */
 export interface DeployStrategy {
   /** Hosts at once. @default {10} */
@@ -80,11 +88,18 @@ export interface PlanBase {
   lockTtlMs?: number;
   /** How long to wait for a lock that somebody else holds. @default {0} */
   lockWaitMs?: number;
+  /** Time to connect, lock and look at one host. @default {DEPLOY_BEGIN_TIMEOUT_MS} */
+  beginTimeoutMs?: number;
   /**
    * What the service is called on each host in the caller's registry, by label: reports name it where they say what
    * to ask. Left out, they say where to look on the host itself.
    */
   instances?: ReadonlyMap<string, string>;
+  /**
+   * Called for each host when its lock is held and nothing else is changed: the caller's own records. Where it rejects,
+   * that host alone has failed.
+   */
+  admit?(host: HostTarget, found: FoundHost): Promise<void>;
   /** Time in which a service must become healthy. @default {derived from the manifest's health check} */
   healthTimeoutMs?: number;
 }

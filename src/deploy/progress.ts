@@ -101,6 +101,8 @@ export interface DeployedService {
   spec: ServiceSpec;
   /** What runs it there. */
   manager: RunManager;
+  /** The machine and directory it is on, under whatever name: see {@linkcode FoundHost.place}. */
+  place: string;
   /** What the controller saw last: pid or container id. */
   status: ServiceStatus;
   /** Address under which others reach the host. */

@@ -37,6 +37,8 @@ export interface Instance {
   host: Host;
   /** What to register once the host has answered; `null` when it is registered. */
   input: ServiceInput | null;
+  /** Whether this deployment has registered it. */
+  registered?: boolean;
 }
 
 /**
@@ -50,7 +52,7 @@ export function checkDependencies(registry: Registry, { name, dependsOn }: Manif
   });
 }
 
-/** The instance of each host. New ones are registered by {@linkcode applyProgress}. */
+/** The instance of each host. New ones are registered by {@linkcode admitInstance}. */
 export function claimInstances(
   registry: Registry,
   manifest: Manifest,
@@ -64,16 +66,21 @@ export function claimInstances(
   });
 }
 
+/** Registers an instance that is new, once its host has answered and nothing is changed there. */
+export async function admitInstance(registry: Registry, instance: Instance): Promise<void> {
+  const { input, host } = instance;
+  if (input === null) return;
+  await registry.register({ ...input, location: await host.locate() });
+  instance.registered = true;
+}
+
 /** What a step says about the state of the instance: the old release stops and the new one starts in `start`. */
 export async function applyProgress(
   registry: Registry,
   instance: Instance,
   progress: DeployProgress,
 ): Promise<void> {
-  const { id, input } = instance;
-  if (progress.step === "connect" && progress.status === "done" && input !== null) {
-    await registry.register({ ...input, location: await instance.host.locate() });
-  }
+  const { id } = instance;
   if (progress.step !== "start") return;
   const reason = `deploy ${progress.deployment_id}`;
   const move = (state: ServiceState) => registry.update(id, { state, state_reason: reason });
@@ -94,12 +101,13 @@ export async function settleInstance(
   result: HostResult,
   deployment: Pick<Deployment, "deployment_id" | "kind">,
 ): Promise<boolean> {
-  const { id, input, host } = instance;
+  const { id, input, host, registered = false } = instance;
   const entry = registry.list().find((e) => e.id === id);
-  if (entry === undefined) return false;
+  // Where the host never answered, or the registry refused it, an entry of that id is not of this deployment.
+  if (entry === undefined || (input !== null && !registered)) return false;
   const { service, outcome } = result;
   const nothingThere = result.versionAfter === null && outcome !== "rollback_failed";
-  if (input !== null && service === null && nothingThere) {
+  if (registered && service === null && nothingThere) {
     // It was registered by this deployment, and the host is as it was before.
     await registry.deregister(id);
     return false;

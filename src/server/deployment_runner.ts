@@ -5,12 +5,24 @@
  */
 import { getLogger } from "@logtape/logtape";
 import { deploy } from "../deploy/deploy.ts";
-import type { DeployPlan } from "../deploy/plan.ts";
-import type { DeployProgress, DeployResult, HostResult } from "../deploy/progress.ts";
+import { fleetStatus } from "../deploy/fleet.ts";
+import type { DeployPlan, FoundHost, HostTarget } from "../deploy/plan.ts";
+import type {
+  DeployFailure,
+  DeployProgress,
+  DeployResult,
+  HostResult,
+} from "../deploy/progress.ts";
 import { toHarnessError } from "../errors.ts";
+import { sanitizeName } from "../package/names.ts";
 import type { Deployment } from "../protocol/actions.ts";
 import type { Registry } from "../registry/registry.ts";
-import { applyProgress, type Instance, settleInstance } from "./deployed_services.ts";
+import {
+  admitInstance,
+  applyProgress,
+  type Instance,
+  settleInstance,
+} from "./deployed_services.ts";
 import type { DeploymentRecord, DeploymentRecords } from "./deployment_records.ts";
 import type { Operator } from "./operator.ts";
 import { driveState } from "./state_path.ts";
@@ -25,6 +37,8 @@ export interface DeploymentJob {
   claim: () => Instance[];
   /** What they are, once it runs. */
   instances: Instance[];
+  /** What the registry refused, by host. */
+  trouble: Map<string, DeployFailure>;
   /** Cancels it. */
   abort: AbortController;
   /** Whether it was the end of the server that cancelled it. */
@@ -90,20 +104,28 @@ export class DeploymentRunner {
   async #iterate(job: DeploymentJob): Promise<DeployResult> {
     const { registry } = this.#options;
     const instances = new Map(job.instances.map(({ id, host }) => [host.label, id]));
-    const steps = deploy({ ...job.plan, instances }, { signal: job.abort.signal });
+    const admit = async ({ label }: HostTarget, { place }: FoundHost) => {
+      const instance = job.instances.find((i) => i.host.label === label);
+      if (instance === undefined) return;
+      await this.#admit(job, instance, place);
+      instances.set(label, instance.id);
+    };
+    const steps = deploy({ ...job.plan, instances, admit }, { signal: job.abort.signal });
     try {
       for (;;) {
         const next = await steps.next();
-        if (next.done === true) return next.value;
+        if (next.done === true) return withTrouble(next.value, job);
         const progress = next.value;
         if (progress.host === null) continue;
         const instance = job.instances.find((i) => i.host.label === progress.host);
         if (instance === undefined) continue;
         const { result, ...data } = progress;
         this.#note(job.record, progress);
-        await applyProgress(registry, instance, progress);
-        // Who reads "finish" must find the registry telling the same.
-        if (result !== undefined) await this.#settle(job, result);
+        await this.#ownTrouble(job, progress.host, async () => {
+          await applyProgress(registry, instance, progress);
+          // Who reads "finish" must find the registry telling the same.
+          if (result !== undefined) await this.#settle(job, result);
+        });
         await registry.publish({
           event: "deployment_progress",
           data: { ...data, id: instance.id },
@@ -113,6 +135,38 @@ export class DeploymentRunner {
       // Where our own storage failed: the hosts under way go back before anybody else may touch them.
       await steps.return(undefined as never);
     }
+  }
+
+  /** Finds out which instance a host is, now that it has answered, and registers a new one. */
+  async #admit(job: DeploymentJob, instance: Instance, place: string): Promise<void> {
+    const { operator, registry } = this.#options;
+    const { deployment } = job.record;
+    const there = operator.placedAt(sanitizeName(deployment.service), place);
+    if (there !== null && there !== instance.id) {
+      // The same machine by another name: what runs there has its entry.
+      instance.id = there;
+      instance.input = null;
+      job.record.ids.push(there);
+      await operator.reserve([there], `${deployment.kind} ${deployment.deployment_id}`);
+    }
+    await admitInstance(registry, instance);
+  }
+
+  /** What the registry refuses of one host is that host's outcome, and the others go on. */
+  async #ownTrouble(job: DeploymentJob, host: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      const known = toHarnessError(error);
+      if (["internal", "storage_unavailable"].includes(known.code)) throw error;
+      const { code, message, details } = known;
+      job.trouble.set(host, { code, message, ...(details === undefined ? {} : { details }) });
+      log.warn("{host} is not recorded: {why}", { host, why: message });
+    }
+    const trouble = job.trouble.get(host);
+    const shown = job.record.deployment.hosts.find((h) => h.host === host);
+    if (trouble === undefined || shown === undefined || shown.outcome === null) return;
+    if (shown.outcome === "ok") Object.assign(shown, { outcome: "failed", error: trouble });
   }
 
   /** Keeps where a host is, for `get_deployment`. */
@@ -144,6 +198,7 @@ export class DeploymentRunner {
         id: instance.id,
         target: instance.host.target,
         become: instance.host.become ?? null,
+        place: result.service.place,
         manager: result.service.manager,
         spec: result.service.spec,
         origin: "deployed",
@@ -197,6 +252,22 @@ export class DeploymentRunner {
     }
     await this.#finish(record, "interrupted", message);
   }
+}
+
+/** The result with the hosts that the registry had trouble with as failed ones. */
+function withTrouble(result: DeployResult, { trouble, plan, abort }: DeploymentJob): DeployResult {
+  if (trouble.size === 0) return result;
+  const hosts = result.hosts.map((host): HostResult => {
+    const error = trouble.get(host.host);
+    return error === undefined || host.outcome !== "ok"
+      ? host
+      : { ...host, outcome: "failed", error };
+  });
+  const status = fleetStatus(hosts.map((host) => host.outcome), {
+    cancelled: abort.signal.aborted,
+    skipUnreachable: plan.strategy?.onUnreachable === "skip",
+  });
+  return { ...result, hosts, status };
 }
 
 /** What a log line says of a deployment. */

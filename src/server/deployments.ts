@@ -25,7 +25,7 @@ import { type DeploymentRecord, DeploymentRecords } from "./deployment_records.t
 import { type DeploymentJob, DeploymentRunner } from "./deployment_runner.ts";
 import { newRecord, resumeParams, strategyOf, withSecretsApart } from "./deployment_request.ts";
 import type { DocumentStore } from "./documents.ts";
-import type { Host, HostDirectory } from "./hosts.ts";
+import { type Host, type HostDirectory, sameLocation } from "./hosts.ts";
 import type { Operator } from "./operator.ts";
 
 /** What a {@linkcode DeploymentManager} works with. */
@@ -138,7 +138,7 @@ export class DeploymentManager implements Deployments {
     };
     const instances = hosts.map((host) => {
       const isThere = (e: ServiceEntry) =>
-        directory.resolve(operator.targetOf(e)).label === host.label;
+        sameLocation(directory.resolve(operator.targetOf(e)).location, host.location);
       const known = chosen.find(isThere);
       if (known !== undefined) return { id: known.id, host, input: null };
       throw new HarnessError(
@@ -256,6 +256,7 @@ export class DeploymentManager implements Deployments {
       plan,
       claim,
       instances: [],
+      trouble: new Map(),
       abort: new AbortController(),
       parked: false,
       done: Promise.resolve(),
@@ -269,19 +270,23 @@ export class DeploymentManager implements Deployments {
   }
 }
 
-/** The hosts of the targets, each once. */
+/** The hosts of the targets, each machine once: two logins on one are one instance. */
 function resolveHosts(directory: HostDirectory, targets: readonly Target[]): Host[] {
-  const byLabel = new Map<string, Host>();
+  const hosts: Host[] = [];
   for (const target of targets) {
     const host = directory.resolve(target);
-    if (byLabel.has(host.label)) {
+    const twice = hosts.find((other) =>
+      other.label === host.label || sameLocation(other.location, host.location)
+    );
+    if (twice !== undefined) {
+      const same = twice.label === host.label ? "" : ` (it is the machine of ${twice.label})`;
       throw new HarnessError(
         "invalid_params",
-        `Cannot deploy: the target ${host.label} is given twice`,
-        { details: { host: host.label } },
+        `Cannot deploy: the target ${host.label} is given twice${same}`,
+        { details: { host: host.label, same_as: twice.label } },
       );
     }
-    byLabel.set(host.label, host);
+    hosts.push(host);
   }
-  return [...byLabel.values()];
+  return hosts;
 }

@@ -143,6 +143,12 @@ export class Operator implements ServiceOperator, AsyncDisposable {
     return this.#placements.get(entry.id)?.target ?? targetOf(entry.location);
   }
 
+  /** The deployed instance that is at a place already, whatever its host was called, or `null`. */
+  placedAt(name: string, place: string): string | null {
+    const there = this.#placements.all().find((p) => p.place === place && p.spec.name === name);
+    return there?.id ?? null;
+  }
+
   /** Remembers how a deployed service is run; it is watched as soon as it is released. */
   async place(placement: Placement): Promise<void> {
     await this.#placements.put(placement);

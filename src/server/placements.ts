@@ -24,6 +24,8 @@ export interface Placement {
   target: "local" | TargetSpec;
   /** How root is become there; left out by servers that did not record it. */
   become?: "sudo" | null;
+  /** The machine and directory it is on, under whatever name it is reached; another one after a reboot. */
+  place?: string;
   /** What runs it; left out where the machine is asked at the first call. */
   manager?: RunManager;
   /** How its controller runs it. */

@@ -4,29 +4,42 @@
  * The numbers are those of the list of cases that this suite keeps from coming back.
  */
 import assert from "node:assert/strict";
+import type { Executor } from "../../src/executor/executor.ts";
 import type { HostTarget } from "../../src/deploy/plan.ts";
-import { Bench, run, START } from "../deploy/support.ts";
+import { Bench, connectTo, run, START, until } from "../deploy/support.ts";
 import { type ControlServer, startControlServer } from "../helpers/control_server.ts";
 import { upload } from "../helpers/hello_package.ts";
-import { RawClient } from "../helpers/raw_client.ts";
+import { type Frame, RawClient } from "../helpers/raw_client.ts";
 import { needs } from "../helpers/require.ts";
+import { startSshd } from "../helpers/sshd.ts";
 import { startHost, type TestHost } from "../hosts/hosts.ts";
 
 /** Uploads and deploys a package of that name, and returns how the deployment ended. */
 async function deployTo(
   bench: Bench,
   server: ControlServer,
-  options: { name: string; version?: string; targets: unknown[]; start?: string; yaml?: string },
+  options: {
+    name: string;
+    version?: string;
+    targets: unknown[];
+    start?: string;
+    yaml?: string;
+    strategy?: Record<string, unknown>;
+  },
   // deno-lint-ignore no-explicit-any -- an answer of the wire, as the other tests take it
 ): Promise<any> {
-  const { targets, ...source } = options;
+  const { targets, strategy = {}, ...source } = options;
   const made = await bench.makePackage(source);
   const path = `${bench.dir}/${made.file}`;
   await Deno.writeFile(path, await made.open());
   await using client = await RawClient.ready(server.url, { deadlineMs: 120_000 });
   const file = await upload(server.http, { path });
   await client.call("subscribe", { events: ["deployment_progress"] });
-  const { deployment_id } = await client.call("deploy_package", { package: file, targets });
+  const { deployment_id } = await client.call("deploy_package", {
+    package: file,
+    targets,
+    strategy,
+  });
   for (;;) {
     const { data } = await client.event("deployment_progress");
     if (data.deployment_id === deployment_id && data.host === null) break;
@@ -129,3 +142,155 @@ for (const kind of ["systemd", "busybox"] as const) {
     },
   });
 }
+
+/** The ids of all entries with their states. */
+async function entries(server: ControlServer): Promise<string[]> {
+  await using client = await RawClient.ready(server.url, { deadlineMs: 60_000 });
+  const services = await client.call("list_services") as unknown as Frame[];
+  return services.map((s) => `${s["id"]} ${s["state"]} ${s["version"]}`);
+}
+
+Deno.test({
+  name: "A3: one machine under two names is one instance",
+  ignore: needs("sshd"),
+  async fn() {
+    await using bench = new Bench();
+    await using sshd = await startSshd();
+    await using server = await startControlServer({ dir: bench.dir, sshd });
+    const remote = { host: sshd.host, port: sshd.port, user: sshd.user };
+    // Two logins on one host and port: refused before anything begins.
+    await assert.rejects(
+      deployTo(bench, server, { name: "svc", targets: [remote, { ...remote, user: "other" }] }),
+      /invalid_params.*given twice/,
+    );
+    assert.deepEqual(await entries(server), []);
+    // This machine, and this machine again by its sshd: known once both have answered.
+    for (const parallel of [1, 2]) {
+      const version = `1.0.${parallel}`;
+      const { status, hosts } = await deployTo(bench, server, {
+        name: "svc",
+        version,
+        targets: ["local", remote],
+        strategy: { parallel },
+      });
+      assert.equal(status, "partial", JSON.stringify(hosts));
+      const [failed] = hosts.filter((h: Frame) => h["outcome"] !== "ok");
+      assert.equal(failed.error.code, "invalid_params");
+      assert.match(failed.error.message, /given twice/);
+      assert.deepEqual(bench.running("svc"), [version]);
+      assert.equal((await entries(server)).length, 1);
+    }
+    // One after the other: the entry stays the one of what runs there.
+    const before = (await entries(server))[0]?.split(" ")[0];
+    for (const [version, target] of [["2.0.0", remote], ["2.1.0", "local"]] as const) {
+      const one = await deployTo(bench, server, { name: "svc", version, targets: [target] });
+      assert.equal(one.status, "succeeded", JSON.stringify(one.hosts));
+      assert.deepEqual(await entries(server), [`${before} running ${version}`]);
+      assert.deepEqual(bench.running("svc"), [version]);
+    }
+  },
+});
+
+Deno.test({
+  name: "A3: a service grows to two hosts, and one refused id fails alone",
+  ignore: needs("sshd"),
+  async fn() {
+    await using bench = new Bench();
+    await using one = await startSshd();
+    await using two = await startSshd({ sameUserKeyAs: one });
+    const known = await Deno.readTextFile(two.knownHostsFile);
+    await Deno.writeTextFile(one.knownHostsFile, known, { append: true });
+    await using server = await startControlServer({ dir: bench.dir, sshd: one });
+    const [first, second] = [one, two].map((s) => ({
+      host: s.host,
+      port: s.port,
+      user: s.user,
+      install_root: `${bench.dir}/root-${s.port}`,
+    }));
+    const grow = (name: string, version: string, targets: unknown[]) =>
+      deployTo(bench, server, { name, version, targets });
+    assert.equal((await grow("svc", "1.0.0", [first])).status, "succeeded");
+    assert.equal((await grow("svc", "1.1.0", [first, second])).status, "succeeded");
+    const grown = ["svc running 1.1.0", `svc@127.0.0.1:${two.port} running 1.1.0`];
+    assert.deepEqual(await entries(server), grown);
+    // An entry of somebody else has the id that the second host would get.
+    await using client = await RawClient.ready(server.url, { deadlineMs: 60_000 });
+    const taken = `web@127.0.0.1:${two.port}`;
+    await client.call("register_service", {
+      service: {
+        id: taken,
+        name: "somebody",
+        version: "1",
+        execution: { type: "managed_process", command: "/bin/x", args: [], pid: null },
+        location: { type: "local" },
+      },
+    });
+    const { status, hosts } = await grow("web", "1.0.0", [first, second]);
+    assert.equal(status, "partial", JSON.stringify(hosts));
+    assert.deepEqual(hosts.map((h: Frame) => h["outcome"]), ["ok", "failed"]);
+    assert.equal(hosts[1].error.code, "already_exists");
+    assert.deepEqual(bench.running("web", `${bench.dir}/root-${one.port}`), ["1.0.0"]);
+    assert.deepEqual(bench.running("web", `${bench.dir}/root-${two.port}`), []);
+    assert.deepEqual(
+      (await entries(server)).filter((line) => line.startsWith("web")),
+      [
+        `web@127.0.0.1:${one.port} running 1.0.0`,
+        `${taken} registered 1`,
+      ].sort(),
+    );
+  },
+});
+
+Deno.test({
+  name: "C6: a host that hangs after login is given up on",
+  ignore: needs("sshd"),
+  async fn() {
+    await using bench = new Bench();
+    await using sshd = await startSshd({ config: ["ForceCommand sleep 1000"] });
+    const closed = Promise.withResolvers<void>();
+    const connect = async (signal: AbortSignal): Promise<Executor> => {
+      const executor = await connectTo(sshd)(signal);
+      return {
+        host: executor.host,
+        run: (command, options) => executor.run(command, options),
+        async [Symbol.asyncDispose]() {
+          await executor[Symbol.asyncDispose]();
+          closed.resolve();
+        },
+      };
+    };
+    const hosts = [bench.target("stuck", { connect })];
+    const source = await bench.makePackage();
+    const { host } = await run(bench.plan(source, { hosts, beginTimeoutMs: 2_000 }));
+    assert.equal(host.outcome, "unreachable", JSON.stringify(host.error));
+    assert.equal(host.step, "lock");
+    assert.match(
+      host.error?.message ?? "",
+      /Cannot lock web on stuck: it has not answered within 2 s/,
+    );
+    assert.deepEqual([...Deno.readDirSync(bench.root)], []);
+    await closed.promise;
+  },
+});
+
+Deno.test({
+  name: "C6: a host that hangs in a step is given up on with its lock",
+  ignore: needs("sshd"),
+  async fn() {
+    await using bench = new Bench();
+    await using sshd = await startSshd();
+    const hosts = [bench.target("stuck", { connect: connectTo(sshd) })];
+    const sessions = (signal: string) =>
+      new Deno.Command("pkill", { args: [`-${signal}`, "-P", String(sshd.pid)] }).outputSync();
+    const { host } = await run(bench.plan(await bench.makePackage(), { hosts, lockTtlMs: 3_000 }), {
+      onEvent: ({ step, status }) => {
+        if (step === "extract" && status === "started") sessions("STOP");
+      },
+    });
+    sessions("CONT");
+    assert.equal(host.outcome, "unreachable", JSON.stringify(host.error));
+    assert.equal(host.error?.details?.["reason"], "hangs");
+    await until("the host has freed its lock", () => bench.leftovers().length === 0);
+    assert.deepEqual(bench.running(), []);
+  },
+});

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { hostDirectory } from "../../src/cli/connector.ts";
 import { parseManifest } from "../../src/package/parse_manifest.ts";
 import { Registry } from "../../src/registry/registry.ts";
-import { applyProgress, claimInstances } from "../../src/server/deployed_services.ts";
+import { admitInstance, claimInstances } from "../../src/server/deployed_services.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";
 import { FLAG_DEFAULTS } from "../helpers/flag_defaults.ts";
 
@@ -17,14 +17,7 @@ Deno.test("an entry names the user that logs in, also where only ssh_config says
     const registry = await Registry.open(new MemoryStore());
     const [instance] = claimInstances(registry, MANIFEST, [host]);
     assert.ok(instance !== undefined);
-    await applyProgress(registry, instance, {
-      deployment_id: "d-1",
-      service: "web",
-      host: host.label,
-      step: "connect",
-      status: "done",
-      at: new Date().toISOString(),
-    });
+    await admitInstance(registry, instance);
     assert.deepEqual(registry.get("web").location, {
       type: "remote",
       host: "web1",

@@ -16,7 +16,7 @@ import { boundaryError } from "../boundary.ts";
 import { parseFacts } from "../facts.ts";
 import { lockOwner } from "../owner.ts";
 import type { HostContext } from "../host_context.ts";
-import { activeRelease, parseState, undone } from "../host_state.ts";
+import { activeRelease, emptyState, parseState, undone } from "../host_state.ts";
 import { acquireCommand, recoverCommand, releaseCommand } from "../lock_commands.ts";
 import type { StepEnd } from "../step.ts";
 
@@ -46,10 +46,12 @@ export async function lock(
   const taken = await acquire(context);
   keep();
   learn(context, taken);
+  claimPlace(context);
   const messages = [...taken.matchAll(/^@stale (\S+)/gm)].map((m) =>
     `took over from ${m[1]}, which is gone`
   );
   if (context.known.recoveryDue) {
+    context.onTime();
     const pending = context.state.pending?.deployment_id ?? "an interrupted deployment";
     context.news({ message: `undoing what ${pending} left` });
     const result = await context.run(recoverCommand(context.place, context.questions), {
@@ -62,6 +64,8 @@ export async function lock(
   const { pending } = context.state;
   if (pending !== null) context.state = undone(context.state, pending.to.id, "interrupted");
   context.previous = activeRelease(context.state);
+  const version = context.previous?.version ?? null;
+  await context.plan.admit?.(context.target, { place: context.known.place, version });
   if (context.previous?.spec) {
     const status = await context.controller(context.previous)
       .status({ signal: context.signal });
@@ -69,6 +73,26 @@ export async function lock(
     context.status = status;
   }
   return messages.length === 0 ? {} : { message: messages.join("; ") };
+}
+
+/** Refuses a machine and directory that this deployment has under another name already. */
+function claimPlace(context: HostContext): void {
+  const { place } = context.known;
+  const other = context.places.get(place) ?? context.target.label;
+  context.places.set(place, other);
+  if (other === context.target.label) return;
+  // Whatever is there is the other name's.
+  context.state = emptyState(context.service);
+  throw givenTwice(context, other);
+}
+
+function givenTwice({ service, target }: HostContext, other: string | null): HarnessError {
+  const same = other === null ? "another host of this deployment" : other;
+  return new HarnessError(
+    "invalid_params",
+    `Cannot deploy ${service} to ${target.label}: it is the same machine as ${same}, so it is given twice; leave one out`,
+    { details: { reason: "given_twice", ...(other === null ? {} : { same_as: other }) } },
+  );
 }
 
 /** Removes the temp files and frees the lock. */
@@ -106,6 +130,7 @@ async function acquire(context: HostContext): Promise<string> {
     const held = /^@held (.*)$/m.exec(result.stdout);
     if (held === null) return result.stdout;
     context.phase = "untouched";
+    if (held[1]?.startsWith(`${plan.deploymentId}|`)) throw givenTwice(context, null);
     if (performance.now() >= deadline) throw lockedError(context, held[1] ?? "");
     if (!told) context.news({ message: `waiting for the lock: ${describeHolder(held[1] ?? "")}` });
     told = true;
