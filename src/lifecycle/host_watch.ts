@@ -33,6 +33,9 @@ export class HostWatch implements AsyncDisposable {
   readonly #exits = new Map<string, number>();
   #loop: Promise<void> | null = null;
   #reachable = true;
+  /** Services of which docker says nothing now. */
+  readonly #unknown = new Set<string>();
+  #containers: Promise<void> | null = null;
   #batch: { services: SupervisedService[]; found: Promise<(ObservedStatus | null)[]> } | null =
     null;
   #inspecting: Promise<unknown> = Promise.resolve();
@@ -57,6 +60,7 @@ export class HostWatch implements AsyncDisposable {
   remove(id: string): void {
     this.#services.delete(id);
     this.#exits.delete(id);
+    this.#unknown.delete(id);
   }
 
   /** Looks at one service. Calls that come together are answered by one command: hundreds may be adopted at once. */
@@ -68,7 +72,23 @@ export class HostWatch implements AsyncDisposable {
 
   /** Looks now, at everything; also called by whoever cannot wait for the next turn. */
   async look(): Promise<void> {
-    const services = [...this.#services.values()].filter((service) => !service.busy);
+    await Promise.all([this.#lookAt("others"), this.#lookAt("containers")]);
+  }
+
+  /** As a turn of the loop. A docker that hangs keeps nobody from seeing how the other services are. */
+  async #turn(signal: AbortSignal): Promise<void> {
+    this.#containers ??= this.#lookAt("containers").finally(() => this.#containers = null);
+    const containers = this.#containers;
+    // Whoever stops waiting for it has not failed.
+    containers.catch(() => undefined);
+    await this.#lookAt("others");
+    await Promise.race([containers, sleep(this.#options.intervalMs, signal)]);
+  }
+
+  async #lookAt(which: "containers" | "others"): Promise<void> {
+    const services = [...this.#services.values()].filter((each) =>
+      !each.busy && isContainer(each) === (which === "containers")
+    );
     if (services.length === 0) return;
     const before = services.map((service) => service.generation);
     const found = await this.#statusOf(services);
@@ -83,6 +103,7 @@ export class HostWatch implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort(new HarnessError("cancelled", "Supervision ended"));
     await this.#loop;
+    await this.#containers?.catch(() => undefined);
     await this.#inspecting;
   }
 
@@ -102,9 +123,28 @@ export class HostWatch implements AsyncDisposable {
       systemd === undefined ? { spec } : { spec, systemd }
     );
     const executor = await this.#options.executor();
-    const found = await hostStatus(executor, queries, { signal: this.#stop.signal });
+    const silent = new Map<string, string>();
+    const found = await hostStatus(executor, queries, {
+      signal: this.#stop.signal,
+      onUnknown: (index, reason) => silent.set(services[index]?.service.id ?? "", reason),
+    });
     await this.#report(true, "");
+    await this.#reportEngine(services.map(({ service }) => service.id), silent);
     return found;
+  }
+
+  /** Reports which of the services looked at docker says nothing of, and which it speaks of again. */
+  async #reportEngine(ids: readonly string[], silent: ReadonlyMap<string, string>): Promise<void> {
+    const watched = ids.filter((id) => this.#services.has(id));
+    const lost = watched.filter((id) => silent.has(id) && !this.#unknown.has(id));
+    const back = watched.filter((id) => !silent.has(id) && this.#unknown.has(id));
+    for (const id of lost) this.#unknown.add(id);
+    for (const id of back) this.#unknown.delete(id);
+    const { host, onHost } = this.#options;
+    const event = { type: "host", host, engine: "docker" } as const;
+    const reason = silent.get(lost[0] ?? "") ?? "";
+    if (lost.length > 0) await onHost({ ...event, reachable: false, reason, ids: lost });
+    if (back.length > 0) await onHost({ ...event, reachable: true, reason: "", ids: back });
   }
 
   async #run(): Promise<void> {
@@ -113,7 +153,7 @@ export class HostWatch implements AsyncDisposable {
       await this.#wait(signal);
       if (signal.aborted) return;
       try {
-        await this.look();
+        await this.#turn(signal);
       } catch (error) {
         if (signal.aborted) return;
         await this.#failed(error);
@@ -168,4 +208,8 @@ export class HostWatch implements AsyncDisposable {
     const ids = [...this.#services.keys()];
     await this.#options.onHost({ type: "host", host: this.#options.host, reachable, reason, ids });
   }
+}
+
+function isContainer({ service }: SupervisedService): boolean {
+  return service.spec.execution.type === "docker_container";
 }

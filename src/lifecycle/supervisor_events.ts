@@ -112,6 +112,8 @@ export interface HostEvent {
   reason: string;
   /** The services there. */
   ids: string[];
+  /** Set where only docker does not answer, of which these services are. */
+  engine?: "docker";
 }
 
 /** Everything a supervisor reports. */

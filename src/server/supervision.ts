@@ -100,15 +100,23 @@ async function recordAdoption(registry: Registry, event: AdoptedEvent): Promise<
   await driveState(registry, id, "running", reason, patch);
 }
 
-/** A machine that does not answer says nothing about its services, but nobody should be sent there. */
+/**
+ * A machine, or a docker, that does not answer says nothing about its services, but nobody should be sent there. What
+ * docker does not say is the reason of the state, too: it was running, and nobody knows whether it is.
+ */
 async function recordHost(registry: Registry, event: HostEvent): Promise<void> {
-  const { host, reachable, reason, ids } = event;
-  if (reachable) log.info("{host} answers again", { host });
-  else log.warn("{host} does not answer: {reason}", { host, reason });
+  const { host, reachable, reason, ids, engine } = event;
+  const what = engine ?? "host";
+  if (reachable) log.info("{what} answers again on {host}", { what, host });
+  else log.warn("{what} does not answer on {host}: {reason}", { what, host, reason });
   const checked_at = new Date().toISOString();
   for (const id of ids) {
     if (registry.get(id).state !== "running") continue;
-    const message = reachable ? "host answers again" : `host does not answer: ${reason}`;
+    const message = reachable ? `${what} answers again` : `${what} does not answer: ${reason}`;
+    if (engine !== undefined) {
+      const state_reason = reachable ? message : `not known whether it runs: ${reason}`;
+      await registry.update(id, { state_reason: state_reason.slice(0, MAX_REASON_LENGTH) });
+    }
     await registry.recordHealth(id, {
       healthy: reachable,
       message: message.slice(0, MAX_REASON_LENGTH),

@@ -7,10 +7,16 @@ import { HarnessError } from "../../src/errors.ts";
 import { DockerController } from "../../src/lifecycle/docker.ts";
 import type { DockerSpec } from "../../src/lifecycle/docker_commands.ts";
 import { hostStatus } from "../../src/lifecycle/host_status.ts";
+import { Supervisor } from "../../src/lifecycle/supervisor.ts";
 import type { RestartSpec } from "../../src/package/manifest.ts";
+import { Registry } from "../../src/registry/registry.ts";
+import { driveState } from "../../src/server/state_path.ts";
+import { recordReport } from "../../src/server/supervision.ts";
+import { MemoryStore } from "../../src/storage/memory_store.ts";
 import { Dockerd } from "../helpers/dockerd.ts";
 import { needs } from "../helpers/require.ts";
-import { eventually, Place } from "../lifecycle/fixture.ts";
+import { service } from "../helpers/test_server.ts";
+import { eventually, kill, Place } from "../lifecycle/fixture.ts";
 
 const ignore = needs("docker", "busybox", "root");
 const STAY = 'trap "exit 0" TERM; while :; do sleep 0.1; done';
@@ -126,5 +132,59 @@ Deno.test({
     daemon.release();
     assert.equal((await controller.status()).running, true);
     await controller.stop();
+  },
+});
+
+Deno.test({
+  name: "A11: while docker hangs nobody is told that it runs",
+  ignore,
+  async fn() {
+    await using place = new Place();
+    await using daemon = await Dockerd.start();
+    await using executor = daemon.executor();
+    await daemon.image("stay:1", STAY);
+    await using registry = await Registry.open(new MemoryStore());
+    const made = spec(place, "held", { policy: "no" });
+    const other = place.shell("other", "while :; do sleep 0.2; done");
+    for (const name of ["held", "other"]) {
+      await registry.register(service(name));
+      await driveState(registry, name, "running", "started");
+    }
+    await using supervisor = new Supervisor({
+      executorFor: () => Promise.resolve(executor),
+      onEvent: (event) => recordReport(registry, event),
+      localIntervalMs: 300,
+    });
+    await supervisor.watch({ id: "held", spec: made, host: "local" }, { running: false });
+    await supervisor.watch({ id: "other", spec: other, host: "local", systemd: false }, {
+      running: false,
+    });
+    await supervisor.start("held");
+    const { pid } = await supervisor.start("other");
+    await eventually(() => assert.equal(registry.get("other").state, "running"));
+    daemon.hold();
+    // Longer than any of its looks may take: it is seen in spite of docker.
+    kill(pid);
+    await eventually(() => assert.equal(registry.get("other").state, "failed"));
+    await eventually(() => {
+      const { state_reason, last_health_check } = registry.get("held");
+      assert.match(
+        state_reason ?? "",
+        /not known whether it runs: Docker did not respond within 8 s/,
+      );
+      assert.equal(last_health_check?.healthy, false);
+      assert.match(last_health_check?.message ?? "", /docker does not answer: Docker did not/);
+    });
+    daemon.release();
+    await eventually(() => {
+      const { state, state_reason, last_health_check } = registry.get("held");
+      assert.deepEqual([state, state_reason, last_health_check?.healthy], [
+        "running",
+        "docker answers again",
+        true,
+      ]);
+    });
+    await supervisor.stop("held");
+    assert.equal(registry.get("held").state, "stopped");
   },
 });
