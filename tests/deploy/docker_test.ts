@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { localExecutor } from "../../src/executor/local.ts";
 import type { DeployPackage } from "../../src/deploy/plan.ts";
+import { docker, inspect, makeImage, removeAll } from "../helpers/containers.ts";
 import { needs } from "../helpers/require.ts";
 import { Bench, run } from "./support.ts";
 
@@ -65,6 +66,54 @@ Deno.test({
         'docker rm -f "$1" >/dev/null 2>&1; for v in 1.0.0 1.1.0 1.2.0; do docker rmi -f "$1:$v" >/dev/null 2>&1; done; :',
         NAME,
       );
+    }
+  },
+});
+
+Deno.test({
+  name: "A8: a rollback runs the image that was deployed",
+  ignore: needs("docker", "busybox"),
+  async fn() {
+    await using bench = new Bench();
+    const name = `${NAME}-tag`;
+    const tag = `${name}:stable`;
+    const stay = 'trap "exit 0" TERM; while :; do sleep 0.1; done';
+    const packageOf = (version: string) =>
+      bench.makePackage({
+        name,
+        version,
+        yaml: `service: {type: docker_container, image: "${tag}"}\n`,
+      });
+    const image = () => inspect(name, "{{.Image}}");
+    try {
+      await makeImage(tag, stay);
+      const first = await docker("image", "inspect", "-f", "{{.Id}}", tag);
+      const one = await run(bench.plan(await packageOf("1.0.0")));
+      assert.equal(one.host.outcome, "ok", JSON.stringify(one.host.error));
+      assert.equal(one.host.service?.status.imageId, first);
+      // As whoever builds the next one does: the old image is there, but nothing names it.
+      await makeImage(tag, `${stay} # next`);
+      const two = await run(bench.plan(await packageOf("1.1.0")));
+      assert.equal(two.host.outcome, "ok", JSON.stringify(two.host.error));
+      assert.notEqual(await image(), first);
+      const back = await run(bench.rollback(undefined, { package: { name } }));
+      assert.equal(back.host.outcome, "ok", JSON.stringify(back.host.error));
+      assert.equal(await image(), first);
+      await docker("rm", "-f", name);
+      const forth = await run(bench.rollback(undefined, { package: { name, version: "1.1.0" } }));
+      assert.equal(forth.host.outcome, "ok", JSON.stringify(forth.host.error));
+      // Nobody needs the first one any more, and it is cleared away.
+      await docker("rmi", first);
+      const gone = await run(bench.rollback(undefined, { package: { name, version: "1.0.0" } }));
+      assert.equal(gone.host.outcome, "rolled_back", JSON.stringify(gone.host));
+      assert.match(
+        gone.host.error?.message ?? "",
+        /the image sha256:\S+, which 1\.0\.0 was deployed with as \S+:stable, is not on this machine any more/,
+      );
+      assert.equal(await inspect(name, "{{.State.Status}}"), "running");
+      assert.notEqual(await image(), first);
+    } finally {
+      await removeAll([name], [tag]);
     }
   },
 });
