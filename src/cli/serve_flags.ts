@@ -42,7 +42,7 @@ export const SERVE_FLAGS = {
   }, listenAddress),
   listener: choiceFlag(["deno", "ws"], {
     env: "HARNESS_LISTENER",
-    help: "which listener; ws has header timeouts, for hostile networks",
+    help: "which listener; ws drops silent and slow peers, for hostile networks",
   }),
   stateDir: textFlag("dir", { env: "HARNESS_STATE_DIR", help: "where the registry is kept" }),
   packagesDir: textFlag("dir", {
@@ -97,6 +97,7 @@ const LIMITS: Readonly<Record<keyof ServerLimits, [kind: LimitKind, help: string
   maxMessageBytes: ["size", "one message from a client, else 1009"],
   maxMessageDepth: ["count", "nesting of a message"],
   maxConnections: ["count", "connections at once, else 503"],
+  maxConnectionsPerAddress: ["count", "connections of one address; loopback only if set"],
   maxInFlightRequests: ["count", "requests of one connection being worked on"],
   maxRequestsPerSecond: ["count", "sustained requests a second of one connection"],
   maxRateLimitedRequests: [

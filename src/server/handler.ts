@@ -18,13 +18,16 @@ import { CLOSE_CODES } from "../protocol/messages.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { ActionServices } from "./actions.ts";
 import { Answers } from "./answers.ts";
+import { AddressCounts, addressKey, isLoopbackKey } from "./addresses.ts";
 import { Authenticator, type AuthOptions } from "./auth.ts";
+import { AuthBackoff } from "./auth_backoff.ts";
 import type { Deployments, Packages, ServiceOperator } from "./backends.ts";
 import { Connection, type ConnectionHost } from "./connection.ts";
 import { errorResponse } from "./http_errors.ts";
 import { respond } from "./http.ts";
 import { Hub } from "./hub.ts";
 import { LogFollows } from "./log_follows.ts";
+import { MAX_CONNECTIONS_PER_ADDRESS } from "./peer_limits.ts";
 import { resolveLimits, type ServerLimits } from "./server_limits.ts";
 import type { ConnectionEvents, ServerSocket } from "./socket.ts";
 import { Turns } from "./turns.ts";
@@ -64,9 +67,13 @@ export class ConnectionHandler implements AsyncDisposable {
   readonly #follows: LogFollows | null;
   /** What a connection sees of us. */
   readonly #host: ConnectionHost;
-  readonly #connections = new Set<Connection>();
+  readonly #connections = new Map<Connection, Admission>();
   /** Accepted, but the runtime has not opened the socket yet. */
   readonly #admitted = new Set<Admission>();
+  /** Connections of each address, and how a connection gives its place back. */
+  readonly #ofAddress = new AddressCounts();
+  readonly #places = new WeakMap<Admission, () => void>();
+  readonly #backoff = new AuthBackoff();
   readonly #aborter = new AbortController();
   #shutdown: Promise<void> | null = null;
 
@@ -95,24 +102,47 @@ export class ConnectionHandler implements AsyncDisposable {
   /**
    * Decides on a WebSocket upgrade. An accepted one takes a place until its socket is gone, so
    * {@linkcode open} or {@linkcode abandon} must follow.
+   *
+   * @param address The peer's IP address. Left out: nothing is counted per address.
    */
-  checkUpgrade(request: Request): UpgradeDecision {
+  checkUpgrade(request: Request, address?: string): UpgradeDecision {
     const refusal = this.#refusal();
     if (refusal !== null) return { ok: false, response: errorResponse(refusal) };
-    const decision = decideUpgrade(request, this.auth);
-    if (decision.ok) this.#admitted.add(decision.admission);
+    const key = address === undefined ? null : addressKey(address);
+    if (key !== null && this.#ofAddress.of(key) >= this.maxConnectionsOf(key)) {
+      return { ok: false, response: errorResponse(this.#tooManyOf(key)) };
+    }
+    const decision = decideUpgrade(request, this.#doorFor(address));
+    if (decision.ok) {
+      this.#admitted.add(decision.admission);
+      if (key !== null) this.#places.set(decision.admission, this.#ofAddress.add(key));
+    }
     return decision;
+  }
+
+  /**
+   * How many connections an address may have. Everybody on one machine shares the loopback addresses, so
+   * these have no bound of their own unless one was asked for.
+   */
+  maxConnectionsOf(key: string): number {
+    const { maxConnectionsPerAddress: max } = this.limits;
+    return isLoopbackKey(key) && max === MAX_CONNECTIONS_PER_ADDRESS ? Infinity : max;
   }
 
   /** Gives the place of an accepted upgrade back whose socket never opened. */
   abandon(admission: Admission): void {
     this.#admitted.delete(admission);
+    this.#places.get(admission)?.();
   }
 
-  /** Answers a request that is no upgrade. Never throws. */
-  respond(request: Request): Promise<Response> {
-    const { auth, draining } = this;
-    return respond(request, { services: this.#services, auth, draining });
+  /**
+   * Answers a request that is no upgrade. Never throws.
+   *
+   * @param address The peer's IP address. Left out: nothing is counted per address.
+   */
+  respond(request: Request, address?: string): Promise<Response> {
+    const { draining } = this;
+    return respond(request, { services: this.#services, auth: this.#doorFor(address), draining });
   }
 
   /**
@@ -126,7 +156,7 @@ export class ConnectionHandler implements AsyncDisposable {
   ): ConnectionEvents {
     this.#admitted.delete(admission);
     const connection = new Connection(this.#host, socket, admission);
-    this.#connections.add(connection);
+    this.#connections.set(connection, admission);
     if (this.draining) connection.close(CLOSE_CODES.shutdown, "server is shutting down");
     return connection;
   }
@@ -158,24 +188,45 @@ export class ConnectionHandler implements AsyncDisposable {
       get draining() {
         return isDraining();
       },
-      onGone: (connection) => this.#connections.delete(connection),
+      onGone: (connection) => {
+        const admission = this.#connections.get(connection);
+        this.#connections.delete(connection);
+        if (admission !== undefined) this.#places.get(admission)?.();
+      },
     };
   }
 
   async #drain(reason: string): Promise<void> {
     const end = performance.now() + this.limits.shutdownTimeoutMs;
-    for (const connection of this.#connections) connection.announceDraining(reason);
+    for (const connection of this.#connections.keys()) connection.announceDraining(reason);
     await until(() => this.#every((connection) => connection.idle), end - CLOSE_TIMEOUT_MS);
-    for (const connection of this.#connections) {
+    for (const connection of this.#connections.keys()) {
       connection.close(CLOSE_CODES.shutdown, "server is shutting down");
     }
     await until(() => this.#connections.size === 0, performance.now() + CLOSE_TIMEOUT_MS);
-    for (const connection of this.#connections) connection.terminate();
+    for (const connection of this.#connections.keys()) connection.terminate();
     this.#aborter.abort();
     this.#follows?.close();
     this.#hub.close();
     this.#turns.close();
     this.#services.answers.close();
+  }
+
+  /** The checks of a request, with what an address did before. */
+  #doorFor(address: string | undefined): Pick<Authenticator, "check" | "tokenFile"> {
+    return {
+      tokenFile: this.auth.tokenFile,
+      check: (request) => this.#backoff.check(request, address, () => this.auth.check(request)),
+    };
+  }
+
+  #tooManyOf(key: string): HarnessError {
+    const max = this.maxConnectionsOf(key);
+    return new HarnessError(
+      "rate_limited",
+      `Cannot connect: your address has its maximum of ${max} connections, close some of them`,
+      { details: { reason: "connections_per_address", max_connections_per_address: max } },
+    );
   }
 
   #refusal(): HarnessError | null {
@@ -190,7 +241,7 @@ export class ConnectionHandler implements AsyncDisposable {
   }
 
   #every(test: (connection: Connection) => boolean): boolean {
-    for (const connection of this.#connections) {
+    for (const connection of this.#connections.keys()) {
       if (!test(connection)) return false;
     }
     return true;

@@ -18,7 +18,7 @@ export interface HttpHost {
   /** Registry and backends. */
   readonly services: ActionServices;
   /** Host, Origin and token checks. */
-  readonly auth: Authenticator;
+  readonly auth: Pick<Authenticator, "check" | "tokenFile">;
   /** Whether the server is shutting down. */
   readonly draining: boolean;
 }

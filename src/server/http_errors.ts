@@ -37,7 +37,13 @@ export function errorResponse(thrown: unknown): Response {
   const headers: Record<string, string> = {};
   if (code === "unauthorized") headers["www-authenticate"] = "Bearer";
   if (code === "unavailable") headers["retry-after"] = "1";
+  if (code === "rate_limited") headers["retry-after"] = `${retryAfterSeconds(error)}`;
   return jsonResponse(errorBody(error), STATUS[code] ?? 500, headers);
+}
+
+function retryAfterSeconds({ details }: HarnessError): number {
+  const ms = details?.["retry_after_ms"];
+  return typeof ms === "number" ? Math.ceil(ms / 1000) : 1;
 }
 
 /** The JSON body that tells of an error. */

@@ -4,6 +4,7 @@
  * @module
  */
 import * as defaults from "../limits.ts";
+import { MAX_CONNECTIONS_PER_ADDRESS } from "./peer_limits.ts";
 
 /** The limits of a server. */
 export interface ServerLimits {
@@ -13,6 +14,8 @@ export interface ServerLimits {
   maxMessageDepth: number;
   /** Connections at once; beyond it an upgrade is answered with 503. */
   maxConnections: number;
+  /** Connections of one address at once; see docs/protocol.md for loopback and proxies. */
+  maxConnectionsPerAddress: number;
   /** Requests of one connection that are being worked on. */
   maxInFlightRequests: number;
   /** Sustained requests a second of one connection; bursts of twice as many are fine. */
@@ -48,6 +51,7 @@ export const DEFAULT_SERVER_LIMITS: Readonly<ServerLimits> = {
   maxMessageBytes: defaults.MAX_MESSAGE_BYTES,
   maxMessageDepth: defaults.MAX_MESSAGE_DEPTH,
   maxConnections: defaults.MAX_CONNECTIONS,
+  maxConnectionsPerAddress: MAX_CONNECTIONS_PER_ADDRESS,
   maxInFlightRequests: defaults.MAX_IN_FLIGHT_REQUESTS,
   maxRequestsPerSecond: defaults.MAX_REQUESTS_PER_SECOND,
   maxRateLimitedRequests: defaults.MAX_RATE_LIMITED_REQUESTS,

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { getLogger } from "@logtape/logtape";
-import { HarnessError, messageOf } from "../errors.ts";
+import { HarnessError } from "../errors.ts";
 import { SUBPROTOCOL, TOKEN_SUBPROTOCOL_PREFIX } from "../protocol/messages.ts";
 import { type Authenticator, offeredProtocols } from "./auth.ts";
 import { errorBody, errorResponse, jsonResponse, urlOf } from "./http_errors.ts";
@@ -27,15 +26,16 @@ export function isUpgrade(request: Request): boolean {
 }
 
 /** Checks path, handshake, Host, Origin, token and subprotocol, in this order. */
-export function decideUpgrade(request: Request, auth: Authenticator): UpgradeDecision {
+export function decideUpgrade(
+  request: Request,
+  auth: Pick<Authenticator, "check">,
+): UpgradeDecision {
   try {
     const problem = handshakeProblem(request);
     if (problem !== null) return { ok: false, response: problem };
     const client = auth.check(request);
     return { ok: true, admission: { ...client, protocol: chooseProtocol(request) } };
   } catch (error) {
-    // Whoever keeps trying is to be seen by who runs the server.
-    getLogger(["harness", "server"]).info("Refused a connection: {why}", { why: messageOf(error) });
     return { ok: false, response: errorResponse(error) };
   }
 }

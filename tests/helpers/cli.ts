@@ -28,6 +28,8 @@ export interface CliOptions {
   cwd?: string;
   /** Runs root without its right to read everything, by util-linux' setpriv; others have no such right. */
   ordinaryRights?: boolean;
+  /** Limit of open files, soft and hard: `ulimit -n`. */
+  openFiles?: number;
 }
 
 const WITHOUT_RIGHTS = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--"];
@@ -41,7 +43,19 @@ function environment(extra: Record<string, string> = {}): Record<string, string>
 
 function command(args: readonly string[], options: CliOptions): Deno.Command {
   const drop = options.ordinaryRights === true && Deno.uid() === 0 ? WITHOUT_RIGHTS : [];
-  const [program = "", ...rest] = [...drop, Deno.execPath(), "run", "-A", "--quiet", MAIN, ...args];
+  const bound = options.openFiles === undefined
+    ? []
+    : ["sh", "-c", 'ulimit -n "$0" && exec "$@"', `${options.openFiles}`];
+  const [program = "", ...rest] = [
+    ...bound,
+    ...drop,
+    Deno.execPath(),
+    "run",
+    "-A",
+    "--quiet",
+    MAIN,
+    ...args,
+  ];
   return new Deno.Command(program, {
     args: rest,
     clearEnv: true,

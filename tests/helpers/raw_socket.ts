@@ -30,8 +30,17 @@ export class RawSocket implements Disposable {
 
   /** Connects, sends the handshake and reads the head of the answer. */
   static async open(options: RawSocketOptions): Promise<RawSocket> {
+    const conn = await Deno.connect({ hostname: "127.0.0.1", port: options.port });
+    try {
+      return await RawSocket.#shakeHands(conn, options);
+    } catch (error) {
+      conn.close();
+      throw error;
+    }
+  }
+
+  static async #shakeHands(conn: Deno.TcpConn, options: RawSocketOptions): Promise<RawSocket> {
     const { port, path = "/" } = options;
-    const conn = await Deno.connect({ hostname: "127.0.0.1", port });
     const headers: Record<string, string> = {
       host: `127.0.0.1:${port}`,
       connection: "Upgrade",

@@ -3,8 +3,11 @@
  *
  * Known limits of these sockets, which the code above lives with: a peer that stopped reading cannot be
  * dropped (the connection stops queueing for it and keeps counting it), a fragmented message is only
- * bounded after its last fragment, and there is no timeout for request headers. The `ws` listener has
- * none of them.
+ * bounded after its last fragment, there is no timeout for request headers, and a connection is not seen
+ * before its first request, so it cannot be counted or dropped. The `ws` listener has none of them.
+ *
+ * `Deno.serve` stops accepting for good when it finds no free descriptor. So there can be several servers
+ * in a row on the same port, of which the last one accepts and the others only serve what they have.
  *
  * @module
  */
@@ -18,36 +21,165 @@ import type { ConnectionHandler } from "../handler.ts";
 import { errorResponse } from "../http_errors.ts";
 import type { ConnectionEvents, ServerSocket } from "../socket.ts";
 import { type Admission, isUpgrade } from "../upgrade.ts";
-import { type Listener, listenError, type ListenOptions } from "./listener.ts";
+import { DescriptorGuard, type DescriptorReserve } from "./descriptors.ts";
+import { DESCRIPTOR_PROBE } from "../peer_limits.ts";
+import { type Listener, listenError, type ListenOptions, ownAddress } from "./listener.ts";
 
 /** Listens with `Deno.serve`. */
 export function listenDeno(handler: ConnectionHandler, options: ListenOptions): Promise<Listener> {
-  const aborter = new AbortController();
-  const underWay = new Set<Promise<Response>>();
-  const respond = (request: Request): Promise<Response> => {
-    const response = handler.respond(request);
-    underWay.add(response);
-    return response.finally(() => underWay.delete(response));
-  };
   try {
+    return Promise.resolve(new DenoListener(handler, options));
+  } catch (error) {
+    return Promise.reject(listenError(options, error));
+  }
+}
+
+class DenoListener implements Listener {
+  readonly port: number;
+  readonly #handler: ConnectionHandler;
+  readonly #options: ListenOptions;
+  readonly #guard: DescriptorGuard;
+  /** The servers that still have connections, the one that accepts last. */
+  readonly #servers = new Set<OneServer>();
+  #closing = false;
+
+  constructor(handler: ConnectionHandler, options: ListenOptions) {
+    this.#handler = handler;
+    this.port = options.port;
+    this.#options = options;
+    this.port = this.#listen(options.port).port;
+    this.#guard = new DescriptorGuard({
+      pause: (reserve) => this.#pause(reserve),
+      resume: () => void this.#listen(this.port),
+    });
+  }
+
+  // Not server.shutdown(): it waits for clients for ever, and an abort after it throws.
+  async close(graceMs: number): Promise<void> {
+    this.#closing = true;
+    await this.#guard.close();
+    const servers = [...this.#servers];
+    await settled(servers.flatMap((server) => [...server.underWay]), graceMs);
+    for (const server of servers) server.abort();
+    await Promise.all(servers.map((server) => server.finished));
+  }
+
+  #listen(port: number): OneServer {
+    const server = new OneServer(this.#handler, { ...this.#options, port });
+    this.#servers.add(server);
+    void server.finished.then((error) => {
+      if (this.#closing) return;
+      this.#guard.stopped(error ?? new Error("Deno.serve has ended"));
+      // Nobody can drop its peers without a request one by one; they go with the last one that has one.
+      void server.whenUnused().then(() => {
+        server.abort();
+        this.#servers.delete(server);
+      });
+    });
+    return server;
+  }
+
+  /**
+   * Nothing but a failed accept makes `Deno.serve` stop accepting without dropping what it has. So
+   * connections are made here until one fails.
+   */
+  async #pause(reserve: DescriptorReserve): Promise<false> {
+    const server = [...this.#servers].at(-1);
+    const conns: Deno.Conn[] = [];
+    for (let tries = 0; tries < 2 * DESCRIPTOR_PROBE && server?.accepting === true; tries++) {
+      try {
+        conns.push(await Deno.connect({ hostname: ownAddress(this.#options), port: this.port }));
+      } catch {
+        reserve.release(1); // not even we got one
+      }
+      await new Promise((resolve) => setTimeout(resolve)); // lets it accept
+    }
+    for (const conn of conns) conn.close();
+    return false;
+  }
+}
+
+/** One `Deno.serve`. */
+class OneServer {
+  readonly port: number;
+  /** Answers being worked out. */
+  readonly underWay = new Set<Promise<Response>>();
+  /** Resolves when it accepts no more: with the error that ended it, if there was one. */
+  readonly finished: Promise<unknown>;
+  readonly #aborter = new AbortController();
+  readonly #handler: ConnectionHandler;
+  /** Requests whose response is not sent yet, and WebSockets. */
+  #used = 0;
+  #onUnused = () => {};
+  accepting = true;
+
+  constructor(handler: ConnectionHandler, options: ListenOptions) {
+    this.#handler = handler;
     const server = Deno.serve({
       hostname: options.hostname,
       port: options.port,
       ...(options.tls ?? {}),
-      signal: aborter.signal,
+      signal: this.#aborter.signal,
       onListen() {}, // who started us says that we listen
-    }, (request) => isUpgrade(request) ? upgrade(request, handler) : respond(request));
-    return Promise.resolve({
-      port: server.addr.port,
-      // Not server.shutdown(): it waits for clients for ever, and an abort after it throws.
-      async close(graceMs) {
-        await settled(underWay, graceMs);
-        aborter.abort();
-        await server.finished;
-      },
+    }, (request, info) => this.#answer(request, info));
+    this.port = server.addr.port;
+    this.finished = server.finished.then(() => null, (error) => error).finally(() => {
+      this.accepting = false;
     });
-  } catch (error) {
-    return Promise.reject(listenError(options, error));
+  }
+
+  /** Resolves when no request is being answered and no WebSocket is open. */
+  whenUnused(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onUnused = resolve;
+      if (this.#used === 0) resolve();
+    });
+  }
+
+  /** Drops all connections. */
+  abort(): void {
+    this.#aborter.abort();
+  }
+
+  #answer(
+    request: Request,
+    info: Deno.ServeHandlerInfo<Deno.NetAddr>,
+  ): Response | Promise<Response> {
+    const address = info.remoteAddr.hostname;
+    if (isUpgrade(request)) return this.#upgrade(request, address);
+    const done = this.#use();
+    void info.completed.then(done, done);
+    const response = this.#handler.respond(request, address);
+    this.underWay.add(response);
+    return response.finally(() => this.underWay.delete(response));
+  }
+
+  /** Counts somebody who uses a connection; the returned function takes it back. */
+  #use(): () => void {
+    this.#used++;
+    return () => {
+      if (--this.#used === 0) this.#onUnused();
+    };
+  }
+
+  #upgrade(request: Request, address: string): Response {
+    const decision = this.#handler.checkUpgrade(request, address);
+    if (!decision.ok) return decision.response;
+    const { admission } = decision;
+    try {
+      spaceProtocols(request.headers);
+      const { socket, response } = Deno.upgradeWebSocket(request, {
+        ...(admission.protocol === null ? {} : { protocol: admission.protocol }),
+        idleTimeout: Math.ceil(this.#handler.limits.pingIntervalMs / 1000),
+      });
+      attach(socket, this.#handler, { admission, onGone: this.#use() });
+      return response;
+    } catch {
+      this.#handler.abandon(admission);
+      return errorResponse(
+        new HarnessError("invalid_request", "Cannot upgrade: it is no WebSocket handshake"),
+      );
+    }
   }
 }
 
@@ -57,26 +189,6 @@ async function settled(promises: Iterable<Promise<unknown>>, timeoutMs: number):
   const timeout = new Promise((resolve) => timer = setTimeout(resolve, timeoutMs));
   await Promise.race([Promise.allSettled(promises), timeout]);
   clearTimeout(timer);
-}
-
-function upgrade(request: Request, handler: ConnectionHandler): Response {
-  const decision = handler.checkUpgrade(request);
-  if (!decision.ok) return decision.response;
-  const { admission } = decision;
-  try {
-    spaceProtocols(request.headers);
-    const { socket, response } = Deno.upgradeWebSocket(request, {
-      ...(admission.protocol === null ? {} : { protocol: admission.protocol }),
-      idleTimeout: Math.ceil(handler.limits.pingIntervalMs / 1000),
-    });
-    attach(socket, handler, admission);
-    return response;
-  } catch {
-    handler.abandon(admission);
-    return errorResponse(
-      new HarnessError("invalid_request", "Cannot upgrade: it is no WebSocket handshake"),
-    );
-  }
 }
 
 /**
@@ -93,7 +205,11 @@ function spaceProtocols(headers: Headers): void {
   });
 }
 
-function attach(socket: WebSocket, handler: ConnectionHandler, admission: Admission): void {
+function attach(
+  socket: WebSocket,
+  handler: ConnectionHandler,
+  { admission, onGone: release }: { admission: Admission; onGone: () => void },
+): void {
   const wrapped = new DenoSocket(socket);
   let connection: ConnectionEvents | null = null;
   socket.binaryType = "arraybuffer";
@@ -107,7 +223,11 @@ function attach(socket: WebSocket, handler: ConnectionHandler, admission: Admiss
   socket.onerror = () => {
     if (socket.readyState === WebSocket.CLOSED) onGone();
   };
+  let gone = false;
   function onGone(): void {
+    if (gone) return;
+    gone = true;
+    release();
     wrapped.cancelClose();
     if (connection === null) handler.abandon(admission);
     else connection.onClose();

@@ -25,6 +25,12 @@ export interface Listener {
   close(graceMs: number): Promise<void>;
 }
 
+/** An address under which we reach our own listener. */
+export function ownAddress({ hostname }: ListenOptions): string {
+  if (hostname === "0.0.0.0") return "127.0.0.1";
+  return hostname === "::" || hostname === "[::]" ? "::1" : hostname;
+}
+
 /** The error for a listen that failed: what, why, and what to do. */
 export function listenError(options: ListenOptions, cause: unknown): HarnessError {
   const address = `${options.hostname}:${options.port}`;

@@ -14,76 +14,157 @@ import {
   type ServerResponse,
 } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
-import type { Socket } from "node:net";
+import { connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 // @ts-types="@types/ws"
 import { type WebSocket as WsSocket, WebSocketServer } from "ws";
 import { HarnessError } from "../../errors.ts";
 import { MAX_BUFFERED_CHUNKS, MAX_FRAGMENTS, REQUEST_TIMEOUT_MS } from "../../limits.ts";
+import {
+  ACCEPT_BURST,
+  ACCEPT_CHECK_MS,
+  DESCRIPTOR_HEADROOM,
+  EXTRA_TCP_CONNECTIONS,
+} from "../peer_limits.ts";
 import type { ConnectionHandler } from "../handler.ts";
 import { errorResponse } from "../http_errors.ts";
 import type { ConnectionEvents, ServerSocket } from "../socket.ts";
 import type { Admission } from "../upgrade.ts";
-import { type Listener, listenError, type ListenOptions } from "./listener.ts";
+import {
+  DescriptorGuard,
+  descriptorLimit,
+  DescriptorReserve,
+  descriptorsInUse,
+  isExhaustion,
+} from "./descriptors.ts";
+import { type Listener, listenError, type ListenOptions, ownAddress } from "./listener.ts";
 import { toRequest, writeRawResponse, writeResponse } from "./node_http.ts";
+import { TcpPeers } from "./tcp_peers.ts";
 
 /** Listens with `node:http` and `npm:ws`. */
 export async function listenWs(
   handler: ConnectionHandler,
   options: ListenOptions,
 ): Promise<Listener> {
-  const secure = options.tls !== undefined;
   const timeouts = {
     headersTimeout: options.headersTimeoutMs,
     requestTimeout: REQUEST_TIMEOUT_MS,
     connectionsCheckingInterval: options.headersTimeoutMs / 2,
   };
   let server: Server;
-  let open: ReadonlySet<Socket>;
+  let peers: TcpPeers | undefined;
   try {
     server = options.tls === undefined
       ? createHttpServer(timeouts)
       : createHttpsServer({ ...timeouts, ...options.tls });
-    open = trackSockets(server);
+    peers = watchPeers(server, handler, options);
     await listening(server, options);
   } catch (error) {
+    peers?.close();
     throw listenError(options, error);
   }
-  const sockets = webSocketServer(handler);
-  server.on("request", (request, response) => void answer(request, response, handler, secure));
-  server.on("upgrade", (request, socket, head) => {
-    upgrade(request, socket, head, { handler, sockets, secure });
-  });
-  const pings = setInterval(() => sockets.pingAll(), handler.limits.pingIntervalMs);
-  return { port: portOf(server), close: (graceMs) => close(server, open, pings, graceMs) };
+  const context: ServeContext = {
+    handler,
+    peers,
+    sockets: webSocketServer(handler),
+    secure: options.tls !== undefined,
+  };
+  server.on("request", (request, response) => void answer(request, response, context));
+  server.on("upgrade", (request, socket, head) => upgrade(request, socket, head, context));
+  return new WsListener(server, context, options);
 }
 
-/** Node's `closeAllConnections()` forgets upgraded sockets, and Deno's those that are idle. */
-async function close(
+/** Bounds the TCP connections of a server from the first on. */
+function watchPeers(
   server: Server,
-  open: ReadonlySet<Socket>,
-  pings: ReturnType<typeof setInterval>,
-  graceMs: number,
-): Promise<void> {
-  clearInterval(pings);
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  server.closeIdleConnections();
-  const timer = setTimeout(() => {
-    for (const socket of open) socket.destroy();
-  }, graceMs);
-  await closed;
-  clearTimeout(timer);
+  handler: ConnectionHandler,
+  options: ListenOptions,
+): TcpPeers {
+  const peers = new TcpPeers({
+    maxTotal: maxTcpConnections(handler.limits.maxConnections),
+    maxOf: (address) => handler.maxConnectionsOf(address),
+    idleMs: options.headersTimeoutMs,
+  });
+  server.on("connection", (socket: Socket) => peers.add(socket));
+  return peers;
 }
 
-/** The TCP connections of a server, for as long as they are open. */
-function trackSockets(server: Server): ReadonlySet<Socket> {
-  const open = new Set<Socket>();
-  server.on("connection", (socket: Socket) => {
-    open.add(socket);
-    socket.on("close", () => open.delete(socket));
-  });
-  return open;
+/** What clients may have of the descriptors: all but those in use now, the reserve and some headroom. */
+function maxTcpConnections(maxConnections: number): number {
+  const wanted = maxConnections + EXTRA_TCP_CONNECTIONS;
+  const limit = descriptorLimit();
+  const used = descriptorsInUse();
+  if (limit === null || used === null) return wanted;
+  const free = limit - used - new DescriptorReserve(limit).size - DESCRIPTOR_HEADROOM;
+  return Math.max(1, Math.min(wanted, free));
 }
+
+class WsListener implements Listener {
+  readonly port: number;
+  readonly #server: Server;
+  readonly #context: ServeContext;
+  readonly #guard: DescriptorGuard;
+  readonly #pings: ReturnType<typeof setInterval>;
+  /** Connections that had been accepted when that was last looked at. */
+  #acceptedBefore = 0;
+
+  constructor(server: Server, context: ServeContext, options: ListenOptions) {
+    this.#server = server;
+    this.#context = context;
+    this.port = portOf(server);
+    const { handler, sockets, peers } = context;
+    this.#pings = setInterval(() => sockets.pingAll(), handler.limits.pingIntervalMs);
+    this.#guard = new DescriptorGuard({
+      isAlive: () => this.#isAlive(options),
+      // Established connections live on, but for idle HTTP ones.
+      pause() {
+        server.close();
+        peers.dropIdle();
+        return true;
+      },
+      resume: () => listening(server, { ...options, port: this.port }),
+    });
+  }
+
+  /**
+   * A `node:http` server of Deno that found no free descriptor, if only for a moment in a burst, accepts no
+   * more and says nothing. So it is tried after every burst.
+   */
+  async #isAlive(options: ListenOptions): Promise<boolean> {
+    const { peers } = this.#context;
+    const burst = peers.accepted - this.#acceptedBefore >= ACCEPT_BURST;
+    this.#acceptedBefore = peers.accepted;
+    if (!burst) return true;
+    let error: unknown = null;
+    const probe = connect({ host: ownAddress(options), port: this.port });
+    probe.on("error", (thrown) => error = thrown);
+    const end = performance.now() + ACCEPT_CHECK_MS;
+    while (error === null && peers.accepted === this.#acceptedBefore && performance.now() < end) {
+      await new Promise((resolve) => setTimeout(resolve, ACCEPT_POLL_MS));
+    }
+    probe.destroy();
+    return isExhaustion(error) || peers.accepted > this.#acceptedBefore;
+  }
+
+  /** Node's `closeAllConnections()` forgets upgraded sockets, and Deno's those that are idle. */
+  async close(graceMs: number): Promise<void> {
+    const { peers } = this.#context;
+    await this.#guard.close();
+    clearInterval(this.#pings);
+    const closed = this.#server.listening
+      ? new Promise<void>((resolve) => this.#server.close(() => resolve()))
+      : Promise.resolve();
+    peers.dropIdle();
+    const timer = setTimeout(() => peers.dropAll(), graceMs);
+    await closed;
+    clearTimeout(timer);
+    peers.dropAll();
+    peers.close();
+  }
+}
+
+/** How often a check looks whether its own connection was accepted. */
+const ACCEPT_POLL_MS = 5;
 
 /** The WebSocket side of a server. */
 interface Sockets {
@@ -95,10 +176,12 @@ interface Sockets {
   pingAll(): void;
 }
 
-interface UpgradeContext {
-  handler: ConnectionHandler;
-  sockets: Sockets;
-  secure: boolean;
+/** What answers requests and upgrades. */
+interface ServeContext {
+  readonly handler: ConnectionHandler;
+  readonly peers: TcpPeers;
+  readonly sockets: Sockets;
+  readonly secure: boolean;
 }
 
 function webSocketServer(handler: ConnectionHandler): Sockets {
@@ -138,20 +221,19 @@ function upgrade(
   request: IncomingMessage,
   socket: Duplex,
   head: Buffer,
-  { handler, sockets, secure }: UpgradeContext,
+  { handler, peers, sockets, secure }: ServeContext,
 ): void {
   // A reset while the handshake is under way must not end the process.
   socket.on("error", () => socket.destroy());
+  const refuse = (response: Response) => {
+    peers.refused(request.socket);
+    void writeRawResponse(socket, response);
+  };
   const asked = toRequest(request, secure);
-  if (asked === null) {
-    void writeRawResponse(socket, badRequest());
-    return;
-  }
-  const decision = handler.checkUpgrade(asked);
-  if (!decision.ok) {
-    void writeRawResponse(socket, decision.response);
-    return;
-  }
+  if (asked === null) return refuse(badRequest());
+  const decision = handler.checkUpgrade(asked, request.socket.remoteAddress);
+  if (!decision.ok) return refuse(decision.response);
+  peers.begin(request.socket);
   const { admission } = decision;
   sockets.admissions.set(request, admission);
   let opened = false;
@@ -178,11 +260,13 @@ function attach(ws: WsSocket, connection: ConnectionEvents): void {
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  handler: ConnectionHandler,
-  secure: boolean,
+  { handler, peers, secure }: ServeContext,
 ): Promise<void> {
+  const { socket } = request;
+  peers.begin(socket);
+  response.once("close", () => peers.end(socket));
   const asked = toRequest(request, secure);
-  const reply = asked === null ? badRequest() : await handler.respond(asked);
+  const reply = asked === null ? badRequest() : await handler.respond(asked, socket.remoteAddress);
   await writeResponse(response, reply);
 }
 
@@ -240,10 +324,11 @@ class NodeSocket implements ServerSocket {
 function listening(server: Server, { hostname, port }: ListenOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
-    server.listen(port, hostname, () => {
+    server.listen(port, hostname, onListening);
+    function onListening(): void {
       server.off("error", reject);
       resolve();
-    });
+    }
   });
 }
 

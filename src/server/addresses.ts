@@ -1,0 +1,52 @@
+/**
+ * IP addresses of peers, as limits per address count them.
+ *
+ * Always the address of the TCP connection: a header such as `X-Forwarded-For` says what its sender wants.
+ *
+ * @module
+ */
+
+/**
+ * What counts as one address: an IPv4 address (also as `::ffff:…`), or the first 64 bits of an IPv6
+ * address, since every machine has all the addresses of such a network.
+ */
+export function addressKey(address: string): string {
+  const plain = address.toLowerCase().replace(/%.*$/, "");
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(plain)?.[1];
+  if (mapped !== undefined) return mapped;
+  if (!plain.includes(":") || plain === "::1") return plain;
+  const [head = "", tail] = plain.split("::", 2);
+  const before = head === "" ? [] : head.split(":");
+  const after = tail === undefined || tail === "" ? [] : tail.split(":");
+  const zeros = tail === undefined ? 0 : Math.max(0, 8 - before.length - after.length);
+  const groups = [...before, ...Array<string>(zeros).fill("0"), ...after];
+  return `${groups.slice(0, 4).map((group) => group.replace(/^0+(?=.)/, "")).join(":")}::/64`;
+}
+
+/** Whether an {@linkcode addressKey} is one of this machine's own loopback addresses. */
+export function isLoopbackKey(key: string): boolean {
+  return key === "::1" || key.startsWith("127.");
+}
+
+/** How many somethings each address has. */
+export class AddressCounts {
+  readonly #counts = new Map<string, number>();
+
+  /** Those of an address. */
+  of(key: string): number {
+    return this.#counts.get(key) ?? 0;
+  }
+
+  /** One more; the returned function takes it back, once. */
+  add(key: string): () => void {
+    this.#counts.set(key, this.of(key) + 1);
+    let added = true;
+    return () => {
+      if (!added) return;
+      added = false;
+      const left = this.of(key) - 1;
+      if (left === 0) this.#counts.delete(key);
+      else this.#counts.set(key, left);
+    };
+  }
+}

@@ -1,0 +1,188 @@
+/**
+ * File descriptors: a reserve for our own files, and what happens when clients have taken the rest.
+ *
+ * The reserve is held as open descriptors of `/dev/null`, so it needs no counting and no knowledge of the
+ * platform: no client can have them. When descriptors run out, the listener stops accepting and the
+ * reserve is given back, for files only, since nothing accepts. It is taken again, with some headroom,
+ * before the listener goes on. Established connections live on all the time.
+ *
+ * @module
+ */
+import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";
+import { getLogger } from "@logtape/logtape";
+import {
+  DESCRIPTOR_HEADROOM,
+  DESCRIPTOR_POLL_MS,
+  DESCRIPTOR_PROBE,
+  DESCRIPTOR_RESERVE,
+  DESCRIPTOR_RESERVE_SHARE,
+  LISTEN_RETRY_MAX_MS,
+} from "../peer_limits.ts";
+
+/** What can stop accepting connections and start again. */
+export interface Acceptor {
+  /**
+   * Makes the listener accept nothing and returns true. Established connections live on. A listener that
+   * can only be made to stop by itself returns false and calls {@linkcode DescriptorGuard.stopped} then.
+   */
+  pause(reserve: DescriptorReserve): boolean | Promise<boolean>;
+  /** Whether connections are still accepted, where a listener can stop by itself without a word. */
+  isAlive?(): Promise<boolean>;
+  /** Listens again on the same address. Throws when that is not possible yet. */
+  resume(): void | Promise<void>;
+}
+
+/** Soft limit of open descriptors, or `null` where the system does not tell. */
+export function descriptorLimit(): number | null {
+  try {
+    const found = /^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"));
+    return found === null ? null : Number(found[1]);
+  } catch {
+    return null;
+  }
+}
+
+/** Descriptors that are open, or `null` where the system does not tell. */
+export function descriptorsInUse(): number | null {
+  try {
+    return readdirSync("/proc/self/fd").length - 1; // one is the directory itself
+  } catch {
+    return null;
+  }
+}
+
+/** Descriptors held so that nobody else gets them. */
+export class DescriptorReserve {
+  /** How many it is meant to hold. */
+  readonly size: number;
+  #held: number[] = [];
+
+  /** Holds nothing yet. */
+  constructor(limit: number | null = descriptorLimit()) {
+    this.size = limit === null
+      ? DESCRIPTOR_RESERVE
+      : Math.min(DESCRIPTOR_RESERVE, Math.floor(limit / DESCRIPTOR_RESERVE_SHARE));
+  }
+
+  /** Takes the reserve where it fits with `headroom` to spare; false when it does not. */
+  hold(headroom = 0): boolean {
+    const spare = open(this.size - this.#held.length + headroom);
+    if (spare === null) return false;
+    close(spare.splice(0, headroom));
+    this.#held.push(...spare);
+    return true;
+  }
+
+  /** Gives all of it back, or so many. */
+  release(count = this.#held.length): void {
+    close(this.#held.splice(0, count));
+  }
+
+  /** Whether hardly any descriptor is free. */
+  isExhausted(): boolean {
+    const probe = open(DESCRIPTOR_PROBE);
+    if (probe === null) return true;
+    close(probe);
+    return false;
+  }
+}
+
+/** Pauses a listener while descriptors are short. */
+export class DescriptorGuard {
+  readonly #acceptor: Acceptor;
+  readonly #reserve: DescriptorReserve;
+  readonly #timer: ReturnType<typeof setInterval>;
+  #paused = false;
+  #looking: Promise<void> | null = null;
+  #closed = false;
+  #retryMs = DESCRIPTOR_POLL_MS;
+  #retryAt = 0;
+
+  /** Takes the reserve and begins to look. */
+  constructor(acceptor: Acceptor, reserve: DescriptorReserve = new DescriptorReserve()) {
+    this.#acceptor = acceptor;
+    this.#reserve = reserve;
+    this.#reserve.hold();
+    this.#timer = setInterval(() => {
+      this.#looking ??= this.#look().finally(() => this.#looking = null);
+    }, DESCRIPTOR_POLL_MS);
+  }
+
+  /** The listener has stopped accepting by itself, for want of descriptors or another reason. */
+  stopped(why: unknown): void {
+    if (this.#closed || this.#paused) return;
+    this.#paused = true;
+    this.#reserve.release();
+    getLogger(["harness", "server"]).warn(
+      "Accepts no connections for the moment: {why}; established ones go on, raise the limit of open files (ulimit -n, LimitNOFILE) if this comes back",
+      { why },
+    );
+  }
+
+  /** Ends it and gives the reserve back. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#timer);
+    await this.#looking;
+    this.#reserve.release();
+  }
+
+  async #look(): Promise<void> {
+    try {
+      if (this.#paused) await this.#tryResume();
+      else if (this.#reserve.isExhausted()) await this.#pause("no file descriptor is free");
+      else if (await this.#acceptor.isAlive?.() === false) {
+        await this.#pause("accepting had failed");
+      } else this.#reserve.hold();
+    } catch (error) {
+      getLogger(["harness", "server"]).error("Cannot look after the listener: {error}", { error });
+    }
+  }
+
+  async #pause(why: string): Promise<void> {
+    if (this.#closed) return;
+    const paused = await this.#acceptor.pause(this.#reserve);
+    if (paused) this.stopped(why);
+  }
+
+  async #tryResume(): Promise<void> {
+    if (
+      this.#closed || performance.now() < this.#retryAt || !this.#reserve.hold(DESCRIPTOR_HEADROOM)
+    ) return;
+    try {
+      await this.#acceptor.resume();
+    } catch (error) {
+      this.#reserve.release();
+      this.#retryMs = Math.min(2 * this.#retryMs, LISTEN_RETRY_MAX_MS);
+      this.#retryAt = performance.now() + this.#retryMs;
+      getLogger(["harness", "server"]).warn("Cannot listen again yet: {error}", { error });
+      return;
+    }
+    this.#retryMs = DESCRIPTOR_POLL_MS;
+    this.#paused = false;
+    getLogger(["harness", "server"]).info("Accepts connections again");
+  }
+}
+
+/** So many descriptors of `/dev/null`, or `null` when there are not so many. */
+function open(count: number): number[] | null {
+  const opened: number[] = [];
+  try {
+    while (opened.length < count) opened.push(openSync("/dev/null", "r"));
+    return opened;
+  } catch (error) {
+    if (!isExhaustion(error)) return opened; // a root directory without /dev: there is no reserve then
+    close(opened);
+    return null;
+  }
+}
+
+/** Whether an error says that the process, or the machine, has no descriptor left. */
+export function isExhaustion(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null)?.code;
+  return code === "EMFILE" || code === "ENFILE";
+}
+
+function close(descriptors: readonly number[]): void {
+  for (const descriptor of descriptors) closeSync(descriptor);
+}

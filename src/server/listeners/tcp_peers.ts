@@ -1,0 +1,162 @@
+/**
+ * The TCP connections of the `ws` listener: how many there may be, and for how long without a request.
+ *
+ * @module
+ */
+import type { Socket } from "node:net";
+import { getLogger } from "@logtape/logtape";
+import { AddressCounts, addressKey } from "../addresses.ts";
+import { LogLimiter } from "../log_limiter.ts";
+import { IDLE_SWEEPS, REFUSED_LINGER_MS } from "../peer_limits.ts";
+
+/** Bounds for {@linkcode TcpPeers}. */
+export interface TcpPeerOptions {
+  /** Connections at once. */
+  maxTotal: number;
+  /** Connections at once of one address. */
+  maxOf: (addressKey: string) => number;
+  /** How long a connection may be without a request: from its start, its last answer or its refusal. */
+  idleMs: number;
+}
+
+/** What is needed of a socket to find its connection: over TLS, requests come with another object. */
+export type PeerSocket = Pick<Socket, "remoteAddress" | "remotePort">;
+
+interface Peer {
+  readonly socket: Socket;
+  /** Requests being answered, and 1 for a WebSocket: requests can be pipelined. */
+  uses: number;
+}
+
+/** All TCP connections, and those among them that have no request. */
+export class TcpPeers {
+  readonly #options: TcpPeerOptions;
+  readonly #open = new Map<string, Peer>();
+  /** When each connection without a request became one, the oldest first. */
+  readonly #idle = new Map<string, number>();
+  readonly #counts = new AddressCounts();
+  readonly #log = new LogLimiter();
+  readonly #timer: ReturnType<typeof setInterval>;
+
+  /** Connections that were accepted so far, the dropped ones included. */
+  accepted = 0;
+
+  /** Begins to drop whoever is idle for too long. */
+  constructor(options: TcpPeerOptions) {
+    this.#options = options;
+    this.#timer = setInterval(() => this.#sweep(), Math.ceil(options.idleMs / IDLE_SWEEPS));
+  }
+
+  /** Connections that are open. */
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** Takes a new connection, at the cost of the one that has been idle longest, or drops it. */
+  add(socket: Socket): void {
+    this.accepted++;
+    const key = keyOf(socket);
+    const address = addressKey(socket.remoteAddress ?? "");
+    if (key === null) {
+      socket.destroy(); // already gone
+      return;
+    }
+    if (this.#counts.of(address) >= this.#options.maxOf(address)) {
+      this.#refuse(socket, address, "it has too many connections");
+      return;
+    }
+    if (this.#open.size >= this.#options.maxTotal && !this.#dropOldestIdle()) {
+      this.#refuse(socket, address, "there are too many connections");
+      return;
+    }
+    const leave = this.#counts.add(address);
+    this.#open.set(key, { socket, uses: 0 });
+    this.#idle.set(key, performance.now());
+    socket.on("error", () => {}); // a reset is no news; `close` follows
+    socket.on("close", () => {
+      leave();
+      this.#open.delete(key);
+      this.#idle.delete(key);
+    });
+  }
+
+  /** A connection has a request, or has become a WebSocket. */
+  begin(socket: PeerSocket): void {
+    const [key, peer] = this.#find(socket);
+    if (peer === undefined) return;
+    peer.uses++;
+    this.#idle.delete(key);
+  }
+
+  /** A request was answered; without another one the connection has as long as a new one. */
+  end(socket: PeerSocket): void {
+    const [key, peer] = this.#find(socket);
+    if (peer !== undefined && --peer.uses <= 0) this.#idle.set(key, performance.now());
+  }
+
+  /** A connection that is to end, and is dropped when its peer does not see to it. */
+  refused(socket: PeerSocket): void {
+    const [key, peer] = this.#find(socket);
+    if (peer === undefined) return;
+    this.#idle.set(key, performance.now() - this.#options.idleMs + REFUSED_LINGER_MS);
+  }
+
+  /** Drops those without a request. */
+  dropIdle(): void {
+    while (this.#dropOldestIdle());
+  }
+
+  /** Drops all. */
+  dropAll(): void {
+    for (const { socket } of [...this.#open.values()]) socket.destroy();
+  }
+
+  /** Looks for idle ones no more. */
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  #sweep(): void {
+    const before = performance.now() - this.#options.idleMs;
+    for (const [key, since] of this.#idle) {
+      if (since <= before) this.#drop(key);
+    }
+  }
+
+  #dropOldestIdle(): boolean {
+    for (const key of this.#idle.keys()) {
+      this.#drop(key);
+      return true;
+    }
+    return false;
+  }
+
+  /** Counts as gone at once: the `close` event comes later, the next connection may come before. */
+  #drop(key: string): void {
+    const peer = this.#open.get(key);
+    this.#idle.delete(key);
+    this.#open.delete(key);
+    peer?.socket.destroy();
+  }
+
+  #find(socket: PeerSocket): [key: string, peer: Peer | undefined] {
+    const key = keyOf(socket) ?? "";
+    return [key, this.#open.get(key)];
+  }
+
+  #refuse(socket: Socket, address: string, why: string): void {
+    socket.destroy();
+    const count = this.#log.note(address);
+    if (count === null) return;
+    getLogger(["harness", "server"]).warn(
+      "Dropped a connection of {address}: {why} ({count} times since the last such line)",
+      { address, why, count },
+    );
+  }
+}
+
+function keyOf({ remoteAddress, remotePort }: PeerSocket): string | null {
+  return remoteAddress === undefined || remotePort === undefined
+    ? null
+    : `${remoteAddress} ${remotePort}`;
+}

@@ -1,0 +1,52 @@
+/**
+ * Bounds on what peers may take before anybody knows who they are, each with its reason.
+ *
+ * @module
+ */
+
+/**
+ * Descriptors kept for our own files while clients take all they can get: journal segment, snapshot and
+ * their directories, some uploads and downloads, and the pipes and sockets of a few deployments.
+ */
+export const DESCRIPTOR_RESERVE = 64;
+/** Part of the limit that the reserve takes at most: with `ulimit -n 64` clients still get something. */
+export const DESCRIPTOR_RESERVE_SHARE = 4;
+/** Fewer free descriptors than this count as none: one connection being accepted needs one. */
+export const DESCRIPTOR_PROBE = 8;
+/** Descriptors that must be free besides the reserve before connections are accepted again. */
+export const DESCRIPTOR_HEADROOM = 16;
+/** How often free descriptors are looked for; the probe itself takes some microseconds. */
+export const DESCRIPTOR_POLL_MS = 250;
+/** So many new connections between two looks are a burst, which may have taken all descriptors. */
+export const ACCEPT_BURST = 32;
+/** How long a listener may take to accept a connection of our own: it takes milliseconds. */
+export const ACCEPT_CHECK_MS = 500;
+/** Longest pause between attempts to listen again after the port could not be had. */
+export const LISTEN_RETRY_MAX_MS = 5000;
+/** TCP connections beyond `maxConnections`: health checks, packages, and the 503 that says so. */
+export const EXTRA_TCP_CONNECTIONS = 256;
+/** How long a refused peer may take to read why. */
+export const REFUSED_LINGER_MS = 2000;
+/** How often connections without a request are looked through, as a part of their time. */
+export const IDLE_SWEEPS = 4;
+/**
+ * TCP connections and WebSockets of one address: a machine full of clients, or a small office behind one
+ * address, fits; a single machine cannot take all of `MAX_CONNECTIONS`.
+ */
+export const MAX_CONNECTIONS_PER_ADDRESS = 1000;
+/** Wrong tokens of one address that are answered 401: people who try, and clients with an old token. */
+export const FREE_WRONG_TOKENS = 30;
+/** Back-off after those; doubled with each further wrong token. */
+export const WRONG_TOKEN_BACKOFF_MS = 1000;
+/** Longest back-off: whoever has found the right token need not wait, see `auth_backoff.ts`. */
+export const WRONG_TOKEN_BACKOFF_MAX_MS = 60_000;
+/** An address without a wrong token for this long starts anew. */
+export const WRONG_TOKEN_MEMORY_MS = 10 * 60_000;
+/** Addresses counted at once, about 200 bytes each; the one that was quiet longest is forgotten first. */
+export const MAX_COUNTED_ADDRESSES = 10_000;
+/** One log line per address in this time; what came between is a number in the next one. */
+export const LOG_INTERVAL_MS = 60_000;
+/** Addresses remembered for that, about 200 bytes each; the oldest are forgotten first. */
+export const MAX_LOGGED_ADDRESSES = 4096;
+/** Log lines in that time for all addresses together: a botnet must not fill the log either. */
+export const MAX_LOG_LINES = 60;

@@ -1,0 +1,60 @@
+/** Hostile peers over TCP: many connections at once, and what became of them. */
+
+/** TCP connections of which nobody wants an answer. */
+export class Peers implements Disposable {
+  readonly #conns: Deno.Conn[] = [];
+  /** Those that the server has ended. */
+  dropped = 0;
+
+  /** Those that could be opened. */
+  get opened(): number {
+    return this.#conns.length;
+  }
+
+  /** Opens so many, one after the other; some may be refused. Each sends `bytes`. */
+  async open(count: number, port: number, bytes = ""): Promise<void> {
+    for (let i = 0; i < count; i++) {
+      try {
+        const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+        this.#conns.push(conn);
+        if (bytes !== "") await conn.write(new TextEncoder().encode(bytes));
+        void this.#watch(conn);
+      } catch {
+        // Refused: that is one of the answers a server may give.
+      }
+    }
+  }
+
+  async #watch(conn: Deno.Conn): Promise<void> {
+    try {
+      while (await conn.read(new Uint8Array(4096)) !== null);
+    } catch {
+      // Reset, or closed by us.
+    }
+    this.dropped++;
+  }
+
+  /** Leaves. */
+  [Symbol.dispose](): void {
+    for (const conn of this.#conns.splice(0)) {
+      try {
+        conn.close();
+      } catch {
+        // The server was first.
+      }
+    }
+  }
+}
+
+/** Waits until `work` succeeds, for as long as a slow machine may need. */
+export async function untilServed<T>(work: () => Promise<T>, what: string): Promise<T> {
+  const end = Date.now() + 20_000;
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (Date.now() > end) throw new Error(`not served: ${what}`, { cause: error });
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+}
