@@ -5,6 +5,7 @@
  */
 import { HarnessError } from "../errors.ts";
 import type { Target, TargetSpec } from "../protocol/actions.ts";
+import { hostSchema, userSchema } from "../registry/entry_rules.ts";
 import type { NamedFile } from "./flags.ts";
 import { named, readNamedFile } from "./secrets.ts";
 
@@ -17,13 +18,13 @@ export function parseTarget(target: Target): "local" | TargetSpec {
   if (typeof target !== "string") return { ...target, host: bare(target.host) };
   if (target === "local") return "local";
   const match =
-    /^(?:([^@\s:/]+)@)?(?:\[([0-9A-Fa-f:.]+(?:%[\w.-]+)?)\]|([^@\s:/[\]]+))(?::(\d{1,5}))?$/
+    /^(?:([^@\s:/]+)@)?(?:\[([0-9A-Fa-f:.]+(?:%[\w.-]+)?)\]|([^@\s:/[\]]+))(?::([1-9]\d{0,4}))?$/
       .exec(target);
   const address = match?.[2] ?? match?.[3];
   const port = match?.[4] === undefined ? undefined : Number(match[4]);
-  // A leading dash would be a flag wherever the name is shown to a program.
-  const wrong = address === undefined || address.startsWith("-") || target.startsWith("-");
-  if (wrong || (port !== undefined && (port < 1 || port > 65535))) {
+  const wrong = !hostSchema.safeParse(address).success ||
+    (match?.[1] !== undefined && !userSchema.safeParse(match[1]).success);
+  if (address === undefined || wrong || (port !== undefined && (port < 1 || port > 65535))) {
     throw new HarnessError(
       "invalid_params",
       `Cannot read the host ${JSON.stringify(target)}: write it as [user@]host[:port], ` +

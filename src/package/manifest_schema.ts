@@ -66,7 +66,13 @@ const oneLine = (description: string) =>
   z.string(rule(words)).min(1, rule("must not be empty")).max(
     MAX_TEXT_LENGTH,
     rule(`must have at most ${MAX_TEXT_LENGTH} characters`),
-  ).regex(/^[^\p{Cc}]*$/u, rule(words)).describe(description);
+  ).regex(/^[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]*$/u, rule(words)).describe(description);
+/** A word that is asked for on a host: no flag, no glob. */
+const word = (description: string) =>
+  oneLine(description).regex(
+    /^(?:[^\s*?-][^\s*?]*)?$/,
+    rule("must be one word that does not begin with - and holds no * or ?"),
+  );
 
 const port = z.strictObject({
   name: portName,
@@ -147,9 +153,9 @@ const env = z.record(
 ).describe("Environment of the service, by name.");
 
 const requires = z.strictObject({
-  commands: list(oneLine("A command."), "Absolute paths, or names on PATH."),
-  libraries: list(oneLine("A library."), "Shared libraries as `ldconfig -p` prints them."),
-  arch: list(oneLine("A machine."), "Values of `uname -m`. Default: any."),
+  commands: list(word("A command."), "Absolute paths, or names on PATH."),
+  libraries: list(word("A library."), "Shared libraries as `ldconfig -p` prints them."),
+  arch: list(word("A machine."), "Values of `uname -m`. Default: any."),
 }, rule("must be a mapping of commands, libraries, arch")).describe("What the host must have.");
 
 const status = count(100, 599, "An HTTP status.");
@@ -164,7 +170,7 @@ const http = z.strictObject({
 
 const health = z.strictObject({
   script: text(
-    /^(?!\/)(?!.*(?:^|\/)\.{1,2}(?:\/|$))[^\p{Cc}\\]+$/u,
+    /^(?![/-])(?!.*(?:^|\/)\.{1,2}(?:\/|$))[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\\]+$/u,
     "must be a path inside the package, such as scripts/health.sh",
     "Script inside the package: exit 0 is healthy.",
   ).optional(),

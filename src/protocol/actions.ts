@@ -8,18 +8,23 @@
  */
 import { z } from "zod";
 import {
-  dependsOnSchema,
   type Endpoint,
-  endpointsSchema,
   labelsSchema,
   type ServiceEntry,
   serviceIdSchema,
   type ServiceInput,
-  serviceInputSchema,
   serviceNameSchema,
   type ServiceState,
   serviceStateSchema,
 } from "../registry/entry.ts";
+import {
+  cursorSchema,
+  dependsOnInputSchema,
+  endpointsInputSchema,
+  serviceInputSchema,
+  versionSchema,
+} from "../registry/entry_rules.ts";
+import { type Target, targetSchema, targetsSchema } from "./target.ts";
 import {
   type DeploymentStatus,
   type DeployStep,
@@ -36,27 +41,10 @@ import {
   MAX_TEXT_LENGTH,
 } from "../limits.ts";
 
+export type { Target, TargetSpec } from "./target.ts";
+
 /** An event type that a client may subscribe to: those of the registry, and `service_log`. */
 export type SubscribableEvent = EventType | "service_log";
-
-/** A host to deploy to. */
-export interface TargetSpec {
-  /** Host name or address. */
-  host: string;
-  /** Login name. @default {from ~/.ssh/config, else the server's user} */
-  user?: string;
-  /** SSH port. @default {from ~/.ssh/config, else 22} */
-  port?: number;
-  /** Private key file on the server's machine. */
-  identity_file?: string;
-  /** Where releases go on that host. @default {the server's --install-root} */
-  install_root?: string;
-  /** How to become root there. */
-  become?: "sudo";
-}
-
-/** `"local"`, `"[user@]host[:port]"`, or a {@linkcode TargetSpec}. */
-export type Target = string | TargetSpec;
 
 /** How a deployment treats its hosts. */
 export interface StrategySpec {
@@ -283,19 +271,6 @@ const envSchema = z.record(
   z.string().max(64 * 1024).refine((v) => !v.includes("\0"), "must not contain a NUL byte"),
 );
 
-const targetSchema: z.ZodType<Target> = z.union([
-  z.string().min(1).max(512),
-  z.object({
-    host: z.string().min(1).max(255),
-    user: z.string().min(1).max(64).exactOptional(),
-    port: z.int().min(1).max(65535).exactOptional(),
-    identity_file: text.exactOptional(),
-    install_root: text.startsWith("/", "must be an absolute path").exactOptional(),
-    become: z.literal("sudo").exactOptional(),
-  }),
-]);
-const targetsSchema = z.array(targetSchema).min(1).max(MAX_HOSTS);
-
 const strategySchema: z.ZodType<StrategySpec> = z.object({
   parallel: z.int().min(1).max(MAX_HOSTS).exactOptional(),
   canary: z.int().min(0).max(MAX_HOSTS).exactOptional(),
@@ -314,7 +289,7 @@ export const ACTION_PARAMS: { readonly [A in Action]: z.ZodType<ActionParams<A>>
     host: text.exactOptional(),
     label: text.exactOptional(),
     limit: z.int().min(1).max(MAX_PAGE_SIZE).exactOptional(),
-    cursor: text.exactOptional(),
+    cursor: cursorSchema.exactOptional(),
   }),
   get_service: nameOrId,
   register_service: z.object({
@@ -324,10 +299,10 @@ export const ACTION_PARAMS: { readonly [A in Action]: z.ZodType<ActionParams<A>>
   update_service: z.object({
     name: serviceIdSchema,
     if_revision: revision.exactOptional(),
-    endpoints: endpointsSchema.exactOptional(),
+    endpoints: endpointsInputSchema.exactOptional(),
     labels: labelsSchema.exactOptional(),
-    depends_on: dependsOnSchema.exactOptional(),
-    version: text.min(1).exactOptional(),
+    depends_on: dependsOnInputSchema.exactOptional(),
+    version: versionSchema.exactOptional(),
     state: serviceStateSchema.exactOptional(),
     state_reason: text.nullable().exactOptional(),
   }),
@@ -367,7 +342,7 @@ export const ACTION_PARAMS: { readonly [A in Action]: z.ZodType<ActionParams<A>>
   cancel_deployment: deploymentId,
   rollback_service: z.object({
     name: serviceIdSchema,
-    version: text.min(1).exactOptional(),
+    version: versionSchema.exactOptional(),
     targets: targetsSchema.exactOptional(),
   }),
   resume_deployment: z.object({

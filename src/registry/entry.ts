@@ -238,7 +238,7 @@ export const endpointSchema: z.ZodType<Endpoint> = z.object({
   metadata: z.record(text, text).default({}),
 });
 
-/** Schema of {@linkcode Execution}. */
+/** Schema of a stored {@linkcode Execution}; `entry_rules.ts` has what may be registered. */
 export const executionSchema: z.ZodType<Execution> = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("managed_process"),
@@ -260,7 +260,7 @@ export const executionSchema: z.ZodType<Execution> = z.discriminatedUnion("type"
   }),
 ]);
 
-/** Schema of {@linkcode Location}. */
+/** Schema of a stored {@linkcode Location}. */
 export const locationSchema: z.ZodType<Location> = z.discriminatedUnion("type", [
   z.object({ type: z.literal("local") }),
   z.object({
@@ -279,7 +279,7 @@ export const endpointsSchema: z.ZodType<Endpoint[]> = z.array(endpointSchema)
     "endpoint names must be distinct within a service",
   );
 
-/** Schema of `depends_on`. */
+/** Schema of a stored `depends_on`. */
 export const dependsOnSchema: z.ZodType<string[]> = z.array(serviceNameSchema)
   .max(MAX_DEPENDENCIES);
 
@@ -300,19 +300,6 @@ export const healthResultSchema: z.ZodType<HealthResult> = z.object({
 
 /** Schema of `ttl_ms`. */
 export const ttlSchema: z.ZodType<number> = z.int().min(MIN_TTL_MS).max(MAX_TTL_MS);
-
-/** Schema of {@linkcode ServiceInput}. */
-export const serviceInputSchema: z.ZodType<ServiceInput> = z.object({
-  id: serviceIdSchema.exactOptional(),
-  name: serviceNameSchema,
-  version: text.min(1),
-  execution: executionSchema,
-  location: locationSchema.exactOptional(),
-  endpoints: endpointsSchema.exactOptional(),
-  depends_on: dependsOnSchema.exactOptional(),
-  labels: labelsSchema.exactOptional(),
-  ttl_ms: ttlSchema.exactOptional(),
-});
 
 /** Schema of {@linkcode ServiceEntry}: what a store may load and a client may receive. */
 export const serviceEntrySchema: z.ZodType<ServiceEntry> = z.object({

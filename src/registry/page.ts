@@ -3,7 +3,9 @@
  *
  * @module
  */
+import { HarnessError } from "../errors.ts";
 import type { ServiceEntry } from "./entry.ts";
+import { cursorAfter, idOfCursor } from "./entry_rules.ts";
 import type { EntryIndex } from "./entry_index.ts";
 import { type ServiceFilter, serviceMatcher } from "./filter.ts";
 
@@ -31,12 +33,24 @@ export function pageOf(
 ): ServicePage {
   const wants = serviceMatcher(filter);
   const services: ServiceEntry[] = [];
-  for (const entry of index.after(filter, cursor)) {
+  for (const entry of index.after(filter, idOf(cursor))) {
     if (!wants(entry)) continue;
     if (services.length === limit) {
-      return { services, next_cursor: services.at(-1)?.id ?? null };
+      const last = services.at(-1);
+      return { services, next_cursor: last === undefined ? null : cursorAfter(last.id) };
     }
     services.push(entry);
   }
   return { services, next_cursor: null };
+}
+
+/** The id that a cursor stands behind. @throws {HarnessError} `invalid_params` for what is no cursor of ours. */
+export function idOf(cursor: string | undefined): string | undefined {
+  const id = cursor === undefined ? undefined : idOfCursor(cursor);
+  if (id !== null) return id;
+  throw new HarnessError(
+    "invalid_params",
+    "Cannot list services: cursor: must be the next_cursor of a page",
+    { details: { issues: [{ path: "cursor", message: "must be the next_cursor of a page" }] } },
+  );
 }

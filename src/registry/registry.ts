@@ -29,7 +29,7 @@ import { KeyedMutex } from "./keyed_mutex.ts";
 import { LeaseKeeper, needsHeartbeat } from "./lease_keeper.ts";
 import { alreadyExists, full, noLease, otherRevision } from "./refusals.ts";
 import { findEntry, findInstances, findName, notFound } from "./lookup.ts";
-import { pageOf, type PageOptions, type ServicePage } from "./page.ts";
+import { idOf, pageOf, type PageOptions, type ServicePage } from "./page.ts";
 import { resolveEndpoints } from "./resolve.ts";
 import type { CommitRecord, LoadedState, Store } from "./store.ts";
 import { parseInput, parsePatch } from "./validate.ts";
@@ -128,7 +128,7 @@ export class Registry implements AsyncDisposable {
 
   /** What {@linkcode list} looks through now, after a cursor: for who filters it in pieces. */
   select(filter: ServiceFilter, cursor?: string): Iterable<ServiceEntry> {
-    return this.#index.after(filter, cursor);
+    return this.#index.after(filter, idOf(cursor));
   }
 
   /** The entries that match, a page at a time, and the seq that the page is of. */

@@ -6,27 +6,31 @@
 import { z } from "zod";
 import { HarnessError } from "../errors.ts";
 import {
-  dependsOnSchema,
-  endpointsSchema,
   executionSchema,
   healthResultSchema,
   labelsSchema,
   locationSchema,
   type ServiceInput,
-  serviceInputSchema,
   type ServicePatch,
   serviceStateSchema,
 } from "./entry.ts";
+import {
+  dependsOnInputSchema,
+  endpointsInputSchema,
+  serviceInputSchema,
+  versionSchema,
+} from "./entry_rules.ts";
 import { MAX_TEXT_LENGTH } from "../limits.ts";
 
 /** Schema of {@linkcode ServicePatch}. */
 export const servicePatchSchema: z.ZodType<ServicePatch> = z.object({
-  version: z.string().min(1).max(MAX_TEXT_LENGTH).exactOptional(),
+  version: versionSchema.exactOptional(),
+  // What runs, as it was seen: a patch has it from our own controllers, also of an entry of an earlier version.
   execution: executionSchema.exactOptional(),
   location: locationSchema.exactOptional(),
-  endpoints: endpointsSchema.exactOptional(),
+  endpoints: endpointsInputSchema.exactOptional(),
   labels: labelsSchema.exactOptional(),
-  depends_on: dependsOnSchema.exactOptional(),
+  depends_on: dependsOnInputSchema.exactOptional(),
   state: serviceStateSchema.exactOptional(),
   state_reason: z.string().max(MAX_TEXT_LENGTH).nullable().exactOptional(),
   last_health_check: healthResultSchema.nullable().exactOptional(),

@@ -9,6 +9,7 @@
 import { HarnessError } from "../errors.ts";
 import type { ActionParams } from "../protocol/actions.ts";
 import type { ServiceEntry } from "../registry/entry.ts";
+import { cursorAfter } from "../registry/entry_rules.ts";
 import { entryText, textBytes } from "../registry/entry_text.ts";
 import { type ServiceFilter, serviceMatcher } from "../registry/filter.ts";
 import type { Registry } from "../registry/registry.ts";
@@ -259,7 +260,7 @@ function* pageText(
     yield;
     joiner.begin();
   }
-  const next = JSON.stringify(cursor);
+  const next = JSON.stringify(cursor === null ? null : cursorAfter(cursor));
   return `{"services":[${joiner.finish()}],"next_cursor":${next},"seq":${seq}}`;
 }
 

@@ -8,11 +8,23 @@ import { join } from "node:path";
 import { HarnessError } from "../errors.ts";
 import type { ServiceSpec, SpecExecution } from "../lifecycle/service_spec.ts";
 import type { ServiceEntry } from "../registry/entry.ts";
+import { executionInputSchema } from "../registry/entry_rules.ts";
 import { type HostDirectory, targetOf } from "./hosts.ts";
 import type { Placement } from "./placements.ts";
 
 /** The controller's view of an entry. `runRoot` is a writable directory on the entry's machine. */
 export function entrySpec(entry: ServiceEntry, runRoot: string): ServiceSpec {
+  // An earlier version may have taken it in.
+  const { success, error } = executionInputSchema.safeParse(entry.execution);
+  if (!success) {
+    const [issue] = error.issues;
+    const field = ["execution", ...issue?.path ?? []].join(".");
+    throw new HarnessError(
+      "invalid_params",
+      `Cannot control ${entry.id}: ${field}: ${issue?.message}; register it again`,
+      { details: { issues: [{ path: field, message: issue?.message }] } },
+    );
+  }
   const execution = specExecution(entry);
   // Another command is another process with records of its own, whatever runs under the old one.
   const digest = createHash("sha256").update(JSON.stringify([entry.id, execution])).digest("hex");

@@ -4,9 +4,9 @@ import {
   executionSchema,
   locationSchema,
   serviceIdSchema,
-  serviceInputSchema,
   serviceNameSchema,
 } from "../../src/registry/entry.ts";
+import { serviceInputSchema } from "../../src/registry/entry_rules.ts";
 
 const accepts = (schema: { safeParse(value: unknown): { success: boolean } }, value: unknown) =>
   schema.safeParse(value).success;

@@ -7,7 +7,14 @@ import { LISTENERS, service, startServer } from "../helpers/test_server.ts";
 
 /** A well-formed value for every param of every action. */
 const VALID: Readonly<Record<Action, Record<string, unknown>>> = {
-  list_services: { name: "a", state: "running", host: "h", label: "k=v", limit: 5, cursor: "a" },
+  list_services: {
+    name: "a",
+    state: "running",
+    host: "h",
+    label: "k=v",
+    limit: 5,
+    cursor: "after:a",
+  },
   get_service: { name: "a" },
   register_service: {
     service: {

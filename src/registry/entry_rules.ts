@@ -1,0 +1,190 @@
+/**
+ * What may be registered and asked for: the rules that values from outside must keep before they become names of
+ * units, containers and hosts, or words of a command.
+ *
+ * They are stricter than what a store may load (`entry.ts`): an entry that an earlier version took in stays readable,
+ * and it is only refused when it is registered or started again.
+ *
+ * @module
+ */
+import { z } from "zod";
+import { MAX_DEPENDENCIES, MAX_ENDPOINTS, MAX_NAME_LENGTH, MAX_TEXT_LENGTH } from "../limits.ts";
+import {
+  addressSchema,
+  type Endpoint,
+  type Execution,
+  labelsSchema,
+  type Location,
+  serviceIdSchema,
+  type ServiceInput,
+  serviceNameSchema,
+  ttlSchema,
+} from "./entry.ts";
+
+const MAX_IMAGE_LENGTH = 512;
+/** As systemd has it. */
+const MAX_UNIT_LENGTH = 255;
+
+function rule(pattern: RegExp, message: string, maximum: number = MAX_TEXT_LENGTH) {
+  return z.string().max(maximum).regex(pattern, message);
+}
+
+/** Text of one line: nothing that cannot be seen, and no spaces around it. */
+const LINE = /^(?!\s)[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]+(?<!\s)$/u;
+const LINE_RULE = "must be text of one line, without control characters or spaces around it";
+
+/** A version. */
+export const versionSchema: z.ZodType<string> = rule(LINE, LINE_RULE);
+
+/** A host as ssh takes it: a name, an alias of ssh_config, or an address. */
+export const hostSchema: z.ZodType<string> = rule(
+  /^(?:[\p{L}\p{N}_][\p{L}\p{M}\p{N}_.-]*|\[?(?:[0-9A-Fa-f.]*:){2,}[0-9A-Fa-f.]*(?:%[\w.-]+)?\]?)$/u,
+  "must be a host name or an address: letters, digits and . _ -, not beginning with -",
+  255,
+);
+
+/** A user to log in as. */
+export const userSchema: z.ZodType<string> = rule(
+  /^[\p{L}\p{N}_][\p{L}\p{M}\p{N}_.@\\+-]*\$?$/u,
+  "must be a user name: letters, digits and . _ - @ + \\, not beginning with -",
+  64,
+);
+
+/** A unit: systemctl takes globs and flags, so nothing that could be one. */
+export const unitNameSchema: z.ZodType<string> = rule(
+  /^[A-Za-z0-9_][A-Za-z0-9:_.@\\-]*$/,
+  "must be a unit name: letters, digits and : _ . @ \\ -, not beginning with -",
+  MAX_UNIT_LENGTH,
+);
+
+/** A container image: a reference or an id. */
+export const imageSchema: z.ZodType<string> = rule(
+  /^[A-Za-z0-9][A-Za-z0-9._/:@+-]*$/,
+  "must be an image reference such as registry/name:tag, not beginning with -",
+  MAX_IMAGE_LENGTH,
+);
+
+/** A container's name or id. */
+export const containerSchema: z.ZodType<string> = rule(
+  /^[A-Za-z0-9][A-Za-z0-9_.-]*$/,
+  "must be a container name: letters, digits and _ . -, beginning with a letter or digit",
+  255,
+);
+
+/** A portable image: a name, or an absolute path. */
+export const portableImageSchema: z.ZodType<string> = rule(
+  /^(?!.*(?:^|\/)\.\.(?:\/|$))(?:\/|[A-Za-z0-9_])[A-Za-z0-9_.+:@/-]*$/,
+  "must be the name or the absolute path of an image, without .. in it",
+  MAX_IMAGE_LENGTH,
+);
+
+/** A program. */
+export const commandSchema: z.ZodType<string> = rule(
+  /^(?![\s-])[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]+(?<!\s)$/u,
+  "must be a program: text of one line that does not begin with -",
+);
+
+/** An argument: anything that a process can be given. */
+const argumentSchema = rule(/^[^\0\p{Cs}]*$/u, "must not contain a NUL byte or broken Unicode");
+
+/** An absolute path on a host. */
+export const absolutePathSchema: z.ZodType<string> = rule(
+  /^\/(?!(?:.*\/)?\.\.(?:\/|$))[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]*$/u,
+  "must be an absolute path without .. or control characters",
+);
+
+/** A path of ours: a file that this server opens. */
+export const filePathSchema: z.ZodType<string> = rule(LINE, LINE_RULE);
+
+/** Schema of an {@linkcode Execution} from outside. */
+export const executionInputSchema: z.ZodType<Execution> = z.discriminatedUnion("type", [
+  z.object({
+    type: z.literal("managed_process"),
+    command: commandSchema,
+    args: z.array(argumentSchema).max(1024).default([]),
+    pid: z.int().positive().nullable().default(null),
+  }),
+  z.object({
+    type: z.literal("docker_container"),
+    image: imageSchema,
+    container_id: containerSchema.nullable().default(null),
+    name: containerSchema.nullable().default(null),
+  }),
+  z.object({ type: z.literal("systemd_service"), unit_name: unitNameSchema }),
+  z.object({
+    type: z.literal("systemd_portable"),
+    image_name: portableImageSchema,
+    unit_name: unitNameSchema,
+  }),
+]);
+
+/** Schema of a {@linkcode Location} from outside. */
+export const locationInputSchema: z.ZodType<Location> = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("local") }),
+  z.object({
+    type: z.literal("remote"),
+    host: hostSchema,
+    ssh_user: userSchema,
+    ssh_port: z.int().min(1).max(65535).nullable().default(null),
+  }),
+]);
+
+/** Numbers as everybody reads them: 010 is ten to one program and eight to another. */
+const plainAddressSchema = addressSchema.refine(
+  (address) => !/:0|^(?:[\d.]*\.)?0\d[\d.]*:/.test(address.replace(/^\[.*\]/, "")),
+  "must not have zeros in front of a number",
+);
+
+const endpointInputSchema: z.ZodType<Endpoint> = z.object({
+  name: serviceNameSchema,
+  address: plainAddressSchema,
+  protocol: z.union([
+    z.enum(["http", "https", "grpc", "tcp", "udp", "websocket"]),
+    z.object({ custom: rule(LINE, LINE_RULE) }),
+  ]),
+  metadata: z.record(z.string().max(MAX_TEXT_LENGTH), z.string().max(MAX_TEXT_LENGTH)).default({}),
+});
+
+/** Schema of a list of {@linkcode Endpoint}s from outside. */
+export const endpointsInputSchema: z.ZodType<Endpoint[]> = z.array(endpointInputSchema)
+  .max(MAX_ENDPOINTS)
+  .refine(
+    (list) => new Set(list.map((e) => e.name)).size === list.length,
+    "endpoint names must be distinct within a service",
+  );
+
+/** Schema of `depends_on` from outside. */
+export const dependsOnInputSchema: z.ZodType<string[]> = z.array(serviceNameSchema)
+  .max(MAX_DEPENDENCIES)
+  .refine((names) => new Set(names).size === names.length, "must not name a service twice");
+
+/** Schema of {@linkcode ServiceInput}. */
+export const serviceInputSchema: z.ZodType<ServiceInput> = z.object({
+  id: serviceIdSchema.exactOptional(),
+  name: serviceNameSchema,
+  version: versionSchema,
+  execution: executionInputSchema,
+  location: locationInputSchema.exactOptional(),
+  endpoints: endpointsInputSchema.exactOptional(),
+  depends_on: dependsOnInputSchema.exactOptional(),
+  labels: labelsSchema.exactOptional(),
+  ttl_ms: ttlSchema.exactOptional(),
+});
+
+/** What a cursor begins with: only what a page gave may be asked for. */
+const CURSOR = "after:";
+
+/** The cursor behind an entry. */
+export function cursorAfter(id: string): string {
+  return `${CURSOR}${id}`;
+}
+
+/** The id of {@linkcode cursorAfter}, or `null` where this is no cursor. */
+export function idOfCursor(cursor: string): string | null {
+  const id = cursor.startsWith(CURSOR) ? cursor.slice(CURSOR.length) : "";
+  return serviceIdSchema.safeParse(id).success ? id : null;
+}
+
+/** Schema of the `next_cursor` of a page. */
+export const cursorSchema: z.ZodType<string> = z.string().max(CURSOR.length + 2 * MAX_NAME_LENGTH)
+  .refine((cursor) => idOfCursor(cursor) !== null, "must be the next_cursor of a page");
