@@ -382,7 +382,7 @@ Deno.test("startContainerCommand() publishes ports, keeps values out of argv and
     "api",
     "/opt",
     "/opt/api-1.2.3",
-    "/opt/.harness/api/run",
+    "/opt/.harness/api/run/1.2.3",
     "2",
   ]);
 });
