@@ -105,7 +105,10 @@ export async function openSession(
   const trusted = await trustedClient(flags);
   try {
     const client = await RegistryClient.connect(url, {
-      ...(trusted === null ? {} : { webSocket: webSocketWith(trusted) }),
+      ...(trusted === null ? {} : {
+        webSocket: webSocketWith(trusted),
+        fetch: (input, init) => fetch(input, { ...init, client: trusted }),
+      }),
       ...(token === null ? {} : { token }),
       signal: io.interrupted,
       connectTimeoutMs: flags.timeout,

@@ -57,6 +57,9 @@ export function notConnected(error: unknown, attempt: Attempt): unknown {
       cause: error,
     });
   }
+  const status = error instanceof HarnessError ? error.details?.["status"] : undefined;
+  // Somebody answered: who and with what is said already, and starting a server would not help.
+  if (status !== undefined && status !== 503) return error;
   if (!["unreachable", "unavailable", "internal", "timeout"].includes(code)) return error;
   const [why, advice] = reason(error);
   const next = code === "timeout"

@@ -88,15 +88,34 @@ export async function uploadPackage(
   return answer as PackageInfo;
 }
 
-/** The error in a refusal of the server. */
+/** The error in a refusal of the server, or of a proxy before it. */
 function refusal(file: string, status: number, answer: unknown): HarnessError {
   const error = (answer as { error?: { code?: unknown; message?: unknown } } | null)?.error;
-  const code = isErrorCode(error?.code) ? error.code : "internal";
-  const message = typeof error?.message === "string" ? error.message : `HTTP status ${status}`;
+  if (!isErrorCode(error?.code) || typeof error.message !== "string") {
+    return proxyRefusal(file, status);
+  }
   return new HarnessError(
-    code,
-    `Cannot upload ${file}: ${message.replace(/^Cannot (?:[^:"]|"[^"]*")+: /, "")}`,
+    error.code,
+    `Cannot upload ${file}: ${error.message.replace(/^Cannot (?:[^:"]|"[^"]*")+: /, "")}`,
+    { details: { status } },
   );
+}
+
+/** The error for an answer that is not the server's own. */
+function proxyRefusal(file: string, status: number): HarnessError {
+  const [code, hint] = status === 413
+    ? [
+      "too_large",
+      "a proxy before the server limits the size (nginx: client_max_body_size)",
+    ] as const
+    : status === 401 || status === 403
+    ? ["forbidden", "a proxy before the server refuses it"] as const
+    : status >= 502 && status <= 504
+    ? ["unavailable", "a proxy is there, and the server behind it does not answer"] as const
+    : ["internal", "the answer is not that of a harness-ws-server, check --url"] as const;
+  return new HarnessError(code, `Cannot upload ${file}: it was answered ${status}; ${hint}`, {
+    details: { status },
+  });
 }
 
 /** The HTTP address of a WebSocket one. */

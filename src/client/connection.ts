@@ -17,7 +17,14 @@ import {
 } from "../limits.ts";
 import type { Action, ActionData, ActionParams } from "../protocol/actions.ts";
 import type { EventMessage, HelloData, ServerMessage } from "../protocol/messages.ts";
-import { decodeServerMessage, handshakeError, harnessErrorOf } from "./decode.ts";
+import {
+  decodeServerMessage,
+  handshakeError,
+  harnessErrorOf,
+  statusError,
+  statusIn,
+} from "./decode.ts";
+import { probeHandshake } from "./handshake_probe.ts";
 import type { Closure } from "./reconnect.ts";
 import { openSocket, type SocketOptions, type WebSocketLike } from "./socket.ts";
 
@@ -106,10 +113,12 @@ export class Connection {
     const connection = new Connection(socket, options);
     let timer: ReturnType<typeof setTimeout> | undefined;
     let onAbort = () => {};
+    const settled = new AbortController();
     try {
       await new Promise<void>((resolve, reject) => {
         connection.#helloArrived = resolve;
-        connection.closed.then((closure) => reject(handshakeError(url, closure)));
+        connection.closed.then((closure) => refused(url, closure, options, settled.signal))
+          .then(reject);
         onAbort = () => reject(cancelled("connect", options.signal));
         options.signal?.addEventListener("abort", onAbort);
         timer = setTimeout(() => {
@@ -122,6 +131,7 @@ export class Connection {
       throw error;
     } finally {
       clearTimeout(timer);
+      settled.abort();
       options.signal?.removeEventListener("abort", onAbort);
     }
     connection.#watchIdle();
@@ -290,6 +300,21 @@ export class Connection {
       { details: { outcome: "not_sent", action }, cause },
     );
   }
+}
+
+/** Why a handshake failed: what the runtime tells or, where it does not, what the server answers by HTTP. */
+async function refused(
+  url: string,
+  closure: Closure,
+  options: ConnectionOptions,
+  signal: AbortSignal,
+): Promise<HarnessError> {
+  const error = handshakeError(url, closure);
+  const isKnown = closure.code === 1002 || statusIn(closure.reason) !== null;
+  // A connection that ends after its hello has nobody waiting for this.
+  if (isKnown || signal.aborted) return error;
+  const answer = await probeHandshake(url, options, signal);
+  return answer === null ? error : statusError(url, answer.status, answer.location);
 }
 
 /** Whether a text has more bytes than `maxBytes`; counted only where the length leaves a doubt. */

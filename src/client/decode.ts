@@ -7,6 +7,7 @@
  */
 import { type ErrorCode, HarnessError, type HarnessErrorOptions, isErrorCode } from "../errors.ts";
 import type { ServerMessage, WireError } from "../protocol/messages.ts";
+import { isSilent } from "./handshake_probe.ts";
 import type { Closure } from "./reconnect.ts";
 
 /** The message in a text frame, or `null` when it is none. */
@@ -46,18 +47,26 @@ const STATUS_CODES: Readonly<Record<number, ErrorCode>> = {
   400: "invalid_request",
   401: "unauthorized",
   403: "forbidden",
+  407: "unauthorized",
+  413: "too_large",
   429: "rate_limited",
+  502: "unavailable",
   503: "unavailable",
+  504: "unavailable",
 };
 
 const STATUS_HINTS: Readonly<Record<number, string>> = {
   401: "the server wants a token, or does not know this one",
   403: "the server does not accept this Origin or Host",
+  407: "a proxy on the way wants to know who you are",
+  413: "a proxy on the way takes no request of this size",
   429: "the server wants fewer connections",
+  502: "a proxy is there, and the server behind it is not",
   503: "the server is full or shutting down",
+  504: "a proxy is there, and the server behind it does not answer",
 };
 
-/** What a connection that ended before its hello says to the caller. */
+/** What a connection that ended before its hello says to the caller, as far as it is known at once. */
 export function handshakeError(url: string, closure: Closure): HarnessError {
   if (closure.code === 1002) {
     return new HarnessError(
@@ -65,21 +74,40 @@ export function handshakeError(url: string, closure: Closure): HarnessError {
       `Cannot talk to ${url}: ${closure.reason}; is it a harness-ws-server?`,
     );
   }
-  // The standard tells scripts nothing of a refused handshake; Deno and npm:ws put the status in the text.
-  const match = /(?:status code|server response|status)\D{0,3}([1-5]\d\d)\b/i.exec(closure.reason);
-  const status = match === null ? undefined : Number(match[1]);
-  if (status === undefined) {
-    const why = closure.reason === "" ? "unreachable, or it refused the handshake" : closure.reason;
-    return new HarnessError("unreachable", `Cannot connect to ${url}: ${why}`, {
-      details: { close_code: closure.code },
-    });
-  }
-  const hint = STATUS_HINTS[status] ?? "is it a harness-ws-server?";
-  return new HarnessError(
-    STATUS_CODES[status] ?? "unreachable",
-    `Cannot connect to ${url}: it answered ${status}; ${hint}`,
-    { details: { status } },
-  );
+  const status = statusIn(closure.reason);
+  if (status !== null) return statusError(url, status);
+  const why = closure.reason === "" ? "unreachable, or it refused the handshake" : closure.reason;
+  return new HarnessError("unreachable", `Cannot connect to ${url}: ${why}`, {
+    details: { close_code: closure.code },
+  });
+}
+
+/** The status in what a runtime said of a handshake: some tell it in the text of the error, and only there. */
+export function statusIn(reason: string): number | null {
+  const match = /(?:status code|server response|status)\D{0,3}([1-5]\d\d)\b/i.exec(reason);
+  return match === null ? null : Number(match[1]);
+}
+
+/** The error for a handshake that was answered with an HTTP status. */
+export function statusError(
+  url: string,
+  status: number,
+  location: string | null = null,
+): HarnessError {
+  const isRedirect = status >= 300 && status < 400;
+  const hint = isRedirect
+    ? location === null ? "it redirects; connect to where it leads" : `it redirects to ${location}`
+    : isSilent(status)
+    ? "it took a plain request with this token and refused the WebSocket handshake"
+    : STATUS_HINTS[status] ?? "is it a harness-ws-server?";
+  const code = isRedirect
+    ? "invalid_request"
+    : isSilent(status)
+    ? "unavailable"
+    : STATUS_CODES[status] ?? "unreachable";
+  return new HarnessError(code, `Cannot connect to ${url}: it answered ${status}; ${hint}`, {
+    details: { status, ...(isRedirect && location !== null ? { location } : {}) },
+  });
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

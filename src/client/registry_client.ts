@@ -31,6 +31,12 @@ export interface ConnectOptions {
   webSocket?: WebSocketConstructor;
   /** More request headers, where the WebSocket class takes headers. */
   headers?: Record<string, string>;
+  /**
+   * Asks the server why it refused a handshake, with the TLS settings of `webSocket`.
+   *
+   * @default {the global one, where `webSocket` is left out}
+   */
+  fetch?: typeof fetch;
   /** Tries the first connection as often as later ones, for who starts before the server. @default {false} */
   waitForServer?: boolean;
   /** Gives up the first connection. It does not end a connected client: that is `close()`. */
@@ -215,12 +221,13 @@ export class RegistryClient extends RegistryActions implements AsyncDisposable {
 }
 
 async function connectionOptions(options: ConnectOptions): Promise<ConnectionOptions> {
-  const { webSocket, tokenTransport, headers, connectTimeoutMs, idleProbeMs } = options;
+  const { webSocket, tokenTransport, headers, connectTimeoutMs, idleProbeMs, fetch } = options;
   const token = typeof options.token === "function" ? await options.token() : options.token;
   return {
     ...(webSocket === undefined ? {} : { webSocket }),
     ...(tokenTransport === undefined ? {} : { tokenTransport }),
     ...(headers === undefined ? {} : { headers }),
+    ...(fetch === undefined ? {} : { fetch }),
     ...(connectTimeoutMs === undefined ? {} : { connectTimeoutMs }),
     ...(idleProbeMs === undefined ? {} : { idleProbeMs }),
     ...(token === undefined ? {} : { token }),

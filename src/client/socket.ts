@@ -39,6 +39,12 @@ export interface SocketOptions {
   tokenTransport?: TokenTransport;
   /** More request headers, where the class takes headers. */
   headers?: Record<string, string>;
+  /**
+   * Asks the server why it refused a handshake, with the TLS settings of `webSocket`.
+   *
+   * @default {the global one, where `webSocket` is left out}
+   */
+  fetch?: typeof fetch;
 }
 
 /** How a WebSocket class takes request headers: in the second argument, in a third one, or not at all. */

@@ -37,6 +37,8 @@ async function route(request: Request, host: HttpHost): Promise<Response> {
   if (pathname === "/packages" || pathname.startsWith("/packages/")) {
     return await packages(request, pathname, host);
   }
+  // A client whose handshake failed without a reason asks what is wrong with its token.
+  if (pathname === "/" && request.headers.has("authorization")) host.auth.check(request);
   const answer = fixedAnswer(pathname, host);
   if (answer === null) {
     throw new HarnessError(

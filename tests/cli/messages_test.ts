@@ -377,8 +377,8 @@ Deno.test("what a service said is never changed", async () => {
 Deno.test("a token that is missing, wrong or read-only is said to whoever gave it", async () => {
   const dir = await Deno.makeTempDir({ prefix: "harness-messages-" });
   try {
-    await Deno.writeTextFile(`${dir}/full`, "full-token-1234\n");
-    await Deno.writeTextFile(`${dir}/read`, "read-token-1234\n");
+    await Deno.writeTextFile(`${dir}/full`, "full-token-of-128-bit-at-least\n");
+    await Deno.writeTextFile(`${dir}/read`, "read-token-of-128-bit-at-least\n");
     await Deno.writeTextFile(`${dir}/bad`, "bad-token-1234\n");
     const tokens = ["--token-file", `${dir}/full`, "--read-token-file", `${dir}/read`];
     await using server = await startServer(tokens);
