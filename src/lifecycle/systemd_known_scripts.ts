@@ -47,10 +47,11 @@ h_taken() { h_report; h_say class "$1"; h_say why "$(h_one_line "$2")"; h_say oc
 export const START_KNOWN: string = `${PROCESS_LIBRARY}${SAY}${UNIT_LIBRARY}${CLAIM}
 h_settle=$1 h_image=$2
 h_last() { printf '%s\\n' "$1" | tail -n 1; }
-# The directory or file of an image: a path without symbolic links, or a name where portablectl looks for it.
+# The directory or file of an image: a path without symbolic links, or a name where portablectl looks for it. Last where
+# attaching leaves links: an image of the same name from elsewhere that is attached is not the one that is meant.
 h_image_path() {
   case $1 in */*) readlink -f -- "$1"; return ;; esac
-  for h_top in /etc/portables /run/portables /usr/local/lib/portables /usr/lib/portables /var/lib/portables; do
+  for h_top in /var/lib/portables /usr/lib/portables /usr/local/lib/portables /run/portables /etc/portables; do
     for h_found in "$h_top/$1" "$h_top/$1.raw"; do [ ! -e "$h_found" ] || { readlink -f -- "$h_found"; return; }; done
   done
 }
@@ -64,18 +65,19 @@ h_attach() {
   [ "$(h_seen_is LoadState)" = not-found ] ||
     h_taken foreign "it belongs to no portable image (it is the one of $(h_seen_is FragmentPath)); give the image's unit another name"
   # Looked at before it is attached: an image without the unit is not left attached.
-  h_units=$(LC_ALL=C portablectl inspect -- "$h_image" 2>&1) ||
+  h_path=$(h_image_path "$h_image")
+  h_units=$(LC_ALL=C portablectl inspect -- "\${h_path:-$h_image}" 2>&1) ||
     h_fail "the portable image $h_image cannot be read: $(h_last "$h_units")"
   h_file=$h_unit
   case $h_unit in *@*.*) h_file=\${h_unit%%@*}@.\${h_unit##*.} ;; esac
   printf '%s\\n' "$h_units" | tr -d ' \\t' | grep -q -x -F -e "$h_file" ||
     h_fail "the portable image $h_image has no unit $h_file that its prefixes allow"
-  h_error=$(portablectl attach -- "$h_image" 2>&1) ||
+  h_error=$(portablectl attach -- "\${h_path:-$h_image}" 2>&1) ||
     h_fail "the portable image $h_image cannot be attached: $(h_last "$h_error")"
   h_attached=yes
 }
 h_undo() { # what this start began, and nothing else
-  [ -z "$h_attached" ] || portablectl detach -- "$h_image" >/dev/null 2>&1
+  [ -z "$h_attached" ] || portablectl detach -- "\${h_path:-$h_image}" >/dev/null 2>&1
   [ -z "$h_claim" ] || [ -n "$h_had_claim" ] || rm -f "$h_record"
 }
 h_attached= h_had_claim=

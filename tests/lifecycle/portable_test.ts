@@ -1,5 +1,6 @@
 /** Portable services on a real systemd with a real portablectl, over real SSH. */
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { HarnessError } from "../../src/errors.ts";
 import type { Executor } from "../../src/executor/executor.ts";
 import { createController } from "../../src/lifecycle/controller.ts";
@@ -145,6 +146,67 @@ async function namesAlike(host: TestHost, executor: Executor): Promise<void> {
   await second.stop();
 }
 
+/** Nothing of others is taken for the image's unit, and a start that did not work leaves nothing attached. */
+async function strangers(host: TestHost, executor: Executor): Promise<void> {
+  await makeImage(executor, "/var/lib/portables/store", "store", "the store");
+  await makeImage(executor, "/opt/elsewhere/store", "store", "another store");
+  assert.equal((await host.sh("portablectl attach /opt/elsewhere/store")).code, 0);
+  await refused(
+    portable(executor, "store", "store.service"),
+    /belongs to the image \/opt\/elsewhere\/store, not to store/,
+    "conflict",
+  );
+  assert.equal((await host.sh("portablectl detach /opt/elsewhere/store")).code, 0);
+  await host.sh(
+    `printf '[Service]\\nExecStart=/bin/sleep 100000\\n' > /etc/systemd/system/store.service
+systemctl daemon-reload; systemctl start store`,
+  );
+  const id = "systemctl show -p InvocationID --value store";
+  const before = (await host.sh(id)).stdout;
+  await refused(
+    portable(executor, "store", "store.service"),
+    /belongs to no portable image \(it is the one of \/etc\/systemd\/system\/store\.service\)/,
+    "conflict",
+  );
+  assert.equal((await host.sh(id)).stdout, before, "theirs goes on");
+  await host.sh(
+    "systemctl stop store; rm /etc/systemd/system/store.service; systemctl daemon-reload",
+  );
+  await host.sh(`printf '[Service]\\nExecStart=/bin/sh -c "exit 4"\\n' > \
+/var/lib/portables/store/usr/lib/systemd/system/store.service`);
+  await refused(portable(executor, "store", "store.service"), /exited with code 4/);
+  assert.ok(!(await attachedUnits(host)).includes("store.service"));
+}
+
+Deno.test({
+  name: "portable services: a raw image is one like any other",
+  ignore: needs("docker", "root") || !existsSync("/dev/loop-control"),
+  async fn() {
+    await using host = await startHost({ loopDevices: true });
+    await using executor = await host.connect();
+    await makeImage(executor, "/opt/tree", "shop", "the raw shop");
+    for (const image of ["/var/lib/portables/shop.raw", "/opt/shop.raw"]) {
+      const made = await host.sh(
+        `mkdir -p /var/lib/portables; truncate -s 40M ${image}; mkfs.ext4 -q -d /opt/tree ${image}`,
+      );
+      assert.equal(made.code, 0, made.stderr);
+    }
+    const byName = portable(executor, "shop", "shop.service");
+    const started = await byName.start();
+    await seesImage(host, started.pid, "the raw shop");
+    assert.equal((await byName.start()).pid, started.pid, "an image given by name is known again");
+    const byPath = portable(executor, "/var/lib/portables/shop.raw", "shop.service");
+    assert.equal((await byPath.start()).pid, started.pid, "and by its path");
+    await refused(
+      portable(executor, "/opt/shop.raw", "shop.service"),
+      /belongs to the image \/var\/lib\/portables\/shop\.raw, not to \/opt\/shop\.raw/,
+      "conflict",
+    );
+    assert.equal((await byName.stop()).running, false);
+    assert.equal((await host.sh("portablectl detach shop")).code, 0);
+  },
+});
+
 Deno.test({
   name: "createController() attaches, runs, stops and refuses portable services on a real systemd",
   ignore: needs("docker", "root"),
@@ -154,5 +216,6 @@ Deno.test({
     await t.step("a wrong image says why", () => wrongImages(host, executor));
     await t.step("start, status, logs, stop, start again", () => runs(host, executor));
     await t.step("images whose names begin alike", () => namesAlike(host, executor));
+    await t.step("what is not ours", () => strangers(host, executor));
   },
 });
