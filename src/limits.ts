@@ -83,8 +83,6 @@ export const MAX_CLIENT_PENDING_CALLS = 4096;
 export const SERVICE_LOG_MAX_BYTES = 10 * 1024 * 1024;
 /** Rotated log files kept beside the current one: 60 MiB a service at most. */
 export const SERVICE_LOG_KEEP = 5;
-/** How often a process's keeper looks at the log's size. */
-export const LOG_ROTATE_SECONDS = 5;
 /** How long a freshly started process must stay alive before its start counts as having worked. */
 export const START_SETTLE_MS = 500;
 /** Longest start: a daemon's start script, an image load, `systemctl start` of a slow unit. */

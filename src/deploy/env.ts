@@ -4,6 +4,7 @@
  * @module
  */
 import { HarnessError } from "../errors.ts";
+import { isLoaderVariable } from "../package/loader_env.ts";
 import type { Manifest, ManifestPort } from "../package/manifest.ts";
 
 /** Facts of the release that become `HARNESS_*`. */
@@ -52,7 +53,7 @@ export function effectivePorts(manifest: Manifest, sources: EnvSources): Manifes
   });
 }
 
-/** Refuses names that no shell takes, NUL bytes, and required variables that nobody sets. */
+/** Refuses names that no shell takes, NUL bytes, variables of the loader, and required variables that nobody sets. */
 export function checkEnv(manifest: Manifest, sources: EnvSources): void {
   const outer = outside(sources);
   for (const [key, value] of Object.entries(outer)) {
@@ -68,6 +69,18 @@ export function checkEnv(manifest: Manifest, sources: EnvSources): void {
         `Cannot deploy ${manifest.name}: the value of ${key} holds a NUL byte`,
       );
     }
+  }
+  const { type, allowLoaderEnv = false } = manifest.service;
+  const loader = Object.keys(outer).filter(isLoaderVariable);
+  if (loader.length > 0 && !allowLoaderEnv && type !== "docker_container") {
+    throw new HarnessError(
+      "invalid_params",
+      `Cannot deploy ${manifest.name}: ${
+        loader.join(", ")
+      } would decide what its programs load or execute, and its manifest does not allow that ` +
+        `(service.allow_loader_env: true); leave it out`,
+      { details: { reason: "loader_env", names: loader } },
+    );
   }
   const missing = Object.entries(manifest.env)
     .filter(([key, spec]) => spec.required && spec.value === null && outer[key] === undefined)

@@ -66,8 +66,7 @@ function startServiceCommand(spec: ServiceSpec, unit: boolean): Command {
   switch (execution.type) {
     case "managed_process": {
       const process: ProcessSpec = { ...spec, execution };
-      const runId = crypto.randomUUID();
-      return unit ? startGeneratedCommand(process, runId) : startCommand(process, runId);
+      return unit ? startGeneratedCommand(process, crypto.randomUUID()) : startCommand(process);
     }
     case "docker_container":
       return startContainerCommand({ ...spec, execution });

@@ -66,13 +66,21 @@ async function probeScript(script: string, context: ProbeContext): Promise<Verdi
   try {
     const result = await executor.run({
       script: SCRIPT_PROBE,
-      args: [spec.workDir, spec.envFile ?? "", user ?? "", runId, String(seconds), script],
-    }, { timeoutMs, maxOutputBytes: MAX_HEALTH_OUTPUT_BYTES, ...(signal ? { signal } : {}) });
+      args: [spec.workDir, spec.envFile ?? "", user ?? "", String(seconds), script],
+    }, {
+      stdin: `${runId}\n`,
+      timeoutMs,
+      maxOutputBytes: MAX_HEALTH_OUTPUT_BYTES,
+      ...(signal ? { signal } : {}),
+    });
     return scriptVerdict(result);
   } catch (error) {
     // The executor killed the process group; a child that had left it still carries the mark.
     if (!(error instanceof HarnessError) || error.code !== "unreachable") {
-      await executor.run({ script: CLEAR_PROBE, args: [runId] }, { timeoutMs: LOOK_TIMEOUT_MS })
+      await executor.run({ script: CLEAR_PROBE, args: [user ?? ""] }, {
+        stdin: `${runId}\n`,
+        timeoutMs: LOOK_TIMEOUT_MS,
+      })
         .catch(() => undefined); // Best effort: the verdict does not depend on it.
     }
     throw error;

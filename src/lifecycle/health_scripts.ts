@@ -4,30 +4,33 @@
  * @module
  */
 import { MAX_HEALTH_OUTPUT_BYTES } from "../limits.ts";
-import { AS_USER, PROCESS_LIBRARY } from "./process_shell.ts";
+import { AS_SERVICE, OWN_DESCRIPTORS, OWN_ENVIRONMENT } from "./process_run_as.ts";
+import { PROCESS_LIBRARY } from "./process_shell.ts";
 
 /**
  * Runs a probe script as the service would be run.
- * $1 work dir  $2 env file  $3 user  $4 run id  $5 whole seconds it may take at most, then the argv.
+ * $1 work dir  $2 env file  $3 user  $4 whole seconds it may take at most, then the argv. The run id comes on stdin.
  */
 export const SCRIPT_PROBE: string = `${PROCESS_LIBRARY}
-h_dir=$1 h_env=$2 h_as=$3 HARNESS_RUN=$4 h_seconds=$5; shift 5
+h_dir=$1 h_env=$2 h_as=$3 h_seconds=$4; shift 4
+IFS= read -r h_id
 exec 2>&1 </dev/null
-cd "$h_dir" || exit 125
-h_login_env "$h_as"
+h_login || { echo "the user $h_as does not exist on this machine"; exit 125; }
 # Whoever asked may be killed or cut off: then nobody but the machine itself ends a script that hangs.
-if timeout 1 true >/dev/null 2>&1; then set -- "$(command -v timeout)" -s KILL "$h_seconds" "$@"; fi
-${AS_USER}
-[ -z "$h_env" ] || { set -a; . "$h_env"; set +a; }
-export HARNESS_RUN
-exec "$@"
+${AS_SERVICE}
+${OWN_DESCRIPTORS}
+exec "$@" 7<<RUN 8<"\${h_env:-/dev/null}"
+$h_id
+RUN
 `;
 
-/** Kills what a probe that hung has left, also what left its session. $1 run id. */
+/** Kills what a probe that hung has left, also what left its session. $1 user. The run id comes on stdin. */
 export const CLEAR_PROBE: string = `${PROCESS_LIBRARY}
-p_pid=0 p_start=none p_boot=none p_run=$1
+IFS= read -r h_id
+h_only_of "$1"
+p_pid=0 p_start=none p_boot=none p_run=$h_id
 for h_round in 1 2 3 4 5; do
-  h_list=$(h_marked "$1")
+  h_list=$(h_marked "$h_id")
   [ -n "$h_list" ] || break
   h_send KILL $h_list
   h_nap
@@ -38,7 +41,7 @@ done
  * Sends one GET and prints the raw answer, or one line \`@harness WHY\`. Tries IPv4, then IPv6 loopback.
  * $1 http|https  $2 port  $3 path  $4 whole seconds.
  */
-export const HTTP_PROBE: string = `
+export const HTTP_PROBE: string = `${OWN_ENVIRONMENT}
 h_scheme=$1 h_port=$2 h_path=$3 h_seconds=$4
 h_cut() { head -c ${MAX_HEALTH_OUTPUT_BYTES}; }
 h_request() {
@@ -82,7 +85,7 @@ esac
 `;
 
 /** Exits 0 when a TCP connection to loopback port $1 can be made. $2 whole seconds. */
-export const TCP_PROBE: string = `
+export const TCP_PROBE: string = `${OWN_ENVIRONMENT}
 h_hex=$(printf '%04X' "$1")
 # Without -z nc would wait for the other side to hang up.
 h_nc=

@@ -72,19 +72,6 @@ export class LineSplitter {
   }
 }
 
-/** The command that prints the last `lines` lines of `file`, going back into the rotated one. */
-export function tailCommand(file: string, lines: number): Command {
-  return {
-    script: '{ tail -n "$2" "$1.1"; tail -n "$2" "$1"; } 2>/dev/null | tail -n "$2"',
-    args: [file, String(lines)],
-  };
-}
-
-/** The command that prints what is appended to `file` from now on, across rotations. */
-export function followCommand(file: string): Command {
-  return { script: 'exec tail -n 0 -F "$1" 2>/dev/null', args: [file] };
-}
-
 /** Runs a command that prints a log and gives its last `lines` lines. */
 export async function tailLog(
   executor: Executor,

@@ -8,18 +8,18 @@ import type { Executor } from "../executor/executor.ts";
 import { COMMAND_GRACE_MS, LOOK_TIMEOUT_MS, START_TIMEOUT_MS } from "../limits.ts";
 import { controlError, daemonHint, runControl } from "./control.ts";
 import { statusFromCode } from "./exit_status.ts";
-import { followCommand, followLog, tailCommand, tailLog } from "./logs.ts";
+import { followLog, tailLog } from "./logs.ts";
 import {
   parseProcessStatus,
   parseReport,
   type ProcessReport,
   type ProcessSpec,
   reloadCommand,
-  runLogCommand,
   startCommand,
   statusCommand,
   stopCommand,
 } from "./process_commands.ts";
+import { processFollowCommand, processTailCommand, runLogCommand } from "./process_log_commands.ts";
 import type { Controller, ControlOptions, LogOptions, ServiceStatus } from "./service_spec.ts";
 
 /** Runs a managed process in a session of its own. */
@@ -38,7 +38,7 @@ export class ProcessController implements Controller {
   /** Starts the program unless it runs; resolves when it has stayed alive for a moment. */
   async start(options: ControlOptions = {}): Promise<ServiceStatus> {
     const timeoutMs = this.#startTimeoutMs;
-    const command = startCommand(this.#spec, crypto.randomUUID(), timeoutMs);
+    const command = startCommand(this.#spec, timeoutMs);
     const report = await this.#report("start", command, {
       ...options,
       timeoutMs: timeoutMs + COMMAND_GRACE_MS,
@@ -87,17 +87,15 @@ export class ProcessController implements Controller {
   /** The last lines of its log, oldest first. */
   logs(lines: number, options: LogOptions = {}): Promise<string[]> {
     const { lastRun, ...control } = options;
-    const command = lastRun ? runLogCommand(this.#spec, lines) : tailCommand(this.#logFile, lines);
+    const command = lastRun
+      ? runLogCommand(this.#spec, lines)
+      : processTailCommand(this.#spec, lines);
     return tailLog(this.#executor, command, lines, control);
   }
 
   /** Log lines as they are written. */
   follow(options: ControlOptions = {}): AsyncIterable<string> {
-    return followLog(this.#executor, followCommand(this.#logFile), options);
-  }
-
-  get #logFile(): string {
-    return `${this.#spec.logDir}/${this.#spec.name}.log`;
+    return followLog(this.#executor, processFollowCommand(this.#spec), options);
   }
 
   async #report(
@@ -149,5 +147,5 @@ export class ProcessController implements Controller {
 }
 
 function running(report: ProcessReport): ServiceStatus {
-  return parseProcessStatus(`running ${report.words[0] ?? ""}`);
+  return parseProcessStatus(`running ${report.text}`);
 }

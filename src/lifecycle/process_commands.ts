@@ -12,10 +12,10 @@ import {
   START_SETTLE_MS,
   START_TIMEOUT_MS,
 } from "../limits.ts";
-import { PROCESS_KEEPER } from "./process_shell.ts";
+import { PROCESS_KEEPER } from "./process_keeper.ts";
 import { RELOAD_SCRIPT, START_SCRIPT, STATUS_SCRIPT, STOP_SCRIPT } from "./process_scripts.ts";
 import { statusFromCode } from "./exit_status.ts";
-import type { ServiceSpec, ServiceStatus, SpecExecution } from "./service_spec.ts";
+import type { RunIdentity, ServiceSpec, ServiceStatus, SpecExecution } from "./service_spec.ts";
 
 /** A spec that is known to be a managed process. */
 export type ProcessSpec = ServiceSpec & {
@@ -34,10 +34,9 @@ export interface ProcessReport {
   log: string[];
 }
 
-/** Starts the process unless it runs. `runId` is a fresh UUID: it marks everything that this run starts. */
+/** Starts the process unless it runs. Each run takes a fresh UUID on the host: it marks everything that it starts. */
 export function startCommand(
   spec: ProcessSpec,
-  runId: string,
   timeoutMs: number = START_TIMEOUT_MS,
 ): Command {
   const { execution } = spec;
@@ -53,7 +52,6 @@ export function startCommand(
       spec.workDir,
       spec.envFile ?? "",
       execution.user ?? "",
-      runId,
       tenths(START_SETTLE_MS),
       tenths(timeoutMs),
       spec.ports.filter((p) => p.protocol !== "udp").map((p) => p.port).join(" "),
@@ -103,37 +101,32 @@ export function statusCommand(spec: ProcessSpec): Command {
   return { script: STATUS_SCRIPT, args: [spec.runDir, spec.name] };
 }
 
-/** Prints the end of the log since the program was last started; all of it where that is not known, or was rotated away. */
-export function runLogCommand(spec: ProcessSpec, lines: number): Command {
-  const script = `
-[ -f "$2" ] || exit 0
-h_from=$(sed -n 's/^log_from=//p' "$1" 2>/dev/null) || h_from=
-[ "\${h_from:-0}" -le "$(wc -c < "$2")" ] || h_from=
-tail -c +$((\${h_from:-0} + 1)) "$2" | tail -n "$3"
-`;
-  return {
-    script,
-    args: [`${spec.runDir}/${spec.name}.pid`, `${spec.logDir}/${spec.name}.log`, String(lines)],
-  };
-}
-
-/** Reads what a start, stop or reload script printed; `null` when it said nothing we know. */
+/**
+ * Reads what a start, stop or reload script printed; `null` when it said nothing we know. The first line of ours
+ * counts: what follows it are lines of a log, and a service may write there what it likes.
+ */
 export function parseReport(stdout: string): ProcessReport | null {
-  const at = stdout.lastIndexOf("@harness ");
-  if (at < 0) return null;
-  const [first = "", ...rest] = stdout.slice(at + "@harness ".length).split("\n");
+  const report = /^@harness (.*)/ms.exec(stdout);
+  if (report === null) return null;
+  const [first = "", ...rest] = (report[1] ?? "").split("\n");
   const [outcome = "", ...words] = first.split(" ");
   if (rest.at(-1) === "") rest.pop();
   return { outcome, words, text: words.join(" "), log: rest };
 }
 
-/** Reads one status line: `running PID`, `ended CODE STOPPED`, `gone WHY` or `none`. */
+/** Reads one status line: `running PID RUN DIR`, `ended CODE STOPPED`, `gone WHY` or `none`. */
 export function parseProcessStatus(line: string): ServiceStatus {
   const [word = "", first = "", second = ""] = line.trim().split(" ");
   const none = { running: false, pid: null, containerId: null, exitCode: null, signal: null };
   switch (word) {
     case "running":
-      return { ...none, running: true, pid: Number(first), detail: `running, pid ${first}` };
+      return {
+        ...none,
+        running: true,
+        pid: Number(first),
+        detail: `running, pid ${first}`,
+        identity: identityOf(line.trim()),
+      };
     case "ended": {
       const end = statusFromCode(first);
       const asked = second === "yes";
@@ -154,6 +147,13 @@ export function parseProcessStatus(line: string): ServiceStatus {
     default:
       return { ...none, detail: "never started" };
   }
+}
+
+/** What `running PID RUN DIR` says of whose run it is; `-` or nothing stands for what is not known. */
+function identityOf(line: string): RunIdentity | null {
+  const [, run = "-", dir = ""] = /^running \d+ (\S+) ?(.*)$/.exec(line) ?? [];
+  if (run === "-" && dir === "") return null;
+  return { runId: run === "-" ? null : run, releaseDir: dir === "" || dir === "/" ? null : dir };
 }
 
 function tenths(ms: number): string {

@@ -5,16 +5,16 @@
  *
  * @module
  */
-import { FAILURE_LOG_LINES } from "../limits.ts";
-import { AS_USER, OWN_SESSION, PROCESS_LIBRARY } from "./process_shell.ts";
+import { FAILURE_LOG_LINES, SERVICE_LOG_KEEP, SERVICE_LOG_MAX_BYTES } from "../limits.ts";
+import { LOG_READER, LOG_WRITER } from "./process_log.ts";
+import { AS_SERVICE, OWN_DESCRIPTORS, OWN_SESSION } from "./process_run_as.ts";
+import { PROCESS_LIBRARY } from "./process_shell.ts";
 
 /** Functions for reporting and for looking before a start. */
 export const SAY: string = `
-h_say() { printf '@harness %s\\n' "$*"; }
+# Always one line: names of processes and programs may hold line ends.
+h_say() { printf '@harness %s\\n' "$(printf '%s' "$*" | tr '\\000-\\037\\177' '?')"; }
 h_fail() { h_say failed "$@"; exit 0; }
-# The log lines written since byte $1.
-h_log_since() { tail -c +$(($1 + 1)) "$h_log" 2>/dev/null | tail -n ${FAILURE_LOG_LINES}; }
-h_size() { if [ -f "$h_log" ]; then wc -c < "$h_log" | tr -d ' '; else echo 0; fi; }
 h_exit_code() { # of run $1, when it has ended
   h_run=; h_code=
   [ -r "$h_base.exit" ] || return 1
@@ -25,7 +25,7 @@ h_exit_code() { # of run $1, when it has ended
 }
 h_check_user() {
   [ -n "$h_as" ] || return 0
-  id -u "$h_as" >/dev/null 2>&1 || h_fail "the user $h_as does not exist on this machine"
+  h_login || h_fail "the user $h_as does not exist on this machine"
   [ "$(id -u)" = 0 ] || [ "$(id -u "$h_as")" = "$(id -u)" ] || h_fail "only root can run it as $h_as, and this is $(id -un)"
 }
 # One text for each way in which a program cannot be executed, before the kernel says it in two words.
@@ -33,7 +33,7 @@ h_check_program() {
   h_program=$1
   case $h_program in
     */*) ;;
-    *) h_program=$(command -v "$1") || h_fail "the program $1 is not on the PATH ($PATH)" ;;
+    *) h_program=$(PATH=\${h_path:-$PATH}; command -v "$1") || h_fail "the program $1 is not on the PATH (\${h_path:-$PATH})" ;;
   esac
   [ -e "$h_program" ] || h_fail "the program $h_program does not exist"
   [ ! -d "$h_program" ] || h_fail "the program $h_program is a directory"
@@ -59,27 +59,53 @@ h_check_port() {
   h_who="another process"
   for h_dir in /proc/[0-9]*; do
     case $(ls -l "$h_dir/fd" 2>/dev/null) in
-      *"socket:[$h_inode]"*) IFS= read -r h_who < "$h_dir/comm"; h_who="$h_who (pid \${h_dir#/proc/})"; break ;;
+      *"-> socket:[$h_inode]"*) IFS= read -r h_who < "$h_dir/comm"; h_who="$h_who (pid \${h_dir#/proc/})"; break ;;
     esac
   done
   h_fail "port $1 is already taken by $h_who"
 }
 `;
 
+/** What a script that runs a program of the service, or looks at its log, needs beside the library. */
+const SERVICE_PROGRAMS = `${LOG_WRITER}${LOG_READER}
+# Runs "$@" (h_run_as has been made of it) with its output in the log; the run id is $h_id. Its pid is in h_child.
+h_begin_logged() {
+  h_max=${SERVICE_LOG_MAX_BYTES} h_keep=${SERVICE_LOG_KEEP}
+  ( umask 077; mkdir -p "\${h_log%/*}" ) && h_make_pipe "$h_base.pipe.$$" && h_open_pipe "$h_base.pipe.$$" || return 1
+  h_writer
+  (
+    umask 022
+    exec </dev/null >&4 2>&4 3<&- 4>&-
+    exec "$@" 7<<RUN 8<"\${h_env:-/dev/null}"
+$h_id
+RUN
+  ) &
+  h_child=$!
+  exec 3<&- 4>&-
+}
+`;
+
 /**
  * $1 run dir  $2 name  $3 log dir  $4 max log bytes  $5 logs kept  $6 mode  $7 work dir  $8 env file  $9 user
- * $10 run id  $11 tenths it must live  $12 tenths a daemon's script may take  $13 ports  $14 keeper, then the argv.
+ * $10 tenths it must live  $11 tenths a daemon's script may take  $12 ports  $13 keeper, then the argv.
  */
-export const START_SCRIPT: string = `${PROCESS_LIBRARY}${SAY}
+export const START_SCRIPT: string = `${PROCESS_LIBRARY}${SAY}${SERVICE_PROGRAMS}
 h_base=$1/$2 h_logs=$3 h_log=$3/$2.log h_max=$4 h_keep=$5 h_mode=$6 h_dir=$7 h_env=$8 h_as=$9
 shift 9
-h_new=$1 h_settle=$2 h_limit=$3 h_ports=$4 h_keeper=$5
-shift 5
+h_settle=$1 h_limit=$2 h_ports=$3 h_keeper=$4
+shift 4
+umask 077
+IFS= read -r h_new < /proc/sys/kernel/random/uuid || h_fail "this machine gives no random number"
 h_error=$(mkdir -p "\${h_base%/*}" "$h_logs" 2>&1) || h_fail "its directories cannot be made: $h_error"
+h_only_of "$h_as"
 if h_load "$h_base.pid"; then
   h_asked=
   [ ! -r "$h_base.stop" ] || IFS= read -r h_asked < "$h_base.stop"
-  if h_alive && [ "$h_asked" != "$p_run" ]; then h_say running "$p_pid" already; exit 0; fi
+  if h_alive && [ "$h_asked" != "$p_run" ]; then
+    # What runs is what the record says, and the record says of which release it is.
+    [ -z "$p_dir" ] || [ "$p_dir" = "$h_dir" ] || h_fail "$p_dir runs in its place (pid $p_pid); stop that first"
+    h_say running "$p_pid" "$p_run" "$h_dir"; exit 0
+  fi
   # It is being stopped, maybe by a deployment that was cut off from here: soon it would not run any more.
   h_wait_at_most 100
   while h_alive && h_in_time; do h_nap; done
@@ -88,6 +114,7 @@ if h_load "$h_base.pid"; then
   while h_wrapper_alive && [ $h_t -lt 50 ]; do h_nap; done
   h_clear
 fi
+h_login
 h_check_user
 [ -d "$h_dir" ] || h_fail "its working directory $h_dir does not exist"
 [ -z "$h_env" ] || [ -r "$h_env" ] || h_fail "its env file $h_env cannot be read"
@@ -100,27 +127,28 @@ h_write_keeper() {
   printf '%s' "$h_keeper" | cmp -s - "$h_base.sh" ||
     { printf '%s' "$h_keeper" > "$h_base.sh.new" && mv -f "$h_base.sh.new" "$h_base.sh"; }
 }
-h_error=$( { h_write_keeper && : >> "$h_log"; } 2>&1) || h_fail "its files cannot be written: $h_error"
+h_error=$( { h_write_keeper && : >> "$h_log" && h_make_pipe "$h_base.pipe"; } 2>&1) || h_fail "its files cannot be written: $h_error"
 rm -f "$h_base.pid" "$h_base.exit" "$h_base.stop"
-h_from=$(h_size)
-[ "$h_from" -le "$h_max" ] || h_from=0
+h_mark_log
 # The keeper gets a session of its own as well, so that neither our death nor a lost connection reaches it. The
 # environment begins empty: whatever our own process holds is no business of the service.
-set -- /bin/sh "$h_base.sh" "$h_base" "$h_log" "$h_max" "$h_keep" "$h_mode" "$h_dir" "$h_env" "$h_as" "$h_new" "$@"
+set -- /bin/sh "$h_base.sh" "$h_base" "$h_log" "$h_max" "$h_keep" "$h_mode" "$h_dir" "$h_env" "$h_as" "$@"
+set -- "$(command -v env)" -i PATH="$h_given_path" HOME="\${HOME:-/}" USER="$(id -un)" LOGNAME="$(id -un)" SHELL=/bin/sh LANG="\${LANG:-C.UTF-8}" \${TZ:+TZ="$TZ"} "$@"
 ${OWN_SESSION}
+${OWN_DESCRIPTORS}
 # Not our child: whoever gives this script up kills it with its children.
-( env -i PATH="$PATH" HOME="\${HOME:-/}" USER="$(id -un)" LOGNAME="$(id -un)" SHELL=/bin/sh LANG="\${LANG:-C.UTF-8}" \${TZ:+TZ="$TZ"} "$@" </dev/null >>"$h_log" 2>&1 & )
+( printf '%s\\n' "$h_new" | "$@" >/dev/null 2>&1 & )
 h_t=0 h_seen=
 h_wait_at_most "$h_limit"
 while :; do
   h_nap
-  if h_exit_code "$h_new"; then h_say exited "$h_code"; h_log_since "$h_from"; exit 0; fi
+  if h_exit_code "$h_new"; then h_say exited "$h_code"; h_failure_log; exit 0; fi
   if [ -z "$h_seen" ] && h_load "$h_base.pid" && [ "$p_run" = "$h_new" ] && [ "$p_mode" = "$h_mode" ]; then
     h_seen=yes h_t=0
   fi
   if [ -n "$h_seen" ]; then
     # A pid that is gone without an exit record: the keeper is about to write it.
-    if [ $h_t -ge "$h_settle" ] && h_alive; then h_load "$h_base.pid"; h_say running "$p_pid" started; exit 0; fi
+    if [ $h_t -ge "$h_settle" ] && h_alive; then h_load "$h_base.pid"; h_say running "$p_pid" "$p_run" "$h_dir"; exit 0; fi
     [ $h_t -lt $((h_settle + 100)) ] || break
   elif ! h_in_time; then
     break
@@ -130,17 +158,18 @@ if h_load "$h_base.pid"; then
   echo "$h_new" > "$h_base.stop"
   h_members | while read -r h_pid; do kill -KILL "$h_pid" 2>/dev/null; done
 fi
-h_say timeout; h_log_since "$h_from"
+h_say timeout; h_failure_log
 `;
 
 /**
  * $1 run dir  $2 name  $3 log dir  $4 signal  $5 tenths of patience  $6 tenths for SIGKILL  $7 work dir  $8 env file
  * $9 user, then the stop program's argv, if any.
  */
-export const STOP_SCRIPT: string = `${PROCESS_LIBRARY}${SAY}
+export const STOP_SCRIPT: string = `${PROCESS_LIBRARY}${SAY}${SERVICE_PROGRAMS}
 h_base=$1/$2 h_log=$3/$2.log h_how=$4 h_limit=$5 h_kill_limit=$6 h_dir=$7 h_env=$8 h_as=$9
 shift 9
 h_load "$h_base.pid" || { h_say stopped none no; exit 0; }
+h_only_of "$h_as"
 h_list=$(h_members)
 if [ -z "$h_list" ]; then
   h_exit_code "$p_run" || h_code=unknown
@@ -150,18 +179,15 @@ echo "$p_run" > "$h_base.stop"
 h_t=0 h_killed=no h_script= h_group= h_fresh=
 h_wait_at_most "$h_limit"
 if h_alive; then h_fresh=fresh h_group=$p_group; fi
-if [ $# -gt 0 ]; then
-  (
-    h_login_env "$h_as"
-    cd "$h_dir" || exit 125
-    ${AS_USER}
-    [ -z "$h_env" ] || { set -a; . "$h_env"; set +a; }
-    export HARNESS_RUN="$p_run"
-    exec "$@"
-  ) </dev/null >>"$h_log" 2>&1 &
-  h_child=$!
-  while h_stat $h_child && h_in_time; do h_nap; done
-  if h_stat $h_child; then kill -KILL $h_child 2>/dev/null; h_script=timeout; else wait $h_child; h_script=$?; fi
+if [ $# -gt 0 ] && h_login; then
+  h_id=$p_run
+  ${AS_SERVICE}
+  ${OWN_DESCRIPTORS}
+  if h_begin_logged "$@"; then
+    while h_stat $h_child && h_in_time; do h_nap; done
+    if h_stat $h_child; then kill -KILL $h_child 2>/dev/null; h_script=timeout; else wait $h_child; h_script=$?; fi
+    h_wait_log 50
+  fi
 fi
 h_list=$(h_members $h_fresh)
 if [ -n "$h_list" ]; then
@@ -192,21 +218,24 @@ h_say stopped "$h_code" "$h_killed" "$h_script"
 `;
 
 /** $1 run dir  $2 name  $3 log dir  $4 work dir  $5 env file  $6 user, then the reload program's argv, if any. */
-export const RELOAD_SCRIPT: string = `${PROCESS_LIBRARY}${SAY}
+export const RELOAD_SCRIPT: string = `${PROCESS_LIBRARY}${SAY}${SERVICE_PROGRAMS}
 h_base=$1/$2 h_log=$3/$2.log h_dir=$4 h_env=$5 h_as=$6
 shift 6
 h_load "$h_base.pid" && h_alive || h_fail "it does not run"
-h_from=$(h_size)
+h_only_of "$h_as"
+h_mark_log
 if [ $# -gt 0 ]; then
-  (
-    h_login_env "$h_as"
-    cd "$h_dir" || exit 125
-    ${AS_USER}
-    [ -z "$h_env" ] || { set -a; . "$h_env"; set +a; }
-    exec "$@"
-  ) </dev/null >>"$h_log" 2>&1
+  h_check_user
+  h_login
+  # Not of the run: a reload program that stays behind is no part of the service.
+  h_id=
+  ${AS_SERVICE}
+  ${OWN_DESCRIPTORS}
+  h_begin_logged "$@" || h_fail "its log cannot be written"
+  wait $h_child
   h_code=$?
-  if [ $h_code != 0 ]; then h_say failed "its reload program exited with code $h_code"; h_log_since "$h_from"; exit 0; fi
+  h_wait_log 50
+  if [ $h_code != 0 ]; then h_say failed "its reload program exited with code $h_code"; h_failure_log; exit 0; fi
 else
   # Bit 0 of the mask of caught signals: who does not catch SIGHUP would be ended by it.
   h_mask=$(sed -n 's/^SigCgt:[[:space:]]*//p' "/proc/$p_pid/status")
@@ -218,10 +247,10 @@ else
 fi
 h_t=0
 while [ $h_t -lt 3 ]; do h_nap; done
-if h_alive; then h_say running "$p_pid"; exit 0; fi
+if h_alive; then h_say running "$p_pid" "$p_run" "$h_dir"; exit 0; fi
 h_nap
 h_exit_code "$p_run" || h_code=unknown
-h_say exited "$h_code"; h_log_since "$h_from"
+h_say exited "$h_code"; h_failure_log
 `;
 
 /**
@@ -247,7 +276,9 @@ h_status() {
       # A program that ended before its pid could be recorded left only its exit record.
       p_run=none
     elif h_alive; then
-      echo "running $p_pid"; return
+      # A run that an earlier version started says of which release it is in its environment alone.
+      [ -n "$p_dir" ] || p_dir=$(tr '\\n\\0' '\\001\\n' < "/proc/$p_pid/environ" 2>/dev/null | sed -n 's/^HARNESS_INSTALL_DIR=//p')
+      echo "running $p_pid \${p_run:--} $p_dir"; return
     fi
     h_read_end "$1/$2"
     if [ "$p_run" = none ] || [ "$h_run" = "$p_run" ]; then break; fi

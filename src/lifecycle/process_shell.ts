@@ -2,16 +2,16 @@
  * The POSIX sh text with which a process is started, watched over and found again on a machine without systemd.
  *
  * Constants only: whatever varies comes in as positional parameters, so nothing here needs quoting. Runs in dash,
- * bash, ksh and BusyBox ash; needs `grep`, `cat`, `tail`, `sleep`, `mkdir`, `mv`, `cp`, `wc` and a Linux `/proc`.
+ * bash, ksh and BusyBox ash; needs `grep`, `cat`, `tail`, `sleep`, `mkdir`, `mkfifo`, `mv`, `dd`, `tr`, `wc` and a Linux `/proc`.
  * Names: `h_…` are functions and scratch variables, `p_…` is what the pid file says, `st_…` a line of /proc/PID/stat.
  *
  * @module
  */
 
-import { LOG_ROTATE_SECONDS } from "../limits.ts";
+import { LOGIN_FUNCTION, OWN_ENVIRONMENT } from "./process_run_as.ts";
 
 /** Functions that every script below begins with. */
-export const PROCESS_LIBRARY: string = `
+export const PROCESS_LIBRARY: string = `${OWN_ENVIRONMENT}${LOGIN_FUNCTION}
 IFS= read -r h_boot < /proc/sys/kernel/random/boot_id || h_boot=unknown
 # Waits a tenth of a second, or a whole one where sleep takes no fractions; counts tenths in h_t.
 h_nap() {
@@ -29,12 +29,12 @@ h_stat() {
   h_line=\${h_line##*) }
   set -f; set -- $h_line; set +f
   [ $# -ge 20 ] || return 1
-  st_state=$1 st_pgrp=$3 st_sid=$4 st_start=\${20}
+  st_state=$1 st_parent=$2 st_pgrp=$3 st_sid=$4 st_start=\${20}
   case $st_state in Z | X | x) return 1 ;; esac
 }
 # Reads the pid file $1: the pid alone on the first line, then key=value.
 h_load() {
-  p_pid= p_start= p_boot= p_run= p_wrapper= p_wrapper_start= p_mode= p_sid= p_group=
+  p_pid= p_start= p_boot= p_run= p_wrapper= p_wrapper_start= p_mode= p_sid= p_group= p_dir= p_log= p_from= p_inode=
   [ -r "$1" ] || return 1
   {
     IFS= read -r p_pid
@@ -43,6 +43,7 @@ h_load() {
         start) p_start=$h_value ;; boot) p_boot=$h_value ;; run) p_run=$h_value ;; mode) p_mode=$h_value ;;
         sid) p_sid=$h_value ;; group) p_group=$h_value ;;
         wrapper) p_wrapper=$h_value ;; wrapper_start) p_wrapper_start=$h_value ;;
+        dir) p_dir=$h_value ;; log) p_log=$h_value ;; log_from) p_from=$h_value ;; log_inode) p_inode=$h_value ;;
       esac
     done
   } < "$1"
@@ -53,22 +54,40 @@ h_alive() { [ "$p_boot" = "$h_boot" ] && h_stat "$p_pid" && [ "$st_start" = "$p_
 h_wrapper_alive() {
   [ -n "$p_wrapper" ] && [ "$p_boot" = "$h_boot" ] && h_stat "$p_wrapper" && [ "$st_start" = "$p_wrapper_start" ]
 }
-# Pids that carry the marker of run $1 in their environment: also what left the session on purpose.
+# Whether process $1 was started by the service's user, where the service has one: the marker in an environment is
+# only words, which another user can write into his own. By the real uid, which a setuid program keeps.
+h_mine() {
+  [ -n "\${h_only:-}" ] || return 0
+  while read -r h_key h_value h_rest; do
+    if [ "$h_key" = Uid: ]; then [ "$h_value" = "$h_only" ]; return; fi
+  done 2>/dev/null < "/proc/$1/status"
+  return 1
+}
+# Only root can meet processes of other users, and only what runs as another one has a user of its own.
+h_only_of() { # user or empty
+  h_only=
+  [ -z "$1" ] || [ "$(id -u)" != 0 ] || h_only=$(id -u "$1" 2>/dev/null) || h_only=none
+  [ "$h_only" != 0 ] || h_only=
+}
+# Pids that carry the marker of run $1 in their environment: also what left the session on purpose. The id is in no
+# argument list: whoever could read it there could give himself the marker.
 h_marked() {
   [ -n "$1" ] || return 0
   if printf 'a\\0harness\\n' | grep -q -F harness; then
-    grep -l -F "HARNESS_RUN=$1" /proc/[0-9]*/environ 2>/dev/null | while IFS=/ read -r h_a h_b h_pid h_c; do
-      h_stat "$h_pid" && echo "$h_pid"
+    printf 'HARNESS_RUN=%s\\n' "$1" | grep -l -F -f - /proc/[0-9]*/environ 2>/dev/null | while IFS=/ read -r h_a h_b h_pid h_c; do
+      h_stat "$h_pid" && h_mine "$h_pid" && echo "$h_pid"
     done
     return
   fi
-  # This grep (BusyBox) sees a line only up to its first NUL.
+  # This grep (BusyBox) sees a line only up to its first NUL. What stands between two processes must be no text that
+  # an environment can hold: line ends in it become another character, and the word is a new one each time.
+  IFS= read -r h_word < /proc/sys/kernel/random/uuid
   for h_dir in /proc/[0-9]*; do
-    echo "@\${h_dir#/proc/}"; cat "$h_dir/environ" 2>/dev/null; echo
-  done | tr '\\0' '\\n' | grep -e '^@[0-9]' -e "^HARNESS_RUN=$1" | while IFS= read -r h_found; do
+    printf '\\0@%s %s\\0' "$h_word" "\${h_dir#/proc/}"; cat "$h_dir/environ" 2>/dev/null
+  done | tr '\\n\\0' '\\001\\n' | grep -e '^@' -e '^HARNESS_RUN=' | while IFS= read -r h_found; do
     case $h_found in
-      @*) h_pid=\${h_found#@} ;;
-      *) h_stat "$h_pid" && echo "$h_pid" ;;
+      "@$h_word "*) h_pid=\${h_found##* } ;;
+      "HARNESS_RUN=$1") h_stat "$h_pid" && h_mine "$h_pid" && echo "$h_pid" ;;
     esac
   done
 }
@@ -77,7 +96,7 @@ h_session() {
   [ "\${p_sid:-0}" -gt 1 ] && [ "\${p_group:-0}" -gt 1 ] || return 0
   for h_dir in /proc/[0-9]*; do
     h_pid=\${h_dir#/proc/}
-    h_stat "$h_pid" && { [ "$st_sid" = "$p_sid" ] || [ "$st_pgrp" = "$p_group" ]; } && echo "$h_pid"
+    h_stat "$h_pid" && { [ "$st_sid" = "$p_sid" ] || [ "$st_pgrp" = "$p_group" ]; } && h_mine "$h_pid" && echo "$h_pid"
   done
 }
 # Everything of the recorded run. $1 = fresh: the main process lived a moment ago, so its session is still its own.
@@ -110,142 +129,4 @@ h_clear() {
   # The list counts, not how making it ended: that is "failed" where the last process found was gone a moment later.
   while h_list=$(h_members "\${1:-}"); [ -n "$h_list" ] && [ $h_t -lt 50 ]; do h_send KILL $h_list; h_nap; done
 }
-# The environment a login as user $1 would begin with, before the env file speaks.
-h_login_env() {
-  [ -n "$1" ] && [ "$(id -u "$1")" != "$(id -u)" ] || return 0
-  eval "HOME=~$1" USER=$1 LOGNAME=$1 SHELL=/bin/sh
-  export HOME USER LOGNAME SHELL
-}
-`;
-
-/** Puts what makes "$@" run as user $h_as in front of it. Inline text: a function could not change "$@". */
-export const AS_USER: string = `
-if [ -n "$h_as" ] && [ "$(id -u "$h_as")" != "$(id -u)" ]; then
-  if setpriv --help 2>&1 | grep -q -e --reuid; then
-    set -- "$(command -v setpriv)" --reuid="$h_as" --regid="$(id -g "$h_as")" --init-groups -- "$@"
-  else
-    set -- "$(command -v su)" -s /bin/sh -c 'exec "$0" "$@"' -- "$h_as" "$@"
-  fi
-fi
-`;
-
-/** Puts what makes "$@" run in a session of its own in front of it, where the machine has a tool for that. */
-export const OWN_SESSION: string = `
-if command -v setsid >/dev/null 2>&1; then
-  set -- "$(command -v setsid)" "$@"
-elif busybox setsid true >/dev/null 2>&1; then
-  set -- "$(command -v busybox)" setsid "$@"
-elif command -v perl >/dev/null 2>&1; then
-  set -- "$(command -v perl)" -e 'use POSIX; POSIX::setsid(); exec { $ARGV[0] } @ARGV; exit 127' "$@"
-elif command -v python3 >/dev/null 2>&1; then
-  set -- "$(command -v python3)" -c 'import os, sys; os.setsid(); os.execvp(sys.argv[1], sys.argv[1:])' "$@"
-fi
-`;
-
-/**
- * The keeper of one run: starts the program in a session of its own, waits for it, writes down how it ended, rotates
- * its log and clears away what it leaves behind. Lives in another session than both the program and whoever started it.
- *
- * $1 base path (run dir/name)  $2 log file  $3 max bytes  $4 files kept  $5 mode  $6 work dir  $7 env file or empty
- * $8 user or empty  $9 run id, then the argv.
- */
-export const PROCESS_KEEPER: string = `${PROCESS_LIBRARY}
-h_base=$1 h_log=$2 h_max=$3 h_keep=$4 h_mode=$5 h_dir=$6 h_env=$7 h_as=$8 HARNESS_RUN=$9; shift 9
-# A handler, not "ignore": ignored signals would be inherited by the program, handlers are not.
-trap : HUP INT TERM
-umask 022
-h_rotate() {
-  h_size=$(wc -c < "$h_log") || return 0
-  [ "$h_size" -gt "$h_max" ] || return 0
-  h_i=$h_keep
-  while [ "$h_i" -gt 1 ]; do
-    [ ! -f "$h_log.$((h_i - 1))" ] || mv -f "$h_log.$((h_i - 1))" "$h_log.$h_i"
-    h_i=$((h_i - 1))
-  done
-  # Copy and cut: the program keeps its descriptor (opened for append), so it needs no signal to reopen.
-  cp "$h_log" "$h_log.1" && : > "$h_log"
-}
-# The pid file is complete or not there: written beside it, then renamed.
-h_record() {
-  h_stat "$1" || return 1
-  {
-    echo "$1"
-    echo "start=$st_start"; echo "boot=$h_boot"; echo "run=$HARNESS_RUN"; echo "mode=\${2:-$h_mode}"
-    # Without a tool to make a session the program shares ours: then only the marker tells what belongs to it.
-    [ "$st_sid" = "$h_own_sid" ] || echo "sid=$st_sid"
-    [ "$st_pgrp" = "$h_own_group" ] || echo "group=$st_pgrp"
-    echo "wrapper=$$"; echo "wrapper_start=$h_own_start"; echo "log_from=$h_log_from"
-  } > "$h_base.pid.new" && mv -f "$h_base.pid.new" "$h_base.pid"
-}
-h_ended() {
-  { echo "run=$HARNESS_RUN"; echo "code=$1"; echo "at=$(date +%s)"; } > "$h_base.exit.new"
-  mv -f "$h_base.exit.new" "$h_base.exit"
-}
-# Waits for child $1 whatever signals come; its status is in h_code.
-h_wait() {
-  while :; do
-    wait "$1"; h_code=$?
-    kill -0 "$1" 2>/dev/null || return 0
-  done
-}
-h_stat $$
-h_own_sid=$st_sid h_own_group=$st_pgrp h_own_start=$st_start
-h_rotate
-# Where the log of this run begins.
-h_log_from=$(wc -c < "$h_log" | tr -d ' ')
-h_starting=
-[ "$h_mode" != daemon ] || h_starting=starting
-rm -f "$h_base.main" "$h_base.pid"
-(
-  h_login_env "$h_as"
-  cd "$h_dir" || exit 125
-  exec 3> "$h_base.main"
-  # The innermost shell says its own pid, which is the program's after exec whoever forked on the way.
-  set -- /bin/sh -c 'echo $$ >&3; exec 3>&-; exec "$@"' sh "$@"
-  ${AS_USER}
-  ${OWN_SESSION}
-  [ -z "$h_env" ] || { set -a; . "$h_env"; set +a; }
-  export HARNESS_RUN
-  exec "$@"
-) &
-h_child=$!
-# The log is the program's: what this shell itself would say of it ("Killed") is in the exit record.
-exec >/dev/null 2>&1
-h_t=0
-while [ ! -s "$h_base.main" ] && kill -0 $h_child 2>/dev/null && [ $h_t -lt 100 ]; do sleep 0.02 2>/dev/null || sleep 1; h_t=$((h_t + 1)); done
-h_main=
-IFS= read -r h_main < "$h_base.main"
-# Until a daemon's start script has come back, the script is what runs.
-h_record "\${h_main:-$h_child}" $h_starting
-( trap - HUP INT TERM; while sleep ${LOG_ROTATE_SECONDS}; do h_rotate; done ) &
-h_ticker=$!
-h_wait $h_child
-if [ "$h_mode" = daemon ] && [ "$h_code" = 0 ]; then
-  # The start script came back: the service is whatever it left behind, its main process the oldest of that.
-  h_oldest() {
-    h_best= h_best_start=
-    for h_pid in $(h_marked "$HARNESS_RUN"); do
-      h_stat "$h_pid" || continue
-      if [ -z "$h_best" ] || [ "$st_start" -lt "$h_best_start" ]; then h_best=$h_pid h_best_start=$st_start; fi
-    done
-    [ -n "$h_best" ] && h_record "$h_best"
-  }
-  # A program that is just being executed shows no environment: one look that finds nothing is not enough.
-  while h_oldest || { h_nap; h_oldest; }; do
-    h_load "$h_base.pid"
-    while h_alive; do sleep 0.5 2>/dev/null || sleep 1; done
-  done
-  h_code=unknown
-fi
-h_ended "$h_code"
-# While our own stop is under way it keeps its own, longer patience with what is left.
-h_stopping=
-[ ! -r "$h_base.stop" ] || IFS= read -r h_stopping < "$h_base.stop"
-if [ "$h_stopping" != "$HARNESS_RUN" ]; then
-  # A program so short that it was never recorded has nothing but the marker.
-  h_load "$h_base.pid" || p_run=$HARNESS_RUN p_boot=none p_sid= p_group=
-  if [ "$h_mode" = daemon ]; then h_clear; else h_clear fresh; fi
-fi
-if [ "$h_own_group" = $$ ]; then trap '' TERM; kill -TERM 0; else kill $h_ticker; fi
-exit 0
 `;

@@ -16,6 +16,12 @@ export function upgradeSpec(spec: ServiceSpec): ServiceSpec {
     : spec;
 }
 
+/** Where the version before put the log of a deployment: a directory of the service's user. Else `null`. */
+export function earlierLogDir(spec: ServiceSpec): string | null {
+  const base = deploymentBase(spec);
+  return base !== null && spec.logDir === `${base}/output` ? `${base}/log` : null;
+}
+
 /** Bookkeeping directory of the deployment that made `spec`; `null` for a command that was registered. */
 function deploymentBase(spec: ServiceSpec): string | null {
   return /^(.*\/\.harness\/[^/]+)\/run\/[^/]+$/.exec(spec.runDir)?.[1] ?? null;

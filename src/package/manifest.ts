@@ -124,6 +124,8 @@ export interface Manifest {
     start: "foreground" | "daemon";
     /** User it runs as, or `null` for the deploying user. */
     user: string | null;
+    /** Whether variables of the dynamic linker and of shells (`LD_PRELOAD`, `BASH_ENV`) may be set. @default {false} */
+    allowLoaderEnv?: boolean;
     /** Ports it listens on. */
     ports: ManifestPort[];
     /** `docker_container`: image reference, or `null` when `image.tar` names it. */

@@ -110,6 +110,9 @@ const service = z.strictObject({
     "must be a user name: 1 to 31 of a-z 0-9 _ -, beginning with a letter or _",
     "User it runs as. Default: the deploying user.",
   ).optional(),
+  allow_loader_env: z.boolean(rule("must be true or false"))
+    .describe("Whether env may set variables such as LD_PRELOAD or BASH_ENV. Default: false.")
+    .optional(),
   ports: list(port, "Ports that it listens on."),
   image: text(
     /^[A-Za-z0-9][A-Za-z0-9._/:@-]{0,254}$/,

@@ -4,6 +4,7 @@
  * @module
  */
 import type { z } from "zod";
+import { isLoaderVariable } from "./loader_env.ts";
 import { nearest } from "./nearest.ts";
 import type { HardeningSpec, HealthProbe, HealthSpec, Manifest, ManifestEnv } from "./manifest.ts";
 import { allowedKeys } from "./manifest_json_schema.ts";
@@ -133,6 +134,14 @@ function contradictions(raw: RawManifest, source: YamlSource): SourceProblem[] {
   if (raw.service?.image !== undefined && type !== "docker_container") {
     report(["service", "image"], `is only for docker_container, not for ${type}`);
   }
+  if (type !== "docker_container" && raw.service?.allow_loader_env !== true) {
+    for (const name of Object.keys(raw.env ?? {}).filter(isLoaderVariable)) {
+      report(
+        ["env", name],
+        "decides what programs load or execute; set service.allow_loader_env: true to allow it",
+      );
+    }
+  }
   if (raw.service?.unit !== undefined && type !== "systemd_service") {
     report(["service", "unit"], `is only for systemd_service, not for ${type}`);
   }
@@ -152,6 +161,7 @@ function toManifest(raw: RawManifest): Manifest {
       type: service.type ?? "managed_process",
       start: service.start ?? "foreground",
       user: service.user ?? null,
+      ...(service.allow_loader_env === true ? { allowLoaderEnv: true } : {}),
       ports: (service.ports ?? []).map(({ name, port, protocol = "tcp" }) => ({
         name,
         port,

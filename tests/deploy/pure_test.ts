@@ -125,6 +125,26 @@ Deno.test("effectivePorts() takes a port from outside and refuses what is none",
   }
 });
 
+Deno.test("checkEnv() refuses loader variables unless allowed", () => {
+  const plan = { NEED: "", LD_PRELOAD: "/tmp/x.so", LD_LIBRARY_PATH: "/l", PATH: "/bin", ENV: "p" };
+  assert.throws(() => checkEnv(MANIFEST, { plan }), /LD_PRELOAD, LD_LIBRARY_PATH would decide/);
+  for (const name of ["LD_AUDIT", "GCONV_PATH", "BASH_ENV", "GLIBC_TUNABLES", "SHELLOPTS"]) {
+    assert.throws(() => checkEnv(MANIFEST, { secrets: { NEED: "", [name]: "x" } }), RegExp(name));
+  }
+  const service = { ...MANIFEST.service, allowLoaderEnv: true };
+  checkEnv({ ...MANIFEST, service }, { plan });
+  const text = (more: string) =>
+    `name: a\nversion: 1.0.0\nenv: {LD_PRELOAD: /x.so}\nservice: {${more}}\n`;
+  assert.throws(
+    () => parseManifest(text("type: managed_process"), "manifest.yaml"),
+    /env\.LD_PRELOAD decides what programs load .*service\.allow_loader_env: true/,
+  );
+  const allowed = parseManifest(text("allow_loader_env: true"), "manifest.yaml");
+  assert.equal(allowed.env["LD_PRELOAD"]?.value, "/x.so");
+  // A container has a loader of its own.
+  parseManifest(text("type: docker_container, image: 'a:1'"), "manifest.yaml");
+});
+
 Deno.test("checkEnv() names everything that is missing", () => {
   assert.throws(() => checkEnv(MANIFEST, {}), /requires NEED/);
   checkEnv(MANIFEST, { secrets: { NEED: "" } });

@@ -105,7 +105,7 @@ async function checkEnds(scene: Scene, way: Way): Promise<void> {
   const first = await ends("3.0.0", 1, "3.0.0 failed");
   assert.match(first.stdout, /^\S+ +failed +start +Cannot start svc on /m);
   // It is not registered afterwards: only the host itself has its log.
-  const onHost = /^ {2}next: look at its log \(\S+\/svc\/log\/svc\.log on \S+\), /m;
+  const onHost = /^ {2}next: look at its log \(\S+\/svc\/output\/svc\.log on \S+\), /m;
   assert.match(first.stderr, onHost);
   await ends("1.0.0", 0, "1.0.0 succeeded");
   const both = ["--host", DEAD, "--host", scene.host];

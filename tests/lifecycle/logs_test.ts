@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { SERVICE_LOG_MAX_BYTES } from "../../src/limits.ts";
-import { LineSplitter, tailCommand, tailLog } from "../../src/lifecycle/logs.ts";
-import { PROCESS_KEEPER } from "../../src/lifecycle/process_shell.ts";
+import { MAX_LOG_TAIL_LINES, SERVICE_LOG_KEEP, SERVICE_LOG_MAX_BYTES } from "../../src/limits.ts";
+import { LineSplitter } from "../../src/lifecycle/logs.ts";
 import { eventually, localMachine, Place, processController } from "./fixture.ts";
 
+const LOOP = "while :; do sleep 0.2; done";
 const encode = (text: string) => new TextEncoder().encode(text);
 
 Deno.test("LineSplitter gives the same lines wherever the bytes are cut", () => {
@@ -46,12 +46,14 @@ Deno.test("LineSplitter keeps no more than one line, however long it gets", () =
   assert.equal(pieces, Math.floor(1000 * 1000 / 1024));
 });
 
-Deno.test("tailLog() goes back into the rotated file and keeps what is asked for", async () => {
+Deno.test("logs() goes back into the rotated file and keeps what is asked for", async () => {
   await using place = new Place();
   await using machine = await localMachine();
-  const log = place.path("a.log");
-  const tail = (lines: number) => tailLog(machine.executor, tailCommand(log, lines), lines);
+  const log = place.path("log/a.log");
+  const controller = processController(machine, place.shell("a", "exit 0"));
+  const tail = (lines: number) => controller.logs(lines);
   assert.deepEqual(await tail(5), [], "no log yet");
+  await Deno.mkdir(place.path("log"));
   await Deno.writeTextFile(`${log}.1`, "1\n2\n3\n");
   await Deno.writeTextFile(log, "4\n5\npartial");
   assert.deepEqual(await tail(4), ["3", "4", "5", "partial"]);
@@ -80,7 +82,6 @@ Deno.test("followLog() ends when its iterator is closed and leaves no reader beh
 Deno.test("the keeper rotates a log while its service goes on writing to it", async () => {
   await using place = new Place();
   await using machine = await localMachine();
-  assert.ok(PROCESS_KEEPER.includes("h_rotate"));
   await Deno.mkdir(place.path("log"));
   const log = place.path("log/big.log");
   await Deno.writeTextFile(`${log}.1`, "older\n");
@@ -89,11 +90,100 @@ Deno.test("the keeper rotates a log while its service goes on writing to it", as
   } /dev/zero | tr '\\0' 'x'; echo; while :; do echo after; sleep 0.1; done`;
   const controller = processController(machine, place.shell("big", script));
   await controller.start();
-  await eventually(async () =>
-    assert.ok((await Deno.stat(`${log}.1`)).size > SERVICE_LOG_MAX_BYTES)
-  );
   await eventually(async () => assert.equal((await controller.logs(1))[0], "after"));
-  await eventually(async () => assert.ok((await Deno.stat(log)).size < 100_000));
+  await eventually(async () =>
+    assert.ok((await Deno.stat(`${log}.1`)).size > SERVICE_LOG_MAX_BYTES / 2)
+  );
+  assert.ok((await Deno.stat(log)).size < SERVICE_LOG_MAX_BYTES / 2);
   assert.equal(await Deno.readTextFile(`${log}.2`), "older\n");
+  const run = await controller.logs(MAX_LOG_TAIL_LINES, { lastRun: true });
+  assert.ok(run.join("").length > 1000 && !run.includes("older"), "the run goes over the rotation");
+  await controller.stop();
+});
+
+/** Processes whose stdin is the pipe `link`. */
+async function readersOf(link: string): Promise<number[]> {
+  const found: number[] = [];
+  for (const { name } of Deno.readDirSync("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    if (await Deno.readLink(`/proc/${name}/fd/0`).catch(() => "") === link) {
+      found.push(Number(name));
+    }
+  }
+  return found;
+}
+
+async function parentOf(pid: number): Promise<number> {
+  const stat = await Deno.readTextFile(`/proc/${pid}/stat`).catch(() => ") ? 0");
+  return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
+}
+
+Deno.test("B4: a log is bounded however fast it is written", async () => {
+  await using place = new Place();
+  await using machine = await localMachine();
+  const controller = processController(machine, place.shell("yes", "exec yes"));
+  await controller.start();
+  const size = () =>
+    [...Deno.readDirSync(place.path("log"))].reduce((sum, { name }) => {
+      try {
+        return sum + Deno.statSync(place.path(`log/${name}`)).size;
+      } catch {
+        return sum; // renamed meanwhile
+      }
+    }, 0);
+  const said = /^\[harness: \d+ bytes of older output were removed/;
+  await eventually(async () => {
+    assert.ok(size() <= (SERVICE_LOG_KEEP + 1) * SERVICE_LOG_MAX_BYTES, String(size()));
+    const head = await Deno.readTextFile(place.path("log/yes.log")).catch(() => "");
+    assert.match(head.slice(0, 200), said);
+  });
+  assert.ok(size() > SERVICE_LOG_KEEP * SERVICE_LOG_MAX_BYTES / 2, "what is kept is kept");
+  assert.deepEqual(await controller.logs(2), ["y", "y"]);
+  await controller.stop();
+  assert.ok(size() <= (SERVICE_LOG_KEEP + 1) * SERVICE_LOG_MAX_BYTES, String(size()));
+});
+
+Deno.test("a log's writer that is killed is started again", async () => {
+  await using place = new Place();
+  await using machine = await localMachine();
+  const gate = place.path("gate");
+  const controller = processController(
+    machine,
+    place.shell("pipe", `echo one; while [ ! -e ${gate} ]; do sleep 0.1; done; echo two; ${LOOP}`),
+  );
+  const { pid } = await controller.start();
+  const pipe = await Deno.readLink(`/proc/${pid}/fd/1`);
+  assert.match(pipe, /pipe/);
+  const keeper = Number(
+    /wrapper=(\d+)/.exec(await Deno.readTextFile(place.path("run/pipe.pid")))?.[1],
+  );
+  const writers = (await readersOf(pipe)).filter((reader) => reader !== keeper);
+  assert.ok(writers.length >= 2, "a writer and who watches over it");
+  // The one whose parent is another of them.
+  for (const writer of writers) {
+    const parent = await parentOf(writer);
+    if (writers.includes(parent)) Deno.kill(writer, "SIGKILL");
+  }
+  await Deno.writeTextFile(gate, "");
+  await eventually(async () => assert.deepEqual(await controller.logs(5), ["one", "two"]));
+  assert.ok((await controller.status()).running);
+  await controller.stop();
+});
+
+Deno.test("a log is written on when the keeper is killed", async () => {
+  await using place = new Place();
+  await using machine = await localMachine();
+  const gate = place.path("gate");
+  const controller = processController(
+    machine,
+    place.shell("alone", `while [ ! -e ${gate} ]; do sleep 0.1; done; echo on; ${LOOP}`),
+  );
+  await controller.start();
+  const keeper = Number(
+    /wrapper=(\d+)/.exec(await Deno.readTextFile(place.path("run/alone.pid")))?.[1],
+  );
+  Deno.kill(keeper, "SIGKILL");
+  await Deno.writeTextFile(gate, "");
+  await eventually(async () => assert.deepEqual(await controller.logs(5), ["on"]));
   await controller.stop();
 });

@@ -220,10 +220,10 @@ Deno.test("formatEnvFile() quotes values and refuses names that are none", () =>
 });
 
 Deno.test("startCommand() passes everything as parameters and nothing secret", () => {
-  const command = startCommand(process(), "run-1");
+  const command = startCommand(process());
   assert.ok("script" in command);
   const args = command.args ?? [];
-  assert.deepEqual(args.slice(0, 10), [
+  assert.deepEqual(args.slice(0, 9), [
     "/opt/.harness/api/run/1.2.3",
     "api",
     "/opt/.harness/api/log",
@@ -233,9 +233,8 @@ Deno.test("startCommand() passes everything as parameters and nothing secret", (
     "/opt/api-1.2.3",
     "/opt/.harness/api/env",
     "api",
-    "run-1",
   ]);
-  assert.equal(args[12], "8080", "udp ports are not looked up as tcp ones");
+  assert.equal(args[11], "8080", "udp ports are not looked up as tcp ones");
   assert.equal(args.at(-1), "/opt/api-1.2.3/scripts/start.sh");
 });
 
@@ -261,7 +260,16 @@ Deno.test("parseReport() and parseProcessStatus() read what the scripts print", 
     text: "3",
     log: ["last line"],
   });
+  const forged = "@harness exited 3\n@harness running 1\nsay @harness running 1\n";
+  assert.equal(parseReport(forged)?.outcome, "exited", "lines of a log are no report");
+  assert.deepEqual(parseReport(forged)?.log, ["@harness running 1", "say @harness running 1"]);
+  assert.equal(parseReport("x @harness running 1\n"), null);
   assert.equal(parseProcessStatus("running 42").pid, 42);
+  assert.equal(parseProcessStatus("running 42").identity, null);
+  assert.deepEqual(parseProcessStatus("running 42 r-1 /opt/a b").identity, {
+    runId: "r-1",
+    releaseDir: "/opt/a b",
+  });
   assert.deepEqual(parseProcessStatus("ended 143 yes").asked, true);
   assert.match(parseProcessStatus("gone rebooted").detail, /anew/);
   assert.equal(parseProcessStatus("").detail, "never started");
