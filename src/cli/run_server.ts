@@ -108,6 +108,9 @@ async function openParts(stateDir: string, flags: ServerFlags): Promise<Parts> {
     const documents = documentStore(new Documents({ dir: stateDir }));
     const packages = await PackageStore.open(packagesDir ?? join(stateDir, "packages"), {
       maxBytes: flags.limits.maxPackageBytes,
+      maxTotalBytes: flags.limits.maxPackagesBytes,
+      maxUploads: flags.limits.maxUploads,
+      stallTimeoutMs: flags.limits.transferStallTimeout,
       inspect: async (path) => (await inspectPackage(path)).manifest,
     });
     const hosts = hostDirectory(flags.ssh);

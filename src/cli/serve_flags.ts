@@ -115,6 +115,9 @@ const LIMITS: Readonly<Record<keyof ServerLimits, [kind: LimitKind, help: string
   pingIntervalMs: ["time", "a peer that answers no ping for this long is dropped"],
   shutdownTimeoutMs: ["time", "whole shutdown in good order"],
   maxPackageBytes: ["size", "one uploaded package"],
+  maxPackagesBytes: ["size", "all packages and unfinished uploads, else 507"],
+  maxUploads: ["count", "uploads at once, half of them from one address, else 429"],
+  transferStallTimeoutMs: ["time", "how long an upload or a download may hardly move"],
 };
 
 /** A flag has its unit in its value: the limit `pingIntervalMs` is `--ping-interval 30s`. */

@@ -73,6 +73,10 @@ export interface PutPackageOptions {
   sha256?: string;
   /** Replace a package of the same name and version that has other bytes. @default {false} */
   force?: boolean;
+  /** How many bytes are announced. Too many, or more than there is room for, are refused at once. */
+  size?: number;
+  /** IP address of the sender: one address gets only a part of the places for uploads. */
+  address?: string;
   /** Ends the upload and removes what was written so far. */
   signal?: AbortSignal;
 }
@@ -85,15 +89,23 @@ export interface Packages {
    * Stores a package under `<name>-<version>.tar.gz`. The same bytes again are fine.
    *
    * @throws {HarnessError} `invalid_params` for a bad name, `already_exists` for other bytes under the
-   * same name, `too_large`, `package_invalid` when the digest or the content does not fit.
+   * same name, `too_large`, `package_invalid` when the digest or the content does not fit, `rate_limited`
+   * with too many uploads at once, `timeout` when the body does not move, `storage_unavailable`.
    */
   put(
     file: string,
     body: ReadableStream<Uint8Array>,
     options?: PutPackageOptions,
   ): Promise<PackageInfo>;
-  /** A package's bytes; the reader must read or cancel them. */
-  get(file: string): Promise<{ info: PackageInfo; body: ReadableStream<Uint8Array> }>;
+  /**
+   * A package's bytes; the reader must read or cancel them. `address` is the reader's IP address.
+   *
+   * @throws {HarnessError} `not_found`, `rate_limited` with too many downloads at once.
+   */
+  get(
+    file: string,
+    address?: string,
+  ): Promise<{ info: PackageInfo; body: ReadableStream<Uint8Array> }>;
   /** Removes a package. */
   remove(file: string): Promise<void>;
   /** The local file of `<name>-<version>.tar.gz` or `name@version`. */

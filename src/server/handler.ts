@@ -142,7 +142,12 @@ export class ConnectionHandler implements AsyncDisposable {
    */
   respond(request: Request, address?: string): Promise<Response> {
     const { draining } = this;
-    return respond(request, { services: this.#services, auth: this.#doorFor(address), draining });
+    return respond(request, {
+      services: this.#services,
+      auth: this.#doorFor(address),
+      draining,
+      address,
+    });
   }
 
   /**

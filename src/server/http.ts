@@ -13,6 +13,8 @@ import type { Packages } from "./backends.ts";
 import { errorBody, errorResponse, jsonResponse, urlOf } from "./http_errors.ts";
 import { requireRight } from "./rights.ts";
 
+const REQUEST_TIMEOUT = 408;
+
 /** What the HTTP side needs of its server. */
 export interface HttpHost {
   /** Registry and backends. */
@@ -21,6 +23,8 @@ export interface HttpHost {
   readonly auth: Pick<Authenticator, "check" | "tokenFile">;
   /** Whether the server is shutting down. */
   readonly draining: boolean;
+  /** IP address of the peer, where the listener knows it. */
+  readonly address?: string | undefined;
 }
 
 /** Answers a request that is no upgrade. Never throws. */
@@ -99,27 +103,43 @@ async function packages(request: Request, path: string, host: HttpHost): Promise
   if (file === "") {
     return method === "GET" ? jsonResponse(await store.list()) : wrongMethod("GET");
   }
-  const { tokenFile } = host.auth;
+  const { address, auth: { tokenFile } } = host;
   if (method === "GET" || method === "HEAD") {
     // A package may hold what is not for everybody on this machine.
     requireRight("content", access, `${method} a package`, tokenFile);
-    return await download(file, store, method === "HEAD");
+    return await download(file, store, { address, headOnly: method === "HEAD" });
   }
   if (method !== "PUT" && method !== "DELETE") return wrongMethod("GET, HEAD, PUT, DELETE");
   requireRight("control", access, `${method} a package`, tokenFile);
-  if (method === "PUT") return jsonResponse(await upload(request, file, store), 201);
+  if (method === "PUT") return await upload(request, file, { store, address });
   await store.remove(file);
   return new Response(null, { status: 204 });
 }
 
-async function upload(request: Request, file: string, store: Packages): Promise<unknown> {
+async function upload(
+  request: Request,
+  file: string,
+  { store, address }: { store: Packages; address: string | undefined },
+): Promise<Response> {
   const { searchParams } = urlOf(request);
   const sha256 = expectedDigest(request.headers);
+  const size = Number(request.headers.get("content-length") ?? 0);
   const body = request.body ?? new Blob([]).stream();
-  return await store.put(file, body, {
-    force: ["1", "true"].includes(searchParams.get("force") ?? ""),
-    ...(sha256 === null ? {} : { sha256 }),
-  });
+  try {
+    const info = await store.put(file, body, {
+      force: ["1", "true"].includes(searchParams.get("force") ?? ""),
+      ...(Number.isSafeInteger(size) ? { size } : {}),
+      ...(address === undefined ? {} : { address }),
+      ...(sha256 === null ? {} : { sha256 }),
+    });
+    return jsonResponse(info, 201);
+  } catch (error) {
+    // It was the client that did not go on; elsewhere a timeout is one of ours.
+    if (error instanceof HarnessError && error.code === "timeout") {
+      return jsonResponse(errorBody(error), REQUEST_TIMEOUT);
+    }
+    throw error;
+  }
 }
 
 /** The digest the client promises, from `X-Content-SHA256` (hex) or `Content-Digest` (RFC 9530). */
@@ -143,8 +163,12 @@ function expectedDigest(headers: Headers): string | null {
   return theirs;
 }
 
-async function download(file: string, store: Packages, headOnly: boolean): Promise<Response> {
-  const { info, body } = await store.get(file);
+async function download(
+  file: string,
+  store: Packages,
+  { address, headOnly }: { address: string | undefined; headOnly: boolean },
+): Promise<Response> {
+  const { info, body } = await store.get(file, address);
   if (headOnly) await body.cancel();
   return new Response(headOnly ? null : body, {
     headers: {

@@ -15,11 +15,25 @@ import { MAX_PACKAGE_BYTES } from "../limits.ts";
 import type { PackageInfo } from "../protocol/actions.ts";
 import type { Packages, PutPackageOptions } from "./backends.ts";
 import { matchesPackage, parsePackageFile } from "./package_file.ts";
+import { PackageSpace, type UploadSpace } from "./package_space.ts";
+import {
+  MAX_DOWNLOADS,
+  MAX_PACKAGES_BYTES,
+  MAX_UPLOADS,
+  TRANSFER_STALL_MS,
+} from "./peer_limits.ts";
+import { movingChunks, streamOf, TransferSlots } from "./transfers.ts";
 
 /** Options for {@linkcode PackageStore.open}. */
 export interface PackageStoreOptions {
   /** Bytes of one package. @default {MAX_PACKAGE_BYTES} */
   maxBytes?: number;
+  /** Bytes of all packages and unfinished uploads. @default {MAX_PACKAGES_BYTES} */
+  maxTotalBytes?: number;
+  /** Uploads at once; half of them from one address. @default {MAX_UPLOADS} */
+  maxUploads?: number;
+  /** How long a transfer may hardly move. @default {TRANSFER_STALL_MS} */
+  stallTimeoutMs?: number;
   /**
    * Reads and checks an uploaded file before it gets its name, such as `inspectPackage`. It throws for
    * a bad one; the name and version it returns must fit the file name.
@@ -33,14 +47,18 @@ interface Digest {
   readonly sha256: string;
 }
 
-const PART = /^\..*\.part$/;
-const READ_CHUNK_BYTES = 64 * 1024;
+/** Whether a file is an unfinished upload. */
+const isPart = (name: string) => /^\..*\.part$/.test(name);
 
 /** A directory of packages. */
 export class PackageStore implements Packages {
   readonly #dir: string;
   readonly #maxBytes: number;
   readonly #inspect: PackageStoreOptions["inspect"];
+  readonly #stallMs: number;
+  readonly #space: PackageSpace;
+  readonly #uploads: TransferSlots;
+  readonly #downloads = new TransferSlots("downloads", MAX_DOWNLOADS);
   /** One commit at a time: "is it there?" and the rename belong together. */
   readonly #commit = new Mutex();
   /** Hashes by file name, valid while size and time stay the same. */
@@ -50,6 +68,9 @@ export class PackageStore implements Packages {
     this.#dir = dir;
     this.#maxBytes = options.maxBytes ?? MAX_PACKAGE_BYTES;
     this.#inspect = options.inspect;
+    this.#stallMs = options.stallTimeoutMs ?? TRANSFER_STALL_MS;
+    this.#space = new PackageSpace(dir, options.maxTotalBytes ?? MAX_PACKAGES_BYTES);
+    this.#uploads = new TransferSlots("uploads", options.maxUploads ?? MAX_UPLOADS);
   }
 
   /**
@@ -61,7 +82,7 @@ export class PackageStore implements Packages {
     return await asStorage(`open the packages directory ${dir}`, async () => {
       await mkdir(dir, { recursive: true, mode: 0o700 });
       for (const name of await readdir(dir)) {
-        if (PART.test(name)) await rm(join(dir, name), { force: true });
+        if (isPart(name)) await rm(join(dir, name), { force: true });
       }
       return new PackageStore(dir, options);
     });
@@ -86,9 +107,16 @@ export class PackageStore implements Packages {
     options: PutPackageOptions = {},
   ): Promise<PackageInfo> {
     const part = join(this.#dir, `.${randomUUID()}.part`);
+    let free: (() => void) | undefined;
+    let space: UploadSpace | undefined;
+    let stored = false;
     try {
       requirePackageFile(file);
-      const sha256 = await this.#receive(part, body, options.signal);
+      const { size = 0 } = options;
+      if (size > this.#maxBytes) throw tooLarge(this.#maxBytes);
+      free = this.#uploads.take(options.address);
+      space = await asStorage("store the package", () => this.#space.begin(size, isPart));
+      const sha256 = await this.#receive(part, body, { space, signal: options.signal });
       if (options.sha256 !== undefined && options.sha256 !== sha256) {
         throw new HarnessError(
           "package_invalid",
@@ -96,19 +124,32 @@ export class PackageStore implements Packages {
         );
       }
       await this.#check(file, part);
-      return await this.#commit.runExclusive(() => this.#place(file, part, sha256, options));
+      const info = await this.#commit.runExclusive(() => this.#place(file, part, sha256, options));
+      stored = true;
+      return info;
     } finally {
-      if (!body.locked) await body.cancel().catch(() => {}); // a sender who left is no news here
+      if (!body.locked) void body.cancel().catch(() => {}); // a sender who left is no news here
       await rm(part, { force: true });
+      space?.end(stored);
+      free?.();
     }
   }
 
   /** A package's bytes. */
-  async get(file: string): Promise<{ info: PackageInfo; body: ReadableStream<Uint8Array> }> {
+  async get(
+    file: string,
+    address?: string,
+  ): Promise<{ info: PackageInfo; body: ReadableStream<Uint8Array> }> {
     requirePackageFile(file);
-    const info = await this.#require(file);
-    const handle = await asStorage(`read ${file}`, () => open(join(this.#dir, file), "r"));
-    return { info, body: streamOf(handle) };
+    const onClosed = this.#downloads.take(address);
+    try {
+      const info = await this.#require(file);
+      const handle = await asStorage(`read ${file}`, () => open(join(this.#dir, file), "r"));
+      return { info, body: streamOf(handle, { stallMs: this.#stallMs, onClosed }) };
+    } catch (error) {
+      onClosed();
+      throw error;
+    }
   }
 
   /** Removes a package. */
@@ -140,17 +181,18 @@ export class PackageStore implements Packages {
   async #receive(
     part: string,
     body: ReadableStream<Uint8Array>,
-    signal: AbortSignal | undefined,
+    { space, signal }: { space: UploadSpace; signal: AbortSignal | undefined },
   ): Promise<string> {
     const hash = createHash("sha256");
     let size = 0;
     await asStorage("store the package", async () => {
       const handle = await open(part, "wx", 0o600);
       try {
-        for await (const chunk of chunksOf(body)) {
+        for await (const chunk of movingChunks(body, this.#stallMs)) {
           signal?.throwIfAborted();
           size += chunk.length;
           if (size > this.#maxBytes) throw tooLarge(this.#maxBytes);
+          await space.add(chunk.length);
           hash.update(chunk);
           await writeAll(handle, chunk);
         }
@@ -233,19 +275,6 @@ function tooLarge(maxBytes: number): HarnessError {
   );
 }
 
-/** The chunks of an upload. That its sender left halfway is neither a defect nor the disk's fault. */
-async function* chunksOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
-  try {
-    yield* body;
-  } catch (cause) {
-    throw new HarnessError(
-      "cancelled",
-      "Cannot store the package: the upload broke off before its end, send it again",
-      { cause },
-    );
-  }
-}
-
 async function writeAll(handle: FileHandle, chunk: Uint8Array): Promise<void> {
   let written = 0;
   while (written < chunk.length) {
@@ -258,25 +287,6 @@ async function hashFile(path: string): Promise<string> {
   const hash = createHash("sha256");
   for await (const chunk of streamOf(await open(path, "r"))) hash.update(chunk);
   return hash.digest("hex");
-}
-
-/** A file as a stream that closes it at its end or when it is cancelled. */
-function streamOf(handle: FileHandle): ReadableStream<Uint8Array> {
-  return new ReadableStream({
-    async pull(controller) {
-      try {
-        const buffer = new Uint8Array(READ_CHUNK_BYTES);
-        const { bytesRead } = await handle.read(buffer, 0, buffer.length);
-        if (bytesRead > 0) return controller.enqueue(buffer.subarray(0, bytesRead));
-        await handle.close();
-        controller.close();
-      } catch (error) {
-        await handle.close();
-        throw error;
-      }
-    },
-    cancel: () => handle.close(),
-  }, { highWaterMark: 0 });
 }
 
 /** Makes a rename durable. */

@@ -50,3 +50,22 @@ export const LOG_INTERVAL_MS = 60_000;
 export const MAX_LOGGED_ADDRESSES = 4096;
 /** Log lines in that time for all addresses together: a botnet must not fill the log either. */
 export const MAX_LOG_LINES = 60;
+
+/** Uploads at once, half of them from one address: each holds a descriptor and a few chunks. */
+export const MAX_UPLOADS = 16;
+/** Downloads at once, half of them to one address: a fleet's worth of hosts that fetch a package. */
+export const MAX_DOWNLOADS = 128;
+/** One address gets this part of all transfers. */
+export const TRANSFERS_SHARE = 2;
+/** How long an upload may bring, or a download take, hardly anything. */
+export const TRANSFER_STALL_MS = 30_000;
+/** Hardly anything: less than this in that time, about 1 kB a second. */
+export const MIN_TRANSFER_BYTES = 32 * 1024;
+/** All packages together: a hundred services with some versions of usual size, 32 of the largest size. */
+export const MAX_PACKAGES_BYTES = 64 * 1024 ** 3;
+/** Left free on the disk by uploads: the state beside them needs it for journal and snapshots. */
+export const MIN_FREE_BYTES = 256 * 1024 ** 2;
+/** On a small disk: this part of it. */
+export const MIN_FREE_SHARE = 20;
+/** Free space is looked for again after so many bytes of an upload. */
+export const SPACE_CHECK_BYTES = 32 * 1024 ** 2;

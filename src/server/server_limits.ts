@@ -4,7 +4,12 @@
  * @module
  */
 import * as defaults from "../limits.ts";
-import { MAX_CONNECTIONS_PER_ADDRESS } from "./peer_limits.ts";
+import {
+  MAX_CONNECTIONS_PER_ADDRESS,
+  MAX_PACKAGES_BYTES,
+  MAX_UPLOADS,
+  TRANSFER_STALL_MS,
+} from "./peer_limits.ts";
 
 /** The limits of a server. */
 export interface ServerLimits {
@@ -44,6 +49,12 @@ export interface ServerLimits {
   shutdownTimeoutMs: number;
   /** Bytes of one uploaded package. */
   maxPackageBytes: number;
+  /** Bytes of all packages and unfinished uploads. */
+  maxPackagesBytes: number;
+  /** Uploads at once; half of them from one address. */
+  maxUploads: number;
+  /** How long an upload or a download may hardly move. */
+  transferStallTimeoutMs: number;
 }
 
 /** The default of every limit. */
@@ -66,6 +77,9 @@ export const DEFAULT_SERVER_LIMITS: Readonly<ServerLimits> = {
   pingIntervalMs: defaults.PING_INTERVAL_MS,
   shutdownTimeoutMs: defaults.SHUTDOWN_TIMEOUT_MS,
   maxPackageBytes: defaults.MAX_PACKAGE_BYTES,
+  maxPackagesBytes: MAX_PACKAGES_BYTES,
+  maxUploads: MAX_UPLOADS,
+  transferStallTimeoutMs: TRANSFER_STALL_MS,
 };
 
 /** The limits of the options, with the defaults where none is given. */

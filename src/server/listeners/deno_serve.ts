@@ -121,6 +121,7 @@ class OneServer {
       ...(options.tls ?? {}),
       signal: this.#aborter.signal,
       onListen() {}, // who started us says that we listen
+      onError: errorResponse, // also for a body that failed halfway, where nobody gets the response
     }, (request, info) => this.#answer(request, info));
     this.port = server.addr.port;
     this.finished = server.finished.then(() => null, (error) => error).finally(() => {

@@ -27,15 +27,22 @@ export function toRequest(message: IncomingMessage, secure: boolean): Request | 
   }
 }
 
-/** Sends a web `Response`. After an upload the connection is not used again: a refused body may follow. */
-export async function writeResponse(to: ServerResponse, response: Response): Promise<void> {
+/**
+ * Sends a web `Response`, and gives up on a peer that reads nothing for `stallMs`. After an upload the
+ * connection is not used again: a refused body may follow.
+ */
+export async function writeResponse(
+  to: ServerResponse,
+  response: Response,
+  stallMs: number,
+): Promise<void> {
   const headers = Object.fromEntries(response.headers);
   const mayHaveRest = to.req.method !== "GET" && to.req.method !== "HEAD";
   to.writeHead(response.status, { ...headers, ...(mayHaveRest ? { connection: "close" } : {}) });
   try {
     for await (const chunk of response.body ?? []) {
       if (to.destroyed) return;
-      if (!to.write(chunk)) await drained(to);
+      if (!to.write(chunk)) await drained(to, stallMs);
     }
     to.end();
   } catch {
@@ -44,9 +51,11 @@ export async function writeResponse(to: ServerResponse, response: Response): Pro
 }
 
 /** Resolves when more may be written, or when nobody will read it. */
-function drained(to: ServerResponse): Promise<void> {
+function drained(to: ServerResponse, stallMs: number): Promise<void> {
   return new Promise((resolve) => {
+    const timer = setTimeout(() => to.destroy(), stallMs);
     const done = () => {
+      clearTimeout(timer);
       to.off("drain", done);
       to.off("close", done);
       resolve();

@@ -267,7 +267,7 @@ async function answer(
   response.once("close", () => peers.end(socket));
   const asked = toRequest(request, secure);
   const reply = asked === null ? badRequest() : await handler.respond(asked, socket.remoteAddress);
-  await writeResponse(response, reply);
+  await writeResponse(response, reply, handler.limits.transferStallTimeoutMs);
 }
 
 function badRequest(): Response {
