@@ -16,8 +16,6 @@ export interface StartHostOptions {
   kind?: HostKind;
   /** Size of a tmpfs at /opt in MiB, to test a full disk. */
   optSizeMiB?: number;
-  /** Gives it this machine's loop devices, to mount images with. @default {false} */
-  loopDevices?: boolean;
   /** Leave the container running when disposed of (for `deno task hosts:up`). */
   keep?: boolean;
 }
@@ -55,7 +53,6 @@ export async function startHost(options: StartHostOptions = {}): Promise<TestHos
   await runOrThrow("docker", [
     ...["run", "--detach", "--name", name, "--hostname", name, "--label", LABEL],
     ...(kind === "systemd" ? SYSTEMD_FLAGS : []),
-    ...(options.loopDevices ? loopFlags() : []),
     ...(options.optSizeMiB === undefined
       ? []
       : ["--tmpfs", `/opt:exec,size=${options.optSizeMiB}m`]),
@@ -75,16 +72,6 @@ const SYSTEMD_FLAGS = [
   ...["--cap-add", "SYS_ADMIN", "--security-opt", "seccomp=unconfined"],
   ...["--tmpfs", "/run", "--tmpfs", "/tmp:exec", "--volume", "/sys/fs/cgroup:/sys/fs/cgroup:ro"],
 ];
-
-function loopFlags(): string[] {
-  const devices = [...Deno.readDirSync("/dev")].map((entry) => entry.name)
-    .filter((name) => /^loop\d+$/.test(name)).map((name) => `/dev/${name}`);
-  return [
-    ...["--cap-add", "MKNOD", "--device", "/dev/loop-control"],
-    ...["--device-cgroup-rule", "b 7:* rmw", "--device-cgroup-rule", "b 259:* rmw"],
-    ...devices.flatMap((device) => ["--volume", `${device}:${device}`]),
-  ];
-}
 
 async function reach(
   kind: HostKind,

@@ -1,6 +1,5 @@
 /** Portable services on a real systemd with a real portablectl, over real SSH. */
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
 import { HarnessError } from "../../src/errors.ts";
 import type { Executor } from "../../src/executor/executor.ts";
 import { createController } from "../../src/lifecycle/controller.ts";
@@ -177,35 +176,6 @@ systemctl daemon-reload; systemctl start store`,
   await refused(portable(executor, "store", "store.service"), /exited with code 4/);
   assert.ok(!(await attachedUnits(host)).includes("store.service"));
 }
-
-Deno.test({
-  name: "portable services: a raw image is one like any other",
-  ignore: needs("docker", "root") || !existsSync("/dev/loop-control"),
-  async fn() {
-    await using host = await startHost({ loopDevices: true });
-    await using executor = await host.connect();
-    await makeImage(executor, "/opt/tree", "shop", "the raw shop");
-    for (const image of ["/var/lib/portables/shop.raw", "/opt/shop.raw"]) {
-      const made = await host.sh(
-        `mkdir -p /var/lib/portables; truncate -s 40M ${image}; mkfs.ext4 -q -d /opt/tree ${image}`,
-      );
-      assert.equal(made.code, 0, made.stderr);
-    }
-    const byName = portable(executor, "shop", "shop.service");
-    const started = await byName.start();
-    await seesImage(host, started.pid, "the raw shop");
-    assert.equal((await byName.start()).pid, started.pid, "an image given by name is known again");
-    const byPath = portable(executor, "/var/lib/portables/shop.raw", "shop.service");
-    assert.equal((await byPath.start()).pid, started.pid, "and by its path");
-    await refused(
-      portable(executor, "/opt/shop.raw", "shop.service"),
-      /belongs to the image \/var\/lib\/portables\/shop\.raw, not to \/opt\/shop\.raw/,
-      "conflict",
-    );
-    assert.equal((await byName.stop()).running, false);
-    assert.equal((await host.sh("portablectl detach shop")).code, 0);
-  },
-});
 
 Deno.test({
   name: "createController() attaches, runs, stops and refuses portable services on a real systemd",
