@@ -52,6 +52,11 @@ export class EntryTexts {
     return text;
   }
 
+  /** The same where it is known already, else made and not kept: for who goes through all entries once. */
+  peek(entry: ServiceEntry): string {
+    return this.#young.get(entry) ?? this.#old.get(entry) ?? JSON.stringify(entry);
+  }
+
   #keep(entry: ServiceEntry, text: string): void {
     this.#bytes += textBytes(text);
     if (this.#bytes > this.#maxBytes / 2) {

@@ -119,6 +119,12 @@ export interface EventHead {
   readonly data: { readonly service: string; readonly id: string | null };
 }
 
+/** The same of an event that has its place. */
+export interface SequencedHead extends EventHead {
+  /** Its seq. */
+  readonly seq: number;
+}
+
 /** A function that tells like {@linkcode matchesFilter}, prepared for one filter and many events. */
 export function eventMatcher(filter: EventFilter): (event: EventHead) => boolean {
   const types = filter.events === undefined ? null : new Set<string>(filter.events);

@@ -7,18 +7,19 @@
  *
  * @module
  */
-import { encodeEvent, encodeNotice } from "../protocol/codec.ts";
+import { encodeNotice } from "../protocol/codec.ts";
 import type { ActionParams } from "../protocol/actions.ts";
-import type { RegistryEvent } from "../registry/events.ts";
 import type { ServiceEntry } from "../registry/entry.ts";
 import { entryText } from "../registry/entry_text.ts";
-import { isGlob, matchesGlob } from "../registry/filter.ts";
+import { eventMatcher, type SequencedHead } from "../registry/filter.ts";
 import type { Registry } from "../registry/registry.ts";
-import { MAX_PAGE_SIZE, REPLAY_BATCH_EVENTS, SNAPSHOT_PAGE_BYTES } from "../limits.ts";
+import { MAX_PAGE_SIZE, SNAPSHOT_PAGE_BYTES } from "../limits.ts";
 import type { EncodedEvent } from "./event_ring.ts";
 import type { Hub, Subscriber } from "./hub.ts";
+import { TURN_PIECE_MS } from "./limits.ts";
 import type { SendQueue } from "./send_queue.ts";
 import type { Subscription, SubscriptionSet } from "./subscriptions.ts";
+import type { Turns, Work } from "./turns.ts";
 
 /** How a subscription begins. */
 export type Resume = "live" | "replayed" | "snapshot";
@@ -31,8 +32,10 @@ export interface CatchUpContext {
   hub: Hub;
   /** Where to send. */
   queue: SendQueue;
-  /** The connection, for the hub. */
+  /** The connection, for the hub; its pages are sent in its turn. */
   subscriber: Subscriber;
+  /** Shares the event loop out. */
+  turns: Turns;
   /** While the connection's live events are held back: resolves when they are not. Else `null`. */
   resumed(): Promise<void> | null;
   /** Tells the hub what the live subscriptions want. */
@@ -49,8 +52,9 @@ export async function chooseResume(
   const { since, snapshot } = params;
   if (since === undefined) return snapshot === true ? "snapshot" : "live";
   if (since.epoch !== registry.epoch || since.seq > hub.seq) return "snapshot";
-  if (hub.recent(since.seq, 1) !== null) return "replayed";
-  return await registry.history(since.seq, 1) === null ? "snapshot" : "replayed";
+  if (hub.isRecent(since.seq)) return "replayed";
+  // Whether it is kept, not what it is: nothing is read for that.
+  return await registry.history(since.seq, 0) === null ? "snapshot" : "replayed";
 }
 
 /**
@@ -63,7 +67,7 @@ export async function catchUp(
   context: CatchUpContext,
 ): Promise<boolean> {
   if (resume === "snapshot" && !await sendSnapshot(subscription, context)) return true;
-  const { hub, queue, subscriber, subscriptions } = context;
+  const { hub, queue, subscriber, subscriptions, turns } = context;
   while (isWanted(subscription, context)) {
     // What is held back was not sent yet, but will be: only when nothing is can be said what was sent already.
     const resumed = context.resumed();
@@ -76,16 +80,9 @@ export async function catchUp(
         await queue.ready();
         continue;
       }
-      const batch = await nextBatch(subscription.position, context);
-      if (batch === null) return false;
-      // Meanwhile the room may have gone to another who waited for it, too.
-      if (context.resumed() !== null || !queue.isReady) continue;
-      if (!isWanted(subscription, context)) return true;
-      subscription.position = sendBatch(
-        batch,
-        queue,
-        (event) => subscription.wants(event) && !subscriptions.hasSent(event, subscription),
-      );
+      const batch = await hub.page(subscription.position);
+      if (batch === null || batch.length === 0) return false;
+      await turns.once(subscriber, () => replayPage(subscription, batch, context));
       continue;
     }
     // Nothing may come between these checks and going live: no await here.
@@ -109,34 +106,40 @@ export async function catchUpLive(
   held: { position: number },
   context: CatchUpContext,
 ): Promise<boolean> {
-  const { hub, queue, subscriptions } = context;
+  const { hub, queue, subscriber, subscriptions, turns } = context;
   for (;;) {
     await queue.ready();
     if (queue.closed) return false;
     if (held.position === hub.seq) return true;
-    const batch = await nextBatch(held.position, context);
-    if (batch === null || queue.closed) return false;
-    if (!queue.isReady) continue;
-    held.position = sendBatch(batch, queue, (event) => subscriptions.wants(event));
+    const batch = await hub.page(held.position);
+    if (batch === null || batch.length === 0 || queue.closed) return false;
+    await turns.once(subscriber, () => {
+      if (!queue.isReady) return;
+      held.position = sendBatch(batch, queue, (event) => subscriptions.wants(event));
+    });
   }
 }
 
-async function nextBatch(
-  position: number,
-  { hub, registry }: CatchUpContext,
-): Promise<EncodedEvent[] | null> {
-  const recent = hub.recent(position, REPLAY_BATCH_EVENTS);
-  if (recent !== null) return recent;
-  const events = await registry.history(position, REPLAY_BATCH_EVENTS);
-  if (events === null || events.length === 0) return null;
-  return events.map((event) => ({ event, text: encodeEvent(event) }));
+/** Sends a page, unless the room has gone to another who waited for it, too, or the position has moved. */
+function replayPage(
+  subscription: Subscription,
+  batch: readonly EncodedEvent[],
+  context: CatchUpContext,
+): void {
+  const { queue, subscriptions } = context;
+  if (context.resumed() !== null || !queue.isReady || !isWanted(subscription, context)) return;
+  subscription.position = sendBatch(
+    batch,
+    queue,
+    (event) => subscription.wants(event) && !subscriptions.hasSent(event, subscription),
+  );
 }
 
 /** Sends what is wanted of a batch; returns the seq up to which it was looked at. */
 function sendBatch(
   batch: readonly EncodedEvent[],
   queue: SendQueue,
-  wanted: (event: RegistryEvent) => boolean,
+  wanted: (event: SequencedHead) => boolean,
 ): number {
   let position = 0;
   let sent = 0;
@@ -157,30 +160,62 @@ async function sendSnapshot(
   subscription: Subscription,
   context: CatchUpContext,
 ): Promise<boolean> {
-  const { registry, hub, queue } = context;
+  const { registry, hub, queue, subscriber, turns } = context;
   const seq = hub.seq;
-  const entries = registry.list().filter((entry) => isOf(entry, subscription.services));
+  const entries = registry.select({});
   subscription.from = seq;
   subscription.position = seq;
-  const pages = snapshotPages(entries, seq);
-  for (const page of pages) {
+  const frames = snapshotFrames(entries, subscription.services, seq);
+  for (;;) {
     while (!queue.isReady) await queue.ready();
     if (!isWanted(subscription, context)) return false;
-    queue.pushLarge(page);
+    const ended = await turns.run(subscriber, sendFrame(frames, subscription, context));
+    if (ended !== false) return ended === true;
   }
-  return true;
 }
 
-/** The frames of a snapshot, each made when it is needed; there is always at least one. */
-function* snapshotPages(entries: readonly ServiceEntry[], seq: number): Generator<string> {
+/** Sends the next frame of a snapshot; true after the last, `null` when nobody wants it any more. */
+function* sendFrame(
+  frames: Generator<string | null>,
+  subscription: Subscription,
+  context: CatchUpContext,
+): Work<boolean | null> {
+  const { queue } = context;
+  while (queue.isReady) {
+    if (!isWanted(subscription, context)) return null;
+    const { done, value } = frames.next();
+    if (done === true) return true;
+    if (value !== null) {
+      queue.pushLarge(value);
+      return false;
+    }
+    yield;
+  }
+  return false;
+}
+
+/** The frames of a snapshot, each made when it is needed; there is always at least one. `null`: a piece of work. */
+function* snapshotFrames(
+  entries: Iterable<ServiceEntry>,
+  services: readonly string[] | null,
+  seq: number,
+): Generator<string | null> {
+  const wants = eventMatcher(services === null ? {} : { services });
   let page: string[] = [];
   let size = 0;
+  let pieceEnd = performance.now() + TURN_PIECE_MS;
   for (const entry of entries) {
+    if (performance.now() > pieceEnd) {
+      yield null;
+      pieceEnd = performance.now() + TURN_PIECE_MS;
+    }
+    if (!wants({ event: "registry_loaded", data: { service: entry.name, id: entry.id } })) continue;
     const text = entryText(entry);
     if (page.length >= MAX_PAGE_SIZE || (size > 0 && size + text.length > SNAPSHOT_PAGE_BYTES)) {
       yield snapshotPage(page, true, seq);
       page = [];
       size = 0;
+      pieceEnd = performance.now() + TURN_PIECE_MS;
     }
     page.push(text);
     size += text.length;
@@ -192,12 +227,4 @@ function* snapshotPages(entries: readonly ServiceEntry[], seq: number): Generato
 function snapshotPage(entries: readonly string[], more: boolean, seq: number): string {
   const frame = encodeNotice("registry_loaded", { services: [], more }, { seq });
   return frame.replace('"services":[]', () => `"services":[${entries.join(",")}]`);
-}
-
-function isOf(entry: ServiceEntry, services: readonly string[] | null): boolean {
-  return services === null ||
-    services.some((wanted) =>
-      wanted === entry.name || wanted === entry.id ||
-      (isGlob(wanted) && (matchesGlob(wanted, entry.name) || matchesGlob(wanted, entry.id)))
-    );
 }

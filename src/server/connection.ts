@@ -24,7 +24,7 @@ import {
 } from "../protocol/codec.ts";
 import { CLOSE_CODES, PROTOCOL_VERSION } from "../protocol/messages.ts";
 import { salvageId } from "../protocol/salvage.ts";
-import type { RegistryEvent } from "../registry/events.ts";
+import type { EventHead } from "../registry/filter.ts";
 import {
   type ActionContext,
   type ActionServices,
@@ -107,7 +107,7 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
       onFull: () => this.#subscriptions.pause(),
       onSlow: () => this.close(CLOSE_CODES.slow_consumer, "slow consumer: reconnect and resume"),
     });
-    this.#outbox = new Outbox(this.#queue, host.turns);
+    this.#outbox = new Outbox(this, this.#queue, host.turns);
     this.#subscriptions = new ConnectionSubscriptions(host, this, this.#queue);
     this.#queue.push(this.#hello());
   }
@@ -128,7 +128,7 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
   }
 
   /** Whether a live subscription wants an event. */
-  wants(event: RegistryEvent): boolean {
+  wants(event: EventHead): boolean {
     return this.#subscriptions.wants(event);
   }
 
@@ -310,7 +310,7 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
 
   #stop(): void {
     this.#queue.close();
-    this.#outbox.close();
+    this.#host.turns.leave(this);
     this.#subscriptions.close();
   }
 

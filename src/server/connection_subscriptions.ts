@@ -13,8 +13,8 @@ import type { ActionData, ActionParams } from "../protocol/actions.ts";
 import type { WireEventType } from "../protocol/messages.ts";
 import { CLOSE_CODES } from "../protocol/messages.ts";
 import type { ServiceEntry } from "../registry/entry.ts";
-import { EVENT_TYPES, type RegistryEvent } from "../registry/events.ts";
-import { isGlob } from "../registry/filter.ts";
+import { EVENT_TYPES } from "../registry/events.ts";
+import { type EventHead, isGlob } from "../registry/filter.ts";
 import type { Registry } from "../registry/registry.ts";
 import {
   catchUp,
@@ -27,6 +27,7 @@ import type { Hub, Subscriber } from "./hub.ts";
 import type { LogFollows } from "./log_follows.ts";
 import type { SendQueue } from "./send_queue.ts";
 import type { ServerLimits } from "./server_limits.ts";
+import { Turns } from "./turns.ts";
 import { type Subscription, SubscriptionSet } from "./subscriptions.ts";
 
 /** What the subscriptions need of their server. */
@@ -37,6 +38,8 @@ export interface SubscriptionHost {
   readonly hub: Hub;
   /** The logs being followed, where there is an operator. */
   readonly follows: LogFollows | null;
+  /** Shares the event loop out. @default {among the subscriptions of this connection} */
+  readonly turns?: Turns;
   /** The limits in force. */
   readonly limits: ServerLimits;
 }
@@ -85,6 +88,7 @@ export class ConnectionSubscriptions {
       hub: host.hub,
       queue,
       subscriber: owner,
+      turns: host.turns ?? new Turns(),
       subscriptions: this.#set,
       resumed: () => this.#held?.over.promise ?? null,
       index: () => this.#index(),
@@ -97,7 +101,7 @@ export class ConnectionSubscriptions {
   }
 
   /** Whether a live subscription wants an event. */
-  wants(event: RegistryEvent): boolean {
+  wants(event: EventHead): boolean {
     return this.#set.wants(event);
   }
 

@@ -6,10 +6,13 @@
  *
  * @module
  */
+import { REPLAY_BATCH_EVENTS, SNAPSHOT_PAGE_BYTES } from "../limits.ts";
 import { encodeEvent, encodeNotice } from "../protocol/codec.ts";
 import type { EventType, RegistryEvent } from "../registry/events.ts";
 import type { Registry } from "../registry/registry.ts";
-import { type EncodedEvent, EventRing } from "./event_ring.ts";
+import type { EventHead } from "../registry/filter.ts";
+import { type EncodedEvent, EventRing, headOf } from "./event_ring.ts";
+import { Replays } from "./replays.ts";
 import type { ServerLimits } from "./server_limits.ts";
 
 /** One connection as the hub sees it. */
@@ -23,7 +26,7 @@ export interface Subscriber {
   /** Queues a frame. Must not throw. */
   deliver(text: string): void;
   /** Whether one of its live subscriptions wants an event. */
-  wants(event: RegistryEvent): boolean;
+  wants(event: EventHead): boolean;
 }
 
 /** What of each event type a subscriber wants: all of it, or some services' only. */
@@ -32,6 +35,7 @@ export type Interest = ReadonlyMap<EventType, "all" | "some">;
 /** Sends events to subscribers and keeps the recent ones. */
 export class Hub {
   readonly #ring: EventRing;
+  readonly #replays: Replays;
   readonly #limits: ServerLimits;
   readonly #unsubscribe: () => void;
   readonly #all = new Map<EventType, Set<Subscriber>>();
@@ -44,6 +48,7 @@ export class Hub {
   /** Starts listening to a registry. */
   constructor(registry: Registry, limits: ServerLimits) {
     this.#limits = limits;
+    this.#replays = new Replays(registry);
     this.#ring = new EventRing(registry.seq, {
       maxEvents: limits.replayRingEvents,
       maxChars: limits.replayRingBytes,
@@ -56,9 +61,15 @@ export class Hub {
     return this.#ring.seq;
   }
 
-  /** Recent events after `seq`, or `null` when they are not all in memory. */
-  recent(seq: number, limit: number): EncodedEvent[] | null {
-    return this.#ring.after(seq, limit);
+  /** Whether the events after `seq` are all in memory. */
+  isRecent(seq: number): boolean {
+    return this.#ring.after(seq, 0) !== null;
+  }
+
+  /** A page of the events after `seq`, or `null` when they are not all kept. */
+  page(seq: number): EncodedEvent[] | Promise<EncodedEvent[] | null> {
+    const recent = this.#ring.after(seq, REPLAY_BATCH_EVENTS, SNAPSHOT_PAGE_BYTES);
+    return recent ?? this.#replays.after(seq);
   }
 
   /** Sets what a subscriber wants; nothing = it leaves. */
@@ -95,7 +106,7 @@ export class Hub {
 
   #publish(event: RegistryEvent): void {
     const text = encodeEvent(event);
-    this.#ring.push({ event, text });
+    this.#ring.push({ event: headOf(event), text });
     for (const subscriber of this.#all.get(event.event) ?? []) {
       this.#send(subscriber, event.seq, text);
     }

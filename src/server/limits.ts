@@ -20,3 +20,5 @@ export const MAX_PAGE_BYTES = 4 * 1024 * 1024;
 export const ANSWER_CACHE_BYTES = 64 * 1024 * 1024;
 /** Lists kept, whatever their size: filters are chosen by clients. */
 export const ANSWER_CACHE_SIZE = 256;
+/** Text of history read from the store, kept for others who resume from about the same place. */
+export const REPLAY_CACHE_BYTES = 8 * 1024 * 1024;

@@ -10,20 +10,17 @@ import type { Turns, Work } from "./turns.ts";
 
 /** Sends large answers. */
 export class Outbox {
+  readonly #owner: object;
   readonly #queue: SendQueue;
   readonly #turns: Turns;
   #last: Promise<unknown> = Promise.resolve();
   #size = 0;
 
-  /** An outbox in front of a queue. */
-  constructor(queue: SendQueue, turns: Turns) {
+  /** The outbox of a connection, in front of its queue. Who ends the connection leaves the turns for it. */
+  constructor(owner: object, queue: SendQueue, turns: Turns) {
+    this.#owner = owner;
     this.#queue = queue;
     this.#turns = turns;
-  }
-
-  /** Whether nothing waits in it. */
-  get isEmpty(): boolean {
-    return this.#size === 0;
   }
 
   /** Sends an answer after those before it. @throws what making it throws. */
@@ -41,13 +38,8 @@ export class Outbox {
     for (;;) {
       while (!this.#queue.isReady) await this.#queue.ready();
       if (this.#queue.closed) return;
-      if (await this.#turns.run(this, this.#steps(id, answer)) !== false) return;
+      if (await this.#turns.run(this.#owner, this.#steps(id, answer)) !== false) return;
     }
-  }
-
-  /** Gives up what waits. */
-  close(): void {
-    this.#turns.leave(this);
   }
 
   /** False when the room has gone to another meanwhile. */

@@ -7,8 +7,8 @@ import { HarnessError } from "../errors.ts";
 import { MAX_SUBSCRIPTION_GLOBS } from "../limits.ts";
 import { namedEventSchema } from "../protocol/actions.ts";
 import type { WireEventType } from "../protocol/messages.ts";
-import { EVENT_TYPES, type EventType, type RegistryEvent } from "../registry/events.ts";
-import { eventMatcher, isGlob } from "../registry/filter.ts";
+import { EVENT_TYPES, type EventType } from "../registry/events.ts";
+import { type EventHead, eventMatcher, isGlob, type SequencedHead } from "../registry/filter.ts";
 import type { Interest } from "./hub.ts";
 
 /** One subscription. */
@@ -25,7 +25,7 @@ export class Subscription {
   position: number;
   /** Whether it has caught up and the hub serves it. */
   live = false;
-  readonly #matchesService: (event: RegistryEvent) => boolean;
+  readonly #matchesService: (event: EventHead) => boolean;
 
   /** A subscription to `types` of `services`, after `position`. */
   constructor(
@@ -48,12 +48,12 @@ export class Subscription {
   }
 
   /** Whether it asks for an event. */
-  wants(event: RegistryEvent): boolean {
-    return this.types.has(event.event) && this.#matchesService(event);
+  wants(event: EventHead): boolean {
+    return this.types.has(event.event as WireEventType) && this.#matchesService(event);
   }
 
   /** Whether its connection already got an event because of it. */
-  hasSent(event: RegistryEvent): boolean {
+  hasSent(event: SequencedHead): boolean {
     return event.seq > this.from && (this.live || event.seq <= this.position) && this.wants(event);
   }
 }
@@ -159,12 +159,12 @@ export class SubscriptionSet {
   }
 
   /** Whether a live subscription wants an event. */
-  wants(event: RegistryEvent): boolean {
+  wants(event: EventHead): boolean {
     return this.#some((subscription) => subscription.live && subscription.wants(event));
   }
 
   /** Whether another subscription already brought an event to this connection, be it ended meanwhile. */
-  hasSent(event: RegistryEvent, except: Subscription): boolean {
+  hasSent(event: SequencedHead, except: Subscription): boolean {
     return this.#some((subscription) => subscription !== except && subscription.hasSent(event)) ||
       this.#ended.some(({ past, newest }) => except.number <= newest && past.hasSent(event));
   }

@@ -12,12 +12,18 @@
  */
 import { MAX_ACTIVE_JOBS, TURN_MS } from "./limits.ts";
 
-/** A piece of work: yields where others may have their turn. */
+/** Work: yields where others may have their turn. */
 export type Work<T> = Generator<void, T, void>;
+
+/** What is used of it. */
+interface Steps<T> {
+  next(): IteratorResult<void, T>;
+  return(value: T): IteratorResult<void, T>;
+}
 
 interface Job {
   readonly owner: object;
-  readonly work: Work<unknown>;
+  readonly work: Steps<unknown>;
   /** Set when its owner has left. */
   over: boolean;
   resolve(value: unknown): void;
@@ -61,13 +67,21 @@ export class Turns {
    * Does a piece of work when it is its owner's turn: at once where nothing else was done in this turn of the
    * event loop. Resolves with its result, or with `null` when its owner has left.
    */
-  run<T>(owner: object, work: Work<T>): Promise<T | null> {
+  run<T>(owner: object, work: Steps<T>): Promise<T | null> {
     return new Promise((resolve, reject) => {
       const job: Job = { owner, work, over: false, resolve: resolve as Job["resolve"], reject };
       const jobs = this.#waiting.get(owner);
       if (jobs === undefined) this.#waiting.set(owner, [job]);
       else jobs.push(job);
       if (this.#timer === undefined) this.#work();
+    });
+  }
+
+  /** Does a single piece of work when it is its owner's turn; see {@linkcode Turns.run}. */
+  once<T>(owner: object, piece: () => T): Promise<T | null> {
+    return this.run(owner, {
+      next: () => ({ done: true, value: piece() }),
+      return: (value) => ({ done: true, value }),
     });
   }
 

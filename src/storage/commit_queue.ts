@@ -8,6 +8,7 @@ import { HarnessError, messageOf } from "../errors.ts";
 import { ASYNC_SYNC_INTERVAL_MS, MAX_JOURNAL_BATCH_BYTES, MAX_PENDING_CHANGES } from "../limits.ts";
 import type { Change, CommitRecord } from "../registry/store.ts";
 import type { Journal } from "./journal.ts";
+import { MAX_PENDING_BYTES } from "./limits.ts";
 import { encodeRecord } from "./journal_line.ts";
 import { checkChange, toRecord } from "./pending.ts";
 
@@ -19,12 +20,14 @@ export interface CommitQueueOptions {
   durability: "sync" | "async";
   /** Size at which the journal goes on in a new segment. */
   segmentBytes: number;
+  /** Bytes of changes that may wait. @default {MAX_PENDING_BYTES} */
+  maxPendingBytes?: number | undefined;
   /** Seq of the last change. */
   seq: number;
   /** The revision of an entry, durable changes only; 0 = none. */
   revisionOf: (id: string) => number;
   /** Called for each change once it is durable, in order. */
-  onDurable: (record: CommitRecord) => void;
+  onDurable: (record: CommitRecord, line: Buffer) => void;
   /** Called once when the disk failed; nothing is written after it until {@linkcode CommitQueue.restart}. */
   onFailure: (error: unknown) => Promise<void>;
 }
@@ -42,6 +45,9 @@ export class CommitQueue {
   /** Revisions that ids will have when what waits is durable; 0 = removed. */
   readonly #ahead = new Map<string, number>();
   #waiting: Waiting[] = [];
+  /** Bytes of what waits. */
+  #bytes = 0;
+  readonly #maxBytes: number;
   #seq: number;
   #worker: Promise<void> | null = null;
   #failed = false;
@@ -52,13 +58,15 @@ export class CommitQueue {
   constructor(options: CommitQueueOptions) {
     this.#options = options;
     this.#seq = options.seq;
+    this.#maxBytes = options.maxPendingBytes ?? MAX_PENDING_BYTES;
   }
 
   /** Makes a change durable. @throws {HarnessError} `conflict`, `storage_unavailable`. */
   add(change: Change): Promise<void> {
     return new Promise<void>((resolve, reject) => {
       if (this.#failed) throw refused(null);
-      if (this.#waiting.length >= MAX_PENDING_CHANGES) throw tooMany();
+      const count = this.#waiting.length;
+      if (count >= MAX_PENDING_CHANGES || this.#bytes >= this.#maxBytes) throw tooMany(count);
       checkChange(change, (id) => this.#ahead.get(id) ?? this.#options.revisionOf(id));
       const record = toRecord(change, this.#seq);
       const line = encodeRecord(record);
@@ -66,6 +74,7 @@ export class CommitQueue {
       if (record.put !== undefined) this.#ahead.set(record.put.id, record.put.revision);
       if (record.remove !== undefined) this.#ahead.set(record.remove, 0);
       this.#waiting.push({ record, line, resolve, reject });
+      this.#bytes += line.length;
       this.#wake();
     });
   }
@@ -99,9 +108,9 @@ export class CommitQueue {
         await this.#fail(error, batch);
         break;
       }
-      for (const { record, resolve } of batch) {
+      for (const { record, line, resolve } of batch) {
         this.#forget(record);
-        this.#options.onDurable(record);
+        this.#options.onDurable(record, line);
         resolve();
       }
     }
@@ -134,7 +143,9 @@ export class CommitQueue {
       if (count > 0 && bytes > MAX_JOURNAL_BATCH_BYTES) break;
       count++;
     }
-    return this.#waiting.splice(0, count);
+    const batch = this.#waiting.splice(0, count);
+    for (const { line } of batch) this.#bytes -= line.length;
+    return batch;
   }
 
   /** Refuses the batch and all that waits behind it: their seqs build on the batch's. */
@@ -143,6 +154,7 @@ export class CommitQueue {
     this.#syncDue = false;
     const all = [...batch, ...this.#waiting];
     this.#waiting = [];
+    this.#bytes = 0;
     this.#ahead.clear();
     const failure = this.#options.onFailure(error);
     for (const { reject } of all) reject(refused(error));
@@ -172,9 +184,9 @@ function refused(cause: unknown): HarnessError {
   );
 }
 
-function tooMany(): HarnessError {
+function tooMany(count: number): HarnessError {
   return new HarnessError(
     "storage_unavailable",
-    `Cannot make the change durable: ${MAX_PENDING_CHANGES} changes wait for the disk already; try again later`,
+    `Cannot make the change durable: ${count} changes wait for the disk already; try again later`,
   );
 }

@@ -1,21 +1,47 @@
 /**
- * The last events in memory, for resuming subscribers.
+ * The last changes in memory, for resuming subscribers: bounded by number and by bytes.
  *
  * @module
  */
 import { MIN_HISTORY_EVENTS } from "../limits.ts";
 import type { RegistryEvent } from "../registry/events.ts";
+import { HISTORY_READ_BYTES, HISTORY_RING_BYTES } from "./limits.ts";
 
-/** The last events, gapless; holds at least `keep` of them once there were as many. */
+/** The events of one change, in whatever form they are kept. */
+export interface KeptChange {
+  /** Seq of its first event. */
+  readonly first: number;
+  /** Seq of its last event. */
+  readonly seq: number;
+  /** Bytes kept. */
+  readonly bytes: number;
+  /** Its events. */
+  read(): readonly RegistryEvent[];
+}
+
+/** Bounds of an {@linkcode EventRing}. */
+export interface EventRingOptions {
+  /** Events kept; up to twice as many at times. @default {MIN_HISTORY_EVENTS} */
+  keep?: number | undefined;
+  /** Bytes kept at most. @default {HISTORY_RING_BYTES} */
+  maxBytes?: number | undefined;
+}
+
+/** The last changes, gapless. */
 export class EventRing {
   readonly #keep: number;
-  #events: RegistryEvent[] = [];
+  readonly #maxBytes: number;
+  #changes: KeptChange[] = [];
+  /** Index of the oldest kept change: what is before it goes in one piece, now and then. */
+  #head = 0;
+  #bytes = 0;
   #seq: number;
 
   /** An empty ring after `seq`. */
-  constructor(seq: number, keep: number = MIN_HISTORY_EVENTS) {
+  constructor(seq: number, options: EventRingOptions = {}) {
     this.#seq = seq;
-    this.#keep = keep;
+    this.#keep = options.keep ?? MIN_HISTORY_EVENTS;
+    this.#maxBytes = options.maxBytes ?? HISTORY_RING_BYTES;
   }
 
   /** Seq of the last event. */
@@ -25,21 +51,65 @@ export class EventRing {
 
   /** Seq before the first event that is kept. */
   get floor(): number {
-    return this.#seq - this.#events.length;
+    return (this.#changes[this.#head]?.first ?? this.#seq + 1) - 1;
   }
 
-  /** Adds the events of a change; they must follow the last. */
-  push(events: readonly RegistryEvent[]): void {
-    for (const event of events) this.#events.push(event);
-    this.#seq += events.length;
-    // Cut in large pieces, so that the cost of moving the rest is spread over many changes.
-    if (this.#events.length > 2 * this.#keep) this.#events = this.#events.slice(-this.#keep);
+  /** Bytes kept. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
-  /** At most `limit` events after a seq, or `null` when they are not all kept. */
-  after(seq: number, limit: number): RegistryEvent[] | null {
+  /** Adds a change; it must follow the last. */
+  push(change: KeptChange): void {
+    this.#changes.push(change);
+    this.#seq = change.seq;
+    this.#bytes += change.bytes;
+    while (this.#bytes > this.#maxBytes || this.#seq - this.floor > 2 * this.#keep) this.#drop();
+    if (this.#head > 1024 && 2 * this.#head > this.#changes.length) {
+      this.#changes = this.#changes.slice(this.#head);
+      this.#head = 0;
+    }
+  }
+
+  /** Events after a seq, at most `limit` and (but for the first) `maxBytes`; `null` when they are not all kept. */
+  after(
+    seq: number,
+    limit: number,
+    maxBytes: number = HISTORY_READ_BYTES,
+  ): RegistryEvent[] | null {
     if (seq < this.floor || seq > this.#seq) return null;
-    const from = seq - this.floor;
-    return this.#events.slice(from, from + limit);
+    const events: RegistryEvent[] = [];
+    let bytes = 0;
+    for (let at = this.#indexAfter(seq); at < this.#changes.length; at++) {
+      const change = this.#changes[at];
+      if (change === undefined || events.length >= limit) break;
+      if (events.length > 0 && bytes + change.bytes > maxBytes) break;
+      bytes += change.bytes;
+      for (const event of change.read()) {
+        if (event.seq > seq && events.length < limit) events.push(event);
+      }
+    }
+    return events;
+  }
+
+  /** Index of the first change that ends after a seq. */
+  #indexAfter(seq: number): number {
+    let low = this.#head;
+    let high = this.#changes.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#changes[middle]?.seq ?? 0) <= seq) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  #drop(): void {
+    this.#bytes -= this.#changes[this.#head]?.bytes ?? 0;
+    // Let go now: the array keeps its place for a while.
+    this.#changes[this.#head] = GONE;
+    this.#head++;
   }
 }
+
+const GONE: KeptChange = { first: 0, seq: 0, bytes: 0, read: () => [] };

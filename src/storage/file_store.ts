@@ -8,6 +8,7 @@
  *
  * @module
  */
+import type { Buffer } from "node:buffer";
 import { Mutex } from "async-mutex";
 import { getLogger, type Logger } from "@logtape/logtape";
 import { HarnessError, messageOf } from "../errors.ts";
@@ -20,8 +21,10 @@ import { CommitQueue } from "./commit_queue.ts";
 import { type Disk, localDisk } from "./disk.ts";
 import type { EventRing } from "./event_ring.ts";
 import type { Journal } from "./journal.ts";
+import { JournalHistory } from "./journal_history.ts";
 import { LeaseTable } from "./lease_table.ts";
-import { load, strictRefusal } from "./load.ts";
+import { HISTORY_READ_BYTES } from "./limits.ts";
+import { keptLine, load, strictRefusal } from "./load.ts";
 import { acquireOwnerLock, type OwnerLock } from "./owner_lock.ts";
 import { repair } from "./repair.ts";
 import { saveSnapshot } from "./snapshot.ts";
@@ -49,6 +52,10 @@ export interface FileStoreTuning {
   segmentBytes?: number | undefined;
   /** Events that `history()` can always give. @default {MIN_HISTORY_EVENTS} */
   historyEvents?: number | undefined;
+  /** Bytes of them kept in memory; the rest is read from the journal. @default {HISTORY_RING_BYTES} */
+  historyBytes?: number | undefined;
+  /** Bytes of changes that may wait for the disk. @default {MAX_PENDING_BYTES} */
+  pendingBytes?: number | undefined;
   /** Quiet time before the snapshot is saved. @default {SNAPSHOT_DELAY_MS} */
   snapshotDelayMs?: number | undefined;
   /** Pause between attempts to accept changes again. @default {STORAGE_RETRY_MS} */
@@ -60,6 +67,7 @@ interface OpenState {
   epoch: string;
   listener: StoreListener;
   journal: Journal;
+  history: JournalHistory;
   queue: CommitQueue;
   ring: EventRing;
   leases: LeaseTable;
@@ -125,8 +133,18 @@ export class FileStore implements Store {
   }
 
   /** See {@linkcode Store.history}. */
-  history(afterSeq: number, limit: number): Promise<RegistryEvent[] | null> {
-    return Promise.resolve(this.#open?.ring.after(afterSeq, limit) ?? null);
+  async history(
+    afterSeq: number,
+    limit: number,
+    maxBytes: number = HISTORY_READ_BYTES,
+  ): Promise<RegistryEvent[] | null> {
+    if (this.#open === null) return null;
+    const { ring, journal, history } = this.#open;
+    const recent = ring.after(afterSeq, limit, maxBytes);
+    if (recent !== null || afterSeq > ring.seq || afterSeq < journal.floor) return recent;
+    if (limit === 0) return [];
+    const source = { floor: journal.floor, segments: () => journal.segments(ring.seq) };
+    return await history.read(source, { after: afterSeq, limit, maxBytes });
   }
 
   /** See {@linkcode Store.lease}. */
@@ -154,7 +172,8 @@ export class FileStore implements Store {
   }
 
   async #load(listener: StoreListener): Promise<LoadedState> {
-    const loaded = await load(this.#disk, this.#dir, this.#historyEvents);
+    const { historyBytes: maxBytes } = this.#tuning;
+    const loaded = await load(this.#disk, this.#dir, { keep: this.#historyEvents, maxBytes });
     if (this.#strict && loaded.damaged) throw strictRefusal(this.#dir, loaded);
     const epoch = loaded.epoch ?? crypto.randomUUID();
     const files = { disk: this.#disk, dir: this.#dir, epoch, durability: this.#durability };
@@ -165,22 +184,24 @@ export class FileStore implements Store {
     const queue = new CommitQueue({
       journal,
       durability: this.#durability,
+      maxPendingBytes: this.#tuning.pendingBytes,
       segmentBytes: this.#tuning.segmentBytes ?? JOURNAL_SEGMENT_BYTES,
       seq,
       revisionOf: (id) => this.#services.get(id)?.revision ?? 0,
-      onDurable: (record) => this.#apply(record),
+      onDurable: (record, line) => this.#apply(record, line),
       onFailure: (error) => this.#fail(error),
     });
     const leases = new LeaseTable((id) => listener.onLeaseExpired(id));
-    this.#open = { epoch, listener, journal, queue, ring, leases };
+    const history = new JournalHistory(this.#disk, this.#dir);
+    this.#open = { epoch, listener, journal, history, queue, ring, leases };
     if (seq !== snapshotSeq) this.#autoSave.touch();
     return { epoch, seq, services: [...services.values()], warnings };
   }
 
-  #apply(record: CommitRecord): void {
+  #apply(record: CommitRecord, line: Buffer): void {
     if (record.put !== undefined) this.#services.set(record.put.id, record.put);
     if (record.remove !== undefined) this.#services.delete(record.remove);
-    this.#open?.ring.push(record.events);
+    this.#open?.ring.push(keptLine(record.seq - record.events.length + 1, record.seq, line));
     this.#open?.listener.onCommit(record);
     this.#autoSave.touch();
   }
@@ -269,8 +290,9 @@ export class FileStore implements Store {
     }
   }
 
-  async #closeFiles({ queue, ring, journal, leases }: OpenState): Promise<void> {
+  async #closeFiles({ queue, ring, journal, history, leases }: OpenState): Promise<void> {
     leases.close();
+    history.close();
     await this.#autoSave.close();
     await queue.close();
     await this.#recovering;

@@ -37,12 +37,29 @@ export class Journal {
   #segment: number;
   #bytes = 0;
   #finished: FinishedSegment[];
+  #floor: number;
 
   /** A journal that goes on after `chain`; nothing is open yet. */
   constructor(options: JournalOptions, chain: JournalChain) {
     this.#options = options;
     this.#finished = [...chain.finished];
     this.#segment = Math.max(chain.open?.segment ?? 0, this.#finished.at(-1)?.segment ?? 0);
+    this.#floor = Math.max(chain.floor, chain.startSeq ?? 0);
+  }
+
+  /** Seq after which all changes of the present epoch are in the files. */
+  get floor(): number {
+    return this.#floor;
+  }
+
+  /** The files, oldest first; that being written ends with `seq`. */
+  segments(seq: number): FinishedSegment[] {
+    return [...this.#finished, { name: JOURNAL_NAME, segment: this.#segment, lastSeq: seq }];
+  }
+
+  /** Says that the files hold nothing that counts up to `seq`: a new epoch begins there. */
+  beginAfter(seq: number): void {
+    this.#floor = seq;
   }
 
   /** Bytes in the segment being written, all of them accepted. */
@@ -146,6 +163,7 @@ export class Journal {
     const { disk, dir } = this.#options;
     for (const { name, lastSeq } of [...this.#finished]) {
       if (lastSeq > seq) break;
+      this.#floor = Math.max(this.#floor, lastSeq);
       await disk.remove(`${dir}/${name}`);
       this.#finished.shift();
     }

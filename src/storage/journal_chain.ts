@@ -81,11 +81,22 @@ export interface JournalChain {
   active: { bytes: number; tornBytes: number; unterminated: boolean } | null;
 }
 
-/** Reads all segments. @throws {HarnessError} `storage_unavailable` when a newer program wrote one. */
+/** Which changes of the journal are kept in memory while it is loaded. */
+export interface WantedLines {
+  /** All after this seq: the snapshot has the others. */
+  afterSeq: number;
+  /** And the last ones, so many events at most, */
+  lastEvents: number;
+  /** or so many bytes. */
+  lastBytes: number;
+}
+
+/** Reads all segments; of the changes, only those that are wanted are kept. @throws {HarnessError} `storage_unavailable` when a newer program wrote one. */
 export async function readChain(
   disk: Disk,
   dir: string,
   files: JournalFiles,
+  wanted: WantedLines,
 ): Promise<JournalChain> {
   const chain: JournalChain = {
     lines: [],
@@ -102,9 +113,25 @@ export async function readChain(
   for (const name of files.finished) {
     await readSegment(chain, disk, dir, name);
     chain.finished.push({ name, segment: segmentNumber(name), lastSeq: chain.lastSeq });
+    forget(chain, wanted);
   }
   if (files.active) await readSegment(chain, disk, dir, JOURNAL_NAME);
   return chain;
+}
+
+/** Lets go of old changes, and with them of their files' bytes. */
+function forget(chain: JournalChain, { afterSeq, lastEvents, lastBytes }: WantedLines): void {
+  let from = chain.lines.length;
+  let bytes = 0;
+  while (from > 0) {
+    const line = chain.lines[from - 1];
+    if (line === undefined) break;
+    bytes += line.end - line.start;
+    const isLast = bytes <= lastBytes && chain.lastSeq - line.seq < lastEvents;
+    if (line.seq <= afterSeq && !isLast) break;
+    from--;
+  }
+  chain.lines.splice(0, from);
 }
 
 async function readSegment(
@@ -173,6 +200,7 @@ function addOpen(chain: JournalChain, open: OpenLine, path: string): void {
   // Changes that were refused to their callers because the disk failed: they did not happen.
   while ((chain.lines.at(-1)?.seq ?? 0) > open.seq) chain.lines.pop();
   chain.lastSeq = open.seq;
+  for (const file of chain.finished) file.lastSeq = Math.min(file.lastSeq, open.seq);
   if (chain.open !== null && chain.open.epoch !== open.epoch) chain.floor = open.seq;
   chain.open = open;
 }

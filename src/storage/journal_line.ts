@@ -14,6 +14,7 @@
 import { Buffer } from "node:buffer";
 import { crc32 } from "./crc32.ts";
 import type { ServiceEntry } from "../registry/entry.ts";
+import { entryText } from "../registry/entry_text.ts";
 import type { EventBody, RegistryEvent } from "../registry/events.ts";
 import type { CommitRecord } from "../registry/store.ts";
 
@@ -76,7 +77,11 @@ export interface SegmentScan {
 
 /** The bytes of a line, newline included; `value` must not be empty. */
 export function encodeLine(value: Record<string, unknown>): Buffer {
-  const rest = JSON.stringify(value).slice(1);
+  return lineOf(JSON.stringify(value).slice(1));
+}
+
+/** The bytes of a line whose text after the length is `rest`. */
+function lineOf(rest: string): Buffer {
   const length = Buffer.byteLength(rest);
   const checked = `"len":"${hex8(length)}",${rest}`;
   return Buffer.from(`{"crc":"${hex8(crc32(checked))}",${checked}\n`);
@@ -85,15 +90,15 @@ export function encodeLine(value: Record<string, unknown>): Buffer {
 /** The line of a change. `first` and `id` stand before the rest so that loading need not parse every line. */
 export function encodeRecord(record: CommitRecord): Buffer {
   const { seq, time, put, remove, events } = record;
-  return encodeLine({
-    seq,
-    first: seq - events.length + 1,
-    id: put?.id ?? remove,
-    time,
-    put,
+  const head = { seq, first: seq - events.length + 1, id: put?.id ?? remove, time };
+  const rest = JSON.stringify({
     remove,
     events: events.map((event) => toJournal(event, record)),
   });
+  if (put === undefined) return lineOf(`${JSON.stringify(head).slice(1, -1)},${rest.slice(1)}`);
+  // The entry's text is made once, for the journal, the event and the answers.
+  const text = Object.isFrozen(put) ? entryText(put) : JSON.stringify(put);
+  return lineOf(`${JSON.stringify(head).slice(1, -1)},"put":${text},${rest.slice(1)}`);
 }
 
 /** An event as the journal has it: seq and time follow from the line, an entry equal to `put` is left out. */
@@ -184,6 +189,21 @@ export function scanSegment(file: Uint8Array): SegmentScan {
     at = next;
   }
   return scan;
+}
+
+/**
+ * Where the lines of a file that was written by this run, or checked when it began, stand: two numbers each, up
+ * to the first that is not whole. Their checksums are not looked at again.
+ */
+export function lineEnds(bytes: Buffer): number[] {
+  const lines: number[] = [];
+  for (let at = 0; at + HEAD <= bytes.length && bytes[at] === BRACE;) {
+    const end = at + HEAD + claimedLength(bytes, at);
+    if (!(end < bytes.length) || bytes[end] !== NEWLINE) break;
+    lines.push(at, end);
+    at = end + 1;
+  }
+  return lines;
 }
 
 /** Where the intact line that begins at `at` ends, or -1. */

@@ -5,15 +5,16 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import { HarnessError } from "../errors.ts";
 import { MIN_HISTORY_EVENTS } from "../limits.ts";
 import { type ServiceEntry, serviceEntrySchema } from "../registry/entry.ts";
-import type { RegistryEvent } from "../registry/events.ts";
 import type { Disk } from "./disk.ts";
-import { EventRing } from "./event_ring.ts";
+import { EventRing, type EventRingOptions, type KeptChange } from "./event_ring.ts";
 import { bytesOf, type ChainedLine, type JournalChain, readChain } from "./journal_chain.ts";
 import { JOURNAL_NAME, listJournalFiles } from "./journal_files.ts";
 import { toCommitRecord } from "./journal_line.ts";
+import { HISTORY_RING_BYTES } from "./limits.ts";
 import {
   BACKUP_NAME,
   readSnapshot,
@@ -50,16 +51,20 @@ export interface Loaded {
 export async function load(
   disk: Disk,
   dir: string,
-  historyEvents: number = MIN_HISTORY_EVENTS,
+  history: EventRingOptions = {},
 ): Promise<Loaded> {
   const main = await readSnapshot(disk, `${dir}/${SNAPSHOT_NAME}`);
   const backup: SnapshotRead = main.kind === "ok"
     ? { kind: "missing" }
     : await readSnapshot(disk, `${dir}/${BACKUP_NAME}`);
-  const chain = await readChain(disk, dir, await listJournalFiles(disk, dir));
-
   const found = [main, backup].find((read) => read.kind === "ok");
   const base: Snapshot | null = found?.kind === "ok" ? found.snapshot : null;
+  const wanted = {
+    afterSeq: base?.seq ?? 0,
+    lastEvents: history.keep ?? MIN_HISTORY_EVENTS,
+    lastBytes: history.maxBytes ?? HISTORY_RING_BYTES,
+  };
+  const chain = await readChain(disk, dir, await listJournalFiles(disk, dir), wanted);
   const fresh = base === null && chain.startSeq === null && chain.damage.length === 0 &&
     main.kind === "missing" && backup.kind === "missing";
   const services = new Map(base?.services.map((entry) => [String(entry?.id), entry]));
@@ -67,7 +72,7 @@ export async function load(
     epoch: null,
     seq: Math.max(base?.seq ?? 0, chain.lastSeq),
     services,
-    ring: new EventRing(0, historyEvents),
+    ring: new EventRing(0, history),
     chain,
     snapshotSeq: main.kind === "ok" ? main.snapshot.seq : null,
     fresh,
@@ -85,9 +90,12 @@ export async function load(
   loaded.epoch = lost.length > 0 ? null : continuedEpoch(loaded, main);
   loaded.damaged = lost.length > 0 || loaded.damagedFiles.size > 0 ||
     (chain.active?.tornBytes ?? 0) > 0;
-  const events = loaded.epoch === null ? [] : recentEvents(chain, historyEvents);
-  loaded.ring = new EventRing(loaded.seq - events.length, historyEvents);
-  loaded.ring.push(events);
+  const recent = loaded.epoch === null ? [] : recentLines(chain, wanted);
+  loaded.ring = new EventRing(loaded.seq, history);
+  for (const line of recent) {
+    // Copied: a part of the file's bytes would keep all of them.
+    loaded.ring.push(keptLine(line.first, line.seq, Buffer.from(bytesOf(line))));
+  }
   return loaded;
 }
 
@@ -202,17 +210,28 @@ function changes(from: number, to: number): string {
   return from === to ? `Change ${from} is` : `Changes ${from} to ${to} are`;
 }
 
-/** At least the last `wanted` events of the present epoch's unbroken chain, or all there are. */
-function recentEvents(chain: JournalChain, wanted: number): RegistryEvent[] {
+/** A change as the ring keeps it: the bytes of its line, parsed when they are asked for. */
+export function keptLine(first: number, seq: number, line: Buffer): KeptChange {
+  return { first, seq, bytes: line.length, read: () => toCommitRecord(line).events };
+}
+
+/** The last changes of the present epoch's unbroken chain, as many as fit. */
+function recentLines(
+  chain: JournalChain,
+  { lastEvents, lastBytes }: { lastEvents: number; lastBytes: number },
+): ChainedLine[] {
   const recent: ChainedLine[] = [];
   let count = 0;
-  for (let i = chain.lines.length - 1; i >= 0 && count < wanted; i--) {
+  let bytes = 0;
+  for (let i = chain.lines.length - 1; i >= 0 && count < lastEvents; i--) {
     const line = chain.lines[i];
     if (line === undefined || line.first <= chain.floor) break;
+    bytes += line.end - line.start;
+    if (bytes > lastBytes) break;
     count += line.seq - line.first + 1;
     recent.push(line);
   }
-  return recent.reverse().flatMap((line) => toCommitRecord(bytesOf(line)).events);
+  return recent.reverse();
 }
 
 /** The refusal of a damaged state in strict mode. */

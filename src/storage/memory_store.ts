@@ -6,8 +6,9 @@
 import { HarnessError } from "../errors.ts";
 import type { ServiceEntry } from "../registry/entry.ts";
 import type { RegistryEvent } from "../registry/events.ts";
-import type { Change, LoadedState, Store, StoreListener } from "../registry/store.ts";
-import { EventRing } from "./event_ring.ts";
+import { entryText, textBytes } from "../registry/entry_text.ts";
+import type { Change, CommitRecord, LoadedState, Store, StoreListener } from "../registry/store.ts";
+import { EventRing, type KeptChange } from "./event_ring.ts";
 import { LeaseTable } from "./lease_table.ts";
 import { checkChange, toRecord } from "./pending.ts";
 
@@ -35,7 +36,7 @@ export class MemoryStore implements Store {
 
   /** An empty store. */
   constructor(options: MemoryStoreOptions = {}) {
-    this.#ring = new EventRing(0, options.historyEvents);
+    this.#ring = new EventRing(0, { keep: options.historyEvents });
   }
 
   /** See {@linkcode Store.open}. */
@@ -58,7 +59,7 @@ export class MemoryStore implements Store {
       const record = toRecord(change, this.#ring.seq);
       if (record.put !== undefined) this.#entries.set(record.put.id, record.put);
       if (record.remove !== undefined) this.#entries.delete(record.remove);
-      this.#ring.push(record.events);
+      this.#ring.push(keptOf(record));
       for (const listener of [...this.#listeners]) listener.onCommit(record);
       return Promise.resolve();
     } catch (error) {
@@ -67,8 +68,8 @@ export class MemoryStore implements Store {
   }
 
   /** See {@linkcode Store.history}. */
-  history(afterSeq: number, limit: number): Promise<RegistryEvent[] | null> {
-    return Promise.resolve(this.#ring.after(afterSeq, limit));
+  history(afterSeq: number, limit: number, maxBytes?: number): Promise<RegistryEvent[] | null> {
+    return Promise.resolve(this.#ring.after(afterSeq, limit, maxBytes));
   }
 
   /** See {@linkcode Store.lease}. */
@@ -90,6 +91,17 @@ export class MemoryStore implements Store {
     }
     return Promise.resolve();
   }
+}
+
+/** The events of a change, with their size as JSON. */
+function keptOf({ seq, events }: CommitRecord): KeptChange {
+  let bytes = 0;
+  for (const { data } of events) {
+    bytes += "entry" in data && Object.isFrozen(data.entry)
+      ? textBytes(entryText(data.entry))
+      : JSON.stringify(data).length;
+  }
+  return { first: seq - events.length + 1, seq, bytes, read: () => events };
 }
 
 function closed(): HarnessError {

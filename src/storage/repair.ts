@@ -37,6 +37,7 @@ export async function repair(options: JournalOptions, loaded: Loaded): Promise<R
     }
     return { journal, snapshotSeq: loaded.snapshotSeq };
   }
+  journal.beginAfter(seq);
   const next = await journal.prepareSegment(seq);
   try {
     await snapshot(options, loaded);

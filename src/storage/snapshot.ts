@@ -7,6 +7,7 @@ import { Buffer } from "node:buffer";
 import { HarnessError } from "../errors.ts";
 import { SNAPSHOT_SLICE_MS } from "../limits.ts";
 import type { ServiceEntry } from "../registry/entry.ts";
+import { entryTexts } from "../registry/entry_text.ts";
 import { type Disk, replaceFile } from "./disk.ts";
 import { STORAGE_FORMAT } from "./journal_line.ts";
 import { Sealer, sealProblem } from "./sealed.ts";
@@ -47,7 +48,7 @@ export async function encodeSnapshot(snapshot: Snapshot): Promise<Buffer[]> {
   let text = '  "services": [';
   let sliceEnd = performance.now() + SNAPSHOT_SLICE_MS;
   for (const [i, entry] of services.entries()) {
-    text += `${i === 0 ? "\n" : ",\n"}    ${JSON.stringify(entry)}`;
+    text += `${i === 0 ? "\n" : ",\n"}    ${entryTexts.peek(entry)}`;
     if (text.length < 32 * 1024) continue;
     sealer.add(text);
     text = "";

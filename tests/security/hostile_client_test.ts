@@ -4,6 +4,7 @@ import { entryText, EntryTexts, entryTexts } from "../../src/registry/entry_text
 import { Registry } from "../../src/registry/registry.ts";
 import { ConnectionHandler } from "../../src/server/handler.ts";
 import type { ServerSocket } from "../../src/server/socket.ts";
+import { Replays } from "../../src/server/replays.ts";
 import { Turns, type Work } from "../../src/server/turns.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";
 import { eventually, type Frame, RawClient } from "../helpers/raw_client.ts";
@@ -231,3 +232,63 @@ Deno.test("entryText() is the JSON of the entry", async () => {
   const entry = registry.get("s-0");
   assert.equal(entryText(entry), JSON.stringify(entry));
 });
+
+Deno.test("C2: subscribers who replay the same encode it once, in pages", async () => {
+  await using registry = await fleet(1);
+  for (let i = 0; i < 100; i++) {
+    await registry.update("s-0", {
+      version: `1.${i}`,
+      labels: { a: "x".repeat(4000), b: "y".repeat(4000) },
+    });
+  }
+  const replays = new Replays(registry);
+  const walk = async (): Promise<number[]> => {
+    const seqs: number[] = [];
+    for (let at = 0; at < registry.seq;) {
+      const page = await replays.after(at);
+      assert.ok(page !== null && page.length > 0);
+      const size = page.reduce((sum, { text }) => sum + text.length, 0);
+      assert.ok(size < 2 * 128 * 1024, `a page of ${size} bytes`);
+      seqs.push(...page.map(({ event }) => event.seq));
+      at = seqs.at(-1) ?? 0;
+    }
+    return seqs;
+  };
+  const walks = await Promise.all(Array.from({ length: 30 }, walk));
+  for (const seqs of walks) assert.deepEqual(seqs, Array.from({ length: 101 }, (_, i) => i + 1));
+  assert.equal(replays.encoded, 101);
+});
+
+Deno.test("C2: what replays keep is bounded by bytes", async () => {
+  await using registry = await fleet(1);
+  const labels = { a: "x".repeat(4000) };
+  for (let i = 0; i < 100; i++) await registry.update("s-0", { version: `1.${i}`, labels });
+  const replays = new Replays(registry, 50_000);
+  for (let at = 0; at < registry.seq;) {
+    at = (await replays.after(at))?.at(-1)?.event.seq ?? Infinity;
+    assert.ok(replays.bytes <= 50_000, `${replays.bytes} bytes`);
+  }
+});
+
+for (const listener of LISTENERS) {
+  Deno.test(`${listener} C2: a replay of large events is whole and in order`, async () => {
+    await using running = await startServer({ listener, limits: { replayRingBytes: 100_000 } });
+    const { registry } = running;
+    await registry.register(service("big"));
+    const labels = Object.fromEntries(
+      Array.from({ length: 15 }, (_, i) => [`l${i}`, "x".repeat(4000)]),
+    );
+    for (let i = 0; i < 60; i++) await registry.update("big", { version: `1.${i}`, labels });
+    const clients = await Promise.all(
+      Array.from({ length: 5 }, () => RawClient.ready(running.url)),
+    );
+    await Promise.all(clients.map(async (client) => {
+      const since = { epoch: registry.epoch, seq: 1 };
+      assert.equal((await client.call("subscribe", { since }))["resumed"], "replayed");
+      for (let seq = 2; seq <= 61; seq++) {
+        assert.equal((await client.event("service_updated"))["seq"], seq);
+      }
+      await client.close();
+    }));
+  });
+}

@@ -48,7 +48,7 @@ export function recorded(store: Store, history: History): Store {
         },
       }),
     commit: (change) => store.commit(change),
-    history: (afterSeq, limit) => store.history(afterSeq, limit),
+    history: (...wanted) => store.history(...wanted),
     lease: (id, ttlMs) => store.lease(id, ttlMs),
     endLease: (id) => store.endLease(id),
     close: () => store.close(),

@@ -1,0 +1,132 @@
+/**
+ * Events of the journal's files, for subscribers that resume from before what is kept in memory.
+ *
+ * A file is read whole but parsed only where it is asked for. One read at a time, and the last file stays in
+ * memory for the next part: however many resume at once, they hold one file.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { Mutex } from "async-mutex";
+import type { RegistryEvent } from "../registry/events.ts";
+import type { Disk } from "./disk.ts";
+import type { FinishedSegment } from "./journal_chain.ts";
+import { lineEnds, readHead, toCommitRecord } from "./journal_line.ts";
+
+/** Where the journal's files are, as of now. */
+export interface JournalSegments {
+  /** Seq before the first change of the files. */
+  readonly floor: number;
+  /** The files, oldest first; the last one is being written. */
+  segments(): FinishedSegment[];
+}
+
+/** What is asked for. */
+export interface HistoryRead {
+  /** Events after this seq. */
+  after: number;
+  /** Events at most. */
+  limit: number;
+  /** Bytes of journal at most, but for the first change. */
+  maxBytes: number;
+}
+
+interface LoadedSegment {
+  segment: number;
+  bytes: Buffer;
+  /** Where its changes begin and end, two numbers each, as far as they are intact. */
+  lines: number[];
+}
+
+/** How often a read is tried because files were being renamed under it, */
+const ATTEMPTS = 50;
+/** and the pause in between: a rename takes as long as the disk likes. */
+const PAUSE_MS = 5;
+
+/** Reads events from the files of a journal. */
+export class JournalHistory {
+  readonly #disk: Disk;
+  readonly #dir: string;
+  readonly #reading = new Mutex();
+  #loaded: LoadedSegment | null = null;
+
+  /** Reads in a state dir. */
+  constructor(disk: Disk, dir: string) {
+    this.#disk = disk;
+    this.#dir = dir;
+  }
+
+  /** Events after a seq, all of them there and in order, or `null` when they are not. */
+  async read(journal: JournalSegments, wanted: HistoryRead): Promise<RegistryEvent[] | null> {
+    return await this.#reading.runExclusive(async () => {
+      for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+        if (wanted.after < journal.floor) break;
+        const segment = journal.segments().find(({ lastSeq }) => lastSeq > wanted.after);
+        if (segment === undefined) return [];
+        const events = await this.#readFrom(segment, wanted);
+        if (events.length > 0) return events;
+        this.#loaded = null;
+        await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      }
+      return null;
+    });
+  }
+
+  /** Lets go of what is in memory. */
+  close(): void {
+    this.#loaded = null;
+  }
+
+  /** The events of one file, from the one after `after` on: none when it is not there. */
+  async #readFrom(file: FinishedSegment, wanted: HistoryRead): Promise<RegistryEvent[]> {
+    const known = this.#loaded?.segment === file.segment
+      ? eventsOf(this.#loaded, file, wanted)
+      : [];
+    if (known.length > 0) return known;
+    const bytes = await this.#disk.read(`${this.#dir}/${file.name}`);
+    if (bytes === null) return [];
+    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#loaded = { segment: file.segment, bytes: buffer, lines: lineEnds(buffer) };
+    return eventsOf(this.#loaded, file, wanted);
+  }
+}
+
+function eventsOf(
+  { bytes, lines }: LoadedSegment,
+  { lastSeq }: FinishedSegment,
+  { after, limit, maxBytes }: HistoryRead,
+): RegistryEvent[] {
+  const events: RegistryEvent[] = [];
+  let size = 0;
+  let next = after + 1;
+  for (let at = indexAfter(bytes, lines, after); at + 1 < lines.length; at += 2) {
+    const [start = 0, end = 0] = [lines[at], lines[at + 1]];
+    const head = readHead(bytes, start);
+    if (head === null || head.seq <= after) continue;
+    // What was refused stands after the last change of a file, and is void.
+    if (head.seq > lastSeq || head.first > next) break;
+    if (events.length >= limit || (events.length > 0 && size + end - start > maxBytes)) break;
+    size += end - start;
+    next = head.seq + 1;
+    for (const event of toCommitRecord(bytes.subarray(start, end)).events) {
+      if (event.seq > after && events.length < limit) events.push(event);
+    }
+  }
+  return events;
+}
+
+/** Index of the last line that is surely not after the first change that ends after a seq. */
+function indexAfter(bytes: Buffer, lines: readonly number[], seq: number): number {
+  let low = 0;
+  let high = lines.length / 2;
+  while (high - low > 8) {
+    const middle = (low + high) >>> 1;
+    // A line that is no change says nothing: the one before it does.
+    let at = middle;
+    let head = null;
+    while (at > low && (head = readHead(bytes, lines[2 * at] ?? 0)) === null) at--;
+    if (head !== null && head.seq <= seq) low = middle;
+    else high = at;
+  }
+  return 2 * low;
+}
