@@ -13,7 +13,7 @@ export async function docker(...args: string[]): Promise<string> {
 export async function makeImage(tag: string, script: string, host: string[] = []): Promise<void> {
   const build =
     `root=$(mktemp -d) && mkdir "$root/bin" "$root/tmp" && cp "$(command -v busybox)" "$root/bin/busybox" &&
-    for a in sh sleep echo cat tr; do ln -s busybox "$root/bin/$a"; done && printf '%s\\n' "$2" > "$root/main.sh" &&
+    for a in sh sleep echo cat kill tr; do ln -s busybox "$root/bin/$a"; done && printf '%s\\n' "$2" > "$root/main.sh" &&
     tag=$1 && shift 2 && tar -C "$root" -c . | docker "$@" import -c 'CMD ["/bin/sh", "/main.sh"]' - "$tag" && rm -rf "$root"`;
   const { code, stderr } = await run("sh", ["-c", build, "sh", tag, script, ...host]);
   assert.equal(code, 0, stderr);

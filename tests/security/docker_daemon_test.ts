@@ -13,9 +13,12 @@ import { Registry } from "../../src/registry/registry.ts";
 import { driveState } from "../../src/server/state_path.ts";
 import { recordReport } from "../../src/server/supervision.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";
+import { makeImage, removeAll } from "../helpers/containers.ts";
+import { DockerHost } from "../helpers/docker_host.ts";
 import { Dockerd } from "../helpers/dockerd.ts";
 import { needs } from "../helpers/require.ts";
 import { service } from "../helpers/test_server.ts";
+import { run } from "../hosts/docker.ts";
 import { eventually, kill, Place } from "../lifecycle/fixture.ts";
 
 const ignore = needs("docker", "busybox", "root");
@@ -186,5 +189,68 @@ Deno.test({
     });
     await supervisor.stop("held");
     assert.equal(registry.get("held").state, "stopped");
+  },
+});
+
+Deno.test({
+  name: "A10: services come back after a reboot as their policies say",
+  ignore,
+  async fn() {
+    await using place = new Place();
+    await using host = await DockerHost.start();
+    await using executor = host.executor();
+    const tag = `stay-${crypto.randomUUID().slice(0, 8)}:1`;
+    await makeImage(tag, STAY);
+    try {
+      const load =
+        'docker save "$1" | docker exec -i "$2" docker load -q && docker exec "$2" docker tag "$1" stay:1';
+      const { code, stderr } = await run("sh", ["-c", load, "sh", tag, host.name]);
+      assert.equal(code, 0, stderr);
+    } finally {
+      await removeAll([], [tag]);
+    }
+    const controller = (name: string, restart: Partial<RestartSpec>) => {
+      const made = spec(place, name, restart);
+      const runDir = `/opt/.harness/${name}/run/1`;
+      return new DockerController(executor, { ...made, workDir: `/opt/${name}-1.0.0`, runDir });
+    };
+    const stays = controller("stays", { policy: "on-failure" });
+    const always = controller("always", { policy: "always" });
+    const never = controller("never", { policy: "no" });
+    const stopped = controller("stopped", { policy: "on-failure" });
+    const ended = controller("ended", { policy: "on-failure" });
+    for (const each of [stays, always, never, stopped, ended]) await each.start();
+    const units = () => host.sh("cd /etc/systemd/system && ls | grep ^harness- || :");
+    const both = "harness-ended-container.service\nharness-stays-container.service";
+    await stopped.stop();
+    assert.equal(await units(), both);
+    assert.equal(await host.sh("systemctl is-active harness-stays-container"), "active");
+    const security = await host.sh(
+      "systemd-analyze security --no-pager harness-stays-container | tail -n 1",
+    );
+    assert.match(security, /level for \S+: [0-3]\.\d OK/);
+    // It ends by itself, and well: that is not undone.
+    await host.sh("docker exec ended kill -TERM 1");
+    await eventually(async () =>
+      assert.equal(await host.sh("systemctl is-active harness-ended-container || :"), "inactive")
+    );
+    await host.reboot();
+    await eventually(async () => {
+      for (const each of [stays, always]) {
+        const { running, detail } = await each.status();
+        assert.ok(running, detail);
+      }
+    });
+    for (const each of [never, stopped, ended]) {
+      assert.equal((await each.status()).running, false);
+    }
+    // By hand on the machine, as people do.
+    await host.sh("systemctl restart docker");
+    await eventually(async () => assert.ok((await stays.status()).running));
+    await stays.stop();
+    assert.equal(await units(), "harness-ended-container.service");
+    assert.equal(await host.sh("ls /opt/.harness/stays/run/1"), "");
+    await ended.stop();
+    assert.equal(await units(), "");
   },
 });
