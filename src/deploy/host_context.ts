@@ -72,6 +72,8 @@ export class HostContext {
   step: DeployStep = "connect";
   /** What runs now. */
   status: ServiceStatus | null = null;
+  /** The run that this deployment started, where it has an id. */
+  started: string | null = null;
   /** What the release's own health check said when it passed; `null` before that, and where it has none. */
   health: HealthCheckResult | null = null;
   /** Ends the deadline for connecting, locking and looking. */

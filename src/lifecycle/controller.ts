@@ -12,6 +12,7 @@ import type {
   Controller,
   ControlOptions,
   LogOptions,
+  Occupant,
   ServiceSpec,
   ServiceStatus,
 } from "./service_spec.ts";
@@ -89,6 +90,10 @@ class DetectingController implements Controller {
 
   async status(options: ControlOptions = {}): Promise<ServiceStatus> {
     return await (await this.#controller(options)).status(options);
+  }
+
+  async occupant(options: ControlOptions = {}): Promise<Occupant | null> {
+    return await (await this.#controller(options)).occupant?.(options) ?? null;
   }
 
   async logs(lines: number, options: LogOptions = {}): Promise<string[]> {

@@ -115,6 +115,8 @@ export interface Occupant {
   identity: RunIdentity | null;
   /** Whether it runs now. */
   running: boolean;
+  /** Whether a start would put its own in place of it though it is not ours: nobody runs it, nor would after a reboot. */
+  givesWay?: boolean;
   /** For people: state and origin, such as "active, enabled, /etc/systemd/system/harness-web.service". */
   detail: string;
 }
@@ -176,6 +178,11 @@ export interface Controller {
   reload(options?: ControlOptions): Promise<ServiceStatus>;
   /** Looks. Never changes anything. */
   status(options?: ControlOptions): Promise<ServiceStatus>;
+  /**
+   * What is there under the name that a start would take, ours or not, running or not; `null` when nothing stands in
+   * its way. Never changes anything.
+   */
+  occupant?(options?: ControlOptions): Promise<Occupant | null>;
   /** The last `lines` lines of its log, oldest first. */
   logs(lines: number, options?: LogOptions): Promise<string[]>;
   /** Log lines as they are written, until `signal` fires or the iterator is closed. */

@@ -95,6 +95,7 @@ export function unitOccupant(report: UnitReport): Occupant | null {
     ours,
     identity: identity ?? (from === null ? null : { runId: null, releaseDir: releaseOf(from) }),
     running: status.running,
+    ...(facts.has("gives") ? { givesWay: true } : {}),
     detail: why === "" ? state : `${state}: ${why}`,
   };
 }

@@ -169,6 +169,7 @@ h_is_this_release() {
 h_verdict() {
   h_report
   printf '@harness place %s\\n@harness from %s\\n@harness class %s\\n@harness changed %s\\n' "$m_place" "$m_release" "$h_class" "$h_changed"
+  if [ "$h_class" = elsewhere ] && h_gives_way; then h_say gives way; fi
   h_say why "$(h_one_line "$h_why")"
 }
 h_occupied() { h_verdict; h_say occupied; exit 0; }

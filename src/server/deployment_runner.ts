@@ -6,6 +6,7 @@
 import { getLogger } from "@logtape/logtape";
 import { deploy } from "../deploy/deploy.ts";
 import { fleetStatus } from "../deploy/fleet.ts";
+import { hostLayout } from "../deploy/layout.ts";
 import type { DeployPlan, FoundHost, HostTarget } from "../deploy/plan.ts";
 import type {
   DeployFailure,
@@ -13,7 +14,8 @@ import type {
   DeployResult,
   HostResult,
 } from "../deploy/progress.ts";
-import { toHarnessError } from "../errors.ts";
+import { HarnessError, toHarnessError } from "../errors.ts";
+import { releaseDirOf } from "../lifecycle/service_spec.ts";
 import { sanitizeName } from "../package/names.ts";
 import type { Deployment } from "../protocol/actions.ts";
 import type { Registry } from "../registry/registry.ts";
@@ -25,6 +27,7 @@ import {
 } from "./deployed_services.ts";
 import type { DeploymentRecord, DeploymentRecords } from "./deployment_records.ts";
 import type { Operator } from "./operator.ts";
+import { isRunning } from "./recorded_entry.ts";
 import { driveState } from "./state_path.ts";
 
 /** A deployment that has not ended. */
@@ -149,7 +152,24 @@ export class DeploymentRunner {
       job.record.ids.push(there);
       await operator.reserve([there], `${deployment.kind} ${deployment.deployment_id}`);
     }
+    this.#assertSameRoot(instance, deployment.service, place);
     await admitInstance(registry, instance);
+  }
+
+  /** Refuses to leave behind what runs below another install root of the machine: it would run on without an entry. */
+  #assertSameRoot({ id, host }: Instance, service: string, place: string): void {
+    const { operator, registry } = this.#options;
+    const before = operator.deployedAs(id);
+    const { base } = hostLayout(host.installRoot, service);
+    if (before === null || before.place === place) return;
+    if (before.spec.runDir.startsWith(`${base}/`) || !isRunning(registry.get(id))) return;
+    const releaseDir = releaseDirOf(before.spec);
+    throw new HarnessError(
+      "conflict",
+      `Cannot deploy ${service} to ${host.label}: it runs there below another install root (${releaseDir}); ` +
+        "stop it first, or deploy it there",
+      { details: { reason: "occupied", occupant: { kind: "process", ours: false, releaseDir } } },
+    );
   }
 
   /** What the registry refuses of one host is that host's outcome, and the others go on. */

@@ -149,6 +149,12 @@ export class Operator implements ServiceOperator, AsyncDisposable {
     return there?.id ?? null;
   }
 
+  /** How an instance is run that a deployment put there, or `null`. */
+  deployedAs(id: string): Placement | null {
+    const placement = this.#placements.get(id);
+    return placement?.origin === "deployed" ? placement : null;
+  }
+
   /** Remembers how a deployed service is run; it is watched as soon as it is released. */
   async place(placement: Placement): Promise<void> {
     await this.#placements.put(placement);

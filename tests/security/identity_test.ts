@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import type { Executor } from "../../src/executor/executor.ts";
 import type { HostTarget } from "../../src/deploy/plan.ts";
 import { Bench, connectTo, run, START, until } from "../deploy/support.ts";
+import { docker, inspect, makeImage, removeAll } from "../helpers/containers.ts";
 import { type ControlServer, startControlServer } from "../helpers/control_server.ts";
 import { upload } from "../helpers/hello_package.ts";
 import { type Frame, RawClient } from "../helpers/raw_client.ts";
@@ -292,5 +293,153 @@ Deno.test({
     assert.equal(host.error?.details?.["reason"], "hangs");
     await until("the host has freed its lock", () => bench.leftovers().length === 0);
     assert.deepEqual(bench.running(), []);
+  },
+});
+
+/** What is there under the name of a unit: its state, and its file. */
+async function unit(host: TestHost, name: string): Promise<string> {
+  const show = `systemctl show -p ActiveState -p UnitFileState -p MainPID ${name}`;
+  return (await host.sh(`${show}; cat /etc/systemd/system/${name}`)).stdout;
+}
+
+Deno.test({
+  name: "A1: another install root is refused, and the first one untouched",
+  ignore: needs("docker", "root"),
+  async fn() {
+    await using bench = new Bench();
+    await using host = await startHost();
+    const source = (version: string, yaml = "") =>
+      bench.makePackage({ name: "svc", version, yaml });
+    const at = (installRoot: string) => ({ hosts: [login(host, "root", { installRoot })] });
+    await host.sh("mkdir -p /srv/A /srv/B");
+    const one = await run(bench.plan(await source("1.0.0"), at("/srv/A")));
+    assert.equal(one.host.outcome, "ok", JSON.stringify(one.host.error));
+    const before = await unit(host, "harness-svc.service");
+    const two = await run(bench.plan(await source("2.0.0"), at("/srv/B")));
+    assert.equal(two.host.outcome, "failed");
+    assert.equal(two.host.step, "preflight");
+    assert.equal(two.host.error?.code, "conflict");
+    assert.equal(two.host.error?.details?.["reason"], "occupied");
+    assert.match(two.host.error?.message ?? "", /\/srv\/A/);
+    assert.equal(await unit(host, "harness-svc.service"), before);
+    assert.deepEqual(await copies(host, "svc"), ["root 1.0.0"]);
+    assert.equal((await host.sh("ls /srv/B; ls -A /srv/B/.harness/cache")).stdout, "");
+    // Its record lost: what runs is not stopped for nothing either.
+    await host.sh("mv /srv/A/.harness/svc/state.json /srv/A/state.json");
+    const lost = await run(bench.plan(await source("3.0.0"), at("/srv/A")));
+    assert.equal(lost.host.error?.details?.["reason"], "occupied", JSON.stringify(lost.host.error));
+    assert.equal(await unit(host, "harness-svc.service"), before);
+    await host.sh("mv /srv/A/state.json /srv/A/.harness/svc/state.json");
+    // Stopped there for good, its unit gives way.
+    await host.sh("systemctl disable --now harness-svc.service");
+    const three = await run(bench.plan(await source("3.0.0"), at("/srv/B")));
+    assert.equal(three.host.outcome, "ok", JSON.stringify(three.host.error));
+    assert.deepEqual(await copies(host, "svc"), ["root 3.0.0"]);
+  },
+});
+
+/** A unit file of somebody else's. */
+const FOREIGN = "[Unit]\nDescription=theirs\n[Service]\nExecStart=/bin/sleep 100000\n" +
+  "[Install]\nWantedBy=multi-user.target\n";
+
+/** How a unit of somebody else's is there, and what is done to leave it so. */
+const FOREIGN_UNITS: Record<string, string> = {
+  active: "systemctl start harness-fo.service",
+  "enabled and active": "systemctl enable --now harness-fo.service",
+  "enabled and stopped": "systemctl enable harness-fo.service",
+  masked: "rm /etc/systemd/system/harness-fo.service; systemctl mask harness-fo.service",
+};
+
+Deno.test({
+  name: "A7: a unit of somebody else's is refused in every state",
+  ignore: needs("docker", "root"),
+  async fn() {
+    await using bench = new Bench();
+    await using host = await startHost();
+    const source = await bench.makePackage({
+      name: "fo",
+      yaml: "health: {script: scripts/health.sh, timeout: 5s, retries: 1}\n",
+      files: { "scripts/health.sh": "#!/bin/sh\nexit 2\n" },
+    });
+    for (const [what, script] of Object.entries(FOREIGN_UNITS)) {
+      const file = "/etc/systemd/system/harness-fo.service";
+      await host.sh(`printf '%s' '${FOREIGN}' > ${file}; systemctl daemon-reload; ${script}`);
+      const before = await unit(host, "harness-fo.service");
+      const { host: result } = await run(bench.plan(source, { hosts: [login(host, "root")] }));
+      assert.equal(result.outcome, "failed", what);
+      assert.equal(result.step, "preflight", what);
+      assert.equal(result.error?.details?.["reason"], "occupied", what);
+      assert.equal(await unit(host, "harness-fo.service"), before, what);
+      assert.deepEqual(await copies(host, "fo"), [], what);
+      await host.sh(
+        `systemctl unmask harness-fo.service; systemctl disable --now harness-fo.service; rm -f ${file}`,
+      );
+    }
+  },
+});
+
+Deno.test({
+  name: "A6: a unit of the machine that runs is neither used nor stopped",
+  ignore: needs("docker", "root"),
+  async fn() {
+    await using bench = new Bench();
+    await using host = await startHost();
+    const file = "/etc/systemd/system/redis.service";
+    await host.sh(
+      `printf '%s' '${FOREIGN}' > ${file}; systemctl daemon-reload; systemctl enable --now redis.service`,
+    );
+    const before = await unit(host, "redis.service");
+    const yaml = "service: {type: systemd_service, unit: redis.service}\n" +
+      "health: {script: scripts/health.sh, timeout: 5s, retries: 1}\n";
+    const files = { "scripts/health.sh": "#!/bin/sh\nexit 2\n" };
+    const source = await bench.makePackage({ name: "redis", yaml, files });
+    const { host: result } = await run(bench.plan(source, { hosts: [login(host, "root")] }));
+    assert.equal(result.outcome, "failed");
+    assert.equal(result.error?.details?.["reason"], "occupied", JSON.stringify(result.error));
+    assert.equal(await unit(host, "redis.service"), before);
+    // Stopped, it may be used; what this deployment started it stops again, and nothing is disabled.
+    await host.sh("systemctl stop redis.service");
+    const stopped = await unit(host, "redis.service");
+    const again = await run(bench.plan(source, { hosts: [login(host, "root")] }));
+    assert.equal(again.host.step, "health", JSON.stringify(again.host.error));
+    assert.equal(await unit(host, "redis.service"), stopped);
+  },
+});
+
+Deno.test({
+  name: "A6, A7: a container of somebody else's is refused and left alone",
+  ignore: needs("docker", "busybox"),
+  async fn() {
+    await using bench = new Bench();
+    const name = `harness-identity-${crypto.randomUUID().slice(0, 8)}`;
+    const image = `${name}:1`;
+    const other = `${bench.dir}/root-other`;
+    await Deno.mkdir(other);
+    const state = () => inspect(name, "{{.Id}} {{.State.Running}} {{.State.StartedAt}}");
+    const yaml = `service: {type: docker_container, image: "${image}"}\n`;
+    const source = await bench.makePackage({ name, yaml });
+    const refused = async (hosts: HostTarget[]) => {
+      const before = await state();
+      const { host } = await run(bench.plan(source, { hosts }));
+      assert.equal(host.step, "preflight", JSON.stringify(host.error));
+      assert.equal(host.error?.details?.["reason"], "occupied");
+      assert.equal(await state(), before);
+      return host.error?.message ?? "";
+    };
+    try {
+      await makeImage(image, 'trap "exit 0" TERM; while :; do sleep 0.1; done');
+      await docker("run", "-d", "--network", "none", "--name", name, image);
+      await refused([bench.target()]);
+      await docker("stop", name);
+      await refused([bench.target()]);
+      await docker("rm", name);
+      const one = await run(bench.plan(source));
+      assert.equal(one.host.outcome, "ok", JSON.stringify(one.host.error));
+      // A1 for containers: the other install root is named.
+      const message = await refused([bench.target("here", { installRoot: other })]);
+      assert(message.includes(bench.root), message);
+    } finally {
+      await removeAll([name], [image]);
+    }
   },
 });

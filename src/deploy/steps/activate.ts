@@ -28,6 +28,7 @@ import {
   without,
   withRelease,
 } from "../host_state.ts";
+import { otherRun } from "../occupied.ts";
 import { recoveryScript } from "../recovery.ts";
 import type { StepEnd } from "../step.ts";
 import { pause } from "./session.ts";
@@ -93,7 +94,22 @@ export async function start(context: HostContext): Promise<StepEnd> {
   context.news({ message: `starting ${chosen.version}` });
   context.status = await startRelease(context, chosen);
   context.release = withImageId(chosen, context.status);
+  context.started = context.status.identity?.runId ?? null;
+  assertOwnRun(context);
   return { message: context.status.detail };
+}
+
+/** What runs must be what this deployment started, whatever has its name. */
+function assertOwnRun(context: HostContext): void {
+  const { status, chosen, started, service, target } = context;
+  const why = status === null ? null : otherRun(status, { dir: chosen.dir, started });
+  if (why === null) return;
+  throw new HarnessError(
+    "conflict",
+    `Cannot keep ${service} ${chosen.version} on ${target.label}: something else runs in its place (${why}); ` +
+      "look who started it",
+    { details: { reason: "other_run", identity: { ...status?.identity } } },
+  );
 }
 
 /** With the image that a container was started from: a tag may name another one when the release is started again. */
@@ -149,6 +165,7 @@ export async function health(context: HostContext): Promise<StepEnd> {
       },
     );
   }
+  assertOwnRun(context);
   if (spec.health !== null) context.health = result;
   return { message: result.message };
 }

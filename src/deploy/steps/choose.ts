@@ -10,6 +10,7 @@ import { releaseEnv } from "../env.ts";
 import type { HostContext } from "../host_context.ts";
 import { type ReleaseRecord, rollbackTarget, withoutSecrets } from "../host_state.ts";
 import { releaseLayout } from "../layout.ts";
+import { otherRun } from "../occupied.ts";
 import type { DeployPackagePlan, RollbackPlan } from "../plan.ts";
 
 /** Chooses the release; for a deployment decides also whether its files must be brought. */
@@ -87,6 +88,10 @@ export async function alreadyThere(context: HostContext): Promise<boolean> {
   const { plan, chosen, previous } = context;
   if (plan.force || context.needsFiles || !context.previousRan) return false;
   if (previous?.id !== chosen.id || previous.env === null) return false;
+  const { status } = context;
+  if (status !== null && otherRun(status, { dir: previous.dir, started: null }) !== null) {
+    return false;
+  }
   if (plan.kind === "rollback") return true;
   const text = wantedEnvFile(context, plan);
   const result = await context.machine.run(

@@ -5,21 +5,45 @@
  */
 import { HarnessError } from "../../errors.ts";
 import { DEPLOY_SPACE_FACTOR } from "../../limits.ts";
+import type { Occupant } from "../../lifecycle/service_spec.ts";
 import type { HostContext } from "../host_context.ts";
+import { occupiedError } from "../occupied.ts";
 import type { DeployPackagePlan } from "../plan.ts";
+import { releaseSpec } from "../release_spec.ts";
 import type { StepEnd } from "../step.ts";
 
-/** Refuses with all reasons at once. */
-export function preflight(context: HostContext): Promise<StepEnd> {
+/** Refuses with all reasons at once; then where something else has the release's name. */
+export async function preflight(context: HostContext): Promise<StepEnd> {
+  const { service, target, state } = context;
   const problems = findProblems(context);
-  if (problems.length === 0) return Promise.resolve({});
-  return Promise.reject(
-    new HarnessError(
+  if (problems.length > 0) {
+    throw new HarnessError(
       "deploy_failed",
-      `Cannot deploy ${context.service} to ${context.target.label}: ${problems.join("; ")}`,
+      `Cannot deploy ${service} to ${target.label}: ${problems.join("; ")}`,
       { details: { reason: "preflight", problems } },
-    ),
-  );
+    );
+  }
+  const occupant = await findOccupant(context);
+  const error = occupiedError(occupant, state, { service, host: target.label });
+  if (error !== null) throw error;
+  return occupant?.givesWay === true ? { message: `takes ${occupant.name} over` } : {};
+}
+
+/** What is under the name that the release will take. */
+async function findOccupant(context: HostContext): Promise<Occupant | null> {
+  const { chosen, plan, layout, signal } = context;
+  const spec = plan.kind === "rollback" ? chosen.spec : releaseSpec({
+    manifest: plan.package.manifest,
+    layout,
+    release: chosen,
+    envName: "",
+    ports: [],
+    // They say nothing about names.
+    files: { stopScript: false, reloadScript: false, imageTar: false },
+  });
+  if (spec === null) return null;
+  const release = { ...chosen, spec, run: context.runOf(spec) };
+  return await context.controller(release).occupant?.({ signal }) ?? null;
 }
 
 function findProblems(context: HostContext): string[] {
