@@ -20,7 +20,14 @@ import {
   stopCommand,
 } from "./process_commands.ts";
 import { processFollowCommand, processTailCommand, runLogCommand } from "./process_log_commands.ts";
-import type { Controller, ControlOptions, LogOptions, ServiceStatus } from "./service_spec.ts";
+import { parseOccupant, processOccupantCommand } from "./process_occupant.ts";
+import type {
+  Controller,
+  ControlOptions,
+  LogOptions,
+  Occupant,
+  ServiceStatus,
+} from "./service_spec.ts";
 
 /** Runs a managed process in a session of its own. */
 export class ProcessController implements Controller {
@@ -82,6 +89,23 @@ export class ProcessController implements Controller {
       ...options,
     });
     return parseProcessStatus(result.stdout);
+  }
+
+  /** What runs under its name: this release, another one, or a copy below another install root. */
+  async occupant(options: ControlOptions = {}): Promise<Occupant | null> {
+    const what = `look for other runs of ${this.#spec.name}`;
+    const result = await runControl(this.#executor, processOccupantCommand(this.#spec), {
+      what,
+      timeoutMs: LOOK_TIMEOUT_MS,
+      ...options,
+    });
+    const found = parseOccupant(result.stdout);
+    if (found !== undefined) return found;
+    throw controlError(`Cannot ${what} on ${this.#executor.host}`, {
+      reason: "the control script was cut off before it could report",
+      exit: { exitCode: result.exitCode, signal: result.signal },
+      log: result.stderr.split("\n").filter((line) => line !== ""),
+    });
   }
 
   /** The last lines of its log, oldest first. */

@@ -277,7 +277,7 @@ h_status() {
       p_run=none
     elif h_alive; then
       # A run that an earlier version started says of which release it is in its environment alone.
-      [ -n "$p_dir" ] || p_dir=$(tr '\\n\\0' '\\001\\n' < "/proc/$p_pid/environ" 2>/dev/null | sed -n 's/^HARNESS_INSTALL_DIR=//p')
+      [ -n "$p_dir" ] || p_dir=$(h_variable "$p_pid" HARNESS_INSTALL_DIR)
       echo "running $p_pid \${p_run:--} $p_dir"; return
     fi
     h_read_end "$1/$2"

@@ -69,28 +69,34 @@ h_only_of() { # user or empty
   [ -z "$1" ] || [ "$(id -u)" != 0 ] || h_only=$(id -u "$1" 2>/dev/null) || h_only=none
   [ "$h_only" != 0 ] || h_only=
 }
-# Pids that carry the marker of run $1 in their environment: also what left the session on purpose. The id is in no
-# argument list: whoever could read it there could give himself the marker.
-h_marked() {
-  [ -n "$1" ] || return 0
+# Pids with a variable $1 in their environment whose value begins with $2. What is looked for
+# is in no argument list: whoever could read a run id there could give himself the marker.
+h_with() {
   if printf 'a\\0harness\\n' | grep -q -F harness; then
-    printf 'HARNESS_RUN=%s\\n' "$1" | grep -l -F -f - /proc/[0-9]*/environ 2>/dev/null | while IFS=/ read -r h_a h_b h_pid h_c; do
-      h_stat "$h_pid" && h_mine "$h_pid" && echo "$h_pid"
+    printf '%s=%s\\n' "$1" "$2" | grep -l -F -f - /proc/[0-9]*/environ 2>/dev/null | while IFS=/ read -r h_a h_b h_pid h_c; do
+      echo "$h_pid"
     done
     return
   fi
   # This grep (BusyBox) sees a line only up to its first NUL. What stands between two processes must be no text that
   # an environment can hold: line ends in it become another character, and the word is a new one each time.
   IFS= read -r h_word < /proc/sys/kernel/random/uuid
-  for h_dir in /proc/[0-9]*; do
-    printf '\\0@%s %s\\0' "$h_word" "\${h_dir#/proc/}"; cat "$h_dir/environ" 2>/dev/null
-  done | tr '\\n\\0' '\\001\\n' | grep -e '^@' -e '^HARNESS_RUN=' | while IFS= read -r h_found; do
+  for h_dir_of in /proc/[0-9]*; do
+    printf '\\0@%s %s\\0' "$h_word" "\${h_dir_of#/proc/}"; cat "$h_dir_of/environ" 2>/dev/null
+  done | tr '\\n\\0' '\\001\\n' | grep -e '^@' -e "^$1=" | while IFS= read -r h_found; do
     case $h_found in
       "@$h_word "*) h_pid=\${h_found##* } ;;
-      "HARNESS_RUN=$1") h_stat "$h_pid" && h_mine "$h_pid" && echo "$h_pid" ;;
+      "$1=$2"*) echo "$h_pid" ;;
     esac
   done
 }
+# Pids that carry the marker of run $1: also what left the session on purpose.
+h_marked() {
+  [ -n "$1" ] || return 0
+  h_with HARNESS_RUN "$1" | while read -r h_pid; do h_stat "$h_pid" && h_mine "$h_pid" && echo "$h_pid"; done
+}
+# The value of variable $2 in the environment of process $1; line ends in it are another character.
+h_variable() { tr '\\n\\0' '\\001\\n' 2>/dev/null < "/proc/$1/environ" | sed -n "s/^$2=//p" | head -n 1; }
 # Pids in the recorded session or process group. Only safe while those numbers are known not to be reused ones.
 h_session() {
   [ "\${p_sid:-0}" -gt 1 ] && [ "\${p_group:-0}" -gt 1 ] || return 0
