@@ -85,13 +85,8 @@ export class DockerController implements Controller {
 
   /** The end of the container's log. Another environment is another container, with a log of its own. */
   logs(lines: number, options: LogOptions = {}): Promise<string[]> {
-    const { lastRun = false, ...control } = options;
-    return tailLog(
-      this.#executor,
-      containerLogsCommand(this.#spec, lines, lastRun),
-      lines,
-      control,
-    );
+    const { lastRun: _, ...control } = options;
+    return tailLog(this.#executor, containerLogsCommand(this.#spec, lines), lines, control);
   }
 
   /** The container's log as it grows. */

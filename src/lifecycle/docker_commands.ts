@@ -84,15 +84,14 @@ h_stray=$(h_strays "\${s_id:-none}")
   return { script, args: identityArgs(spec) };
 }
 
-/** Prints the end of a container's log, stdout and stderr as they came; on request only since its last start. */
-export function containerLogsCommand(spec: DockerSpec, lines: number, lastRun: boolean): Command {
-  const args = [...identityArgs(spec), String(lines), lastRun ? "last" : "all"];
-  return { script: CONTAINER_LOGS, args };
+/** Prints the end of a container's log, stdout and stderr as they came. */
+export function containerLogsCommand(spec: DockerSpec, lines: number): Command {
+  return { script: CONTAINER_LOGS, args: [...identityArgs(spec), String(lines)] };
 }
 
 /** Prints a container's log as it grows. */
 export function followContainerCommand(spec: DockerSpec): Command {
-  return { script: CONTAINER_LOGS, args: [...identityArgs(spec), "0", "follow"] };
+  return { script: CONTAINER_LOGS, args: [...identityArgs(spec), "follow"] };
 }
 
 function identityArgs(spec: DockerSpec): string[] {

@@ -211,18 +211,12 @@ h_words=$(h_docker ${DOCKER_LOOK_SECONDS} kill -s HUP "$s_id" 2>&1 >/dev/null </
 h_show "$s_id"
 `;
 
-/** After {@linkcode IDENTITY}'s: $1 lines  $2 \`follow\`, \`last\` for what came since its last start, or \`all\`. */
+/** After {@linkcode IDENTITY}'s: $1 lines, or `follow`. */
 export const CONTAINER_LOGS: string = `${DOCKER_LIBRARY}
 h_fail() { echo "$*" >&2; exit 1; }
 h_silent() { h_fail "Docker did not respond within $1 s"; }
 h_look "$h_name"
 h_ours || h_fail "there is no container of this service"
-case $2 in
-  follow) h_exec=exec; h_client docker logs --tail 0 -f "$s_id" 2>&1 </dev/null ;;
-  last) set -- "$1" --since "$(h_docker ${DOCKER_LOOK_SECONDS} inspect --type container -f '{{.State.StartedAt}}' "$s_id" </dev/null)" ;;
-  *) set -- "$1" ;;
-esac
-h_lines=$1
-shift
-h_docker ${DOCKER_LOOK_SECONDS} logs --tail "$h_lines" "$@" "$s_id" 2>&1 </dev/null
+if [ "$1" = follow ]; then h_exec=exec; h_client docker logs --tail 0 -f "$s_id" 2>&1 </dev/null; fi
+h_docker ${DOCKER_LOOK_SECONDS} logs --tail "$1" "$s_id" 2>&1 </dev/null
 `;

@@ -529,3 +529,90 @@ Deno.test({
     }
   },
 });
+
+/** Machines on which the scripts run: another shell, other tools, an old timeout. */
+const TOOLS = [
+  { name: "bash", busybox: false, oldTimeout: false },
+  { name: "BusyBox", busybox: true, oldTimeout: false },
+  { name: "BusyBox with an old timeout", busybox: true, oldTimeout: true },
+];
+
+Deno.test({
+  name: "containers run the same with other shells and tools",
+  ignore,
+  async fn(t) {
+    for (const { name, busybox, oldTimeout } of TOOLS) {
+      await t.step(name, async () => {
+        await using bench = new Bench();
+        await bench.image("1", `echo "@harness failed no"; ${STAY}`);
+        const bin = bench.place.path("bin");
+        Deno.mkdirSync(bin);
+        if (busybox) {
+          const { success } = new Deno.Command("busybox", { args: ["--install", "-s", bin] })
+            .outputSync();
+          assert.ok(success);
+          for (const program of ["docker", "busybox"]) {
+            await bench.executor.run({
+              script: 'ln -sf "$(command -v "$1")" "$2/$1"',
+              args: [program, bin],
+            });
+          }
+        }
+        if (oldTimeout) {
+          Deno.removeSync(`${bin}/timeout`);
+          // "timeout -t SECONDS -s KILL PROGRAM": what comes first is its own options.
+          bench.place.script(
+            "bin/timeout",
+            `#!/bin/sh
+[ "$1" = -t ] || exit 1
+seconds=$2; shift 2
+if [ "$1" = -s ]; then shift 2; set -- -s KILL "$seconds" "$@"; else set -- "$seconds" "$@"; fi
+exec ${bin}/busybox timeout "$@"
+`,
+          );
+        }
+        const executor: Executor = {
+          host: bench.executor.host,
+          run: (command, options = {}) =>
+            bench.executor.run(
+              "argv" in command ? command : {
+                argv: [
+                  busybox ? `${bin}/sh` : "bash",
+                  "-c",
+                  command.script,
+                  "sh",
+                  ...command.args ?? [],
+                ] as [string, ...string[]],
+              },
+              busybox ? { ...options, env: { ...options.env, PATH: bin } } : options,
+            ),
+          [Symbol.asyncDispose]: () => Promise.resolve(),
+        };
+        const variables = { PLAIN: "a 'b' #c", LINES: "one\n\ntwo\n" };
+        const made = bench.spec({
+          envFile: await bench.env(variables),
+          restart: { policy: "on-failure", maxRetries: 2, backoffMs: 100 },
+        });
+        const controller = bench.controller(made, executor);
+        const started = await controller.start();
+        const inside = await environ(bench.name);
+        assert.deepEqual([inside.get("PLAIN"), inside.get("LINES")], Object.values(variables));
+        assert.deepEqual((await controller.start()).identity, started.identity);
+        assert.deepEqual((await controller.occupant())?.identity, started.identity);
+        const [status] = await hostStatus(executor, [{ spec: made }]);
+        assert.deepEqual([status?.running, status?.identity], [true, started.identity]);
+        await eventually(async () =>
+          assert.deepEqual(await controller.logs(3), ["@harness failed no"])
+        );
+        const failed = bench.controller(
+          { ...made, execution: { ...made.execution, image: `${bench.name}:none` } },
+          executor,
+        );
+        assert.equal((await controller.stop()).running, false);
+        assert.match((await failure(failed.start())).message, /is not on this machine/);
+        assert.equal((await controller.start()).containerId, started.containerId);
+        assert.equal((await controller.stop()).running, false);
+      });
+    }
+  },
+});
