@@ -27,6 +27,8 @@ export const LISTEN_RETRY_MAX_MS = 5000;
 export const EXTRA_TCP_CONNECTIONS = 256;
 /** How long a refused peer may take to read why. */
 export const REFUSED_LINGER_MS = 2000;
+/** Requests of one connection before the answer to the first: no browser and no `fetch` sends a second. */
+export const MAX_PIPELINED_REQUESTS = 16;
 /** How often connections without a request are looked through, as a part of their time. */
 export const IDLE_SWEEPS = 4;
 /**

@@ -48,7 +48,7 @@ export class Peers implements Disposable {
 
 /** Waits until `work` succeeds, for as long as a slow machine may need. */
 export async function untilServed<T>(work: () => Promise<T>, what: string): Promise<T> {
-  const end = Date.now() + 20_000;
+  const end = Date.now() + 60_000;
   for (;;) {
     try {
       return await work();

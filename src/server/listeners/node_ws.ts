@@ -233,7 +233,7 @@ function upgrade(
   if (asked === null) return refuse(badRequest());
   const decision = handler.checkUpgrade(asked, request.socket.remoteAddress);
   if (!decision.ok) return refuse(decision.response);
-  peers.begin(request.socket);
+  if (!peers.begin(request.socket)) return handler.abandon(decision.admission);
   const { admission } = decision;
   sockets.admissions.set(request, admission);
   let opened = false;
@@ -263,7 +263,7 @@ async function answer(
   { handler, peers, secure }: ServeContext,
 ): Promise<void> {
   const { socket } = request;
-  peers.begin(socket);
+  if (!peers.begin(socket)) return;
   response.once("close", () => peers.end(socket));
   const asked = toRequest(request, secure);
   const reply = asked === null ? badRequest() : await handler.respond(asked, socket.remoteAddress);

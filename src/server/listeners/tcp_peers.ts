@@ -7,7 +7,7 @@ import type { Socket } from "node:net";
 import { getLogger } from "@logtape/logtape";
 import { AddressCounts, addressKey } from "../addresses.ts";
 import { LogLimiter } from "../log_limiter.ts";
-import { IDLE_SWEEPS, REFUSED_LINGER_MS } from "../peer_limits.ts";
+import { IDLE_SWEEPS, MAX_PIPELINED_REQUESTS, REFUSED_LINGER_MS } from "../peer_limits.ts";
 
 /** Bounds for {@linkcode TcpPeers}. */
 export interface TcpPeerOptions {
@@ -80,12 +80,17 @@ export class TcpPeers {
     });
   }
 
-  /** A connection has a request, or has become a WebSocket. */
-  begin(socket: PeerSocket): void {
+  /**
+   * A connection has a request, or has become a WebSocket. False when it is not served any more: it was
+   * dropped, or is now because it sends requests and does not wait for answers.
+   */
+  begin(socket: PeerSocket): boolean {
     const [key, peer] = this.#find(socket);
-    if (peer === undefined) return;
-    peer.uses++;
+    if (peer === undefined) return false;
     this.#idle.delete(key);
+    if (++peer.uses <= MAX_PIPELINED_REQUESTS) return true;
+    this.#drop(key);
+    return false;
   }
 
   /** A request was answered; without another one the connection has as long as a new one. */
