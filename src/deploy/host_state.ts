@@ -8,7 +8,7 @@
  */
 import { HarnessError } from "../errors.ts";
 import type { Manifest } from "../package/manifest.ts";
-import type { ServiceSpec, SpecExecution } from "../lifecycle/service_spec.ts";
+import type { ServiceSpec, ServiceStatus, SpecExecution } from "../lifecycle/service_spec.ts";
 import { upgradeSpec } from "../lifecycle/upgrade_spec.ts";
 import { KEEP_BAD_RELEASES } from "../limits.ts";
 
@@ -242,4 +242,12 @@ export function withoutSecrets(manifest: Manifest): Manifest {
     [key, value.secret ? { ...value, value: null } : value] as const
   );
   return { ...manifest, env: Object.fromEntries(env) };
+}
+
+/** With the image that its container was started from: a tag may name another one when the release is started again. */
+export function withImageId(release: ReleaseRecord, status: ServiceStatus): ReleaseRecord {
+  const { spec } = release;
+  if (spec?.execution.type !== "docker_container" || !status.imageId) return release;
+  const execution = { ...spec.execution, imageId: status.imageId };
+  return { ...release, spec: { ...spec, execution } };
 }

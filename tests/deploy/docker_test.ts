@@ -91,6 +91,8 @@ Deno.test({
       const one = await run(bench.plan(await packageOf("1.0.0")));
       assert.equal(one.host.outcome, "ok", JSON.stringify(one.host.error));
       assert.equal(one.host.service?.status.imageId, first);
+      // As the version before recorded it: the image is learnt from the container that runs.
+      await forgetImage(bench, name);
       // As whoever builds the next one does: the old image is there, but nothing names it.
       await makeImage(tag, `${stay} # next`);
       const two = await run(bench.plan(await packageOf("1.1.0")));
@@ -117,3 +119,11 @@ Deno.test({
     }
   },
 });
+
+async function forgetImage(bench: Bench, name: string): Promise<void> {
+  const file = `${bench.base(name)}/state.json`;
+  const text = await Deno.readTextFile(file);
+  const without = text.replace(/,\n *"imageId": "sha256:[0-9a-f]+"/, "");
+  assert.notEqual(without, text);
+  await Deno.writeTextFile(file, without);
+}

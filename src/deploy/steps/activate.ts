@@ -25,6 +25,7 @@ import {
   stateText,
   switching,
   undone,
+  withImageId,
   without,
   withRelease,
 } from "../host_state.ts";
@@ -110,14 +111,6 @@ function assertOwnRun(context: HostContext): void {
       "look who started it",
     { details: { reason: "other_run", identity: { ...status?.identity } } },
   );
-}
-
-/** With the image that a container was started from: a tag may name another one when the release is started again. */
-function withImageId(release: ReleaseRecord, status: ServiceStatus): ReleaseRecord {
-  const { spec } = release;
-  if (spec?.execution.type !== "docker_container" || !status.imageId) return release;
-  const execution = { ...spec.execution, imageId: status.imageId };
-  return { ...release, spec: { ...spec, execution } };
 }
 
 /** Starts a release; a failure says with which command. */

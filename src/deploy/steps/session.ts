@@ -5,6 +5,7 @@
  */
 import { HarnessError } from "../../errors.ts";
 import type { RunResult } from "../../executor/executor.ts";
+import type { ServiceStatus } from "../../lifecycle/service_spec.ts";
 import {
   DEPLOY_COMMAND_TIMEOUT_MS,
   DEPLOY_EXTRACT_TIMEOUT_MS,
@@ -16,7 +17,14 @@ import { boundaryError } from "../boundary.ts";
 import { parseFacts } from "../facts.ts";
 import { lockOwner } from "../owner.ts";
 import type { HostContext } from "../host_context.ts";
-import { activeRelease, emptyState, parseState, undone } from "../host_state.ts";
+import {
+  activeRelease,
+  emptyState,
+  parseState,
+  type ReleaseRecord,
+  undone,
+  withImageId,
+} from "../host_state.ts";
 import { acquireCommand, recoverCommand, releaseCommand } from "../lock_commands.ts";
 import type { StepEnd } from "../step.ts";
 
@@ -71,8 +79,20 @@ export async function lock(
       .status({ signal: context.signal });
     context.previousRan = status.running;
     context.status = status;
+    noteImage(context, context.previous, status);
   }
   return messages.length === 0 ? {} : { message: messages.join("; ") };
+}
+
+/** A release that the version before recorded gets the image of its container before anything takes its place. */
+function noteImage(context: HostContext, previous: ReleaseRecord, status: ServiceStatus): void {
+  if (status.identity?.releaseDir !== previous.dir) return;
+  const known = withImageId(previous, status);
+  const releases = context.state.releases.map((release) =>
+    release.id === known.id ? known : release
+  );
+  context.previous = known;
+  context.state = { ...context.state, releases };
 }
 
 /** Refuses a machine and directory that this deployment has under another name already. */
