@@ -54,11 +54,33 @@ export function findCycle(
 export function assertNoCycle(name: string, needs: Iterable<string>, dependsOn: DependsOn): void {
   const cycle = findCycle(name, needs, dependsOn);
   if (cycle === null) return;
+  const half = MAX_NAMES_IN_DETAILS / 2;
+  const isLong = cycle.length > MAX_NAMES_IN_DETAILS;
   throw new HarnessError(
     "invalid_params",
-    `Cannot let "${name}" depend on "${cycle[1]}": that would be a cycle, ${cycle.join(" → ")}`,
-    { details: { cycle } },
+    `Cannot let "${name}" depend on "${cycle[1]}": that would be a cycle, ${pathText(cycle)}`,
+    {
+      details: isLong
+        ? {
+          cycle: [...cycle.slice(0, half), ...cycle.slice(-half)],
+          cycle_length: cycle.length - 1,
+        }
+        : { cycle },
+    },
   );
+}
+
+/** Names of one path or set that an error's details hold; of longer ones, the first and the last. */
+const MAX_NAMES_IN_DETAILS = 100;
+/** Names at each end of a path that an error's text shows. */
+const MAX_NAMES_IN_TEXT = 4;
+
+/** `a → b → c`, without its middle where it is long. */
+function pathText(path: readonly string[]): string {
+  const left = path.length - 2 * MAX_NAMES_IN_TEXT;
+  if (left < 2) return path.join(" → ");
+  const [start, end] = [path.slice(0, MAX_NAMES_IN_TEXT), path.slice(-MAX_NAMES_IN_TEXT)];
+  return `${start.join(" → ")} → … (${left} more) … → ${end.join(" → ")}`;
 }
 
 /** Everything `name` needs, directly or not, without itself. */
@@ -110,33 +132,28 @@ export function startOrder(names: Iterable<string>, dependsOn: DependsOn): strin
   }
   if (waiting.size === 0) return waves;
   const stuck = [...waiting.keys()].sort();
+  const left = stuck.length - 2 * MAX_NAMES_IN_TEXT;
+  const named = left < 2
+    ? stuck.join(", ")
+    : `${stuck.slice(0, 2 * MAX_NAMES_IN_TEXT).join(", ")} and ${left} more`;
   throw new HarnessError(
     "conflict",
-    `Cannot order the start: ${stuck.join(", ")} depend on each other; change depends_on of one`,
-    { details: { services: stuck } },
+    `Cannot order the start: ${named} depend on each other; change depends_on of one`,
+    { details: { services: stuck.slice(0, MAX_NAMES_IN_DETAILS) } },
   );
 }
 
 /** The graph around `name`. */
 export function dependencyInfo(
   name: string,
-  graph: { names: Iterable<string>; has: (name: string) => boolean; dependsOn: DependsOn },
+  graph: { dependents: Iterable<string>; has: (name: string) => boolean; dependsOn: DependsOn },
 ): DependencyInfo {
   const { has, dependsOn } = graph;
   const closure = closureOf(name, dependsOn);
   const known = [...closure].filter(has);
-  const dependents: string[] = [];
-  for (const other of graph.names) {
-    if (other === name) continue;
-    for (const need of dependsOn(other)) {
-      if (need !== name) continue;
-      dependents.push(other);
-      break;
-    }
-  }
   return {
     dependencies: [...new Set(dependsOn(name))].sort(),
-    dependents: dependents.sort(),
+    dependents: [...graph.dependents].filter((other) => other !== name).sort(),
     unmet: [...closure].filter((need) => !has(need)).sort(),
     start_order: startOrder([...known, name], dependsOn),
   };

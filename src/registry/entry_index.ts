@@ -10,6 +10,8 @@ import { isGlob, type ServiceFilter } from "./filter.ts";
 export class EntryIndex {
   readonly #byId = new Map<string, ServiceEntry>();
   readonly #idsByName = new Map<string, Set<string>>();
+  /** By the name that is needed: who needs it, and in how many instances. */
+  readonly #dependents = new Map<string, Map<string, number>>();
   #sorted: ServiceEntry[] = [];
   /** Whether somebody holds on to {@linkcode #sorted}: then it is copied before it is changed. */
   #shared = false;
@@ -49,6 +51,7 @@ export class EntryIndex {
     for (const entry of entries) {
       this.#byId.set(entry.id, entry);
       this.#addName(entry);
+      this.#addNeeds(entry, 1);
     }
     this.#sorted = [...this.#byId.values()].sort(byId);
   }
@@ -73,6 +76,11 @@ export class EntryIndex {
     return this.#idsByName.keys();
   }
 
+  /** The names of the services that need a name directly. */
+  dependentsOf(name: string): Iterable<string> {
+    return this.#dependents.get(name)?.keys() ?? [];
+  }
+
   /** The entries of a name, in no particular order. */
   *instancesOf(name: string): Generator<ServiceEntry> {
     for (const id of this.#idsByName.get(name) ?? []) {
@@ -94,6 +102,9 @@ export class EntryIndex {
     }
     this.#byId.set(entry.id, entry);
     this.#addName(entry);
+    if (before?.depends_on === entry.depends_on && before.name === entry.name) return;
+    if (before !== undefined) this.#addNeeds(before, -1);
+    this.#addNeeds(entry, 1);
   }
 
   /** Removes an entry. Unknown ids are ignored. */
@@ -104,6 +115,7 @@ export class EntryIndex {
     this.#own();
     this.#sorted.splice(positionIn(this.#sorted, id), 1);
     this.#removeName(entry);
+    this.#addNeeds(entry, -1);
   }
 
   #own(): void {
@@ -115,6 +127,17 @@ export class EntryIndex {
     const ids = this.#idsByName.get(entry.name);
     if (ids === undefined) this.#idsByName.set(entry.name, new Set([entry.id]));
     else ids.add(entry.id);
+  }
+
+  #addNeeds({ name, depends_on }: ServiceEntry, by: 1 | -1): void {
+    for (const need of depends_on) {
+      let dependents = this.#dependents.get(need);
+      if (dependents === undefined) this.#dependents.set(need, dependents = new Map());
+      const count = (dependents.get(name) ?? 0) + by;
+      if (count > 0) dependents.set(name, count);
+      else dependents.delete(name);
+      if (dependents.size === 0) this.#dependents.delete(need);
+    }
   }
 
   #removeName(entry: ServiceEntry): void {

@@ -22,6 +22,15 @@ export class DependencyGraph {
     for (const needs of this.#pending.get(name) ?? []) yield* needs;
   }
 
+  /** The names that need `name` directly, as registered or about to be. */
+  dependentsOf(name: string): Set<string> {
+    const found = new Set(this.#index.dependentsOf(name));
+    for (const [other, pending] of this.#pending) {
+      for (const needs of pending) if (needs.includes(name)) found.add(other);
+    }
+    return found;
+  }
+
   /**
    * Runs `commit` with the edges `name → needs` already counted, after a check that they close no cycle.
    *
@@ -29,7 +38,10 @@ export class DependencyGraph {
    */
   async with<T>(name: string, needs: readonly string[], commit: () => Promise<T>): Promise<T> {
     if (needs.length === 0) return await commit();
-    assertNoCycle(name, needs, (n) => this.dependsOn(n));
+    // Who is needed by nobody can be part of no cycle but with itself.
+    if (needs.includes(name) || this.dependentsOf(name).size > 0) {
+      assertNoCycle(name, needs, (n) => this.dependsOn(n));
+    }
     let pending = this.#pending.get(name);
     if (pending === undefined) this.#pending.set(name, pending = new Set());
     pending.add(needs);
@@ -44,7 +56,7 @@ export class DependencyGraph {
   /** The graph around a service. */
   info(name: string): DependencyInfo {
     return dependencyInfo(name, {
-      names: this.#index.names(),
+      dependents: this.dependentsOf(name),
       has: (n) => this.#index.hasName(n),
       dependsOn: (n) => this.dependsOn(n),
     });

@@ -7,8 +7,10 @@ import { HarnessError } from "../errors.ts";
 import type { ServiceEntry } from "./entry.ts";
 import type { EntryIndex } from "./entry_index.ts";
 
-/** Ids named in the text of an `ambiguous` error; all are in its details. */
+/** Ids named in the text of an `ambiguous` error. */
 const MAX_IDS_IN_MESSAGE = 5;
+/** Ids in its details: more than anybody looks through. */
+const MAX_IDS_IN_DETAILS = 1000;
 
 /** The entry of an id, or of a name that has one instance. @throws {HarnessError} `not_found`, `ambiguous`. */
 export function findEntry(index: EntryIndex, nameOrId: string): ServiceEntry {
@@ -23,7 +25,7 @@ export function findEntry(index: EntryIndex, nameOrId: string): ServiceEntry {
     "ambiguous",
     `Cannot pick an instance of "${nameOrId}": it has ${ids.length}; give one of the ids ${some}` +
       (ids.length > MAX_IDS_IN_MESSAGE ? ", …" : ""),
-    { details: { ids } },
+    { details: { ids: ids.slice(0, MAX_IDS_IN_DETAILS) } },
   );
 }
 

@@ -161,12 +161,8 @@ export class Registry implements AsyncDisposable {
     return await this.#locks.run(id, async () => {
       const current = this.#index.get(id);
       const time = this.#time();
-      if (current === undefined) {
-        return await this.#registerNew(planRegister(checked, time));
-      }
-      if (options.replace !== true) {
-        throw alreadyExists(current);
-      }
+      if (current === undefined) return await this.#registerNew(planRegister(checked, time));
+      if (options.replace !== true) throw alreadyExists(current);
       return await this.#commit(current, planReplace(current, checked, time), { leases: true });
     });
   }
@@ -237,9 +233,7 @@ export class Registry implements AsyncDisposable {
     const { id } = this.get(nameOrId);
     return await this.#locks.run(id, async () => {
       const entry = this.#current(id, {});
-      if (entry.ttl_ms === undefined) {
-        throw noLease(id);
-      }
+      if (entry.ttl_ms === undefined) throw noLease(id);
       const ends = await this.#leases.take(id, entry.ttl_ms);
       if (entry.state === "failed" && entry.state_reason === HEARTBEAT_MISSED) {
         await this.#commit(entry, planRevival(entry, this.#time()), { leases: false });
@@ -272,6 +266,11 @@ export class Registry implements AsyncDisposable {
   /** The service name of an id or a name. @throws {HarnessError} `not_found`. */
   nameOf(nameOrId: string): string {
     return findName(this.#index, nameOrId);
+  }
+
+  /** The names of the services that need a service directly. */
+  dependentsOf(name: string): Iterable<string> {
+    return this.#graph.dependentsOf(name);
   }
 
   /** The dependency graph around a service. @throws {HarnessError} `not_found`. */

@@ -13,7 +13,7 @@ import type { Registry } from "../registry/registry.ts";
 function withDependents(registry: Registry, name: string): Set<string> {
   const found = new Set([name]);
   for (const next of found) {
-    for (const dependent of registry.dependencies(next).dependents) found.add(dependent);
+    for (const dependent of registry.dependentsOf(next)) found.add(dependent);
   }
   return found;
 }

@@ -115,7 +115,7 @@ export async function catchUpLive(
     if (batch === null || batch.length === 0 || queue.closed) return false;
     await turns.once(subscriber, () => {
       if (!queue.isReady) return;
-      held.position = sendBatch(batch, queue, (event) => subscriptions.wants(event));
+      held.position = sendBatch(batch, context, (event) => subscriptions.wants(event));
     });
   }
 }
@@ -130,7 +130,7 @@ function replayPage(
   if (context.resumed() !== null || !queue.isReady || !isWanted(subscription, context)) return;
   subscription.position = sendBatch(
     batch,
-    queue,
+    context,
     (event) => subscription.wants(event) && !subscriptions.hasSent(event, subscription),
   );
 }
@@ -138,7 +138,7 @@ function replayPage(
 /** Sends what is wanted of a batch; returns the seq up to which it was looked at. */
 function sendBatch(
   batch: readonly EncodedEvent[],
-  queue: SendQueue,
+  { queue, turns }: CatchUpContext,
   wanted: (event: SequencedHead) => boolean,
 ): number {
   let position = 0;
@@ -152,6 +152,7 @@ function sendBatch(
     }
     position = event.seq;
   }
+  turns.spend(sent);
   return position;
 }
 
@@ -187,6 +188,7 @@ function* sendFrame(
     if (done === true) return true;
     if (value !== null) {
       queue.pushLarge(value);
+      context.turns.spend(value.length);
       return false;
     }
     yield;

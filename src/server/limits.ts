@@ -5,7 +5,9 @@
  */
 
 /** Work on large answers and replays in one turn of the event loop: others wait this long at most, twice over. */
-export const TURN_MS = 6;
+export const TURN_MS = 4;
+/** Bytes given to sockets in such a turn: the runtime copies and writes them before anybody else is heard. */
+export const TURN_BYTES = 2 * 1024 * 1024;
 /** Work on one of them before the next has its turn. */
 export const TURN_PIECE_MS = 1;
 /** Large answers and pages of replays that are being made at once: bounds what is half made. */

@@ -308,8 +308,10 @@ export class Operator implements ServiceOperator, AsyncDisposable {
       action === "start"
         ? isStartable(entry) && this.ownership.isTrusted(entry.id)
         : action !== "stop" || this.#isStoppable(entry);
-    const entries = this.#options.registry.list()
-      .filter((entry) => services.includes(entry.id) && isLeft(entry));
+    const { registry } = this.#options;
+    const entries = services.flatMap((id) =>
+      registry.list({ name: id }).filter((entry) => entry.id === id && isLeft(entry))
+    );
     const results = await Promise.allSettled(
       entries.map((entry) => this.#actOn(entry.id, action, signal)),
     );

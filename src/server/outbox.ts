@@ -48,6 +48,7 @@ export class Outbox {
     if (this.#queue.closed) return true;
     if (!this.#queue.isReady) return false;
     this.#queue.pushLarge(encodeDataText(id, text));
+    this.#turns.spend(text.length);
     return true;
   }
 }

@@ -10,7 +10,7 @@
  *
  * @module
  */
-import { MAX_ACTIVE_JOBS, TURN_MS } from "./limits.ts";
+import { MAX_ACTIVE_JOBS, TURN_BYTES, TURN_MS } from "./limits.ts";
 
 /** Work: yields where others may have their turn. */
 export type Work<T> = Generator<void, T, void>;
@@ -47,6 +47,8 @@ export class Turns {
   #active: Job[] = [];
   /** The job whose piece is being done. */
   #current: Job | null = null;
+  /** When the present turn is over. */
+  #end = 0;
   /** Set from the first piece of a turn until the next turn. */
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -85,6 +87,11 @@ export class Turns {
     });
   }
 
+  /** Counts what was given to a socket: the runtime's work on it comes after ours, in the same turn. */
+  spend(bytes: number): void {
+    this.#end -= this.#turnMs * bytes / TURN_BYTES;
+  }
+
   /** Gives up all work of an owner that is gone. */
   leave(owner: object): void {
     const mine = [...this.#waiting.get(owner) ?? [], ...this.#active].filter((job) =>
@@ -112,13 +119,13 @@ export class Turns {
       this.#timer = undefined;
       if (this.#active.length > 0 || this.#waiting.size > 0) this.#work();
     }, 0);
-    const end = performance.now() + this.#turnMs;
+    this.#end = performance.now() + this.#turnMs;
     do {
       while (this.#active.length < this.#maxActive && this.#waiting.size > 0) this.#admit();
       const job = this.#active.shift();
       if (job === undefined) return;
       this.#step(job);
-    } while (performance.now() < end);
+    } while (performance.now() < this.#end);
   }
 
   #admit(): void {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { entryText, EntryTexts, entryTexts } from "../../src/registry/entry_text.ts";
 import { Registry } from "../../src/registry/registry.ts";
+import { cascadePlan } from "../../src/server/cascade.ts";
 import { ConnectionHandler } from "../../src/server/handler.ts";
 import type { ServerSocket } from "../../src/server/socket.ts";
 import { Replays } from "../../src/server/replays.ts";
@@ -292,3 +293,65 @@ for (const listener of LISTENERS) {
     }));
   });
 }
+
+/** `size` services, each of which needs the one before it: `c-0` needs none. */
+async function chain(size: number): Promise<Registry> {
+  const registry = await Registry.open(new MemoryStore());
+  for (let i = 0; i < size; i++) {
+    await registry.register(service(`c-${i}`, { depends_on: i === 0 ? [] : [`c-${i - 1}`] }));
+  }
+  return registry;
+}
+
+Deno.test("C7: a deep cycle is named by its ends", async () => {
+  await using registry = await chain(8000);
+  const error = await registry.update("c-0", { depends_on: ["c-7999"] }).then(
+    () => assert.fail("no cycle"),
+    (error) => error,
+  );
+  assert.equal(error.code, "invalid_params");
+  assert.ok(error.message.length < 500, `${error.message.length} characters`);
+  assert.match(error.message, /c-0 → c-7999 → .* more\) … → .*c-1 → c-0$/);
+  assert.equal(error.details.cycle_length, 8000);
+  assert.equal(error.details.cycle.length, 100);
+});
+
+Deno.test("C7: a cascade through 8,000 services looks at each once", async () => {
+  await using registry = await chain(8000);
+  let looked = 0;
+  const list = registry.list.bind(registry);
+  registry.list = (filter) => {
+    const found = list(filter);
+    looked += found.length;
+    return found;
+  };
+  const entry = registry.get("c-0");
+  const plan = cascadePlan(registry, { entry, action: "stop", isStoppable: () => true });
+  assert.equal(plan.length, 8000);
+  assert.deepEqual(plan[0]?.services, ["c-7999"]);
+  assert.ok(looked <= 40_000, `${looked} entries were looked at`);
+  const top = registry.get("c-7999");
+  const starts = cascadePlan(registry, { entry: top, action: "start", isStoppable: () => true });
+  assert.deepEqual(starts[0]?.services, ["c-0"]);
+});
+
+Deno.test("C7: dependents are right whatever changes", async () => {
+  await using registry = await Registry.open(new MemoryStore());
+  const names = Array.from({ length: 12 }, (_, i) => `n-${i}`);
+  let random = 7;
+  const pick = (below: number) => (random = (random * 16807) % 2147483647) % below;
+  for (let step = 0; step < 600; step++) {
+    const i = 1 + pick(11);
+    const id = pick(3) === 0 ? `n-${i}@h-${pick(3)}` : `n-${i}`;
+    const depends_on = names.slice(0, i).filter(() => pick(3) === 0);
+    const known = registry.list().some((entry) => entry.id === id);
+    if (known && pick(4) === 0) await registry.deregister(id);
+    else await registry.register(service(`n-${i}`, { id, depends_on }), { replace: true });
+    const name = names[pick(12)] ?? "";
+    const expected = registry.list().filter((entry) => entry.depends_on.includes(name));
+    assert.deepEqual(
+      [...registry.dependentsOf(name)].sort(),
+      [...new Set(expected.map((entry) => entry.name))].sort(),
+    );
+  }
+});
