@@ -8,7 +8,10 @@
 import { delay, Peers, percentile } from "./hostile_peers.ts";
 
 const here = new URL("../../", import.meta.url).pathname;
-const flags = new Map(Deno.args.map((arg) => arg.split("=") as [string, string?]));
+const flags = new Map(Deno.args.map((arg): [string, string] => {
+  const [name = "", value = ""] = arg.split("=");
+  return [name, value];
+}));
 const other = flags.get("--of");
 const seconds = Number(flags.get("--seconds") ?? 4);
 const checkouts = other === undefined ? [here] : [`${other.replace(/\/$/, "")}/`, here];
