@@ -127,3 +127,49 @@ async function forgetImage(bench: Bench, name: string): Promise<void> {
   assert.notEqual(without, text);
   await Deno.writeTextFile(file, without);
 }
+
+Deno.test({
+  name: "A6, A7: a container of the name is refused at preflight",
+  ignore: needs("docker", "busybox"),
+  async fn(t) {
+    await using bench = new Bench();
+    const name = `${NAME}-taken`;
+    const tag = `${name}:1`;
+    const health = "health: {script: scripts/health.sh, retries: 1, interval: 100ms}\n";
+    const source = await bench.makePackage({
+      name,
+      yaml: `service: {type: docker_container, image: "${tag}"}\n${health}`,
+      files: { "scripts/health.sh": "#!/bin/sh\nexit 2\n" },
+    });
+    const about = () => inspect(name, "{{.Id}} {{.State.Status}} {{.State.StartedAt}}");
+    const refused = async (words: RegExp) => {
+      const before = await about();
+      const { host } = await run(bench.plan(source));
+      assert.deepEqual([host.outcome, host.step], ["failed", "preflight"], JSON.stringify(host));
+      assert.equal(host.error?.code, "conflict");
+      assert.equal(host.error?.details?.reason, "occupied");
+      assert.match(host.error?.message ?? "", words);
+      assert.equal(await about(), before);
+      await docker("rm", "-f", name);
+    };
+    try {
+      await makeImage(tag, 'trap "exit 0" TERM; while :; do sleep 0.1; done');
+      await t.step("somebody's, which runs", async () => {
+        await docker("run", "-d", "--name", name, tag);
+        await refused(/not one of harness-ws-server's/);
+      });
+      await t.step("somebody's, which was never started", async () => {
+        await docker("create", "--name", name, tag);
+        await refused(/not one of harness-ws-server's/);
+      });
+      await t.step("of another install root", async () => {
+        const labels = [`service=${name}`, "root=/srv/A", "print=1", "run=1"];
+        const args = labels.flatMap((label) => ["--label", `harness.${label}`]);
+        await docker("run", "-d", "--name", name, ...args, tag);
+        await refused(/installed under \/srv\/A/);
+      });
+    } finally {
+      await removeAll([name], [tag]);
+    }
+  },
+});
