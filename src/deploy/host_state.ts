@@ -71,6 +71,8 @@ export interface PendingSwitch {
   from: string | null;
   /** What is switched to: becomes the record of the release when it is committed. */
   to: ReleaseRecord;
+  /** Whether the release that was active ran; earlier versions did not record it. */
+  ran?: boolean;
 }
 
 /** The whole record of a service on a host. */
@@ -170,9 +172,14 @@ export function withRelease(state: HostState, release: ReleaseRecord): HostState
   };
 }
 
-/** With a switch to `to` under way. */
-export function switching(state: HostState, deploymentId: string, to: ReleaseRecord): HostState {
-  return { ...state, pending: { deployment_id: deploymentId, from: state.active, to } };
+/** With a switch to `to` under way; `ran` says whether the active release runs. */
+export function switching(
+  state: HostState,
+  deploymentId: string,
+  to: ReleaseRecord,
+  ran = true,
+): HostState {
+  return { ...state, pending: { deployment_id: deploymentId, from: state.active, to, ran } };
 }
 
 /**

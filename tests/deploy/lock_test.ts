@@ -259,10 +259,13 @@ Deno.test("a host that lost power in the middle of a switch is set right by the 
   assert.equal(bench.state().pending?.to.version, "2.0.0");
   const path = `${bench.base()}/lock`;
   Deno.writeTextFileSync(path, Deno.readTextFileSync(path).replace(/\|[^|]*\|/, "|other-boot|"));
+  // The script of another version is not what is run: its commands are that version's.
+  Deno.writeTextFileSync(`${bench.base()}/recover.sh`, `touch ${bench.dir}/old-script; exit 1\n`);
   const three = await bench.makePackage({ version: "3.0.0" });
   const { events, host } = await run(bench.plan(three));
   assert.equal(host.outcome, "ok", JSON.stringify(host.error));
   assert.equal(host.versionBefore, "1.0.0");
+  await assert.rejects(Deno.stat(`${bench.dir}/old-script`), Deno.errors.NotFound);
   const message = events.find((e) => e.step === "lock" && e.status === "done")?.message ?? "";
   assert.match(message, /took over from power, which is gone; undid what power left/);
   assert.deepEqual(bench.running(), ["3.0.0"]);

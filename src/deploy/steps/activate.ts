@@ -47,7 +47,7 @@ export async function switchRelease(context: HostContext): Promise<StepEnd> {
   await context.send(script, (bytes) => leaveRecoveryCommand(place, bytes));
   // From here on the switch may have happened, even if the answer never reaches us.
   context.phase = "switched";
-  context.state = switching(context.state, plan.deploymentId, chosen);
+  context.state = switching(context.state, plan.deploymentId, chosen, context.previousRan);
   const { dir, env } = chosen;
   await context.send(
     stateText(context.state),

@@ -21,11 +21,14 @@ import {
   activeRelease,
   emptyState,
   parseState,
+  releaseById,
   type ReleaseRecord,
   undone,
   withImageId,
 } from "../host_state.ts";
 import { acquireCommand, recoverCommand, releaseCommand } from "../lock_commands.ts";
+import { leaveRecoveryCommand } from "../commands.ts";
+import { recoveryScript } from "../recovery.ts";
 import type { StepEnd } from "../step.ts";
 
 /** Connects. */
@@ -62,6 +65,7 @@ export async function lock(
     context.onTime();
     const pending = context.state.pending?.deployment_id ?? "an interrupted deployment";
     context.news({ message: `undoing what ${pending} left` });
+    await leaveOwnRecovery(context);
     const result = await context.run(recoverCommand(context.place, context.questions), {
       timeoutMs: DEPLOY_EXTRACT_TIMEOUT_MS,
     });
@@ -93,6 +97,36 @@ function noteImage(context: HostContext, previous: ReleaseRecord, status: Servic
   );
   context.previous = known;
   context.state = { ...context.state, releases };
+}
+
+/**
+ * Puts today's script in place of the one that was left: an earlier version's holds that version's commands. What it
+ * undoes is read from the record.
+ */
+async function leaveOwnRecovery(context: HostContext): Promise<void> {
+  const { state, place } = context;
+  const { pending } = state;
+  if (pending === null || pending.to.spec === null) return;
+  const from = releaseById(state, pending.from);
+  const back = from === null || from.spec === null || from.env === null ? null : {
+    dir: from.dir,
+    envName: from.env,
+    spec: from.spec,
+    unit: context.isUnit(from),
+    start: pending.ran ?? true,
+  };
+  const script = recoveryScript({
+    place,
+    stop: { spec: pending.to.spec, unit: context.isUnit(pending.to) },
+    back,
+    state: undone(state, pending.to.id, `${pending.deployment_id} was interrupted`),
+  });
+  try {
+    await context.send(script, (bytes) => leaveRecoveryCommand(place, bytes));
+  } catch (error) {
+    // Where there is no room for ours, the one that is there has to do.
+    if (!(error instanceof HarnessError) || error.details?.["reason"] !== "disk_full") throw error;
+  }
 }
 
 /** Refuses a machine and directory that this deployment has under another name already. */
