@@ -24,7 +24,7 @@ export function occupiedError(
   state: HostState,
   { service, host }: OccupiedPlace,
 ): HarnessError | null {
-  if (occupant === null || occupant.givesWay === true) return null;
+  if (occupant === null || occupant.givesWay === true || isNeighbour(occupant)) return null;
   const release = occupant.identity?.releaseDir ?? null;
   const recorded = state.active !== null &&
     (release === null || state.releases.some(({ dir }) => dir === release));
@@ -41,6 +41,11 @@ export function occupiedError(
     `Cannot deploy ${service} to ${host}: the ${named(occupant)} is taken (${whose}); ${why}`,
     { details: { reason: "occupied", occupant: { ...occupant } } },
   );
+}
+
+/** A process of another install root: nothing of it has our name, and the two run side by side. */
+export function isNeighbour({ kind, ours }: Occupant): boolean {
+  return kind === "process" && !ours;
 }
 
 function named({ kind, name }: Occupant): string {

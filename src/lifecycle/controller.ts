@@ -93,7 +93,7 @@ class DetectingController implements Controller {
   }
 
   async occupant(options: ControlOptions = {}): Promise<Occupant | null> {
-    return await (await this.#controller(options)).occupant?.(options) ?? null;
+    return await (await this.#controller(options)).occupant(options);
   }
 
   async logs(lines: number, options: LogOptions = {}): Promise<string[]> {

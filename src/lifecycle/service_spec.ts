@@ -182,7 +182,7 @@ export interface Controller {
    * What is there under the name that a start would take, ours or not, running or not; `null` when nothing stands in
    * its way. Never changes anything.
    */
-  occupant?(options?: ControlOptions): Promise<Occupant | null>;
+  occupant(options?: ControlOptions): Promise<Occupant | null>;
   /** The last `lines` lines of its log, oldest first. */
   logs(lines: number, options?: LogOptions): Promise<string[]>;
   /** Log lines as they are written, until `signal` fires or the iterator is closed. */

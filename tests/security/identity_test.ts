@@ -443,3 +443,28 @@ Deno.test({
     }
   },
 });
+
+Deno.test("A1: a process whose record is lost is not doubled", async () => {
+  await using bench = new Bench();
+  const name = `lost-${crypto.randomUUID().slice(0, 8)}`;
+  const one = await run(bench.plan(await bench.makePackage({ name })));
+  assert.equal(one.host.outcome, "ok", JSON.stringify(one.host.error));
+  const state = `${bench.base(name)}/state.json`;
+  await Deno.rename(state, `${bench.dir}/state.json`);
+  const two = await bench.makePackage({ name, version: "2.0.0" });
+  const lost = await run(bench.plan(two));
+  assert.equal(lost.host.step, "preflight", JSON.stringify(lost.host.error));
+  assert.equal(lost.host.error?.details?.["reason"], "occupied");
+  assert.match(lost.host.error?.message ?? "", /1\.0\.0/);
+  assert.deepEqual(bench.running(name), ["1.0.0"]);
+  await Deno.rename(`${bench.dir}/state.json`, state);
+  // Below another install root it has another name, and both run.
+  const other = `${bench.dir}/root-other`;
+  await Deno.mkdir(other);
+  const beside = await run(
+    bench.plan(two, { hosts: [bench.target("here", { installRoot: other })] }),
+  );
+  assert.equal(beside.host.outcome, "ok", JSON.stringify(beside.host.error));
+  assert.deepEqual(bench.running(name), ["1.0.0"]);
+  assert.deepEqual(bench.running(name, other), ["2.0.0"]);
+});

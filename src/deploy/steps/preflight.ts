@@ -7,7 +7,7 @@ import { HarnessError } from "../../errors.ts";
 import { DEPLOY_SPACE_FACTOR } from "../../limits.ts";
 import type { Occupant } from "../../lifecycle/service_spec.ts";
 import type { HostContext } from "../host_context.ts";
-import { occupiedError } from "../occupied.ts";
+import { isNeighbour, occupiedError } from "../occupied.ts";
 import type { DeployPackagePlan } from "../plan.ts";
 import { releaseSpec } from "../release_spec.ts";
 import type { StepEnd } from "../step.ts";
@@ -26,7 +26,11 @@ export async function preflight(context: HostContext): Promise<StepEnd> {
   const occupant = await findOccupant(context);
   const error = occupiedError(occupant, state, { service, host: target.label });
   if (error !== null) throw error;
-  return occupant?.givesWay === true ? { message: `takes ${occupant.name} over` } : {};
+  if (occupant === null) return {};
+  if (isNeighbour(occupant)) {
+    return { message: `another install root has one, too: ${occupant.detail}` };
+  }
+  return occupant.givesWay === true ? { message: `takes ${occupant.name} over` } : {};
 }
 
 /** What is under the name that the release will take. */
@@ -43,7 +47,7 @@ async function findOccupant(context: HostContext): Promise<Occupant | null> {
   });
   if (spec === null) return null;
   const release = { ...chosen, spec, run: context.runOf(spec) };
-  return await context.controller(release).occupant?.({ signal }) ?? null;
+  return await context.controller(release).occupant({ signal });
 }
 
 function findProblems(context: HostContext): string[] {
