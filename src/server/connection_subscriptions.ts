@@ -244,9 +244,11 @@ export class ConnectionSubscriptions {
       );
     }
     const { registry } = this.#host.services;
-    return services.flatMap((service) => {
-      const entries = registry.list({ name: service });
-      return entries.length > 0 ? entries : [registry.get(service)];
+    const entries = services.flatMap((service) => {
+      const found = registry.list({ name: service });
+      return found.length > 0 ? found : [registry.get(service)];
     });
+    this.#host.follows.requireRoom(entries.map((entry) => entry.id));
+    return entries;
   }
 }

@@ -4,8 +4,10 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
+import { HarnessError } from "../errors.ts";
 import { encodeNotice } from "../protocol/codec.ts";
 import type { ServiceOperator } from "./backends.ts";
+import { MAX_LOG_FOLLOWS } from "./peer_limits.ts";
 
 /** Somebody who reads a log. */
 export interface LogReader {
@@ -29,10 +31,27 @@ export class LogFollows {
     this.#operator = operator;
   }
 
-  /** Sends new lines of an instance's log to a reader. */
+  /**
+   * Whether so many logs more can be followed.
+   *
+   * @throws {HarnessError} `rate_limited` when not.
+   */
+  requireRoom(ids: readonly string[]): void {
+    const more = new Set(ids.filter((id) => !this.#follows.has(id))).size;
+    if (this.#follows.size + more <= MAX_LOG_FOLLOWS) return;
+    throw new HarnessError(
+      "rate_limited",
+      `Cannot subscribe to service_log: the server follows at most ${MAX_LOG_FOLLOWS} logs at once, name fewer services or try again later`,
+      { details: { reason: "log_follows", max: MAX_LOG_FOLLOWS } },
+    );
+  }
+
+  /** Sends new lines of an instance's log to a reader; see {@linkcode requireRoom}. */
   add(reader: LogReader, instance: { id: string; name: string }): void {
     let follow = this.#follows.get(instance.id);
     if (follow === undefined) {
+      // Several that asked at the same time found room for each of them alone.
+      if (this.#follows.size >= MAX_LOG_FOLLOWS) return;
       follow = { controller: new AbortController(), readers: new Map() };
       this.#follows.set(instance.id, follow);
       void this.#run(instance, follow);

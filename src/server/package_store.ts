@@ -63,6 +63,7 @@ export class PackageStore implements Packages {
   readonly #commit = new Mutex();
   /** Hashes by file name, valid while size and time stay the same. */
   readonly #digests = new Map<string, Digest>();
+  readonly #hashing = new Map<string, Promise<string>>();
 
   private constructor(dir: string, options: PackageStoreOptions) {
     this.#dir = dir;
@@ -242,6 +243,16 @@ export class PackageStore implements Packages {
     throw new HarnessError("not_found", `Cannot find ${file}: the server holds no such package`);
   }
 
+  /** Hashes a file, once for all who ask at the same time. */
+  #hash(key: string, path: string): Promise<string> {
+    let hash = this.#hashing.get(key);
+    if (hash === undefined) {
+      hash = hashFile(path).finally(() => this.#hashing.delete(key));
+      this.#hashing.set(key, hash);
+    }
+    return hash;
+  }
+
   /** What is known of a file, or `null` when there is none. */
   async #info(file: string): Promise<PackageInfo | null> {
     const parsed = parsePackageFile(file);
@@ -252,7 +263,11 @@ export class PackageStore implements Packages {
     const { size, mtimeMs } = found;
     let digest = this.#digests.get(file);
     if (digest === undefined || digest.size !== size || digest.mtimeMs !== mtimeMs) {
-      digest = { size, mtimeMs, sha256: await asStorage(`read ${file}`, () => hashFile(path)) };
+      const sha256 = await asStorage(
+        `read ${file}`,
+        () => this.#hash(`${size} ${mtimeMs} ${path}`, path),
+      );
+      digest = { size, mtimeMs, sha256 };
       this.#digests.set(file, digest);
     }
     return { file, ...parsed, size, sha256: digest.sha256 };

@@ -19,8 +19,10 @@ export const DESCRIPTOR_HEADROOM = 16;
 export const DESCRIPTOR_POLL_MS = 250;
 /** So many new connections between two looks are a burst, which may have taken all descriptors. */
 export const ACCEPT_BURST = 32;
-/** How long a listener may take to accept a connection of our own: it takes milliseconds. */
-export const ACCEPT_CHECK_MS = 500;
+/** So many looks a listener may take to accept a connection of our own: it takes one. */
+export const ACCEPT_CHECK_TURNS = 100;
+/** Pause between those looks. */
+export const ACCEPT_TURN_MS = 5;
 /** Longest pause between attempts to listen again after the port could not be had. */
 export const LISTEN_RETRY_MAX_MS = 5000;
 /** TCP connections beyond `maxConnections`: health checks, packages, and the 503 that says so. */
@@ -71,3 +73,5 @@ export const MIN_FREE_BYTES = 256 * 1024 ** 2;
 export const MIN_FREE_SHARE = 20;
 /** Free space is looked for again after so many bytes of an upload. */
 export const SPACE_CHECK_BYTES = 32 * 1024 ** 2;
+/** Logs followed at once, for all clients: each is a process with two pipes, or a channel over SSH. */
+export const MAX_LOG_FOLLOWS = 128;

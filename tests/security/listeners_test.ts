@@ -73,6 +73,17 @@ for (const listener of LISTENERS) {
     assert.ok(peers.dropped > 0);
   });
 
+  Deno.test(name("C4 ends in good order beside idle peers"), async () => {
+    await using server = await startServer(args, { openFiles: OPEN_FILES });
+    await using client = await RawClient.ready(server.url);
+    using peers = new Peers();
+    await peers.open(IDLE_PEERS, portOf(server));
+    await client.call("list_services");
+    server.cli.kill("SIGTERM");
+    assert.equal((await client.closed).code, 1001);
+    assert.equal((await server.cli.end()).code, 0);
+  });
+
   Deno.test(name("C4 keeps descriptors for its files"), async () => {
     await using server = await startServer(args, { openFiles: OPEN_FILES });
     await using client = await RawClient.ready(server.url);

@@ -4,6 +4,7 @@ import { eventually, type Frame, RawClient } from "../helpers/raw_client.ts";
 import { RawSocket } from "../helpers/raw_socket.ts";
 import { LISTENERS, service, startServer } from "../helpers/test_server.ts";
 import { Registry } from "../../src/registry/registry.ts";
+import { MAX_LOG_FOLLOWS } from "../../src/server/peer_limits.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";
 
 const ALL = [
@@ -382,6 +383,37 @@ for (const listener of LISTENERS) {
     await ended.promise;
     await writer.close();
     assert.equal(one.drain().filter((f) => f["event"] === "service_log").length, 0);
+  });
+
+  Deno.test(name("bounds the logs that are followed"), async () => {
+    let follows = 0;
+    await using running = await startServer({
+      listener,
+      operator: {
+        act: () => Promise.reject(new Error("not asked")),
+        logs: () => Promise.resolve({ lines: [] }),
+        async *follow(_id, signal) {
+          follows++;
+          await new Promise((resolve) => signal.addEventListener("abort", resolve));
+          follows--;
+          yield* [];
+        },
+      },
+    });
+    const names = Array.from({ length: MAX_LOG_FOLLOWS + 1 }, (_, i) => `s${i}`);
+    for (const one of names) await running.registry.register(service(one));
+    await using client = await RawClient.ready(running.url);
+    await using other = await RawClient.ready(running.url);
+    const ask = (services: string[]) => ({ events: ["service_log"], services });
+    const refused = await client.fail("subscribe", ask(names));
+    assert.equal(refused["code"], "rate_limited");
+    await client.call("subscribe", ask(names.slice(1)));
+    await other.call("subscribe", ask(names.slice(5, 9))); // they are followed already
+    assert.equal((await other.fail("subscribe", ask(["s0"])))["code"], "rate_limited");
+    assert.equal(follows, MAX_LOG_FOLLOWS);
+    await client.close();
+    await eventually(() => Promise.resolve(follows === 4), "nobody reads the others");
+    await other.call("subscribe", ask(["s0"]));
   });
 
   Deno.test(name("outlives a log that cannot be read, and reads it when asked anew"), async () => {
