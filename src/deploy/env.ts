@@ -110,6 +110,8 @@ export function releaseEnv(
   for (const port of effectivePorts(manifest, sources)) {
     env[portVariable(port.name)] = String(port.port);
   }
+  // Every start sets its own: by it what runs is known.
+  delete env["HARNESS_RUN"];
   return Object.fromEntries(Object.entries(env).sort(([a], [b]) => a < b ? -1 : 1));
 }
 

@@ -176,7 +176,7 @@ export class SystemdController implements Controller {
     }
     const head = `Cannot ${verb} ${this.#spec.name} on ${this.#executor.host}`;
     if (report.outcome === "occupied") throw occupiedError(head, this.#occupant(report), report);
-    const why = report.outcome === "done" ? "systemctl did not answer" : report.reason;
+    const why = report.outcome === "done" ? noAnswer(result.stderr) : report.reason;
     throw this.#failure(head, { ...report, reason: why }, verb, result.stderr);
   }
 
@@ -203,6 +203,11 @@ export class SystemdController implements Controller {
       ? " (a system call that service.hardening forbids; a 32-bit program needs system_call_architectures: false)"
       : daemonHint(execution, exit);
   }
+}
+
+function noAnswer(stderr: string): string {
+  const said = stderr.trim().split("\n").at(-1) ?? "";
+  return said === "" ? "systemctl did not answer" : `systemctl did not answer: ${said}`;
 }
 
 /** The name is taken by what this service may not touch. */

@@ -182,17 +182,23 @@ h_occupied() { h_verdict; h_say occupied; exit 0; }
 export const START_GENERATED: string = `${PROCESS_LIBRARY}${SAY}${UNIT_LIBRARY}${EXAMINE}
 h_text=$1 h_run=$2 h_settle=$3 h_env=$4 h_as=$5 h_ports=$6 h_check=$7
 shift 7
+# One start of a unit at a time, also of two installations: between the look and the start nobody else changes it.
+if command -v flock >/dev/null 2>&1; then
+  exec 9>"/run/$h_unit.start"
+  flock -w 60 9 || h_fail "another start of $h_unit is under way"
+fi
 h_examine
 h_t=0
 while [ "$(h_seen_is ActiveState)" = deactivating ] && h_is_ours && [ $h_t -lt 100 ]; do h_nap; h_look; done
-if h_is_up; then
-  case $(h_seen_is SubState) in auto-restart*) ;; *) if h_is_this_release; then h_report; exit 0; fi ;; esac
-fi
+# Not so between two restarts, or on its way down.
+h_runs() {
+  h_is_up || return 1
+  case $(h_seen_is ActiveState).$(h_seen_is SubState) in deactivating.* | *.auto-restart*) return 1 ;; esac
+}
+if h_runs && h_is_this_release; then h_report; exit 0; fi
 [ -z "$h_why" ] || { [ "$h_class" = elsewhere ] && h_gives_way; } || h_occupied
-if h_is_up; then
-  h_is_this_release || { h_why="it still runs $m_release"; h_occupied; }
-  systemctl stop -- "$h_unit" >/dev/null 2>&1
-fi
+if h_runs; then h_why="it still runs $m_release"; h_occupied; fi
+if h_is_up; then systemctl stop -- "$h_unit" >/dev/null 2>&1; fi
 h_check_user
 [ -d "$h_release" ] || h_fail "its working directory $h_release does not exist"
 [ -z "$h_env" ] || [ -r "$h_env" ] || h_fail "its env file $h_env cannot be read"
@@ -200,7 +206,7 @@ h_check_user
 h_check_as_user() {
   if [ -z "$h_as" ] || [ "$(id -u "$h_as")" = 0 ]; then h_check_program "$1"; return; fi
   command -v setpriv >/dev/null 2>&1 || return 0
-  env -i PATH="$PATH" setpriv --reuid="$h_as" --regid="$(id -g "$h_as")" --init-groups /bin/sh -c "$h_check" sh "$1"
+  env -i PATH="$PATH" setpriv --reuid="$h_as" --regid="$(id -g "$h_as")" --init-groups /bin/sh -c "$h_check" sh "$1" 9>&-
 }
 h_checked=$(cd "$h_release" && h_check_as_user "$1")
 [ -z "$h_checked" ] || { printf '%s\\n' "$h_checked"; exit 0; }
@@ -226,16 +232,22 @@ fi
 systemctl reset-failed -- "$h_unit" 2>/dev/null
 # Enabled while it is meant to run: it comes back after a reboot, and stays down after one when it was stopped.
 systemctl enable -- "$h_unit" >/dev/null 2>&1
-h_invocation=$(h_property InvocationID)
-# That something of the name is up proves nothing: its own environment must say that it is this run.
+# That something of the name is up proves nothing: its own environment must say that it is this run. A program that
+# overwrites its environment says nothing: then systemd's word that this very text is what it started just now.
 h_started() {
   h_found=$(h_carries run)
   [ "$h_found" != "$h_run" ] || return 0
-  [ -z "$h_found" ] || h_not_started "run $h_found (release $(h_carries release)) runs instead of run $h_run: something sets HARNESS_RUN anew"
-  # A program that overwrites its environment says nothing: then systemd's word that it started this text just now.
-  case " $(h_seen_is Environment) " in *[\\ \\"]HARNESS_RUN=$h_run[\\ \\"]*) [ "$(h_seen_is InvocationID)" = "$h_invocation" ] || return 0 ;; esac
-  h_not_started "what runs is not run $h_run of $h_release: $(h_seen_is FragmentPath) was started by somebody else"
+  [ -z "$h_found" ] || h_not_started "run $h_found of $(h_carries release) runs instead of run $h_run: something sets HARNESS_RUN anew"
+  case " $(h_seen_is Environment) " in *[\\ \\"]HARNESS_RUN=$h_run[\\ \\"]*) return 0 ;; esac
+  h_not_started "what runs is not run $h_run of $h_release: a drop-in sets its environment anew"
 }
+# Somebody else started it in between: it is not ours to stop.
+h_look
+if h_is_up && [ "$(h_carries run)" != "$h_run" ]; then
+  h_undo
+  h_why="it was started by somebody else just now"
+  h_occupied
+fi
 h_start_unit
 `;
 

@@ -95,7 +95,7 @@ Deno.test("hostLayout() puts everything below the install root, whatever the nam
 Deno.test("releaseEnv() layers manifest, dependencies, plan, host, secrets and what is generated", () => {
   const env = releaseEnv(MANIFEST, HOST, {
     dependencies: { A: "dep", DB_HOST: "10.0.0.1", B: "dep" },
-    plan: { B: "plan", C: "plan", HARNESS_SERVICE: "liar" },
+    plan: { B: "plan", C: "plan", HARNESS_SERVICE: "liar", HARNESS_RUN: "liar" },
     host: { C: "host", HARNESS_PORT_HTTP: "9999" },
     secrets: { SECRET: "s3cret" },
   });

@@ -31,7 +31,7 @@ async function assertRuns(host: TestHost, version: string): Promise<void> {
   assert.equal(await inside(host, SHOW), `active\n/opt/web-${version}`);
   assert.equal(await inside(host, "readlink /opt/.harness/web/current"), `/opt/web-${version}`);
   const names = await inside(host, "ls -A /opt/.harness/web");
-  assert.equal(names, "current\nenv\nenvs\nlog\nrun\nshared\nstate.json");
+  assert.equal(names, "current\nenv\nenvs\nlog\noutput\nrun\nshared\nstate.json");
 }
 
 async function withBadHealth(bench: Bench, version: string): Promise<DeployPackage> {

@@ -22,6 +22,9 @@ import {
   parseUnitReport,
   unitStatus,
 } from "../../src/lifecycle/systemd_report.ts";
+import { has } from "../helpers/require.ts";
+import * as knownScripts from "../../src/lifecycle/systemd_known_scripts.ts";
+import * as systemdScripts from "../../src/lifecycle/systemd_scripts.ts";
 import {
   checkedUnit,
   execLine,
@@ -198,6 +201,18 @@ ExecMainStatus=3
   assert.equal(report.log.length, 6);
   const status = unitStatus(report);
   assert.deepEqual([status.running, status.exitCode], [false, 3]);
+});
+
+Deno.test("systemd scripts: sound sh in every shell", async () => {
+  const scripts = Object.entries({ ...systemdScripts, ...knownScripts });
+  for (const shell of [["sh"], ["bash"], ["busybox", "sh"]]) {
+    if (shell[0] === "busybox" && !has("busybox")) continue;
+    for (const [name, script] of scripts) {
+      const [program = "", ...args] = [...shell, "-n", "-c", script];
+      const { success, stderr } = await new Deno.Command(program, { args }).output();
+      assert.ok(success, `${shell[0]} ${name}: ${new TextDecoder().decode(stderr)}`);
+    }
+  }
 });
 
 Deno.test("execLine() escapes what systemd would expand or split at", () => {

@@ -180,6 +180,40 @@ async function twoRoots(bench: Bench, host: TestHost): Promise<void> {
   assert.equal(await facts(host, "harness-svc.service"), after, "B is as it was");
 }
 
+/** Two installations that start the same name at once: one of them has it, the other one says so. */
+async function atOnce(bench: Bench, host: TestHost): Promise<void> {
+  const source = await bench.makePackage({ name: "race" });
+  const both = await Promise.all(
+    ["/srv/A", "/srv/B"].map((root) => run(bench.plan(source, { hosts: [target(host, root)] }))),
+  );
+  const results = both.map(({ host: result }) => result);
+  const won = results.findIndex((result) => result.outcome === "ok");
+  assert.ok(won >= 0, JSON.stringify(results.map((r) => r.error)));
+  const root = won === 0 ? "/srv/A" : "/srv/B";
+  assertRefused(results[1 - won] as HostResult, new RegExp(`${root}/race-1\\.0\\.0`));
+  assert.equal(await environ(host, "harness-race", "HARNESS_INSTALL_DIR"), `${root}/race-1.0.0`);
+  assert.equal(await inside(host, "pgrep -cf '[/]race-1.0.0/'"), "1");
+}
+
+/** What a program does with its environment decides nothing; what a drop-in does is found out. */
+async function environments(bench: Bench, host: TestHost): Promise<void> {
+  const hosts = [target(host)];
+  const clears = await bench.makePackage({
+    name: "clears",
+    start: "#!/bin/sh\nexec env -i sleep 100000\n",
+  });
+  const done = await run(bench.plan(clears, { hosts }));
+  assert.equal(done.host.outcome, "ok", JSON.stringify(done.host.error));
+  assert.equal(done.host.service?.status.identity?.releaseDir, "/opt/clears-1.0.0");
+  assert.match(done.host.service?.status.identity?.runId ?? "", /^[0-9a-f-]{36}$/);
+  await host.sh(`mkdir -p /etc/systemd/system/harness-forged.service.d
+printf '[Service]\\nEnvironment=HARNESS_RUN=mine\\n' > /etc/systemd/system/harness-forged.service.d/x.conf`);
+  const forged = await run(bench.plan(await bench.makePackage({ name: "forged" }), { hosts }));
+  assert.notEqual(forged.host.outcome, "ok");
+  assert.match(forged.host.error?.message ?? "", /something sets HARNESS_RUN anew/);
+  assert.equal(await inside(host, "systemctl is-active harness-forged"), "inactive");
+}
+
 async function handsOn(bench: Bench, host: TestHost): Promise<void> {
   const hosts = [target(host)];
   const of = (version: string) => bench.makePackage({ name: "own", version });
@@ -214,7 +248,9 @@ Deno.test({
     await using host = await startHost();
     await t.step("A7: in every state", () => strangers(bench, host));
     await t.step("A1: of another install root", () => twoRoots(bench, host));
+    await t.step("of two roots at once", () => atOnce(bench, host));
     await t.step("edited by hand, and with a drop-in", () => handsOn(bench, host));
+    await t.step("with an environment of its own", () => environments(bench, host));
   },
 });
 
