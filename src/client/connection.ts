@@ -36,8 +36,8 @@ export interface ConnectionOptions extends SocketOptions {
   signal?: AbortSignal;
   /** Silence after which the server is asked whether it is there. @default {45000} */
   idleProbeMs?: number;
-  /** Called for every event but hello, in the order of arrival. Must not throw. */
-  onEvent?: (message: EventMessage) => void;
+  /** Called for every event but hello, in the order of arrival, with the length of its text. Must not throw. */
+  onEvent?: (message: EventMessage, length: number) => void;
 }
 
 /** Options for {@linkcode Connection.request}. */
@@ -59,7 +59,7 @@ interface PendingCall {
 /** One connection to a server. */
 export class Connection {
   readonly #socket: WebSocketLike;
-  readonly #onEvent: (message: EventMessage) => void;
+  readonly #onEvent: (message: EventMessage, length: number) => void;
   readonly #pending: Map<string, PendingCall> = new Map();
   readonly #idleProbeMs: number;
   #nextId = 1;
@@ -222,7 +222,7 @@ export class Connection {
     this.#heardAt = Date.now();
     const message = typeof data === "string" ? decodeServerMessage(data) : null;
     if (message === null) return this.#refuse("a frame was not a harness.v1 message");
-    if (this.#hello !== undefined) return this.#dispatch(message);
+    if (this.#hello !== undefined) return this.#dispatch(message, (data as string).length);
     if (message.type !== "event" || message.event !== "hello") {
       return this.#refuse("the first frame was not hello");
     }
@@ -233,12 +233,12 @@ export class Connection {
     this.#helloArrived();
   }
 
-  #dispatch(message: ServerMessage): void {
+  #dispatch(message: ServerMessage, length: number): void {
     if (message.type === "event") {
       if (message.event === "server_draining") {
         this.#reconnectAfterMs = message.data.reconnect_after_ms;
       }
-      return this.#onEvent(message);
+      return this.#onEvent(message, length);
     }
     const call = message.id === null ? undefined : this.#pending.get(message.id);
     // Nobody waits any more after an abort or a timeout: the late response is dropped.

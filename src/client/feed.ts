@@ -16,6 +16,7 @@ import {
   type EventType,
 } from "../registry/events.ts";
 import { eventMatcher } from "../registry/filter.ts";
+import { CLIENT_EVENT_BUFFER_CHARS } from "./limits.ts";
 import type { Position, SnapshotItem, StreamItem } from "./items.ts";
 
 /** What a reader asked for. */
@@ -30,6 +31,8 @@ export interface FeedOptions {
   snapshot?: boolean;
   /** Events kept for the reader. */
   bufferSize: number;
+  /** Characters of their text kept, but for a single one. @default {CLIENT_EVENT_BUFFER_CHARS} */
+  bufferChars?: number;
 }
 
 /**
@@ -58,8 +61,11 @@ export class Feed {
   /** Called when it began to lag, and when a lagging reader has emptied the buffer. */
   onChange: () => void = () => {};
   readonly #wants: (event: EventBody) => boolean;
-  #buffer: StreamItem[] = [];
-  #held: EventMessage[] = [];
+  #buffer: Array<{ item: StreamItem; length: number }> = [];
+  /** Characters of the text that the buffer was made of. */
+  #chars = 0;
+  #held: Array<{ message: EventMessage; length: number }> = [];
+  #heldChars = 0;
   #heldTooMuch = false;
   #waiters: Waiter[] = [];
   #dropped = 0;
@@ -114,42 +120,42 @@ export class Feed {
     this.position = { ...position };
     const held = this.#held;
     const tooMuch = this.#heldTooMuch;
-    this.#held = [];
-    this.#heldTooMuch = false;
-    for (const message of held) this.accept(message);
+    this.#forgetHeld();
+    for (const { message, length } of held) this.accept(message, length);
     if (tooMuch && this.#isPhase("live")) this.#lag();
   }
 
   /** The connection is gone. */
   detach(): void {
-    this.#held = [];
-    this.#heldTooMuch = false;
+    this.#forgetHeld();
     if (this.phase === "live" || this.phase === "snapshot") {
       this.phase = this.position === null ? "new" : "off";
     }
   }
 
   /** Looks at an event from the wire and keeps it if it is wanted and new. */
-  accept(message: EventMessage): void {
-    if (this.phase === "snapshot") return this.#hold(message);
+  accept(message: EventMessage, length: number = 0): void {
+    if (this.phase === "snapshot") return this.#hold(message, length);
     if (this.phase !== "live" || this.position === null) return;
     if (!SEQUENCED.has(message.event) || message.seq === undefined) {
-      if (message.event === "service_log") this.#acceptLine(message);
+      if (message.event === "service_log") this.#acceptLine(message, length);
       else if (message.event === "bookmark") this.#advance(message.seq);
       return;
     }
     if (message.seq <= this.position.seq) return;
     if (this.#wants(message as EventBody)) {
-      if (this.#buffer.length >= this.options.bufferSize) return this.#lag();
-      this.#push(eventItem(message as EventMessage & { event: EventType; seq: number }));
+      if (this.#isFull(this.#buffer.length, this.#chars + length)) return this.#lag();
+      this.#push(eventItem(message as EventMessage & { event: EventType; seq: number }), length);
     }
     this.#advance(message.seq);
   }
 
   /** The next item, as an async iterator gives it. */
   next(): Promise<IteratorResult<StreamItem, undefined>> {
-    const item = this.#buffer.shift();
-    if (item !== undefined) {
+    const first = this.#buffer.shift();
+    if (first !== undefined) {
+      const { item, length } = first;
+      this.#chars -= length;
       this.#hasRead(item);
       return Promise.resolve({ done: false, value: item });
     }
@@ -168,7 +174,7 @@ export class Feed {
   end(error: Error | null): void {
     if (this.phase === "ended") return;
     this.phase = "ended";
-    this.#held = [];
+    this.#forgetHeld();
     for (const waiter of this.#waiters.splice(0)) {
       if (error === null) waiter.resolve({ done: true, value: undefined });
       else waiter.reject(error);
@@ -180,6 +186,7 @@ export class Feed {
   /** The reader has gone: nothing is kept. */
   discard(): void {
     this.#buffer = [];
+    this.#chars = 0;
     this.#dropped = 0;
     this.end(null);
     this.#error = null;
@@ -195,9 +202,25 @@ export class Feed {
     return this.phase === phase;
   }
 
-  #hold(message: EventMessage): void {
-    if (this.#held.length < this.options.bufferSize) this.#held.push(message);
-    else this.#heldTooMuch = true;
+  #hold(message: EventMessage, length: number): void {
+    if (this.#heldTooMuch || this.#isFull(this.#held.length, this.#heldChars + length)) {
+      this.#heldTooMuch = true;
+      return;
+    }
+    this.#held.push({ message, length });
+    this.#heldChars += length;
+  }
+
+  #forgetHeld(): void {
+    this.#held = [];
+    this.#heldChars = 0;
+    this.#heldTooMuch = false;
+  }
+
+  /** Whether one more, with which there would be `chars`, is too many behind `count`. */
+  #isFull(count: number, chars: number): boolean {
+    const { bufferSize, bufferChars = CLIENT_EVENT_BUFFER_CHARS } = this.options;
+    return count >= bufferSize || (count > 0 && chars > bufferChars);
   }
 
   #advance(seq: number | undefined): void {
@@ -212,15 +235,15 @@ export class Feed {
     this.onChange();
   }
 
-  #acceptLine(message: EventMessage): void {
+  #acceptLine(message: EventMessage, length: number): void {
     if (!this.#wants(message as unknown as EventBody)) return;
-    if (this.#buffer.length >= this.options.bufferSize) {
+    if (this.#isFull(this.#buffer.length, this.#chars + length)) {
       this.#dropped++;
       return;
     }
     if (this.#dropped > 0) this.#push(this.#droppedItem());
     const { time, data } = message as EventMessage & { event: "service_log" };
-    this.#push({ kind: "event", event: "service_log", seq: null, time, data });
+    this.#push({ kind: "event", event: "service_log", seq: null, time, data }, length);
   }
 
   #droppedItem(): StreamItem {
@@ -229,10 +252,11 @@ export class Feed {
     return { kind: "dropped", count };
   }
 
-  #push(item: StreamItem): void {
+  #push(item: StreamItem, length = 0): void {
     const waiter = this.#waiters.shift();
     if (waiter === undefined) {
-      this.#buffer.push(item);
+      this.#buffer.push({ item, length });
+      this.#chars += length;
       return;
     }
     this.#hasRead(item);

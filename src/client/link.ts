@@ -70,7 +70,7 @@ export class Link {
     const inbox: Inbox = { onEvent: () => {} };
     const first = await open(options, inbox, signal);
     const link = new Link(options, first);
-    inbox.onEvent = (message) => link.#receive(message);
+    inbox.onEvent = (message, length) => link.#receive(message, length);
     return link;
   }
 
@@ -178,7 +178,7 @@ export class Link {
         if (signal.aborted) break;
       }
       try {
-        const inbox = { onEvent: (message: EventMessage) => this.#receive(message) };
+        const inbox: Inbox = { onEvent: (message, length) => this.#receive(message, length) };
         return { connection: await open(this.#options, inbox, signal), attempt: attempt + 1 };
       } catch (thrown) {
         error = toHarnessError(thrown);
@@ -198,12 +198,12 @@ export class Link {
     if (this.#closing.signal.aborted) connection.close(1000, "client closed");
   }
 
-  #receive(message: EventMessage): void {
+  #receive(message: EventMessage, length: number): void {
     if (message.event === "server_draining") {
       const { reason, reconnect_after_ms: reconnectAfterMs } = message.data;
       return this.#tell({ type: "draining", reason, reconnectAfterMs });
     }
-    this.subscriber.dispatch(message);
+    this.subscriber.dispatch(message, length);
   }
 
   #lost({ code, reason }: Closure): HarnessError {
@@ -232,7 +232,7 @@ export class Link {
 
 /** Where the events of a connection go. */
 interface Inbox {
-  onEvent: (message: EventMessage) => void;
+  onEvent: (message: EventMessage, length: number) => void;
 }
 
 async function open(
@@ -242,7 +242,7 @@ async function open(
 ): Promise<Connection> {
   const connectionOptions: ConnectionOptions = {
     ...await options.connectionOptions(),
-    onEvent: (message) => inbox.onEvent(message),
+    onEvent: (message, length) => inbox.onEvent(message, length),
   };
   if (signal !== undefined) connectionOptions.signal = signal;
   return await Connection.open(options.url, connectionOptions);

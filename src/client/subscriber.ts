@@ -115,9 +115,9 @@ export class Subscriber {
   }
 
   /** An event came. Synchronous: the next frame may be right behind. */
-  dispatch(message: EventMessage): void {
+  dispatch(message: EventMessage, length: number = 0): void {
     if (message.event === "registry_loaded") this.#collect(message);
-    else this.#feed?.accept(message);
+    else this.#feed?.accept(message, length);
   }
 
   /** Brings the server's side in line with the reader's; one request at a time. */

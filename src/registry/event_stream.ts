@@ -4,6 +4,7 @@
  * @module
  */
 import { HarnessError } from "../errors.ts";
+import { entryText } from "./entry_text.ts";
 import { MAX_EVENT_QUEUE } from "../limits.ts";
 import type { EventFilter, RegistryEvent } from "./events.ts";
 import { eventMatcher } from "./filter.ts";
@@ -26,7 +27,7 @@ export interface EventsOptions {
   since?: number | undefined;
   /** Ends the stream: a pending read rejects with the signal's reason. */
   signal?: AbortSignal | undefined;
-  /** Events a reader may lag behind. @default {MAX_EVENT_QUEUE} */
+  /** Events a reader may lag behind; one of a large entry counts as several. @default {MAX_EVENT_QUEUE} */
   maxQueue?: number | undefined;
 }
 
@@ -81,7 +82,7 @@ class EventFeed implements OpenStream {
       },
       pull: () => this.#pull(),
       cancel: () => this.#end(() => {}),
-    }, { highWaterMark: this.#maxQueue });
+    }, { highWaterMark: this.#maxQueue, size: sizeOf });
   }
 
   get ended(): boolean {
@@ -116,7 +117,10 @@ class EventFeed implements OpenStream {
       const events = await this.#source.history(this.#position, Math.max(1, room));
       if (this.#ended) return;
       if (events === null || events.length === 0) throw notKept(this.#position);
-      for (const event of events) this.#deliver(event);
+      for (const event of events) {
+        if (this.#room() <= 0) break; // large ones count as several
+        this.#deliver(event);
+      }
       if (this.#room() !== room) break;
     }
     // No await between the comparison and the subscription: nothing can come in between.
@@ -149,6 +153,15 @@ class EventFeed implements OpenStream {
     if (this.#controller !== null) finish(this.#controller);
     this.#onEnd();
   }
+}
+
+/** Bytes of an entry that count as one event in a queue. */
+const EVENT_BYTES = 8 * 1024;
+
+/** How many events one counts as: a queue is bounded by bytes, too. */
+function sizeOf({ data }: RegistryEvent): number {
+  if (!("entry" in data) || !Object.isFrozen(data.entry)) return 1;
+  return Math.max(1, Math.floor(entryText(data.entry).length / EVENT_BYTES));
 }
 
 function tooSlow(seq: number, maxQueue: number): HarnessError {
