@@ -11,6 +11,7 @@
  * @module
  */
 import { DOCKER_LOOK_SECONDS } from "./docker_limits.ts";
+import { OWN_ENVIRONMENT } from "./process_run_as.ts";
 
 /** What our containers carry. The version before set `harness.service` and `harness.print` alone. */
 export const LABELS = {
@@ -155,4 +156,4 @@ h_strays() {
 `;
 
 /** What the docker scripts begin with. */
-export const DOCKER_LIBRARY: string = `${RUN_DOCKER}${REPORT}${IDENTITY}`;
+export const DOCKER_LIBRARY: string = `${OWN_ENVIRONMENT}${RUN_DOCKER}${REPORT}${IDENTITY}`;
