@@ -20,11 +20,11 @@ import {
   targetsFor,
 } from "./deploy_flags.ts";
 import { followHint } from "./deployment_report.ts";
-import { addFlags, type FlagValues, type NamedFile, readFlags } from "./flags.ts";
+import { addFlags, type FlagValues, readFlags } from "./flags.ts";
 import { followDeployment, openDeploymentEvents } from "./follow.ts";
 import { unreadable } from "./secrets.ts";
 import { printJson } from "./table.ts";
-import { uploadPackage } from "./upload.ts";
+import { downloadPackage, uploadPackage } from "./upload.ts";
 
 type DeployFlags = FlagValues<typeof DEPLOY_FLAGS>;
 
@@ -58,10 +58,11 @@ async function deployCommand(
     );
   }
   const file = await localPackage(reference);
-  if (file !== null) await checkPackage(file, flags);
-  else if (flags.requireSignature !== null) {
-    throw signatureUnknown(reference, flags.requireSignature);
+  if (flags.requireSignature !== null) {
+    const { trustedKeys } = await import("./signatures.ts");
+    await trustedKeys([flags.requireSignature]);
   }
+  if (file !== null) await checkPackage(file, flags);
   if (direct) {
     if (file === null) throw notAFile(reference);
     const { deployDirectly } = await import("./deploy_direct.ts");
@@ -71,10 +72,13 @@ async function deployCommand(
   const env = await environmentOf(flags);
   const secrets = await secretsOf(flags);
   await using session = await openSession(context, given, { follows: true });
-  const name = file === null ? reference : await upload(context, session, file, flags);
+  const { name, sha256 } = file === null
+    ? await heldPackage(context, session, reference, flags)
+    : await upload(context, session, file, flags);
   const events = await openDeploymentEvents(context, session);
   const { deployment_id } = await session.call("deploy_package", {
     package: name,
+    ...(sha256 === null ? {} : { sha256 }),
     targets,
     env,
     secrets,
@@ -124,24 +128,49 @@ async function checkPackage(file: string, flags: DeployFlags): Promise<void> {
   await requireSignature(file, flags.requireSignature);
 }
 
+/** What the server is to deploy: with a digest it refuses other bytes that came meanwhile. */
+interface Chosen {
+  readonly name: string;
+  readonly sha256: string | null;
+}
+
 async function upload(
   context: Context,
   session: Session,
   file: string,
   flags: DeployFlags,
-): Promise<string> {
+): Promise<Chosen> {
   const held = await session.call("list_packages", {});
   const info = await uploadPackage(context, session.flags, file, held, { force: flags.force });
-  return info.file;
+  return { name: info.file, sha256: info.sha256 };
 }
 
-/** Fails closed: the server keeps no signatures, and what is not checked must not look checked. */
-function signatureUnknown(reference: string, key: NamedFile): HarnessError {
-  return new HarnessError(
-    "invalid_params",
-    `Cannot deploy ${reference} with ${key.place}: signatures are checked of files on this machine, and this ` +
-      "package is the server's; give its file, with the signature beside it (<file>.minisig)",
-  );
+/** A package of the server's; where a signature is required, it is checked here and not believed. */
+async function heldPackage(
+  context: Context,
+  session: Session,
+  reference: string,
+  flags: DeployFlags,
+): Promise<Chosen> {
+  if (flags.requireSignature === null) return { name: reference, sha256: null };
+  const { matchesPackage } = await import("../server/package_file.ts");
+  const info = (await session.call("list_packages", {}))
+    .find(({ file }) => file === reference || matchesPackage(file, reference));
+  if (info === undefined) {
+    throw new HarnessError(
+      "not_found",
+      `Cannot deploy ${reference}: there is no such file, and the server holds no such package`,
+    );
+  }
+  const { requireSignature } = await import("./signatures.ts");
+  const dir = await Deno.makeTempDir({ prefix: "harness-deploy-" });
+  try {
+    const path = await downloadPackage(context, session.flags, info, dir);
+    await requireSignature(path, flags.requireSignature);
+    return { name: info.file, sha256: info.sha256 };
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
 }
 
 function notAFile(reference: string): HarnessError {

@@ -4,16 +4,16 @@
  * @module
  */
 import { HarnessError } from "../errors.ts";
-import { inspectPackage, type PackageSummary } from "../package/read.ts";
+import { inspectNamed, type PackageSummary } from "../package/read.ts";
 import { SERVER_NAME } from "../version.ts";
 
-/** Reads and verifies the package at `path`; the error of a bad one says which file it is. */
+/** Reads and verifies the package at `path`, its file name included; the error of a bad one says which file it is. */
 export async function readPackage(
   path: string,
   options: { signal?: AbortSignal } = {},
 ): Promise<PackageSummary> {
   try {
-    return await inspectPackage(path, options);
+    return await inspectNamed(path, options);
   } catch (error) {
     throw aboutPackage(`Cannot accept the package ${path}`, error);
   }

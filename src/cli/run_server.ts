@@ -28,6 +28,7 @@ import { interruptedExitCode } from "./report.ts";
 import { readNamedFile } from "./secrets.ts";
 import { type LIMIT_FLAGS, type SERVE_FLAGS, serverLimits } from "./serve_flags.ts";
 import { type ServerTokens, serverTokens } from "./server_token.ts";
+import { trustedKeys } from "./signatures.ts";
 import { defaultStateDir } from "./state_dir.ts";
 
 /** All that the flags of `serve` say. */
@@ -111,6 +112,7 @@ async function openParts(stateDir: string, flags: ServerFlags): Promise<Parts> {
       maxTotalBytes: flags.limits.maxPackagesBytes,
       maxUploads: flags.limits.maxUploads,
       stallTimeoutMs: flags.limits.transferStallTimeout,
+      trustedKeys: await trustedKeys(flags.serve.trustedKey),
       inspect: async (path) => (await inspectPackage(path)).manifest,
     });
     const hosts = hostDirectory(flags.ssh);

@@ -49,6 +49,10 @@ export const SERVE_FLAGS = {
     env: "HARNESS_PACKAGES_DIR",
     help: "where packages are kept (default: <state dir>/packages)",
   }),
+  trustedKey: listFlag("file|key", {
+    env: "HARNESS_TRUSTED_KEY",
+    help: "take and deploy only packages that this minisign key signed",
+  }, (text, place) => ({ place, path: text })),
   durability: choiceFlag(["sync", "async"], {
     env: "HARNESS_DURABILITY",
     help: "whether a change is on disk before it is acknowledged",

@@ -7,6 +7,7 @@ import { visible } from "../terminal_text.ts";
 import { HarnessError, messageOf } from "../errors.ts";
 import {
   generateKeyPair,
+  isPublicKey,
   requireSignature as requirePackageSignature,
   signPackage,
 } from "../package/sign.ts";
@@ -16,6 +17,24 @@ import type { Io } from "./io.ts";
 import { aboutPackage, readPackage } from "./package_file.ts";
 import { named, readSecretFile } from "./secrets.ts";
 import { printJson } from "./table.ts";
+
+/**
+ * The texts of the public keys that `--trusted-key` names: files, or keys as they stand in such a file.
+ *
+ * @throws {HarnessError} For a file that cannot be read, and for what is no key.
+ */
+export function trustedKeys(keys: readonly NamedFile[]): Promise<string[]> {
+  return Promise.all(keys.map(async (key) => {
+    if (isPublicKey(key.path)) return key.path;
+    const text = await readSecretFile(key);
+    if (isPublicKey(text)) return text;
+    throw new HarnessError(
+      "invalid_params",
+      `Cannot use ${named(key)}: it is not a minisign public key; ` +
+        `\`${SERVER_NAME} package keygen\` makes a pair`,
+    );
+  }));
+}
 
 /** Refuses a package that the public key in `keyFile` did not sign; returns the id of the key. */
 export async function requireSignature(file: string, keyFile: NamedFile): Promise<string> {

@@ -4,12 +4,12 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { basename } from "node:path";
+import { basename, join } from "node:path";
 import { HarnessError, isErrorCode, messageOf } from "../errors.ts";
 import type { PackageInfo } from "../protocol/actions.ts";
 import { type ClientFlags, serverAccess, trustedClient } from "./connect.ts";
 import type { Context } from "./context.ts";
-import { unreadable } from "./secrets.ts";
+import { readSecretFile, unreadable } from "./secrets.ts";
 import { showSize } from "./values.ts";
 
 /** Options for {@linkcode uploadPackage}. */
@@ -35,7 +35,8 @@ export async function digestOf(path: string): Promise<{ size: number; sha256: st
 }
 
 /**
- * Uploads the package at `path`; one that the server holds already is not sent again.
+ * Uploads the package at `path` and the signature beside it; one that the server holds already is not sent
+ * again.
  *
  * @throws {HarnessError} What the server refused it for, or `unreachable`.
  */
@@ -49,60 +50,144 @@ export async function uploadPackage(
   const { io } = context;
   const file = basename(path);
   const { size, sha256 } = await digestOf(path);
+  const signature = await signatureBeside(path);
   const same = held.find((info) => info.file === file && info.sha256 === sha256);
   if (same !== undefined) {
     io.err(`${file} is on the server already\n`);
+    if (signature !== null) await uploadSignature(context, flags, file, signature);
     return same;
   }
   io.err(`uploading ${file} (${showSize(size)})\n`);
-  const { token, url: server } = await serverAccess(io, flags);
   const force = options.force === true ? "?force=1" : "";
-  const url = new URL(`/packages/${encodeURIComponent(file)}${force}`, httpUrl(server));
-  const body = (await Deno.open(path, { read: true })).readable;
-  const trusted = await trustedClient(flags);
-  let response: Response;
-  try {
-    response = await fetch(url, {
-      method: "PUT",
-      body,
-      signal: io.interrupted,
-      ...(trusted === null ? {} : { client: trusted }),
-      headers: {
-        "content-type": "application/gzip",
-        "x-content-sha256": sha256,
-        ...(token === null ? {} : { authorization: `Bearer ${token}` }),
-      },
-    });
-  } catch (error) {
-    io.interrupted.throwIfAborted();
-    throw new HarnessError(
-      "unreachable",
-      `Cannot upload ${file}: ${messageOf(error)}; try again, or see the server's log`,
-      {
-        cause: error,
-      },
-    );
-  }
+  const response = await askPackages(context, flags, {
+    method: "PUT",
+    file: `${encodeURIComponent(file)}${force}`,
+    body: (await Deno.open(path, { read: true })).readable,
+    headers: {
+      "content-type": "application/gzip",
+      "x-content-sha256": sha256,
+      // With the package: at no moment is it there without.
+      ...(signature === null ? {} : { "x-minisign-signature": btoa(signature) }),
+    },
+  });
   const answer: unknown = await response.json().catch(() => null);
   if (!response.ok) throw refusal(file, response.status, answer);
   return answer as PackageInfo;
 }
 
+/**
+ * Fetches a package that the server holds, and its signature, into `dir`.
+ *
+ * @returns Where the package is.
+ * @throws {HarnessError} `not_found` without one of them.
+ */
+export async function downloadPackage(
+  context: Context,
+  flags: ClientFlags,
+  { file, sha256 }: PackageInfo,
+  dir: string,
+): Promise<string> {
+  const path = join(dir, basename(file));
+  for (const suffix of ["", ".minisig"]) {
+    const name = `${file}${suffix}`;
+    const request = { method: "GET", file: encodeURIComponent(name), headers: {} };
+    const response = await askPackages(context, flags, request);
+    if (!response.ok) {
+      const answer: unknown = await response.json().catch(() => null);
+      // Without a signature the check says so, in its own words.
+      if (suffix !== "" && response.status === 404) continue;
+      throw refusal(name, response.status, answer, "download");
+    }
+    const target = await Deno.open(`${path}${suffix}`, { write: true, createNew: true });
+    if (response.body === null) target.close();
+    else await response.body.pipeTo(target.writable);
+  }
+  const got = await digestOf(path);
+  if (got.sha256 === sha256) return path;
+  throw new HarnessError("conflict", `Cannot check ${file}: the server changed it meanwhile`);
+}
+
+/** The signature of a package of the server's that was uploaded before it was signed. */
+async function uploadSignature(
+  context: Context,
+  flags: ClientFlags,
+  file: string,
+  signature: string,
+): Promise<void> {
+  const response = await askPackages(context, flags, {
+    method: "PUT",
+    file: encodeURIComponent(`${file}.minisig`),
+    body: signature,
+    headers: { "content-type": "text/plain" },
+  });
+  const answer: unknown = await response.json().catch(() => null);
+  if (!response.ok) throw refusal(`${file}.minisig`, response.status, answer);
+}
+
+async function signatureBeside(path: string): Promise<string | null> {
+  const file = { place: "the signature", path: `${path}.minisig` };
+  const there = await Deno.stat(file.path).then(() => true, () => false);
+  if (!there) return null;
+  // Like a secret's file: bounded, and its errors name it.
+  return `${await readSecretFile(file)}\n`;
+}
+
+/** Asks the HTTP side of the server. */
+async function askPackages(
+  { io }: Context,
+  flags: ClientFlags,
+  request: {
+    method: string;
+    file: string;
+    body?: ReadableStream<Uint8Array> | string;
+    headers: Record<string, string>;
+  },
+): Promise<Response> {
+  const { method, file, body, headers } = request;
+  const { token, url: server } = await serverAccess(io, flags);
+  const url = new URL(`/packages/${file}`, httpUrl(server));
+  const trusted = await trustedClient(flags);
+  try {
+    return await fetch(url, {
+      method,
+      ...(body === undefined ? {} : { body }),
+      signal: io.interrupted,
+      ...(trusted === null ? {} : { client: trusted }),
+      headers: { ...headers, ...(token === null ? {} : { authorization: `Bearer ${token}` }) },
+    });
+  } catch (error) {
+    io.interrupted.throwIfAborted();
+    const verb = method === "GET" ? "download" : "upload";
+    throw new HarnessError(
+      "unreachable",
+      `Cannot ${verb} ${decodeURIComponent(file)}: ${
+        messageOf(error)
+      }; try again, or see the server's log`,
+      { cause: error },
+    );
+  }
+}
+
 /** The error in a refusal of the server, or of a proxy before it. */
-function refusal(file: string, status: number, answer: unknown): HarnessError {
+function refusal(
+  file: string,
+  status: number,
+  answer: unknown,
+  verb: "upload" | "download" = "upload",
+): HarnessError {
   const error = (answer as { error?: { code?: unknown; message?: unknown } } | null)?.error;
   if (!isErrorCode(error?.code) || typeof error.message !== "string") {
-    return proxyRefusal(file, status);
+    return proxyRefusal(`Cannot ${verb} ${file}`, status);
   }
   return new HarnessError(
     error.code,
-    `Cannot upload ${file}: ${error.message.replace(/^Cannot (?:[^:"]|"[^"]*")+: /, "")}`,
+    `Cannot ${verb} ${file}: ${error.message.replace(/^Cannot (?:[^:"]|"[^"]*")+: /, "")}`,
     { details: { status } },
   );
 }
 
 /** The error for an answer that is not the server's own. */
-function proxyRefusal(file: string, status: number): HarnessError {
+function proxyRefusal(what: string, status: number): HarnessError {
   const [code, hint] = status === 413
     ? [
       "too_large",
@@ -113,7 +198,7 @@ function proxyRefusal(file: string, status: number): HarnessError {
     : status >= 502 && status <= 504
     ? ["unavailable", "a proxy is there, and the server behind it does not answer"] as const
     : ["internal", "the answer is not that of a harness-ws-server, check --url"] as const;
-  return new HarnessError(code, `Cannot upload ${file}: it was answered ${status}; ${hint}`, {
+  return new HarnessError(code, `${what}: it was answered ${status}; ${hint}`, {
     details: { status },
   });
 }

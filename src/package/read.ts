@@ -5,6 +5,7 @@
  */
 import { Buffer } from "node:buffer";
 import { createHash, type Hash } from "node:crypto";
+import { basename } from "node:path";
 import { MAX_MANIFEST_BYTES, MAX_SUMS_BYTES } from "../limits.ts";
 import {
   checkContents,
@@ -17,8 +18,9 @@ import {
 } from "./contents.ts";
 import { entryPath, EntryTable, type PackageEntry } from "./entry_table.ts";
 import { gunzipFile, type PackedFile } from "./gunzip.ts";
-import { invalid } from "./invalid.ts";
+import { invalid, shown } from "./invalid.ts";
 import type { Manifest } from "./manifest.ts";
+import { packageFileName } from "./names.ts";
 import { parseManifest } from "./parse_manifest.ts";
 import { checkSums } from "./sums.ts";
 import { readTar, type TarEvent } from "./tar_reader.ts";
@@ -77,6 +79,37 @@ export async function inspectPackage(
   options: InspectPackageOptions = {},
 ): Promise<PackageSummary> {
   return await scanPackage(path, null, options);
+}
+
+/**
+ * {@linkcode inspectPackage} for a package that goes by its file name: that must be the one that its
+ * manifest gives it, so that no version is passed off as another.
+ *
+ * @param fileName The name that it goes by, where `path` is a temporary one.
+ * @throws {HarnessError} As {@linkcode inspectPackage}; `package_invalid` with the reason `bad_name`.
+ */
+export async function inspectNamed(
+  path: string,
+  options: InspectPackageOptions = {},
+  fileName: string = basename(path),
+): Promise<PackageSummary> {
+  const summary = await inspectPackage(path, options);
+  const { manifest } = summary;
+  const problem = fileNameProblem(fileName, manifest);
+  if (problem === null) return summary;
+  const { name, version } = manifest;
+  throw invalid("bad_name", problem, { name, version, file: fileName });
+}
+
+/** Why a file name is not that of a package, or `null`. */
+export function fileNameProblem(
+  fileName: string,
+  { name, version }: Pick<Manifest, "name" | "version">,
+): string | null {
+  const right = packageFileName(name, version);
+  if (fileName === right) return null;
+  return `its file is called ${shown(fileName)}, and its manifest says ${name} ${version}: ` +
+    `that is ${right}`;
 }
 
 /** Reads and verifies a package; `sink` gets its files on the way, the verdict comes at the end. */

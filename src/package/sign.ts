@@ -11,8 +11,8 @@ import { Buffer } from "node:buffer";
 import { createHash, randomBytes } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { pipeline } from "node:stream/promises";
-import { HarnessError } from "../errors.ts";
+import { basename } from "node:path";
+import { HarnessError, messageOf } from "../errors.ts";
 import { MAX_LEGACY_SIGNED_BYTES, MAX_SIGNATURE_FILE_BYTES } from "../limits.ts";
 import { invalid } from "./invalid.ts";
 import {
@@ -29,7 +29,7 @@ import {
   type Signature,
   verify,
 } from "./minisign.ts";
-import { inspectPackage } from "./read.ts";
+import { fileNameProblem, inspectNamed, inspectPackage, type PackageSummary } from "./read.ts";
 
 /** A new key pair as the texts of minisign's two files. */
 export interface KeyPair {
@@ -57,6 +57,16 @@ export interface VerifySignatureOptions {
   trustedKeys: readonly string[];
   /** The signature file. @default {"<package>.minisig"} */
   signaturePath?: string;
+  /** The name that the package goes by, where `path` is a temporary one. @default {the last part of `path`} */
+  fileName?: string;
+}
+
+/** A package whose signature was checked: what was signed is what was read. */
+export interface SignedPackage {
+  /** Id of the trusted key that signed it. */
+  keyId: string;
+  /** What is in it. */
+  summary: PackageSummary;
 }
 
 /** What a signature is worth. */
@@ -109,10 +119,11 @@ export async function generateKeyPair(options: { password?: string } = {}): Prom
  */
 export async function signPackage(path: string, options: SignPackageOptions): Promise<string> {
   const key = await parseSecretKey(options.secretKey, options.password ?? null);
-  const { manifest, sha256 } = await inspectPackage(path);
+  const { manifest, sha256 } = await inspectNamed(path);
   const prehashed = !options.legacy;
   const trustedComment = `name:${manifest.name} version:${manifest.version} sha256:${sha256}`;
-  const data = await signedBytes(path, prehashed);
+  const { data, sha256: signed } = await signedBytes(path, prehashed);
+  if (signed !== sha256) throw invalid("changed_while_reading", "it changed while it was signed");
   const signature = await sign(key, data);
   if (!await verify(key, signature, data)) {
     throw new HarnessError("invalid_params", "Cannot sign: the secret key is damaged");
@@ -150,29 +161,7 @@ export async function verifySignature(
   path: string,
   options: VerifySignatureOptions,
 ): Promise<SignatureVerdict> {
-  const trusted = options.trustedKeys.map(parsePublicKey);
-  const file = options.signaturePath ?? signaturePathOf(path);
-  const found = await stat(file).catch(() => null);
-  if (found === null) return { status: "unsigned" };
-  const bad = (why: string, keyId: string | null): SignatureVerdict => ({
-    status: "bad_signature",
-    keyId,
-    why,
-  });
-  if (found.size > MAX_SIGNATURE_FILE_BYTES) return bad("the signature file is too large", null);
-  let signature: Signature;
-  try {
-    signature = parseSignature(await readFile(file, "utf8"));
-  } catch (error) {
-    if (!(error instanceof HarnessError)) throw error;
-    return bad(error.message, null);
-  }
-  const keyId = keyIdText(signature.keyId);
-  const key = trusted.find((one) => Buffer.from(one.id).equals(signature.keyId));
-  if (key === undefined) return { status: "unknown_key", keyId };
-  const why = await signatureProblem(path, signature, key);
-  if (why !== null) return bad(why, keyId);
-  return { status: "valid", keyId, trustedComment: signature.trustedComment };
+  return (await check(path, options)).verdict;
 }
 
 /**
@@ -185,10 +174,24 @@ export async function requireSignature(
   path: string,
   options: VerifySignatureOptions,
 ): Promise<string> {
-  const verdict = await verifySignature(path, options);
+  return (await requireSignedPackage(path, options)).keyId;
+}
+
+/**
+ * {@linkcode requireSignature} for who uses the package afterwards: the digest returned is that of the bytes
+ * whose signature was checked.
+ *
+ * @throws {HarnessError} As {@linkcode requireSignature}, and for a package that is not sound.
+ */
+export async function requireSignedPackage(
+  path: string,
+  options: VerifySignatureOptions,
+): Promise<SignedPackage> {
+  const { verdict, summary } = await check(path, options);
   switch (verdict.status) {
     case "valid":
-      return verdict.keyId;
+      if (summary === null) break;
+      return { keyId: verdict.keyId, summary };
     case "unsigned":
       throw invalid("unsigned", `there is no signature beside it: sign it with package sign`);
     case "unknown_key":
@@ -202,50 +205,116 @@ export async function requireSignature(
         key_id: verdict.keyId,
       });
   }
+  throw new TypeError("Unreachable: a valid signature comes with what it is of");
+}
+
+/** Whether a text is a minisign public key: a key file, or only its base64 line. */
+export function isPublicKey(text: string): boolean {
+  try {
+    parsePublicKey(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Checks that a text has the form of a signature file. @throws {HarnessError} `package_invalid`. */
+export function requireSignatureText(text: string): void {
+  try {
+    if (text.length > MAX_SIGNATURE_FILE_BYTES) throw new RangeError("it is too large");
+    parseSignature(text);
+  } catch (error) {
+    throw invalid("bad_signature", `its signature cannot be read: ${messageOf(error)}`);
+  }
+}
+
+async function check(
+  path: string,
+  options: VerifySignatureOptions,
+): Promise<{ verdict: SignatureVerdict; summary: PackageSummary | null }> {
+  const trusted = options.trustedKeys.map(parsePublicKey);
+  const file = options.signaturePath ?? signaturePathOf(path);
+  const without = (verdict: SignatureVerdict) => ({ verdict, summary: null });
+  const found = await stat(file).catch(() => null);
+  if (found === null) return without({ status: "unsigned" });
+  const bad = (why: string, keyId: string | null) =>
+    without({ status: "bad_signature", keyId, why });
+  if (found.size > MAX_SIGNATURE_FILE_BYTES) return bad("the signature file is too large", null);
+  let signature: Signature;
+  try {
+    signature = parseSignature(await readFile(file, "utf8"));
+  } catch (error) {
+    if (!(error instanceof HarnessError)) throw error;
+    return bad(error.message, null);
+  }
+  const keyId = keyIdText(signature.keyId);
+  const key = trusted.find((one) => Buffer.from(one.id).equals(signature.keyId));
+  if (key === undefined) return without({ status: "unknown_key", keyId });
+  const { data, sha256 } = await signedBytes(path, signature.prehashed);
+  const why = await signatureProblem(signature, key, data);
+  if (why !== null) return bad(why, keyId);
+  const summary = await inspectPackage(path);
+  // Two reads of the file: the one whose signature is good must be the one whose content was checked.
+  const mismatch = summary.sha256 === sha256
+    ? claimProblem(signature.trustedComment, summary, options.fileName ?? basename(path))
+    : "the package changed while it was read";
+  if (mismatch !== null) return bad(mismatch, keyId);
+  return { verdict: { status: "valid", keyId, trustedComment: signature.trustedComment }, summary };
 }
 
 async function signatureProblem(
-  path: string,
   signature: Signature,
   key: PublicKey,
+  data: Uint8Array,
 ): Promise<string | null> {
-  if (!await verify(key, signature.signature, await signedBytes(path, signature.prehashed))) {
-    return "the package is not what was signed";
-  }
+  if (!await verify(key, signature.signature, data)) return "the package is not what was signed";
   const comment = commentBytes(signature.signature, signature.trustedComment);
   if (!await verify(key, signature.commentSignature, comment)) {
     return "the trusted comment is not what was signed";
   }
-  return await commentProblem(path, signature.trustedComment);
+  return null;
 }
 
 /**
- * What a trusted comment says of name, version and digest must be so, each that it says. A comment of plain
- * minisign says none of it: then the signature itself, which is over the very bytes, is what counts.
+ * What a trusted comment says of name, version, file and digest must be so, each that it says, and the file
+ * must be called as its manifest says. A comment of plain minisign says little of it: then the signature
+ * itself, which is over the very bytes, is what counts.
  */
-async function commentProblem(path: string, comment: string): Promise<string | null> {
+function claimProblem(
+  comment: string,
+  { manifest, sha256 }: PackageSummary,
+  fileName: string,
+): string | null {
   const said = comment.split(/\s+/)
-    .map((word) => /^(name|version|sha256):(.+)$/.exec(word))
+    .map((word) => /^(name|version|sha256|file):(.+)$/.exec(word))
     .filter((match) => match !== null);
-  if (said.length === 0) return null;
-  const { manifest, sha256 } = await inspectPackage(path);
-  const is: Record<string, string> = { name: manifest.name, version: manifest.version, sha256 };
+  const { name, version } = manifest;
+  const is: Record<string, string> = { name, version, sha256, file: fileName };
   const wrong = said.find(([, field = "", value]) => is[field] !== value);
-  if (wrong === undefined) return null;
-  const [claim, field = ""] = wrong;
-  return `it was made for ${claim}, and this is ${field}:${is[field]}`;
+  if (wrong !== undefined) {
+    const [claim, field = ""] = wrong;
+    return `it was made for ${claim}, and this is ${field}:${is[field]}`;
+  }
+  return fileNameProblem(fileName, manifest);
 }
 
 function commentBytes(signature: Uint8Array, comment: string): Uint8Array {
   return Buffer.concat([signature, Buffer.from(comment)]);
 }
 
-/** What Ed25519 signs: the file's BLAKE2b-512, or in the old form the file itself. */
-async function signedBytes(path: string, prehashed: boolean): Promise<Uint8Array> {
+/** What Ed25519 signs: the file's BLAKE2b-512, or in the old form the file itself; and the SHA-256 of what was read. */
+async function signedBytes(
+  path: string,
+  prehashed: boolean,
+): Promise<{ data: Uint8Array; sha256: string }> {
+  const sha256 = createHash("sha256");
   if (prehashed) {
     const hash = createHash("blake2b512");
-    await pipeline(createReadStream(path, { highWaterMark: 1024 * 1024 }), hash);
-    return hash.digest();
+    for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024 })) {
+      hash.update(chunk);
+      sha256.update(chunk);
+    }
+    return { data: hash.digest(), sha256: sha256.digest("hex") };
   }
   const { size } = await stat(path);
   if (size > MAX_LEGACY_SIGNED_BYTES) {
@@ -254,5 +323,6 @@ async function signedBytes(path: string, prehashed: boolean): Promise<Uint8Array
       `a signature of the old form (Ed) needs the file in memory; ${MAX_LEGACY_SIGNED_BYTES} bytes are allowed`,
     );
   }
-  return await readFile(path);
+  const data = await readFile(path);
+  return { data, sha256: sha256.update(data).digest("hex") };
 }

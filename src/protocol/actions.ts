@@ -196,6 +196,7 @@ export interface ActionMap {
       strategy?: StrategySpec;
       idempotency_key?: string;
       force?: boolean;
+      sha256?: string;
     };
     data: { deployment_id: string };
   };
@@ -330,6 +331,7 @@ export const ACTION_PARAMS: { readonly [A in Action]: z.ZodType<ActionParams<A>>
     strategy: strategySchema.exactOptional(),
     idempotency_key: z.string().min(1).max(256).exactOptional(),
     force: z.boolean().exactOptional(),
+    sha256: z.string().regex(/^[0-9a-f]{64}$/, "must be 64 lower-case hex digits").exactOptional(),
   }).refine(
     (p) => (p.target === undefined) !== (p.targets === undefined),
     "give either target or targets",

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import type { Manifest } from "../package/manifest.ts";
 import type { ActionData, ActionParams, PackageInfo } from "../protocol/actions.ts";
 import type { Ownership } from "./ownership.ts";
 
@@ -79,6 +80,18 @@ export interface PutPackageOptions {
   address?: string;
   /** Ends the upload and removes what was written so far. */
   signal?: AbortSignal;
+  /** Text of its minisign signature, kept beside it. */
+  signature?: string;
+}
+
+/** What is known of a package when it is about to be deployed. */
+export interface CheckedPackage {
+  /** Its manifest. */
+  manifest: Manifest;
+  /** SHA-256 of the bytes that were checked, hex. */
+  sha256: string;
+  /** Their number. */
+  size: number;
 }
 
 /** Packages that the server holds: capability `packages`. */
@@ -110,4 +123,17 @@ export interface Packages {
   remove(file: string): Promise<void>;
   /** The local file of `<name>-<version>.tar.gz` or `name@version`. */
   resolve(reference: string): Promise<{ path: string; info: PackageInfo }>;
+  /**
+   * Checks a package right before it is deployed: that it is what its file name says and, where signatures
+   * are demanded, that a trusted key signed it. Left out, the file at its path is read and nothing is demanded.
+   *
+   * @throws {HarnessError} `package_invalid`.
+   */
+  check?(file: string): Promise<CheckedPackage>;
+  /** Keeps the signature of a package that is there or still to come. Left out: `unavailable`. */
+  putSignature?(file: string, text: string): Promise<void>;
+  /** The signature of a package. @throws {HarnessError} `not_found`. */
+  getSignature?(file: string): Promise<string>;
+  /** Removes the signature of a package. @throws {HarnessError} `not_found`. */
+  removeSignature?(file: string): Promise<void>;
 }

@@ -76,7 +76,15 @@ export class DeploymentManager implements Deployments {
   async deploy(params: ActionParams<"deploy_package">): Promise<{ deployment_id: string }> {
     const { packages, hosts: directory } = this.#options;
     const { path, info } = await packages.resolve(params.package);
-    const { manifest } = await inspectPackage(path);
+    const checked = await (packages.check?.(info.file) ?? inspectPackage(path));
+    const { manifest, sha256, size } = checked;
+    if (params.sha256 !== undefined && params.sha256 !== sha256) {
+      throw new HarnessError(
+        "conflict",
+        `Cannot deploy ${info.file}: its SHA-256 is ${sha256}, not ${params.sha256} as asked for`,
+        { details: { sha256 } },
+      );
+    }
     const variables = withSecretsApart(manifest, params);
     const hosts = resolveHosts(directory, params.targets ?? [params.target ?? "local"]);
     const record = newRecord({
@@ -84,7 +92,7 @@ export class DeploymentManager implements Deployments {
       package: info.file,
       service: manifest.name,
       version: manifest.version,
-      sha256: info.sha256,
+      sha256,
       hosts,
       params: { ...params, ...variables },
     });
@@ -105,8 +113,8 @@ export class DeploymentManager implements Deployments {
       package: {
         open: async () => (await packages.get(info.file)).body,
         file: info.file,
-        sha256: info.sha256,
-        size: info.size,
+        sha256,
+        size,
         manifest,
       },
     };

@@ -5,12 +5,14 @@
  */
 import { Buffer } from "node:buffer";
 import { HarnessError } from "../errors.ts";
+import { MAX_SIGNATURE_FILE_BYTES } from "../limits.ts";
 import { PROTOCOL_VERSION, SUBPROTOCOL } from "../protocol/messages.ts";
 import { SERVER_NAME, VERSION } from "../version.ts";
 import type { ActionServices } from "./actions.ts";
 import type { Authenticator } from "./auth.ts";
 import type { Packages } from "./backends.ts";
 import { errorBody, errorResponse, jsonResponse, urlOf } from "./http_errors.ts";
+import { SIGNATURE_SUFFIX } from "./package_signatures.ts";
 import { requireRight } from "./rights.ts";
 
 const REQUEST_TIMEOUT = 408;
@@ -104,6 +106,11 @@ async function packages(request: Request, path: string, host: HttpHost): Promise
     return method === "GET" ? jsonResponse(await store.list()) : wrongMethod("GET");
   }
   const { address, auth: { tokenFile } } = host;
+  if (file.endsWith(SIGNATURE_SUFFIX)) {
+    const right = method === "PUT" || method === "DELETE" ? "control" : "content";
+    requireRight(right, access, `${method} a signature`, tokenFile);
+    return await signature(request, file.slice(0, -SIGNATURE_SUFFIX.length), store);
+  }
   if (method === "GET" || method === "HEAD") {
     // A package may hold what is not for everybody on this machine.
     requireRight("content", access, `${method} a package`, tokenFile);
@@ -116,6 +123,51 @@ async function packages(request: Request, path: string, host: HttpHost): Promise
   return new Response(null, { status: 204 });
 }
 
+/** `/packages/<file>.minisig`. */
+async function signature(request: Request, file: string, store: Packages): Promise<Response> {
+  const { method } = request;
+  if (store.putSignature === undefined || store.getSignature === undefined) {
+    throw new HarnessError("unavailable", "Cannot use a signature: this server keeps none");
+  }
+  if (method === "GET" || method === "HEAD") {
+    const text = await store.getSignature(file);
+    const headers = { "content-type": "text/plain; charset=utf-8" };
+    return new Response(method === "HEAD" ? null : text, { headers });
+  }
+  if (method === "PUT") {
+    await store.putSignature(file, await smallText(request));
+    return jsonResponse({ file: file + SIGNATURE_SUFFIX }, 201);
+  }
+  if (method !== "DELETE" || store.removeSignature === undefined) {
+    return wrongMethod("GET, HEAD, PUT, DELETE");
+  }
+  await store.removeSignature(file);
+  return new Response(null, { status: 204 });
+}
+
+/** A body that is a signature file: never more than that is read. */
+async function smallText(request: Request): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of request.body ?? []) {
+    size += chunk.length;
+    if (size > MAX_SIGNATURE_FILE_BYTES) {
+      throw new HarnessError(
+        "too_large",
+        `Cannot store the signature: it has more than ${MAX_SIGNATURE_FILE_BYTES} bytes`,
+      );
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+/** The signature that came with a package, in a header because it is small and belongs to this upload. */
+function signatureIn(headers: Headers): string | null {
+  const value = headers.get("x-minisign-signature");
+  return value === null ? null : Buffer.from(value, "base64").toString("utf8");
+}
+
 async function upload(
   request: Request,
   file: string,
@@ -125,12 +177,14 @@ async function upload(
   const sha256 = expectedDigest(request.headers);
   const size = Number(request.headers.get("content-length") ?? 0);
   const body = request.body ?? new Blob([]).stream();
+  const signature = signatureIn(request.headers);
   try {
     const info = await store.put(file, body, {
       force: ["1", "true"].includes(searchParams.get("force") ?? ""),
       ...(Number.isSafeInteger(size) ? { size } : {}),
       ...(address === undefined ? {} : { address }),
       ...(sha256 === null ? {} : { sha256 }),
+      ...(signature === null ? {} : { signature }),
     });
     return jsonResponse(info, 201);
   } catch (error) {

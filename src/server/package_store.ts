@@ -6,15 +6,18 @@
  *
  * @module
  */
+import { getLogger } from "@logtape/logtape";
 import { Mutex } from "async-mutex";
 import { createHash, randomUUID } from "node:crypto";
-import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { HarnessError } from "../errors.ts";
 import { MAX_PACKAGE_BYTES } from "../limits.ts";
 import type { PackageInfo } from "../protocol/actions.ts";
-import type { Packages, PutPackageOptions } from "./backends.ts";
+import type { CheckedPackage, Packages, PutPackageOptions } from "./backends.ts";
 import { matchesPackage, parsePackageFile } from "./package_file.ts";
+import { asStorage, hashFile, syncDirectory, writeAll } from "./package_files.ts";
+import { noSignature, PackageSignatures } from "./package_signatures.ts";
 import { PackageSpace, type UploadSpace } from "./package_space.ts";
 import {
   MAX_DOWNLOADS,
@@ -39,12 +42,16 @@ export interface PackageStoreOptions {
    * a bad one; the name and version it returns must fit the file name.
    */
   inspect?: (path: string) => Promise<{ name: string; version: string }>;
+  /** Texts of minisign public keys: only packages that one of them signed are taken and deployed. */
+  trustedKeys?: readonly string[];
 }
 
 interface Digest {
   readonly mtimeMs: number;
   readonly size: number;
   readonly sha256: string;
+  /** What is wrong with it, or `null`; checked when it is first listed. */
+  readonly problem: HarnessError | null;
 }
 
 /** Whether a file is an unfinished upload. */
@@ -55,6 +62,7 @@ export class PackageStore implements Packages {
   readonly #dir: string;
   readonly #maxBytes: number;
   readonly #inspect: PackageStoreOptions["inspect"];
+  readonly #signatures: PackageSignatures;
   readonly #stallMs: number;
   readonly #space: PackageSpace;
   readonly #uploads: TransferSlots;
@@ -63,12 +71,13 @@ export class PackageStore implements Packages {
   readonly #commit = new Mutex();
   /** Hashes by file name, valid while size and time stay the same. */
   readonly #digests = new Map<string, Digest>();
-  readonly #hashing = new Map<string, Promise<string>>();
+  readonly #examining = new Map<string, Promise<Pick<Digest, "sha256" | "problem">>>();
 
   private constructor(dir: string, options: PackageStoreOptions) {
     this.#dir = dir;
     this.#maxBytes = options.maxBytes ?? MAX_PACKAGE_BYTES;
     this.#inspect = options.inspect;
+    this.#signatures = new PackageSignatures(dir, options.trustedKeys ?? []);
     this.#stallMs = options.stallTimeoutMs ?? TRANSFER_STALL_MS;
     this.#space = new PackageSpace(dir, options.maxTotalBytes ?? MAX_PACKAGES_BYTES);
     this.#uploads = new TransferSlots("uploads", options.maxUploads ?? MAX_UPLOADS);
@@ -96,7 +105,9 @@ export class PackageStore implements Packages {
     for (const name of names.sort()) {
       if (parsePackageFile(name) === null) continue;
       const info = await this.#info(name);
-      if (info !== null) infos.push(info);
+      // One that is not what its name says is no package of that name.
+      const problem = this.#digests.get(name)?.problem ?? null;
+      if (info !== null && problem === null) infos.push(info);
     }
     return infos;
   }
@@ -111,6 +122,7 @@ export class PackageStore implements Packages {
     let free: (() => void) | undefined;
     let space: UploadSpace | undefined;
     let stored = false;
+    let signed: string | null = null;
     try {
       requirePackageFile(file);
       const { size = 0 } = options;
@@ -125,12 +137,19 @@ export class PackageStore implements Packages {
         );
       }
       await this.#check(file, part);
-      const info = await this.#commit.runExclusive(() => this.#place(file, part, sha256, options));
+      if (options.signature !== undefined) {
+        signed = await this.#signatures.stage(options.signature);
+      }
+      if (this.#signatures.required) await this.#signatures.check(file, part, signed ?? undefined);
+      const info = await this.#commit.runExclusive(() =>
+        this.#place(file, { part, signed, sha256 }, options)
+      );
       stored = true;
       return info;
     } finally {
       if (!body.locked) void body.cancel().catch(() => {}); // a sender who left is no news here
       await rm(part, { force: true });
+      if (signed !== null) await rm(signed, { force: true });
       space?.end(stored);
       free?.();
     }
@@ -158,7 +177,49 @@ export class PackageStore implements Packages {
     requirePackageFile(file);
     await this.#require(file);
     this.#digests.delete(file);
-    await asStorage(`remove ${file}`, () => rm(join(this.#dir, file)));
+    await asStorage(`remove ${file}`, async () => {
+      await rm(join(this.#dir, file));
+      await this.#signatures.remove(file);
+    });
+  }
+
+  /** Checks a package before it is deployed; see {@linkcode Packages.check}. */
+  async check(file: string): Promise<CheckedPackage> {
+    const { manifest, sha256, size } = await this.#signatures.check(file);
+    return { manifest, sha256, size };
+  }
+
+  /** Keeps a signature; see {@linkcode Packages.putSignature}. */
+  async putSignature(file: string, text: string): Promise<void> {
+    requirePackageFile(file);
+    const part = await asStorage(`store ${file}`, () => this.#signatures.stage(text));
+    try {
+      await this.#commit.runExclusive(async () => {
+        const path = join(this.#dir, file);
+        const isThere = await this.#info(file) !== null;
+        if (isThere && this.#signatures.required) await this.#signatures.check(file, path, part);
+        await asStorage(`store ${file}`, async () => {
+          await this.#signatures.place(file, part);
+          await syncDirectory(this.#dir);
+        });
+      });
+    } finally {
+      await rm(part, { force: true });
+    }
+  }
+
+  /** The signature of a package. */
+  async getSignature(file: string): Promise<string> {
+    requirePackageFile(file);
+    const text = await asStorage(`read ${file}`, () => this.#signatures.read(file));
+    if (text === null) throw noSignature(file);
+    return text;
+  }
+
+  /** Removes the signature of a package. */
+  async removeSignature(file: string): Promise<void> {
+    await this.getSignature(file);
+    await asStorage(`remove ${file}`, () => this.#signatures.remove(file));
   }
 
   /** The local file of a file name or of `name@version`. */
@@ -169,7 +230,11 @@ export class PackageStore implements Packages {
       file = names.find((name) => matchesPackage(name, reference));
     }
     const info = file === undefined ? null : await this.#info(file);
-    if (file !== undefined && info !== null) return { path: join(this.#dir, file), info };
+    if (file !== undefined && info !== null) {
+      const problem = this.#digests.get(file)?.problem ?? null;
+      if (problem !== null) throw problem;
+      return { path: join(this.#dir, file), info };
+    }
     throw new HarnessError(
       "not_found",
       `Cannot find the package "${
@@ -205,9 +270,23 @@ export class PackageStore implements Packages {
     return hash.digest("hex");
   }
 
-  async #check(file: string, part: string): Promise<void> {
+  /** What is wrong with a file that somebody may have put there by hand. */
+  async #problem(file: string): Promise<HarnessError | null> {
+    try {
+      await this.#check(file, join(this.#dir, file));
+      return null;
+    } catch (error) {
+      if (!(error instanceof HarnessError) || error.code !== "package_invalid") throw error;
+      getLogger(["harness", "server"]).warn("Left out of the packages: {why}", {
+        why: error.message,
+      });
+      return error;
+    }
+  }
+
+  async #check(file: string, path: string): Promise<void> {
     if (this.#inspect === undefined) return;
-    const found = await this.#inspect(part);
+    const found = await this.#inspect(path);
     if (matchesPackage(file, `${found.name}@${found.version}`)) return;
     throw new HarnessError(
       "package_invalid",
@@ -217,12 +296,14 @@ export class PackageStore implements Packages {
 
   async #place(
     file: string,
-    part: string,
-    sha256: string,
+    { part, signed, sha256 }: { part: string; signed: string | null; sha256: string },
     { force = false }: PutPackageOptions,
   ): Promise<PackageInfo> {
     const existing = await this.#info(file);
-    if (existing?.sha256 === sha256) return existing;
+    if (existing?.sha256 === sha256) {
+      if (signed !== null) await this.#signatures.place(file, signed);
+      return existing;
+    }
     if (existing !== null && !force) {
       throw new HarnessError(
         "already_exists",
@@ -231,6 +312,9 @@ export class PackageStore implements Packages {
       );
     }
     await asStorage(`store ${file}`, async () => {
+      // Before the package: at no moment does it have a signature that was made for other bytes of its name.
+      if (signed !== null) await this.#signatures.place(file, signed);
+      else if (existing !== null && !this.#signatures.required) await this.#signatures.remove(file);
       await rename(part, join(this.#dir, file));
       await syncDirectory(this.#dir);
     });
@@ -243,14 +327,18 @@ export class PackageStore implements Packages {
     throw new HarnessError("not_found", `Cannot find ${file}: the server holds no such package`);
   }
 
-  /** Hashes a file, once for all who ask at the same time. */
-  #hash(key: string, path: string): Promise<string> {
-    let hash = this.#hashing.get(key);
-    if (hash === undefined) {
-      hash = hashFile(path).finally(() => this.#hashing.delete(key));
-      this.#hashing.set(key, hash);
+  /** Hashes and checks a file, once for all who ask at the same time. */
+  #examine(key: string, file: string): Promise<Pick<Digest, "sha256" | "problem">> {
+    let seen = this.#examining.get(key);
+    if (seen === undefined) {
+      const work = async () => ({
+        sha256: await hashFile(join(this.#dir, file)),
+        problem: await this.#problem(file),
+      });
+      seen = work().finally(() => this.#examining.delete(key));
+      this.#examining.set(key, seen);
     }
-    return hash;
+    return seen;
   }
 
   /** What is known of a file, or `null` when there is none. */
@@ -263,11 +351,11 @@ export class PackageStore implements Packages {
     const { size, mtimeMs } = found;
     let digest = this.#digests.get(file);
     if (digest === undefined || digest.size !== size || digest.mtimeMs !== mtimeMs) {
-      const sha256 = await asStorage(
+      const seen = await asStorage(
         `read ${file}`,
-        () => this.#hash(`${size} ${mtimeMs} ${path}`, path),
+        () => this.#examine(`${size} ${mtimeMs} ${path}`, file),
       );
-      digest = { size, mtimeMs, sha256 };
+      digest = { size, mtimeMs, ...seen };
       this.#digests.set(file, digest);
     }
     return { file, ...parsed, size, sha256: digest.sha256 };
@@ -288,45 +376,4 @@ function tooLarge(maxBytes: number): HarnessError {
     `Cannot store the package: it is over the limit of ${maxBytes} bytes`,
     { details: { max_bytes: maxBytes } },
   );
-}
-
-async function writeAll(handle: FileHandle, chunk: Uint8Array): Promise<void> {
-  let written = 0;
-  while (written < chunk.length) {
-    const { bytesWritten } = await handle.write(chunk, written, chunk.length - written);
-    written += bytesWritten;
-  }
-}
-
-async function hashFile(path: string): Promise<string> {
-  const hash = createHash("sha256");
-  for await (const chunk of streamOf(await open(path, "r"))) hash.update(chunk);
-  return hash.digest("hex");
-}
-
-/** Makes a rename durable. */
-async function syncDirectory(dir: string): Promise<void> {
-  const handle = await open(dir, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-/** Runs `work`; an error of the file system becomes `storage_unavailable`, any other stays. */
-async function asStorage<T>(what: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    const code = (error as { code?: unknown })?.code;
-    if (error instanceof HarnessError || typeof code !== "string" || !/^E[A-Z]+$/.test(code)) {
-      throw error;
-    }
-    throw new HarnessError(
-      "storage_unavailable",
-      `Cannot ${what}: ${code}, check the disk and the permissions of the packages directory`,
-      { cause: error },
-    );
-  }
 }

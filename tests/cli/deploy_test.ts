@@ -300,12 +300,12 @@ Deno.test("deploy refuses what cannot work before it touches anything", async ()
     [
       ["svc@1.0.0", "--host", "h", "--require-signature", `${it.dir}/svc/manifest.yaml`],
       2,
-      /with --require-signature: .* give its file/,
+      /--require-signature .*manifest\.yaml: it is not a minisign public key/,
     ],
     [
       ["svc-1.0.0.tar.gz", "--host", "h", "--require-signature", `${it.dir}/svc/manifest.yaml`],
       2,
-      /with --require-signature: .*minisig/,
+      /--require-signature .*manifest\.yaml: it is not a minisign public key/,
     ],
     [[it.file("1.0.0"), "--host", "h", "--require-signature", "/nowhere"], 1, /\/nowhere/],
   ];
@@ -321,7 +321,10 @@ Deno.test("deploy refuses what cannot work before it touches anything", async ()
     HARNESS_REQUIRE_SIGNATURE: `${it.dir}/svc/manifest.yaml`,
   });
   assert.equal(byVariable.code, 2, byVariable.stderr);
-  assert.match(byVariable.stderr, /with HARNESS_REQUIRE_SIGNATURE: /);
+  assert.match(
+    byVariable.stderr,
+    /Cannot use HARNESS_REQUIRE_SIGNATURE .*not a minisign public key/,
+  );
 });
 
 /** Ends what the pid files of all releases name; most have ended already, and a pid may be another's by now. */

@@ -111,7 +111,7 @@ Deno.test("package push hands a package over once, and other bytes under its nam
     await Deno.copyFile(file, `${dir}/renamed.tar.gz`);
     assert.match(
       (await run("push", `${dir}/renamed.tar.gz`)).stderr,
-      /: Cannot upload renamed\.tar\.gz: it must be <name>-<version>\.tar\.gz \[invalid_params\]$/m,
+      /its file is called "renamed\.tar\.gz", .*that is svc-0\.1\.0\.tar\.gz \[package_invalid\]$/m,
     );
     const [held] = JSON.parse((await run("list", "--json")).stdout);
     assert.equal(held.sha256, JSON.parse((await run("inspect", "--json", file)).stdout).sha256);

@@ -238,14 +238,13 @@ Deno.test("verifySignature() refuses an older or renamed package under another's
     await signPackage(path, pair);
     await signPackage(newer.path, pair);
     const trusted = { trustedKeys: [pair.publicKey] };
-    // The old package in the new one's place keeps its own signature: bytes and comment agree, and both
-    // say 1.0.0, so whoever asked for 2.0.0 sees it. Under the new one's signature it is refused.
+    // Under the new one's signature and under its own: whoever asks for 2.0.0 must not get 1.0.0 (D2).
     await Deno.copyFile(path, newer.path);
     assert.equal((await verifySignature(newer.path, trusted)).status, "bad_signature");
     await Deno.copyFile(`${path}.minisig`, `${newer.path}.minisig`);
     const verdict = await verifySignature(newer.path, trusted);
-    assert.equal(verdict.status, "valid");
-    assert.match(verdict.status === "valid" ? verdict.trustedComment : "", /version:1\.0\.0 /);
+    assert.equal(verdict.status, "bad_signature");
+    assert.match(verdict.status === "bad_signature" ? verdict.why : "", /that is hello-1\.0\.0\./);
   });
 });
 
