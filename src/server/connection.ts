@@ -65,6 +65,8 @@ export interface ConnectionHost {
   readonly draining: boolean;
   /** Called once, when the socket is gone. */
   onGone(connection: Connection): void;
+  /** A connection is being closed by us, and not because the server ends. */
+  onClosing(connection: Connection, code: number, reason: string): void;
 }
 
 /** A connection, from its hello to its end. */
@@ -184,12 +186,7 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
   close(code: number, reason: string): void {
     if (this.#gone || this.#terminateTimer !== undefined) return;
     this.#stop();
-    if (code !== CLOSE_CODES.shutdown) {
-      getLogger(["harness", "server"]).info("Closed a connection, {code}: {reason}", {
-        code,
-        reason,
-      });
-    }
+    if (code !== CLOSE_CODES.shutdown) this.#host.onClosing(this, code, reason);
     this.#socket.close(code, reason);
     if (this.#socket.terminate === undefined) return;
     this.#terminateTimer = setTimeout(() => this.terminate(), TERMINATE_AFTER_MS);

@@ -12,6 +12,7 @@
  *
  * @module
  */
+import { getLogger } from "@logtape/logtape";
 import { HarnessError } from "../errors.ts";
 import { CLOSE_TIMEOUT_MS } from "../limits.ts";
 import { CLOSE_CODES } from "../protocol/messages.ts";
@@ -27,6 +28,7 @@ import { errorResponse } from "./http_errors.ts";
 import { respond } from "./http.ts";
 import { Hub } from "./hub.ts";
 import { LogFollows } from "./log_follows.ts";
+import { LogLimiter } from "./log_limiter.ts";
 import { MAX_CONNECTIONS_PER_ADDRESS } from "./peer_limits.ts";
 import { resolveLimits, type ServerLimits } from "./server_limits.ts";
 import type { ConnectionEvents, ServerSocket } from "./socket.ts";
@@ -72,8 +74,9 @@ export class ConnectionHandler implements AsyncDisposable {
   readonly #admitted = new Set<Admission>();
   /** Connections of each address, and how a connection gives its place back. */
   readonly #ofAddress = new AddressCounts();
-  readonly #places = new WeakMap<Admission, () => void>();
+  readonly #places = new WeakMap<Admission, { address: string; leave: () => void }>();
   readonly #backoff = new AuthBackoff();
+  readonly #closings = new LogLimiter();
   readonly #aborter = new AbortController();
   #shutdown: Promise<void> | null = null;
 
@@ -115,7 +118,9 @@ export class ConnectionHandler implements AsyncDisposable {
     const decision = decideUpgrade(request, this.#doorFor(address));
     if (decision.ok) {
       this.#admitted.add(decision.admission);
-      if (key !== null) this.#places.set(decision.admission, this.#ofAddress.add(key));
+      if (key !== null) {
+        this.#places.set(decision.admission, { address: key, leave: this.#ofAddress.add(key) });
+      }
     }
     return decision;
   }
@@ -132,7 +137,7 @@ export class ConnectionHandler implements AsyncDisposable {
   /** Gives the place of an accepted upgrade back whose socket never opened. */
   abandon(admission: Admission): void {
     this.#admitted.delete(admission);
-    this.#places.get(admission)?.();
+    this.#places.get(admission)?.leave();
   }
 
   /**
@@ -196,8 +201,9 @@ export class ConnectionHandler implements AsyncDisposable {
       onGone: (connection) => {
         const admission = this.#connections.get(connection);
         this.#connections.delete(connection);
-        if (admission !== undefined) this.#places.get(admission)?.();
+        if (admission !== undefined) this.#places.get(admission)?.leave();
       },
+      onClosing: (connection, code, reason) => this.#logClosing(connection, code, reason),
     };
   }
 
@@ -215,6 +221,19 @@ export class ConnectionHandler implements AsyncDisposable {
     this.#hub.close();
     this.#turns.close();
     this.#services.answers.close();
+  }
+
+  /** One line per address, code and minute: whoever connects again at once must not fill the log. */
+  #logClosing(connection: Connection, code: number, reason: string): void {
+    const admission = this.#connections.get(connection);
+    const place = admission === undefined ? undefined : this.#places.get(admission);
+    const address = place?.address ?? "an unknown address";
+    const count = this.#closings.note(`${address} ${code}`);
+    if (count === null) return;
+    getLogger(["harness", "server"]).info(
+      "Closed a connection of {address}, {code}: {reason} ({count} times since the last such line)",
+      { address, code, reason, count },
+    );
   }
 
   /** The checks of a request, with what an address did before. */
