@@ -13,6 +13,12 @@ import {
   STDIN_CHUNK_BYTES,
 } from "../limits.ts";
 import type { RunOptions, RunResult, Stdin } from "./executor.ts";
+import {
+  MAX_COMMAND_PRINTED_BYTES,
+  OUTPUT_PAUSE_MS,
+  OUTPUT_PIECE_BYTES,
+  UNPACED_OUTPUT_BYTES,
+} from "./limits.ts";
 import { Tail } from "./output.ts";
 
 /** How a process ended. */
@@ -93,6 +99,15 @@ function timeoutError(what: string, timeoutMs: number): HarnessError {
   );
 }
 
+function printedTooMuch(what: string): HarnessError {
+  const mib = MAX_COMMAND_PRINTED_BYTES / 1024 / 1024;
+  return new HarnessError(
+    "too_large",
+    `Cannot finish ${what}: it printed more than ${mib} MiB and was killed; look at what the login shell prints`,
+    { details: { reason: "output", max_bytes: MAX_COMMAND_PRINTED_BYTES } },
+  );
+}
+
 /** Waits for `promise`, at most `ms`. Never rejects. */
 export async function settleWithin(promise: Promise<unknown>, ms: number): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -155,22 +170,53 @@ class Output {
   readonly tail: Tail;
   lastAt = 0;
   readonly sink: (chunk: Uint8Array) => void;
+  readonly #stop: Stop;
+  readonly #what: string;
+  /** What was printed and no callback has taken. */
+  #untaken = 0;
+  #pauseAt = UNPACED_OUTPUT_BYTES;
+  #pause: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     maxBytes: number,
     callback: ((chunk: Uint8Array) => void) | undefined,
-    fail: (reason: unknown) => void,
+    stop: Stop,
+    what: string,
   ) {
     this.tail = new Tail(maxBytes);
+    this.#stop = stop;
+    this.#what = what;
     this.sink = (chunk) => {
       this.lastAt = performance.now();
       if (callback === undefined) return this.tail.push(chunk);
+      this.#untaken -= chunk.length;
       try {
         callback(chunk);
       } catch (error) {
-        fail(error);
+        stop.fail(error);
       }
     };
+  }
+
+  /**
+   * Takes what was printed on its way to the sink; false when that is too much. A command that prints a lot is read
+   * slowly, so that hosts that print without end leave time for the others.
+   */
+  allows(chunk: Uint8Array, stream: Readable): boolean {
+    this.#untaken += chunk.length;
+    if (this.#untaken > this.#pauseAt) {
+      this.#pauseAt = this.#untaken + OUTPUT_PIECE_BYTES;
+      stream.pause();
+      this.#pause = setTimeout(() => stream.resume(), OUTPUT_PAUSE_MS);
+    }
+    if (this.#untaken <= MAX_COMMAND_PRINTED_BYTES) return true;
+    this.#stop.fail(printedTooMuch(this.#what));
+    return false;
+  }
+
+  /** Nothing is read any more. */
+  end(): void {
+    clearTimeout(this.#pause);
   }
 }
 
@@ -203,15 +249,18 @@ export async function runProcess(
   const startedAt = performance.now();
   using stop = new Stop(options);
   const maxBytes = run.maxOutputBytes ?? MAX_COMMAND_OUTPUT_BYTES;
-  const stdout = new Output(maxBytes, run.onStdout, stop.fail);
-  const stderr = new Output(maxBytes, run.onStderr, stop.fail);
+  const stdout = new Output(maxBytes, run.onStdout, stop, options.what);
+  const stderr = new Output(maxBytes, run.onStderr, stop, options.what);
   const filter = process.filter?.(stdout.sink);
-  process.stdout.on(
-    "data",
-    (chunk) => filter === undefined ? stdout.sink(chunk) : filter.push(chunk),
-  );
+  process.stdout.on("data", (chunk) => {
+    if (!stdout.allows(chunk, process.stdout)) return;
+    if (filter === undefined) stdout.sink(chunk);
+    else filter.push(chunk);
+  });
   process.stdout.once("end", () => filter?.end());
-  process.stderr.on("data", stderr.sink);
+  process.stderr.on("data", (chunk) => {
+    if (stderr.allows(chunk, process.stderr)) stderr.sink(chunk);
+  });
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
   const feeding = feed(process, run.stdin, stop);
   try {
@@ -234,6 +283,8 @@ export async function runProcess(
     throw error;
   } finally {
     process.release();
+    stdout.end();
+    stderr.end();
     await settleWithin(process.closed, KILL_GRACE_MS);
     await settleWithin(feeding, KILL_GRACE_MS);
   }

@@ -1,3 +1,4 @@
+import { localExecutor } from "../../src/executor/local.ts";
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
@@ -103,5 +104,15 @@ Deno.test("hostSettings() stops at files that include each other again and again
     assert.ok(settings.all("port").length <= 256);
   } finally {
     await Deno.remove(dir, { recursive: true });
+  }
+});
+
+Deno.test("run(): a command that prints without end is killed", async () => {
+  await using machine = localExecutor();
+  for (const script of ["exec yes", "exec yes >&2"]) {
+    await assert.rejects(machine.run({ script }), {
+      code: "too_large",
+      message: /^Cannot finish "script" on this machine: it printed more than 32 MiB/,
+    });
   }
 });
