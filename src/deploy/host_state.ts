@@ -11,6 +11,7 @@ import type { Manifest } from "../package/manifest.ts";
 import type { ServiceSpec, ServiceStatus, SpecExecution } from "../lifecycle/service_spec.ts";
 import { upgradeSpec } from "../lifecycle/upgrade_spec.ts";
 import { KEEP_BAD_RELEASES } from "../limits.ts";
+import { recordProblem } from "./host_state_check.ts";
 
 /** How a release stands. */
 export type ReleaseStatus = "installing" | "good" | "bad";
@@ -119,7 +120,8 @@ export function parseState(text: string | null, service: string, where: string):
   if (state.service !== service) {
     return refuse(`it belongs to the service "${state.service}", whose name gives the same path`);
   }
-  if (!Array.isArray(state.releases)) return refuse("it lists no releases");
+  const problem = recordProblem(state);
+  if (problem !== null) return refuse(`${problem}; move it away to begin with an empty record`);
   return {
     ...state,
     pending: state.pending && { ...state.pending, to: upgradeRecord(state.pending.to) },

@@ -1,0 +1,55 @@
+/**
+ * The shape of a host's `state.json`: a host may have been taken over, or its file edited by hand.
+ *
+ * @module
+ */
+
+/** What must be text in a release. */
+const TEXTS = ["id", "version", "sha256", "dir", "deployment_id"];
+const EXECUTIONS = ["managed_process", "docker_container", "systemd_service", "systemd_portable"];
+
+type Fields = Record<string, unknown>;
+
+function isObject(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isTextOrNull(value: unknown): boolean {
+  return value === null || typeof value === "string";
+}
+
+/** Why a record cannot be worked with, or `null`: unknown fields are left alone. */
+export function recordProblem(state: object): string | null {
+  const { releases, active, pending } = state as Fields;
+  if (!Array.isArray(releases)) return "it lists no releases";
+  if (!releases.every(isRelease)) return "it lists something that is no release";
+  if (!isTextOrNull(active)) return "its active release has no name";
+  if (pending === null) return null;
+  if (!isObject(pending) || !isTextOrNull(pending["from"]) || !isRelease(pending["to"])) {
+    return "the switch that it says is under way is none";
+  }
+  return null;
+}
+
+function isRelease(value: unknown): boolean {
+  return isObject(value) &&
+    TEXTS.every((name) => typeof value[name] === "string") &&
+    ["installing", "good", "bad"].includes(String(value["status"])) &&
+    isTextOrNull(value["env"]) &&
+    isManifest(value["manifest"]) &&
+    (value["spec"] === null || isSpec(value["spec"])) &&
+    (value["run"] === undefined || isObject(value["run"]));
+}
+
+function isManifest(value: unknown): boolean {
+  return isObject(value) && typeof value["name"] === "string" &&
+    typeof value["version"] === "string" && isObject(value["service"]) && isObject(value["env"]);
+}
+
+function isSpec(value: unknown): boolean {
+  if (!isObject(value)) return false;
+  const { execution, runDir, logDir, workDir, ports, restart, stop } = value;
+  return isObject(execution) && EXECUTIONS.includes(String(execution["type"])) &&
+    [runDir, logDir, workDir].every((path) => typeof path === "string") &&
+    Array.isArray(ports) && isObject(restart) && isObject(stop);
+}
