@@ -116,7 +116,14 @@ export function knownOccupant(
   const ours = report.outcome !== "occupied" && !masked &&
     (execution.claim !== true || facts.has("claim") || facts.get("class") === "ours" ||
       recordedWithoutClaim(report.log.join("\n"), execution.unit));
-  const why = facts.get("why") ?? (masked ? `it is masked (systemctl unmask ${get("Id")})` : "");
+  const reason = masked
+    ? `it is masked (systemctl unmask ${get("Id")})`
+    : ours
+    ? ""
+    : `it is active already and was not started by this service; stop it (systemctl stop ${
+      get("Id")
+    }) to let this service take it over`;
+  const why = facts.get("why") ?? reason;
   const state = [get("ActiveState"), get("UnitFileState"), get("FragmentPath")]
     .filter((word) => word !== "").join(", ");
   return {

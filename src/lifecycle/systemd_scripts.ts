@@ -129,7 +129,7 @@ h_examine() {
   elif [ "$(h_carries data)" = "$h_place/shared" ]; then h_class=ours m_run=$(h_carries run) m_release=$(h_carries release)
   else h_why="it runs, and its file is gone"
   fi
-  case $h_class in none | ours | unmarked) h_examine_dropins ;; esac
+  case $h_class in none | ours | unmarked | elsewhere) h_examine_dropins ;; esac
 }
 # Where drop-ins of the unit may be, its own and those of its prefixes.
 h_dropins() {
@@ -155,7 +155,7 @@ h_examine_dropins() {
   [ -z "$h_bad" ] || [ "$h_class" != none ] || h_class=foreign
 }
 # Another installation's unit that was stopped there, or whose release is gone, gives way.
-h_gives_way() { ! h_is_up && { [ "$(h_seen_is UnitFileState)" != enabled ] || [ ! -d "$m_release" ]; }; }
+h_gives_way() { [ -z "$h_changed" ] && ! h_is_up && { [ "$(h_seen_is UnitFileState)" != enabled ] || [ ! -d "$m_release" ]; }; }
 h_is_ours() { case $h_class in ours | unmarked) ;; *) return 1 ;; esac; }
 # Whether what runs is the release that is asked for: its own environment says so, or where that says nothing the text.
 h_is_this_release() {
