@@ -17,6 +17,8 @@ import { VouchedEntries } from "../server/vouched_entries.ts";
 import { Documents } from "../storage/documents.ts";
 import { FileStore } from "../storage/file_store.ts";
 import { SERVER_NAME, VERSION } from "../version.ts";
+import type { AuditEntry } from "../server/audit.ts";
+import { AuditFile } from "./audit_file.ts";
 import { type AddressFiles, writeAddressFiles } from "./address_file.ts";
 import { hostDirectory, type SshFlags } from "./connector.ts";
 import { EXIT } from "./exit_codes.ts";
@@ -61,8 +63,17 @@ export async function runServer(io: Io, flags: ServerFlags): Promise<number> {
   let server: WsServer;
   try {
     const { registry, packages, control, vouched } = parts;
+    const audit = (entry: AuditEntry) => parts.audit.add(entry);
     const { operator, deployments } = control;
-    server = await serve({ ...exposure, registry, packages, operator, deployments, vouched });
+    server = await serve({
+      ...exposure,
+      registry,
+      packages,
+      operator,
+      deployments,
+      vouched,
+      audit,
+    });
   } catch (error) {
     await parts.close();
     throw withAdvice(error, flags);
@@ -94,6 +105,7 @@ interface Parts {
   readonly packages: PackageStore;
   readonly control: Control;
   readonly vouched: VouchedEntries;
+  readonly audit: AuditFile;
   /** Closes everything, the registry last. */
   close(): Promise<void>;
 }
@@ -117,11 +129,12 @@ async function openParts(stateDir: string, flags: ServerFlags): Promise<Parts> {
     });
     const hosts = hostDirectory(flags.ssh);
     const localRunRoot = join(stateDir, "run");
+    const audit = stack.use(new AuditFile(join(stateDir, "audit.log")));
     const vouched = stack.use(await VouchedEntries.load(documents));
     const control = stack.use(
       await openControl({ registry, packages, documents, hosts, localRunRoot, vouched }),
     );
-    return { registry, packages, control, vouched, close };
+    return { registry, packages, control, vouched, audit, close };
   } catch (error) {
     await close();
     throw error;

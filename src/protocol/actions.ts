@@ -80,6 +80,8 @@ export interface Deployment {
   service: string;
   /** Version deployed, where known. */
   version: string | null;
+  /** Who asked for it: the kind or the name of the token. Records of earlier versions have none. */
+  by?: string;
   /** Whether it deploys or rolls back. */
   kind: "deploy" | "rollback";
   /** How it stands. */

@@ -36,6 +36,7 @@ export const deploymentSchema: z.ZodType<Deployment> = z.object({
   service: z.string(),
   version: z.string().nullable(),
   kind: z.enum(["deploy", "rollback"]),
+  by: z.string().exactOptional(),
   status: deploymentStatusSchema,
   started_at: timeSchema,
   finished_at: timeSchema.nullable(),

@@ -12,6 +12,7 @@ import type { ServiceEntry } from "../registry/entry.ts";
 import { entryText } from "../registry/entry_text.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { Answer, Answers } from "./answers.ts";
+import type { AuditSink } from "./audit.ts";
 import type { CallContext, Deployments, Packages, ServiceOperator } from "./backends.ts";
 import { deregister, heartbeat, register, startable, update } from "./registry_actions.ts";
 import { type Access, hasRight, requireRight } from "./rights.ts";
@@ -31,6 +32,8 @@ export interface ActionServices {
   packages?: Packages | undefined;
   /** Which entries were registered with the token; left out, all count as such. */
   vouched?: VouchedEntries | undefined;
+  /** Is told of what clients change. */
+  audit?: AuditSink | undefined;
 }
 
 /** What is special to one request. */

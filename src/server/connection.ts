@@ -13,6 +13,7 @@ import {
   TERMINATE_AFTER_MS,
 } from "../limits.ts";
 import type { Action, ActionData, ActionParams } from "../protocol/actions.ts";
+import { isAction } from "../protocol/actions.ts";
 import {
   encodeDataText,
   encodeError,
@@ -33,6 +34,7 @@ import {
   runAction,
 } from "./actions.ts";
 import { Answer } from "./answers.ts";
+import { auditEntry, isAudited } from "./audit.ts";
 import { ConnectionSubscriptions } from "./connection_subscriptions.ts";
 import type { Hub, Subscriber } from "./hub.ts";
 import type { LogFollows } from "./log_follows.ts";
@@ -220,6 +222,7 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
       const params = parseParams(action, rawParams);
       const result = runAction(action, params, this.#host.services, this);
       const data = result instanceof Promise ? await result : result;
+      this.#audit(name, rawParams, { data });
       const sent = data instanceof Answer
         ? this.#outbox.add(id, data)
         : this.#respond(id, action, data);
@@ -228,10 +231,17 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
         this.#subscriptions.begin((data as ActionData<"subscribe">).subscription);
       }
     } catch (error) {
+      this.#audit(name, rawParams, { error: toHarnessError(error) });
       this.#sendError(id, error, name);
     } finally {
       this.#inFlight--;
     }
+  }
+
+  #audit(name: string, params: unknown, outcome: { data?: unknown; error?: HarnessError }): void {
+    const { audit } = this.#host.services;
+    if (audit === undefined || !isAction(name) || !isAudited(name)) return;
+    audit(auditEntry(this.by, name, params, outcome));
   }
 
   /** Sends the data of a response: at once where there is room and it is not large. */

@@ -14,6 +14,8 @@ import type { Host } from "./hosts.ts";
 export interface RecordInput {
   /** Deploy or rollback. */
   kind: "deploy" | "rollback";
+  /** Who asked for it. */
+  by: string;
   /** Package file name, or the service's name for a rollback. */
   package: string;
   /** Service name. */
@@ -65,6 +67,7 @@ export function newRecord(input: RecordInput): DeploymentRecord {
       service: input.service,
       version: input.version,
       kind: input.kind,
+      by: input.by,
       status: "queued",
       started_at: new Date().toISOString(),
       finished_at: null,

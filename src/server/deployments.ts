@@ -18,7 +18,7 @@ import type { ActionParams, Deployment, Target } from "../protocol/actions.ts";
 import type { ServiceEntry } from "../registry/entry.ts";
 import { KeyedMutex } from "../registry/keyed_mutex.ts";
 import type { Registry } from "../registry/registry.ts";
-import type { Deployments, Packages } from "./backends.ts";
+import type { CallContext, Deployments, Packages } from "./backends.ts";
 import { checkDependencies, claimInstances, type Instance } from "./deployed_services.ts";
 import { dependencyEnv } from "./dependency_env.ts";
 import { type DeploymentRecord, DeploymentRecords } from "./deployment_records.ts";
@@ -43,6 +43,9 @@ export interface DeploymentManagerOptions {
 }
 
 const log = getLogger(["harness", "server", "deployments"]);
+
+/** Who asks where the program that holds the manager does. */
+const SELF: Pick<CallContext, "by"> = { by: "server" };
 
 /** Runs and remembers deployments. */
 export class DeploymentManager implements Deployments {
@@ -73,7 +76,10 @@ export class DeploymentManager implements Deployments {
   }
 
   /** Starts a deployment; see `deploy_package` in docs/protocol.md. */
-  async deploy(params: ActionParams<"deploy_package">): Promise<{ deployment_id: string }> {
+  async deploy(
+    params: ActionParams<"deploy_package">,
+    { by }: Pick<CallContext, "by"> = SELF,
+  ): Promise<{ deployment_id: string }> {
     const { packages, hosts: directory } = this.#options;
     const { path, info } = await packages.resolve(params.package);
     const checked = await (packages.check?.(info.file) ?? inspectPackage(path));
@@ -89,6 +95,7 @@ export class DeploymentManager implements Deployments {
     const hosts = resolveHosts(directory, params.targets ?? [params.target ?? "local"]);
     const record = newRecord({
       kind: "deploy",
+      by,
       package: info.file,
       service: manifest.name,
       version: manifest.version,
@@ -122,7 +129,10 @@ export class DeploymentManager implements Deployments {
   }
 
   /** Starts a rollback; see `rollback_service` in docs/protocol.md. */
-  async rollback(params: ActionParams<"rollback_service">): Promise<{ deployment_id: string }> {
+  async rollback(
+    params: ActionParams<"rollback_service">,
+    { by }: Pick<CallContext, "by"> = SELF,
+  ): Promise<{ deployment_id: string }> {
     const { registry, hosts: directory, operator } = this.#options;
     const entries = registry.list({ name: params.name });
     const chosen = entries.length > 0 ? entries : [registry.get(params.name)];
@@ -131,6 +141,7 @@ export class DeploymentManager implements Deployments {
     const hosts = resolveHosts(directory, targets);
     const record = newRecord({
       kind: "rollback",
+      by,
       package: name,
       service: name,
       version: params.version ?? null,
@@ -159,16 +170,19 @@ export class DeploymentManager implements Deployments {
   }
 
   /** Starts an ended deployment again where it did not end well; see `resume_deployment`. */
-  async resume(params: ActionParams<"resume_deployment">): Promise<{ deployment_id: string }> {
+  async resume(
+    params: ActionParams<"resume_deployment">,
+    context: Pick<CallContext, "by"> = SELF,
+  ): Promise<{ deployment_id: string }> {
     const record = this.#find(params.deployment_id);
     const { kind, service, version } = record.deployment;
     const again = resumeParams(record, params.secrets ?? {});
     if (kind === "rollback") {
       const to = version === null ? {} : { version };
-      return await this.rollback({ name: service, targets: again.targets, ...to });
+      return await this.rollback({ name: service, targets: again.targets, ...to }, context);
     }
     const { info } = await this.#options.packages.resolve(again.package);
-    if (info.sha256 === record.sha256) return await this.deploy(again);
+    if (info.sha256 === record.sha256) return await this.deploy(again, context);
     throw new HarnessError(
       "conflict",
       `Cannot resume ${params.deployment_id}: ${info.file} holds other bytes than it deployed`,

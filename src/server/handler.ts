@@ -20,6 +20,7 @@ import type { Registry } from "../registry/registry.ts";
 import type { ActionServices } from "./actions.ts";
 import { Answers } from "./answers.ts";
 import { AddressCounts, addressKey, isLoopbackKey } from "./addresses.ts";
+import type { AuditSink } from "./audit.ts";
 import { Authenticator, type AuthOptions } from "./auth.ts";
 import { AuthBackoff } from "./auth_backoff.ts";
 import type { Deployments, Packages, ServiceOperator } from "./backends.ts";
@@ -48,6 +49,8 @@ export interface HandlerOptions {
   packages?: Packages;
   /** Which entries were registered with the token. @default {kept in memory} */
   vouched?: VouchedEntries;
+  /** Is told of what clients change. @default {nobody is} */
+  audit?: AuditSink;
   /** Tokens, and the hosts and origins allowed besides the server's own. */
   auth?: AuthOptions;
   /** Limits that differ from the defaults. */
@@ -82,9 +85,9 @@ export class ConnectionHandler implements AsyncDisposable {
 
   /** Starts listening to the registry. */
   constructor(options: HandlerOptions) {
-    const { registry, operator, deployments, packages, vouched } = options;
+    const { registry, operator, deployments, packages, vouched, audit } = options;
     const answers = new Answers(registry);
-    this.#services = { registry, answers, operator, deployments, packages, vouched };
+    this.#services = { registry, answers, operator, deployments, packages, vouched, audit };
     this.auth = new Authenticator(options.auth);
     this.limits = resolveLimits(options.limits);
     this.#hub = new Hub(registry, this.limits);

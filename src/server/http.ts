@@ -4,16 +4,17 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { HarnessError } from "../errors.ts";
+import { HarnessError, toHarnessError } from "../errors.ts";
 import { MAX_SIGNATURE_FILE_BYTES } from "../limits.ts";
 import { PROTOCOL_VERSION, SUBPROTOCOL } from "../protocol/messages.ts";
 import { SERVER_NAME, VERSION } from "../version.ts";
 import type { ActionServices } from "./actions.ts";
+import { auditEntry } from "./audit.ts";
 import type { Authenticator } from "./auth.ts";
 import type { Packages } from "./backends.ts";
 import { errorBody, errorResponse, jsonResponse, urlOf } from "./http_errors.ts";
 import { SIGNATURE_SUFFIX } from "./package_signatures.ts";
-import { requireRight } from "./rights.ts";
+import { type Client, requireRight } from "./rights.ts";
 
 const REQUEST_TIMEOUT = 408;
 
@@ -95,7 +96,7 @@ function readiness({ services, draining }: HttpHost): Response {
 }
 
 async function packages(request: Request, path: string, host: HttpHost): Promise<Response> {
-  const { access } = host.auth.check(request);
+  const client = host.auth.check(request);
   const store = host.services.packages;
   if (store === undefined) {
     throw new HarnessError("unavailable", "Cannot use /packages: this server holds no packages");
@@ -105,6 +106,30 @@ async function packages(request: Request, path: string, host: HttpHost): Promise
   if (file === "") {
     return method === "GET" ? jsonResponse(await store.list()) : wrongMethod("GET");
   }
+  if (method !== "PUT" && method !== "DELETE") {
+    return await onPackage(request, file, store, client, host);
+  }
+  const told = (outcome: { error?: HarnessError }) =>
+    host.services.audit?.(auditEntry(client.by, `${method} package`, { package: file }, outcome));
+  try {
+    const response = await onPackage(request, file, store, client, host);
+    told({});
+    return response;
+  } catch (error) {
+    told({ error: toHarnessError(error) });
+    throw error;
+  }
+}
+
+/** Gives out or changes one package or signature. */
+async function onPackage(
+  request: Request,
+  file: string,
+  store: Packages,
+  { access }: Client,
+  host: HttpHost,
+): Promise<Response> {
+  const { method } = request;
   const { address, auth: { tokenFile } } = host;
   if (file.endsWith(SIGNATURE_SUFFIX)) {
     const right = method === "PUT" || method === "DELETE" ? "control" : "content";

@@ -230,6 +230,21 @@ Deno.test({
       assert.equal(error.code, "unauthorized");
       assert.ok(error.message.endsWith(`send this server's token, which is in ${tokenFile}`));
     }
+    const audit = (await Deno.readTextFile(`${dir.path}/state/audit.log`)).trim().split("\n")
+      .map((line) => JSON.parse(line));
+    assert.equal((await Deno.stat(`${dir.path}/state/audit.log`)).mode! & 0o777, 0o600);
+    assert.deepEqual(
+      audit.map((
+        { by, action, about, outcome },
+      ) => [by, action, about.service ?? about.name, outcome]),
+      [
+        ["token", "register_service", "mine", "ok"],
+        ["anonymous", "register_service", "evil", "ok"],
+        ["anonymous", "service_action", "evil", "unauthorized"],
+        ["anonymous", "register_service", "mine", "unauthorized"],
+        ["anonymous", "deploy_package", undefined, "unauthorized"],
+      ],
+    );
     // Nothing starts it unless somebody with the token names it.
     const api = ["service", "register", "api", "--version", "1", "--command", "/bin/true"];
     assert.equal((await cli(...api, "--depends-on", "evil")).code, 0);

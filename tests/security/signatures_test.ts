@@ -160,6 +160,8 @@ Deno.test("signatures: a server with --trusted-key takes what is signed alone (D
   await Deno.writeTextFile(join(packages, `${file}.minisig`), signature);
   const done = await deploy();
   assert.equal(done.code, 0, done.stderr);
+  const deployments = await runCli(["deployments", "--json", ...url]);
+  assert.equal(JSON.parse(deployments.stdout)[0].by, "token");
   assert.equal((await runCli(["service", "stop", "q", ...url])).code, 0);
   // The CLI sends the signature beside the file along, and the key itself is a value too.
   assert.match(pair.publicKey, /\n(RW\S+)\n$/);
