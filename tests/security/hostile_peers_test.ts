@@ -195,6 +195,13 @@ Deno.test("ws listener: drops whoever has no request", async () => {
   await client.call("list_services");
 });
 
+Deno.test("ws listener: drops who goes on after a broken frame", async () => {
+  await using running = await startServer({ listener: "ws" });
+  using peers = new Peers();
+  await peers.open(5, running.server.port, WEBSOCKET + "\u0001\u0000"); // no mask
+  await eventually(() => Promise.resolve(peers.dropped === 5), "they are dropped");
+});
+
 Deno.test("ws listener: the longest idle one makes room", async () => {
   await using running = await startServer({ listener: "ws", limits: { maxConnections: 4 } });
   using peers = new Peers();

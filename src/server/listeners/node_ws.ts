@@ -19,7 +19,12 @@ import type { Duplex } from "node:stream";
 // @ts-types="@types/ws"
 import { type WebSocket as WsSocket, WebSocketServer } from "ws";
 import { HarnessError } from "../../errors.ts";
-import { MAX_BUFFERED_CHUNKS, MAX_FRAGMENTS, REQUEST_TIMEOUT_MS } from "../../limits.ts";
+import {
+  MAX_BUFFERED_CHUNKS,
+  MAX_FRAGMENTS,
+  REQUEST_TIMEOUT_MS,
+  TERMINATE_AFTER_MS,
+} from "../../limits.ts";
 import {
   ACCEPT_BURST,
   ACCEPT_CHECK_TURNS,
@@ -251,9 +256,14 @@ function attach(ws: WsSocket, connection: ConnectionEvents): void {
   ws.on("message", (data: Buffer, isBinary: boolean) => {
     connection.onMessage(isBinary ? data : data.toString("utf8"));
   });
-  ws.on("close", () => connection.onClose());
-  // ws closes the socket itself after an error (1009 for a message too big); the close event follows.
-  ws.on("error", () => {});
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  ws.on("close", () => {
+    clearTimeout(timer);
+    connection.onClose();
+  });
+  // ws closes the socket itself after an error (1009 for a message too big); the close event follows. It
+  // reads on until then, for half a minute where the peer does not close: that is too long for a flood.
+  ws.on("error", () => timer ??= setTimeout(() => ws.terminate(), TERMINATE_AFTER_MS));
 }
 
 async function answer(
