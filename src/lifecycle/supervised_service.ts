@@ -248,9 +248,9 @@ export class SupervisedService {
         await this.#exclusive(async (controller) => {
           if (signal.aborted) return;
           this.#restart.begin();
-          await this.#start(controller, "policy", reason, {}).catch((error) =>
-            this.#startFailed(error)
-          );
+          await this.#context.confirm()
+            .then(() => this.#start(controller, "policy", reason, {}))
+            .catch((error) => this.#startFailed(error));
         }, { keepPending: true });
       } catch (error) {
         if (signal.aborted) return;

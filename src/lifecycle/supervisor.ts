@@ -35,6 +35,8 @@ export interface SupervisorOptions {
    * wait for a call of this supervisor: that call would wait for it.
    */
   onEvent: (event: SupervisorEvent) => void | Promise<void>;
+  /** Asked before a restart by policy: rejects where the service must not be started, which then is its failure. */
+  confirmRestart?: (id: string) => Promise<void>;
   /** Time between looks at this machine. @default {LOCAL_STATUS_INTERVAL_MS} */
   localIntervalMs?: number;
   /** Time between looks at another machine. @default {REMOTE_STATUS_INTERVAL_MS} */
@@ -182,6 +184,7 @@ export class Supervisor implements AsyncDisposable {
     const supervised = new SupervisedService(service, {
       executor,
       systemd: () => this.#usesSystemd(service.host),
+      confirm: async () => await this.#options.confirmRestart?.(service.id),
       emit: async (event) => await onEvent(await secrets.event(event)),
       onRunning: (running, fresh) => {
         if (!running || this.#closed) this.#health.remove(service.id);

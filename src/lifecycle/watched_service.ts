@@ -32,6 +32,8 @@ export interface ServiceContext {
   executor: () => Promise<Executor>;
   /** Whether the machine's processes run as systemd units. */
   systemd: () => Promise<boolean>;
+  /** Rejects where a restart by policy must not be: what is active on the machine is something else by now. */
+  confirm: () => Promise<void>;
   /** Reports; awaited before the service goes on. */
   emit: (event: SupervisorEvent) => void | Promise<void>;
   /** Called when it begins or ends to run. */

@@ -180,7 +180,9 @@ function plannedExecution({ name, service }: Manifest, installRoot: string): Exe
 }
 
 /** The execution as the registry shows it. */
-export function executionOf({ spec, status }: DeployedService): Execution {
+export function executionOf(
+  { spec, status }: Pick<DeployedService, "spec" | "status">,
+): Execution {
   const { execution } = spec;
   switch (execution.type) {
     case "managed_process": {
@@ -206,7 +208,7 @@ export function executionOf({ spec, status }: DeployedService): Execution {
 }
 
 /** The ports as endpoints at `address`. */
-function endpointsOf(ports: readonly ManifestPort[], address: string): Endpoint[] {
+export function endpointsOf(ports: readonly ManifestPort[], address: string): Endpoint[] {
   const host = address.includes(":") ? `[${address}]` : address;
   return ports.map(({ name, port, protocol }) => ({
     name,

@@ -144,7 +144,7 @@ export class DeploymentRunner {
   async #admit(job: DeploymentJob, instance: Instance, place: string): Promise<void> {
     const { operator, registry } = this.#options;
     const { deployment } = job.record;
-    const there = operator.placedAt(sanitizeName(deployment.service), place);
+    const there = operator.placements.placedAt(sanitizeName(deployment.service), place);
     if (there !== null && there !== instance.id) {
       // The same machine by another name: what runs there has its entry.
       instance.id = there;
@@ -159,7 +159,7 @@ export class DeploymentRunner {
   /** Refuses to leave behind what runs below another install root of the machine: it would run on without an entry. */
   #assertSameRoot({ id, host }: Instance, service: string, place: string): void {
     const { operator, registry } = this.#options;
-    const before = operator.deployedAs(id);
+    const before = operator.placements.deployedAs(id);
     const { base } = hostLayout(host.installRoot, service);
     if (before === null || before.place === place) return;
     if (before.spec.runDir.startsWith(`${base}/`) || !isRunning(registry.get(id))) return;
@@ -214,7 +214,7 @@ export class DeploymentRunner {
     // Its state is the deployment's work now: what its restart policy had in mind for the one before is over.
     if (stateOf(registry, instance.id) !== before) await operator.forgetRestarts(instance.id);
     if (remains && result.service !== null) {
-      await operator.place({
+      await operator.placements.put({
         id: instance.id,
         target: instance.host.target,
         become: instance.host.become ?? null,

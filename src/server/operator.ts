@@ -23,6 +23,7 @@ import type { DocumentStore } from "./documents.ts";
 import { describedPlacement } from "./entry_spec.ts";
 import type { HostConnections } from "./host_connections.ts";
 import { type HostDirectory, targetOf } from "./hosts.ts";
+import { HostRecords } from "./host_records.ts";
 import { PlacedHosts } from "./placed_hosts.ts";
 import { type Placement, Placements } from "./placements.ts";
 import { Ownership } from "./ownership.ts";
@@ -57,7 +58,8 @@ export class Operator implements ServiceOperator, AsyncDisposable {
   /** Which instances are the server's own. */
   readonly ownership: Ownership;
   readonly #options: OperatorOptions;
-  readonly #placements: Placements;
+  /** How each service is run, and where; what is put there is watched as soon as it is released. */
+  readonly placements: Placements;
   readonly #restarts: RestartMemories;
   readonly #supervisor: Supervisor;
   readonly #perService = new KeyedMutex();
@@ -67,6 +69,7 @@ export class Operator implements ServiceOperator, AsyncDisposable {
   readonly #forgetting: string[] = [];
   readonly #closing = new AbortController();
   readonly #machines: PlacedHosts;
+  readonly #records: HostRecords;
   #unsubscribe: () => void;
   #adopting: Promise<unknown> = Promise.resolve();
 
@@ -76,13 +79,15 @@ export class Operator implements ServiceOperator, AsyncDisposable {
     restarts: RestartMemories,
   ) {
     this.#options = options;
-    this.#placements = placements;
+    this.placements = placements;
     this.#restarts = restarts;
     this.#machines = new PlacedHosts({ ...options, signal: this.#closing.signal });
+    this.#records = new HostRecords({ ...options, placements, machines: this.#machines });
     this.ownership = new Ownership({ ...options, placements, reserved: this.#reserved });
     this.#supervisor = new Supervisor({
       executorFor: (host) => this.#machines.executorFor(host),
       onEvent: (event) => this.#onReport(event),
+      confirmRestart: (id) => this.#records.assertActive(id),
     });
     this.#unsubscribe = options.registry.subscribe((event) => {
       if (event.event === "service_deregistered") this.#forget(event.data.id);
@@ -97,7 +102,7 @@ export class Operator implements ServiceOperator, AsyncDisposable {
       await Placements.load(documents),
       await RestartMemories.load(documents),
     );
-    operator.#adopting = Promise.all(operator.#placements.all().map((p) => operator.#adopt(p)));
+    operator.#adopting = Promise.all(operator.placements.all().map((p) => operator.#adopt(p)));
     return operator;
   }
 
@@ -140,24 +145,7 @@ export class Operator implements ServiceOperator, AsyncDisposable {
 
   /** Where an entry is. */
   targetOf(entry: ServiceEntry): Target {
-    return this.#placements.get(entry.id)?.target ?? targetOf(entry.location);
-  }
-
-  /** The deployed instance that is at a place already, whatever its host was called, or `null`. */
-  placedAt(name: string, place: string): string | null {
-    const there = this.#placements.all().find((p) => p.place === place && p.spec.name === name);
-    return there?.id ?? null;
-  }
-
-  /** How an instance is run that a deployment put there, or `null`. */
-  deployedAs(id: string): Placement | null {
-    const placement = this.#placements.get(id);
-    return placement?.origin === "deployed" ? placement : null;
-  }
-
-  /** Remembers how a deployed service is run; it is watched as soon as it is released. */
-  async place(placement: Placement): Promise<void> {
-    await this.#placements.put(placement);
+    return this.placements.get(entry.id)?.target ?? targetOf(entry.location);
   }
 
   /** Forgets earlier crashes of an instance, and with them a restart that is due. */
@@ -180,7 +168,7 @@ export class Operator implements ServiceOperator, AsyncDisposable {
   async release(ids: readonly string[]): Promise<void> {
     for (const id of ids) this.#reserved.delete(id);
     await Promise.all(ids.map(async (id) => {
-      const placement = this.#placements.get(id);
+      const placement = this.placements.get(id);
       if (placement !== undefined) await this.#adopt(placement);
     }));
   }
@@ -216,6 +204,7 @@ export class Operator implements ServiceOperator, AsyncDisposable {
           { details: { id, owner } },
         );
       }
+      await this.#followHost(id, action);
       const entry = this.#options.registry.get(id);
       const placement = await this.#supervise(entry);
       await this.#carryOut(entry, placement, action, signal);
@@ -290,7 +279,7 @@ export class Operator implements ServiceOperator, AsyncDisposable {
 
   /** Whether an entry says something else by now than what runs. */
   #isReplaced(entry: ServiceEntry): boolean {
-    const known = this.#placements.get(entry.id);
+    const known = this.placements.get(entry.id);
     return known?.origin === "registered" &&
       !sameJson(known, describedPlacement(entry, this.#options));
   }
@@ -327,8 +316,8 @@ export class Operator implements ServiceOperator, AsyncDisposable {
   /** Makes sure that an entry is watched. */
   async #supervise(entry: ServiceEntry): Promise<Placement> {
     const placement = this.#placementOf(entry);
-    const isNew = !sameJson(this.#placements.get(entry.id), placement);
-    if (isNew) await this.#placements.put(placement);
+    const isNew = !sameJson(this.placements.get(entry.id), placement);
+    if (isNew) await this.placements.put(placement);
     if (isNew || !this.#supervisor.ids.includes(entry.id)) {
       await this.#supervisor.watch(this.#machines.watched(placement), {
         running: isRunning(entry),
@@ -341,6 +330,8 @@ export class Operator implements ServiceOperator, AsyncDisposable {
   async #adopt(placement: Placement): Promise<void> {
     const { id } = placement;
     try {
+      // A host that does not answer is looked at later; until then the placement is what is known.
+      placement = await this.#records.follow(placement).catch(() => placement);
       const recorded = recordedState(this.#options.registry.get(id), this.#restarts.get(id));
       await this.#supervisor.adopt(this.#machines.watched(placement), recorded);
     } catch (error) {
@@ -349,6 +340,21 @@ export class Operator implements ServiceOperator, AsyncDisposable {
       if (known && error.code === "not_found") await this.#drop(id);
       else log.warn("Cannot look at {id} yet: {why}", { id, why: messageOf(error) });
     }
+  }
+
+  /** Goes by the host's own record before a deployed service is acted on. */
+  async #followHost(id: string, action?: ServiceAction): Promise<void> {
+    const placement = this.placements.deployedAs(id);
+    if (placement === null) return;
+    const current = await this.#records.follow(placement);
+    if (action === "start" || action === "restart") await this.#records.assertActive(id);
+    if (current !== placement) await this.#adopt(current);
+  }
+
+  /** What changed by itself may be the work of another server: then the host's record says what is there now. */
+  #lookAgain(id: string): void {
+    const look = async () => this.#reserved.has(id) ? undefined : await this.#followHost(id);
+    this.#records.whenSettled(id, this.#closing.signal, () => this.#perService.run(id, look));
   }
 
   async #onReport(event: SupervisorEvent): Promise<void> {
@@ -360,6 +366,7 @@ export class Operator implements ServiceOperator, AsyncDisposable {
       if (isForgotten()) return;
     }
     await recordReport(this.#options.registry, event);
+    if (event.type === "state" && event.cause !== "request") this.#lookAgain(event.id);
     // Once the restart has worked, what fails later for another reason is not to be restarted by it.
     if (event.type === "adopted" || (event.type === "state" && event.state === "running")) {
       await this.#restarts.done(event.id);
@@ -380,13 +387,13 @@ export class Operator implements ServiceOperator, AsyncDisposable {
   }
 
   async #drop(id: string): Promise<void> {
-    await this.#placements.remove(id);
+    await this.placements.remove(id);
     await this.#restarts.remove(id);
   }
 
   /** How what runs was started; for what does not run, how it is to be. */
   #placementOf(entry: ServiceEntry): Placement {
-    const known = this.#placements.get(entry.id);
+    const known = this.placements.get(entry.id);
     if (known !== undefined && (known.origin === "deployed" || isRunning(entry))) return known;
     return describedPlacement(entry, this.#options);
   }

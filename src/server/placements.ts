@@ -82,6 +82,17 @@ export class Placements {
     return [...this.#byId.values()];
   }
 
+  /** The deployed instance that is at a place already, whatever its host was called, or `null`. */
+  placedAt(name: string, place: string): string | null {
+    return this.all().find((p) => p.place === place && p.spec.name === name)?.id ?? null;
+  }
+
+  /** How an instance is run that a deployment put there, or `null`. */
+  deployedAs(id: string): Placement | null {
+    const placement = this.get(id);
+    return placement?.origin === "deployed" ? placement : null;
+  }
+
   /** Adds or replaces one. */
   async put(placement: Placement): Promise<void> {
     await this.#documents.put(COLLECTION, placement.id, placement);

@@ -468,3 +468,36 @@ Deno.test("A1: a process whose record is lost is not doubled", async () => {
   assert.deepEqual(bench.running(name), ["1.0.0"]);
   assert.deepEqual(bench.running(name, other), ["2.0.0"]);
 });
+
+Deno.test("A9: what another server deployed is followed, not undone", async () => {
+  await using bench = new Bench();
+  const name = `two-${crypto.randomUUID().slice(0, 8)}`;
+  const root = `${bench.dir}/opt`;
+  const start = async (dir: string) => {
+    await Deno.mkdir(`${bench.dir}/${dir}`, { recursive: true });
+    await Deno.symlink(root, `${bench.dir}/${dir}/opt`).catch(() => {});
+    return await startControlServer({ dir: `${bench.dir}/${dir}` });
+  };
+  const deployVersion = async (server: ControlServer, version: string) => {
+    const one = await deployTo(bench, server, { name, version, targets: ["local"] });
+    assert.equal(one.status, "succeeded", JSON.stringify(one.hosts));
+  };
+  const line = (version: string) => [`${name} running ${version}`];
+  await using two = await start("two");
+  {
+    await using one = await start("one");
+    await deployVersion(one, "1.1.0");
+    // While the first one watches.
+    await deployVersion(two, "1.0.0");
+    await until("it is told", async () => (await entries(one))[0] === line("1.0.0")[0]);
+    await using client = await RawClient.ready(one.url, { deadlineMs: 60_000 });
+    await client.call("service_action", { name, action: "restart" });
+    assert.deepEqual(await entries(one), line("1.0.0"));
+    assert.deepEqual(bench.running(name, `${bench.dir}/two/opt`), ["1.0.0"]);
+  }
+  // While the first one is away.
+  await deployVersion(two, "1.2.0");
+  await using one = await start("one");
+  await until("it is found", async () => (await entries(one))[0] === line("1.2.0")[0]);
+  assert.deepEqual(bench.running(name, `${bench.dir}/two/opt`), ["1.2.0"]);
+});
