@@ -115,14 +115,16 @@ export { serve } from "./src/server/serve.ts";
 export type { ServeOptions, WsServer } from "./src/server/serve.ts";
 export type { Authenticator, AuthOptions } from "./src/server/auth.ts";
 export type { Access, Client } from "./src/server/rights.ts";
-export type { Ownership, OwnershipSources } from "./src/server/ownership.ts";
+export type { AuditEntry, AuditSink } from "./src/server/audit.ts";
 export { VouchedEntries } from "./src/server/vouched_entries.ts";
 export type {
   CallContext,
+  CheckedPackage,
   Deployments,
   Packages,
   PutPackageOptions,
   ServiceOperator,
+  ServiceOwnership,
 } from "./src/server/backends.ts";
 export type { DocumentStore } from "./src/server/documents.ts";
 export type { Host, HostDirectory } from "./src/server/hosts.ts";

@@ -135,6 +135,7 @@ async function writeLocked(
     if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
   });
   if (exposure(await Deno.lstat(dir), uid) !== null) return null;
+  await sweep(dir, uid).catch(() => {}); // what is left over is not used anyway
   const part = `${path}.${randomBytes(6).toString("hex")}.part`;
   const file = await Deno.open(part, { read: true, write: true, createNew: true, mode: 0o600 });
   try {
@@ -147,6 +148,16 @@ async function writeLocked(
     file.close();
     await Deno.remove(part).catch(() => {});
     throw error;
+  }
+}
+
+/** Removes the files of servers that were killed. */
+async function sweep(dir: string, uid: number | null): Promise<void> {
+  for await (const { name } of Deno.readDir(dir)) {
+    if (!name.endsWith(".json")) continue;
+    using file = await openPrivateFile(join(dir, name), uid);
+    // Shared: an exclusive lock would make a file look live to who asks just now.
+    if (await file.tryLock(false)) await Deno.remove(join(dir, name));
   }
 }
 

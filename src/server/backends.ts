@@ -9,7 +9,6 @@
  */
 import type { Manifest } from "../package/manifest.ts";
 import type { ActionData, ActionParams, PackageInfo } from "../protocol/actions.ts";
-import type { Ownership } from "./ownership.ts";
 
 /** Who asks, and until when: handed to every backend call. */
 export interface CallContext {
@@ -17,6 +16,14 @@ export interface CallContext {
   signal: AbortSignal;
   /** Who asks: the kind or the name of its token, or `anonymous`. */
   by: string;
+}
+
+/** Which instances are the server's own: clients without a token leave those alone. */
+export interface ServiceOwnership {
+  /** Whether the server has deployed or started an instance, or a deployment works on it. */
+  manages(id: string): boolean;
+  /** Whether it {@linkcode ServiceOwnership.manages} an instance of a name. */
+  managesName(name: string): boolean;
 }
 
 /** Starts, stops and reads the logs of services: capability `lifecycle`. */
@@ -37,7 +44,7 @@ export interface ServiceOperator {
    */
   follow(id: string, signal: AbortSignal): AsyncIterable<string>;
   /** Which instances are the server's own. @default {none} */
-  readonly ownership?: Pick<Ownership, "manages" | "managesName">;
+  readonly ownership?: ServiceOwnership;
 }
 
 /** Deployments: capability `deploy`. */

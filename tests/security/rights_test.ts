@@ -293,6 +293,11 @@ Deno.test("rights: a token is not sent to who has the address of a dead server",
   await runCli(["services", "--url", server.url], { env });
   assert.ok(seen.length > 0);
   assert.deepEqual(seen.filter((value) => value !== null), []);
+  // The next server of this user clears it away.
+  await using next = await startCliServer([], { stateDir: `${dir.path}/state`, env });
+  const own = `127.0.0.1_${new URL(next.url).port}.json`;
+  const files = await Array.fromAsync(Deno.readDir(`${dir.path}/harness-ws-server`));
+  assert.deepEqual(files.map(({ name }) => name), [own]);
 });
 
 Deno.test("rights: a made token that others could know is not used", async () => {
