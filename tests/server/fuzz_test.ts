@@ -42,17 +42,24 @@ Deno.test(`ConnectionHandler answers each of ${FRAMES} fuzzed frames once, witho
     const socket = new RecordingSocket();
     const connection = handler.open(socket);
     const ids = new Set<string>();
+    let repeated = 0; // each is answered, too
     for (let i = 0; i < FRAMES_PER_CONNECTION; i++) {
       const { data, id } = fuzzer.next();
       if (id !== undefined) ids.add(id);
       const start = performance.now();
       connection.onMessage(data);
       if (performance.now() - start > MAX_STALL_MS) {
-        assertFast(() => connection.onMessage(data), data);
+        assertFast(() => {
+          repeated++;
+          connection.onMessage(data);
+        }, data);
       }
     }
     const answers = () => socket.frames.filter((frame) => frame["type"] === "response");
-    await eventually(() => answers().length >= FRAMES_PER_CONNECTION, "an answer to every frame");
+    await eventually(
+      () => answers().length >= FRAMES_PER_CONNECTION + repeated,
+      "an answer to every frame",
+    );
     for (const { id, error } of answers()) {
       ids.delete(id);
       const code = error?.code ?? "ok";
