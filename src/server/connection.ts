@@ -38,6 +38,7 @@ import { auditEntry, isAudited } from "./audit.ts";
 import { ConnectionSubscriptions } from "./connection_subscriptions.ts";
 import type { Hub, Subscriber } from "./hub.ts";
 import type { LogFollows } from "./log_follows.ts";
+import { Inbox, type Message } from "./inbox.ts";
 import { LARGE_ANSWER_BYTES } from "./limits.ts";
 import { Outbox } from "./outbox.ts";
 import { TokenBucket } from "./rate_limit.ts";
@@ -87,6 +88,7 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
   readonly #host: ConnectionHost;
   readonly #socket: ServerSocket;
   readonly #queue: SendQueue;
+  readonly #inbox: Inbox;
   readonly #outbox: Outbox;
   readonly #subscriptions: ConnectionSubscriptions;
   readonly #rate: TokenBucket;
@@ -111,6 +113,13 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
       onFull: () => this.#subscriptions.pause(),
       onSlow: () => this.close(CLOSE_CODES.slow_consumer, "slow consumer: reconnect and resume"),
     });
+    this.#inbox = new Inbox({
+      owner: this,
+      turns: host.turns,
+      maxBytes: limits.maxInFlightRequests * limits.maxMessageBytes,
+      read: (message) => this.#read(message),
+      onFull: () => this.close(CLOSE_CODES.rate_limited, "too many messages at once: send fewer"),
+    });
     this.#outbox = new Outbox(this, this.#queue, host.turns);
     this.#subscriptions = new ConnectionSubscriptions(host, this, this.#queue);
     this.#queue.push(this.#hello());
@@ -123,7 +132,7 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
 
   /** Whether no request is being worked on. */
   get idle(): boolean {
-    return this.#inFlight === 0;
+    return this.#inFlight === 0 && this.#inbox.size === 0;
   }
 
   /** Whether a replay is under way. */
@@ -142,7 +151,11 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
   }
 
   /** A message arrived. */
-  onMessage(data: string | Uint8Array | ArrayBuffer): void {
+  onMessage(data: Message): void {
+    if (!this.#queue.closed) this.#inbox.take(data);
+  }
+
+  #read(data: Message): void {
     if (this.#queue.closed) return;
     const { limits } = this.#host;
     if (isLarger(data, limits.maxMessageBytes)) {
@@ -317,6 +330,7 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
 
   #stop(): void {
     this.#queue.close();
+    this.#inbox.clear();
     this.#host.turns.leave(this);
     this.#subscriptions.close();
   }
@@ -347,7 +361,7 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
 }
 
 /** Whether a message is over the limit; the exact size of a text is only computed where it matters. */
-function isLarger(data: string | Uint8Array | ArrayBuffer, maxBytes: number): boolean {
+function isLarger(data: Message, maxBytes: number): boolean {
   if (typeof data !== "string") return data.byteLength > maxBytes;
   if (data.length > maxBytes) return true;
   return data.length * 3 > maxBytes && new TextEncoder().encode(data).length > maxBytes;

@@ -6,6 +6,10 @@
 
 /** Work on large answers and replays in one turn of the event loop: others wait this long at most, twice over. */
 export const TURN_MS = 4;
+/** Messages answered at once in a turn; those that come later in it wait for their connections' turns. */
+export const MESSAGES_TURN_MS = 4;
+/** Such messages of one connection before the next has its turn. */
+export const MESSAGES_PIECE_MS = 0.5;
 /** Bytes given to sockets in such a turn: the runtime copies and writes them before anybody else is heard. */
 export const TURN_BYTES = 2 * 1024 * 1024;
 /** Work on one of them before the next has its turn. */

@@ -10,7 +10,7 @@
  *
  * @module
  */
-import { MAX_ACTIVE_JOBS, TURN_BYTES, TURN_MS } from "./limits.ts";
+import { MAX_ACTIVE_JOBS, MESSAGES_TURN_MS, TURN_BYTES, TURN_MS, TURN_PIECE_MS } from "./limits.ts";
 
 /** Work: yields where others may have their turn. */
 export type Work<T> = Generator<void, T, void>;
@@ -47,6 +47,8 @@ export class Turns {
   #active: Job[] = [];
   /** The job whose piece is being done. */
   #current: Job | null = null;
+  /** Milliseconds of this turn, or of a few with little to do, that messages took. */
+  #messagesMs = 0;
   /** When the present turn is over. */
   #end = 0;
   /** Set from the first piece of a turn until the next turn. */
@@ -56,6 +58,18 @@ export class Turns {
   constructor(options: TurnsOptions = {}) {
     this.#turnMs = options.turnMs ?? TURN_MS;
     this.#maxActive = options.maxActive ?? MAX_ACTIVE_JOBS;
+  }
+
+  /** Whether messages have had their time in this turn: those that come now wait for theirs in {@linkcode run}. */
+  get isSpent(): boolean {
+    return this.#messagesMs >= MESSAGES_TURN_MS;
+  }
+
+  /** Counts the time that a message took at once. */
+  used(ms: number): void {
+    this.#messagesMs += ms;
+    // Rare where there is little to do, early where there is much.
+    if (this.#messagesMs > TURN_PIECE_MS) this.#begin();
   }
 
   /** How many jobs have not ended. */
@@ -113,12 +127,18 @@ export class Turns {
     this.#timer = undefined;
   }
 
-  #work(): void {
-    // Before the first piece: whoever comes while it is done waits for the next turn.
-    this.#timer = setTimeout(() => {
+  /** Notes that this turn has begun; when the next one comes, work goes on. */
+  #begin(): void {
+    this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
+      this.#messagesMs = 0;
       if (this.#active.length > 0 || this.#waiting.size > 0) this.#work();
     }, 0);
+  }
+
+  #work(): void {
+    // Before the first piece: whoever comes while it is done waits for the next turn.
+    this.#begin();
     this.#end = performance.now() + this.#turnMs;
     do {
       while (this.#active.length < this.#maxActive && this.#waiting.size > 0) this.#admit();

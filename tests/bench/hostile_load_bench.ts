@@ -16,7 +16,7 @@ const other = flags.get("--of");
 const seconds = Number(flags.get("--seconds") ?? 4);
 const checkouts = other === undefined ? [here] : [`${other.replace(/\/$/, "")}/`, here];
 const LISTENERS = ["deno", "ws"] as const;
-const SCENARIOS = ["quiet", "flood", "filters", "replay", "stall", "all"] as const;
+const SCENARIOS = ["quiet", "small", "flood", "filters", "replay", "stall", "all"] as const;
 
 interface Child extends AsyncDisposable {
   port: number;

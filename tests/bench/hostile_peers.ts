@@ -1,6 +1,7 @@
 /**
- * Clients of hostile_load_bench.ts: those that ask for too much and leave, and (as a program,
- * `hostile_peers.ts <port> <seconds>`) the one whose waits are measured.
+ * Clients of hostile_load_bench.ts: those that ask for too much and leave (as a program,
+ * `hostile_peers.ts flood <port> <epoch>`), and the one whose waits are measured
+ * (`hostile_peers.ts <port> <seconds>`).
  */
 
 /** Clients that flood. */
@@ -36,6 +37,7 @@ export class Peers {
   async run(scenario: string): Promise<void> {
     const asks: Record<string, (k: number) => string[]> = {
       quiet: () => [],
+      small: () => this.#repeat("get_service", { name: "service-1" }, 2500),
       flood: () => this.#repeat("list_services", {}),
       filters: (k) => this.#repeat("list_services", { name: `*${"?*".repeat(k)}*`, label: "team" }),
       replay: () => this.#repeat("subscribe", { since: { epoch: this.#epoch, seq: 1 } }, 1),
@@ -129,7 +131,10 @@ async function measure(port: number, seconds: number): Promise<{ waits: number[]
   return { waits, rate: waits.length / ((performance.now() - begun) / 1000) };
 }
 
-if (import.meta.main) {
+if (import.meta.main && Deno.args[0] === "flood") {
+  const [, port, epoch = ""] = Deno.args;
+  await new Peers(Number(port), epoch).run("all");
+} else if (import.meta.main) {
   const [port, seconds] = Deno.args.map(Number);
   const result = await measure(port ?? 0, seconds ?? 1);
   Deno.stdout.writeSync(new TextEncoder().encode(JSON.stringify(result)));

@@ -17,6 +17,8 @@ export interface ControlServerOptions {
   dir: string;
   /** Host whose key and known_hosts are used. */
   sshd?: Pick<Sshd, "identityFile" | "knownHostsFile">;
+  /** Listener. @default {"deno"} */
+  listener?: "deno" | "ws";
 }
 
 /** A running server and its parts. */
@@ -54,7 +56,9 @@ export async function startControlServer(options: ControlServerOptions): Promise
       localRunRoot: `${stateDir}/run`,
     }),
   );
-  const server = stack.use(await serve({ registry, packages, ...control, port: 0 }));
+  const server = stack.use(
+    await serve({ registry, packages, ...control, port: 0, listener: options.listener ?? "deno" }),
+  );
   const owned = stack.move();
   return {
     registry,

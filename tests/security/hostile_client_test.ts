@@ -196,7 +196,10 @@ Deno.test("C1: a small request is answered while large ones are made", async () 
   }
   const other = new Peer();
   handler.open(other).onMessage(request("1", "get_service", { name: "s-7" }));
+  await eventually(() => other.answers().length === 1, "the small answer", 60_000);
   assert.equal(other.answers()[0]?.["data"].id, "s-7");
+  const lists = peers.reduce((sum, peer) => sum + peer.answers().length, 0);
+  assert.ok(lists < 100, `${lists} of 200 lists came before`);
   await eventually(
     () => peers.every((peer) => peer.answers().length === 10),
     "all lists",
@@ -354,4 +357,49 @@ Deno.test("C7: dependents are right whatever changes", async () => {
       [...new Set(expected.map((entry) => entry.name))].sort(),
     );
   }
+});
+
+Deno.test("C1: small requests are answered in order, and others between", async () => {
+  await using registry = await fleet(3);
+  const limits = { maxInFlightRequests: 1e6, maxRequestsPerSecond: 1e6 };
+  await using handler = new ConnectionHandler({ registry, limits });
+  const flooders = Array.from({ length: 10 }, () => new Peer());
+  for (const connection of flooders.map((peer) => handler.open(peer))) {
+    for (let i = 0; i < 3000; i++) {
+      connection.onMessage(request(`${i}`, "get_service", { name: "s-1" }));
+    }
+  }
+  // All of it in one turn of the event loop: most of it waits.
+  const answered = () => flooders.reduce((sum, peer) => sum + peer.sent.length - 1, 0);
+  assert.ok(answered() < 15_000, `${answered()} answers in one turn`);
+  const other = new Peer();
+  const connection = handler.open(other);
+  for (const id of ["a", "b", "c"]) {
+    connection.onMessage(request(id, "get_service", { name: "s-2" }));
+  }
+  await eventually(() => other.sent.length === 4, "the other's answers");
+  assert.deepEqual(other.answers().map(({ id }) => id), ["a", "b", "c"]);
+  assert.ok(answered() < 30_000, "before all of the flood");
+  await eventually(() => answered() === 30_000, "all answers");
+  for (const peer of flooders) {
+    assert.deepEqual(
+      peer.answers().map(({ id }) => Number(id)),
+      Array.from({ length: 3000 }, (_, i) => i),
+    );
+  }
+});
+
+Deno.test("C1: what waits of one connection is bounded by bytes", async () => {
+  await using registry = await fleet(3);
+  const limits = { maxInFlightRequests: 4, maxMessageBytes: 10_000, maxRequestsPerSecond: 1e6 };
+  await using handler = new ConnectionHandler({ registry, limits });
+  const closed: number[] = [];
+  const peer = Object.assign(new Peer(), { close: (code: number) => void closed.push(code) });
+  const connection = handler.open(peer);
+  const text = request("1", "get_service", { name: "s-1", more: "x".repeat(5000) });
+  for (let i = 0; i < 50_000 && closed.length === 0; i++) connection.onMessage(text);
+  assert.deepEqual(closed, [4429]);
+  const before = peer.sent.length;
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.equal(peer.sent.length, before);
 });
