@@ -198,6 +198,8 @@ export type {
   Controller,
   ControlOptions,
   LogOptions,
+  Occupant,
+  RunIdentity,
   ServiceSpec,
   ServiceStatus,
   SpecExecution,
@@ -209,6 +211,7 @@ export type { HostKey } from "./src/lifecycle/supervisor_events.ts";
 export { deploy } from "./src/deploy/deploy.ts";
 export type { DeployOptions } from "./src/deploy/deploy.ts";
 export { DEPLOY_STEPS } from "./src/deploy/progress.ts";
+export type { RunManager } from "./src/deploy/host_state.ts";
 export type {
   DeployedService,
   DeployFailure,
@@ -224,6 +227,7 @@ export type {
   DeployPackagePlan,
   DeployPlan,
   DeployStrategy,
+  FoundHost,
   HostTarget,
   PlanBase,
   RollbackPlan,
