@@ -35,8 +35,9 @@ export function formatEnvFile(
 
 /** The values that an env file of ours marks as secret. */
 export function secretsIn(text: string): string[] {
-  // From one variable to the next, so that what stands inside a value is not taken for a mark; other lines are skipped.
-  const entry = /(# secret\n)?[A-Za-z_][A-Za-z0-9_]*='([^']*(?:'"'"'[^']*)*)'\n|.*\n?/y;
+  // From one variable to the next, so that what stands inside a value is not taken for a mark; other lines are skipped
+  // (with [^\n]: a dot stops at a CR or U+2028 and would match nothing there, for ever).
+  const entry = /(# secret\n)?[A-Za-z_][A-Za-z0-9_]*='([^']*(?:'"'"'[^']*)*)'\n|[^\n]*\n?/y;
   const found: string[] = [];
   while (entry.lastIndex < text.length) {
     const [, mark, value] = entry.exec(text) ?? [];

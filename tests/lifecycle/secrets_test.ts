@@ -28,6 +28,12 @@ Deno.test("secretsIn() finds what formatEnvFile() marked, whatever the values ar
     const all = new Set(Object.keys(env));
     assert.deepEqual(secretsIn(formatEnvFile(env, all)), Object.values(env));
   }));
+  // A host may send anything; each of these lines once kept the whole process busy for ever.
+  for (const end of ["\r", "\r\n", "\u2028", "\u2029\n", "\x85"]) {
+    const text = `x${end}${formatEnvFile({ C: "d" }, new Set(["C"]))}`;
+    assert.deepEqual(secretsIn(`x\n${end}`), []);
+    assert.deepEqual(secretsIn(text), end.endsWith("\n") ? ["d"] : []);
+  }
   const plain = formatEnvFile({ A: "x\n# secret\nB='y", C: "d" }, new Set(["C"]));
   assert.deepEqual(secretsIn(`OTHER=words\n${plain}`), ["d"]);
   assert.deepEqual(secretsIn(formatEnvFile({ A: "b", C: "d" })), []);
