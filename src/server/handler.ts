@@ -155,6 +155,7 @@ export class ConnectionHandler implements AsyncDisposable {
       auth: this.#doorFor(address),
       draining,
       address,
+      stallMs: this.limits.transferStallTimeoutMs,
     });
   }
 

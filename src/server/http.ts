@@ -14,9 +14,8 @@ import type { Authenticator } from "./auth.ts";
 import type { Packages } from "./backends.ts";
 import { errorBody, errorResponse, jsonResponse, urlOf } from "./http_errors.ts";
 import { SIGNATURE_SUFFIX } from "./package_signatures.ts";
+import { movingChunks } from "./transfers.ts";
 import { type Client, requireRight } from "./rights.ts";
-
-const REQUEST_TIMEOUT = 408;
 
 /** What the HTTP side needs of its server. */
 export interface HttpHost {
@@ -28,6 +27,8 @@ export interface HttpHost {
   readonly draining: boolean;
   /** IP address of the peer, where the listener knows it. */
   readonly address?: string | undefined;
+  /** How long the body of a request may hardly move. */
+  readonly stallMs: number;
 }
 
 /** Answers a request that is no upgrade. Never throws. */
@@ -134,7 +135,8 @@ async function onPackage(
   if (file.endsWith(SIGNATURE_SUFFIX)) {
     const right = method === "PUT" || method === "DELETE" ? "control" : "content";
     requireRight(right, access, `${method} a signature`, tokenFile);
-    return await signature(request, file.slice(0, -SIGNATURE_SUFFIX.length), store);
+    const { stallMs } = host;
+    return await signature(request, file.slice(0, -SIGNATURE_SUFFIX.length), { store, stallMs });
   }
   if (method === "GET" || method === "HEAD") {
     // A package may hold what is not for everybody on this machine.
@@ -149,7 +151,11 @@ async function onPackage(
 }
 
 /** `/packages/<file>.minisig`. */
-async function signature(request: Request, file: string, store: Packages): Promise<Response> {
+async function signature(
+  request: Request,
+  file: string,
+  { store, stallMs }: { store: Packages; stallMs: number },
+): Promise<Response> {
   const { method } = request;
   if (store.putSignature === undefined || store.getSignature === undefined) {
     throw new HarnessError("unavailable", "Cannot use a signature: this server keeps none");
@@ -160,7 +166,7 @@ async function signature(request: Request, file: string, store: Packages): Promi
     return new Response(method === "HEAD" ? null : text, { headers });
   }
   if (method === "PUT") {
-    await store.putSignature(file, await smallText(request));
+    await store.putSignature(file, await smallText(request, stallMs));
     return jsonResponse({ file: file + SIGNATURE_SUFFIX }, 201);
   }
   if (method !== "DELETE" || store.removeSignature === undefined) {
@@ -171,10 +177,11 @@ async function signature(request: Request, file: string, store: Packages): Promi
 }
 
 /** A body that is a signature file: never more than that is read. */
-async function smallText(request: Request): Promise<string> {
+async function smallText(request: Request, stallMs: number): Promise<string> {
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of request.body ?? []) {
+  const body = request.body ?? new Blob([]).stream();
+  for await (const chunk of movingChunks(body, stallMs)) {
     size += chunk.length;
     if (size > MAX_SIGNATURE_FILE_BYTES) {
       throw new HarnessError(
@@ -203,22 +210,14 @@ async function upload(
   const size = Number(request.headers.get("content-length") ?? 0);
   const body = request.body ?? new Blob([]).stream();
   const signature = signatureIn(request.headers);
-  try {
-    const info = await store.put(file, body, {
-      force: ["1", "true"].includes(searchParams.get("force") ?? ""),
-      ...(Number.isSafeInteger(size) ? { size } : {}),
-      ...(address === undefined ? {} : { address }),
-      ...(sha256 === null ? {} : { sha256 }),
-      ...(signature === null ? {} : { signature }),
-    });
-    return jsonResponse(info, 201);
-  } catch (error) {
-    // It was the client that did not go on; elsewhere a timeout is one of ours.
-    if (error instanceof HarnessError && error.code === "timeout") {
-      return jsonResponse(errorBody(error), REQUEST_TIMEOUT);
-    }
-    throw error;
-  }
+  const info = await store.put(file, body, {
+    force: ["1", "true"].includes(searchParams.get("force") ?? ""),
+    ...(Number.isSafeInteger(size) ? { size } : {}),
+    ...(address === undefined ? {} : { address }),
+    ...(sha256 === null ? {} : { sha256 }),
+    ...(signature === null ? {} : { signature }),
+  });
+  return jsonResponse(info, 201);
 }
 
 /** The digest the client promises, from `X-Content-SHA256` (hex) or `Content-Digest` (RFC 9530). */

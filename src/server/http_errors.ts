@@ -38,7 +38,9 @@ export function errorResponse(thrown: unknown): Response {
   if (code === "unauthorized") headers["www-authenticate"] = "Bearer";
   if (code === "unavailable") headers["retry-after"] = "1";
   if (code === "rate_limited") headers["retry-after"] = `${retryAfterSeconds(error)}`;
-  return jsonResponse(errorBody(error), STATUS[code] ?? 500, headers);
+  // Then it was the client that did not go on; any other timeout is one of ours.
+  const status = error.details?.["reason"] === "stalled" ? 408 : STATUS[code] ?? 500;
+  return jsonResponse(errorBody(error), status, headers);
 }
 
 function retryAfterSeconds({ details }: HarnessError): number {

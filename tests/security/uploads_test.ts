@@ -119,6 +119,8 @@ for (const listener of LISTENERS) {
     await withPackages(listener, { stallTimeoutMs: 300 }, async (it, dir) => {
       const bytes = put(FILE, 1_000_000, "x".repeat(10));
       assert.deepEqual(await exchange(it.server.port, bytes), [408, "timeout"]);
+      const signature = put(`${FILE}.minisig`, 200, "untrusted");
+      assert.deepEqual(await exchange(it.server.port, signature), [408, "timeout"]);
       await eventually(async () => (await parts(dir)).length === 0, "the part file is gone");
     });
   });
