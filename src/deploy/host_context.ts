@@ -172,9 +172,9 @@ export class HostContext {
     return createController(this.machine, spec, { systemd: this.isUnit(release) });
   }
 
-  /** Whether a release is, or was, run as a unit that we wrote. */
+  /** Whether a release is, or was, run as a unit that we wrote: where no systemd runs by now, none can be running. */
   isUnit(release: ReleaseRecord): boolean {
-    return managerOf(release, this.known.systemd) === "systemd";
+    return this.known.systemd && managerOf(release, true) === "systemd";
   }
 
   /** How a release is run that is configured now. */

@@ -140,6 +140,15 @@ for (const kind of ["systemd", "busybox"] as const) {
       assert.equal(plain.host.error?.code, "conflict");
       assert.match(plain.host.error?.message ?? "", /deployed there as root .*use --become sudo$/);
       assert.deepEqual(await copies(host, "other"), ["root 1.0.0"]);
+      // Given to the user by hand while root's unit runs: the record says who runs it.
+      await host.sh("chown -R deploy /opt");
+      const given = await run(bench.plan(other, { hosts: [login(host, user)] }));
+      assert.equal(given.host.error?.code, "conflict", JSON.stringify(given.host.error));
+      assert.match(
+        given.host.error?.message ?? "",
+        /deployed there as root \(systemd\), and this is deploy; use --become sudo$/,
+      );
+      assert.deepEqual(await copies(host, "other"), ["root 1.0.0"]);
     },
   });
 }

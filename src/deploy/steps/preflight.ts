@@ -23,6 +23,7 @@ export async function preflight(context: HostContext): Promise<StepEnd> {
       { details: { reason: "preflight", problems } },
     );
   }
+  assertSameUser(context);
   const occupant = await findOccupant(context);
   const error = occupiedError(occupant, state, { service, host: target.label });
   if (error !== null) throw error;
@@ -31,6 +32,19 @@ export async function preflight(context: HostContext): Promise<StepEnd> {
     return { message: `another install root has one, too: ${occupant.detail}` };
   }
   return occupant.givesWay === true ? { message: `takes ${occupant.name} over` } : {};
+}
+
+/** Only root can stop what another user runs; to find out by trying would leave two of it. */
+function assertSameUser({ previous, known, service, target }: HostContext): void {
+  const run = previous?.run;
+  if (run === undefined || known.uid === 0 || run.uid === known.uid) return;
+  const how = run.uid === 0 ? "use --become sudo" : `deploy it as ${run.user}`;
+  throw new HarnessError(
+    "conflict",
+    `Cannot deploy ${service} to ${target.label}: ${previous?.version} was deployed there as ${run.user} ` +
+      `(${run.manager}), and this is ${known.login}; ${how}`,
+    { details: { reason: "owner", owner: run.user, found: "record", run: { ...run } } },
+  );
 }
 
 /** What is under the name that the release will take. */
