@@ -114,8 +114,13 @@ h_guard() {
   if command -v setsid >/dev/null 2>&1; then h_session=setsid
   elif busybox setsid true >/dev/null 2>&1; then h_session='busybox setsid'
   elif command -v nohup >/dev/null 2>&1; then h_session=nohup; fi
-  # Not our child: whoever gives this script up kills it with its children.
-  ( cd / && h_client $h_session sh -c 'echo $$ >> "$2"; eval "$4"' harness-container-guard "$s_id" "$h_mark" "$h_run" "$h_guard_text" </dev/null >/dev/null 2>&1 & )
+  # Not our child: whoever gives this script up kills it with its children. It holds nothing of ours open.
+  (
+    exec </dev/null >/dev/null 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
+    cd / || exit 0
+    h_exec=exec
+    h_client $h_session sh -c 'echo $$ >> "$2"; eval "$4"' harness-container-guard "$s_id" "$h_mark" "$h_run" "$h_guard_text" &
+  )
 }
 h_hardening='${HARDENING}'
 h_guard_text='${GUARD.replaceAll("'", `'"'"'`)}'
