@@ -9,6 +9,7 @@ import { quote, quoteWord } from "../executor/quote.ts";
 import type { ServiceSpec } from "../lifecycle/service_spec.ts";
 import { type ProcessSpec, startCommand, stopCommand } from "../lifecycle/process_commands.ts";
 import {
+  removeGeneratedCommand,
   startGeneratedCommand,
   startKnownCommand,
   stopGeneratedCommand,
@@ -50,7 +51,7 @@ export function recoveryScript(recovery: Recovery): string {
     HOST_LIBRARY,
     "set +e",
     'mkdir -p "$stage"',
-    commandText(stopServiceCommand(stop.spec, stop.unit)),
+    commandText(stopServiceCommand(stop.spec, stop.unit, back === null)),
     `set -- ${quote([back?.dir ?? "", back?.envName ?? ""])}`,
     SWITCH_BACK,
     ...(back?.start ? [commandText(startServiceCommand(back.spec, back.unit))] : []),
@@ -76,13 +77,15 @@ function startServiceCommand(spec: ServiceSpec, unit: boolean): Command {
   }
 }
 
-function stopServiceCommand(spec: ServiceSpec, unit: boolean): Command {
+/** Where there was no release before, there was no unit before, either. */
+function stopServiceCommand(spec: ServiceSpec, unit: boolean, first: boolean): Command {
   const { execution } = spec;
   switch (execution.type) {
-    case "managed_process":
-      return unit
-        ? stopGeneratedCommand({ ...spec, execution })
-        : stopCommand({ ...spec, execution });
+    case "managed_process": {
+      const process: ProcessSpec = { ...spec, execution };
+      if (!unit) return stopCommand(process);
+      return first ? removeGeneratedCommand(process) : stopGeneratedCommand(process);
+    }
     case "docker_container":
       return stopContainerCommand({ ...spec, execution });
     case "systemd_service":

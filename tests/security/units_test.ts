@@ -214,6 +214,31 @@ printf '[Service]\\nEnvironment=HARNESS_RUN=mine\\n' > /etc/systemd/system/harne
   assert.equal(await inside(host, "systemctl is-active harness-forged"), "inactive");
 }
 
+/** A first installation that fails leaves no unit, and a later one only the unit from before. */
+async function failedFirst(bench: Bench, host: TestHost): Promise<void> {
+  const sick = {
+    yaml: "health: {script: scripts/health.sh, retries: 1, start_period: 10ms}\n",
+    files: { "scripts/health.sh": "#!/bin/sh\nexit 2\n" },
+  };
+  const hosts = [target(host)];
+  const units = "find /etc/systemd /run/systemd -name 'harness-sick*'";
+  const first = await run(
+    bench.plan(await bench.makePackage({ name: "sick", ...sick }), { hosts }),
+  );
+  assert.equal(first.host.error?.details?.["step"], "health", JSON.stringify(first.host.error));
+  assert.equal(await inside(host, units), "");
+  assert.equal(await inside(host, "systemctl show -p LoadState --value harness-sick"), "not-found");
+  const good = await bench.makePackage({ name: "sick", version: "1.1.0" });
+  assert.equal((await run(bench.plan(good, { hosts }))).host.outcome, "ok");
+  const bad = await bench.makePackage({ name: "sick", version: "1.2.0", ...sick });
+  assert.equal(
+    (await run(bench.plan(bad, { hosts, healthTimeoutMs: 1_000 }))).host.outcome,
+    "rolled_back",
+  );
+  assert.equal(await environ(host, "harness-sick", "HARNESS_VERSION"), "1.1.0");
+  assert.equal(await inside(host, "systemctl is-enabled harness-sick"), "enabled");
+}
+
 async function handsOn(bench: Bench, host: TestHost): Promise<void> {
   const hosts = [target(host)];
   const of = (version: string) => bench.makePackage({ name: "own", version });
@@ -250,6 +275,7 @@ Deno.test({
     await t.step("A1: of another install root", () => twoRoots(bench, host));
     await t.step("of two roots at once", () => atOnce(bench, host));
     await t.step("edited by hand, and with a drop-in", () => handsOn(bench, host));
+    await t.step("after a failed installation there is none", () => failedFirst(bench, host));
     await t.step("with an environment of its own", () => environments(bench, host));
   },
 });
@@ -284,14 +310,14 @@ async function machinesUnit(bench: Bench, host: TestHost): Promise<void> {
   const theirs = await facts(host, "thing.service");
   const sick = await thing(bench, "1.0.0", false);
   assertRefused(
-    (await run(bench.plan(sick, { hosts }))).host,
+    (await run(bench.plan(sick, { hosts, healthTimeoutMs: 1_000 }))).host,
     /thing\.service is taken.*active, enabled, .*was not started by this service; stop it/,
   );
   assert.equal(await facts(host, "thing.service"), theirs, "A6: theirs goes on");
 
   // Stopped, it may be taken; a health check that fails stops it again and leaves it enabled.
   await host.sh("systemctl stop thing");
-  const failed = await run(bench.plan(sick, { hosts }));
+  const failed = await run(bench.plan(sick, { hosts, healthTimeoutMs: 1_000 }));
   assert.notEqual(failed.host.outcome, "ok");
   assert.notEqual(failed.host.error?.code, "conflict", JSON.stringify(failed.host.error));
   assert.equal(

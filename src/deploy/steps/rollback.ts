@@ -6,10 +6,11 @@
 import { getLogger } from "@logtape/logtape";
 import { HarnessError, messageOf } from "../../errors.ts";
 import { waitUntilHealthy } from "../../lifecycle/health.ts";
+import { removeGeneratedCommand } from "../../lifecycle/systemd_commands.ts";
 import { DEPLOY_COMMAND_TIMEOUT_MS } from "../../limits.ts";
 import { commitCommand, recordCommand, switchBackCommand } from "../commands.ts";
 import type { HostContext } from "../host_context.ts";
-import { type ReleaseRecord, stateText, undone } from "../host_state.ts";
+import { type ReleaseRecord, specOf, stateText, undone } from "../host_state.ts";
 import type { StepEnd } from "../step.ts";
 import { healthTimeoutMs, previousPlace, startRelease } from "./activate.ts";
 
@@ -19,6 +20,7 @@ export async function rollback(context: HostContext, reason: string): Promise<St
   let stopProblem: unknown = null;
   try {
     await context.controller(chosen).stop({ signal });
+    if (previous === null) await removeUnit(context, chosen);
   } catch (error) {
     // The old one is tried all the same: half a rollback is worse than two problems in one report.
     if (!nothingToStop(error)) stopProblem = error;
@@ -48,6 +50,13 @@ export async function rollback(context: HostContext, reason: string): Promise<St
     return { message: `stopped ${chosen.version}; there was no version before` };
   }
   return { message: isBack(context, previous) };
+}
+
+/** Takes away the unit of a first release that failed: there was none before. */
+async function removeUnit(context: HostContext, release: ReleaseRecord): Promise<void> {
+  const { execution, ...spec } = specOf(release);
+  if (execution.type !== "managed_process" || !context.isUnit(release)) return;
+  await context.run(removeGeneratedCommand({ ...spec, execution }));
 }
 
 /** What is told of the release from before once it is the active one again. */
