@@ -91,7 +91,7 @@ export class ProcessController implements Controller {
     return parseProcessStatus(result.stdout);
   }
 
-  /** What runs under its name: this release, another one, or a copy below another install root. */
+  /** What runs in its place: this release, or another one below the same install root. */
   async occupant(options: ControlOptions = {}): Promise<Occupant | null> {
     const what = `look for other runs of ${this.#spec.name}`;
     const result = await runControl(this.#executor, processOccupantCommand(this.#spec), {

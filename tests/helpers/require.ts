@@ -20,6 +20,8 @@ export type Component =
   | "busybox"
   | "dropbear"
   | "tmpfs"
+  | "strace"
+  | "cc"
   | "root";
 
 const HINTS: Record<Component, string> = {
@@ -34,6 +36,8 @@ const HINTS: Record<Component, string> = {
   busybox: "apt-get install busybox-static",
   dropbear: "apt-get install dropbear-bin",
   tmpfs: "run as root where mount is allowed",
+  strace: "apt-get install strace",
+  cc: "apt-get install gcc libc6-dev",
   root: "run as root",
 };
 
@@ -74,6 +78,8 @@ const PROBES: Record<Component, () => boolean> = {
   busybox: () => onPath("busybox"),
   dropbear: () => onPath("dropbear"),
   tmpfs: mountWorks,
+  strace: () => works("strace", ["-f", "true"]),
+  cc: () => works("cc", ["--version"]),
   root: () => Deno.uid() === 0,
 };
 
