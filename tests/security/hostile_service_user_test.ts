@@ -19,11 +19,12 @@ for (const { name: where, component } of MACHINES) {
       await using place = new Place();
       const secret = new Secret(place.dir);
       const trace = place.path("trace");
-      const child = await new Deno.Command("strace", {
+      // BusyBox needs so many processes for a look that a trace of them all takes longer than a stop may: there it is
+      // the secret alone that tells.
+      const traced = where !== "with BusyBox alone";
+      const child = await new Deno.Command(traced ? "strace" : "env", {
         args: [
-          ...STRACE,
-          "-o",
-          trace,
+          ...(traced ? [...STRACE, "-o", trace] : []),
           Deno.execPath(),
           "run",
           "-A",
@@ -50,7 +51,9 @@ for (const { name: where, component } of MACHINES) {
       }
       assert.equal(said.occupant, true);
       assert.match(said.recovery, /@harness stopped .*\n@harness running /);
-      const text = await Deno.readTextFile(trace);
+      if (!traced) return;
+      const [text = "", rest] = (await Deno.readTextFile(trace)).split(`${said.base}/the-end`);
+      assert.ok(rest !== undefined, "the trace has an end");
       const dirs = [`${said.base}/log`, `${said.base}/shared`];
       assert.deepEqual(rootTouches(text, dirs), []);
       // The trace has both users, else it shows nothing.

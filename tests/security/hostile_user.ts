@@ -28,7 +28,7 @@ plant() {
 }
 # All of it is there before anybody else looks, and swapped while they do.
 plant 0
-{ n=1; while :; do plant $((n % 7)); n=$((n + 1)); sleep 0.1; done; } &
+{ round=1; while :; do plant $((round % 7)); round=$((round + 1)); sleep 0.1; done; } &
 `;
 
 /** A file of root's that nobody else may see or change. */
