@@ -11,6 +11,7 @@ import type { Action, ActionData, ActionParams } from "../protocol/actions.ts";
 import type { ServiceEntry } from "../registry/entry.ts";
 import { entryText } from "../registry/entry_text.ts";
 import type { Registry } from "../registry/registry.ts";
+import type { LogReads } from "./log_reads.ts";
 import type { Answer, Answers } from "./answers.ts";
 import type { AuditSink } from "./audit.ts";
 import type { CallContext, Deployments, Packages, ServiceOperator } from "./backends.ts";
@@ -26,6 +27,8 @@ export interface ActionServices {
   answers: Answers;
   /** Lifecycle. Left out: its actions answer `unavailable`. */
   operator?: ServiceOperator | undefined;
+  /** Logs, where there is an operator. Left out: `service_logs` answers `unavailable`. */
+  logReads?: LogReads | undefined;
   /** Deployments. Left out: its actions answer `unavailable`. */
   deployments?: Deployments | undefined;
   /** Packages. Left out: its actions answer `unavailable`. */
@@ -38,6 +41,8 @@ export interface ActionServices {
 
 /** What is special to one request. */
 export interface ActionContext extends CallContext {
+  /** Whether nobody is there any more to be answered. */
+  readonly isGone: boolean;
   /** What the client may do. */
   access: Access;
   /** Where the full token is, for whoever sent none. */
@@ -110,7 +115,7 @@ const HANDLERS: { readonly [A in Action]: ActionHandler<A> } = {
   get_dependencies: { run: (params, { answers }) => answers.dependencies(params) },
   service_logs: {
     run: (params, services, context) =>
-      required(services.operator, "service_logs", "reads logs").logs(params, context),
+      required(services.logReads, "service_logs", "reads logs").read(params, context),
   },
   deploy_package: {
     run: (params, services, context) =>

@@ -130,6 +130,11 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
     return this.#host.tokenFile;
   }
 
+  /** Whether nothing is sent any more. */
+  get isGone(): boolean {
+    return this.#queue.closed;
+  }
+
   /** Whether no request is being worked on. */
   get idle(): boolean {
     return this.#inFlight === 0 && this.#inbox.size === 0;

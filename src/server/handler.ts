@@ -28,6 +28,7 @@ import { Connection, type ConnectionHost } from "./connection.ts";
 import { errorResponse } from "./http_errors.ts";
 import { respond } from "./http.ts";
 import { Hub } from "./hub.ts";
+import { LogReads } from "./log_reads.ts";
 import { LogFollows } from "./log_follows.ts";
 import { LogLimiter } from "./log_limiter.ts";
 import { MAX_CONNECTIONS_PER_ADDRESS } from "./peer_limits.ts";
@@ -87,7 +88,9 @@ export class ConnectionHandler implements AsyncDisposable {
   constructor(options: HandlerOptions) {
     const { registry, operator, deployments, packages, vouched, audit } = options;
     const answers = new Answers(registry);
-    this.#services = { registry, answers, operator, deployments, packages, vouched, audit };
+    const logReads = operator === undefined ? undefined : new LogReads(operator);
+    const backends = { operator, logReads, deployments, packages };
+    this.#services = { registry, answers, ...backends, vouched, audit };
     this.auth = new Authenticator(options.auth);
     this.limits = resolveLimits(options.limits);
     this.#hub = new Hub(registry, this.limits);

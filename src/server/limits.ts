@@ -28,3 +28,5 @@ export const ANSWER_CACHE_BYTES = 64 * 1024 * 1024;
 export const ANSWER_CACHE_SIZE = 256;
 /** Text of history read from the store, kept for others who resume from about the same place. */
 export const REPLAY_CACHE_BYTES = 8 * 1024 * 1024;
+/** Reads of service logs at once: each is a command on a host, whose connection deployments use, too. */
+export const MAX_LOG_READS = 4;

@@ -5,6 +5,8 @@ import { Registry } from "../../src/registry/registry.ts";
 import { cascadePlan } from "../../src/server/cascade.ts";
 import { ConnectionHandler } from "../../src/server/handler.ts";
 import type { ServerSocket } from "../../src/server/socket.ts";
+import type { ServiceOperator } from "../../src/server/backends.ts";
+import { LogReads } from "../../src/server/log_reads.ts";
 import { Replays } from "../../src/server/replays.ts";
 import { Turns, type Work } from "../../src/server/turns.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";
@@ -402,4 +404,32 @@ Deno.test("C1: what waits of one connection is bounded by bytes", async () => {
   const before = peer.sent.length;
   await new Promise((resolve) => setTimeout(resolve, 50));
   assert.equal(peer.sent.length, before);
+});
+
+Deno.test("C7: logs are read a few at a time, and for nobody who left", async () => {
+  let [running, most, reads] = [0, 0, 0];
+  const operator: ServiceOperator = {
+    act: () => Promise.reject(new Error("not asked for")),
+    async *follow() {},
+    async logs({ name }) {
+      reads++;
+      most = Math.max(most, ++running);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      running--;
+      return { lines: [name] };
+    },
+  };
+  const logs = new LogReads(operator, 3);
+  const here = { signal: new AbortController().signal, by: "test", isGone: false };
+  const gone = { ...here };
+  const equal = Array.from({ length: 50 }, () => logs.read({ name: "a", tail: 10_000 }, here));
+  const others = Array.from({ length: 10 }, (_, i) => logs.read({ name: `b-${i}` }, here));
+  const theirs = Array.from({ length: 10 }, (_, i) => logs.read({ name: `c-${i}` }, gone));
+  const left = Promise.allSettled(theirs);
+  gone.isGone = true;
+  assert.deepEqual((await Promise.all(equal)).map(({ lines }) => lines[0]), equal.map(() => "a"));
+  assert.equal((await Promise.all(others)).length, 10);
+  assert.ok((await left).every(({ status }) => status === "rejected"));
+  assert.equal(most, 3);
+  assert.ok(reads <= 2 + 10, `${reads} reads`);
 });
