@@ -163,6 +163,7 @@ export { parseManifest } from "./src/package/parse_manifest.ts";
 export { inspectPackage } from "./src/package/read.ts";
 export type { InspectPackageOptions, PackageSummary } from "./src/package/read.ts";
 export type { PackageEntry } from "./src/package/entry_table.ts";
+export { HARDENING_DEFAULTS } from "./src/package/manifest.ts";
 export type {
   HardeningName,
   HardeningSpec,
