@@ -2,6 +2,7 @@
  * What one client waits for `get_service` while 20 others flood, replay, stall and hang up, on both listeners:
  * `deno run -A tests/bench/hostile_load_bench.ts [--of=<another checkout>] [--seconds=4]`.
  *
+ * On a machine that is busy with other things the waits are theirs: run it alone, or with `nice -n -19`.
  * With another checkout every figure is taken of both in turn. Loopback only; clients and server share the
  * machine.
  */
