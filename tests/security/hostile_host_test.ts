@@ -285,3 +285,40 @@ Deno.test({
     assert.deepEqual(bench.running(), ["1.0.0"]);
   },
 });
+
+Deno.test({
+  name: "hostile host: doctor ends, and its text is text",
+  ignore,
+  fn: async () => {
+    await using bench = new Bench();
+    await using hosts = await startHosts(bench);
+    const ssh = [
+      ...[
+        "--identity",
+        hosts.good.identityFile,
+        "--known-hosts",
+        hosts.knownHosts,
+      ],
+      ...["--ssh-config", "none"],
+    ];
+    for (const [name, { port, user }] of hosts.bad) {
+      if (ENDLESS.test(name)) continue;
+      const host = ["--host", `${user}@127.0.0.1:${port}`];
+      const commands = [
+        ["doctor", ...host, ...ssh],
+      ];
+      for (const words of commands) {
+        for (const more of [[], ["--json"]]) {
+          const { stdout, stderr } = await runCli([...words, ...more], {
+            env: { FORCE_COLOR: "1" },
+          });
+          assertClean(
+            (stdout + stderr).replaceAll(STYLE, ""),
+            `${name}: ${words[0]}`,
+          );
+          assert.doesNotMatch(stderr, /\[internal\]|Uncaught|panicked/, name);
+        }
+      }
+    }
+  },
+});
