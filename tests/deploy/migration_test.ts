@@ -53,7 +53,9 @@ Deno.test({
     await setUp(bench);
     const base = bench.base();
     const own = () => Deno.readTextFileSync(`${base}/log/own.log`);
-    await until("it has written its own log", () => own() !== "");
+    await until("it has written its own log", async () => {
+      return await Deno.stat(`${base}/log/own.log`).then(({ size }) => size > 0, () => false);
+    });
     const yaml = "service: {type: managed_process, user: nobody}\n" +
       "env: {TOKEN: {secret: true, required: true}}\n";
     const two = await bench.makePackage({ version: "2.0.0", yaml });
