@@ -4,6 +4,7 @@
  * @module
  */
 import type { Command } from "../executor/executor.ts";
+import { OWN_DESCRIPTORS } from "../lifecycle/process_run_as.ts";
 import { BOUNDARY } from "./boundary.ts";
 import { GUARDIAN_SCRIPT, HOST_LIBRARY } from "./host_library.ts";
 import type { HostLayout } from "./layout.ts";
@@ -143,7 +144,12 @@ if command -v setsid >/dev/null 2>&1; then d_own=setsid
 elif busybox setsid true >/dev/null 2>&1; then d_own='busybox setsid'
 elif command -v nohup >/dev/null 2>&1; then d_own=nohup
 fi
-( cd / && exec $d_own sh -c "$5" harness-guardian "$root" "$base" "$token" "$1" ) </dev/null >/dev/null 2>&1 &
+(
+  cd /
+  set -- $d_own sh -c "$5" harness-guardian "$root" "$base" "$token" "$1"
+  ${OWN_DESCRIPTORS}
+  exec "$@"
+) </dev/null >/dev/null 2>&1 &
 shift 5
 rm -rf "$base/staging" 2>/dev/null || :
 ( umask 077; mkdir -p "$stage" )

@@ -3,13 +3,72 @@
  * has no variable that a package or a deployment sets.
  */
 import assert from "node:assert/strict";
+import { hostLayout } from "../../src/deploy/layout.ts";
+import { acquireCommand, releaseCommand } from "../../src/deploy/lock_commands.ts";
+import type { Executor } from "../../src/executor/executor.ts";
 import { formatEnvFile } from "../../src/lifecycle/env_file.ts";
-import { eventually, MACHINES, Place, processController } from "../lifecycle/fixture.ts";
+import { Bench } from "../deploy/support.ts";
+import {
+  eventually,
+  type Machine,
+  MACHINES,
+  Place,
+  processController,
+} from "../lifecycle/fixture.ts";
 import { checkHealth } from "../../src/lifecycle/health.ts";
 import { needs } from "../helpers/require.ts";
 import { rootTouches, Secret, STRACE } from "./hostile_user.ts";
 
 const LOOP = "while :; do sleep 0.2; done";
+
+/** A machine whose every command begins with descriptors that somebody has left open to `file`. */
+function leaking(machine: Machine, file: string): Executor {
+  return {
+    host: machine.executor.host,
+    run: (command, options) => {
+      if ("argv" in command) return machine.executor.run(command, options);
+      // A number of one digit, which a shell can close, and one that only some can.
+      const text = 'exec 8>>"$1" 88>>"$1"; shift; exec sh -c "$@"';
+      const argv = ["bash", "-c", text, "bash", file, command.script, "sh"] as const;
+      return machine.executor.run({ argv: [...argv, ...command.args ?? []] }, options);
+    },
+    [Symbol.asyncDispose]: () => machine.executor[Symbol.asyncDispose](),
+  };
+}
+
+/** Pids of what has `file` open. */
+function holders(file: string): string[] {
+  return [...Deno.readDirSync("/proc")].filter(({ name }) => {
+    if (!/^\d+$/.test(name)) return false;
+    try {
+      const fds = [...Deno.readDirSync(`/proc/${name}/fd`)];
+      return fds.some((fd) => Deno.readLinkSync(`/proc/${name}/fd/${fd.name}`) === file);
+    } catch {
+      return false; // it has ended meanwhile
+    }
+  }).map(({ name }) => name);
+}
+
+Deno.test("what our starter left open is closed for what we start", async () => {
+  await using place = new Place();
+  await using bench = new Bench();
+  await using machine = await MACHINES[0]!.open(place);
+  const file = place.path("left-open");
+  Deno.writeTextFileSync(file, "");
+  const executor = leaking(machine, file);
+  const controller = processController({ ...machine, executor }, place.shell("svc", LOOP));
+  await controller.start();
+  const layout = hostLayout(bench.root, "web");
+  const lock = { ttlSeconds: 60, deploymentId: "d", since: "now", owner: "me" };
+  const nothing = { releaseDir: "", sha256: "", user: "", serviceType: "" };
+  const place_ = { layout, token: "t" };
+  const questions = { ...nothing, commands: [], libraries: [] };
+  const taken = await executor.run(acquireCommand(place_, lock, questions as never));
+  assert.match(taken.stdout, /@facts/, taken.stderr);
+  await eventually(() => assert.deepEqual(holders(file), []));
+  await executor.run(releaseCommand(place_));
+  await controller.stop();
+});
 
 for (const { name: where, component } of MACHINES) {
   Deno.test({
