@@ -11,7 +11,7 @@ export const MESSAGES_TURN_MS = 4;
 /** Such messages of one connection before the next has its turn. */
 export const MESSAGES_PIECE_MS = 0.5;
 /** Bytes given to sockets in such a turn: the runtime copies and writes them before anybody else is heard. */
-export const TURN_BYTES = 2 * 1024 * 1024;
+export const TURN_BYTES = 1024 * 1024;
 /** Work on one of them before the next has its turn. */
 export const TURN_PIECE_MS = 1;
 /** Large answers and pages of replays that are being made at once: bounds what is half made. */
