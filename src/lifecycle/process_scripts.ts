@@ -157,6 +157,9 @@ done
 if h_load "$h_base.pid"; then
   echo "$h_new" > "$h_base.stop"
   h_members | while read -r h_pid; do kill -KILL "$h_pid" 2>/dev/null; done
+else
+  # Its keeper could not write its pid down, on a full disk: nobody would find it, so it must not stay.
+  for h_pid in $(h_marked "$h_new"); do kill -KILL "$h_pid" 2>/dev/null; done
 fi
 h_say timeout; h_failure_log
 `;
