@@ -43,6 +43,8 @@ class Draft {
   readonly #steps: Work<string>;
   /** The whole text, once it is made. */
   text: string | null;
+  /** What it counts for in the cache. */
+  bytes = 0;
   #failure: unknown = null;
 
   constructor(steps: Work<string>, text: string | null = null) {
@@ -76,12 +78,14 @@ export class Answers {
   readonly #registry: Registry;
   readonly #unsubscribe: () => void;
   readonly #drafts = new Map<string, Draft>();
+  /** Bytes of the texts that are kept. */
+  #bytes = 0;
   #made = 0;
 
   /** Answers from a registry. */
   constructor(registry: Registry) {
     this.#registry = registry;
-    this.#unsubscribe = registry.subscribe(() => this.#drafts.clear());
+    this.#unsubscribe = registry.subscribe(() => this.#forget());
   }
 
   /** How many texts were begun so far. */
@@ -132,7 +136,7 @@ export class Answers {
   /** Stops listening. Idempotent. */
   close(): void {
     this.#unsubscribe();
-    this.#drafts.clear();
+    this.#forget();
   }
 
   #shared(kind: string, of: object, begin: () => Work<string>): Answer {
@@ -144,8 +148,9 @@ export class Answers {
         draft = new Draft(begin());
         this.#keep(key, draft);
       }
+      const isNew = draft.text === null;
       const text = yield* draft.finish();
-      this.#shrink();
+      if (isNew) this.#count(key, draft);
       return text;
     }.bind(this));
   }
@@ -154,19 +159,29 @@ export class Answers {
     this.#drafts.set(key, draft);
     for (const oldest of this.#drafts.keys()) {
       if (this.#drafts.size <= ANSWER_CACHE_SIZE) break;
-      this.#drafts.delete(oldest);
+      this.#drop(oldest);
     }
   }
 
-  #shrink(): void {
-    let bytes = 0;
-    for (const { text } of this.#drafts.values()) bytes += text === null ? 0 : textBytes(text);
-    for (const [key, { text }] of this.#drafts) {
-      if (bytes <= ANSWER_CACHE_BYTES) return;
-      if (text === null) continue;
-      bytes -= textBytes(text);
-      this.#drafts.delete(key);
+  /** Counts a text that is made now, once, and makes room where there are too many bytes. */
+  #count(key: string, draft: Draft): void {
+    if (draft.bytes > 0 || draft.text === null || this.#drafts.get(key) !== draft) return;
+    draft.bytes = textBytes(draft.text);
+    this.#bytes += draft.bytes;
+    for (const [oldest, { text }] of this.#drafts) {
+      if (this.#bytes <= ANSWER_CACHE_BYTES) return;
+      if (text !== null) this.#drop(oldest);
     }
+  }
+
+  #drop(key: string): void {
+    this.#bytes -= this.#drafts.get(key)?.bytes ?? 0;
+    this.#drafts.delete(key);
+  }
+
+  #forget(): void {
+    this.#drafts.clear();
+    this.#bytes = 0;
   }
 }
 

@@ -82,8 +82,8 @@ export class Turns {
   }
 
   /**
-   * Does a piece of work when it is its owner's turn: at once where nothing else was done in this turn of the
-   * event loop. Resolves with its result, or with `null` when its owner has left.
+   * Does a piece of work when it is its owner's turn: at once where time is left in this turn of the event
+   * loop. Resolves with its result, or with `null` when its owner has left.
    */
   run<T>(owner: object, work: Steps<T>): Promise<T | null> {
     return new Promise((resolve, reject) => {
@@ -91,7 +91,7 @@ export class Turns {
       const jobs = this.#waiting.get(owner);
       if (jobs === undefined) this.#waiting.set(owner, [job]);
       else jobs.push(job);
-      if (this.#timer === undefined) this.#work();
+      if (this.#mayWork) this.#work();
     });
   }
 
@@ -130,9 +130,17 @@ export class Turns {
     this.#timer = undefined;
   }
 
+  /** Whether a piece may be done now: none is being done, and this turn has not begun or has time left. */
+  get #mayWork(): boolean {
+    if (this.#current !== null) return false;
+    return this.#timer === undefined || performance.now() < this.#end;
+  }
+
   /** Notes that this turn has begun; when the next one comes, work goes on. */
   #begin(): void {
-    this.#timer ??= setTimeout(() => {
+    if (this.#timer !== undefined) return;
+    this.#end = this.#spent < TURN_BYTES ? performance.now() + this.#turnMs : 0;
+    this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#messagesMs = 0;
       // What was too much for one turn is made up for in the next ones: they are the runtime's and others'.
@@ -143,9 +151,7 @@ export class Turns {
   }
 
   #work(): void {
-    // Before the first piece: whoever comes while it is done waits for the next turn.
     this.#begin();
-    this.#end = performance.now() + this.#turnMs;
     do {
       while (this.#active.length < this.#maxActive && this.#waiting.size > 0) this.#admit();
       const job = this.#active.shift();

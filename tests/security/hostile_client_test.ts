@@ -6,6 +6,7 @@ import { cascadePlan } from "../../src/server/cascade.ts";
 import { ConnectionHandler } from "../../src/server/handler.ts";
 import type { ServerSocket } from "../../src/server/socket.ts";
 import type { ServiceOperator } from "../../src/server/backends.ts";
+import { TURN_BYTES } from "../../src/server/limits.ts";
 import { LogReads } from "../../src/server/log_reads.ts";
 import { Replays } from "../../src/server/replays.ts";
 import { Turns, type Work } from "../../src/server/turns.ts";
@@ -86,6 +87,17 @@ Deno.test("Turns: timers have their turn while there is work", async () => {
   await job;
   clearInterval(timer);
   assert.ok(seen >= 3, log.join(" "));
+  turns.close();
+});
+
+Deno.test("Turns: what comes while time is left is done at once", () => {
+  const turns = new Turns({ turnMs: 60_000 });
+  const log: string[] = [];
+  for (const name of ["a", "b", "c"]) void turns.once({}, () => log.push(name));
+  assert.deepEqual(log, ["a", "b", "c"]);
+  turns.spend(TURN_BYTES);
+  void turns.once({}, () => log.push("in the next turn"));
+  assert.equal(log.length, 3);
   turns.close();
 });
 
