@@ -20,7 +20,7 @@ export interface LoggingOptions {
 
 /** Property names whose values are secrets, wherever they appear. */
 const SECRET_NAME =
-  /^(.*[_-])?(token|secrets?|password|passphrase|authorization|private_?key)([_-].*)?$/i;
+  /(?:^|[_-])(?:token|secrets?|password|passphrase|authorization|private_?key)(?:[_-]|$)/i;
 
 /** Sends what the library logs to stderr. */
 export async function configureLogging(io: Io, options: LoggingOptions): Promise<void> {

@@ -71,7 +71,8 @@ function asShown(error: unknown): HarnessError {
 
 /** Control characters of a message must not reach the terminal, and a message is one line. */
 function oneLine(text: string): string {
-  return visible(text.replace(/\s*[\r\n]+\s*/g, " "));
+  if (!/[\r\n]/.test(text)) return visible(text);
+  return visible(text.split(/[\r\n]/).map((line) => line.trim()).filter(Boolean).join(" "));
 }
 
 function stacks(error: unknown): string {

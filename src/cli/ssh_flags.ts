@@ -45,5 +45,5 @@ function absolutePath(text: string): string {
   if (!/^\/[^\0]*$/.test(text) || text.split("/").includes("..")) {
     throw new Error("must be an absolute path without ..");
   }
-  return text.length > 1 ? text.replace(/\/+$/, "") : text;
+  return text.length > 1 ? text.replace(/(?<!\/)\/+$/, "") : text;
 }

@@ -56,7 +56,7 @@ export async function readHostsFile(file: NamedFile): Promise<string[]> {
   const text = await readNamedFile(file);
   const hosts: string[] = [];
   for (const [index, line] of text.split("\n").entries()) {
-    const host = line.replace(/(^|\s)#.*$/, "").trim();
+    const host = line.replace(/(^|\s)#.*/s, "").trim();
     if (host === "") continue;
     try {
       parseTarget(host);

@@ -48,7 +48,7 @@ export function hostLayout(installRoot: string, service: string): HostLayout {
       `Cannot deploy below "${installRoot}": the install root must be an absolute path without line ends`,
     );
   }
-  const root = installRoot.replace(/\/+$/, "");
+  const root = installRoot.replace(/(?<!\/)\/+$/, "");
   const base = `${root}/.harness/${sanitizeName(service)}`;
   return {
     root: root === "" ? "/" : root,

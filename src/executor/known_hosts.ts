@@ -46,7 +46,7 @@ export function knownHostName(host: string, port: number): string {
 
 /** The fingerprint that `ssh-keygen -l` prints. */
 export function fingerprint(key: Uint8Array): string {
-  return `SHA256:${createHash("sha256").update(key).digest("base64").replace(/=+$/, "")}`;
+  return `SHA256:${createHash("sha256").update(key).digest("base64").replace(/(?<!=)=+$/, "")}`;
 }
 
 /** The type that a public key says it has, such as `ssh-ed25519`. */

@@ -16,7 +16,7 @@ const RESERVED: ReadonlySet<string> = new Set(
  * No quotes needed: holds nothing that sh, or a shell with more features, treats specially. Digits
  * alone are left out since `2` before `>` is a file descriptor, and `=` since `A=b` is an assignment.
  */
-const PLAIN = /^[A-Za-z0-9_@%+:,./-]*[A-Za-z_@%+:,./-][A-Za-z0-9_@%+:,./-]*$/;
+const PLAIN = /^(?!\d+$)[A-Za-z0-9_@%+:,./-]+$/;
 
 /**
  * One word, quoted so that sh reads exactly the same bytes.

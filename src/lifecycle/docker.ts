@@ -168,7 +168,7 @@ function reportOf(stdout: string): Report {
   const report: Report = { containers: [], problem: null, log: [] };
   const lines = stdout.split("\n");
   for (const [at, line] of lines.entries()) {
-    const [, word = "", rest = ""] = /^@harness (\S+) ?(.*)$/.exec(line) ?? [];
+    const [, word = "", rest = ""] = /^@harness (\S+) ?(.*)/s.exec(line) ?? [];
     if (word === "log") {
       report.log = lines.slice(at + 1);
       break;

@@ -101,7 +101,7 @@ function identityArgs(spec: DockerSpec): string[] {
 
 /** The directory that `path` is in. */
 function parentOf(path: string): string {
-  return path.replace(/\/+$/, "").replace(/\/[^/]*$/, "") || "/";
+  return path.replace(/(?<!\/)\/+$/, "").replace(/\/[^/]*$/, "") || "/";
 }
 
 /** Docker restarts by itself, so that its services survive a restart of dockerd and of the machine. */

@@ -111,6 +111,8 @@ export function parseHostStatus(
   const [beforeContainers, containers] = splitAt(stdout, /^containers\n/m);
   const [processes, units] = splitAt(beforeContainers, /^units ?/m);
   for (const [, index, line] of processes.matchAll(/^p (\d+) (.*)$/gm)) {
+    // What was not asked is not told: one large number would make a list of that length.
+    if (Number(index) >= queries.length) continue;
     found[Number(index)] = { ...parseProcessStatus(line ?? ""), restarting: false, restarts: null };
   }
   const [header, rest] = splitAt(units, /\n/);

@@ -151,7 +151,7 @@ export function parseProcessStatus(line: string): ServiceStatus {
 
 /** What `running PID RUN DIR` says of whose run it is; `-` or nothing stands for what is not known. */
 function identityOf(line: string): RunIdentity | null {
-  const [, run = "-", dir = ""] = /^running \d+ (\S+) ?(.*)$/.exec(line) ?? [];
+  const [, run = "-", dir = ""] = /^running \d+ (\S+) ?(.*)/s.exec(line) ?? [];
   if (run === "-" && dir === "") return null;
   return { runId: run === "-" ? null : run, releaseDir: dir === "" || dir === "/" ? null : dir };
 }

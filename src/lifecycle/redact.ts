@@ -12,15 +12,24 @@ export const HIDDEN = "[REDACTED]";
 /** Replaces every secret in every text of a JSON value. */
 export type Redact = <T>(value: T) => T;
 
-/** Hides these secrets; very short ones are left, since they would black out ordinary text. */
+/**
+ * A machine says what is secret of a service, and each form is looked for in each text: several times what the secrets
+ * of one service have in lines, and no more than a machine that lies may cost.
+ */
+const MAX_FORMS = 10_000;
+
+/** Pieces of one secret that are looked at in one text: a text that repeats the beginning of a secret is no log line. */
+const MAX_PIECES = 256;
+
+/**
+ * Hides these secrets; very short ones are left, since they would black out ordinary text. Where they are too many to
+ * look for, all text is hidden.
+ */
 export function redactor(secrets: readonly string[]): Redact {
-  const forms = [...new Set(secrets.flatMap(formsOf))]
-    .filter((form) => form.length >= MIN_REDACTED_CHARACTERS)
-    // The longest first: one secret may be a part of another.
-    .sort((a, b) => b.length - a.length);
+  const forms = formsOf(secrets);
+  if (forms === null) return <T>(value: T) => walk(value, () => HIDDEN) as T;
   if (forms.length === 0) return (value) => value;
-  const hide = (text: string) =>
-    forms.reduce((all, form) => hideCut(all.replaceAll(form, HIDDEN), form), text);
+  const hide = (text: string) => withoutParts(text, forms.flatMap((form) => partsOf(text, form)));
   return <T>(value: T) => walk(value, hide) as T;
 }
 
@@ -37,30 +46,97 @@ export function redactDetails(
   return { ...redact(details), ...(code ? { reason } : {}) };
 }
 
-/** Hides what is left of a secret where a text was cut in the middle of it: at its end, before "…", at its beginning. */
-function hideCut(text: string, secret: string): string {
-  if (secret.length <= MIN_REDACTED_PART_CHARACTERS) return text;
+/** A part of a text: where it begins, and where what follows it does. */
+type Part = readonly [from: number, to: number];
+
+/** `text` with each of these parts hidden, overlapping ones together. What stands in their place is not looked at again. */
+function withoutParts(text: string, parts: Part[]): string {
+  let shown = "";
+  let at = 0;
+  let hidden: Part | null = null;
+  for (const [from, to] of parts.sort((a, b) => a[0] - b[0])) {
+    if (hidden !== null && from < hidden[1]) {
+      hidden = [hidden[0], Math.max(hidden[1], to)];
+      continue;
+    }
+    if (hidden !== null) {
+      shown += text.slice(at, hidden[0]) + HIDDEN;
+      at = hidden[1];
+    }
+    hidden = [from, to];
+  }
+  if (hidden === null) return text;
+  return shown + text.slice(at, hidden[0]) + HIDDEN + text.slice(hidden[1]);
+}
+
+/** Where a secret is, or what is left of it where the text was cut: at its end, before "…", at its beginning. */
+function partsOf(text: string, secret: string): Part[] {
+  const parts: Part[] = [];
+  const { length } = secret;
+  for (let at = text.indexOf(secret); at >= 0; at = text.indexOf(secret, at + length)) {
+    parts.push([at, at + length]);
+  }
+  if (length <= MIN_REDACTED_PART_CHARACTERS) return parts;
+  return [...parts, ...beginningsOf(text, secret), ...endOf(text, secret)];
+}
+
+/** Where the beginning of a secret stands at the end of the text, or before "…". */
+function beginningsOf(text: string, secret: string): Part[] {
+  const parts: Part[] = [];
   const head = secret.slice(0, MIN_REDACTED_PART_CHARACTERS);
+  let dots = -1;
+  let count = 0;
   for (let at = text.indexOf(head); at >= 0; at = text.indexOf(head, at + 1)) {
-    const dots = text.indexOf("…", at);
-    for (const end of [dots, text.length]) {
-      if (end > at && secret.startsWith(text.slice(at, end))) {
-        text = `${text.slice(0, at)}${HIDDEN}${text.slice(end)}`;
+    if (++count > MAX_PIECES) return [...parts, [at, text.length]];
+    if (dots < at) dots = text.indexOf("…", at);
+    if (dots < 0) dots = text.length;
+    for (const end of new Set([dots, text.length])) {
+      if (end - at <= secret.length && secret.startsWith(text.slice(at, end))) {
+        parts.push([at, end]);
       }
     }
   }
-  const tail = secret.slice(-MIN_REDACTED_PART_CHARACTERS);
-  for (let at = text.indexOf(tail); at >= 0; at = text.indexOf(tail, at + 1)) {
-    const end = at + tail.length;
-    if (secret.endsWith(text.slice(0, end))) text = `${HIDDEN}${text.slice(end)}`;
-  }
-  return text;
+  return parts;
 }
 
-/** A secret as it is, trimmed, each of its lines (logs are cut into lines), and as JSON writes it. */
-function formsOf(secret: string): string[] {
-  const plain = [secret, secret.trim(), ...secret.split(/\r?\n/).map((line) => line.trim())];
-  return plain.flatMap((text) => [text, JSON.stringify(text).slice(1, -1)]);
+/** Where the text begins with the end of a secret. */
+function endOf(text: string, secret: string): Part[] {
+  const tail = secret.slice(-MIN_REDACTED_PART_CHARACTERS);
+  let longest = 0;
+  let count = 0;
+  for (let at = text.indexOf(tail); at >= 0; at = text.indexOf(tail, at + 1)) {
+    const end = at + tail.length;
+    if (end > secret.length) break;
+    if (++count > MAX_PIECES) return [[0, Math.min(secret.length, text.length)]];
+    if (secret.endsWith(text.slice(0, end))) longest = end;
+  }
+  return longest === 0 ? [] : [[0, longest]];
+}
+
+/**
+ * Secrets as they are, trimmed, each of their lines (logs are cut into lines), and as JSON writes them; `null` when they
+ * are too many.
+ */
+function formsOf(secrets: readonly string[]): string[] | null {
+  const forms = new Set<string>();
+  let lines = 0;
+  for (const secret of secrets) {
+    for (let from = 0; from <= secret.length;) {
+      if (++lines > MAX_FORMS) return null;
+      const end = secret.indexOf("\n", from);
+      addForms(forms, secret.slice(from, end < 0 ? secret.length : end).trim());
+      from = end < 0 ? Infinity : end + 1;
+    }
+    addForms(forms, secret);
+    addForms(forms, secret.trim());
+  }
+  return [...forms];
+}
+
+function addForms(forms: Set<string>, text: string): void {
+  for (const form of [text, JSON.stringify(text).slice(1, -1)]) {
+    if (form.length >= MIN_REDACTED_CHARACTERS) forms.add(form);
+  }
 }
 
 function walk(value: unknown, hide: (text: string) => string): unknown {

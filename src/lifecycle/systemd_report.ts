@@ -61,7 +61,7 @@ export function parseUnitReport(stdout: string): UnitReport {
     if (line.startsWith("|")) log.push(line.slice(1));
     else if (line.startsWith("!")) messages.push(line.slice(1));
     else if (line.startsWith("@harness ")) {
-      const [, word = "", rest = ""] = /^@harness (\S+) ?(.*)$/.exec(line) ?? [];
+      const [, word = "", rest = ""] = /^@harness (\S+) ?(.*)/s.exec(line) ?? [];
       inUnit = word === "unit";
       if (word === "error" || word === "failed" || word === "occupied") {
         if (report.outcome === "done") Object.assign(report, { outcome: word, reason: rest });

@@ -84,5 +84,5 @@ export function packageFileName(name: string, version: string): string {
  * ```
  */
 export function installPath(root: string, name: string, version: string): string {
-  return `${root.replace(/\/+$/, "")}/${releaseName(name, version)}`;
+  return `${root.replace(/(?<!\/)\/+$/, "")}/${releaseName(name, version)}`;
 }

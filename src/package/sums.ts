@@ -56,7 +56,10 @@ function parseSums(text: string): Map<string, string> {
   const lines = text.split("\n");
   if (lines.at(-1) === "") lines.pop();
   lines.forEach((line, index) => {
-    const [, digest, name] = /^([0-9a-f]{64}) [ *](?:\.\/)*([^\r]+)$/.exec(line) ?? [];
+    // A line with a CR is none, and is not looked at: where to give up would be sought anew after each "./".
+    const [, digest, name] = line.includes("\r")
+      ? []
+      : /^([0-9a-f]{64}) [ *](?:\.\/)*(.+)$/s.exec(line) ?? [];
     if (digest === undefined || name === undefined || sums.has(name)) {
       const why = name !== undefined && sums.has(name) ? "names a file twice" : "is not a checksum";
       throw invalid("sums_malformed", `line ${index + 1} of SHA256SUMS ${why}`, {

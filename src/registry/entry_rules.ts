@@ -131,7 +131,10 @@ export const locationInputSchema: z.ZodType<Location> = z.discriminatedUnion("ty
 
 /** Numbers as everybody reads them: 010 is ten to one program and eight to another. */
 const plainAddressSchema = addressSchema.refine(
-  (address) => !/:0|^(?:[\d.]*\.)?0\d[\d.]*:/.test(address.replace(/^\[.*\]/, "")),
+  (address) => {
+    const plain = address.replace(/^\[.*\]/, "");
+    return !plain.includes(":0") && !(/^[\d.]+:/.test(plain) && /(?:^|\.)0\d/.test(plain));
+  },
   "must not have zeros in front of a number",
 );
 

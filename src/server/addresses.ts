@@ -11,7 +11,7 @@
  * address, since every machine has all the addresses of such a network.
  */
 export function addressKey(address: string): string {
-  const plain = address.toLowerCase().replace(/%.*$/, "");
+  const plain = address.toLowerCase().replace(/%.*/s, "");
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(plain)?.[1];
   if (mapped !== undefined) return mapped;
   if (!plain.includes(":") || plain === "::1") return plain;

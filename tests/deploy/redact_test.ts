@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { HarnessError } from "../../src/errors.ts";
 import { cancelError } from "../../src/deploy/failure.ts";
 import { redactor } from "../../src/lifecycle/redact.ts";
@@ -6,6 +7,42 @@ import { Bench, run } from "./support.ts";
 
 /** With all that shells, JSON and log lines do to a text. */
 const SECRET = 'it\'s "canary" $1 \\ 5f1c\nsecond-canary-line';
+
+Deno.test("redactor(): a secret like what stands in its place ends", () => {
+  for (
+    const secret of ["REDACTED]x", "xx[REDACTED", "[REDACTED]", "DACTED…", "[REDACTED][REDACTED]"]
+  ) {
+    for (const text of ["abcREDACTED]", "[REDACTED", `a${secret}b`, secret, "[REDACTED]…x", "…"]) {
+      assert(redactor([secret])(text).length < 60, `${secret} in ${text}`);
+    }
+  }
+  assert.equal(redactor(["REDACTED]x"])("abcREDACTED]"), "abc[REDACTED]");
+});
+
+Deno.test("redactor(): no secret is left, and texts stay small", () => {
+  const chars = fc.constantFrom(..."RED[]…\u2028\r\n\0a ", "\ud800");
+  const words = fc.string({ unit: chars, minLength: 0, maxLength: 12 });
+  fc.assert(fc.property(fc.array(words, { maxLength: 6 }), fc.array(words), (secrets, texts) => {
+    const long = secrets.filter((secret) => secret.length >= 4);
+    const text = [...texts, ...secrets].join("");
+    const hidden = redactor(secrets)(text);
+    assert(hidden.length <= 10 * text.length);
+    // Between the marks: a mark itself may look like a secret.
+    for (const rest of hidden.split("[REDACTED]")) {
+      if (text.includes("[REDACTED]")) return;
+      for (const secret of long) assert(!rest.includes(secret), JSON.stringify({ text, secret }));
+    }
+  }));
+});
+
+Deno.test("redactor(): secrets and texts of a hostile machine cost little", () => {
+  // Each of them took minutes, or did not end, when every piece was looked at: the suite would not end.
+  const periodic = `${"a".repeat(1_000_000)}b`;
+  assert.match(redactor([periodic])(`${"a".repeat(500_000)}c`), /REDACTED/);
+  assert.equal(redactor(["x\n".repeat(8_000_000)])("some text"), "[REDACTED]");
+  assert.equal(redactor(Array.from({ length: 20_000 }, (_, i) => `s-${i}`))("text"), "[REDACTED]");
+  assert.equal(redactor([periodic])("some text"), "some text");
+});
 
 Deno.test("redactor() hides secrets in every text of a value, whole, in lines and as JSON", () => {
   const hide = redactor([SECRET, "canary-canary", "on", "canary"]);

@@ -1,0 +1,69 @@
+/**
+ * Lines that a host, a package or a client makes as long and as strange as it likes: reading them ends, and takes time
+ * that grows with their length and not with its square. Where it did not, these took hours.
+ */
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { hostLayout } from "../../src/deploy/layout.ts";
+import { parseKnownHosts } from "../../src/executor/known_hosts.ts";
+import { quoteWord } from "../../src/executor/quote.ts";
+import { formatEnvFile, secretsIn } from "../../src/lifecycle/env_file.ts";
+import { parseHostStatus } from "../../src/lifecycle/host_status.ts";
+import { parseProcessStatus, parseReport } from "../../src/lifecycle/process_commands.ts";
+import { parseUnitReport } from "../../src/lifecycle/systemd_report.ts";
+import { addressKey } from "../../src/server/addresses.ts";
+
+const LENGTH = 1_000_000;
+const LONG = "s".repeat(LENGTH);
+
+/** Ends of a line that `.` and `$` do not agree on, and text that is none. */
+const ENDS = ["", "\r", "\u2028x", "\0", "\ud800", " \u2029"];
+
+Deno.test("hostile lines: reports of a host are read in one go", () => {
+  for (const end of ENDS) {
+    const report = parseUnitReport(`@harness ${LONG}${end}\n@harness failed why\n`);
+    assert.equal(report.outcome, "failed");
+    assert.equal(parseReport(`@harness failed ${LONG}${end}`)?.outcome, "failed");
+    assert.equal(parseProcessStatus(`running 12 ${LONG}${end}`).pid, 12);
+    assert.deepEqual(parseHostStatus(`p 0 ${LONG}${end}`, []), []);
+  }
+});
+
+Deno.test("hostile lines: a status that was not asked for", () => {
+  const text = "p 4294967290 running 1 - /\np 99999999999 none\np -1 none\nunits 7 4294967290\n";
+  assert.deepEqual(parseHostStatus(text, []), []);
+});
+
+Deno.test("hostile lines: words and paths are quoted in one go", () => {
+  for (const end of ["", " ", "'", "\n"]) assert.ok(quoteWord(LONG + end).length >= LENGTH);
+  assert.equal(quoteWord("12"), "'12'");
+  assert.equal(quoteWord("1a"), "1a");
+  assert.match(hostLayout(`${"/".repeat(LENGTH)}x`, "web").base, /x\/\.harness\/web$/);
+  assert.equal(addressKey("%".repeat(LENGTH) + "\n%"), "");
+});
+
+Deno.test("hostile lines: known_hosts and env files", () => {
+  for (const end of ENDS) {
+    parseKnownHosts(
+      `${LONG}${end} ssh-ed25519 ${"=".repeat(LENGTH)}x\n${"\t".repeat(LENGTH)}#`,
+      "f",
+    );
+    assert.deepEqual(secretsIn(`A='${LONG}${end}`), []);
+    assert.deepEqual(secretsIn(`A='x\n${"B='".repeat(LENGTH / 4)}${end}`), []);
+  }
+  // As many quotes as a value can hold.
+  const value = "'".repeat(LENGTH);
+  assert.deepEqual(secretsIn(formatEnvFile({ A: value }, new Set(["A"]))), [value]);
+});
+
+Deno.test("hostile lines: an env file gives back its secrets", () => {
+  const text = fc.string({
+    unit: fc.constantFrom(..."a'\"=\n\r\u2028# ", "# secret\n", "\ud83d\ude00"),
+  });
+  fc.assert(fc.property(fc.array(text, { maxLength: 4 }), text, (values, noise) => {
+    const env = Object.fromEntries(values.map((value, at) => [`V${at}`, value]));
+    assert.deepEqual(secretsIn(formatEnvFile(env, new Set(Object.keys(env)))), values);
+    // Whatever else a file holds: it is read to its end.
+    assert.ok(Array.isArray(secretsIn(noise + formatEnvFile(env) + noise)));
+  }));
+});
