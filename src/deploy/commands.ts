@@ -117,7 +117,6 @@ export function configureCommand(
     dir: string;
     envName: string;
     inherit: string | null;
-    user: string | null;
     bytes: number;
   },
 ): Command {
@@ -129,13 +128,10 @@ umask 077
 mkdir -p "$base/envs" "$base/output" "$base/run"
 # Made by an earlier version, they could be read by everybody.
 chmod 700 "$base/output" "$base/run"
-d_receive "$stage/env.sent" "$5"
+d_receive "$stage/env.sent" "$4"
 { [ -z "$3" ] || cat "$base/envs/$3"; cat "$stage/env.sent"; } > "$stage/env.new"
 mv -f "$stage/env.new" "$base/envs/$2"
 rm -f "$stage/env.sent"
-umask 022
-# The two directories alone, never what is in them: that is the service's user's own from then on.
-if [ -n "$4" ] && [ "$(id -u)" = 0 ]; then chown -h "$4" "$base/shared" "$base/log"; fi
 for d_part in scripts/stop.sh scripts/reload.sh image.tar; do
   [ ! -f "$1/$d_part" ] || echo "@has $d_part"
 done
@@ -144,7 +140,6 @@ done
     options.dir,
     options.envName,
     options.inherit ?? "",
-    options.user ?? "",
     options.bytes,
   ]);
 }
@@ -189,21 +184,33 @@ d_while_held d_switch "$1" "$2"
   return hostCommand(place, script, [options.dir, options.envName, options.bytes]);
 }
 
-/** Points `current` and `env` back; to nothing where there was nothing. */
+/** Gives the directories of the service to `owner`. The release before has been stopped: until its end they were its user's. */
+export function giveDirsCommand(place: HostPlace, owner: string): Command {
+  return hostCommand(place, `d_held\n${GIVE_DIRS}`, [owner]);
+}
+
+/** $1 owner or empty. The two directories alone, never what is in them: that is the service's user's own from then on. */
+const GIVE_DIRS = `
+if [ -n "$1" ] && [ "$(id -u)" = 0 ]; then chown -h "$1" "$base/shared" "$base/log"; fi
+`;
+
+/** Points `current` and `env` back, to nothing where there was nothing, and gives the directories of the service back. */
 export function switchBackCommand(
   place: HostPlace,
-  to: { dir: string; envName: string } | null,
+  to: { dir: string; envName: string; owner: string } | null,
 ): Command {
   const script = `
 d_held
 ${SWITCH_BACK}
 `;
-  return hostCommand(place, script, [to?.dir ?? "", to?.envName ?? ""]);
+  return hostCommand(place, script, [to?.dir ?? "", to?.envName ?? "", to?.owner ?? ""]);
 }
 
-/** $1 directory or empty  $2 file in envs/ or empty. */
+/** $1 directory or empty  $2 file in envs/ or empty  $3 owner or empty. */
 export const SWITCH_BACK = `
 if [ -n "$1" ]; then d_link "$1"; d_env "$2"; else rm -f "$base/current" "$base/env"; fi
+shift 2
+${GIVE_DIRS}
 `;
 
 /** Makes room on a disk that may be full: what is in staging is of no use after a failure. */

@@ -145,6 +145,15 @@ export function managerFor(type: SpecExecution["type"], systemd: boolean): RunMa
   return systemd ? "systemd" : "process";
 }
 
+/**
+ * Whom `shared/` and `log/` are to belong to while `release` runs, after or instead of `other`; empty: they are left as
+ * they are. A release that names no user takes back what one with a user had; else their owner may be somebody's choice.
+ */
+export function dirOwner(release: ReleaseRecord, other: ReleaseRecord | null): string {
+  const { user } = release.manifest.service;
+  return user ?? (other?.manifest.service.user ? "0" : "");
+}
+
 /** The text of `state.json`. Two spaces of indentation are part of the format: recovery greps for `  "pending": {`. */
 export function stateText(state: HostState): string {
   return `${JSON.stringify(state, null, 2)}\n`;

@@ -29,7 +29,14 @@ export interface Recovery {
   stop: { spec: ServiceSpec; unit: boolean };
   /** The release that was active and whether it ran, or `null`. */
   back:
-    | { dir: string; envName: string; spec: ServiceSpec; unit: boolean; start: boolean }
+    | {
+      dir: string;
+      envName: string;
+      owner: string;
+      spec: ServiceSpec;
+      unit: boolean;
+      start: boolean;
+    }
     | null;
   /** The state without the switch. */
   state: HostState;
@@ -52,7 +59,7 @@ export function recoveryScript(recovery: Recovery): string {
     "set +e",
     'mkdir -p "$stage"',
     commandText(stopServiceCommand(stop.spec, stop.unit, back === null)),
-    `set -- ${quote([back?.dir ?? "", back?.envName ?? ""])}`,
+    `set -- ${quote([back?.dir ?? "", back?.envName ?? "", back?.owner ?? ""])}`,
     SWITCH_BACK,
     ...(back?.start ? [commandText(startServiceCommand(back.spec, back.unit))] : []),
     `printf '%s' ${quoteWord(stateText(recovery.state))} > "$stage/new" &&`,

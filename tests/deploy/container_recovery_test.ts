@@ -33,7 +33,14 @@ Deno.test({
       const script = recoveryScript({
         place: { layout: hostLayout(bench.root, name), token: "test" },
         stop: { spec: after.spec, unit: false },
-        back: { dir: before.dir, envName: before.env, spec: before.spec, unit: false, start: true },
+        back: {
+          dir: before.dir,
+          envName: before.env,
+          owner: "",
+          spec: before.spec,
+          unit: false,
+          start: true,
+        },
         state: { ...state, active: before.id },
       });
       const first = await docker("image", "inspect", "-f", "{{.Id}}", tags[0] ?? "");

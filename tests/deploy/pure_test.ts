@@ -338,6 +338,7 @@ Deno.test("recoveryScript() is sound sh for every kind of service and any text i
         back: {
           dir: one.dir,
           envName: "1.env",
+          owner: "nobody",
           spec: { ...one.spec, execution },
           unit: systemd,
           start: true,

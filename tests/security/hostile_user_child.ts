@@ -94,7 +94,14 @@ Deno.writeTextFileSync(
   recoveryScript({
     place: { layout, token: "recovery" },
     stop: { spec: third, unit: false },
-    back: { dir: record.dir, envName: record.env ?? "", spec: third, unit: false, start: true },
+    back: {
+      dir: record.dir,
+      envName: record.env ?? "",
+      owner: "",
+      spec: third,
+      unit: false,
+      start: true,
+    },
     state,
   }),
   { mode: 0o700 },

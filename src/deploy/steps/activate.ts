@@ -15,10 +15,17 @@ import {
 } from "../../limits.ts";
 import { sanitizeName } from "../../package/names.ts";
 import { startText } from "../advice.ts";
-import { commitCommand, leaveRecoveryCommand, pruneCommand, switchCommand } from "../commands.ts";
+import {
+  commitCommand,
+  giveDirsCommand,
+  leaveRecoveryCommand,
+  pruneCommand,
+  switchCommand,
+} from "../commands.ts";
 import type { HostContext } from "../host_context.ts";
 import {
   committed,
+  dirOwner,
   prunable,
   type ReleaseRecord,
   specOf,
@@ -64,6 +71,8 @@ export interface PreviousPlace {
   dir: string;
   /** Its file in `envs/`. */
   envName: string;
+  /** Whom the directories of the service belong to while it runs; empty: they are left as they are. */
+  owner: string;
   /** How it is controlled. */
   spec: ServiceSpec;
   /** Whether it runs as a unit that we wrote. */
@@ -82,7 +91,9 @@ export function previousPlace(
   const { previous } = context;
   if (previous === null || previous.spec === null || previous.env === null) return null;
   const { dir, env, spec } = previous;
-  return { dir, envName: env, spec, unit: context.isUnit(previous), start, release: previous };
+  const owner = dirOwner(previous, context.chosen);
+  const unit = context.isUnit(previous);
+  return { dir, envName: env, owner, spec, unit, start, release: previous };
 }
 
 /** Stops the old release and starts the new one. */
@@ -92,6 +103,8 @@ export async function start(context: HostContext): Promise<StepEnd> {
     context.news({ message: `stopping ${previous.version}` });
     await context.controller(previous).stop({ signal });
   }
+  const owner = dirOwner(chosen, previous);
+  if (owner !== "") await context.run(giveDirsCommand(context.place, owner));
   context.news({ message: `starting ${chosen.version}` });
   context.status = await startRelease(context, chosen);
   context.release = withImageId(chosen, context.status);

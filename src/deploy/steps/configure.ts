@@ -51,7 +51,6 @@ async function fresh(
         dir: chosen.dir,
         envName,
         inherit: null,
-        user: manifest.service.user,
         bytes,
       }),
   );
@@ -88,7 +87,6 @@ async function recorded(
         dir: chosen.dir,
         envName,
         inherit: chosen.env,
-        user: chosen.manifest.service.user,
         bytes,
       }),
   );

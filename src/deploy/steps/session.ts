@@ -19,6 +19,7 @@ import { lockOwner } from "../owner.ts";
 import type { HostContext } from "../host_context.ts";
 import {
   activeRelease,
+  dirOwner,
   emptyState,
   parseState,
   releaseById,
@@ -111,6 +112,7 @@ async function leaveOwnRecovery(context: HostContext): Promise<void> {
   const back = from === null || from.spec === null || from.env === null ? null : {
     dir: from.dir,
     envName: from.env,
+    owner: dirOwner(from, pending.to),
     spec: from.spec,
     unit: context.isUnit(from),
     start: pending.ran ?? true,
