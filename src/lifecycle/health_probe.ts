@@ -61,12 +61,14 @@ async function probeScript(script: string, context: ProbeContext): Promise<Verdi
   const { executor, spec, timeoutMs, signal } = context;
   const runId = crypto.randomUUID();
   const user = spec.execution.type === "managed_process" ? spec.execution.user : null;
+  // What a container is to load is nothing for this machine, where its health script runs.
+  const plain = spec.execution.type === "docker_container" ? "yes" : "";
   // Later than our own deadline, which knows more of what it ends.
   const seconds = Math.ceil((timeoutMs + COMMAND_GRACE_MS) / 1000);
   try {
     const result = await executor.run({
       script: SCRIPT_PROBE,
-      args: [spec.workDir, spec.envFile ?? "", user ?? "", String(seconds), script],
+      args: [spec.workDir, spec.envFile ?? "", user ?? "", String(seconds), plain, script],
     }, {
       stdin: `${runId}\n`,
       timeoutMs,

@@ -7,6 +7,8 @@
  * @module
  */
 
+import { LOADER_PATTERN } from "../package/loader_env.ts";
+
 /** First lines of every script: nothing of the caller's environment decides what is executed here. */
 export const OWN_ENVIRONMENT: string = `
 IFS=' 	
@@ -28,17 +30,27 @@ export PATH
 `;
 
 /**
- * Runs as the user of the service, with nothing of the service's in its environment yet. $1 work dir, then the argv.
- * Descriptor 8 is the env file, 7 the run id. Positional parameters alone: no variable of the file can change them.
+ * Runs as the user of the service, with nothing of the service's in its environment yet. $1 work dir  $2 whether
+ * variables of the loader are left out, then the argv. Descriptor 8 is the env file, 7 the run id. Positional parameters
+ * alone: no variable of the file can change them. Where sh is bash, a variable that it does not let change (UID) would
+ * end it in its POSIX mode.
  */
 const LAUNCHER = `cd "$1" || exit 125
-shift
+[ -z "\${BASH_VERSION:-}" ] || set +o posix
 set -a
 eval "$(cat <&8)"
 IFS= read -r HARNESS_RUN <&7
 set +a
 export HARNESS_RUN
 exec 7<&- 8<&-
+if [ -n "$2" ]; then
+  unset IFS
+  # By builtins alone: whatever else were executed here would be given them.
+  for h_found in $(set | while IFS="=" read -r h_found h_value; do
+    case $h_found in *[!A-Za-z0-9_]*) ;; ${LOADER_PATTERN}) echo "$h_found" ;; esac
+  done); do (unset "$h_found") 2>/dev/null && unset "$h_found"; done
+fi
+shift 2
 exec "$@"`;
 
 /**
@@ -56,12 +68,12 @@ h_login() {
 `;
 
 /**
- * Turns "$@" into what runs it in $h_dir as the service would be run, $h_seconds at most where that is set; h_login
- * has been called. Whoever executes it gives it descriptor 7, the run id, and 8, the env file. Inline text: a function
+ * Turns "$@" into what runs it in $h_dir as the service would be run, $h_seconds at most where that is set, and without
+ * variables of the loader where $h_plain is; h_login has been called. Whoever executes it gives it descriptor 7, the run id, and 8, the env file. Inline text: a function
  * could not change "$@".
  */
 export const AS_SERVICE: string = `
-set -- /bin/sh -c '${LAUNCHER}' harness "$h_dir" "$@"
+set -- /bin/sh -c '${LAUNCHER}' harness "$h_dir" "\${h_plain:-}" "$@"
 if [ -n "\${h_seconds:-}" ] && timeout 1 true >/dev/null 2>&1; then
   set -- "$(command -v timeout)" -s KILL "$h_seconds" "$@"
 fi
@@ -75,7 +87,10 @@ if [ -n "$h_drop" ]; then
     set -- "$(command -v su)" -s /bin/sh -c 'exec "$0" "$@"' -- "$h_as" "$@"
   fi
 fi
-set -- "$(command -v env)" -i PATH="$h_path" HOME="$h_home" USER="$h_user" LOGNAME="$h_user" SHELL=/bin/sh LANG="\${LANG:-C.UTF-8}" \${TZ:+TZ="$TZ"} "$@"
+# A shell ignores these two for what it starts in the background, and a program cannot be stopped by what it inherits so.
+h_signals=
+if env --default-signal=INT,QUIT true 2>/dev/null; then h_signals=--default-signal=INT,QUIT; fi
+set -- "$(command -v env)" $h_signals -i PATH="$h_path" HOME="$h_home" USER="$h_user" LOGNAME="$h_user" SHELL=/bin/sh LANG="\${LANG:-C.UTF-8}" \${TZ:+TZ="$TZ"} "$@"
 `;
 
 /** Puts what makes "$@" run in a session of its own in front of it, where the machine has a tool for that. */

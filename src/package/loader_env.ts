@@ -25,3 +25,6 @@ const NAMES: ReadonlySet<string> = new Set([
 export function isLoaderVariable(name: string): boolean {
   return NAMES.has(name) || /^(?:LD|DYLD)_/.test(name);
 }
+
+/** The same variables as a pattern of `case` in sh. */
+export const LOADER_PATTERN: string = [...NAMES, "LD_*", "DYLD_*"].join(" | ");
