@@ -36,27 +36,7 @@ export function isGlob(pattern: string): boolean {
  * ```
  */
 export function matchesGlob(pattern: string, text: string): boolean {
-  let p = 0;
-  let t = 0;
-  let star = -1;
-  let starText = 0;
-  while (t < text.length) {
-    const c = pattern[p];
-    if (c === "*") {
-      star = p++;
-      starText = t;
-    } else if (c === "?" || (c !== undefined && c === text[t])) {
-      p++;
-      t++;
-    } else if (star >= 0) {
-      p = star + 1;
-      t = ++starText;
-    } else {
-      return false;
-    }
-  }
-  while (pattern[p] === "*") p++;
-  return p === pattern.length;
+  return textMatcher(pattern)(text);
 }
 
 /** Whether an entry is wanted by a filter. For many entries against one filter: {@linkcode serviceMatcher}. */
@@ -80,15 +60,46 @@ export function serviceMatcher(filter: ServiceFilter): (entry: ServiceEntry) => 
   };
 }
 
-/**
- * A function that tells like {@linkcode matchesGlob}, prepared for one pattern and many texts: a text that is
- * shorter than the characters the pattern asks for is not looked at.
- */
+/** A function that tells like {@linkcode matchesGlob}, prepared for one pattern and many texts. */
 function textMatcher(pattern: string): (text: string) => boolean {
   if (!isGlob(pattern)) return (text) => text === pattern;
-  const short = pattern.replaceAll(/\*+/g, "*");
-  const least = short.replaceAll("*", "").length;
-  return (text) => text.length >= least && matchesGlob(short, text);
+  const parts = pattern.split("*");
+  const least = parts.reduce((sum, part) => sum + part.length, 0);
+  const first = parts.shift() ?? "";
+  const last = parts.pop();
+  if (last === undefined) return (text) => text.length === least && isAt(text, first, 0);
+  const middle = parts.filter((part) => part !== "");
+  return function matches(text: string): boolean {
+    const end = text.length - last.length;
+    if (text.length < least || !isAt(text, first, 0) || !isAt(text, last, end)) return false;
+    let at = first.length;
+    for (const part of middle) {
+      at = indexOf(text, part, at);
+      if (at < 0 || at + part.length > end) return false;
+      at += part.length;
+    }
+    return true;
+  };
+}
+
+const ANY_CHARACTER = "?".charCodeAt(0);
+
+/** Whether `part`, in which `?` stands for any character, is in `text` at an index. */
+function isAt(text: string, part: string, at: number): boolean {
+  for (let i = 0; i < part.length; i++) {
+    const code = part.charCodeAt(i);
+    if (code !== ANY_CHARACTER && code !== text.charCodeAt(at + i)) return false;
+  }
+  return true;
+}
+
+/** The first index from `from` on at which `part` is, or -1. */
+function indexOf(text: string, part: string, from: number): number {
+  if (!part.includes("?")) return text.indexOf(part, from);
+  for (let at = from; at + part.length <= text.length; at++) {
+    if (isAt(text, part, at)) return at;
+  }
+  return -1;
 }
 
 function hasLabel(labels: Record<string, string>, wanted: string): boolean {

@@ -135,7 +135,7 @@ function replayPage(
   );
 }
 
-/** Sends what is wanted of a batch; returns the seq up to which it was looked at. */
+/** Sends what is wanted of a batch, as far as its time goes; returns the seq up to which it was looked at. */
 function sendBatch(
   batch: readonly EncodedEvent[],
   { queue, turns }: CatchUpContext,
@@ -143,9 +143,10 @@ function sendBatch(
 ): number {
   let position = 0;
   let sent = 0;
+  const end = performance.now() + TURN_PIECE_MS;
   for (const { event, text } of batch) {
-    // A few events can be as large as many: the rest comes when there is room.
-    if (sent > SNAPSHOT_PAGE_BYTES) break;
+    // A few events can be as large as many: the rest comes when there is room. And globs can be slow.
+    if (sent > SNAPSHOT_PAGE_BYTES || (position > 0 && performance.now() > end)) break;
     if (wanted(event)) {
       queue.pushLarge(text);
       sent += text.length;

@@ -150,6 +150,16 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
     return this.#subscriptions.wants(event);
   }
 
+  /** Whether that takes a while to find out. */
+  get isSlow(): boolean {
+    return this.#subscriptions.isSlow;
+  }
+
+  /** Catches up with live events in its own turn. */
+  fallBehind(seq: number): void {
+    this.#subscriptions.pause(seq);
+  }
+
   /** Queues an event. */
   deliver(text: string): void {
     this.#queue.push(text);

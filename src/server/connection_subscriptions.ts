@@ -77,6 +77,7 @@ export class ConnectionSubscriptions {
   /** Ids whose log a subscription follows. */
   readonly #logs = new Map<Subscription, string[]>();
   #held: Held | null = null;
+  #isSlow = false;
 
   /** No subscriptions yet. */
   constructor(host: SubscriptionHost, owner: SubscriptionOwner, queue: SendQueue) {
@@ -144,10 +145,15 @@ export class ConnectionSubscriptions {
     void this.#run(subscription, resume);
   }
 
-  /** Holds live events back until the peer has taken what is queued, then catches up with them. */
-  pause(): void {
+  /** Whether it takes a while to find out what the live ones want. */
+  get isSlow(): boolean {
+    return this.#isSlow;
+  }
+
+  /** Holds live events after a seq back until the peer has taken what is queued, then catches up with them. */
+  pause(position: number = this.#host.hub.seq): void {
     if (this.#held !== null) return;
-    const held = this.#held = { position: this.#host.hub.seq, over: Promise.withResolvers<void>() };
+    const held = this.#held = { position, over: Promise.withResolvers<void>() };
     this.#index();
     void this.#resume(held);
   }
@@ -217,6 +223,7 @@ export class ConnectionSubscriptions {
   }
 
   #index(): void {
+    this.#isSlow = this.#set.isSlow;
     this.#host.hub.set(this.#owner, this.#held === null ? this.#set.interest() : new Map());
   }
 

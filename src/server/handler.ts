@@ -93,7 +93,7 @@ export class ConnectionHandler implements AsyncDisposable {
     this.#services = { registry, answers, ...backends, vouched, audit };
     this.auth = new Authenticator(options.auth);
     this.limits = resolveLimits(options.limits);
-    this.#hub = new Hub(registry, this.limits);
+    this.#hub = new Hub(registry, this.limits, this.#turns);
     this.#follows = operator === undefined ? null : new LogFollows(operator);
     this.#host = this.#connectionHost();
   }

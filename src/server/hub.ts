@@ -14,6 +14,7 @@ import type { EventHead } from "../registry/filter.ts";
 import { type EncodedEvent, EventRing, headOf } from "./event_ring.ts";
 import { Replays } from "./replays.ts";
 import type { ServerLimits } from "./server_limits.ts";
+import type { Turns } from "./turns.ts";
 
 /** One connection as the hub sees it. */
 export interface Subscriber {
@@ -27,6 +28,10 @@ export interface Subscriber {
   deliver(text: string): void;
   /** Whether one of its live subscriptions wants an event. */
   wants(event: EventHead): boolean;
+  /** Whether that takes a while to find out. @default {no} */
+  readonly isSlow?: boolean;
+  /** Has it catch up in its own turn with what comes after a seq. */
+  fallBehind?(seq: number): void;
 }
 
 /** What of each event type a subscriber wants: all of it, or some services' only. */
@@ -37,6 +42,7 @@ export class Hub {
   readonly #ring: EventRing;
   readonly #replays: Replays;
   readonly #limits: ServerLimits;
+  readonly #turns: Turns | null;
   readonly #unsubscribe: () => void;
   readonly #all = new Map<EventType, Set<Subscriber>>();
   readonly #some = new Map<EventType, Set<Subscriber>>();
@@ -45,9 +51,10 @@ export class Hub {
   #tick = 0;
   #sinceScan = 0;
 
-  /** Starts listening to a registry. */
-  constructor(registry: Registry, limits: ServerLimits) {
+  /** Starts listening to a registry. With `turns`, slow subscribers get no more than a message's time in each. */
+  constructor(registry: Registry, limits: ServerLimits, turns: Turns | null = null) {
     this.#limits = limits;
+    this.#turns = turns;
     this.#replays = new Replays(registry);
     this.#ring = new EventRing(registry.seq, {
       maxEvents: limits.replayRingEvents,
@@ -111,9 +118,23 @@ export class Hub {
       this.#send(subscriber, event.seq, text);
     }
     for (const subscriber of this.#some.get(event.event) ?? []) {
-      if (subscriber.wants(event)) this.#send(subscriber, event.seq, text);
+      if (this.#wants(subscriber, event)) this.#send(subscriber, event.seq, text);
     }
     if (++this.#sinceScan >= this.#limits.bookmarkSkippedEvents / 2) this.#bookmarkSkippers();
+  }
+
+  /** Whether an event is wanted; false also for who has to find that out in its own turn. */
+  #wants(subscriber: Subscriber, event: RegistryEvent): boolean {
+    const turns = this.#turns;
+    if (turns === null || subscriber.isSlow !== true) return subscriber.wants(event);
+    if (turns.isSpent && subscriber.fallBehind !== undefined) {
+      subscriber.fallBehind(event.seq - 1);
+      return false;
+    }
+    const begun = performance.now();
+    const wanted = subscriber.wants(event);
+    turns.used(performance.now() - begun);
+    return wanted;
   }
 
   #send(subscriber: Subscriber, seq: number, text: string): void {

@@ -63,6 +63,8 @@ export class Replays {
     const begun = performance.now();
     const events = await this.#registry.history(seq, REPLAY_BATCH_EVENTS, SNAPSHOT_PAGE_BYTES);
     for (const event of events ?? []) {
+      // Where two who read began at different places, what follows is known to the other already.
+      if (this.#events.has(event.seq)) continue;
       const text = encodeEvent(event);
       this.#encoded++;
       this.#bytes += textBytes(text);

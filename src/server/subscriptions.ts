@@ -11,6 +11,9 @@ import { EVENT_TYPES, type EventType } from "../registry/events.ts";
 import { type EventHead, eventMatcher, isGlob, type SequencedHead } from "../registry/filter.ts";
 import type { Interest } from "./hub.ts";
 
+/** Subscriptions that are looked through in no time. */
+const FEW_SUBSCRIPTIONS = 8;
+
 /** One subscription. */
 export class Subscription {
   /** Number within its connection, rising. */
@@ -161,6 +164,12 @@ export class SubscriptionSet {
   /** Whether a live subscription wants an event. */
   wants(event: EventHead): boolean {
     return this.#some((subscription) => subscription.live && subscription.wants(event));
+  }
+
+  /** Whether it takes a while to find out what is wanted: there are globs, or many subscriptions. */
+  get isSlow(): boolean {
+    return this.#byId.size > FEW_SUBSCRIPTIONS ||
+      this.#some(({ services }) => services?.some(isGlob) === true);
   }
 
   /** Whether another subscription already brought an event to this connection, be it ended meanwhile. */

@@ -7,8 +7,10 @@ import { ConnectionHandler } from "../../src/server/handler.ts";
 import type { ServerSocket } from "../../src/server/socket.ts";
 import type { ServiceOperator } from "../../src/server/backends.ts";
 import { TURN_BYTES } from "../../src/server/limits.ts";
+import { Hub } from "../../src/server/hub.ts";
 import { LogReads } from "../../src/server/log_reads.ts";
 import { Replays } from "../../src/server/replays.ts";
+import { resolveLimits } from "../../src/server/server_limits.ts";
 import { Turns, type Work } from "../../src/server/turns.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";
 import { eventually, type Frame, RawClient } from "../helpers/raw_client.ts";
@@ -288,6 +290,17 @@ Deno.test("C2: what replays keep is bounded by bytes", async () => {
   }
 });
 
+Deno.test("C2: what replays keep is counted once, however it overlaps", async () => {
+  await using registry = await fleet(600);
+  const replays = new Replays(registry, 8 * 1024 * 1024);
+  for (const seq of [500, 440, 300, 200, 0, 590]) await replays.after(seq);
+  for (let seq = 0; seq < 600;) seq += (await replays.after(seq))?.length ?? Infinity;
+  const { bytes } = replays;
+  const all = new Replays(registry, 8 * 1024 * 1024);
+  for (let seq = 0; seq < 600;) seq += (await all.after(seq))?.length ?? Infinity;
+  assert.equal(bytes, all.bytes);
+});
+
 for (const listener of LISTENERS) {
   Deno.test(`${listener} C2: a replay of large events is whole and in order`, async () => {
     await using running = await startServer({ listener, limits: { replayRingBytes: 100_000 } });
@@ -445,3 +458,60 @@ Deno.test("C7: logs are read a few at a time, and for nobody who left", async ()
   assert.equal(most, 3);
   assert.ok(reads <= 2 + 10, `${reads} reads`);
 });
+
+Deno.test("C2: who has slow globs is not asked in a spent turn", async () => {
+  await using registry = await Registry.open(new MemoryStore());
+  const turns = new Turns();
+  const hub = new Hub(registry, resolveLimits(), turns);
+  let asked = 0;
+  const behind: number[] = [];
+  const subscriber = {
+    lastSeq: 0,
+    lastTick: 0,
+    catchingUp: false,
+    isSlow: true,
+    deliver() {},
+    wants: () => ++asked > 0,
+    fallBehind: (seq: number) => void behind.push(seq),
+  };
+  hub.set(subscriber, new Map([["service_registered", "some"]]));
+  await registry.register(service("a"));
+  assert.deepEqual([asked, behind], [1, []]);
+  turns.used(1000);
+  await registry.register(service("b"));
+  assert.deepEqual([asked, behind], [1, [1]]);
+  turns.close();
+  hub.close();
+});
+
+for (const listener of LISTENERS) {
+  Deno.test(`${listener} C2: many slow globs get every event, once and in order`, async () => {
+    await using running = await startServer({ listener });
+    const { registry } = running;
+    const name = "a".repeat(100);
+    await registry.register(service(name));
+    const change = (i: number) => registry.update(name, { labels: { i: String(i) } });
+    for (let i = 0; i < 300; i++) await change(i);
+    const services = [
+      ...Array.from({ length: 254 }, (_, i) => `*${"a".repeat(40)}?b*${i}`),
+      "*a",
+    ];
+    const clients: RawClient[] = [];
+    for (let i = 0; i < 4; i++) {
+      const client = await RawClient.ready(running.url);
+      clients.push(client);
+      const since = { epoch: registry.epoch, seq: i % 2 === 0 ? 0 : registry.seq };
+      await client.call("subscribe", { services, since });
+    }
+    for (let i = 0; i < 300; i++) await change(i);
+    for (const [i, client] of clients.entries()) {
+      const first = i % 2 === 0 ? 1 : 302;
+      for (let seq = first; seq <= registry.seq;) {
+        const frame = await client.next();
+        if (frame["type"] !== "event" || frame["event"] === "bookmark") continue;
+        assert.equal(frame["seq"], seq++);
+      }
+      await client.close();
+    }
+  });
+}
