@@ -53,7 +53,7 @@ async function assertRuns(host: TestHost, result: HostResult): Promise<void> {
   const script = `ls -A /opt/.harness/web | tr '\\n' ' '; readlink /opt/.harness/web/current
 tr '\\0' '\\n' < /proc/${result.service?.status.pid}/environ | grep HARNESS_VERSION=`;
   const { stdout } = await host.sh(script);
-  const names = "current env envs log run shared state.json";
+  const names = "current env envs log output run shared state.json";
   assert.equal(stdout, `${names} /opt/web-1.0.0\nHARNESS_VERSION=1.0.0\n`, result.host);
 }
 
