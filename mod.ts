@@ -115,6 +115,8 @@ export { serve } from "./src/server/serve.ts";
 export type { ServeOptions, WsServer } from "./src/server/serve.ts";
 export type { Authenticator, AuthOptions } from "./src/server/auth.ts";
 export type { Access, Client } from "./src/server/rights.ts";
+export type { ServiceScope } from "./src/server/scope.ts";
+export type { NamedToken, TokenOptions } from "./src/server/tokens.ts";
 export type { AuditEntry, AuditSink } from "./src/server/audit.ts";
 export { VouchedEntries } from "./src/server/vouched_entries.ts";
 export type {

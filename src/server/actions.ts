@@ -17,6 +17,7 @@ import type { AuditSink } from "./audit.ts";
 import type { CallContext, Deployments, Packages, ServiceOperator } from "./backends.ts";
 import { deregister, heartbeat, register, startable, update } from "./registry_actions.ts";
 import { type Access, hasRight, requireRight } from "./rights.ts";
+import { requireScope } from "./scope.ts";
 import type { VouchedEntries } from "./vouched_entries.ts";
 
 /** What all handlers share: one per server. */
@@ -73,7 +74,10 @@ export function runAction<A extends Action>(
   context: ActionContext,
 ): ActionResult<A> {
   const handler: ActionHandler<A> = HANDLERS[action];
-  return handler.run(params, services, context);
+  if (context.scope === undefined) return handler.run(params, services, context);
+  const checked = requireScope(action, params, context.scope, services);
+  if (checked === undefined) return handler.run(params, services, context);
+  return checked.then(() => handler.run(params, services, context));
 }
 
 /** The JSON text of an action's data. */
@@ -108,11 +112,13 @@ const HANDLERS: { readonly [A in Action]: ActionHandler<A> } = {
       required(services.operator, "service_action", "starts and stops services")
         .act(startable(params, services), context),
   },
-  list_endpoints: { run: (_, { answers }) => answers.endpoints() },
+  list_endpoints: { run: (_, { answers }, { scope }) => answers.endpoints(scope) },
   resolve_endpoint: {
     run: ({ service, endpoint }, { registry }) => registry.resolve(service, endpoint),
   },
-  get_dependencies: { run: (params, { answers }) => answers.dependencies(params) },
+  get_dependencies: {
+    run: (params, { answers }, { scope }) => answers.dependencies(params, scope),
+  },
   service_logs: {
     run: (params, services, context) =>
       required(services.logReads, "service_logs", "reads logs").read(params, context),
@@ -126,9 +132,12 @@ const HANDLERS: { readonly [A in Action]: ActionHandler<A> } = {
       required(services.deployments, "get_deployment", "deploys").get(params),
   },
   list_deployments: {
-    run: async (params, services) => {
+    run: async (params, services, { scope }) => {
       const deployments = required(services.deployments, "list_deployments", "deploys");
-      return services.answers.items(await deployments.list(params));
+      if (scope === undefined) return services.answers.items(await deployments.list(params));
+      const { limit, ...filter } = params;
+      const covered = (await deployments.list(filter)).filter((one) => scope.covers(one.service));
+      return services.answers.items(covered.slice(0, limit));
     },
   },
   cancel_deployment: {
@@ -144,9 +153,11 @@ const HANDLERS: { readonly [A in Action]: ActionHandler<A> } = {
       required(services.deployments, "resume_deployment", "deploys").resume(params, context),
   },
   list_packages: {
-    run: async (_, services) => {
-      const packages = required(services.packages, "list_packages", "holds packages");
-      return services.answers.items(await packages.list());
+    run: async (_, services, { scope }) => {
+      const packages = await required(services.packages, "list_packages", "holds packages").list();
+      return services.answers.items(
+        packages.filter(({ name }) => scope?.coversPackage(name) ?? true),
+      );
     },
   },
   subscribe: { run: subscribe },
@@ -156,10 +167,11 @@ const HANDLERS: { readonly [A in Action]: ActionHandler<A> } = {
 function listServices(
   params: ActionParams<"list_services">,
   { answers }: ActionServices,
+  { scope }: ActionContext,
 ): Answer {
   const { limit, cursor, ...filter } = params;
-  if (limit !== undefined) return answers.page(filter, { limit, cursor });
-  if (cursor === undefined) return answers.list(filter);
+  if (limit !== undefined) return answers.page(filter, { limit, cursor }, scope);
+  if (cursor === undefined) return answers.list(filter, scope);
   throw new HarnessError(
     "invalid_params",
     "Cannot run list_services: params.cursor needs params.limit",

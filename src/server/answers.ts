@@ -12,7 +12,9 @@ import type { ServiceEntry } from "../registry/entry.ts";
 import { cursorAfter } from "../registry/entry_rules.ts";
 import { entryText, textBytes } from "../registry/entry_text.ts";
 import { type ServiceFilter, serviceMatcher } from "../registry/filter.ts";
+import type { DependencyInfo } from "../registry/dependencies.ts";
 import type { Registry } from "../registry/registry.ts";
+import type { ServiceScope } from "./scope.ts";
 import {
   ANSWER_CACHE_BYTES,
   ANSWER_CACHE_SIZE,
@@ -94,15 +96,21 @@ export class Answers {
   }
 
   /** The services that match. */
-  list(filter: ServiceFilter): Answer {
-    return this.#shared("list", filter, () => listText(this.#registry.select(filter), filter));
+  list(filter: ServiceFilter, scope?: ServiceScope): Answer {
+    return this.#shared("list", filter, scope, () => {
+      return listText(within(this.#registry.select(filter), scope), filter);
+    });
   }
 
   /** The services that match, a page at a time. */
-  page(filter: ServiceFilter, page: { limit: number; cursor?: string | undefined }): Answer {
-    return this.#shared("page", { ...filter, ...page }, () => {
+  page(
+    filter: ServiceFilter,
+    page: { limit: number; cursor?: string | undefined },
+    scope?: ServiceScope,
+  ): Answer {
+    return this.#shared("page", { ...filter, ...page }, scope, () => {
       return pageText(
-        this.#registry.select(filter, page.cursor),
+        within(this.#registry.select(filter, page.cursor), scope),
         filter,
         page.limit,
         this.#registry.seq,
@@ -111,19 +119,22 @@ export class Answers {
   }
 
   /** The endpoints of every service. */
-  endpoints(): Answer {
-    return this.#shared("endpoints", {}, () => endpointsText(this.#registry.select({})));
+  endpoints(scope?: ServiceScope): Answer {
+    return this.#shared("endpoints", {}, scope, () => {
+      return endpointsText(within(this.#registry.select({}), scope));
+    });
   }
 
-  /** The dependency graph around a service. @throws {HarnessError} `not_found`. */
-  dependencies({ name }: ActionParams<"get_dependencies">): Answer {
+  /** The dependency graph around a service, as far as it is covered. @throws {HarnessError} `not_found`. */
+  dependencies({ name }: ActionParams<"get_dependencies">, scope?: ServiceScope): Answer {
     const known = this.#registry.nameOf(name);
     return this.#shared(
       "dependencies",
       { known },
+      scope,
       function* (this: Answers) {
         yield;
-        return bounded(JSON.stringify(this.#registry.dependencies(known)));
+        return bounded(JSON.stringify(covered(this.#registry.dependencies(known), scope)));
       }.bind(this),
     );
   }
@@ -139,8 +150,13 @@ export class Answers {
     this.#forget();
   }
 
-  #shared(kind: string, of: object, begin: () => Work<string>): Answer {
-    const key = JSON.stringify([kind, of]);
+  #shared(
+    kind: string,
+    of: object,
+    scope: ServiceScope | undefined,
+    begin: () => Work<string>,
+  ): Answer {
+    const key = JSON.stringify([kind, of, scope?.patterns ?? null]);
     return new Answer(function* (this: Answers) {
       let draft = this.#drafts.get(key);
       if (draft === undefined) {
@@ -236,11 +252,38 @@ class Joiner {
   }
 }
 
-function* listText(entries: Iterable<ServiceEntry>, filter: ServiceFilter): Work<string> {
+/** The entries that are covered; without a scope all are. */
+function within(
+  entries: Iterable<ServiceEntry>,
+  scope: ServiceScope | undefined,
+): Iterable<ServiceEntry | null> {
+  return scope === undefined ? entries : coveredOf(entries, scope);
+}
+
+/** `null` for one that is not, so that who reads many of those can stop between them. */
+function* coveredOf(
+  entries: Iterable<ServiceEntry>,
+  scope: ServiceScope,
+): Generator<ServiceEntry | null> {
+  for (const entry of entries) yield scope.covers(entry.name) ? entry : null;
+}
+
+function covered(graph: DependencyInfo, scope: ServiceScope | undefined): DependencyInfo {
+  if (scope === undefined) return graph;
+  const only = (names: readonly string[]) => names.filter((name) => scope.covers(name));
+  return {
+    dependencies: only(graph.dependencies),
+    dependents: only(graph.dependents),
+    unmet: only(graph.unmet),
+    start_order: graph.start_order.map(only).filter((wave) => wave.length > 0),
+  };
+}
+
+function* listText(entries: Iterable<ServiceEntry | null>, filter: ServiceFilter): Work<string> {
   const wants = serviceMatcher(filter);
   const joiner = new Joiner();
   for (const entry of entries) {
-    if (wants(entry)) joiner.add(entryText(entry));
+    if (entry !== null && wants(entry)) joiner.add(entryText(entry));
     if (!joiner.due) continue;
     yield;
     joiner.begin();
@@ -250,7 +293,7 @@ function* listText(entries: Iterable<ServiceEntry>, filter: ServiceFilter): Work
 
 /** A page ends where its limit or {@linkcode MAX_PAGE_BYTES} is reached, and more match. */
 function* pageText(
-  entries: Iterable<ServiceEntry>,
+  entries: Iterable<ServiceEntry | null>,
   filter: ServiceFilter,
   limit: number,
   seq: number,
@@ -261,7 +304,7 @@ function* pageText(
   let last: string | null = null;
   let cursor: string | null = null;
   for (const entry of entries) {
-    if (wants(entry)) {
+    if (entry !== null && wants(entry)) {
       const text = entryText(entry);
       if (count === limit || (count > 0 && joiner.length + text.length > MAX_PAGE_BYTES)) {
         cursor = last;
@@ -279,10 +322,12 @@ function* pageText(
   return `{"services":[${joiner.finish()}],"next_cursor":${next},"seq":${seq}}`;
 }
 
-function* endpointsText(entries: Iterable<ServiceEntry>): Work<string> {
+function* endpointsText(entries: Iterable<ServiceEntry | null>): Work<string> {
   const joiner = new Joiner();
-  for (const { id, endpoints } of entries) {
-    joiner.add(`${JSON.stringify(id)}:${JSON.stringify(endpoints)}`);
+  for (const entry of entries) {
+    if (entry !== null) {
+      joiner.add(`${JSON.stringify(entry.id)}:${JSON.stringify(entry.endpoints)}`);
+    }
     if (!joiner.due) continue;
     yield;
     joiner.begin();

@@ -5,7 +5,7 @@
  */
 import type { HarnessError } from "../errors.ts";
 import type { Action } from "../protocol/actions.ts";
-import { ACTION_RIGHTS } from "./rights.ts";
+import { ACTION_RIGHTS, type Client } from "./rights.ts";
 
 /** One thing that a client did, or was refused. */
 export interface AuditEntry {
@@ -13,6 +13,8 @@ export interface AuditEntry {
   at: string;
   /** The kind or the name of the client's token, or `anonymous`. */
   by: string;
+  /** The client's IP address, where the listener knows it. */
+  address?: string;
   /** The action, or the method and the word `package`. */
   action: string;
   /** What it was about, by name: never values, and never a secret. */
@@ -35,7 +37,7 @@ export function isAudited(action: Action): boolean {
 
 /** The entry for a request that has ended. */
 export function auditEntry(
-  by: string,
+  { by, address }: Pick<Client, "by" | "address">,
   action: string,
   params: unknown,
   outcome: { data?: unknown; error?: HarnessError },
@@ -55,6 +57,7 @@ export function auditEntry(
   return {
     at: new Date().toISOString(),
     by,
+    ...(address === undefined ? {} : { address }),
     action,
     about,
     outcome: outcome.error?.code ?? "ok",

@@ -7,24 +7,21 @@
  *
  * @module
  */
-import { createHash, timingSafeEqual } from "node:crypto";
 import { HarnessError } from "../errors.ts";
 import { MAX_TOKEN_LENGTH } from "../limits.ts";
 import { TOKEN_SUBPROTOCOL_PREFIX } from "../protocol/messages.ts";
+import { addressKey, isLoopbackKey } from "./addresses.ts";
 import { urlOf } from "./http_errors.ts";
-import { type Access, anonymousRefusal, type Client } from "./rights.ts";
+import { anonymousRefusal, type Client } from "./rights.ts";
+import { type TokenOptions, TokenSet } from "./tokens.ts";
 
 /** Options for {@linkcode Authenticator}. */
-export interface AuthOptions {
-  /** Tokens that may do everything. */
-  tokens?: readonly string[];
-  /** Tokens that may only read and subscribe. */
-  readTokens?: readonly string[];
+export interface AuthOptions extends TokenOptions {
   /**
    * Clients that send no token: `refused`; `registry`, where they may read and keep the registry, and only
    * that; or `full`. On an address that other machines reach, `registry` is `refused`.
    *
-   * @default {"refused" with tokens, "full" without}
+   * @default {"refused" with tokens, "registry" without}
    */
   anonymous?: "refused" | "registry" | "full";
   /** The file that the full token is in, named to whoever sent none. */
@@ -47,7 +44,7 @@ const FORWARDING_HEADERS = [
 
 /** Checks Host, Origin and token of a request. */
 export class Authenticator {
-  readonly #tokens: ReadonlyArray<{ digest: Uint8Array; access: Access }>;
+  readonly #tokens: TokenSet;
   readonly #origins: ReadonlySet<string>;
   readonly #hosts: ReadonlySet<string>;
   readonly #anonymous: "refused" | "registry" | "full";
@@ -56,37 +53,41 @@ export class Authenticator {
 
   /** Takes the tokens and what is allowed; only digests of the tokens are kept. */
   constructor(options: AuthOptions = {}) {
-    this.#tokens = [
-      ...(options.tokens ?? []).map((
-        token,
-      ) => ({ digest: digestOf(token), access: "full" } as const)),
-      ...(options.readTokens ?? []).map((token) =>
-        ({ digest: digestOf(token), access: "read" }) as const
-      ),
-    ];
+    this.#tokens = new TokenSet(options);
     this.#origins = new Set(
       (options.allowOrigins ?? []).map((o) => o.toLowerCase().replace(/\/$/, "")),
     );
     this.#hosts = new Set((options.allowHosts ?? []).map((host) => host.toLowerCase()));
-    this.#anonymous = options.anonymous ?? (this.required ? "refused" : "full");
+    this.#anonymous = options.anonymous ?? (this.required ? "refused" : "registry");
     this.tokenFile = options.tokenFile ?? null;
   }
 
   /** Whether there is a token. */
   get required(): boolean {
-    return this.#tokens.length > 0;
+    return this.#tokens.size > 0;
+  }
+
+  /** Takes other tokens: connections of those that are gone, or may do other things now, are closed. */
+  setTokens(tokens: TokenOptions): void {
+    this.#tokens.replace(tokens);
+  }
+
+  /** Ends the watch on tokens that will expire. */
+  close(): void {
+    this.#tokens.close();
   }
 
   /**
    * Who sent a request, and what it may do.
    *
+   * @param address The peer's IP address. Left out: a loopback address.
    * @throws {HarnessError} `forbidden` for a foreign Host or Origin, `unauthorized` for a missing or
    * wrong token.
    */
-  check(request: Request): Client {
+  check(request: Request, address?: string): Client {
     this.#checkHost(request);
     this.#checkOrigin(request);
-    return this.#checkToken(request);
+    return this.#checkToken(request, address);
   }
 
   #checkHost(request: Request): void {
@@ -115,33 +116,26 @@ export class Authenticator {
     );
   }
 
-  #checkToken(request: Request): Client {
+  #checkToken(request: Request, address: string | undefined): Client {
     const token = tokenOf(request);
-    if (token === null) return this.#withoutToken(request);
+    if (token === null) return this.#withoutToken(request, address);
     // Where everybody may do everything, a token is not looked at.
     if (!this.required && this.#anonymous === "full") return FULL_ANONYMOUS;
-    const digest = digestOf(token);
-    let access: Access | null = null;
-    // Every token is compared, so that the time tells nothing about which one is near.
-    for (const known of this.#tokens) {
-      if (timingSafeEqual(digest, known.digest) && access !== "full") access = known.access;
-    }
-    if (access === null) {
-      throw new HarnessError("unauthorized", "Cannot accept the request: the token is wrong");
-    }
-    return { access, by: access === "full" ? "token" : "read-token" };
+    return this.#tokens.clientOf(token);
   }
 
-  #withoutToken(request: Request): Client {
+  #withoutToken(request: Request, address: string | undefined): Client {
     if (this.#anonymous === "full") return FULL_ANONYMOUS;
     if (this.#anonymous === "registry") {
       const via = FORWARDING_HEADERS.find((name) => request.headers.has(name));
-      if (via === undefined) return { access: "anonymous", by: "anonymous" };
+      const isLocal = address === undefined || isLoopbackKey(addressKey(address));
+      if (via === undefined && isLocal) return { access: "anonymous", by: "anonymous" };
       // A proxy on this machine makes every sender look local.
+      const whence = via === undefined ? "from another machine" : `through a proxy (${via})`;
       throw anonymousRefusal(
         "accept the request",
         this.tokenFile,
-        `it came through a proxy (${via}), and only clients on this machine need no token`,
+        `it came ${whence}, and only clients on this machine need no token`,
       );
     }
     throw new HarnessError(
@@ -180,11 +174,6 @@ function decodeBase64Url(text: string): string {
   } catch {
     return ""; // a wrong token, which is what the caller will say
   }
-}
-
-/** Digests have one length, which a constant-time comparison needs. */
-function digestOf(token: string): Uint8Array {
-  return createHash("sha256").update(token.slice(0, MAX_TOKEN_LENGTH)).digest();
 }
 
 function hostOf(request: Request): string {

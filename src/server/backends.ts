@@ -9,6 +9,7 @@
  */
 import type { Manifest } from "../package/manifest.ts";
 import type { ActionData, ActionParams, PackageInfo } from "../protocol/actions.ts";
+import type { ServiceScope } from "./scope.ts";
 
 /** Who asks, and until when: handed to every backend call. */
 export interface CallContext {
@@ -16,6 +17,15 @@ export interface CallContext {
   signal: AbortSignal;
   /** Who asks: the kind or the name of its token, or `anonymous`. */
   by: string;
+  /** The IP address it asks from, where the listener knows it. */
+  address?: string | undefined;
+  /** The services that its token is limited to. Left out: all. */
+  scope?: ServiceScope | undefined;
+}
+
+/** Who asks, in a line of the log. */
+export function callerText({ by, address }: Pick<CallContext, "by" | "address">): string {
+  return address === undefined ? by : `${by} (${address})`;
 }
 
 /** Which instances are the server's own: clients without a token leave those alone. */

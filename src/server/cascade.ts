@@ -8,6 +8,7 @@ import type { ActionStep } from "../protocol/actions.ts";
 import { startOrder } from "../registry/dependencies.ts";
 import type { ServiceEntry } from "../registry/entry.ts";
 import type { Registry } from "../registry/registry.ts";
+import { requireCovered, type ServiceScope } from "./scope.ts";
 
 /** The registered services that need `name`, directly or not, and `name` itself. */
 function withDependents(registry: Registry, name: string): Set<string> {
@@ -43,6 +44,8 @@ export interface CascadeRequest {
   isStoppable: (entry: ServiceEntry) => boolean;
   /** Whether an instance may be started without being named. @default {all may} */
   isTrusted?: ((id: string) => boolean) | undefined;
+  /** The services that the client's token is limited to. Left out: all. */
+  scope?: ServiceScope | undefined;
 }
 
 /**
@@ -70,6 +73,9 @@ export function cascadePlan(registry: Registry, request: CascadeRequest): Action
       ...stops.slice(0, -1).reverse(),
     ];
     steps.push(...starts.map((services): ActionStep => ({ action: "start", services })));
+  }
+  for (const id of steps.flatMap(({ services }) => services)) {
+    requireCovered(request.scope, registry.get(id).name);
   }
   checkTrust(request, steps);
   return steps.filter(({ services }) => services.length > 0);

@@ -17,6 +17,7 @@ import { MAX_PAGE_SIZE, SNAPSHOT_PAGE_BYTES } from "../limits.ts";
 import type { EncodedEvent } from "./event_ring.ts";
 import type { Hub, Subscriber } from "./hub.ts";
 import { TURN_PIECE_MS } from "./limits.ts";
+import type { ServiceScope } from "./scope.ts";
 import type { SendQueue } from "./send_queue.ts";
 import type { Subscription, SubscriptionSet } from "./subscriptions.ts";
 import type { Turns, Work } from "./turns.ts";
@@ -34,6 +35,8 @@ export interface CatchUpContext {
   queue: SendQueue;
   /** The connection, for the hub; its pages are sent in its turn. */
   subscriber: Subscriber;
+  /** The services that it is limited to. Left out: all. */
+  scope: ServiceScope | undefined;
   /** Shares the event loop out. */
   turns: Turns;
   /** While the connection's live events are held back: resolves when they are not. Else `null`. */
@@ -167,7 +170,12 @@ async function sendSnapshot(
   const entries = registry.select({});
   subscription.from = seq;
   subscription.position = seq;
-  const frames = snapshotFrames(entries, subscription.services, seq);
+  const { services } = subscription;
+  const matches = eventMatcher(services === null ? {} : { services });
+  const wants = ({ name, id }: ServiceEntry) =>
+    (context.scope?.covers(name) ?? true) &&
+    matches({ event: "registry_loaded", data: { service: name, id } });
+  const frames = snapshotFrames(entries, wants, seq);
   for (;;) {
     while (!queue.isReady) await queue.ready();
     if (!isWanted(subscription, context)) return false;
@@ -200,10 +208,9 @@ function* sendFrame(
 /** The frames of a snapshot, each made when it is needed; there is always at least one. `null`: a piece of work. */
 function* snapshotFrames(
   entries: Iterable<ServiceEntry>,
-  services: readonly string[] | null,
+  wants: (entry: ServiceEntry) => boolean,
   seq: number,
 ): Generator<string | null> {
-  const wants = eventMatcher(services === null ? {} : { services });
   let page: string[] = [];
   let size = 0;
   let pieceEnd = performance.now() + TURN_PIECE_MS;
@@ -212,7 +219,7 @@ function* snapshotFrames(
       yield null;
       pieceEnd = performance.now() + TURN_PIECE_MS;
     }
-    if (!wants({ event: "registry_loaded", data: { service: entry.name, id: entry.id } })) continue;
+    if (!wants(entry)) continue;
     const text = entryText(entry);
     if (page.length >= MAX_PAGE_SIZE || (size > 0 && size + text.length > SNAPSHOT_PAGE_BYTES)) {
       yield snapshotPage(page, true, seq);

@@ -43,6 +43,7 @@ import { LARGE_ANSWER_BYTES } from "./limits.ts";
 import { Outbox } from "./outbox.ts";
 import { TokenBucket } from "./rate_limit.ts";
 import { type Access, ACTION_RIGHTS, type Client, requireRight } from "./rights.ts";
+import type { ServiceScope } from "./scope.ts";
 import { SendQueue } from "./send_queue.ts";
 import type { ServerLimits } from "./server_limits.ts";
 import type { ConnectionEvents, ServerSocket } from "./socket.ts";
@@ -78,6 +79,10 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
   readonly access: Access;
   /** Who the client is. */
   readonly by: string;
+  /** From where it is. */
+  readonly address: string | undefined;
+  /** The services that its token is limited to. */
+  readonly scope: ServiceScope | undefined;
   /** Aborted at the end of a shutdown. */
   readonly signal: AbortSignal;
   /** Set by the hub. */
@@ -95,14 +100,19 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
   #inFlight = 0;
   #badMessages = 0;
   #refusedForRate = 0;
+  readonly #revoked: AbortSignal | undefined;
+  readonly #onRevoked = () => this.#endRevoked();
   #gone = false;
   #terminateTimer: ReturnType<typeof setTimeout> | undefined;
 
   /** Takes an open socket and says hello. */
-  constructor(host: ConnectionHost, socket: ServerSocket, { access, by }: Client) {
+  constructor(host: ConnectionHost, socket: ServerSocket, client: Client) {
     const { limits } = host;
-    this.access = access;
-    this.by = by;
+    this.access = client.access;
+    this.by = client.by;
+    this.address = client.address;
+    this.scope = client.scope;
+    this.#revoked = client.revoked;
     this.signal = host.signal;
     this.#host = host;
     this.#socket = socket;
@@ -123,6 +133,8 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
     this.#outbox = new Outbox(this, this.#queue, host.turns);
     this.#subscriptions = new ConnectionSubscriptions(host, this, this.#queue);
     this.#queue.push(this.#hello());
+    if (this.#revoked?.aborted === true) this.#endRevoked();
+    else this.#revoked?.addEventListener("abort", this.#onRevoked);
   }
 
   /** Where the full token is, for whoever sent none. */
@@ -202,6 +214,7 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
     if (this.#gone) return;
     this.#gone = true;
     clearTimeout(this.#terminateTimer);
+    this.#revoked?.removeEventListener("abort", this.#onRevoked);
     this.#stop();
     this.#host.onGone(this);
   }
@@ -269,7 +282,7 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
   #audit(name: string, params: unknown, outcome: { data?: unknown; error?: HarnessError }): void {
     const { audit } = this.#host.services;
     if (audit === undefined || !isAction(name) || !isAudited(name)) return;
-    audit(auditEntry(this.by, name, params, outcome));
+    audit(auditEntry(this, name, params, outcome));
   }
 
   /** Sends the data of a response: at once where there is room and it is not large. */
@@ -341,6 +354,17 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
       });
     }
     this.#queue.push(encodeError(id, error));
+  }
+
+  /** What was begun goes on; nothing more is taken, and nothing more is sent. */
+  #endRevoked(): void {
+    const { details } = this.#revoked?.reason as HarnessError;
+    const reason = details?.["reason"] === "token_expired"
+      ? "the token has expired"
+      : details?.["reason"] === "token_changed"
+      ? "what the token may do has changed: reconnect"
+      : "the token is no longer valid";
+    this.close(CLOSE_CODES.unauthorized, reason);
   }
 
   #stop(): void {

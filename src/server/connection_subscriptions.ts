@@ -25,6 +25,7 @@ import {
 } from "./catch_up.ts";
 import type { Hub, Subscriber } from "./hub.ts";
 import type { LogFollows } from "./log_follows.ts";
+import { requireCovered, type ServiceScope } from "./scope.ts";
 import type { SendQueue } from "./send_queue.ts";
 import type { ServerLimits } from "./server_limits.ts";
 import { Turns } from "./turns.ts";
@@ -46,6 +47,8 @@ export interface SubscriptionHost {
 
 /** What the subscriptions need of their connection. */
 export interface SubscriptionOwner extends Subscriber {
+  /** The services that it is limited to. Left out: all. */
+  readonly scope?: ServiceScope | undefined;
   /** Ends the connection. */
   close(code: number, reason: string): void;
 }
@@ -83,12 +86,13 @@ export class ConnectionSubscriptions {
   constructor(host: SubscriptionHost, owner: SubscriptionOwner, queue: SendQueue) {
     this.#host = host;
     this.#owner = owner;
-    this.#set = new SubscriptionSet(host.limits.maxSubscriptions);
+    this.#set = new SubscriptionSet(host.limits.maxSubscriptions, owner.scope);
     this.#context = {
       registry: host.services.registry,
       hub: host.hub,
       queue,
       subscriber: owner,
+      scope: owner.scope,
       turns: host.turns ?? new Turns(),
       subscriptions: this.#set,
       resumed: () => this.#held?.over.promise ?? null,
@@ -255,6 +259,7 @@ export class ConnectionSubscriptions {
       const found = registry.list({ name: service });
       return found.length > 0 ? found : [registry.get(service)];
     });
+    for (const { name } of entries) requireCovered(this.#owner.scope, name);
     this.#host.follows.requireRoom(entries.map((entry) => entry.id));
     return entries;
   }

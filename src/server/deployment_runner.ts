@@ -83,7 +83,11 @@ export class DeploymentRunner {
     try {
       deployment.status = "running";
       await this.#options.records.save(job.record);
-      log.info("{kind} {id} of {service} begins", { ...namesOf(deployment), hosts: ids.length });
+      log.info("{kind} {id} of {service} by {by} begins", {
+        ...namesOf(deployment),
+        by: deployment.by ?? "an unknown client",
+        hosts: ids.length,
+      });
       const result = await this.#iterate(job);
       // Nobody cancelled it: who reads of it should go on with it.
       if (job.parked && result.status === "cancelled") {

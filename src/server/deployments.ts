@@ -18,7 +18,7 @@ import type { ActionParams, Deployment, Target } from "../protocol/actions.ts";
 import type { ServiceEntry } from "../registry/entry.ts";
 import { KeyedMutex } from "../registry/keyed_mutex.ts";
 import type { Registry } from "../registry/registry.ts";
-import type { CallContext, Deployments, Packages } from "./backends.ts";
+import { type CallContext, callerText, type Deployments, type Packages } from "./backends.ts";
 import { checkDependencies, claimInstances, type Instance } from "./deployed_services.ts";
 import { dependencyEnv } from "./dependency_env.ts";
 import { type DeploymentRecord, DeploymentRecords } from "./deployment_records.ts";
@@ -27,6 +27,7 @@ import { newRecord, resumeParams, strategyOf, withSecretsApart } from "./deploym
 import type { DocumentStore } from "./documents.ts";
 import { type Host, type HostDirectory, sameLocation } from "./hosts.ts";
 import type { Operator } from "./operator.ts";
+import { requireCovered } from "./scope.ts";
 
 /** What a {@linkcode DeploymentManager} works with. */
 export interface DeploymentManagerOptions {
@@ -44,8 +45,11 @@ export interface DeploymentManagerOptions {
 
 const log = getLogger(["harness", "server", "deployments"]);
 
+/** Who asks. */
+type Caller = Pick<CallContext, "by" | "address" | "scope">;
+
 /** Who asks where the program that holds the manager does. */
-const SELF: Pick<CallContext, "by"> = { by: "server" };
+const SELF: Caller = { by: "server" };
 
 /** Runs and remembers deployments. */
 export class DeploymentManager implements Deployments {
@@ -78,12 +82,13 @@ export class DeploymentManager implements Deployments {
   /** Starts a deployment; see `deploy_package` in docs/protocol.md. */
   async deploy(
     params: ActionParams<"deploy_package">,
-    { by }: Pick<CallContext, "by"> = SELF,
+    { by, scope }: Caller = SELF,
   ): Promise<{ deployment_id: string }> {
     const { packages, hosts: directory } = this.#options;
     const { path, info } = await packages.resolve(params.package);
     const checked = await (packages.check?.(info.file) ?? inspectPackage(path));
     const { manifest, sha256, size } = checked;
+    requireCovered(scope, manifest.name);
     if (params.sha256 !== undefined && params.sha256 !== sha256) {
       throw new HarnessError(
         "conflict",
@@ -131,12 +136,13 @@ export class DeploymentManager implements Deployments {
   /** Starts a rollback; see `rollback_service` in docs/protocol.md. */
   async rollback(
     params: ActionParams<"rollback_service">,
-    { by }: Pick<CallContext, "by"> = SELF,
+    { by, scope }: Caller = SELF,
   ): Promise<{ deployment_id: string }> {
     const { registry, hosts: directory, operator } = this.#options;
     const entries = registry.list({ name: params.name });
     const chosen = entries.length > 0 ? entries : [registry.get(params.name)];
     const name = chosen[0]?.name ?? params.name;
+    requireCovered(scope, name);
     const targets = params.targets ?? chosen.map((entry) => operator.targetOf(entry));
     const hosts = resolveHosts(directory, targets);
     const record = newRecord({
@@ -172,7 +178,7 @@ export class DeploymentManager implements Deployments {
   /** Starts an ended deployment again where it did not end well; see `resume_deployment`. */
   async resume(
     params: ActionParams<"resume_deployment">,
-    context: Pick<CallContext, "by"> = SELF,
+    context: Caller = SELF,
   ): Promise<{ deployment_id: string }> {
     const record = this.#find(params.deployment_id);
     const { kind, service, version } = record.deployment;
@@ -205,13 +211,16 @@ export class DeploymentManager implements Deployments {
   }
 
   /** Cancels; hosts in flight go back to what they had. Fine when the deployment has ended. */
-  cancel(params: ActionParams<"cancel_deployment">): Promise<Deployment> {
+  cancel(
+    params: ActionParams<"cancel_deployment">,
+    context: Caller = SELF,
+  ): Promise<Deployment> {
     const { deployment } = this.#find(params.deployment_id);
     const job = this.#jobs.get(params.deployment_id);
     if (job !== undefined) {
       const { kind, service, status } = deployment;
-      const names = { kind, id: params.deployment_id, service, status };
-      log.info("{kind} {id} of {service} is cancelled by a client", names);
+      const names = { kind, id: params.deployment_id, service, status, by: callerText(context) };
+      log.info("{kind} {id} of {service} is cancelled by {by}", names);
       job.abort.abort(new HarnessError("cancelled", "The deployment was cancelled by a client"));
     }
     return Promise.resolve(deployment);

@@ -48,7 +48,7 @@ export interface HandlerOptions {
   deployments?: Deployments;
   /** Holds packages. Left out: those actions answer `unavailable`. */
   packages?: Packages;
-  /** Which entries were registered with the token. @default {kept in memory} */
+  /** Which entries were registered with the token. @default {all count as such} */
   vouched?: VouchedEntries;
   /** Is told of what clients change. @default {nobody is} */
   audit?: AuditSink;
@@ -228,6 +228,7 @@ export class ConnectionHandler implements AsyncDisposable {
     this.#hub.close();
     this.#turns.close();
     this.#services.answers.close();
+    this.auth.close();
   }
 
   /** One line per address, code and minute: whoever connects again at once must not fill the log. */
@@ -247,7 +248,14 @@ export class ConnectionHandler implements AsyncDisposable {
   #doorFor(address: string | undefined): Pick<Authenticator, "check" | "tokenFile"> {
     return {
       tokenFile: this.auth.tokenFile,
-      check: (request) => this.#backoff.check(request, address, () => this.auth.check(request)),
+      check: (request) => {
+        const client = this.#backoff.check(
+          request,
+          address,
+          () => this.auth.check(request, address),
+        );
+        return address === undefined ? client : { ...client, address };
+      },
     };
   }
 

@@ -16,6 +16,7 @@ import { errorBody, errorResponse, jsonResponse, urlOf } from "./http_errors.ts"
 import { SIGNATURE_SUFFIX } from "./package_signatures.ts";
 import { movingChunks } from "./transfers.ts";
 import { type Client, requireRight } from "./rights.ts";
+import { requireCoveredPackage } from "./scope.ts";
 
 /** What the HTTP side needs of its server. */
 export interface HttpHost {
@@ -105,13 +106,15 @@ async function packages(request: Request, path: string, host: HttpHost): Promise
   const file = decodeURIComponentSafe(path.slice("/packages/".length));
   const { method } = request;
   if (file === "") {
-    return method === "GET" ? jsonResponse(await store.list()) : wrongMethod("GET");
+    if (method !== "GET") return wrongMethod("GET");
+    const all = await store.list();
+    return jsonResponse(all.filter(({ name }) => client.scope?.coversPackage(name) ?? true));
   }
   if (method !== "PUT" && method !== "DELETE") {
     return await onPackage(request, file, store, client, host);
   }
   const told = (outcome: { error?: HarnessError }) =>
-    host.services.audit?.(auditEntry(client.by, `${method} package`, { package: file }, outcome));
+    host.services.audit?.(auditEntry(client, `${method} package`, { package: file }, outcome));
   try {
     const response = await onPackage(request, file, store, client, host);
     told({});
@@ -127,7 +130,7 @@ async function onPackage(
   request: Request,
   file: string,
   store: Packages,
-  { access }: Client,
+  { access, scope, revoked }: Client,
   host: HttpHost,
 ): Promise<Response> {
   const { method } = request;
@@ -136,16 +139,20 @@ async function onPackage(
     const right = method === "PUT" || method === "DELETE" ? "control" : "content";
     requireRight(right, access, `${method} a signature`, tokenFile);
     const { stallMs } = host;
-    return await signature(request, file.slice(0, -SIGNATURE_SUFFIX.length), { store, stallMs });
+    const signed = file.slice(0, -SIGNATURE_SUFFIX.length);
+    requireCoveredPackage(scope, signed);
+    return await signature(request, signed, { store, stallMs });
   }
   if (method === "GET" || method === "HEAD") {
     // A package may hold what is not for everybody on this machine.
     requireRight("content", access, `${method} a package`, tokenFile);
-    return await download(file, store, { address, headOnly: method === "HEAD" });
+    requireCoveredPackage(scope, file);
+    return await download(file, store, { address, headOnly: method === "HEAD", revoked });
   }
   if (method !== "PUT" && method !== "DELETE") return wrongMethod("GET, HEAD, PUT, DELETE");
   requireRight("control", access, `${method} a package`, tokenFile);
-  if (method === "PUT") return await upload(request, file, { store, address });
+  requireCoveredPackage(scope, file);
+  if (method === "PUT") return await upload(request, file, { store, address, revoked });
   await store.remove(file);
   return new Response(null, { status: 204 });
 }
@@ -203,7 +210,11 @@ function signatureIn(headers: Headers): string | null {
 async function upload(
   request: Request,
   file: string,
-  { store, address }: { store: Packages; address: string | undefined },
+  { store, address, revoked }: {
+    store: Packages;
+    address: string | undefined;
+    revoked: AbortSignal | undefined;
+  },
 ): Promise<Response> {
   const { searchParams } = urlOf(request);
   const sha256 = expectedDigest(request.headers);
@@ -214,6 +225,7 @@ async function upload(
     force: ["1", "true"].includes(searchParams.get("force") ?? ""),
     ...(Number.isSafeInteger(size) ? { size } : {}),
     ...(address === undefined ? {} : { address }),
+    ...(revoked === undefined ? {} : { signal: revoked }),
     ...(sha256 === null ? {} : { sha256 }),
     ...(signature === null ? {} : { signature }),
   });
@@ -244,11 +256,15 @@ function expectedDigest(headers: Headers): string | null {
 async function download(
   file: string,
   store: Packages,
-  { address, headOnly }: { address: string | undefined; headOnly: boolean },
+  { address, headOnly, revoked }: {
+    address: string | undefined;
+    headOnly: boolean;
+    revoked: AbortSignal | undefined;
+  },
 ): Promise<Response> {
   const { info, body } = await store.get(file, address);
   if (headOnly) await body.cancel();
-  return new Response(headOnly ? null : body, {
+  return new Response(headOnly ? null : until(revoked, body), {
     headers: {
       "content-type": "application/gzip",
       "content-length": String(info.size),
@@ -258,6 +274,16 @@ async function download(
       "x-content-type-options": "nosniff",
     },
   });
+}
+
+/** A body that breaks off when the token of its reader is taken away. */
+function until(
+  revoked: AbortSignal | undefined,
+  body: ReadableStream<Uint8Array>,
+): ReadableStream<Uint8Array> {
+  return revoked === undefined
+    ? body
+    : body.pipeThrough(new TransformStream(), { signal: revoked });
 }
 
 function decodeURIComponentSafe(text: string): string {

@@ -17,7 +17,7 @@ import { KeyedMutex } from "../registry/keyed_mutex.ts";
 import type { Registry } from "../registry/registry.ts";
 import { assertTransition } from "../registry/transitions.ts";
 import { notRunning, unchanged } from "./action_outcome.ts";
-import type { CallContext, ServiceOperator } from "./backends.ts";
+import { type CallContext, callerText, type ServiceOperator } from "./backends.ts";
 import { cascadePlan, isStartable } from "./cascade.ts";
 import type { DocumentStore } from "./documents.ts";
 import { describedPlacement } from "./entry_spec.ts";
@@ -111,20 +111,20 @@ export class Operator implements ServiceOperator, AsyncDisposable {
     const { registry } = this.#options;
     const entry = registry.get(params.name);
     const { action, cascade = false, dry_run = false } = params;
-    if (!cascade && !dry_run) return await this.#actOn(entry.id, action, context.signal);
-    const isStoppable = (e: ServiceEntry) => this.#isStoppable(e);
+    if (!cascade && !dry_run) return await this.#actOn(entry.id, action, context);
     if (!cascade) this.#assertPossible(entry, action);
     const plan = cascade
       ? cascadePlan(registry, {
         entry,
         action,
-        isStoppable,
+        isStoppable: (e) => this.#isStoppable(e),
         isTrusted: (id) => this.ownership.isTrusted(id),
+        scope: context.scope,
       })
       : [{ action, services: [entry.id] }];
     const outcome = unchanged(registry, entry, plan);
     if (dry_run) return outcome;
-    for (const step of plan) await this.#carryOutStep(step, context.signal);
+    for (const step of plan) await this.#carryOutStep(step, context);
     return { ...outcome, new_state: registry.get(entry.id).state };
   }
 
@@ -182,10 +182,10 @@ export class Operator implements ServiceOperator, AsyncDisposable {
   }
 
   /** An action of a client, with a line in the log when it begins and when it ends. */
-  async #actOn(id: string, action: ServiceAction, signal: AbortSignal): Promise<ActionOutcome> {
-    log.info("{action} of {id} by a client begins", { action, id });
+  async #actOn(id: string, action: ServiceAction, context: CallContext): Promise<ActionOutcome> {
+    log.info("{action} of {id} by {by} begins", { action, id, by: callerText(context) });
     try {
-      const outcome = await this.#inTurn(id, action, signal);
+      const outcome = await this.#inTurn(id, action, context.signal);
       log.info("{action} of {service} ended: {old_state} → {new_state}", { action, ...outcome });
       return outcome;
     } catch (error) {
@@ -292,7 +292,7 @@ export class Operator implements ServiceOperator, AsyncDisposable {
   }
 
   /** Acts on the instances of a step at once; those that are there by now, or gone, are left alone. */
-  async #carryOutStep({ action, services }: ActionStep, signal: AbortSignal): Promise<void> {
+  async #carryOutStep({ action, services }: ActionStep, context: CallContext): Promise<void> {
     const isLeft = (entry: ServiceEntry) =>
       action === "start"
         ? isStartable(entry) && this.ownership.isTrusted(entry.id)
@@ -302,7 +302,7 @@ export class Operator implements ServiceOperator, AsyncDisposable {
       registry.list({ name: id }).filter((entry) => entry.id === id && isLeft(entry))
     );
     const results = await Promise.allSettled(
-      entries.map((entry) => this.#actOn(entry.id, action, signal)),
+      entries.map((entry) => this.#actOn(entry.id, action, context)),
     );
     const failed = results.find((result) => result.status === "rejected");
     if (failed !== undefined) throw failed.reason;

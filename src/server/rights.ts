@@ -5,6 +5,7 @@
  */
 import { HarnessError } from "../errors.ts";
 import type { Action } from "../protocol/actions.ts";
+import type { ServiceScope } from "./scope.ts";
 
 /**
  * What a client may do: everything; only what changes nothing; or, without a token on the loopback
@@ -18,6 +19,12 @@ export interface Client {
   readonly access: Access;
   /** Who it is, for records and logs: the kind or the name of its token, or `anonymous`. */
   readonly by: string;
+  /** Its IP address, where the listener knows it. */
+  readonly address?: string | undefined;
+  /** The services that its token is limited to. Left out: all. */
+  readonly scope?: ServiceScope | undefined;
+  /** Fires when its token is taken away, expires or may do other things from now on. Left out: never. */
+  readonly revoked?: AbortSignal | undefined;
 }
 
 /**

@@ -11,6 +11,7 @@ import { ConnectionHandler, type HandlerOptions } from "./handler.ts";
 import { listenDeno } from "./listeners/deno_serve.ts";
 import type { Listener, ListenOptions } from "./listeners/listener.ts";
 import { listenWs } from "./listeners/node_ws.ts";
+import type { TokenOptions } from "./tokens.ts";
 
 /** Options for {@linkcode serve}. */
 export interface ServeOptions extends HandlerOptions {
@@ -24,7 +25,12 @@ export interface ServeOptions extends HandlerOptions {
   listener?: "deno" | "ws";
   /** Time to send all request headers; only the `ws` listener can enforce it. @default {10_000} */
   headersTimeoutMs?: number;
-  /** Let everybody do everything without a token, other machines too. @default {false} */
+  /**
+   * Let everybody do everything without a token, other machines too. Else who sends none may read and keep the
+   * registry where there is no token, and nothing where there is one: see `auth.anonymous`.
+   *
+   * @default {false}
+   */
   allowUnauthenticated?: boolean;
 }
 
@@ -38,6 +44,11 @@ export interface WsServer extends AsyncDisposable {
   readonly port: number;
   /** Connections at the moment, for tests and logs. */
   readonly connections: number;
+  /**
+   * Takes other tokens, and only tokens: hosts, origins and what needs none stay. Connections of tokens that are
+   * gone, or may do other things now, are closed with 4401.
+   */
+  setTokens(tokens: TokenOptions): void;
   /** Stops accepting, tells the clients, and ends within 5 s even with stuck peers. Idempotent. */
   shutdown(reason?: string): Promise<void>;
 }
@@ -94,6 +105,10 @@ class RunningServer implements WsServer {
     return this.#handler.connections;
   }
 
+  setTokens(tokens: TokenOptions): void {
+    this.#handler.auth.setTokens(tokens);
+  }
+
   shutdown(reason?: string): Promise<void> {
     this.#shutdown ??= this.#end(reason);
     return this.#shutdown;
@@ -115,7 +130,8 @@ function authFor(
   hostname: string,
   { auth = {}, allowUnauthenticated = false }: ServeOptions,
 ): NonNullable<ServeOptions["auth"]> {
-  const hasToken = (auth.tokens?.length ?? 0) + (auth.readTokens?.length ?? 0) > 0;
+  const { tokens = [], readTokens = [], namedTokens = [] } = auth;
+  const hasToken = tokens.length + readTokens.length + namedTokens.length > 0;
   const any = hasToken && !isLoopback(hostname) && auth.allowHosts === undefined;
   const allowHosts = any ? ["*"] : [...(auth.allowHosts ?? []), hostname];
   if (allowUnauthenticated) return { ...auth, allowHosts, anonymous: "full" };

@@ -10,6 +10,7 @@ import type { WireEventType } from "../protocol/messages.ts";
 import { EVENT_TYPES, type EventType } from "../registry/events.ts";
 import { type EventHead, eventMatcher, isGlob, type SequencedHead } from "../registry/filter.ts";
 import type { Interest } from "./hub.ts";
+import type { ServiceScope } from "./scope.ts";
 
 /** Subscriptions that are looked through in no time. */
 const FEW_SUBSCRIPTIONS = 8;
@@ -29,14 +30,17 @@ export class Subscription {
   /** Whether it has caught up and the hub serves it. */
   live = false;
   readonly #matchesService: (event: EventHead) => boolean;
+  readonly #scope: ServiceScope | undefined;
 
-  /** A subscription to `types` of `services`, after `position`. */
+  /** A subscription to `types` of `services` within `scope`, after `position`. */
   constructor(
     number: number,
     types: readonly WireEventType[],
     services: readonly string[] | null,
     position: number,
+    scope?: ServiceScope,
   ) {
+    this.#scope = scope;
     this.number = number;
     this.types = new Set(types);
     this.services = services;
@@ -52,7 +56,8 @@ export class Subscription {
 
   /** Whether it asks for an event. */
   wants(event: EventHead): boolean {
-    return this.types.has(event.event as WireEventType) && this.#matchesService(event);
+    return this.types.has(event.event as WireEventType) && this.#matchesService(event) &&
+      (this.#scope === undefined || this.#scope.covers(event.data.service));
   }
 
   /** Whether its connection already got an event because of it. */
@@ -72,14 +77,16 @@ interface Ended {
 /** All subscriptions of a connection. */
 export class SubscriptionSet {
   readonly #max: number;
+  readonly #scope: ServiceScope | undefined;
   readonly #byId = new Map<string, Subscription>();
   /** What those who are still catching up must not send a second time. */
   #ended: Ended[] = [];
   #counter = 0;
 
-  /** An empty set of at most `max` subscriptions. */
-  constructor(max: number) {
+  /** An empty set of at most `max` subscriptions, none of which gets events from outside `scope`. */
+  constructor(max: number, scope?: ServiceScope) {
     this.#max = max;
+    this.#scope = scope;
   }
 
   /** How many there are. */
@@ -122,7 +129,7 @@ export class SubscriptionSet {
         `Cannot subscribe: this connection would have more than ${MAX_SUBSCRIPTION_GLOBS} globs, name services or unsubscribe first`,
       );
     }
-    const subscription = new Subscription(++this.#counter, types, services, position);
+    const subscription = new Subscription(++this.#counter, types, services, position, this.#scope);
     this.#byId.set(subscription.id, subscription);
     return subscription;
   }
@@ -189,7 +196,7 @@ export class SubscriptionSet {
     for (const { live, types, services } of this.#byId.values()) {
       if (!live) continue;
       for (const type of EVENT_TYPES.filter((t) => types.has(t))) {
-        if (services === null) interest.set(type, "all");
+        if (services === null && this.#scope === undefined) interest.set(type, "all");
         else if (!interest.has(type)) interest.set(type, "some");
       }
     }
@@ -205,7 +212,7 @@ export class SubscriptionSet {
 
   /** What was sent because of a subscription that ends stays sent. */
   #remember(of: Subscription, types: readonly WireEventType[], liveSeq: number): void {
-    const past = new Subscription(of.number, types, of.services, of.from);
+    const past = new Subscription(of.number, types, of.services, of.from, this.#scope);
     past.position = of.live ? liveSeq : of.position;
     if (types.length > 0 && past.position > past.from) {
       this.#ended.push({ past, newest: this.#counter });

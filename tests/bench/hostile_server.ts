@@ -31,7 +31,7 @@ for (let i = 0; i < UPDATES; i++) await registry.update("big", { version: `1.${i
 await registry.update("big", { labels: {} });
 
 const limits = { pingIntervalMs: 3_600_000 };
-const server = await serve({ registry, port: 0, listener, limits });
+const server = await serve({ registry, port: 0, listener, limits, auth: { anonymous: "full" } });
 // The probe asks as fast as it is answered.
 Deno.stdout.writeSync(new TextEncoder().encode(`${server.port} ${registry.epoch}\n`));
 for await (const _ of Deno.stdin.readable);

@@ -47,14 +47,14 @@ Deno.test("the server's log has a line when a client's deployment or action begi
   await client.call("cancel_deployment", { deployment_id: two });
   await end(two);
   assert.deepEqual(lines.filter((line) => / of hello-service /.test(line)), [
-    `info deploy ${one} of hello-service begins`,
+    `info deploy ${one} of hello-service by anonymous begins`,
     `info deploy ${one} of hello-service ended: succeeded`,
-    "info stop of hello-service by a client begins",
+    "info stop of hello-service by anonymous (127.0.0.1) begins",
     "info stop of hello-service ended: running → stopped",
-    "info stop of hello-service by a client begins",
+    "info stop of hello-service by anonymous (127.0.0.1) begins",
     "warning stop of hello-service failed: invalid_transition",
-    `info deploy ${two} of hello-service begins`,
-    `info deploy ${two} of hello-service is cancelled by a client`,
+    `info deploy ${two} of hello-service by anonymous begins`,
+    `info deploy ${two} of hello-service is cancelled by anonymous (127.0.0.1)`,
     `warning deploy ${two} of hello-service ended: cancelled`,
   ]);
 });

@@ -57,7 +57,14 @@ export async function startControlServer(options: ControlServerOptions): Promise
     }),
   );
   const server = stack.use(
-    await serve({ registry, packages, ...control, port: 0, listener: options.listener ?? "deno" }),
+    await serve({
+      registry,
+      packages,
+      ...control,
+      port: 0,
+      listener: options.listener ?? "deno",
+      auth: { anonymous: "full" },
+    }),
   );
   const owned = stack.move();
   return {

@@ -22,7 +22,8 @@ export async function startServer(
   options: Partial<ServeOptions> & { listener: "deno" | "ws" },
 ): Promise<TestServer> {
   const registry = options.registry ?? await Registry.open(new MemoryStore());
-  const server = await serve({ port: 0, ...options, registry });
+  // Most tests are not about rights: those give `auth`.
+  const server = await serve({ port: 0, auth: { anonymous: "full" }, ...options, registry });
   return {
     registry,
     server,
