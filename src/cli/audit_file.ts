@@ -13,23 +13,95 @@ const KEPT_FILES = 4;
 /** Entries that wait for a slow disk; what comes beyond is counted instead. */
 const MAX_WAITING_BYTES = 1024 * 1024;
 
+/** Entries in a row of one client that anybody could cause: a few scripts that ran wild. */
+const BURST = 1000;
+/** After that, this often one more: some 2 MB a day at worst, of 50 MB that are kept. */
+const REFILL_MS = 60_000;
+
+/** What anybody can cause has a budget, so that nobody can rotate away what others did. */
+class Budget {
+  readonly #now: () => number;
+  #left = BURST;
+  #at: number;
+  /** Entries that were left out since the last that was not. */
+  leftOut = 0;
+
+  constructor(now: () => number) {
+    this.#now = now;
+    this.#at = now();
+  }
+
+  take(): boolean {
+    const refills = Math.floor((this.#now() - this.#at) / REFILL_MS);
+    this.#at += refills * REFILL_MS;
+    this.#left = Math.min(BURST, this.#left + refills);
+    if (this.#left === 0) {
+      this.leftOut++;
+      return false;
+    }
+    this.#left--;
+    return true;
+  }
+}
+
+/** Options for {@linkcode AuditFile}. */
+export interface AuditFileOptions {
+  /** At this size the file is rotated. @default {10 MiB} */
+  maxFileBytes?: number;
+  /** Whether nobody needs a token: then what succeeds has no budget, whoever did it. @default {false} */
+  open?: boolean;
+  /** A clock in milliseconds. @default {performance.now} */
+  now?: () => number;
+}
+
 /** An append-only file. */
 export class AuditFile implements AsyncDisposable {
   readonly #path: string;
   readonly #maxFileBytes: number;
+  readonly #open: boolean;
+  readonly #now: () => number;
+  /** By who caused the entries: the kinds and names of tokens, so they are few. */
+  readonly #budgets = new Map<string, Budget>();
   #waiting: string[] = [];
   #waitingBytes = 0;
   #dropped = 0;
   #writing: Promise<void> | null = null;
 
   /** Opens nothing yet. */
-  constructor(path: string, maxFileBytes = MAX_FILE_BYTES) {
+  constructor(path: string, options: AuditFileOptions = {}) {
+    const { maxFileBytes = MAX_FILE_BYTES, open = false, now = () => performance.now() } = options;
     this.#path = path;
     this.#maxFileBytes = maxFileBytes;
+    this.#open = open;
+    this.#now = now;
   }
 
   /** Adds an entry; it is on its way to the disk when this returns. */
   add(entry: AuditEntry): void {
+    // A refusal costs its sender nothing, and a client without a token is anybody.
+    const isCheap = entry.outcome !== "ok" || (entry.by === "anonymous" && !this.#open);
+    if (isCheap) {
+      const budget = this.#budgetOf(entry.by);
+      if (!budget.take()) return;
+      this.#tellLeftOut(entry.by, budget);
+    }
+    this.#append(entry);
+  }
+
+  #budgetOf(by: string): Budget {
+    const known = this.#budgets.get(by) ?? new Budget(this.#now);
+    this.#budgets.set(by, known);
+    return known;
+  }
+
+  #tellLeftOut(by: string, budget: Budget): void {
+    if (budget.leftOut === 0) return;
+    const about = { entries: String(budget.leftOut) };
+    budget.leftOut = 0;
+    this.#append({ at: new Date().toISOString(), by, action: "left_out", about, outcome: "ok" });
+  }
+
+  #append(entry: AuditEntry): void {
     const line = `${JSON.stringify(entry)}\n`;
     if (this.#waitingBytes + line.length > MAX_WAITING_BYTES) {
       this.#dropped++;
@@ -42,6 +114,7 @@ export class AuditFile implements AsyncDisposable {
 
   /** Waits until all is written. */
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const [by, budget] of this.#budgets) this.#tellLeftOut(by, budget);
     while (this.#writing !== null) await this.#writing;
   }
 
@@ -64,7 +137,7 @@ export class AuditFile implements AsyncDisposable {
       if (dropped > 0) {
         const about = { entries: String(dropped) };
         const at = new Date().toISOString();
-        this.add({ at, by: "server", action: "dropped", about, outcome: "ok" });
+        this.#append({ at, by: "server", action: "dropped", about, outcome: "ok" });
       }
     }
   }

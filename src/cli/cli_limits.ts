@@ -24,3 +24,7 @@ export const CLI_CLOSE_GRACE_MS = 800;
 export const CLI_LITTLE_SPACE_BYTES = 200 * 1024 * 1024;
 /** How long `doctor` waits for a host's answer. */
 export const CLI_DOCTOR_TIMEOUT_MS = 30_000;
+/** Largest file of named tokens: what the reader of manifests takes. */
+export const MAX_TOKENS_FILE_BYTES = 64 * 1024;
+/** Named tokens: each request's token is compared with every one of them, in much less than a millisecond. */
+export const MAX_NAMED_TOKENS = 500;

@@ -12,6 +12,7 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   "serve": [
     "--listen 127.0.0.1:8080",
     "--listen 0.0.0.0:8080 --token-file token.txt",
+    "--listen 0.0.0.0:8080 --tokens-file tokens.yaml",
     "--config /etc/harness-ws-server/config.yaml",
   ],
   "package": ["build ./hello-service --out dist"],
@@ -52,6 +53,8 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   ],
   "service deregister": ["hello-service@web1"],
   "watch": ["", "'api-*' --event service_state_changed", "--json | jq ."],
+  "token": ["new --name ci --rights full --expires 720h"],
+  "token new": ["--name grafana", "--name ci --rights full --services 'web,api-*'"],
   "doctor": ["", "--host deploy@web1 --identity ~/.ssh/deploy"],
   "completions": ["bash > /etc/bash_completion.d/harness-ws-server", "zsh", "fish | source"],
 };

@@ -19,6 +19,7 @@ import { addRollbackCommand } from "./rollback.ts";
 import { addServeCommand } from "./serve.ts";
 import { addServiceCommands } from "./service.ts";
 import { addServicesCommands } from "./services.ts";
+import { addTokenCommands } from "./token.ts";
 import { helpArguments, usageError } from "./usage.ts";
 import { addWatchCommand } from "./watch.ts";
 
@@ -95,6 +96,7 @@ export function createProgram(context: Context): Command {
   addServicesCommands(program, context);
   addServiceCommands(program, context);
   addWatchCommand(program, context);
+  addTokenCommands(program, context);
   addDoctorCommand(program, context);
   addCompletionsCommand(program, context);
   finish(program);

@@ -30,6 +30,7 @@ import { interruptedExitCode } from "./report.ts";
 import { readNamedFile } from "./secrets.ts";
 import { type LIMIT_FLAGS, type SERVE_FLAGS, serverLimits } from "./serve_flags.ts";
 import { type ServerTokens, serverTokens } from "./server_token.ts";
+import { Hangups } from "./token_reload.ts";
 import { trustedKeys } from "./signatures.ts";
 import { defaultStateDir } from "./state_dir.ts";
 
@@ -49,15 +50,14 @@ const log = getLogger(["harness", "cli"]);
 export async function runServer(io: Io, flags: ServerFlags): Promise<number> {
   const stateDir = absolute(defaultStateDir(flags.serve.stateDir, io.env, Deno.uid()));
   const tls = await readTls(flags);
-  const tokens = await serverTokens(io, flags.serve, async () => {
-    await makeStateDir(stateDir);
-    return stateDir;
-  });
-  await configureLogging(io, {
-    level: flags.serve.logLevel,
-    format: flags.serve.logFormat,
-    secrets: [...tokens.secrets],
-  });
+  const readTokens = (again: boolean) =>
+    serverTokens(io, flags.serve, async () => {
+      await makeStateDir(stateDir);
+      return stateDir;
+    }, again);
+  using hangups = new Hangups();
+  const tokens = await readTokens(false);
+  await startLogging(io, flags, tokens.secrets);
   const exposure = { ...listenOptions(flags, tokens), ...(tls === null ? {} : { tls }) };
   const parts = await openParts(stateDir, flags);
   let server: WsServer;
@@ -78,7 +78,8 @@ export async function runServer(io: Io, flags: ServerFlags): Promise<number> {
     await parts.close();
     throw withAdvice(error, flags);
   }
-  const addresses = await announce(io, server, tokens, stateDir);
+  let current = tokens;
+  let addresses = await announce(io, server, tokens, stateDir);
   const { registry } = parts;
   for (const warning of registry.warnings) log.warn("State: {warning}", { warning });
   const services = registry.list().length;
@@ -93,6 +94,18 @@ export async function runServer(io: Io, flags: ServerFlags): Promise<number> {
     state_dir: stateDir,
     services,
   });
+  hangups.onReload = async () => {
+    const next = await readTokens(true);
+    // Those from before, too: a line may still be about them.
+    await startLogging(io, flags, [...current.secrets, ...next.secrets]);
+    server.setTokens(next.auth);
+    if (next.made?.token !== current.made?.token) {
+      await addresses[Symbol.asyncDispose]();
+      addresses = await announce(io, server, next, stateDir);
+    }
+    current = next;
+    log.info("Read the tokens again: {source}", { source: next.source });
+  };
   await untilInterrupted(io);
   // First: no client command is to send the token to whoever has the address afterwards.
   await addresses[Symbol.asyncDispose]();
@@ -129,7 +142,9 @@ async function openParts(stateDir: string, flags: ServerFlags): Promise<Parts> {
     });
     const hosts = hostDirectory(flags.ssh);
     const localRunRoot = join(stateDir, "run");
-    const audit = stack.use(new AuditFile(join(stateDir, "audit.log")));
+    const audit = stack.use(
+      new AuditFile(join(stateDir, "audit.log"), { open: flags.serve.allowUnauthenticated }),
+    );
     const vouched = stack.use(await VouchedEntries.load(documents));
     const control = stack.use(
       await openControl({ registry, packages, documents, hosts, localRunRoot, vouched }),
@@ -169,6 +184,14 @@ async function end(
   } finally {
     clearTimeout(timer);
   }
+}
+
+function startLogging(
+  io: Io,
+  { serve: { logLevel: level, logFormat: format } }: ServerFlags,
+  secrets: readonly string[],
+): Promise<void> {
+  return configureLogging(io, { level, format, secrets });
 }
 
 /** Lets client commands of this user find the token that was made. */

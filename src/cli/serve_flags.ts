@@ -71,6 +71,10 @@ export const SERVE_FLAGS = {
     env: "HARNESS_READ_TOKEN_FILE",
     help: "token that may only read; or the token itself in HARNESS_READ_TOKEN",
   }),
+  tokensFile: fileFlag({
+    env: "HARNESS_TOKENS_FILE",
+    help: "named tokens, made with `token new`: hashes, rights, services, expiry",
+  }),
   allowUnauthenticated: onOff({
     env: "HARNESS_ALLOW_UNAUTHENTICATED",
     help: "let everybody who reaches the server do everything",

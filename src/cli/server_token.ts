@@ -3,16 +3,18 @@
  *
  * @module
  */
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { dirname, join } from "node:path";
 import { HarnessError, messageOf } from "../errors.ts";
 import type { AuthOptions } from "../server/auth.ts";
+import type { NamedToken, TokenOptions } from "../server/tokens.ts";
 import { CLI_MAX_SECRET_BYTES } from "./cli_limits.ts";
 import type { FlagValues } from "./flags.ts";
 import type { Io } from "./io.ts";
 import { createPrivateFile, openPrivateFile, privateFileProblem, textOf } from "./private_file.ts";
 import { named, readToken } from "./secrets.ts";
 import { CLIENT_TOKEN_FILE, type SERVE_FLAGS } from "./serve_flags.ts";
+import { readTokensFile } from "./tokens_file.ts";
 import { isLoopback } from "./values.ts";
 
 /** Bytes of a made token: 256 bit. */
@@ -23,7 +25,7 @@ const MIN_TOKEN_BITS = 128;
 /** The tokens of a server. */
 export interface ServerTokens {
   /** What the listener is given. */
-  readonly auth: Pick<AuthOptions, "tokens" | "readTokens" | "anonymous" | "tokenFile">;
+  readonly auth: TokenOptions & Pick<AuthOptions, "anonymous" | "tokenFile">;
   /** Where the full token came from, for the log. */
   readonly source: string;
   /** What the server made, or `null` where a token was configured or none is wanted. */
@@ -48,12 +50,14 @@ interface Configured {
  * The tokens that were configured or, where there are none, the one in the state directory, which is made
  * at the first start.
  *
+ * @param again Whether the server runs already: then a file may also take every right away.
  * @throws {HarnessError} When a token cannot be read or is too short, or the flags contradict each other.
  */
 export async function serverTokens(
   io: Io,
   flags: ServeValues,
   stateDir: () => Promise<string>,
+  again = false,
 ): Promise<ServerTokens> {
   const configured = await configuredToken(io, flags);
   const read = await readToken({ file: flags.readTokenFile, text: io.env("HARNESS_READ_TOKEN") });
@@ -61,27 +65,26 @@ export async function serverTokens(
     ? "HARNESS_READ_TOKEN"
     : named(flags.readTokenFile);
   if (read !== null) requireStrength(read, readPlace);
-  if (flags.allowUnauthenticated) return unauthenticated(configured, read);
+  if (flags.allowUnauthenticated) return unauthenticated(flags, configured, read);
+  const namedTokens = flags.tokensFile === null ? [] : await readTokensFile(flags.tokensFile);
   const readTokens = read === null ? [] : [read];
   if (configured !== null) {
     checkAddress(flags, configured);
     requireStrength(configured.token, configured.place);
+  }
+  if (configured !== null || flags.tokensFile !== null) {
+    const tokens = configured === null ? [] : [configured.token];
+    if (!again) requireFull(flags, tokens, namedTokens);
+    requireDistinct(namedTokens, [...tokens, ...readTokens]);
     return {
-      auth: { tokens: [configured.token], readTokens, ...fileOf(configured) },
-      source: configured.isClients
-        ? `${configured.place}, which client commands read too; HARNESS_SERVER_TOKEN_FILE is the ` +
-          "server's own"
-        : configured.place,
+      // Also where every token is taken away later: then nobody may do anything.
+      auth: { tokens, readTokens, namedTokens, anonymous: "refused", ...fileOf(configured) },
+      source: sourceText(flags, configured, namedTokens),
       made: null,
-      secrets: [configured.token, ...readTokens],
+      secrets: [...tokens, ...readTokens],
     };
   }
-  if (read !== null) {
-    throw new HarnessError(
-      "invalid_params",
-      "Cannot serve with a read-only token alone: nobody could change anything, give --token-file too",
-    );
-  }
+  if (read !== null) throw readOnly("--token-file");
   const file = join(await stateDir(), "token");
   const token = await madeToken(file);
   return {
@@ -90,6 +93,55 @@ export async function serverTokens(
     made: { token, file },
     secrets: [token],
   };
+}
+
+function sourceText(
+  { tokensFile }: ServeValues,
+  configured: Configured | null,
+  namedTokens: readonly NamedToken[],
+): string {
+  const sources: string[] = [];
+  if (configured !== null) {
+    const client =
+      ", which client commands read too; HARNESS_SERVER_TOKEN_FILE is the server's own";
+    sources.push(configured.place + (configured.isClients ? client : ""));
+  }
+  if (tokensFile !== null) {
+    const { length } = namedTokens;
+    sources.push(`${named(tokensFile)} (${length} ${length === 1 ? "token" : "tokens"})`);
+  }
+  return sources.join("; ");
+}
+
+function requireFull(
+  { tokensFile }: ServeValues,
+  tokens: readonly string[],
+  namedTokens: readonly NamedToken[],
+): void {
+  if (tokens.length > 0 || namedTokens.some(({ rights }) => rights === "full")) return;
+  throw readOnly(
+    `--token-file, or a token with rights: full in ${tokensFile?.path ?? "--tokens-file"}`,
+  );
+}
+
+function readOnly(instead: string): HarnessError {
+  return new HarnessError(
+    "invalid_params",
+    "Cannot serve with read-only tokens alone: nobody could change anything, give " +
+      `${instead} too`,
+  );
+}
+
+/** One token that stands twice would have the rights of both. */
+function requireDistinct(namedTokens: readonly NamedToken[], tokens: readonly string[]): void {
+  const hashes = tokens.map((token) => createHash("sha256").update(token).digest("hex"));
+  const twice = namedTokens.find(({ sha256 }) => hashes.includes(sha256));
+  if (twice === undefined) return;
+  throw new HarnessError(
+    "invalid_params",
+    `Cannot use --tokens-file: its token ${twice.name} is the one of --token-file or ` +
+      "--read-token-file; make another with `token new`",
+  );
 }
 
 /** Refuses a token that could be guessed: fewer than 128 bit, even if each character were random. */
@@ -116,8 +168,8 @@ async function configuredToken(io: Io, flags: ServeValues): Promise<Configured |
     variable("HARNESS_TOKEN", true),
   ].filter(({ place, path }) => path === null || place !== CLIENT_TOKEN_FILE);
   for (const { place, isClients, path } of sources) {
-    // With --allow-unauthenticated a variable of the clients' is not looked at.
-    if (isClients && flags.allowUnauthenticated) continue;
+    // A variable of the clients' is not looked at where the server was told what it needs.
+    if (isClients && (flags.allowUnauthenticated || flags.tokensFile !== null)) continue;
     const text = path === null ? io.env(place) : path;
     if (text === undefined) continue;
     const file = path !== null || isFile(place) ? { place, path: text } : null;
@@ -144,8 +196,13 @@ function checkAddress({ listen }: ServeValues, { place, isClients }: Configured)
   );
 }
 
-function unauthenticated(configured: Configured | null, read: string | null): ServerTokens {
-  const place = configured?.place ?? (read === null ? null : "the read-only token");
+function unauthenticated(
+  { tokensFile }: ServeValues,
+  configured: Configured | null,
+  read: string | null,
+): ServerTokens {
+  const place = configured?.place ?? tokensFile?.place ??
+    (read === null ? null : "the read-only token");
   if (place !== null) {
     throw new HarnessError(
       "invalid_params",
@@ -161,7 +218,8 @@ function unauthenticated(configured: Configured | null, read: string | null): Se
   };
 }
 
-function fileOf({ file }: Configured): { tokenFile?: string } {
+function fileOf(configured: Configured | null): { tokenFile?: string } {
+  const file = configured?.file ?? null;
   return file === null ? {} : { tokenFile: file };
 }
 
