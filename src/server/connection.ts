@@ -47,6 +47,7 @@ import type { ServiceScope } from "./scope.ts";
 import { SendQueue } from "./send_queue.ts";
 import type { ServerLimits } from "./server_limits.ts";
 import type { ConnectionEvents, ServerSocket } from "./socket.ts";
+import { revocationText } from "./tokens.ts";
 import type { Turns } from "./turns.ts";
 
 /** What all connections of a server share. */
@@ -101,7 +102,9 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
   #badMessages = 0;
   #refusedForRate = 0;
   readonly #revoked: AbortSignal | undefined;
-  readonly #onRevoked = () => this.#endRevoked();
+  /** What was begun goes on; nothing more is taken, and nothing more is sent. */
+  readonly #onRevoked = () =>
+    this.close(CLOSE_CODES.unauthorized, revocationText(this.#revoked?.reason));
   #gone = false;
   #terminateTimer: ReturnType<typeof setTimeout> | undefined;
 
@@ -133,7 +136,7 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
     this.#outbox = new Outbox(this, this.#queue, host.turns);
     this.#subscriptions = new ConnectionSubscriptions(host, this, this.#queue);
     this.#queue.push(this.#hello());
-    if (this.#revoked?.aborted === true) this.#endRevoked();
+    if (this.#revoked?.aborted === true) this.#onRevoked();
     else this.#revoked?.addEventListener("abort", this.#onRevoked);
   }
 
@@ -354,17 +357,6 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
       });
     }
     this.#queue.push(encodeError(id, error));
-  }
-
-  /** What was begun goes on; nothing more is taken, and nothing more is sent. */
-  #endRevoked(): void {
-    const { details } = this.#revoked?.reason as HarnessError;
-    const reason = details?.["reason"] === "token_expired"
-      ? "the token has expired"
-      : details?.["reason"] === "token_changed"
-      ? "what the token may do has changed: reconnect"
-      : "the token is no longer valid";
-    this.close(CLOSE_CODES.unauthorized, reason);
   }
 
   #stop(): void {

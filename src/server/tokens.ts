@@ -184,3 +184,15 @@ function changedRights(): HarnessError {
     { details: { reason: "token_changed" } },
   );
 }
+
+/** Why a connection is closed, by the reason of its token's signal. */
+export function revocationText(reason: unknown): string {
+  switch (reason instanceof HarnessError ? reason.details?.["reason"] : undefined) {
+    case "token_expired":
+      return "the token has expired";
+    case "token_changed":
+      return "what the token may do has changed: reconnect";
+    default:
+      return "the token is no longer valid";
+  }
+}
