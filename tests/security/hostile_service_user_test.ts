@@ -70,6 +70,20 @@ Deno.test("what our starter left open is closed for what we start", async () => 
   await controller.stop();
 });
 
+Deno.test("the reader of traces knows a number that was given out again", () => {
+  const trace = [
+    "10 clone(child_stack=NULL) = 20",
+    "20 setresuid(65534, 65534, 65534) = 0",
+    "20 clone(child_stack=NULL) = 30",
+    '30 symlink("x", "/data/mine") = 0',
+    "10 clone(child_stack=NULL) = 20",
+    '20 openat(AT_FDCWD</>, "/data/roots", O_WRONLY) = 3',
+  ].join("\n");
+  assert.deepEqual(rootTouches(trace, ["/data"]), [
+    '20 openat(AT_FDCWD</>, "/data/roots", O_WRONLY) = 3',
+  ]);
+});
+
 for (const { name: where, component } of MACHINES) {
   Deno.test({
     name: `B1: root touches nothing of the service's user, ${where}`,

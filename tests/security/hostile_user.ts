@@ -89,14 +89,18 @@ export const STRACE: readonly string[] = [
 export function rootTouches(trace: string, dirs: readonly string[]): string[] {
   const lines = trace.split("\n");
   const users = new Map<number, { line: number; uid: number }[]>();
-  const parents = new Map<number, { line: number; pid: number }>();
+  // A number may be that of several processes, one after the other.
+  const births = new Map<number, { line: number; pid: number }[]>();
   const touches: Touch[] = [];
   lines.forEach((text, line) => {
     const [, id, rest = ""] = /^(\d+) +(.*)$/.exec(text) ?? [];
     if (id === undefined) return;
     const pid = Number(id);
     const child = /^(?:(?:<\.\.\. )?(?:fork|vfork|clone3?)\b.*) = (\d+)(?:<.*>)?$/.exec(rest)?.[1];
-    if (child !== undefined) parents.set(Number(child), { line, pid });
+    if (child !== undefined) {
+      const born = Number(child);
+      births.set(born, [...births.get(born) ?? [], { line, pid }]);
+    }
     const user = /^set(?:re|res)?uid\((\d+)/.exec(rest)?.[1];
     if (user !== undefined && / = 0$|unfinished/.test(rest)) {
       users.set(pid, [...users.get(pid) ?? [], { line, uid: Number(user) }]);
@@ -106,10 +110,13 @@ export function rootTouches(trace: string, dirs: readonly string[]): string[] {
     }
   });
   const uidAt = (pid: number, line: number): number => {
-    const own = users.get(pid)?.findLast((change) => change.line < line);
+    // The first lines of a child may stand before the one in which its parent's call returns.
+    const lives = births.get(pid) ?? [];
+    const birth = lives.findLast((life) => life.line < line) ?? lives[0];
+    const since = birth === undefined || birth.line > line ? -1 : birth.line;
+    const own = users.get(pid)?.findLast((change) => change.line < line && change.line > since);
     if (own !== undefined) return own.uid;
-    const parent = parents.get(pid);
-    return parent === undefined || parent.pid === pid ? 0 : uidAt(parent.pid, parent.line);
+    return birth === undefined || birth.pid === pid ? 0 : uidAt(birth.pid, birth.line);
   };
   const outside =
     /^(?:mkdir|mkdirat|stat|lstat|newfstatat|statx|access|faccessat2?|fchownat|lchown|execve)$/;
