@@ -478,6 +478,76 @@ Deno.test("A1: a process whose record is lost is not doubled", async () => {
   assert.deepEqual(bench.running(name, other), ["2.0.0"]);
 });
 
+Deno.test({
+  name: "A1, A2: a lost record is no reason to double it for another user",
+  ignore: needs("root"),
+  async fn() {
+    await using bench = new Bench();
+    await Deno.chmod(bench.dir, 0o755);
+    const name = `lost-${crypto.randomUUID().slice(0, 8)}`;
+    const as = (version: string, user: string) =>
+      bench.makePackage({
+        name,
+        version,
+        yaml: `service: {type: managed_process, user: ${user}}\n`,
+      });
+    const one = await run(bench.plan(await as("1.0.0", "nobody")));
+    assert.equal(one.host.outcome, "ok", JSON.stringify(one.host.error));
+    // All of it: not only the record of releases.
+    await Deno.rename(bench.base(name), `${bench.dir}/away`);
+    const lost = await run(bench.plan(await as("2.0.0", "daemon")));
+    const { reason, occupant } = lost.host.error?.details ?? {};
+    assert.deepEqual(
+      [lost.host.step, reason],
+      ["preflight", "occupied"],
+      JSON.stringify(lost.host),
+    );
+    const pid = (occupant as { name: string }).name;
+    const environ = await Deno.readTextFile(`/proc/${pid}/environ`);
+    assert.ok(environ.split("\0").includes("HARNESS_VERSION=1.0.0"), environ);
+    assert.deepEqual(bench.running(name), ["1.0.0"]);
+    await Deno.remove(bench.base(name), { recursive: true });
+    await Deno.rename(`${bench.dir}/away`, bench.base(name));
+  },
+});
+
+Deno.test({
+  name: "A1: another user cannot pretend to be the service",
+  ignore: needs("root"),
+  async fn() {
+    await using bench = new Bench();
+    await Deno.chmod(bench.dir, 0o755);
+    const name = `fake-${crypto.randomUUID().slice(0, 8)}`;
+    const base = bench.base(name);
+    await Deno.mkdir(`${bench.root}/${name}-0.9.0`);
+    // A program that becomes root, and has the variables of whoever called it.
+    const child = new Deno.Command("setpriv", {
+      args: ["--reuid=nobody", "--regid=nogroup", "--clear-groups", "su", "root"],
+      clearEnv: true,
+      env: {
+        PATH: "/usr/bin:/bin",
+        HARNESS_SERVICE: name,
+        HARNESS_DATA_DIR: `${base}/shared`,
+        HARNESS_INSTALL_DIR: `${bench.root}/${name}-0.9.0`,
+      },
+      stdin: "piped",
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+    try {
+      await until("it is root", () => {
+        return Deno.readTextFileSync(`/proc/${child.pid}/comm`) === "su\n" &&
+          Deno.statSync(`/proc/${child.pid}`).uid === 0;
+      });
+      const { host } = await run(bench.plan(await bench.makePackage({ name })));
+      assert.equal(host.outcome, "ok", JSON.stringify(host.error));
+    } finally {
+      await child.stdin.close();
+      await child.status;
+    }
+  },
+});
+
 Deno.test("A9: what another server deployed is followed, not undone", async () => {
   await using bench = new Bench();
   const name = `two-${crypto.randomUUID().slice(0, 8)}`;
