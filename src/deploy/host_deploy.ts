@@ -227,7 +227,9 @@ class HostDeploy {
     const cancelled = this.#cancel.aborted;
     if (context.phase === "untouched") return cancelled ? "cancelled" : outcomeOf(failure);
     if (this.#isLost(failure)) return outcomeOf(failure);
-    if (this.#hangs) return this.#leaveToGuardian(failure);
+    // A host that prints without end where it is asked first would do so wherever it is asked again.
+    const floods = failedAt === "lock" && failure.details?.["reason"] === "output";
+    if (this.#hangs || floods) return this.#leaveToGuardian(failure);
     const switched = context.phase === "switched";
     const signal = AbortSignal.timeout(
       switched ? DEPLOY_ROLLBACK_TIMEOUT_MS : DEPLOY_CLEANUP_TIMEOUT_MS,
@@ -297,7 +299,7 @@ class HostDeploy {
       `nothing: within about ${seconds} s the host puts itself back and frees its lock; ` +
       `then run the same deployment again`;
     failure.details = { ...failure.details, next };
-    return "unreachable";
+    return failure.code === "too_large" ? "failed" : "unreachable";
   }
 
   /** A second connection, to clean up after the first one broke. */

@@ -17,6 +17,7 @@ import {
   MAX_COMMAND_PRINTED_BYTES,
   OUTPUT_PAUSE_MS,
   OUTPUT_PIECE_BYTES,
+  PRINTED_OF_KEPT,
   UNPACED_OUTPUT_BYTES,
 } from "./limits.ts";
 import { Tail } from "./output.ts";
@@ -99,12 +100,12 @@ function timeoutError(what: string, timeoutMs: number): HarnessError {
   );
 }
 
-function printedTooMuch(what: string): HarnessError {
-  const mib = MAX_COMMAND_PRINTED_BYTES / 1024 / 1024;
+function printedTooMuch(what: string, maxBytes: number): HarnessError {
+  const mib = Math.round(maxBytes / 1024 / 1024);
   return new HarnessError(
     "too_large",
     `Cannot finish ${what}: it printed more than ${mib} MiB and was killed; look at what the login shell prints`,
-    { details: { reason: "output", max_bytes: MAX_COMMAND_PRINTED_BYTES } },
+    { details: { reason: "output", max_bytes: maxBytes } },
   );
 }
 
@@ -172,6 +173,7 @@ class Output {
   readonly sink: (chunk: Uint8Array) => void;
   readonly #stop: Stop;
   readonly #what: string;
+  readonly #maxPrinted: number;
   /** What was printed and no callback has taken. */
   #untaken = 0;
   #pauseAt = UNPACED_OUTPUT_BYTES;
@@ -184,6 +186,7 @@ class Output {
     what: string,
   ) {
     this.tail = new Tail(maxBytes);
+    this.#maxPrinted = Math.max(MAX_COMMAND_PRINTED_BYTES, PRINTED_OF_KEPT * maxBytes);
     this.#stop = stop;
     this.#what = what;
     this.sink = (chunk) => {
@@ -209,8 +212,8 @@ class Output {
       stream.pause();
       this.#pause = setTimeout(() => stream.resume(), OUTPUT_PAUSE_MS);
     }
-    if (this.#untaken <= MAX_COMMAND_PRINTED_BYTES) return true;
-    this.#stop.fail(printedTooMuch(this.#what));
+    if (this.#untaken <= this.#maxPrinted) return true;
+    this.#stop.fail(printedTooMuch(this.#what, this.#maxPrinted));
     return false;
   }
 

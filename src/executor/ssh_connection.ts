@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { connect as connectTcp, type Socket } from "node:net";
+import { connect as connectTcp, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 // @ts-types="@types/ssh2"
 import ssh2 from "ssh2";
@@ -24,6 +24,7 @@ import {
   unreachable,
 } from "./ssh_errors.ts";
 import type { HostKeyCheck } from "./ssh_host_key.ts";
+import { paceInput } from "./ssh_input.ts";
 import type { Hop } from "./ssh_route.ts";
 
 /** Options for {@linkcode connectHop}. */
@@ -235,6 +236,8 @@ export async function connectHop(hop: Hop, options: HopOptions): Promise<HopConn
     }
     const login = logIn(hop, options, attempt, socket);
     client = login.client;
+    // What comes through a jump host is paced on its connection.
+    if (socket instanceof Socket) paceInput(socket);
     await Promise.race([login.ready, attempt.failed]);
     return { client, socket };
   } catch (error) {

@@ -112,7 +112,7 @@ Deno.test("run(): a command that prints without end is killed", async () => {
   for (const script of ["exec yes", "exec yes >&2"]) {
     await assert.rejects(machine.run({ script }), {
       code: "too_large",
-      message: /^Cannot finish "script" on this machine: it printed more than 32 MiB/,
+      message: /^Cannot finish "script" on this machine: it printed more than 8 MiB/,
     });
   }
 });
