@@ -4,7 +4,13 @@
  */
 import assert from "node:assert/strict";
 import { Bench } from "../deploy/support.ts";
-import { type CliOptions, runCli, startServer, type TestServer } from "../helpers/cli.ts";
+import {
+  type CliOptions,
+  type CliResult,
+  runCli,
+  startServer,
+  type TestServer,
+} from "../helpers/cli.ts";
 import { type Frame, RawClient } from "../helpers/raw_client.ts";
 import { needs } from "../helpers/require.ts";
 import { type Sshd, startSshd } from "../helpers/sshd.ts";
@@ -40,6 +46,7 @@ const SHELLS: Record<string, string> = {
   "prints without end": `exec yes "$(printf '@facts\\n\\033[2Jforged')"`,
   "prints one line without end": "exec cat /dev/zero",
   "prints errors without end": "exec yes forged >&2",
+  "prints both without end": "yes forged >&2 & exec yes",
   "never answers": "exec sleep 1000",
   "answers and never ends": `printf '${facts("{}")}'; exec sleep 1000`,
   "closes the connection": "kill -9 $PPID",
@@ -53,8 +60,11 @@ const SHELLS: Record<string, string> = {
   "forges a huge record": `printf '${facts("")}\\n"'; head -c 300000000 /dev/zero | tr '\\0' 'x'`,
 };
 
-/** Shells that do not end by themselves: these hosts are given up when the others are done. */
-const ENDLESS = /without end|never/;
+/** Shells that say nothing more and do not end: their hosts go down when the others are done, and do not come back. */
+const SILENT = /never/;
+
+/** Shells that answer truly, with something around it: what they say may be read, and a release may run there. */
+const HONEST = /honest/;
 
 /** Records that an honest shell reads from the bookkeeping of a host. */
 const record = (releases: unknown, more: object = {}) =>
@@ -84,19 +94,21 @@ async function startHosts(bench: Bench): Promise<Hosts> {
   await using stack = new AsyncDisposableStack();
   const good = stack.use(await startSshd());
   const bad = new Map<string, Sshd>();
-  for (const [at, [name, text]] of Object.entries(SHELLS).entries()) {
+  const starting = Object.entries(SHELLS).map(async ([name, text], at) => {
     const file = `${bench.dir}/shell-${at}`;
     await Deno.writeTextFile(file, `#!/bin/sh\n${text}\n`, { mode: 0o755 });
     await Deno.writeTextFile(`${file}.text`, `${HOSTILE}\n`);
     await Deno.writeTextFile(`${file}.banner`, `${HOSTILE}\n`);
     const config = [`ForceCommand ${file}`, `Banner ${file}.banner`];
     bad.set(name, stack.use(await startSshd({ config, sameUserKeyAs: good })));
-  }
+  });
+  const started = await Promise.allSettled(starting);
+  for (const result of started) if (result.status === "rejected") throw result.reason;
   const knownHosts = `${bench.dir}/known_hosts`;
   const files = [good, ...bad.values()].map((sshd) => Deno.readTextFileSync(sshd.knownHostsFile));
   await Deno.writeTextFile(knownHosts, files.join(""));
-  const started = stack.move();
-  return { good, bad, knownHosts, [Symbol.asyncDispose]: () => started.disposeAsync() };
+  const all = stack.move();
+  return { good, bad, knownHosts, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }
 
 /** A server that logs in to the hosts, and how to talk to it. */
@@ -137,8 +149,12 @@ class Attacked implements AsyncDisposable {
     return this.#peakMib - this.#idleMib;
   }
 
-  /** Deploys `web` everywhere; those of `endless` are given up when the others have ended. */
-  async deploy(file: string, targets: object[], endless: number): Promise<Frame> {
+  /** Deploys everywhere, to the end. `onEnd` is called with each host that has ended, and those that ended before. */
+  async deploy(
+    file: string,
+    targets: object[],
+    onEnd: (ended: ReadonlySet<string>) => Promise<void> = () => Promise.resolve(),
+  ): Promise<Frame> {
     await this.client.call("subscribe", { events: ["deployment_progress"] });
     const { deployment_id } = await this.client.call("deploy_package", {
       package: file,
@@ -146,14 +162,12 @@ class Attacked implements AsyncDisposable {
       strategy: { parallel: targets.length, max_failures: targets.length },
     });
     const ended = new Set<string>();
-    const isOver = (host: string | null) => host === null || ended.size >= targets.length - endless;
-    for (let over = false; !over;) {
+    for (;;) {
       const { data } = await this.client.event("deployment_progress");
       if (data.deployment_id !== deployment_id || data.step !== "finish") continue;
-      if (data.host !== null) ended.add(data.host);
-      over = isOver(data.host);
+      if (data.host === null) break;
+      await onEnd(ended.add(data.host));
     }
-    await this.client.call("cancel_deployment", { deployment_id });
     for (;;) {
       const deployment = await this.client.call("get_deployment", { deployment_id });
       if (deployment["finished_at"] !== null) return deployment;
@@ -200,14 +214,22 @@ class Attacked implements AsyncDisposable {
   }
 }
 
-/** Uploads `web`, and returns its name. */
-async function package_(bench: Bench, attacked: Attacked): Promise<string> {
-  const made = await bench.makePackage();
+/** Makes `web`, healthy once `gate` is there; answers its file. */
+async function makeWeb(bench: Bench, gate = "/"): Promise<string> {
+  const made = await bench.makePackage({
+    yaml: "health: {script: scripts/ok.sh, interval: 500ms, retries: 1000, start_period: 600s}\n",
+    files: { "scripts/ok.sh": `#!/bin/sh\n[ -e '${gate}' ] || exit 2\n` },
+  });
   const path = `${bench.dir}/${made.file}`;
   await Deno.writeFile(path, await made.open());
+  return path;
+}
+
+/** Uploads a package, and returns its name. */
+async function push(path: string, attacked: Attacked): Promise<string> {
   const pushed = await runCli(["package", "push", path], attacked.options);
   assert.equal(pushed.code, 0, pushed.stderr);
-  return made.file;
+  return path.replace(/.*\//, "");
 }
 
 /** Each host with an install root of its own, the first one's that of the bench. */
@@ -219,11 +241,26 @@ function targetsOf(bench: Bench, hosts: ReadonlyArray<readonly [string, Sshd]>):
   });
 }
 
-const outcomes = (deployment: Frame): Map<number, string> =>
-  new Map(deployment["hosts"].map((host: Frame) => [
-    Number(/:(\d+)$/.exec(host["host"])?.[1]),
-    host["outcome"],
-  ]));
+/** Runs a command as text and as JSON at once: it ends, and shows nothing that a terminal would obey. */
+async function bothWays(words: string[]): Promise<CliResult[]> {
+  const runs = [[], ["--json"]].map((more) =>
+    runCli([...words, ...more], { env: { FORCE_COLOR: "1" } })
+  );
+  const results = await Promise.all(runs);
+  for (const { stdout, stderr } of results) {
+    assertClean((stdout + stderr).replaceAll(STYLE, ""), words[0] ?? "");
+    assert.doesNotMatch(stderr, /\[internal\]|Uncaught|panicked/);
+  }
+  return results;
+}
+
+const sshFlags = (hosts: Hosts) => [
+  ...["--identity", hosts.good.identityFile, "--known-hosts", hosts.knownHosts],
+  ...["--ssh-config", "none"],
+];
+
+const hostFlags = (hosts: Iterable<Sshd>) =>
+  [...hosts].flatMap(({ user, port }) => ["--host", `${user}@127.0.0.1:${port}`]);
 
 Deno.test({
   name: "hostile host: its shell harms neither server nor others",
@@ -232,17 +269,30 @@ Deno.test({
     await using bench = new Bench();
     await using hosts = await startHosts(bench);
     await using attacked = await Attacked.start(hosts.good, hosts.knownHosts);
-    const file = await package_(bench, attacked);
-    const bad = [...hosts.bad].filter(([name]) => !ENDLESS.test(name));
-    const all = [["good", hosts.good] as const, ...bad];
-    const targets = targetsOf(bench, all);
-    const deployment = await attacked.deploy(file, targets, 0);
-    const outcome = outcomes(deployment);
-    assert.equal(outcome.get(hosts.good.port), "ok", JSON.stringify(deployment));
-    for (const [name, sshd] of bad) {
-      // An honest answer with noise around it may be read; nothing else is a release that runs.
-      if (name.includes("honest")) continue;
-      assert.notEqual(outcome.get(sshd.port), "ok", name);
+    const gate = `${bench.dir}/others-have-ended`;
+    const file = await push(await makeWeb(bench, gate), attacked);
+    const all = [["good", hosts.good] as const, ...hosts.bad];
+    const others = [...hosts.bad].filter(([name]) => !SILENT.test(name) && !HONEST.test(name));
+    const silent = [...hosts.bad].filter(([name]) => SILENT.test(name));
+    const label = ({ user, host, port }: Sshd) => `${user}@${host}:${port}`;
+    const deployment = await attacked.deploy(file, targetsOf(bench, all), async (ended) => {
+      if (!others.every(([, sshd]) => ended.has(label(sshd)))) return;
+      // Until now the good host's deployment was under way and its lock renewed, as long as any of the others prints.
+      await Deno.writeTextFile(gate, "");
+      for (const [, sshd] of silent) {
+        await sshd.stopListening();
+        await sshd.killConnections();
+      }
+    });
+    const results = new Map<string, Frame>(deployment["hosts"].map((h: Frame) => [h["host"], h]));
+    const good = results.get(label(hosts.good));
+    assert.equal(good?.["outcome"], "ok", JSON.stringify(deployment));
+    for (const [name, sshd] of hosts.bad) {
+      const { outcome, error } = results.get(label(sshd)) ?? {};
+      if (HONEST.test(name)) continue;
+      assert.match(outcome, /^(?:failed|unreachable)$/, `${name}: ${outcome}`);
+      if (!name.includes("without end")) continue;
+      assert.match(error.message, /printed more than 8 MiB and was killed; look at what/, name);
     }
     assert.deepEqual(bench.running(), ["1.0.0"]);
     await attacked.check(deployment);
@@ -256,7 +306,7 @@ Deno.test({
     await using bench = new Bench();
     await using sshd = await startSshd();
     await using attacked = await Attacked.start(sshd, sshd.knownHostsFile);
-    const file = await package_(bench, attacked);
+    const file = await push(await makeWeb(bench), attacked);
     const { host, port, user } = sshd;
     const names = Object.keys(RECORDS);
     const targets = [bench.root, ...names.map((_, at) => `${bench.dir}/hostile-${at}`)];
@@ -267,18 +317,13 @@ Deno.test({
       await Deno.symlink("/etc", `${base}/current`);
     }
     let last: Frame = {};
-    for (const install_root of targets) {
-      const one = { host, port, user, install_root };
-      const deployment = await attacked.deploy(file, [one], 0);
-      const [{ outcome }] = deployment["hosts"];
-      if (install_root === bench.root) assert.equal(outcome, "ok", JSON.stringify(deployment));
-      else assert.ok(["ok", "failed", "rolled_back"].includes(outcome), JSON.stringify(deployment));
-      const { error } = deployment["hosts"][0];
-      assert.notEqual(
-        error?.code,
-        "internal",
-        `${names[targets.indexOf(install_root) - 1]}: ${error?.message}`,
-      );
+    for (const [at, install_root] of targets.entries()) {
+      const deployment = await attacked.deploy(file, [{ host, port, user, install_root }]);
+      const [{ outcome, error }] = deployment["hosts"];
+      const what = `${names[at - 1] ?? "good"}: ${JSON.stringify(deployment)}`;
+      if (at === 0) assert.equal(outcome, "ok", what);
+      else assert.ok(["ok", "failed", "rolled_back"].includes(outcome), what);
+      assert.notEqual(error?.code, "internal", what);
       last = deployment;
     }
     await attacked.check(last);
@@ -292,33 +337,46 @@ Deno.test({
   fn: async () => {
     await using bench = new Bench();
     await using hosts = await startHosts(bench);
-    const ssh = [
-      ...[
-        "--identity",
-        hosts.good.identityFile,
-        "--known-hosts",
-        hosts.knownHosts,
-      ],
-      ...["--ssh-config", "none"],
-    ];
-    for (const [name, { port, user }] of hosts.bad) {
-      if (ENDLESS.test(name)) continue;
-      const host = ["--host", `${user}@127.0.0.1:${port}`];
-      const commands = [
-        ["doctor", ...host, ...ssh],
-      ];
-      for (const words of commands) {
-        for (const more of [[], ["--json"]]) {
-          const { stdout, stderr } = await runCli([...words, ...more], {
-            env: { FORCE_COLOR: "1" },
-          });
-          assertClean(
-            (stdout + stderr).replaceAll(STYLE, ""),
-            `${name}: ${words[0]}`,
-          );
-          assert.doesNotMatch(stderr, /\[internal\]|Uncaught|panicked/, name);
-        }
-      }
+    const loud = [...hosts.bad].filter(([name]) => !SILENT.test(name)).map(([, sshd]) => sshd);
+    for (const { code } of await bothWays(["doctor", ...hostFlags(loud), ...sshFlags(hosts)])) {
+      assert.notEqual(code, 0);
     }
+  },
+});
+
+Deno.test({
+  name: "hostile host: a deployment without a server ends",
+  ignore,
+  fn: async () => {
+    await using bench = new Bench();
+    await using hosts = await startHosts(bench);
+    const path = await makeWeb(bench);
+    const bad = [...hosts.bad].filter(([name]) => !SILENT.test(name) && !HONEST.test(name));
+    const quiet = bad.filter(([name]) => !name.includes("without end"));
+    const root = `${bench.dir}/honest`;
+    await Deno.mkdir(root);
+    const direct = ["deploy", path, "--direct", "--parallel", "20", "--max-failures", "20"];
+    const run = (install: string, to: Array<readonly [string, Sshd]>, more: string[]) => {
+      const flags = [
+        "--install-root",
+        install,
+        ...sshFlags(hosts),
+        ...hostFlags(to.map((h) => h[1])),
+      ];
+      return runCli([...direct, ...flags, ...more], { env: { FORCE_COLOR: "1" } });
+    };
+    const good = ["good", hosts.good] as const;
+    const asText = await run(bench.root, [good, ...bad], []);
+    assert.match(asText.stdout + asText.stderr, /printed more than 8 MiB/);
+    assert.deepEqual(bench.running(), ["1.0.0"]);
+    const asJson = await run(bench.root, [good, ...quiet], ["--json"]);
+    for (const { code, stderr } of [asText, asJson]) assert.equal(code, 3, stderr);
+    const honest = [...hosts.bad].filter(([name]) => HONEST.test(name));
+    const noisy = await run(root, honest, ["--json"]);
+    for (const { stdout, stderr } of [asText, asJson, noisy]) {
+      assertClean((stdout + stderr).replaceAll(STYLE, ""), "deploy --direct");
+      assert.doesNotMatch(stderr, /\[internal\]|Uncaught|panicked/);
+    }
+    for (const version of bench.running("web", root)) assert.equal(version, "1.0.0");
   },
 });
