@@ -20,9 +20,11 @@ import type { ControlOptions } from "./service_spec.ts";
  */
 export class LineSplitter {
   readonly #maxBytes: number;
-  #decoder = new TextDecoder();
+  #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   #rest: Uint8Array[] = [];
   #restBytes = 0;
+  /** Whether a line end that comes first is that of the line before. */
+  #endsNext = false;
 
   /** A splitter for lines of at most `maxBytes` bytes. */
   constructor(maxBytes: number = MAX_LOG_LINE_BYTES) {
@@ -32,8 +34,17 @@ export class LineSplitter {
   /** The lines that `chunk` completes. */
   push(chunk: Uint8Array): string[] {
     const lines: string[] = [];
-    let from = 0;
+    let from = this.#endsNext && chunk[0] === 10 ? 1 : 0;
+    if (chunk.length > 0) this.#endsNext = false;
     while (from < chunk.length) {
+      const whole = this.#restBytes === 0 ? this.#wholeUntil(chunk, from) : from;
+      if (whole > from) {
+        // All at once: to decode a line costs as much as to decode many, and a machine may print empty ones alone.
+        const text = this.#decoder.decode(chunk.subarray(from, whole - 1));
+        for (const line of text.split("\n")) lines.push(bare(line));
+        from = whole;
+        continue;
+      }
       const room = this.#maxBytes - this.#restBytes;
       const end = chunk.subarray(from, from + room).indexOf(10);
       if (end >= 0) {
@@ -46,6 +57,7 @@ export class LineSplitter {
       if (chunk.length - from < room) break;
       from += room;
       // The line end may be the very next byte: then this was all of the line.
+      this.#endsNext = from === chunk.length;
       if (chunk[from] === 10) from++;
       lines.push(this.#take());
     }
@@ -55,6 +67,11 @@ export class LineSplitter {
   /** The last line when it had no line end, else nothing. */
   flush(): string[] {
     return this.#restBytes === 0 ? [] : [this.#take()];
+  }
+
+  /** Where the lines that begin at `from` end: those of the next bytes, so many that none of them is too long. */
+  #wholeUntil(chunk: Uint8Array, from: number): number {
+    return from + chunk.subarray(from, from + this.#maxBytes).lastIndexOf(10) + 1;
   }
 
   #keep(bytes: Uint8Array): void {
@@ -68,8 +85,14 @@ export class LineSplitter {
       this.#decoder.decode();
     this.#rest = [];
     this.#restBytes = 0;
-    return text.endsWith("\r") ? text.slice(0, -1) : text;
+    return bare(text);
   }
+}
+
+/** A line without the carriage return at its end, and without the byte order mark that it may begin with. */
+function bare(line: string): string {
+  const text = line.startsWith("\ufeff") ? line.slice(1) : line;
+  return text.endsWith("\r") ? text.slice(0, -1) : text;
 }
 
 /** Runs a command that prints a log and gives its last `lines` lines. */

@@ -8,6 +8,7 @@ import { hostLayout } from "../../src/deploy/layout.ts";
 import { parseKnownHosts } from "../../src/executor/known_hosts.ts";
 import { quoteWord } from "../../src/executor/quote.ts";
 import { formatEnvFile, secretsIn } from "../../src/lifecycle/env_file.ts";
+import { LineSplitter } from "../../src/lifecycle/logs.ts";
 import { parseHostStatus } from "../../src/lifecycle/host_status.ts";
 import { parseProcessStatus, parseReport } from "../../src/lifecycle/process_commands.ts";
 import { parseUnitReport } from "../../src/lifecycle/systemd_report.ts";
@@ -40,6 +41,27 @@ Deno.test("hostile lines: words and paths are quoted in one go", () => {
   assert.equal(quoteWord("1a"), "1a");
   assert.match(hostLayout(`${"/".repeat(LENGTH)}x`, "web").base, /x\/\.harness\/web$/);
   assert.equal(addressKey("%".repeat(LENGTH) + "\n%"), "");
+});
+
+Deno.test("hostile lines: a log is cut alike however it comes", () => {
+  const parts = ["\n", "\r\n", "abc", "\u00e4", "\ud83d\ude00", "\ufeff", "x".repeat(9)].map((
+    part,
+  ) => new TextEncoder().encode(part));
+  const bytes = fc.constantFrom(...parts, new Uint8Array([0xff]), new Uint8Array([0xe2, 0x82]));
+  fc.assert(fc.property(fc.array(bytes, { maxLength: 30 }), fc.nat(20), (pieces, size) => {
+    const all = new Uint8Array(pieces.flatMap((piece) => [...piece]));
+    const cut = (length: number) => {
+      const splitter = new LineSplitter(8);
+      const lines: string[] = [];
+      for (let at = 0; at < all.length; at += length) {
+        lines.push(...splitter.push(all.subarray(at, at + length)));
+      }
+      return [...lines, ...splitter.flush()];
+    };
+    assert.deepEqual(cut(size + 1), cut(1));
+    assert.deepEqual(cut(1000), cut(1));
+  }));
+  assert.equal(new LineSplitter().push(new Uint8Array(LENGTH).fill(10)).length, LENGTH);
 });
 
 Deno.test("hostile lines: known_hosts and env files", () => {
