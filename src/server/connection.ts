@@ -36,6 +36,7 @@ import {
 import { Answer } from "./answers.ts";
 import { auditEntry, isAudited } from "./audit.ts";
 import { ConnectionSubscriptions } from "./connection_subscriptions.ts";
+import type { FloodGuard, PeerMessages } from "./flood_guard.ts";
 import type { Hub, Subscriber } from "./hub.ts";
 import type { LogFollows } from "./log_follows.ts";
 import { Inbox, type Message } from "./inbox.ts";
@@ -62,6 +63,8 @@ export interface ConnectionHost {
   readonly follows: LogFollows | null;
   /** Shares the event loop out among all connections. */
   readonly turns: Turns;
+  /** Notices who takes it for itself. */
+  readonly floods: FloodGuard;
   /** The limits in force. */
   readonly limits: ServerLimits;
   /** Aborted at the end of a shutdown. */
@@ -98,6 +101,7 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
   readonly #outbox: Outbox;
   readonly #subscriptions: ConnectionSubscriptions;
   readonly #rate: TokenBucket;
+  readonly #messages: PeerMessages = { turn: 0, count: 0 };
   #inFlight = 0;
   #badMessages = 0;
   #refusedForRate = 0;
@@ -182,7 +186,8 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
 
   /** A message arrived. */
   onMessage(data: Message): void {
-    if (!this.#queue.closed) this.#inbox.take(data);
+    if (this.#host.floods.isFlood(this.#messages)) this.#drop();
+    else if (!this.#queue.closed) this.#inbox.take(data);
   }
 
   #read(data: Message): void {
@@ -236,6 +241,13 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
     this.#socket.close(code, reason);
     if (this.#socket.terminate === undefined) return;
     this.#terminateTimer = setTimeout(() => this.terminate(), TERMINATE_AFTER_MS);
+  }
+
+  /** Ends the connection of a peer that sends faster than anybody could read: nothing else is heard meanwhile. */
+  #drop(): void {
+    const reason = "too many messages at once: send fewer";
+    this.close(CLOSE_CODES.rate_limited, reason);
+    this.#socket.close(CLOSE_CODES.rate_limited, reason, { atOnce: true });
   }
 
   /** Drops the peer now, where the runtime can. */

@@ -25,9 +25,11 @@ import { Authenticator, type AuthOptions } from "./auth.ts";
 import { AuthBackoff } from "./auth_backoff.ts";
 import type { Deployments, Packages, ServiceOperator } from "./backends.ts";
 import { Connection, type ConnectionHost } from "./connection.ts";
+import { FloodGuard } from "./flood_guard.ts";
 import { errorResponse } from "./http_errors.ts";
 import { respond } from "./http.ts";
 import { Hub } from "./hub.ts";
+import { MIN_TURN_MESSAGES, TURN_MESSAGES_FACTOR } from "./limits.ts";
 import { LogReads } from "./log_reads.ts";
 import { LogFollows } from "./log_follows.ts";
 import { LogLimiter } from "./log_limiter.ts";
@@ -70,6 +72,7 @@ export class ConnectionHandler implements AsyncDisposable {
   readonly #services: ActionServices;
   readonly #hub: Hub;
   readonly #turns = new Turns();
+  readonly #floods: FloodGuard;
   readonly #follows: LogFollows | null;
   /** What a connection sees of us. */
   readonly #host: ConnectionHost;
@@ -93,6 +96,11 @@ export class ConnectionHandler implements AsyncDisposable {
     this.#services = { registry, answers, ...backends, vouched, audit };
     this.auth = new Authenticator(options.auth);
     this.limits = resolveLimits(options.limits);
+    const { maxRequestsPerSecond, maxInFlightRequests } = this.limits;
+    this.#floods = new FloodGuard(
+      Math.max(MIN_TURN_MESSAGES, TURN_MESSAGES_FACTOR * maxRequestsPerSecond),
+      2 * maxInFlightRequests,
+    );
     this.#hub = new Hub(registry, this.limits, this.#turns);
     this.#follows = operator === undefined ? null : new LogFollows(operator);
     this.#host = this.#connectionHost();
@@ -200,6 +208,7 @@ export class ConnectionHandler implements AsyncDisposable {
       hub: this.#hub,
       follows: this.#follows,
       turns: this.#turns,
+      floods: this.#floods,
       limits: this.limits,
       signal: this.#aborter.signal,
       get draining() {
@@ -227,6 +236,7 @@ export class ConnectionHandler implements AsyncDisposable {
     this.#follows?.close();
     this.#hub.close();
     this.#turns.close();
+    this.#floods.close();
     this.#services.answers.close();
     this.auth.close();
   }

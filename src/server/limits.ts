@@ -10,6 +10,13 @@ export const TURN_MS = 4;
 export const MESSAGES_TURN_MS = 4;
 /** Such messages of one connection before the next has its turn. */
 export const MESSAGES_PIECE_MS = 0.5;
+/**
+ * Messages of all connections that arrive in one turn before who sent most of them is dropped: a burst that
+ * the rate of requests lets pass, and its refused rest, fit; taking so many costs some 15 ms.
+ */
+export const MIN_TURN_MESSAGES = 4000;
+/** The same for another rate of requests: so many times that of a second. */
+export const TURN_MESSAGES_FACTOR = 4;
 /** Bytes given to sockets in such a turn: the runtime copies and writes them before anybody else is heard. */
 export const TURN_BYTES = 1024 * 1024;
 /** Work on one of them before the next has its turn. */

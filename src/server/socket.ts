@@ -13,8 +13,11 @@
 export interface ServerSocket {
   /** Queues a text frame. */
   send(text: string): void;
-  /** Starts the closing handshake. What was queued before may still be sent. */
-  close(code: number, reason: string): void;
+  /**
+   * Starts the closing handshake. What was queued before may still be sent. With `atOnce` the peer does not
+   * stop sending by itself: it must not be heard any more, whether or not it reads the reason.
+   */
+  close(code: number, reason: string, options?: { atOnce?: boolean }): void;
   /** Drops the connection now, without a handshake. Left out where the runtime cannot. */
   terminate?(): void;
   /** Bytes queued that the peer has not taken yet. */

@@ -210,3 +210,38 @@ Deno.test("ws listener: the longest idle one makes room", async () => {
   await client.call("list_services");
   await eventually(() => Promise.resolve(peers.dropped >= 40), "the first ones are dropped");
 });
+
+/** Sends empty messages without end, and ends when it is dropped. */
+const FLOODER = `
+const [hostname, port] = ["127.0.0.1", Number(Deno.args[0])];
+const conn = await Deno.connect({ hostname, port });
+const head = ["GET / HTTP/1.1", "Host: x.localhost", "Upgrade: websocket", "Connection: Upgrade",
+  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version: 13", "", ""];
+await conn.write(new TextEncoder().encode(head.join("\\r\\n")));
+await conn.read(new Uint8Array(4096));
+const frames = new Uint8Array(60_000);
+for (let at = 0; at < frames.length; at += 6) frames.set([0x81, 0x80], at);
+try {
+  for (;;) await conn.write(frames);
+} catch {
+  console.log("dropped");
+}
+`;
+
+for (const listener of LISTENERS) {
+  Deno.test(`${listener} flood: others are heard, and who floods is dropped`, async () => {
+    await using running = await startServer({ listener });
+    await using client = await RawClient.ready(running.url);
+    const args = ["run", "-A", "-", String(running.server.port)];
+    const flooder = new Deno.Command(Deno.execPath(), { args, stdin: "piped", stdout: "piped" })
+      .spawn();
+    const stdin = flooder.stdin.getWriter();
+    await stdin.write(new TextEncoder().encode(FLOODER));
+    await stdin.close();
+    let ended = false;
+    const output = flooder.output().finally(() => ended = true);
+    // It never stops by itself: where it is the only one heard, this does not end.
+    while (!ended) await client.call("list_services", {});
+    assert.equal(new TextDecoder().decode((await output).stdout), "dropped\n");
+  });
+}

@@ -263,16 +263,20 @@ class DenoSocket implements ServerSocket {
     this.#turns = 0;
   }
 
-  close(code: number, reason: string): void {
+  close(code: number, reason: string, { atOnce = false } = {}): void {
+    if (atOnce) return this.#closeNow(code, reason);
     const now = performance.now();
     const waitMs = Math.max(0, this.#messageAt + QUIET_BEFORE_CLOSE_MS - now);
     this.#closeBy = Math.min(this.#closeBy, now + MAX_CLOSE_DELAY_MS);
     if ((waitMs > 0 || this.#turns < QUIET_TURNS_BEFORE_CLOSE) && now < this.#closeBy) {
       if (waitMs === 0) this.#turns++;
       this.#closeTimer = setTimeout(() => this.close(code, reason), waitMs);
-    } else if (this.#socket.readyState === WebSocket.OPEN) {
-      this.#socket.close(code, reason);
-    }
+    } else this.#closeNow(code, reason);
+  }
+
+  #closeNow(code: number, reason: string): void {
+    clearTimeout(this.#closeTimer);
+    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.close(code, reason);
   }
 
   /** The socket is gone: nothing is left to close. */

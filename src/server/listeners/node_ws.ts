@@ -317,8 +317,9 @@ class NodeSocket implements ServerSocket {
     this.#ws.send(this.#encoder.encode(text), { binary: false });
   }
 
-  close(code: number, reason: string): void {
-    this.#ws.close(code, reason);
+  close(code: number, reason: string, { atOnce = false } = {}): void {
+    if (atOnce) this.#ws.terminate();
+    else this.#ws.close(code, reason);
   }
 
   terminate(): void {
