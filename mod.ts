@@ -74,7 +74,12 @@ export type {
   Store,
   StoreListener,
 } from "./src/registry/store.ts";
-export type { IfRevision, RegistryOptions, UpdateOptions } from "./src/registry/update_options.ts";
+export type {
+  IfRevision,
+  RegisterOptions,
+  RegistryOptions,
+  UpdateOptions,
+} from "./src/registry/update_options.ts";
 
 // Where it is kept.
 export { Documents } from "./src/storage/documents.ts";

@@ -33,7 +33,12 @@ import { idOf, pageOf, type PageOptions, type ServicePage } from "./page.ts";
 import { resolveEndpoints } from "./resolve.ts";
 import type { CommitRecord, LoadedState, Store } from "./store.ts";
 import { parseInput, parsePatch } from "./validate.ts";
-import type { IfRevision, RegistryOptions, UpdateOptions } from "./update_options.ts";
+import type {
+  IfRevision,
+  RegisterOptions,
+  RegistryOptions,
+  UpdateOptions,
+} from "./update_options.ts";
 
 /**
  * A registry of services over a {@linkcode Store}.
@@ -149,20 +154,17 @@ export class Registry implements AsyncDisposable {
    * Registers a service. With `replace` an entry of the same id gets the new description and keeps its
    * state; a description that equals the old one is no change.
    *
-   * @throws {HarnessError} `invalid_params` (a cycle of dependencies too), `already_exists`, `too_large`,
-   * `storage_unavailable`.
+   * @throws {HarnessError} `invalid_params` (a cycle, too), `already_exists`, `too_large`, `storage_unavailable`.
    */
-  async register(
-    input: ServiceInput,
-    options: { replace?: boolean | undefined } = {},
-  ): Promise<ServiceEntry> {
+  async register(input: ServiceInput, options: RegisterOptions = {}): Promise<ServiceEntry> {
     const checked = parseInput(input);
     const id = checked.id ?? checked.name;
     return await this.#locks.run(id, async () => {
       const current = this.#index.get(id);
+      if (current !== undefined && options.replace !== true) throw alreadyExists(current);
+      options.admit?.(current ?? null);
       const time = this.#time();
       if (current === undefined) return await this.#registerNew(planRegister(checked, time));
-      if (options.replace !== true) throw alreadyExists(current);
       return await this.#commit(current, planReplace(current, checked, time), { leases: true });
     });
   }

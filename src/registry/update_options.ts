@@ -4,10 +4,20 @@
  * @module
  */
 
+import type { ServiceEntry } from "./entry.ts";
+
 /** A condition on a change. */
 export interface IfRevision {
   /** Revision the entry must have now; anything else is a `conflict`. */
   ifRevision?: number | undefined;
+}
+
+/** Options for `Registry.register()`. */
+export interface RegisterOptions {
+  /** Replaces an entry of that id. @default {false} */
+  replace?: boolean | undefined;
+  /** Called when nothing can come between any more, with the entry that is replaced: throws to refuse. */
+  admit?: ((current: ServiceEntry | null) => void) | undefined;
 }
 
 /** Options for {@linkcode Registry.update}. */

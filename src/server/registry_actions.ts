@@ -8,11 +8,10 @@
  */
 import { HarnessError } from "../errors.ts";
 import type { ActionData, ActionParams } from "../protocol/actions.ts";
-import { sameJson } from "../registry/change.ts";
-import type { Execution, ServiceEntry, ServiceInput } from "../registry/entry.ts";
-import type { Registry } from "../registry/registry.ts";
+import type { ServiceEntry, ServiceInput } from "../registry/entry.ts";
 import type { ActionContext, ActionServices } from "./actions.ts";
 import { anonymousRefusal } from "./rights.ts";
+import { runOf } from "./vouched_entries.ts";
 
 /** `register_service`. */
 export async function register(
@@ -20,10 +19,23 @@ export async function register(
   services: ActionServices,
   context: ActionContext,
 ): Promise<ServiceEntry> {
-  if (context.access === "anonymous") checkAnonymous(service, replace, services, context);
-  const entry = await services.registry.register(service, { replace });
-  if (context.access === "full") services.vouched?.add(entry.id);
-  return entry;
+  const { registry, vouched } = services;
+  const id = service.id ?? service.name;
+  let isNewlyVouched = false;
+  // Decided where nobody can come between: else what was checked would not be what is replaced.
+  const admit = (current: ServiceEntry | null) => {
+    if (context.access === "anonymous") return checkAnonymous(service, current, services, context);
+    isNewlyVouched = vouched?.has(id) === false;
+    vouched?.add(id);
+  };
+  try {
+    const entry = await registry.register(service, { replace, admit });
+    if (context.access === "anonymous") vouched?.readd(entry);
+    return entry;
+  } catch (error) {
+    if (isNewlyVouched) vouched?.remove(id);
+    throw error;
+  }
 }
 
 /** `update_service`. */
@@ -45,9 +57,16 @@ export async function deregister(
 ): Promise<ActionData<"deregister_service">> {
   requireUnmanaged(name, "remove", services, context);
   const { registry, vouched } = services;
-  const { id } = registry.get(name);
-  await registry.deregister(id, { ifRevision: if_revision });
-  vouched?.remove(id);
+  const entry = registry.get(name);
+  // First: there is no moment in which something else could come in its place.
+  if (context.access === "anonymous") vouched?.removeWithoutToken(entry);
+  try {
+    await registry.deregister(entry.id, { ifRevision: if_revision });
+  } catch (error) {
+    vouched?.readd(entry);
+    throw error;
+  }
+  if (context.access !== "anonymous") vouched?.remove(entry.id);
   return { removed: true };
 }
 
@@ -94,11 +113,11 @@ export function startable(
 /** What a client without a token may not register. */
 function checkAnonymous(
   service: ServiceInput,
-  replace: boolean,
+  current: ServiceEntry | null,
   services: ActionServices,
   { tokenFile }: ActionContext,
 ): void {
-  const { registry, operator } = services;
+  const { operator } = services;
   const id = service.id ?? service.name;
   // Its endpoints would be given out as those of what this server runs.
   const isManaged = operator?.ownership?.manages(id) === true ||
@@ -109,10 +128,13 @@ function checkAnonymous(
       "or stand beside";
     throw anonymousRefusal(`register ${id}`, tokenFile, why);
   }
-  const current = replace ? find(registry, id) : null;
+  if (services.vouched?.poses(service) === true) {
+    const why = `what was registered as ${id} with the token was something else, and a client ` +
+      "without one may not put its own in its place";
+    throw anonymousRefusal(`register ${id}`, tokenFile, why);
+  }
   if (current === null || !isTrusted(services, id)) return;
-  const sameLocation = sameJson(current.location, service.location ?? { type: "local" });
-  if (sameLocation && sameExecution(current.execution, service.execution)) return;
+  if (runOf(current) === runOf(service)) return;
   const why = "it was registered with the token, and a client without one may not change how or " +
     "where it is run";
   throw anonymousRefusal(`replace ${id}`, tokenFile, why);
@@ -129,21 +151,4 @@ function requireUnmanaged(
   if (operator?.ownership?.manages(id) !== true) return;
   const why = "this server runs it, and a client without a token may only keep what others run";
   throw anonymousRefusal(`${verb} ${id}`, tokenFile, why);
-}
-
-function find(registry: Registry, id: string): ServiceEntry | null {
-  try {
-    const entry = registry.get(id);
-    return entry.id === id ? entry : null;
-  } catch (error) {
-    if (error instanceof HarnessError && ["not_found", "ambiguous"].includes(error.code)) {
-      return null;
-    }
-    throw error;
-  }
-}
-
-/** Whether the same would be run: the pid or the container of what runs already does not count. */
-function sameExecution(a: Execution, b: Execution): boolean {
-  return sameJson({ ...a, pid: null, container_id: null }, { ...b, pid: null, container_id: null });
 }

@@ -6,7 +6,9 @@ import { MemoryStore } from "../../src/storage/memory_store.ts";
 import { PackageStore } from "../../src/server/package_store.ts";
 import { runCli, RunningCli, startServer as startCliServer } from "../helpers/cli.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
-import { RawClient } from "../helpers/raw_client.ts";
+import type { DocumentStore } from "../../src/server/documents.ts";
+import { VouchedEntries } from "../../src/server/vouched_entries.ts";
+import { eventually, RawClient } from "../helpers/raw_client.ts";
 import { RawSocket } from "../helpers/raw_socket.ts";
 import { needs } from "../helpers/require.ts";
 import { LISTENERS, service, startServer } from "../helpers/test_server.ts";
@@ -149,6 +151,85 @@ Deno.test("rights: what the server runs is not an anonymous client's to change",
   await client.call("heartbeat", { name: "free" });
   await client.call("update_service", { name: "free", version: "9" });
   await client.call("deregister_service", { name: "free" });
+  await registry.close();
+});
+
+Deno.test("rights: nobody puts something else in a removed entry's place", async () => {
+  const registry = await Registry.open(new MemoryStore());
+  const documents = new Map<string, unknown>();
+  const store: DocumentStore = {
+    list: () => Promise.resolve([...documents].map(([id, value]) => ({ id, value }))),
+    put: (_, id, value) => Promise.resolve(void documents.set(id, structuredClone(value))),
+    remove: () => Promise.resolve(),
+  };
+  const run = (...args: string[]) => ({
+    execution: { type: "managed_process", command: "/bin/sh", args, pid: null } as const,
+  });
+  const own = service("db", { id: "db@h1", ...run("-c", "mine") });
+  for (const restarted of [false, true]) {
+    await using vouched = await VouchedEntries.load(store);
+    await using running = await startServer({ listener: "deno", auth: AUTH, registry, vouched });
+    await using other = await RawClient.ready(running.url);
+    const headers = { authorization: `Bearer ${TOKEN}` };
+    await using operator = await RawClient.ready(running.url, { headers });
+    if (!restarted) {
+      await operator.call("register_service", { service: own });
+      await other.call("deregister_service", { name: "db" });
+      assert.equal(vouched.has("db@h1"), false);
+    }
+    const posing = [
+      service("db", { id: "db@h1", ...run("-c", "evil") }),
+      service("db", { ...run("-c", "evil") }),
+      service("x", { id: "db", ...run("-c", "evil") }),
+      service("x", { id: "db@h1", ...run("-c", "evil") }),
+      service("db", {
+        ...run("-c", "mine"),
+        location: { type: "remote", host: "h", ssh_user: "u", ssh_port: null },
+      }),
+    ];
+    for (const evil of posing) {
+      const error = await other.fail("register_service", { service: evil });
+      assert.equal(error["code"], "unauthorized", JSON.stringify(evil));
+    }
+    if (!restarted) continue;
+    // What it was may come back, and is what it was; with the token, anything may.
+    await other.call("register_service", { service: own });
+    assert.equal(vouched.has("db@h1"), true);
+    await operator.call("deregister_service", { name: "db" });
+    await other.call("register_service", { service: posing[0] });
+    assert.equal(vouched.has("db@h1"), false);
+  }
+  await registry.close();
+});
+
+Deno.test("rights: a replacement is checked against what it replaces", async () => {
+  const memory = new MemoryStore();
+  const gate = Promise.withResolvers<void>();
+  const commit = memory.commit.bind(memory);
+  let first = true;
+  memory.commit = async (change) => {
+    if (first) {
+      first = false;
+      await gate.promise;
+    }
+    await commit(change);
+  };
+  const registry = await Registry.open(memory);
+  const vouched = await VouchedEntries.load();
+  await using running = await startServer({ listener: "deno", auth: AUTH, registry, vouched });
+  await using other = await RawClient.ready(running.url);
+  const headers = { authorization: `Bearer ${TOKEN}` };
+  await using operator = await RawClient.ready(running.url, { headers });
+  // While the operator's registration is on its way to the disk, there is nothing to be seen of it.
+  const registered = operator.call("register_service", { service: service("db") });
+  await eventually(() => !first, "it is on its way");
+  const evil = service("db", { execution: { type: "systemd_service", unit_name: "evil.service" } });
+  const replaced = other.request("register_service", { service: evil, replace: true });
+  await other.call("list_services", {});
+  gate.resolve();
+  await registered;
+  assert.equal((await replaced)["error"]?.code, "unauthorized");
+  assert.equal(registry.get("db").execution.type, "managed_process");
   await registry.close();
 });
 
