@@ -5,13 +5,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import { HarnessError, toHarnessError } from "../errors.ts";
-import { SERVER_NAME, VERSION } from "../version.ts";
-import {
-  MAX_PAGE_SIZE,
-  MAX_SUBSCRIPTION_SERVICES,
-  RECONNECT_AFTER_MS,
-  TERMINATE_AFTER_MS,
-} from "../limits.ts";
+import { RECONNECT_AFTER_MS, TERMINATE_AFTER_MS } from "../limits.ts";
 import type { Action, ActionData, ActionParams } from "../protocol/actions.ts";
 import { isAction } from "../protocol/actions.ts";
 import {
@@ -23,22 +17,17 @@ import {
   requireAction,
   type ResponseId,
 } from "../protocol/codec.ts";
-import { CLOSE_CODES, PROTOCOL_VERSION } from "../protocol/messages.ts";
+import { CLOSE_CODES } from "../protocol/messages.ts";
 import { salvageId } from "../protocol/salvage.ts";
 import type { EventHead } from "../registry/filter.ts";
-import {
-  type ActionContext,
-  type ActionServices,
-  capabilitiesOf,
-  dataText,
-  runAction,
-} from "./actions.ts";
+import { type ActionContext, type ActionServices, dataText, runAction } from "./actions.ts";
 import { Answer } from "./answers.ts";
 import { auditEntry, isAudited } from "./audit.ts";
 import { ConnectionSubscriptions } from "./connection_subscriptions.ts";
 import type { FloodGuard, PeerMessages } from "./flood_guard.ts";
 import type { Hub, Subscriber } from "./hub.ts";
 import type { LogFollows } from "./log_follows.ts";
+import { helloText } from "./hello.ts";
 import { Inbox, type Message } from "./inbox.ts";
 import { LARGE_ANSWER_BYTES } from "./limits.ts";
 import { Outbox } from "./outbox.ts";
@@ -139,7 +128,7 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
     });
     this.#outbox = new Outbox(this, this.#queue, host.turns);
     this.#subscriptions = new ConnectionSubscriptions(host, this, this.#queue);
-    this.#queue.push(this.#hello());
+    this.#queue.push(helloText(host, this.access));
     if (this.#revoked?.aborted === true) this.#onRevoked();
     else this.#revoked?.addEventListener("abort", this.#onRevoked);
   }
@@ -376,30 +365,6 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
     this.#inbox.clear();
     this.#host.turns.leave(this);
     this.#subscriptions.close();
-  }
-
-  #hello(): string {
-    const { services, hub, limits } = this.#host;
-    return encodeNotice("hello", {
-      protocol: { version: PROTOCOL_VERSION, supported: [PROTOCOL_VERSION] },
-      server: { name: SERVER_NAME, version: VERSION },
-      epoch: services.registry.epoch,
-      seq: hub.seq,
-      limits: {
-        max_message_bytes: limits.maxMessageBytes,
-        max_message_depth: limits.maxMessageDepth,
-        max_in_flight: limits.maxInFlightRequests,
-        max_requests_per_second: limits.maxRequestsPerSecond,
-        max_bad_messages: limits.maxBadMessages,
-        max_subscriptions: limits.maxSubscriptions,
-        max_subscription_services: MAX_SUBSCRIPTION_SERVICES,
-        max_page_size: MAX_PAGE_SIZE,
-        max_send_queue_bytes: limits.maxSendQueueBytes,
-        max_package_bytes: limits.maxPackageBytes,
-        bookmark_interval_ms: limits.bookmarkIntervalMs,
-      },
-      capabilities: capabilitiesOf(services, this.access),
-    });
   }
 }
 
