@@ -15,6 +15,7 @@ import {
   DOCKER_LOOK_SECONDS,
   DOCKER_STOP_GRACE_SECONDS,
 } from "./docker_limits.ts";
+import { FAILURE_LOG_BYTES } from "./limits.ts";
 import { DOCKER_LIBRARY, LABELS } from "./docker_shell.ts";
 
 /** Finds the image: its id comes into h_id and a name of it into h_ref. */
@@ -157,7 +158,8 @@ h_give_up() {
   h_show "$s_id"
   h_tell failed "$1"
   h_tell log
-  h_docker ${DOCKER_LOOK_SECONDS} logs --since "$h_since" --tail ${FAILURE_LOG_LINES} "$s_id" 2>&1 </dev/null
+  h_docker ${DOCKER_LOOK_SECONDS} logs --since "$h_since" --tail ${FAILURE_LOG_LINES} "$s_id" 2>&1 </dev/null |
+    tail -c ${FAILURE_LOG_BYTES}
   h_docker ${DOCKER_CHANGE_SECONDS} stop -t 1 "$s_id" >/dev/null 2>&1 </dev/null
   exit 0
 }

@@ -5,7 +5,8 @@
  *
  * @module
  */
-import { FAILURE_LOG_LINES } from "../limits.ts";
+import { FAILURE_LOG_LINES, MAX_TAIL_BYTES } from "../limits.ts";
+import { FAILURE_LOG_BYTES } from "./limits.ts";
 
 /**
  * $h_log, $h_max and $h_keep are the log, the most bytes of one file, and how many older ones are kept.
@@ -94,9 +95,9 @@ h_log_since() {
     fi
     [ "$h_i" != 0 ] || break
     h_i=$((h_i - 1))
-  done 2>/dev/null | tail -n "$3"
+  done 2>/dev/null | tail -c ${MAX_TAIL_BYTES} | tail -n "$3"
 }
-h_failure_log() { h_log_since "$h_from_inode" "$h_from" ${FAILURE_LOG_LINES}; }
+h_failure_log() { h_log_since "$h_from_inode" "$h_from" ${FAILURE_LOG_LINES} | tail -c ${FAILURE_LOG_BYTES}; }
 # Remembers where the log ends now.
 h_mark_log() { h_from_inode=$(h_inode "$h_log") h_from=$(wc -c < "$h_log" 2>/dev/null | tr -d ' ') || h_from=0; h_from=\${h_from:-0}; }
 `;

@@ -35,10 +35,10 @@ for h_dir_of in /proc/[0-9]*; do
   # It leads a session; who only writes its log does not.
   h_stat "$h_found" && [ "$st_sid" = "$h_found" ] || continue
   p_pid=$h_found p_run=
-  for h_dir_of in /proc/[0-9]*; do
-    h_stat "\${h_dir_of#/proc/}" && [ "$st_parent" = "$h_found" ] || continue
-    p_run=$(h_variable "\${h_dir_of#/proc/}" HARNESS_RUN)
-    if [ -n "$p_run" ]; then p_pid=\${h_dir_of#/proc/}; break; fi
+  for h_child in /proc/[0-9]*; do
+    h_stat "\${h_child#/proc/}" && [ "$st_parent" = "$h_found" ] || continue
+    p_run=$(h_variable "\${h_child#/proc/}" HARNESS_RUN)
+    if [ -n "$p_run" ]; then p_pid=\${h_child#/proc/}; break; fi
   done
   h_tell "\${h_words#*"$h_nl"}"
 done

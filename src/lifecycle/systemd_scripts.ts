@@ -8,6 +8,7 @@
  * @module
  */
 import { FAILURE_LOG_LINES } from "../limits.ts";
+import { FAILURE_LOG_BYTES } from "./limits.ts";
 import { SAY } from "./process_scripts.ts";
 import { PROCESS_LIBRARY } from "./process_shell.ts";
 
@@ -44,7 +45,7 @@ h_here() {
   h_from=$(journalctl -q --no-pager -n 1 -o export 2>/dev/null | sed -n 's/^__CURSOR=//p')
   if [ -n "$h_from" ]; then h_from=--after-cursor=$h_from; else h_from=--since=@$(date +%s); fi
 }
-h_messages() { journalctl -q --no-pager -n ${FAILURE_LOG_LINES} -o cat "$h_from" "$@" 2>/dev/null; }
+h_messages() { journalctl -q --no-pager -n ${FAILURE_LOG_LINES} -o cat "$h_from" "$@" 2>/dev/null | tail -c ${FAILURE_LOG_BYTES}; }
 # Read when journald has written down what was said until now; how the unit ended may be known from there alone.
 h_journal() {
   timeout 5 journalctl --sync >/dev/null 2>&1

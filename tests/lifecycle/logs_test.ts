@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { MAX_LOG_TAIL_LINES, SERVICE_LOG_KEEP, SERVICE_LOG_MAX_BYTES } from "../../src/limits.ts";
 import { LineSplitter } from "../../src/lifecycle/logs.ts";
-import { eventually, localMachine, Place, processController } from "./fixture.ts";
+import { HarnessError } from "../../src/errors.ts";
+import { eventually, localMachine, MACHINES, Place, processController } from "./fixture.ts";
 import { needs } from "../helpers/require.ts";
 
 const LOOP = "while :; do sleep 0.2; done";
@@ -216,3 +217,22 @@ while [ ! -e ${gate} ]; do sleep 0.1; done; echo; while :; do echo again; sleep 
     }
   },
 });
+
+for (const { name: where, component, open } of MACHINES) {
+  Deno.test({
+    name: `a line without an end does not hide why a start failed, ${where}`,
+    ignore: component !== null && needs(component),
+    async fn() {
+      await using place = new Place();
+      await using machine = await open(place);
+      const text = "head -c 3000000 /dev/zero | tr '\\000' x; printf '\\nlast words\\n'; exit 3";
+      const controller = processController(machine, place.shell("svc", text));
+      await assert.rejects(controller.start(), (error) => {
+        assert.ok(error instanceof HarnessError);
+        const { exit_code, log } = error.details as { exit_code: number; log: string[] };
+        assert.deepEqual([exit_code, log.at(-1)], [3, "last words"], error.message.slice(0, 300));
+        return true;
+      });
+    },
+  });
+}
