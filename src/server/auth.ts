@@ -32,15 +32,9 @@ export interface AuthOptions extends TokenOptions {
   allowHosts?: readonly string[];
 }
 
-/** Headers by which a proxy says that somebody else sent the request. */
-const FORWARDING_HEADERS = [
-  "forwarded",
-  "via",
-  "x-forwarded-for",
-  "x-forwarded-host",
-  "x-forwarded-proto",
-  "x-real-ip",
-];
+/** Names of headers by which proxies say that somebody else sent the request. */
+const FORWARDING_HEADERS =
+  /^(forwarded|via|x-(original-)?forwarded(-.*)?|x-real-ip|x-(cluster-)?client-ip|x-envoy-external-address|(true-client|cf-connecting|fly-client|fastly-client)-ip)$/;
 
 /** Checks Host, Origin and token of a request. */
 export class Authenticator {
@@ -95,7 +89,7 @@ export class Authenticator {
     const name = host.replace(/:\d*$/, "");
     if (this.#hosts.has("*") || this.#hosts.has(name) || this.#hosts.has(host)) return;
     // Rebinding needs a name: an address in the Host header cannot have been rebound.
-    if (/^(localhost|.*\.localhost|\d{1,3}(\.\d{1,3}){3}|\[[0-9a-f:.]+\])$/.test(name)) return;
+    if (/^(([a-z0-9_-]+\.)*localhost|\d{1,3}(\.\d{1,3}){3}|\[[0-9a-f:.]+\])$/.test(name)) return;
     throw new HarnessError(
       "forbidden",
       `Cannot accept the request: the host "${
@@ -127,7 +121,7 @@ export class Authenticator {
   #withoutToken(request: Request, address: string | undefined): Client {
     if (this.#anonymous === "full") return FULL_ANONYMOUS;
     if (this.#anonymous === "registry") {
-      const via = FORWARDING_HEADERS.find((name) => request.headers.has(name));
+      const via = [...request.headers.keys()].find((name) => FORWARDING_HEADERS.test(name));
       const isLocal = address === undefined || isLoopbackKey(addressKey(address));
       if (via === undefined && isLocal) return { access: "anonymous", by: "anonymous" };
       // A proxy on this machine makes every sender look local.
