@@ -76,8 +76,14 @@ Deno.test("the reader of traces knows a number that was given out again", () => 
     "20 setresuid(65534, 65534, 65534) = 0",
     "20 clone(child_stack=NULL) = 30",
     '30 symlink("x", "/data/mine") = 0',
+    "20 +++ exited with 0 +++",
     "10 clone(child_stack=NULL) = 20",
     '20 openat(AT_FDCWD</>, "/data/roots", O_WRONLY) = 3',
+    "20 +++ killed by SIGKILL +++",
+    // Seen before its parent's call returns.
+    "30 clone(child_stack=NULL <unfinished ...>",
+    '20 unlink("/data/mine") = 0',
+    "30 <... clone resumed>) = 20",
   ].join("\n");
   assert.deepEqual(rootTouches(trace, ["/data"]), [
     '20 openat(AT_FDCWD</>, "/data/roots", O_WRONLY) = 3',

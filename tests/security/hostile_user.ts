@@ -72,7 +72,8 @@ interface Touch {
 export const STRACE: readonly string[] = [
   "-f",
   "-y",
-  "-qq",
+  // Not -qq: it says when a process has ended.
+  "-q",
   "--seccomp-bpf",
   "-s",
   "400",
@@ -91,11 +92,13 @@ export function rootTouches(trace: string, dirs: readonly string[]): string[] {
   const users = new Map<number, { line: number; uid: number }[]>();
   // A number may be that of several processes, one after the other.
   const births = new Map<number, { line: number; pid: number }[]>();
+  const ends = new Map<number, number[]>();
   const touches: Touch[] = [];
   lines.forEach((text, line) => {
     const [, id, rest = ""] = /^(\d+) +(.*)$/.exec(text) ?? [];
     if (id === undefined) return;
     const pid = Number(id);
+    if (/^\+\+\+ (?:exited|killed) /.test(rest)) ends.set(pid, [...ends.get(pid) ?? [], line]);
     const child = /^(?:(?:<\.\.\. )?(?:fork|vfork|clone3?)\b.*) = (\d+)(?:<.*>)?$/.exec(rest)?.[1];
     if (child !== undefined) {
       const born = Number(child);
@@ -110,10 +113,9 @@ export function rootTouches(trace: string, dirs: readonly string[]): string[] {
     }
   });
   const uidAt = (pid: number, line: number): number => {
-    // The first lines of a child may stand before the one in which its parent's call returns.
-    const lives = births.get(pid) ?? [];
-    const birth = lives.findLast((life) => life.line < line) ?? lives[0];
-    const since = birth === undefined || birth.line > line ? -1 : birth.line;
+    const since = ends.get(pid)?.findLast((end) => end < line) ?? -1;
+    // Not the last one before: a child's first lines may stand before the one in which its parent's call returns.
+    const birth = births.get(pid)?.find((life) => life.line > since);
     const own = users.get(pid)?.findLast((change) => change.line < line && change.line > since);
     if (own !== undefined) return own.uid;
     return birth === undefined || birth.pid === pid ? 0 : uidAt(birth.pid, birth.line);
