@@ -13,6 +13,9 @@ const KEPT_FILES = 4;
 /** Entries that wait for a slow disk; what comes beyond is counted instead. */
 const MAX_WAITING_BYTES = 1024 * 1024;
 
+/** Entries are written together that come in this time: opening the file for each costs more than the change. */
+const BATCH_MS = 20;
+
 /** Entries in a row of one client that anybody could cause: a few scripts that ran wild. */
 const BURST = 1000;
 /** After that, this often one more: some 2 MB a day at worst, of 50 MB that are kept. */
@@ -48,6 +51,8 @@ class Budget {
 export interface AuditFileOptions {
   /** At this size the file is rotated. @default {10 MiB} */
   maxFileBytes?: number;
+  /** Entries that come within so many milliseconds are written together. @default {20} */
+  batchMs?: number;
   /** Whether nobody needs a token: then what succeeds has no budget, whoever did it. @default {false} */
   open?: boolean;
   /** A clock in milliseconds. @default {performance.now} */
@@ -58,6 +63,7 @@ export interface AuditFileOptions {
 export class AuditFile implements AsyncDisposable {
   readonly #path: string;
   readonly #maxFileBytes: number;
+  readonly #batchMs: number;
   readonly #open: boolean;
   readonly #now: () => number;
   /** By who caused the entries: the kinds and names of tokens, so they are few. */
@@ -70,13 +76,14 @@ export class AuditFile implements AsyncDisposable {
   /** Opens nothing yet. */
   constructor(path: string, options: AuditFileOptions = {}) {
     const { maxFileBytes = MAX_FILE_BYTES, open = false, now = () => performance.now() } = options;
+    this.#batchMs = options.batchMs ?? BATCH_MS;
     this.#path = path;
     this.#maxFileBytes = maxFileBytes;
     this.#open = open;
     this.#now = now;
   }
 
-  /** Adds an entry; it is on its way to the disk when this returns. */
+  /** Adds an entry; it goes to the disk with those that come within some milliseconds. */
   add(entry: AuditEntry): void {
     // A refusal costs its sender nothing, and a client without a token is anybody.
     const isCheap = entry.outcome !== "ok" || (entry.by === "anonymous" && !this.#open);
@@ -120,6 +127,7 @@ export class AuditFile implements AsyncDisposable {
 
   async #write(): Promise<void> {
     while (this.#waiting.length > 0) {
+      await new Promise((resolve) => setTimeout(resolve, this.#batchMs));
       const text = this.#waiting.join("");
       this.#waiting = [];
       this.#waitingBytes = 0;

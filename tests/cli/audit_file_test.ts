@@ -14,10 +14,10 @@ Deno.test("AuditFile: keeps the order and rotates", async () => {
     outcome: "ok",
   });
   {
-    await using file = new AuditFile(path, { maxFileBytes: 5_000 });
+    await using file = new AuditFile(path, { maxFileBytes: 5_000, batchMs: 0 });
     for (let n = 0; n < 300; n++) {
       file.add(entry(n));
-      if (n % 10 === 9) await new Promise((resolve) => setTimeout(resolve, 1));
+      if (n % 10 === 9) await new Promise((resolve) => setTimeout(resolve, 2));
     }
   }
   const names = (await Array.fromAsync(Deno.readDir(dir.path))).map(({ name }) => name).sort();
