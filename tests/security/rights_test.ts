@@ -315,7 +315,10 @@ Deno.test({
       assert.equal(error.code, "unauthorized");
       assert.ok(error.message.endsWith(`send this server's token, which is in ${tokenFile}`));
     }
-    const audit = (await Deno.readTextFile(`${dir.path}/state/audit.log`)).trim().split("\n")
+    const auditFile = `${dir.path}/state/audit.log`;
+    const last = () => Deno.readTextFileSync(auditFile).includes("deploy_package");
+    await eventually(last, "the last entry is written");
+    const audit = (await Deno.readTextFile(auditFile)).trim().split("\n")
       .map((line) => JSON.parse(line));
     assert.equal((await Deno.stat(`${dir.path}/state/audit.log`)).mode! & 0o777, 0o600);
     assert.deepEqual(
