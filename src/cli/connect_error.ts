@@ -30,7 +30,7 @@ const REASONS: ReadonlyArray<readonly [RegExp, why: string, advice: string | nul
     "where it is a server with TLS, write its --url with wss:// for ws://",
   ],
   [
-    /^invalid peer certificate: .*CaUsedAsEndEntity/s,
+    /^invalid peer certificate: .*CaUsedAsEndEntity.*$/s,
     "its certificate is that of an authority",
     "give it one that is not (CA:FALSE), and the authority as --tls-ca",
   ],
