@@ -13,7 +13,7 @@
  */
 import { createHash } from "node:crypto";
 import { getLogger } from "@logtape/logtape";
-import type { Execution, Location } from "../registry/entry.ts";
+import type { ServiceEntry } from "../registry/entry.ts";
 import type { DocumentStore } from "./documents.ts";
 
 const COLLECTION = "rights";
@@ -32,16 +32,11 @@ interface Removed {
   readonly run: string;
 }
 
-/** What an entry has that says what is run, and where. */
-type Runnable = {
-  readonly id?: string;
-  readonly name: string;
-  readonly execution: Execution;
-  readonly location?: Location;
-};
+/** What is said of an entry at its registration: what is run, and where. */
+type Described = Pick<ServiceEntry, "execution"> & Partial<Pick<ServiceEntry, "location">>;
 
 /** A digest of what would be run, and where: the pid or the container of what runs already does not count. */
-export function runOf({ execution, location = { type: "local" } }: Runnable): string {
+export function runOf({ execution, location = { type: "local" } }: Described): string {
   const parts = [{ ...execution, pid: null, container_id: null }, location].map((part) =>
     Object.entries(part).filter(([, value]) => value !== null && value !== undefined).sort()
   );
@@ -93,7 +88,7 @@ export class VouchedEntries implements AsyncDisposable {
   }
 
   /** Remembers what an entry was that a client without a token removes: nothing else is to come in its place. */
-  removeWithoutToken(entry: Runnable & { id: string }): void {
+  removeWithoutToken(entry: ServiceEntry): void {
     const { id, name } = entry;
     if (!this.#ids.delete(id)) return;
     this.#removed.set(id, { id, name, run: runOf(entry) });
@@ -108,7 +103,11 @@ export class VouchedEntries implements AsyncDisposable {
    * Whether something that a client without a token registers would be taken for an entry that was registered
    * with one and removed without: it goes by the same id or name, and would run something else.
    */
-  poses(service: Runnable): boolean {
+  poses(
+    service:
+      & Pick<ServiceEntry, "name" | "execution">
+      & Partial<Pick<ServiceEntry, "id" | "location">>,
+  ): boolean {
     const names = [service.id ?? service.name, service.name];
     const run = runOf(service);
     for (const removed of this.#removed.values()) {
@@ -119,7 +118,7 @@ export class VouchedEntries implements AsyncDisposable {
   }
 
   /** An entry that was removed without the token is there again as it was. */
-  readd(entry: Runnable & { id: string }): void {
+  readd(entry: ServiceEntry): void {
     if (this.#removed.get(entry.id)?.run === runOf(entry)) this.add(entry.id);
   }
 
