@@ -28,7 +28,7 @@ import type { FloodGuard, PeerMessages } from "./flood_guard.ts";
 import type { Hub, Subscriber } from "./hub.ts";
 import type { LogFollows } from "./log_follows.ts";
 import { helloText } from "./hello.ts";
-import { Inbox, type Message } from "./inbox.ts";
+import { Inbox, type InboxSpace, type Message } from "./inbox.ts";
 import { LARGE_ANSWER_BYTES } from "./limits.ts";
 import { Outbox } from "./outbox.ts";
 import { TokenBucket } from "./rate_limit.ts";
@@ -52,6 +52,8 @@ export interface ConnectionHost {
   readonly follows: LogFollows | null;
   /** Shares the event loop out among all connections. */
   readonly turns: Turns;
+  /** Counts the messages that wait for their turn. */
+  readonly inboxSpace: InboxSpace;
   /** Notices who takes it for itself. */
   readonly floods: FloodGuard;
   /** The limits in force. */
@@ -123,6 +125,7 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
       owner: this,
       turns: host.turns,
       maxBytes: limits.maxInFlightRequests * limits.maxMessageBytes,
+      space: host.inboxSpace,
       read: (message) => this.#read(message),
       onFull: () => this.close(CLOSE_CODES.rate_limited, "too many messages at once: send fewer"),
     });

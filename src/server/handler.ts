@@ -36,6 +36,7 @@ import { LogLimiter } from "./log_limiter.ts";
 import { MAX_CONNECTIONS_PER_ADDRESS } from "./peer_limits.ts";
 import { resolveLimits, type ServerLimits } from "./server_limits.ts";
 import type { ConnectionEvents, ServerSocket } from "./socket.ts";
+import { InboxSpace } from "./inbox.ts";
 import { Turns } from "./turns.ts";
 import type { VouchedEntries } from "./vouched_entries.ts";
 import { type Admission, decideUpgrade, type UpgradeDecision } from "./upgrade.ts";
@@ -72,6 +73,7 @@ export class ConnectionHandler implements AsyncDisposable {
   readonly #services: ActionServices;
   readonly #hub: Hub;
   readonly #turns = new Turns();
+  readonly #inboxSpace = new InboxSpace();
   readonly #floods: FloodGuard;
   readonly #follows: LogFollows | null;
   /** What a connection sees of us. */
@@ -208,6 +210,7 @@ export class ConnectionHandler implements AsyncDisposable {
       hub: this.#hub,
       follows: this.#follows,
       turns: this.#turns,
+      inboxSpace: this.#inboxSpace,
       floods: this.#floods,
       limits: this.limits,
       signal: this.#aborter.signal,

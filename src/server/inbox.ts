@@ -4,11 +4,24 @@
  *
  * @module
  */
-import { MESSAGES_PIECE_MS } from "./limits.ts";
+import { MAX_INBOX_BYTES, MESSAGES_PIECE_MS } from "./limits.ts";
 import type { Turns } from "./turns.ts";
 
 /** A frame as a listener gives it. */
 export type Message = string | Uint8Array | ArrayBuffer;
+
+/** What waits in all inboxes of a server together. */
+export class InboxSpace {
+  /** Bytes that may wait. */
+  readonly maxBytes: number;
+  /** Bytes that wait. */
+  bytes = 0;
+
+  /** Nothing waits yet. */
+  constructor(maxBytes: number = MAX_INBOX_BYTES) {
+    this.maxBytes = maxBytes;
+  }
+}
 
 /** Options for {@linkcode Inbox}. */
 export interface InboxOptions {
@@ -18,9 +31,11 @@ export interface InboxOptions {
   turns: Turns;
   /** Bytes that may wait. */
   maxBytes: number;
+  /** Counts what waits in all inboxes; when it is full, only the first message of an inbox is taken. */
+  space: InboxSpace;
   /** Reads a message. Must not throw. */
   read: (message: Message) => void;
-  /** Called when more than `maxBytes` would wait. */
+  /** Called when more than may wait would wait. */
   onFull: () => void;
 }
 
@@ -47,15 +62,15 @@ export class Inbox {
 
   /** Takes a message. */
   take(message: Message): void {
-    const { owner, turns, maxBytes, read, onFull } = this.#options;
+    const { owner, turns, maxBytes, space, read, onFull } = this.#options;
     if (this.size === 0 && !turns.isSpent) {
       const begun = performance.now();
       read(message);
       turns.used(performance.now() - begun);
       return;
     }
-    this.#bytes += sizeOf(message);
-    if (this.#bytes > maxBytes) {
+    this.#count(sizeOf(message));
+    if (this.#bytes > maxBytes || (this.size > 0 && space.bytes > space.maxBytes)) {
       this.clear();
       onFull();
       return;
@@ -68,7 +83,12 @@ export class Inbox {
   clear(): void {
     this.#waiting = [];
     this.#head = 0;
-    this.#bytes = 0;
+    this.#count(-this.#bytes);
+  }
+
+  #count(bytes: number): void {
+    this.#bytes += bytes;
+    this.#options.space.bytes += bytes;
   }
 
   #readSome(): void {
@@ -78,7 +98,7 @@ export class Inbox {
       const message = this.#waiting[this.#head];
       if (message === undefined) break;
       this.#head++;
-      this.#bytes -= sizeOf(message);
+      this.#count(-sizeOf(message));
       read(message);
     } while (performance.now() < end);
     if (this.size === 0) return this.clear();

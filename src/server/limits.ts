@@ -37,3 +37,5 @@ export const ANSWER_CACHE_SIZE = 256;
 export const REPLAY_CACHE_BYTES = 8 * 1024 * 1024;
 /** Reads of service logs at once: each is a command on a host, whose connection deployments use, too. */
 export const MAX_LOG_READS = 4;
+/** Messages of all connections that wait for their turn: some milliseconds of work for each of 10,000 clients. */
+export const MAX_INBOX_BYTES = 64 * 1024 * 1024;

@@ -8,6 +8,7 @@ import type { ServerSocket } from "../../src/server/socket.ts";
 import type { ServiceOperator } from "../../src/server/backends.ts";
 import { TURN_BYTES } from "../../src/server/limits.ts";
 import { Hub } from "../../src/server/hub.ts";
+import { Inbox, InboxSpace } from "../../src/server/inbox.ts";
 import { LogReads } from "../../src/server/log_reads.ts";
 import { Replays } from "../../src/server/replays.ts";
 import { resolveLimits } from "../../src/server/server_limits.ts";
@@ -515,3 +516,36 @@ for (const listener of LISTENERS) {
     }
   });
 }
+
+Deno.test("C3: messages that wait are bounded for all connections together", async () => {
+  const turns = new Turns({ turnMs: 0 });
+  const space = new InboxSpace(1000);
+  const read: string[] = [];
+  const full: string[] = [];
+  const inbox = (name: string) =>
+    new Inbox({
+      owner: {},
+      turns,
+      space,
+      maxBytes: 100_000,
+      read: (message) => read.push(`${name}${String(message).length}`),
+      onFull: () => full.push(name),
+    });
+  const [hostile, other, late] = [inbox("h"), inbox("o"), inbox("l")];
+  // This turn is used up, so that everything waits.
+  turns.used(60_000);
+  hostile.take("x".repeat(600));
+  other.take("x".repeat(100));
+  hostile.take("x".repeat(600));
+  assert.deepEqual(full, ["h"]);
+  assert.equal(hostile.size, 0, "what waited of it is forgotten");
+  hostile.take("x".repeat(900));
+  late.take("x".repeat(200));
+  assert.deepEqual(full, ["h"], "a first message is always taken");
+  late.take("x".repeat(200));
+  assert.deepEqual(full, ["h", "l"]);
+  await eventually(() => other.size + hostile.size + late.size === 0, "all are read");
+  assert.deepEqual(read.toSorted(), ["h900", "o100"]);
+  assert.equal(space.bytes, 0);
+  turns.close();
+});
