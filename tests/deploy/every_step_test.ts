@@ -73,7 +73,12 @@ class Turns {
     const remove = (path: string) => Deno.remove(`${this.#root}/${path}`, { recursive: true });
     await remove(`web-${other.manifest.version}`).catch(() => {});
     await remove(`.harness/cache/${other.sha256}`).catch(() => {});
-    const plan = this.#bench.plan(other, { hosts: [this.#target], lockTtlMs: LOCK_TTL_MS });
+    const plan = this.#bench.plan(other, {
+      hosts: [this.#target],
+      lockTtlMs: LOCK_TTL_MS,
+      // A lock command whose connection was cut may go on there, and take the lock for nobody after all looked clean.
+      lockWaitMs: 60_000,
+    });
     return (await run(plan, { onEvent })).host;
   }
 
