@@ -74,6 +74,13 @@ for (const listener of LISTENERS) {
     assert.ok(peers.dropped > 0);
   });
 
+  Deno.test(name("C4 serves new clients beside idle peers that came slowly"), async () => {
+    await using server = await startServer(args, { openFiles: OPEN_FILES });
+    using peers = new Peers();
+    await peers.open(IDLE_PEERS, portOf(server), "", 15);
+    await untilServed(() => isServed(server), "beside idle peers");
+  });
+
   Deno.test(name("C4 ends in good order beside idle peers"), async () => {
     await using server = await startServer(args, { openFiles: OPEN_FILES });
     await using client = await RawClient.ready(server.url);

@@ -11,9 +11,10 @@ export class Peers implements Disposable {
     return this.#conns.length;
   }
 
-  /** Opens so many, one after the other; some may be refused. Each sends `bytes`. */
-  async open(count: number, port: number, bytes = ""): Promise<void> {
+  /** Opens so many, one after the other, with pauses; some may be refused. Each sends `bytes`. */
+  async open(count: number, port: number, bytes = "", pauseMs = 0): Promise<void> {
     for (let i = 0; i < count; i++) {
+      if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
       try {
         const conn = await Deno.connect({ hostname: "127.0.0.1", port });
         this.#conns.push(conn);

@@ -28,6 +28,7 @@ import {
 import {
   ACCEPT_BURST,
   ACCEPT_CHECK_TURNS,
+  ACCEPT_TRY_INTERVAL_MS,
   ACCEPT_TURN_MS,
   DESCRIPTOR_HEADROOM,
   EXTRA_TCP_CONNECTIONS,
@@ -113,6 +114,9 @@ class WsListener implements Listener {
   readonly #pings: ReturnType<typeof setInterval>;
   /** Connections that had been accepted when that was last looked at. */
   #acceptedBefore = 0;
+  /** Connections that had been accepted when it was last tried, and when that was. */
+  #acceptedAtTry = 0;
+  #triedAt = performance.now();
 
   constructor(server: Server, context: ServeContext, options: ListenOptions) {
     this.#server = server;
@@ -134,13 +138,15 @@ class WsListener implements Listener {
 
   /**
    * A `node:http` server of Deno that found no free descriptor, if only for a moment in a burst, accepts no
-   * more and says nothing. So it is tried after every burst.
+   * more and says nothing. So it is tried after every burst, and now and then after anything was accepted.
    */
   async #isAlive(options: ListenOptions): Promise<boolean> {
     const { peers } = this.#context;
     const burst = peers.accepted - this.#acceptedBefore >= ACCEPT_BURST;
     this.#acceptedBefore = peers.accepted;
-    if (!burst) return true;
+    const isDue = peers.accepted > this.#acceptedAtTry &&
+      performance.now() - this.#triedAt >= ACCEPT_TRY_INTERVAL_MS;
+    if (!burst && !isDue) return true;
     let error: unknown = null;
     const probe = connect({ host: ownAddress(options), port: this.port });
     probe.on("error", (thrown) => error = thrown);
@@ -150,6 +156,8 @@ class WsListener implements Listener {
       await new Promise((resolve) => setTimeout(resolve, ACCEPT_TURN_MS));
     }
     probe.destroy();
+    this.#acceptedAtTry = peers.accepted;
+    this.#triedAt = performance.now();
     return isExhaustion(error) || peers.accepted > this.#acceptedBefore;
   }
 
