@@ -264,6 +264,8 @@ class DenoSocket implements ServerSocket {
   }
 
   close(code: number, reason: string, { atOnce = false } = {}): void {
+    // Another close may wait already.
+    clearTimeout(this.#closeTimer);
     if (atOnce) return this.#closeNow(code, reason);
     const now = performance.now();
     const waitMs = Math.max(0, this.#messageAt + QUIET_BEFORE_CLOSE_MS - now);
@@ -275,7 +277,6 @@ class DenoSocket implements ServerSocket {
   }
 
   #closeNow(code: number, reason: string): void {
-    clearTimeout(this.#closeTimer);
     if (this.#socket.readyState === WebSocket.OPEN) this.#socket.close(code, reason);
   }
 
