@@ -141,7 +141,7 @@ export function streamOf(
     await handle.close();
   };
   const watch = (controller: ReadableStreamDefaultController<Uint8Array>) => {
-    if (stallMs === undefined) return;
+    if (stallMs === undefined || closed) return;
     timer = setTimeout(() => {
       controller.error(new HarnessError("timeout", "Cannot send the package: nobody reads it"));
       void close();

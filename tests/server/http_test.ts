@@ -17,6 +17,17 @@ function sha256(bytes: Uint8Array): string {
 }
 
 /** Runs a test with a temporary packages directory. */
+/** Whether this process has a file open. */
+function isOpen(path: string): boolean {
+  return [...Deno.readDirSync("/proc/self/fd")].some(({ name }) => {
+    try {
+      return Deno.readLinkSync(`/proc/self/fd/${name}`) === path;
+    } catch {
+      return false; // closed meanwhile
+    }
+  });
+}
+
 async function withDir(work: (dir: string) => Promise<void>): Promise<void> {
   const dir = await Deno.makeTempDir({ prefix: "harness-packages-" });
   try {
@@ -192,6 +203,10 @@ for (const listener of LISTENERS) {
         await quitter.read(new Uint8Array(1000));
         quitter.close();
         assert.equal((await (await fetch(`${running.http}/healthz`)).json()).status, "ok");
+        await eventually(
+          () => !isOpen(`${dir}/${FILE}`),
+          "the package that nobody reads is closed",
+        );
       });
     },
   );
