@@ -19,7 +19,7 @@ export const DESCRIPTOR_HEADROOM = 16;
 export const DESCRIPTOR_POLL_MS = 250;
 /** So many new connections between two looks are a burst, which may have taken all descriptors. */
 export const ACCEPT_BURST = 32;
-/** Where connections come one by one, accepting is tried this often: a failure without a burst heals, too. */
+/** Accepting is tried this often also without a burst: it may have failed at any connection, and nothing says so. */
 export const ACCEPT_TRY_INTERVAL_MS = 5000;
 /** So many looks a listener may take to accept a connection of our own: it takes one. */
 export const ACCEPT_CHECK_TURNS = 100;

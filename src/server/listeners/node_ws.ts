@@ -114,8 +114,7 @@ class WsListener implements Listener {
   readonly #pings: ReturnType<typeof setInterval>;
   /** Connections that had been accepted when that was last looked at. */
   #acceptedBefore = 0;
-  /** Connections that had been accepted when it was last tried, and when that was. */
-  #acceptedAtTry = 0;
+  /** When accepting was last tried. */
   #triedAt = performance.now();
 
   constructor(server: Server, context: ServeContext, options: ListenOptions) {
@@ -138,14 +137,13 @@ class WsListener implements Listener {
 
   /**
    * A `node:http` server of Deno that found no free descriptor, if only for a moment in a burst, accepts no
-   * more and says nothing. So it is tried after every burst, and now and then after anything was accepted.
+   * more and says nothing. So it is tried after every burst, and now and then.
    */
   async #isAlive(options: ListenOptions): Promise<boolean> {
     const { peers } = this.#context;
     const burst = peers.accepted - this.#acceptedBefore >= ACCEPT_BURST;
     this.#acceptedBefore = peers.accepted;
-    const isDue = peers.accepted > this.#acceptedAtTry &&
-      performance.now() - this.#triedAt >= ACCEPT_TRY_INTERVAL_MS;
+    const isDue = performance.now() - this.#triedAt >= ACCEPT_TRY_INTERVAL_MS;
     if (!burst && !isDue) return true;
     let error: unknown = null;
     const probe = connect({ host: ownAddress(options), port: this.port });
@@ -156,7 +154,6 @@ class WsListener implements Listener {
       await new Promise((resolve) => setTimeout(resolve, ACCEPT_TURN_MS));
     }
     probe.destroy();
-    this.#acceptedAtTry = peers.accepted;
     this.#triedAt = performance.now();
     return isExhaustion(error) || peers.accepted > this.#acceptedBefore;
   }
