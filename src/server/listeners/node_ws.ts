@@ -136,8 +136,9 @@ class WsListener implements Listener {
   }
 
   /**
-   * A `node:http` server of Deno that found no free descriptor, if only for a moment in a burst, accepts no
-   * more and says nothing. So it is tried after every burst, and now and then.
+   * Whether connections are still accepted. On Deno a `node:http` server stops accepting for good, without an
+   * event, when an accept fails for want of a descriptor (EMFILE). So it is probed by a connection of our own:
+   * after every burst, and at least every {@linkcode ACCEPT_TRY_INTERVAL_MS}.
    */
   async #isAlive(options: ListenOptions): Promise<boolean> {
     const { peers } = this.#context;
