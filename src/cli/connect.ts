@@ -10,7 +10,7 @@ import type {
   WebSocketConstructor,
 } from "../client/mod.ts";
 import { HarnessError } from "../errors.ts";
-import { visible } from "../terminal_text.ts";
+import { visible } from "../util/terminal_text.ts";
 import { CLI_TIMEOUT_MS } from "./cli_limits.ts";
 import type { ActionData, ActionParams } from "../protocol/actions.ts";
 import { findAddressFile } from "./address_file.ts";

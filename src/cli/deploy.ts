@@ -4,7 +4,7 @@
  * @module
  */
 import type { Command } from "commander";
-import { visible } from "../terminal_text.ts";
+import { visible } from "../util/terminal_text.ts";
 import { HarnessError } from "../errors.ts";
 import { CLIENT_FLAGS, openSession, type Session } from "./connect.ts";
 import { type Context, runs } from "./context.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { visible } from "../terminal_text.ts";
+import { visible } from "../util/terminal_text.ts";
 import type { Deployment, DeploymentHost } from "../protocol/actions.ts";
 import { SERVER_NAME } from "../version.ts";
 import type { HostOutcome } from "../registry/events.ts";

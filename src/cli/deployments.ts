@@ -5,7 +5,7 @@
  */
 import type { Command } from "commander";
 import { MAX_PAGE_SIZE } from "../limits.ts";
-import { visible } from "../terminal_text.ts";
+import { visible } from "../util/terminal_text.ts";
 import type { Deployment } from "../protocol/actions.ts";
 import { CLIENT_FLAGS, openSession } from "./connect.ts";
 import { type Context, runs } from "./context.ts";

@@ -7,7 +7,7 @@ import type { Command } from "commander";
 import { constants } from "node:fs";
 import { access } from "node:fs/promises";
 import { dirname, resolve as absolute } from "node:path";
-import { visible } from "../terminal_text.ts";
+import { visible } from "../util/terminal_text.ts";
 import { HarnessError, messageOf } from "../errors.ts";
 import { CLIENT_FLAGS, openSession } from "./connect.ts";
 import { type Context, runs } from "./context.ts";

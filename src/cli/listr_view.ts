@@ -5,7 +5,7 @@
  */
 import process from "node:process";
 import { DefaultRenderer, Listr, ListrLogger, ProcessOutput } from "listr2";
-import { visible } from "../terminal_text.ts";
+import { visible } from "../util/terminal_text.ts";
 import type { HostOutcome } from "../registry/events.ts";
 import { noteOf, type Progress, type ProgressView } from "./progress_view.ts";
 

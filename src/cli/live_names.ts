@@ -5,7 +5,7 @@
  */
 import type { RootCommand } from "@bomb.sh/tab";
 import { RegistryClient } from "../client/mod.ts";
-import { visible } from "../terminal_text.ts";
+import { visible } from "../util/terminal_text.ts";
 import { CLI_COMPLETION_TIMEOUT_MS, CLI_MAX_COMPLETIONS } from "./cli_limits.ts";
 import { CLIENT_FLAGS, serverAccess } from "./connect.ts";
 import { readFlags } from "./flags.ts";

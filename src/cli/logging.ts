@@ -4,9 +4,9 @@
  * @module
  */
 import { configure, type LogLevel, type LogRecord } from "@logtape/logtape";
-import { HIDDEN, redactor } from "../lifecycle/redact.ts";
+import { HIDDEN, redactor } from "../util/redact.ts";
 import type { Io } from "./io.ts";
-import { jsonText, visible } from "../terminal_text.ts";
+import { jsonText, visible } from "../util/terminal_text.ts";
 
 /** Options for {@linkcode configureLogging}. */
 export interface LoggingOptions {

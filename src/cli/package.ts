@@ -4,7 +4,7 @@
  * @module
  */
 import type { Command } from "commander";
-import { visible } from "../terminal_text.ts";
+import { visible } from "../util/terminal_text.ts";
 import { CLIENT_FLAGS, openSession } from "./connect.ts";
 import { type Context, runs } from "./context.ts";
 import { addFlags, type FlagTable, onOff, readFlags, valued } from "./flags.ts";

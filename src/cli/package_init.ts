@@ -4,7 +4,7 @@
  * @module
  */
 import { basename, dirname, join, resolve } from "node:path";
-import { visible } from "../terminal_text.ts";
+import { visible } from "../util/terminal_text.ts";
 import { HarnessError, messageOf } from "../errors.ts";
 import { PACKAGE_NAME } from "../package/names.ts";
 import { SERVER_NAME } from "../version.ts";

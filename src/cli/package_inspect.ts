@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { visible } from "../terminal_text.ts";
+import { visible } from "../util/terminal_text.ts";
 import type { Manifest } from "../package/manifest.ts";
 import type { PackageSummary } from "../package/read.ts";
 import type { Io } from "./io.ts";

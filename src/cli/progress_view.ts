@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { visible } from "../terminal_text.ts";
+import { visible } from "../util/terminal_text.ts";
 import type { DeploymentProgressData } from "../registry/events.ts";
 import type { Io } from "./io.ts";
 import { colorOf, paint, printJson } from "./table.ts";

@@ -5,7 +5,7 @@
  */
 import { CommanderError } from "commander";
 import { HarnessError, isRetryable, messageOf } from "../errors.ts";
-import { jsonText, visible } from "../terminal_text.ts";
+import { jsonText, visible } from "../util/terminal_text.ts";
 import { SERVER_NAME } from "../version.ts";
 import { EXIT, exitCodeOf } from "./exit_codes.ts";
 import { Interrupted, type Io } from "./io.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Command } from "commander";
-import { visible } from "../terminal_text.ts";
+import { visible } from "../util/terminal_text.ts";
 import { HarnessError, messageOf } from "../errors.ts";
 import { MAX_TTL_MS, MIN_TTL_MS } from "../limits.ts";
 import type { Endpoint, EndpointProtocol, Execution, ServiceInput } from "../registry/entry.ts";

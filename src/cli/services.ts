@@ -4,7 +4,7 @@
  * @module
  */
 import type { Command } from "commander";
-import { visible } from "../terminal_text.ts";
+import { visible } from "../util/terminal_text.ts";
 import type { ActionParams } from "../protocol/actions.ts";
 import {
   type Endpoint,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { visible } from "../terminal_text.ts";
+import { visible } from "../util/terminal_text.ts";
 import { HarnessError, messageOf } from "../errors.ts";
 import {
   generateKeyPair,

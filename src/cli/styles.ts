@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { visible } from "../terminal_text.ts";
+import { visible } from "../util/terminal_text.ts";
 
 const MARK = `\ufdd0${crypto.randomUUID()}`;
 const MARKED = new RegExp(`${MARK}\\[(\\d+m|line)`);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { jsonText, visible } from "../terminal_text.ts";
+import { jsonText, visible } from "../util/terminal_text.ts";
 import type { Io } from "./io.ts";
 import { style } from "./styles.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Command } from "commander";
-import { visible } from "../terminal_text.ts";
+import { visible } from "../util/terminal_text.ts";
 import type { EventItem, StreamItem } from "../client/mod.ts";
 import type { SubscribableEvent } from "../protocol/actions.ts";
 import { EVENT_TYPES } from "../registry/events.ts";

@@ -7,7 +7,7 @@ import { HarnessError } from "../errors.ts";
 import type { Command, Executor, RunOptions, RunResult } from "../executor/executor.ts";
 import { createController } from "../lifecycle/controller.ts";
 import type { HealthCheckResult } from "../lifecycle/health.ts";
-import { type Redact, redactor } from "../lifecycle/redact.ts";
+import { type Redact, redactor } from "../util/redact.ts";
 import type { Controller, ServiceSpec, ServiceStatus } from "../lifecycle/service_spec.ts";
 import { DEPLOY_COMMAND_TIMEOUT_MS, DEPLOY_OUTPUT_CHARACTERS } from "../limits.ts";
 import { logText } from "./advice.ts";

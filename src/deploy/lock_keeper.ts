@@ -6,7 +6,7 @@
 import { HarnessError } from "../errors.ts";
 import type { Executor } from "../executor/executor.ts";
 import { DEPLOY_LOCK_RENEWALS } from "../limits.ts";
-import { untilAborted } from "../lifecycle/sleep.ts";
+import { untilAborted } from "../util/async.ts";
 import { type HostPlace, renewCommand } from "./lock_commands.ts";
 
 /**

@@ -14,7 +14,7 @@ import SSHConfig from "ssh-config";
 import { HarnessError, messageOf } from "../errors.ts";
 import { SSH_MAX_INCLUDE_DEPTH, SSH_MAX_INCLUDED_FILES } from "../limits.ts";
 import { readIfPresent } from "./known_hosts_file.ts";
-import { matchesPattern, matchesPatternList } from "./wildcard.ts";
+import { matchesPattern, matchesPatternList } from "../util/glob.ts";
 
 /** What ssh_config says about one host, keywords in lower case, first value first. */
 export class HostSettings {

@@ -14,7 +14,7 @@ import {
 } from "../limits.ts";
 import type { HealthSpec } from "../package/manifest.ts";
 import { checkHealth, type HealthCheckResult } from "./health.ts";
-import { sleep } from "./sleep.ts";
+import { sleep } from "../util/async.ts";
 import type { ServiceSpec } from "./service_spec.ts";
 import type { HealthEvent } from "./supervisor_events.ts";
 

@@ -9,7 +9,7 @@ import { HarnessError, messageOf } from "../errors.ts";
 import type { Executor } from "../executor/executor.ts";
 import { LOCAL_EXIT_POLL_MS } from "../limits.ts";
 import { hostStatus, type ObservedStatus } from "./host_status.ts";
-import { sleep } from "./sleep.ts";
+import { sleep } from "../util/async.ts";
 import type { SupervisedService } from "./supervised_service.ts";
 import { type HostEvent, type HostKey, isLocal } from "./supervisor_events.ts";
 

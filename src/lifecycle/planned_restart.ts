@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { sleep } from "./sleep.ts";
+import { sleep } from "../util/async.ts";
 
 /** A pause with something to do after it; planning again or cancelling takes the place of what was planned. */
 export class PlannedRestart {

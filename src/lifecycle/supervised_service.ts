@@ -16,7 +16,7 @@ import { PlannedRestart } from "./planned_restart.ts";
 import type { RecordedState } from "./recorded_state.ts";
 import { isCleanEnd, RestartCounter } from "./restart_policy.ts";
 import type { Controller, ControlOptions, ServiceStatus } from "./service_spec.ts";
-import { untilAborted } from "./sleep.ts";
+import { untilAborted } from "../util/async.ts";
 import type { StateCause, StateEvent } from "./supervisor_events.ts";
 import type { ServiceContext, StartOptions, WatchedService } from "./watched_service.ts";
 

@@ -15,7 +15,7 @@ import {
 } from "../limits.ts";
 import { HARDENING_DEFAULTS, type HardeningName } from "./manifest.ts";
 import { PACKAGE_NAME, SEMVER } from "./names.ts";
-import { DURATION, parseDuration } from "./units.ts";
+import { DURATION, parseDuration } from "../util/units.ts";
 
 /** Service types. */
 const SERVICE_TYPES = ["managed_process", "systemd_service", "docker_container"] as const;

@@ -25,7 +25,7 @@ import type { EventsOptions } from "./event_stream.ts";
 import type { FreeEventBody, RegistryEvent } from "./events.ts";
 import { type ServiceFilter, serviceMatcher } from "./filter.ts";
 import { DependencyGraph } from "./graph.ts";
-import { KeyedMutex } from "./keyed_mutex.ts";
+import { KeyedMutex } from "../util/keyed_mutex.ts";
 import { LeaseKeeper, needsHeartbeat } from "./lease_keeper.ts";
 import { alreadyExists, full, noLease, otherRevision } from "./refusals.ts";
 import { findEntry, findInstances, findName, notFound } from "./lookup.ts";

@@ -16,7 +16,7 @@ import {
 import { inspectPackage } from "../package/read.ts";
 import type { ActionParams, Deployment, Target } from "../protocol/actions.ts";
 import type { ServiceEntry } from "../registry/entry.ts";
-import { KeyedMutex } from "../registry/keyed_mutex.ts";
+import { KeyedMutex } from "../util/keyed_mutex.ts";
 import type { Registry } from "../registry/registry.ts";
 import { type CallContext, callerText, type Deployments, type Packages } from "./backends.ts";
 import { checkDependencies, claimInstances, type Instance } from "./deployed_services.ts";

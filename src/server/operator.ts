@@ -13,7 +13,7 @@ import type { SupervisorEvent } from "../lifecycle/supervisor_events.ts";
 import type { ActionData, ActionParams, ActionStep, Target } from "../protocol/actions.ts";
 import type { ServiceEntry } from "../registry/entry.ts";
 import { sameJson } from "../registry/change.ts";
-import { KeyedMutex } from "../registry/keyed_mutex.ts";
+import { KeyedMutex } from "../util/keyed_mutex.ts";
 import type { Registry } from "../registry/registry.ts";
 import { assertTransition } from "../registry/transitions.ts";
 import { notRunning, unchanged } from "./action_outcome.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { LogRecord } from "@logtape/logtape";
 import { jsonLine, textLine } from "../../src/cli/logging.ts";
-import { redactor } from "../../src/lifecycle/redact.ts";
+import { redactor } from "../../src/util/redact.ts";
 
 function record(message: unknown[], properties: Record<string, unknown> = {}): LogRecord {
   return {

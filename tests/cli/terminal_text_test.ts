@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { CLEAR_LINE, drawn, style } from "../../src/cli/styles.ts";
-import { jsonText, visible } from "../../src/terminal_text.ts";
+import { jsonText, visible } from "../../src/util/terminal_text.ts";
 import { SEED } from "../helpers/seed.ts";
 
 /** Independent of the code: code points that must not reach a terminal. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { HarnessError } from "../../src/errors.ts";
 import { cancelError } from "../../src/deploy/failure.ts";
-import { redactor } from "../../src/lifecycle/redact.ts";
+import { redactor } from "../../src/util/redact.ts";
 import { Bench, run } from "./support.ts";
 
 /** With all that shells, JSON and log lines do to a text. */

@@ -10,7 +10,7 @@ import {
   parseKnownHosts,
 } from "../../src/executor/known_hosts.ts";
 import { addKnownHost } from "../../src/executor/known_hosts_file.ts";
-import { matchesPattern, matchesPatternList } from "../../src/executor/wildcard.ts";
+import { matchesPattern, matchesPatternList } from "../../src/util/glob.ts";
 import { needs } from "../helpers/require.ts";
 import { SEED } from "../helpers/seed.ts";
 import { runProgram } from "../helpers/sshd.ts";

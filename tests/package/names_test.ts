@@ -8,7 +8,7 @@ import {
   sanitizeVersion,
   SEMVER,
 } from "../../src/package/names.ts";
-import { parseDuration, parseSize } from "../../src/package/units.ts";
+import { parseDuration, parseSize } from "../../src/util/units.ts";
 import { SEED } from "../helpers/seed.ts";
 
 Deno.test("sanitizeName() keeps letters, digits, _ and - and replaces all else", () => {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { EntryIndex } from "../../src/registry/entry_index.ts";
 import { applyEvent } from "../../src/registry/fold.ts";
-import { KeyedMutex } from "../../src/registry/keyed_mutex.ts";
+import { KeyedMutex } from "../../src/util/keyed_mutex.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";
 import { serviceInput } from "../helpers/fixtures.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { formatEnvFile } from "../../lifecycle/env_file.ts";
-import { redactor } from "../../lifecycle/redact.ts";
+import { redactor } from "../../util/redact.ts";
 import { readSecrets } from "../../lifecycle/secrets.ts";
 import type { ServiceSpec } from "../../lifecycle/service_spec.ts";
 import { configureCommand } from "../commands.ts";
