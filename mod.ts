@@ -31,7 +31,7 @@ export { ERROR_CODES, HarnessError, isErrorCode, isRetryable } from "./src/error
 export type { ErrorCode, HarnessErrorOptions } from "./src/errors.ts";
 
 // The registry.
-export { SERVICE_STATES } from "./src/registry/entry.ts";
+export { SERVICE_STATES } from "./src/model/service.ts";
 export type {
   Endpoint,
   EndpointProtocol,
@@ -42,8 +42,8 @@ export type {
   ServiceInput,
   ServicePatch,
   ServiceState,
-} from "./src/registry/entry.ts";
-export { EVENT_TYPES } from "./src/registry/events.ts";
+} from "./src/model/service.ts";
+export { EVENT_TYPES } from "./src/model/event.ts";
 export type {
   DeploymentProgressData,
   DeploymentStatus,
@@ -60,7 +60,7 @@ export type {
   HostOutcome,
   RegistryEvent,
   StateChangedData,
-} from "./src/registry/events.ts";
+} from "./src/model/event.ts";
 export { applyEvent } from "./src/registry/fold.ts";
 export { Registry } from "./src/registry/registry.ts";
 export type { DependencyInfo } from "./src/registry/dependencies.ts";

@@ -1,5 +1,5 @@
 /**
- * The bounds of the command line, each with its reason: like src/limits.ts, for what only src/cli uses.
+ * The bounds of the command line, each with its reason: like src/model/limits.ts, for what only src/cli uses.
  *
  * @module
  */

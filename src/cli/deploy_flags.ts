@@ -5,7 +5,7 @@
  */
 import { resolve as absolute } from "node:path";
 import { HarnessError } from "../errors.ts";
-import { MAX_HOSTS } from "../limits.ts";
+import { MAX_HOSTS } from "../model/limits.ts";
 import type { StrategySpec, Target } from "../protocol/actions.ts";
 import {
   fileFlag,

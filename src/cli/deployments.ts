@@ -4,7 +4,7 @@
  * @module
  */
 import type { Command } from "commander";
-import { MAX_PAGE_SIZE } from "../limits.ts";
+import { MAX_PAGE_SIZE } from "../model/limits.ts";
 import { visible } from "../util/terminal_text.ts";
 import type { Deployment } from "../protocol/actions.ts";
 import { CLIENT_FLAGS, openSession } from "./connect.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { type ErrorCode, HarnessError } from "../errors.ts";
-import type { DeploymentStatus, HostOutcome } from "../registry/events.ts";
+import type { DeploymentStatus, HostOutcome } from "../model/event.ts";
 
 /** The documented exit codes; docs/cli.md says more of each. */
 export const EXIT = {

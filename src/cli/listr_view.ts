@@ -6,7 +6,7 @@
 import process from "node:process";
 import { DefaultRenderer, Listr, ListrLogger, ProcessOutput } from "listr2";
 import { visible } from "../util/terminal_text.ts";
-import type { HostOutcome } from "../registry/events.ts";
+import type { HostOutcome } from "../model/event.ts";
 import { noteOf, type Progress, type ProgressView } from "./progress_view.ts";
 
 const FINE: readonly HostOutcome[] = ["ok"];

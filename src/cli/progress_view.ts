@@ -5,7 +5,7 @@
  * @module
  */
 import { visible } from "../util/terminal_text.ts";
-import type { DeploymentProgressData } from "../registry/events.ts";
+import type { DeploymentProgressData } from "../model/event.ts";
 import type { Io } from "./io.ts";
 import { colorOf, paint, printJson } from "./table.ts";
 import { showSize } from "./values.ts";

@@ -11,9 +11,9 @@ import { addFlags, type FlagTable, onOff, readFlags, valued } from "./flags.ts";
 import { protocolText } from "./services.ts";
 import { addRegisterCommand } from "./service_register.ts";
 import { paint, printJson } from "./table.ts";
-import { MAX_LOG_TAIL_LINES } from "../limits.ts";
+import { MAX_LOG_TAIL_LINES } from "../model/limits.ts";
 import { CLI_CONTROL_TIMEOUT_MS } from "./cli_limits.ts";
-import type { ServiceEntry } from "../registry/entry.ts";
+import type { ServiceEntry } from "../model/service.ts";
 import { duration, integer, showDuration } from "./values.ts";
 import { reasonInCliWords } from "./wording.ts";
 

@@ -6,8 +6,8 @@
 import type { Command } from "commander";
 import { visible } from "../util/terminal_text.ts";
 import { HarnessError, messageOf } from "../errors.ts";
-import { MAX_TTL_MS, MIN_TTL_MS } from "../limits.ts";
-import type { Endpoint, EndpointProtocol, Execution, ServiceInput } from "../registry/entry.ts";
+import { MAX_TTL_MS, MIN_TTL_MS } from "../model/limits.ts";
+import type { Endpoint, EndpointProtocol, Execution, ServiceInput } from "../model/service.ts";
 import { CLIENT_FLAGS, openSession } from "./connect.ts";
 import { type Context, runs } from "./context.ts";
 import {

@@ -11,7 +11,7 @@ import {
   SERVICE_STATES,
   type ServiceEntry,
   type ServiceState,
-} from "../registry/entry.ts";
+} from "../model/service.ts";
 import { CLIENT_FLAGS, openSession } from "./connect.ts";
 import { type Context, runs } from "./context.ts";
 import { addFlags, type FlagTable, readFlags, textFlag, valued } from "./flags.ts";

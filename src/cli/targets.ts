@@ -5,7 +5,7 @@
  */
 import { HarnessError } from "../errors.ts";
 import type { Target, TargetSpec } from "../protocol/actions.ts";
-import { hostSchema, userSchema } from "../registry/entry_rules.ts";
+import { hostSchema, userSchema } from "../model/service_schema.ts";
 import type { NamedFile } from "./flags.ts";
 import { named, readNamedFile } from "./secrets.ts";
 

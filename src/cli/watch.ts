@@ -7,7 +7,7 @@ import type { Command } from "commander";
 import { visible } from "../util/terminal_text.ts";
 import type { EventItem, StreamItem } from "../client/mod.ts";
 import type { SubscribableEvent } from "../protocol/actions.ts";
-import { EVENT_TYPES } from "../registry/events.ts";
+import { EVENT_TYPES } from "../model/event.ts";
 import { CLIENT_FLAGS, openSession } from "./connect.ts";
 import { type Context, runs } from "./context.ts";
 import { addFlags, type FlagTable, listFlag, readFlags } from "./flags.ts";

@@ -10,7 +10,7 @@ import type {
   Deployment,
   PackageInfo,
 } from "../protocol/actions.ts";
-import type { Endpoint, ServiceEntry, ServiceInput } from "../registry/entry.ts";
+import type { Endpoint, ServiceEntry, ServiceInput } from "../model/service.ts";
 
 /** Actions that a user calls; `subscribe` and `unsubscribe` belong to `client.events()`. */
 export type CallableAction = Exclude<Action, "subscribe" | "unsubscribe">;

@@ -7,9 +7,9 @@
  * @module
  */
 import { HarnessError } from "../errors.ts";
-import { CLIENT_DEPLOYMENT_LOOK_MS } from "../limits.ts";
+import { CLIENT_DEPLOYMENT_LOOK_MS } from "../model/limits.ts";
 import type { ActionParams, Deployment } from "../protocol/actions.ts";
-import type { DeploymentProgressData } from "../registry/events.ts";
+import type { DeploymentProgressData } from "../model/event.ts";
 import type { EventStream } from "./event_stream.ts";
 import type { StreamItem } from "./items.ts";
 import type { RegistryClient } from "./registry_client.ts";

@@ -51,7 +51,7 @@ export type {
   ServiceEntry,
   ServiceInput,
   ServiceState,
-} from "../registry/entry.ts";
+} from "../model/service.ts";
 export type {
   DeploymentProgressData,
   DeploymentStatus,
@@ -64,4 +64,4 @@ export type {
   HealthCheckData,
   HostOutcome,
   StateChangedData,
-} from "../registry/events.ts";
+} from "../model/event.ts";

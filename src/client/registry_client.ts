@@ -8,10 +8,10 @@ import {
   CLIENT_CALL_TIMEOUT_MS,
   CLIENT_EVENT_BUFFER,
   CLIENT_SERVICE_ACTION_TIMEOUT_MS,
-} from "../limits.ts";
+} from "../model/limits.ts";
 import type { ActionData, ActionParams, SubscribableEvent } from "../protocol/actions.ts";
 import type { HelloData } from "../protocol/messages.ts";
-import type { EventType } from "../registry/events.ts";
+import type { EventType } from "../model/event.ts";
 import { type CallableAction, type CallOptions, RegistryActions } from "./actions.ts";
 import { cancelled, type ConnectionOptions } from "./connection.ts";
 import { type EventsOptions, EventStream } from "./event_stream.ts";

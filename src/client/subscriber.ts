@@ -13,7 +13,7 @@
 import { HarnessError, toHarnessError } from "../errors.ts";
 import type { ActionData, ActionParams } from "../protocol/actions.ts";
 import type { EventMessage } from "../protocol/messages.ts";
-import type { ServiceEntry } from "../registry/entry.ts";
+import type { ServiceEntry } from "../model/service.ts";
 import type { Connection } from "./connection.ts";
 import type { Feed } from "./feed.ts";
 import type { SnapshotItem } from "./items.ts";

@@ -15,7 +15,7 @@ import {
   MAX_UNPACK_RATIO,
   MAX_UNPACKED_BYTES,
   UNPACK_RATIO_FLOOR_BYTES,
-} from "../limits.ts";
+} from "../model/limits.ts";
 import { ARCHIVE_CHECK } from "./archive_check.ts";
 import { hostCommand, type HostPlace } from "./lock_commands.ts";
 import type { ReleaseLayout } from "./layout.ts";

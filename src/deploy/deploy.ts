@@ -6,7 +6,7 @@
  * @module
  */
 import { HarnessError } from "../errors.ts";
-import { MAX_HOSTS } from "../limits.ts";
+import { MAX_HOSTS } from "../model/limits.ts";
 import { checkEnv, effectivePorts, type EnvSources } from "./env.ts";
 import { deployFleet } from "./fleet.ts";
 import { hostLayout } from "./layout.ts";

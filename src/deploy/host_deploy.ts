@@ -8,7 +8,7 @@ import {
   DEPLOY_PROGRESS_INTERVAL_MS,
   DEPLOY_RECONNECT_TIMEOUT_MS,
   DEPLOY_ROLLBACK_TIMEOUT_MS,
-} from "../limits.ts";
+} from "../model/limits.ts";
 import { clearStagingCommand } from "./commands.ts";
 import { cancelError, lateError, toFailure } from "./failure.ts";
 import { HostContext, type StepNews } from "./host_context.ts";

@@ -11,7 +11,7 @@ import {
   MAX_COMMAND_OUTPUT_BYTES,
   OUTPUT_DRAIN_MS,
   STDIN_CHUNK_BYTES,
-} from "../limits.ts";
+} from "../model/limits.ts";
 import type { RunOptions, RunResult, Stdin } from "./executor.ts";
 import {
   MAX_COMMAND_PRINTED_BYTES,

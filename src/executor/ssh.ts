@@ -13,7 +13,7 @@ import {
   SSH_MAX_CHANNELS,
   SSH_MAX_LINE_BYTES,
   SSH_RETRY_BASE_MS,
-} from "../limits.ts";
+} from "../model/limits.ts";
 import type { Command, Executor, RunOptions, RunResult, Stdin } from "./executor.ts";
 import { throughStdin } from "./long_command.ts";
 import { runProcess } from "./run_process.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Executor } from "../executor/executor.ts";
-import { LOOK_TIMEOUT_MS } from "../limits.ts";
+import { LOOK_TIMEOUT_MS } from "../model/limits.ts";
 import { DockerController } from "./docker.ts";
 import { ProcessController } from "./process.ts";
 import type { ProcessSpec } from "./process_commands.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Command } from "../executor/executor.ts";
-import { START_SETTLE_MS } from "../limits.ts";
+import { START_SETTLE_MS } from "../model/limits.ts";
 import { DOCKER_LIBRARY } from "./docker_shell.ts";
 import {
   CONTAINER_LOGS,

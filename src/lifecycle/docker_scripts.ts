@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { FAILURE_LOG_LINES } from "../limits.ts";
+import { FAILURE_LOG_LINES } from "../model/limits.ts";
 import { CREATE_FUNCTIONS } from "./docker_env.ts";
 import { GUARD_FUNCTIONS } from "./docker_guard.ts";
 import {

@@ -13,7 +13,7 @@ import {
   LOOK_TIMEOUT_MS,
   MAX_HEALTH_MESSAGE_LENGTH,
   MAX_HEALTH_OUTPUT_BYTES,
-} from "../limits.ts";
+} from "../model/limits.ts";
 import type { HealthProbe, ManifestPort } from "../package/manifest.ts";
 import { describeEnd } from "./exit_status.ts";
 import { CLEAR_PROBE, HTTP_PROBE, SCRIPT_PROBE, TCP_PROBE } from "./health_scripts.ts";

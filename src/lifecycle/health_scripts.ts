@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { MAX_HEALTH_OUTPUT_BYTES } from "../limits.ts";
+import { MAX_HEALTH_OUTPUT_BYTES } from "../model/limits.ts";
 import { AS_SERVICE, OWN_DESCRIPTORS, OWN_ENVIRONMENT } from "./process_run_as.ts";
 import { PROCESS_LIBRARY } from "./process_shell.ts";
 

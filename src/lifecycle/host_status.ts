@@ -5,7 +5,7 @@
  */
 import { HarnessError } from "../errors.ts";
 import type { Executor } from "../executor/executor.ts";
-import { HOST_STATUS_OUTPUT_BYTES, LOOK_TIMEOUT_MS } from "../limits.ts";
+import { HOST_STATUS_OUTPUT_BYTES, LOOK_TIMEOUT_MS } from "../model/limits.ts";
 import { ownerOf } from "./docker_commands.ts";
 import { DOCKER_LOOK_SECONDS } from "./docker_limits.ts";
 import { INSPECT_FORMAT, RUN_DOCKER } from "./docker_shell.ts";

@@ -1,5 +1,5 @@
 /**
- * Bounds of this folder that src/limits.ts does not have.
+ * Bounds of this folder that src/model/limits.ts does not have.
  *
  * @module
  */

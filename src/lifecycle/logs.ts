@@ -11,7 +11,7 @@ import {
   MAX_LOG_LINE_BYTES,
   MAX_LOG_TAIL_LINES,
   MAX_TAIL_BYTES,
-} from "../limits.ts";
+} from "../model/limits.ts";
 import type { ControlOptions } from "./service_spec.ts";
 
 /**

@@ -11,7 +11,7 @@ import {
   SERVICE_LOG_MAX_BYTES,
   START_SETTLE_MS,
   START_TIMEOUT_MS,
-} from "../limits.ts";
+} from "../model/limits.ts";
 import { PROCESS_KEEPER } from "./process_keeper.ts";
 import { RELOAD_SCRIPT, START_SCRIPT, STATUS_SCRIPT, STOP_SCRIPT } from "./process_scripts.ts";
 import { statusFromCode } from "./exit_status.ts";

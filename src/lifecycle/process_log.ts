@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { FAILURE_LOG_LINES, MAX_TAIL_BYTES } from "../limits.ts";
+import { FAILURE_LOG_LINES, MAX_TAIL_BYTES } from "../model/limits.ts";
 import { FAILURE_LOG_BYTES } from "./limits.ts";
 
 /**

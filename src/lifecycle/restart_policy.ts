@@ -8,7 +8,7 @@ import {
   RESTART_BACKOFF_CAP_MS,
   RESTART_JITTER,
   RESTART_STABLE_MS,
-} from "../limits.ts";
+} from "../model/limits.ts";
 import type { RestartSpec } from "../package/manifest.ts";
 import { describeEnd, type EndFacts } from "./exit_status.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Command } from "../executor/executor.ts";
-import { START_SETTLE_MS } from "../limits.ts";
+import { START_SETTLE_MS } from "../model/limits.ts";
 import type { ProcessSpec } from "./process_commands.ts";
 import { SAY } from "./process_scripts.ts";
 import { releaseDirOf, type ServiceSpec, type SpecExecution } from "./service_spec.ts";

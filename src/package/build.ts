@@ -15,7 +15,7 @@ import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
 import { createTarPacker, type TarPackController } from "modern-tar";
 import { HarnessError, messageOf } from "../errors.ts";
-import { MAX_MANIFEST_BYTES, MAX_PACKAGE_BYTES } from "../limits.ts";
+import { MAX_MANIFEST_BYTES, MAX_PACKAGE_BYTES } from "../model/limits.ts";
 import { checkContents, decodeManifest, MANIFEST_PATH, SUMS_PATH } from "./contents.ts";
 import { EntryTable, type PackageEntry } from "./entry_table.ts";
 import { invalid } from "./invalid.ts";

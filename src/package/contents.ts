@@ -4,7 +4,7 @@
  * @module
  */
 import { HarnessError } from "../errors.ts";
-import { MAX_SCRIPT_BYTES } from "../limits.ts";
+import { MAX_SCRIPT_BYTES } from "../model/limits.ts";
 import type { EntryTable } from "./entry_table.ts";
 import { invalid, shown } from "./invalid.ts";
 import type { Manifest } from "./manifest.ts";

@@ -11,7 +11,7 @@ import {
   MAX_PACKAGE_ENTRIES,
   MAX_PATH_PART_BYTES,
   MAX_UNPACKED_BYTES,
-} from "../limits.ts";
+} from "../model/limits.ts";
 import { invalid, shown } from "./invalid.ts";
 
 /** A file, directory or symbolic link of a package. */

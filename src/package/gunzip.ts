@@ -16,7 +16,7 @@ import {
   MAX_UNPACK_RATIO,
   MAX_UNPACKED_BYTES,
   UNPACK_RATIO_FLOOR_BYTES,
-} from "../limits.ts";
+} from "../model/limits.ts";
 import { invalid } from "./invalid.ts";
 
 /** What is known of the packed file once all was read. */

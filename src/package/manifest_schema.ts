@@ -12,7 +12,7 @@ import {
   MAX_TEXT_LENGTH,
   MAX_VERSION_LENGTH,
   MIN_MANIFEST_DURATION_MS,
-} from "../limits.ts";
+} from "../model/limits.ts";
 import { HARDENING_DEFAULTS, type HardeningName } from "./manifest.ts";
 import { PACKAGE_NAME, SEMVER } from "./names.ts";
 import { DURATION, parseDuration } from "../util/units.ts";

@@ -8,7 +8,7 @@
  * @module
  */
 import { HarnessError } from "../errors.ts";
-import { MAX_NAME_LENGTH, MAX_VERSION_LENGTH } from "../limits.ts";
+import { MAX_NAME_LENGTH, MAX_VERSION_LENGTH } from "../model/limits.ts";
 
 /** The grammar of SemVer 2.0.0 (semver.org), without the optional leading `v`. */
 export const SEMVER: RegExp =

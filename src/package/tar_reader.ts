@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { MAX_TAR_EXTENSION_BYTES } from "../limits.ts";
+import { MAX_TAR_EXTENSION_BYTES } from "../model/limits.ts";
 import { invalid, type InvalidReason, shown } from "./invalid.ts";
 import {
   BLOCK_BYTES,

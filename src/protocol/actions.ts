@@ -16,22 +16,22 @@ import {
   serviceNameSchema,
   type ServiceState,
   serviceStateSchema,
-} from "../registry/entry.ts";
+} from "../model/service.ts";
 import {
   cursorSchema,
   dependsOnInputSchema,
   endpointsInputSchema,
   serviceInputSchema,
   versionSchema,
-} from "../registry/entry_rules.ts";
-import { type Target, targetSchema, targetsSchema } from "./target.ts";
+} from "../model/service_schema.ts";
+import { type Target, targetSchema, targetsSchema } from "../model/target.ts";
 import {
   type DeploymentStatus,
   type DeployStep,
   EVENT_TYPES,
   type EventType,
   type HostOutcome,
-} from "../registry/events.ts";
+} from "../model/event.ts";
 import type { WireEventType } from "./messages.ts";
 import {
   MAX_HOSTS,
@@ -39,9 +39,9 @@ import {
   MAX_PAGE_SIZE,
   MAX_SUBSCRIPTION_SERVICES,
   MAX_TEXT_LENGTH,
-} from "../limits.ts";
+} from "../model/limits.ts";
 
-export type { Target, TargetSpec } from "./target.ts";
+export type { Target, TargetSpec } from "../model/target.ts";
 
 /** An event type that a client may subscribe to: those of the registry, and `service_log`. */
 export type SubscribableEvent = EventType | "service_log";

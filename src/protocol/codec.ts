@@ -9,9 +9,9 @@
  */
 import { HarnessError, isErrorCode } from "../errors.ts";
 import { entryText } from "../registry/entry_text.ts";
-import type { RegistryEvent } from "../registry/events.ts";
+import type { RegistryEvent } from "../model/event.ts";
 import { explainIssue } from "../registry/validate.ts";
-import { MAX_MESSAGE_DEPTH, MAX_PARAM_ISSUES, MAX_REQUEST_ID_LENGTH } from "../limits.ts";
+import { MAX_MESSAGE_DEPTH, MAX_PARAM_ISSUES, MAX_REQUEST_ID_LENGTH } from "../model/limits.ts";
 import { type Action, ACTION_PARAMS, type ActionParams, ACTIONS, isAction } from "./actions.ts";
 import type { EventMessage, ResponseMessage, ServerMessage, WireEventMap } from "./messages.ts";
 import { nearestName } from "./nearest.ts";

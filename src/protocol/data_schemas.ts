@@ -4,7 +4,7 @@
  * @module
  */
 import { z } from "zod";
-import { endpointSchema, serviceEntrySchema, serviceStateSchema } from "../registry/entry.ts";
+import { endpointSchema, serviceEntrySchema, serviceStateSchema } from "../model/service.ts";
 import {
   type Action,
   type ActionData,

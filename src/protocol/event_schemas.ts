@@ -10,8 +10,8 @@ import {
   executionSchema,
   serviceEntrySchema,
   serviceStateSchema,
-} from "../registry/entry.ts";
-import type { DeploymentStatus, DeployStep, HostOutcome } from "../registry/events.ts";
+} from "../model/service.ts";
+import type { DeploymentStatus, DeployStep, HostOutcome } from "../model/event.ts";
 import type { WireError, WireEventMap, WireEventType } from "./messages.ts";
 
 /** RFC 3339 UTC with milliseconds. */

@@ -4,8 +4,8 @@
  * @module
  */
 import type { ErrorCode } from "../errors.ts";
-import type { ServiceEntry } from "../registry/entry.ts";
-import type { EventDataMap } from "../registry/events.ts";
+import type { ServiceEntry } from "../model/service.ts";
+import type { EventDataMap } from "../model/event.ts";
 
 /** The protocol version spoken here. */
 export const PROTOCOL_VERSION = 1;

@@ -14,8 +14,8 @@ import type {
   ServiceInput,
   ServicePatch,
   ServiceState,
-} from "./entry.ts";
-import type { EventBody, StateChangedData } from "./events.ts";
+} from "../model/service.ts";
+import type { EventBody, StateChangedData } from "../model/event.ts";
 import { assertTransition } from "./transitions.ts";
 
 /** Reason of an entry whose lease ran out; a heartbeat brings exactly these back. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ServiceEntry } from "./entry.ts";
+import type { ServiceEntry } from "../model/service.ts";
 import { isGlob, type ServiceFilter } from "./filter.ts";
 
 /** Entries with O(1) lookup by id and by name, and a sorted list that costs nothing to read. */

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { ServiceEntry } from "./entry.ts";
+import type { ServiceEntry } from "../model/service.ts";
 
 /** Bytes of text kept: 100,000 ordinary entries. Beyond it an entry is encoded again where it is needed. */
 export const ENTRY_TEXT_CACHE_BYTES = 64 * 1024 * 1024;

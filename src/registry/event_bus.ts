@@ -9,7 +9,7 @@ import {
   eventStream,
   type OpenStream,
 } from "./event_stream.ts";
-import type { RegistryEvent } from "./events.ts";
+import type { RegistryEvent } from "../model/event.ts";
 
 type Listener = (event: RegistryEvent) => void;
 

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { ServiceEntry, ServiceState } from "./entry.ts";
-import type { EventBody, EventFilter } from "./events.ts";
+import type { ServiceEntry, ServiceState } from "../model/service.ts";
+import type { EventBody, EventFilter } from "../model/event.ts";
 
 /** Which services to list; a field left out matches all, and all fields given must match. */
 export interface ServiceFilter {

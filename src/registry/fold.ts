@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { ServiceEntry } from "./entry.ts";
-import type { RegistryEvent } from "./events.ts";
+import type { ServiceEntry } from "../model/service.ts";
+import type { RegistryEvent } from "../model/event.ts";
 
 /**
  * Applies one event to a map of entries by id. All events from seq 1, or a snapshot and all events after

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ServiceEntry } from "./entry.ts";
+import type { ServiceEntry } from "../model/service.ts";
 import type { Store } from "./store.ts";
 
 /** Remembers when each lease ends, so that an expiry that a renewal has overtaken is known as such. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { HarnessError } from "../errors.ts";
-import type { ServiceEntry } from "./entry.ts";
+import type { ServiceEntry } from "../model/service.ts";
 import type { EntryIndex } from "./entry_index.ts";
 
 /** Ids named in the text of an `ambiguous` error. */

@@ -4,8 +4,8 @@
  * @module
  */
 import { HarnessError } from "../errors.ts";
-import type { ServiceEntry } from "./entry.ts";
-import { cursorAfter, idOfCursor } from "./entry_rules.ts";
+import type { ServiceEntry } from "../model/service.ts";
+import { cursorAfter, idOfCursor } from "../model/service_schema.ts";
 import type { EntryIndex } from "./entry_index.ts";
 import { type ServiceFilter, serviceMatcher } from "./filter.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { HarnessError } from "../errors.ts";
-import type { ServiceEntry } from "./entry.ts";
+import type { ServiceEntry } from "../model/service.ts";
 
 /** A second registration of an id. */
 export function alreadyExists({ id, revision }: ServiceEntry): HarnessError {

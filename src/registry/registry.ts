@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { LEASE_RETRY_MS, MAX_SERVICES } from "../limits.ts";
+import { LEASE_RETRY_MS, MAX_SERVICES } from "../model/limits.ts";
 import {
   freeze,
   HEARTBEAT_MISSED,
@@ -18,11 +18,17 @@ import {
   planUpdate,
 } from "./change.ts";
 import type { DependencyInfo } from "./dependencies.ts";
-import type { Endpoint, HealthResult, ServiceEntry, ServiceInput, ServicePatch } from "./entry.ts";
+import type {
+  Endpoint,
+  HealthResult,
+  ServiceEntry,
+  ServiceInput,
+  ServicePatch,
+} from "../model/service.ts";
 import { EntryIndex } from "./entry_index.ts";
 import { EventBus } from "./event_bus.ts";
 import type { EventsOptions } from "./event_stream.ts";
-import type { FreeEventBody, RegistryEvent } from "./events.ts";
+import type { FreeEventBody, RegistryEvent } from "../model/event.ts";
 import { type ServiceFilter, serviceMatcher } from "./filter.ts";
 import { DependencyGraph } from "./graph.ts";
 import { KeyedMutex } from "../util/keyed_mutex.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { HarnessError } from "../errors.ts";
-import type { Endpoint, ServiceEntry } from "./entry.ts";
+import type { Endpoint, ServiceEntry } from "../model/service.ts";
 
 /** Whether an instance may be sent requests: it runs, and its last health check, if any, passed. */
 export function isUsable(entry: ServiceEntry): boolean {

@@ -12,8 +12,8 @@
  *
  * @module
  */
-import type { ServiceEntry } from "./entry.ts";
-import type { EventBody, RegistryEvent } from "./events.ts";
+import type { ServiceEntry } from "../model/service.ts";
+import type { EventBody, RegistryEvent } from "../model/event.ts";
 
 /** One atomic change: at most one entry put or removed, and the events that tell of it (at least one). */
 export interface Change {

@@ -4,7 +4,7 @@
  * @module
  */
 import { HarnessError } from "../errors.ts";
-import type { ServiceState } from "./entry.ts";
+import type { ServiceState } from "../model/service.ts";
 
 const NEXT: Readonly<Record<ServiceState, readonly ServiceState[]>> = {
   registered: ["starting", "failed"],

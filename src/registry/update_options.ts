@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ServiceEntry } from "./entry.ts";
+import type { ServiceEntry } from "../model/service.ts";
 
 /** A condition on a change. */
 export interface IfRevision {

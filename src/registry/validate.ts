@@ -13,14 +13,14 @@ import {
   type ServiceInput,
   type ServicePatch,
   serviceStateSchema,
-} from "./entry.ts";
+} from "../model/service.ts";
 import {
   dependsOnInputSchema,
   endpointsInputSchema,
   serviceInputSchema,
   versionSchema,
-} from "./entry_rules.ts";
-import { MAX_TEXT_LENGTH } from "../limits.ts";
+} from "../model/service_schema.ts";
+import { MAX_TEXT_LENGTH } from "../model/limits.ts";
 
 /** Schema of {@linkcode ServicePatch}. */
 export const servicePatchSchema: z.ZodType<ServicePatch> = z.object({

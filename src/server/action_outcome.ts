@@ -5,7 +5,7 @@
  */
 import { HarnessError } from "../errors.ts";
 import type { ActionData, ActionStep } from "../protocol/actions.ts";
-import type { ServiceEntry } from "../registry/entry.ts";
+import type { ServiceEntry } from "../model/service.ts";
 import type { Registry } from "../registry/registry.ts";
 
 /** The outcome of an action that changed no state of the service itself: the plan, as ids and as names. */

@@ -8,7 +8,7 @@
  */
 import { HarnessError } from "../errors.ts";
 import type { Action, ActionData, ActionParams } from "../protocol/actions.ts";
-import type { ServiceEntry } from "../registry/entry.ts";
+import type { ServiceEntry } from "../model/service.ts";
 import { entryText } from "../registry/entry_text.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { LogReads } from "./log_reads.ts";

@@ -8,8 +8,8 @@
  */
 import { HarnessError } from "../errors.ts";
 import type { ActionParams } from "../protocol/actions.ts";
-import type { ServiceEntry } from "../registry/entry.ts";
-import { cursorAfter } from "../registry/entry_rules.ts";
+import type { ServiceEntry } from "../model/service.ts";
+import { cursorAfter } from "../model/service_schema.ts";
 import { entryText, textBytes } from "../registry/entry_text.ts";
 import { type ServiceFilter, serviceMatcher } from "../registry/filter.ts";
 import type { DependencyInfo } from "../registry/dependencies.ts";

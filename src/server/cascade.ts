@@ -6,7 +6,7 @@
 import { HarnessError } from "../errors.ts";
 import type { ActionStep } from "../protocol/actions.ts";
 import { startOrder } from "../registry/dependencies.ts";
-import type { ServiceEntry } from "../registry/entry.ts";
+import type { ServiceEntry } from "../model/service.ts";
 import type { Registry } from "../registry/registry.ts";
 import { requireCovered, type ServiceScope } from "./scope.ts";
 

@@ -9,11 +9,11 @@
  */
 import { encodeNotice } from "../protocol/codec.ts";
 import type { ActionParams } from "../protocol/actions.ts";
-import type { ServiceEntry } from "../registry/entry.ts";
+import type { ServiceEntry } from "../model/service.ts";
 import { entryText } from "../registry/entry_text.ts";
 import { eventMatcher, type SequencedHead } from "../registry/filter.ts";
 import type { Registry } from "../registry/registry.ts";
-import { MAX_PAGE_SIZE, SNAPSHOT_PAGE_BYTES } from "../limits.ts";
+import { MAX_PAGE_SIZE, SNAPSHOT_PAGE_BYTES } from "../model/limits.ts";
 import type { EncodedEvent } from "./event_ring.ts";
 import type { Hub, Subscriber } from "./hub.ts";
 import { TURN_PIECE_MS } from "./limits.ts";

@@ -5,7 +5,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import { HarnessError, toHarnessError } from "../errors.ts";
-import { RECONNECT_AFTER_MS, TERMINATE_AFTER_MS } from "../limits.ts";
+import { RECONNECT_AFTER_MS, TERMINATE_AFTER_MS } from "../model/limits.ts";
 import type { Action, ActionData, ActionParams } from "../protocol/actions.ts";
 import { isAction } from "../protocol/actions.ts";
 import {

@@ -12,8 +12,8 @@ import { HarnessError } from "../errors.ts";
 import type { ActionData, ActionParams } from "../protocol/actions.ts";
 import type { WireEventType } from "../protocol/messages.ts";
 import { CLOSE_CODES } from "../protocol/messages.ts";
-import type { ServiceEntry } from "../registry/entry.ts";
-import { EVENT_TYPES } from "../registry/events.ts";
+import type { ServiceEntry } from "../model/service.ts";
+import { EVENT_TYPES } from "../model/event.ts";
 import { type EventHead, isGlob } from "../registry/filter.ts";
 import type { Registry } from "../registry/registry.ts";
 import {

@@ -8,7 +8,7 @@
  * @module
  */
 import { HarnessError } from "../errors.ts";
-import type { Endpoint } from "../registry/entry.ts";
+import type { Endpoint } from "../model/service.ts";
 import type { Registry } from "../registry/registry.ts";
 
 /**

@@ -14,9 +14,9 @@ import type {
   Execution,
   ServiceInput,
   ServiceState,
-} from "../registry/entry.ts";
+} from "../model/service.ts";
 import type { Registry } from "../registry/registry.ts";
-import { MAX_REASON_LENGTH } from "../limits.ts";
+import { MAX_REASON_LENGTH } from "../model/limits.ts";
 import { type Host, instanceId } from "./hosts.ts";
 import { driveState } from "./state_path.ts";
 

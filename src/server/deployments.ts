@@ -12,10 +12,10 @@ import {
   DEPLOY_PARK_TIMEOUT_MS,
   MAX_QUEUED_DEPLOYMENTS,
   MAX_RUNNING_DEPLOYMENTS,
-} from "../limits.ts";
+} from "../model/limits.ts";
 import { inspectPackage } from "../package/read.ts";
 import type { ActionParams, Deployment, Target } from "../protocol/actions.ts";
-import type { ServiceEntry } from "../registry/entry.ts";
+import type { ServiceEntry } from "../model/service.ts";
 import { KeyedMutex } from "../util/keyed_mutex.ts";
 import type { Registry } from "../registry/registry.ts";
 import { type CallContext, callerText, type Deployments, type Packages } from "./backends.ts";

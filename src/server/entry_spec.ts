@@ -7,8 +7,8 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { HarnessError } from "../errors.ts";
 import type { ServiceSpec, SpecExecution } from "../lifecycle/service_spec.ts";
-import type { ServiceEntry } from "../registry/entry.ts";
-import { executionInputSchema } from "../registry/entry_rules.ts";
+import type { ServiceEntry } from "../model/service.ts";
+import { executionInputSchema } from "../model/service_schema.ts";
 import { type HostDirectory, targetOf } from "./hosts.ts";
 import type { Placement } from "./placements.ts";
 

@@ -14,7 +14,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import { HarnessError } from "../errors.ts";
-import { CLOSE_TIMEOUT_MS } from "../limits.ts";
+import { CLOSE_TIMEOUT_MS } from "../model/limits.ts";
 import { CLOSE_CODES } from "../protocol/messages.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { ActionServices } from "./actions.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { MAX_PAGE_SIZE, MAX_SUBSCRIPTION_SERVICES } from "../limits.ts";
+import { MAX_PAGE_SIZE, MAX_SUBSCRIPTION_SERVICES } from "../model/limits.ts";
 import { encodeNotice } from "../protocol/codec.ts";
 import { PROTOCOL_VERSION } from "../protocol/messages.ts";
 import { SERVER_NAME, VERSION } from "../version.ts";

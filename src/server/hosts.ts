@@ -7,7 +7,7 @@
  */
 import type { HostTarget } from "../deploy/plan.ts";
 import type { Target, TargetSpec } from "../protocol/actions.ts";
-import type { Location, ServiceEntry } from "../registry/entry.ts";
+import type { Location, ServiceEntry } from "../model/service.ts";
 
 /** A host: what deploy needs of it, where the registry says it is, and how to find it again. */
 export interface Host extends HostTarget {

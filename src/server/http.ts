@@ -5,7 +5,7 @@
  */
 import { Buffer } from "node:buffer";
 import { HarnessError, toHarnessError } from "../errors.ts";
-import { MAX_SIGNATURE_FILE_BYTES } from "../limits.ts";
+import { MAX_SIGNATURE_FILE_BYTES } from "../model/limits.ts";
 import { PROTOCOL_VERSION, SUBPROTOCOL } from "../protocol/messages.ts";
 import { SERVER_NAME, VERSION } from "../version.ts";
 import type { ActionServices } from "./actions.ts";

@@ -6,9 +6,9 @@
  *
  * @module
  */
-import { REPLAY_BATCH_EVENTS, SNAPSHOT_PAGE_BYTES } from "../limits.ts";
+import { REPLAY_BATCH_EVENTS, SNAPSHOT_PAGE_BYTES } from "../model/limits.ts";
 import { encodeEvent, encodeNotice } from "../protocol/codec.ts";
-import type { EventType, RegistryEvent } from "../registry/events.ts";
+import type { EventType, RegistryEvent } from "../model/event.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { EventHead } from "../registry/filter.ts";
 import { type EncodedEvent, EventRing, headOf } from "./event_ring.ts";

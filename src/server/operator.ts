@@ -7,11 +7,11 @@
 import { getLogger } from "@logtape/logtape";
 import { healthTimeoutMs } from "../deploy/steps/activate.ts";
 import { HarnessError, messageOf, toHarnessError } from "../errors.ts";
-import { DEFAULT_LOG_TAIL_LINES, MAX_REASON_LENGTH } from "../limits.ts";
+import { DEFAULT_LOG_TAIL_LINES, MAX_REASON_LENGTH } from "../model/limits.ts";
 import { Supervisor } from "../lifecycle/supervisor.ts";
 import type { SupervisorEvent } from "../lifecycle/supervisor_events.ts";
 import type { ActionData, ActionParams, ActionStep, Target } from "../protocol/actions.ts";
-import type { ServiceEntry } from "../registry/entry.ts";
+import type { ServiceEntry } from "../model/service.ts";
 import { sameJson } from "../registry/change.ts";
 import { KeyedMutex } from "../util/keyed_mutex.ts";
 import type { Registry } from "../registry/registry.ts";

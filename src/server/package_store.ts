@@ -12,7 +12,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { HarnessError } from "../errors.ts";
-import { MAX_PACKAGE_BYTES } from "../limits.ts";
+import { MAX_PACKAGE_BYTES } from "../model/limits.ts";
 import type { PackageInfo } from "../protocol/actions.ts";
 import type { CheckedPackage, Packages, PutPackageOptions } from "./backends.ts";
 import { matchesPackage, parsePackageFile } from "./package_file.ts";

@@ -5,7 +5,7 @@
  */
 import type { RecordedState } from "../lifecycle/recorded_state.ts";
 import type { RestartMemory } from "../lifecycle/restart_policy.ts";
-import type { ServiceEntry } from "../registry/entry.ts";
+import type { ServiceEntry } from "../model/service.ts";
 
 /** Whether there may be a process of it. */
 export function isRunning({ state }: ServiceEntry): boolean {

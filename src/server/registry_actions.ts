@@ -8,7 +8,7 @@
  */
 import { HarnessError } from "../errors.ts";
 import type { ActionData, ActionParams } from "../protocol/actions.ts";
-import type { ServiceEntry, ServiceInput } from "../registry/entry.ts";
+import type { ServiceEntry, ServiceInput } from "../model/service.ts";
 import type { ActionContext, ActionServices } from "./actions.ts";
 import { anonymousRefusal } from "./rights.ts";
 import { runOf } from "./vouched_entries.ts";

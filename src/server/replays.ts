@@ -4,7 +4,7 @@
  * @module
  */
 import { Mutex } from "async-mutex";
-import { REPLAY_BATCH_EVENTS, SNAPSHOT_PAGE_BYTES } from "../limits.ts";
+import { REPLAY_BATCH_EVENTS, SNAPSHOT_PAGE_BYTES } from "../model/limits.ts";
 import { encodeEvent } from "../protocol/codec.ts";
 import { textBytes } from "../registry/entry_text.ts";
 import type { Registry } from "../registry/registry.ts";

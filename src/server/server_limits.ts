@@ -1,9 +1,9 @@
 /**
- * The limits of a server: each optional in the options, each with its default in `src/limits.ts`.
+ * The limits of a server: each optional in the options, each with its default in `src/model/limits.ts`.
  *
  * @module
  */
-import * as defaults from "../limits.ts";
+import * as defaults from "../model/limits.ts";
 import {
   MAX_CONNECTIONS_PER_ADDRESS,
   MAX_PACKAGES_BYTES,

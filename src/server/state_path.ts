@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ServiceEntry, ServicePatch, ServiceState } from "../registry/entry.ts";
+import type { ServiceEntry, ServicePatch, ServiceState } from "../model/service.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { UpdateOptions } from "../registry/update_options.ts";
 

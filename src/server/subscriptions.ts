@@ -4,10 +4,10 @@
  * @module
  */
 import { HarnessError } from "../errors.ts";
-import { MAX_SUBSCRIPTION_GLOBS } from "../limits.ts";
+import { MAX_SUBSCRIPTION_GLOBS } from "../model/limits.ts";
 import { namedEventSchema } from "../protocol/actions.ts";
 import type { WireEventType } from "../protocol/messages.ts";
-import { EVENT_TYPES, type EventType } from "../registry/events.ts";
+import { EVENT_TYPES, type EventType } from "../model/event.ts";
 import { type EventHead, eventMatcher, isGlob, type SequencedHead } from "../registry/filter.ts";
 import type { Interest } from "./hub.ts";
 import type { ServiceScope } from "./scope.ts";

@@ -5,7 +5,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import { HarnessError } from "../errors.ts";
-import { MAX_REASON_LENGTH } from "../limits.ts";
+import { MAX_REASON_LENGTH } from "../model/limits.ts";
 import type { ServiceStatus } from "../lifecycle/service_spec.ts";
 import type {
   AdoptedEvent,
@@ -14,7 +14,7 @@ import type {
   StateEvent,
   SupervisorEvent,
 } from "../lifecycle/supervisor_events.ts";
-import type { Execution, ServicePatch } from "../registry/entry.ts";
+import type { Execution, ServicePatch } from "../model/service.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { UpdateOptions } from "../registry/update_options.ts";
 import { driveState } from "./state_path.ts";

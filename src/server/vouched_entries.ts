@@ -13,7 +13,7 @@
  */
 import { createHash } from "node:crypto";
 import { getLogger } from "@logtape/logtape";
-import type { ServiceEntry } from "../registry/entry.ts";
+import type { ServiceEntry } from "../model/service.ts";
 import type { DocumentStore } from "./documents.ts";
 
 const COLLECTION = "rights";

@@ -5,7 +5,11 @@
  */
 import type { Buffer } from "node:buffer";
 import { HarnessError, messageOf } from "../errors.ts";
-import { ASYNC_SYNC_INTERVAL_MS, MAX_JOURNAL_BATCH_BYTES, MAX_PENDING_CHANGES } from "../limits.ts";
+import {
+  ASYNC_SYNC_INTERVAL_MS,
+  MAX_JOURNAL_BATCH_BYTES,
+  MAX_PENDING_CHANGES,
+} from "../model/limits.ts";
 import type { Change, CommitRecord } from "../registry/store.ts";
 import type { Journal } from "./journal.ts";
 import { MAX_PENDING_BYTES } from "./limits.ts";

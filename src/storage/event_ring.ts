@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { MIN_HISTORY_EVENTS } from "../limits.ts";
-import type { RegistryEvent } from "../registry/events.ts";
+import { MIN_HISTORY_EVENTS } from "../model/limits.ts";
+import type { RegistryEvent } from "../model/event.ts";
 import { HISTORY_READ_BYTES, HISTORY_RING_BYTES } from "./limits.ts";
 
 /** The events of one change, in whatever form they are kept. */

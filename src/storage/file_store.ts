@@ -12,9 +12,9 @@ import type { Buffer } from "node:buffer";
 import { Mutex } from "async-mutex";
 import { getLogger, type Logger } from "@logtape/logtape";
 import { HarnessError, messageOf } from "../errors.ts";
-import { JOURNAL_SEGMENT_BYTES, MIN_HISTORY_EVENTS, STORAGE_RETRY_MS } from "../limits.ts";
-import type { ServiceEntry } from "../registry/entry.ts";
-import type { RegistryEvent } from "../registry/events.ts";
+import { JOURNAL_SEGMENT_BYTES, MIN_HISTORY_EVENTS, STORAGE_RETRY_MS } from "../model/limits.ts";
+import type { ServiceEntry } from "../model/service.ts";
+import type { RegistryEvent } from "../model/event.ts";
 import type { Change, CommitRecord, LoadedState, Store, StoreListener } from "../registry/store.ts";
 import { AutoSave } from "./auto_save.ts";
 import { CommitQueue } from "./commit_queue.ts";
@@ -42,7 +42,7 @@ export interface FileStoreOptions {
   strict?: boolean | undefined;
   /** The files. @default {those of this machine} */
   disk?: Disk | undefined;
-  /** Sizes and pauses other than those of limits.ts; tests reach them sooner this way. */
+  /** Sizes and pauses other than those of model/limits.ts; tests reach them sooner this way. */
   tuning?: FileStoreTuning | undefined;
 }
 

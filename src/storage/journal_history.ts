@@ -8,7 +8,7 @@
  */
 import { Buffer } from "node:buffer";
 import { Mutex } from "async-mutex";
-import type { RegistryEvent } from "../registry/events.ts";
+import type { RegistryEvent } from "../model/event.ts";
 import type { Disk } from "./disk.ts";
 import type { FinishedSegment } from "./journal_chain.ts";
 import { lineEnds, readHead, toCommitRecord } from "./journal_line.ts";

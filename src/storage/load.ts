@@ -7,8 +7,8 @@
  */
 import { Buffer } from "node:buffer";
 import { HarnessError } from "../errors.ts";
-import { MIN_HISTORY_EVENTS } from "../limits.ts";
-import { type ServiceEntry, serviceEntrySchema } from "../registry/entry.ts";
+import { MIN_HISTORY_EVENTS } from "../model/limits.ts";
+import { type ServiceEntry, serviceEntrySchema } from "../model/service.ts";
 import type { Disk } from "./disk.ts";
 import { EventRing, type EventRingOptions, type KeptChange } from "./event_ring.ts";
 import { bytesOf, type ChainedLine, type JournalChain, readChain } from "./journal_chain.ts";

@@ -4,8 +4,8 @@
  * @module
  */
 import { HarnessError } from "../errors.ts";
-import type { ServiceEntry } from "../registry/entry.ts";
-import type { RegistryEvent } from "../registry/events.ts";
+import type { ServiceEntry } from "../model/service.ts";
+import type { RegistryEvent } from "../model/event.ts";
 import { entryText, textBytes } from "../registry/entry_text.ts";
 import type { Change, CommitRecord, LoadedState, Store, StoreListener } from "../registry/store.ts";
 import { EventRing, type KeptChange } from "./event_ring.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { HarnessError } from "../errors.ts";
-import type { RegistryEvent } from "../registry/events.ts";
+import type { RegistryEvent } from "../model/event.ts";
 import type { Change, CommitRecord } from "../registry/store.ts";
 
 /** Gives a change its place after `seq`. */

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { MIN_REDACTED_CHARACTERS, MIN_REDACTED_PART_CHARACTERS } from "../limits.ts";
+import { MIN_REDACTED_CHARACTERS, MIN_REDACTED_PART_CHARACTERS } from "../model/limits.ts";
 
 /** What stands in place of a secret. */
 export const HIDDEN = "[REDACTED]";

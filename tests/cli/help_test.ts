@@ -20,7 +20,7 @@ Deno.test("the help of every command", async (t) => {
   for (const [path, command] of commands(program())) {
     texts.push(`--- ${path.join(" ")}\n${command.helpInformation()}`);
   }
-  // The defaults of limits are src/limits.ts's business, and lines break differently with them.
+  // The defaults of limits are src/model/limits.ts's business, and lines break differently with them.
   const text = texts.join("\n").replace(/\n {20,}/g, " ").replace(/ +(\S)/g, " $1")
     .replace(/\(default: [^,()]+, env: HARNESS_/g, "(default: …, env: HARNESS_");
   await t.assertSnapshot(text);

@@ -24,10 +24,10 @@ import type { DeployProgress } from "../../src/deploy/progress.ts";
 import { recoveryScript } from "../../src/deploy/recovery.ts";
 import { releaseSpec } from "../../src/deploy/release_spec.ts";
 import { DEPLOY_STEPS } from "../../src/deploy/progress.ts";
-import type { DeployStep as RegistryStep } from "../../src/registry/events.ts";
-import type { DeploymentProgressData } from "../../src/registry/events.ts";
+import type { DeployStep as RegistryStep } from "../../src/model/event.ts";
+import type { DeploymentProgressData } from "../../src/model/event.ts";
 import { HarnessError } from "../../src/errors.ts";
-import { DEPLOY_EVENT_QUEUE } from "../../src/limits.ts";
+import { DEPLOY_EVENT_QUEUE } from "../../src/model/limits.ts";
 import { parseManifest } from "../../src/package/parse_manifest.ts";
 import { upgradeSpec } from "../../src/lifecycle/upgrade_spec.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import type { ServiceEntry } from "../../src/registry/entry.ts";
-import type { RegistryEvent } from "../../src/registry/events.ts";
+import type { ServiceEntry } from "../../src/model/service.ts";
+import type { RegistryEvent } from "../../src/model/event.ts";
 import { applyEvent } from "../../src/registry/fold.ts";
 import { startControlServer } from "../helpers/control_server.ts";
 import { buildHello, freePort, upload } from "../helpers/hello_package.ts";

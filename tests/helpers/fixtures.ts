@@ -1,5 +1,5 @@
 /** Small valid values for tests. */
-import type { Endpoint, ServiceInput } from "../../src/registry/entry.ts";
+import type { Endpoint, ServiceInput } from "../../src/model/service.ts";
 
 /** A service to register; `changes` replaces fields. */
 export function serviceInput(name: string, changes: Partial<ServiceInput> = {}): ServiceInput {

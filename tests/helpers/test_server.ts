@@ -1,6 +1,6 @@
 /** A server over a registry in memory, for tests of the protocol on both listeners. */
 import { Registry } from "../../src/registry/registry.ts";
-import type { ServiceInput } from "../../src/registry/entry.ts";
+import type { ServiceInput } from "../../src/model/service.ts";
 import { serve, type ServeOptions, type WsServer } from "../../src/server/serve.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";
 

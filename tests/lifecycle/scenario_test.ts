@@ -1,8 +1,8 @@
 /** Fifty services in five waves on five machines, and everything that goes wrong in between. */
 import assert from "node:assert/strict";
 import { applyEvent } from "../../src/registry/fold.ts";
-import type { ServiceEntry } from "../../src/registry/entry.ts";
-import type { RegistryEvent } from "../../src/registry/events.ts";
+import type { ServiceEntry } from "../../src/model/service.ts";
+import type { RegistryEvent } from "../../src/model/event.ts";
 import { RunningCli } from "../helpers/cli.ts";
 import { RawClient } from "../helpers/raw_client.ts";
 import { needs } from "../helpers/require.ts";

@@ -17,7 +17,7 @@ export const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Files directly in src/ that every folder may import. */
-const COMMON = ["errors.ts", "limits.ts", "util/terminal_text.ts", "version.ts"];
+const COMMON = ["errors.ts", "model/limits.ts", "util/terminal_text.ts", "version.ts"];
 
 /** Folders that must run anywhere: no runtime API, and no npm package but these. */
 const PURE: Readonly<Record<string, readonly string[]>> = {

@@ -4,7 +4,7 @@ import { Buffer } from "node:buffer";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import type { HarnessError } from "../../src/errors.ts";
-import { MAX_PACKAGE_ENTRIES, UNPACK_RATIO_FLOOR_BYTES } from "../../src/limits.ts";
+import { MAX_PACKAGE_ENTRIES, UNPACK_RATIO_FLOOR_BYTES } from "../../src/model/limits.ts";
 import { extractPackage } from "../../src/package/extract.ts";
 import { gunzipFile } from "../../src/package/gunzip.ts";
 import { inspectPackage } from "../../src/package/read.ts";

@@ -15,7 +15,7 @@ import {
 import { nearestName } from "../../src/protocol/nearest.ts";
 import { salvageId } from "../../src/protocol/salvage.ts";
 import type { Action } from "../../src/protocol/actions.ts";
-import type { RegistryEvent } from "../../src/registry/events.ts";
+import type { RegistryEvent } from "../../src/model/event.ts";
 import { SEED } from "../helpers/seed.ts";
 
 Deno.test("parseRequest() reads what encodeRequest() wrote", () => {

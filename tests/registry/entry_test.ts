@@ -5,8 +5,8 @@ import {
   locationSchema,
   serviceIdSchema,
   serviceNameSchema,
-} from "../../src/registry/entry.ts";
-import { serviceInputSchema } from "../../src/registry/entry_rules.ts";
+} from "../../src/model/service.ts";
+import { serviceInputSchema } from "../../src/model/service_schema.ts";
 
 const accepts = (schema: { safeParse(value: unknown): { success: boolean } }, value: unknown) =>
   schema.safeParse(value).success;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { RegistryEvent } from "../../src/registry/events.ts";
+import type { RegistryEvent } from "../../src/model/event.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";
 import { endpoint, serviceInput } from "../helpers/fixtures.ts";

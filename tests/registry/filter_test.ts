@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { EventBody } from "../../src/registry/events.ts";
+import type { EventBody } from "../../src/model/event.ts";
 import { eventMatcher, matchesFilter, matchesGlob } from "../../src/registry/filter.ts";
 import { SEED } from "../helpers/seed.ts";
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { HarnessError } from "../../src/errors.ts";
-import { SERVICE_STATES, type ServiceEntry, type ServiceState } from "../../src/registry/entry.ts";
-import type { RegistryEvent } from "../../src/registry/events.ts";
+import { SERVICE_STATES, type ServiceEntry, type ServiceState } from "../../src/model/service.ts";
+import type { RegistryEvent } from "../../src/model/event.ts";
 import { applyEvent } from "../../src/registry/fold.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import type { Store } from "../../src/registry/store.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { SERVICE_STATES, type ServiceState } from "../../src/registry/entry.ts";
-import type { RegistryEvent } from "../../src/registry/events.ts";
+import { SERVICE_STATES, type ServiceState } from "../../src/model/service.ts";
+import type { RegistryEvent } from "../../src/model/event.ts";
 import { applyEvent } from "../../src/registry/fold.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import { canTransition } from "../../src/registry/transitions.ts";

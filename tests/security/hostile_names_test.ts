@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { parseTarget } from "../../src/cli/targets.ts";
 import { HarnessError } from "../../src/errors.ts";
 import { parseManifest } from "../../src/package/parse_manifest.ts";
-import { serviceEntrySchema } from "../../src/registry/entry.ts";
+import { serviceEntrySchema } from "../../src/model/service.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import { entrySpec } from "../../src/server/entry_spec.ts";
 import { FileStore } from "../../src/storage/file_store.ts";

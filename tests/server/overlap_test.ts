@@ -1,9 +1,9 @@
 /** Subscriptions of one connection that overlap, while some are replayed and others end: once each, and no gap. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { REPLAY_BATCH_EVENTS } from "../../src/limits.ts";
+import { REPLAY_BATCH_EVENTS } from "../../src/model/limits.ts";
 import { Registry } from "../../src/registry/registry.ts";
-import type { EventType, RegistryEvent } from "../../src/registry/events.ts";
+import type { EventType, RegistryEvent } from "../../src/model/event.ts";
 import { ConnectionSubscriptions } from "../../src/server/connection_subscriptions.ts";
 import { ConnectionHandler } from "../../src/server/handler.ts";
 import { Hub } from "../../src/server/hub.ts";

@@ -1,7 +1,7 @@
 /** The small parts of the server on their own. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { RegistryEvent } from "../../src/registry/events.ts";
+import type { RegistryEvent } from "../../src/model/event.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import { type EncodedEvent, EventRing } from "../../src/server/event_ring.ts";
 import { ConnectionHandler } from "../../src/server/handler.ts";

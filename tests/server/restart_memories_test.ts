@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { documentStore } from "../../src/cli/document_store.ts";
 import type { RestartMemory } from "../../src/lifecycle/restart_policy.ts";
-import { SERVICE_STATES } from "../../src/registry/entry.ts";
+import { SERVICE_STATES } from "../../src/model/service.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import { recordedState } from "../../src/server/recorded_entry.ts";
 import { RestartMemories } from "../../src/server/restart_memories.ts";

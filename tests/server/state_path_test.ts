@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { SERVICE_STATES } from "../../src/registry/entry.ts";
+import { SERVICE_STATES } from "../../src/model/service.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import { canTransition } from "../../src/registry/transitions.ts";
 import { driveState, statePath } from "../../src/server/state_path.ts";

@@ -1,6 +1,6 @@
 /** `history()` over what is kept in memory and what is read from the journal, bounded by bytes. */
 import assert from "node:assert/strict";
-import type { RegistryEvent } from "../../src/registry/events.ts";
+import type { RegistryEvent } from "../../src/model/event.ts";
 import type { Registry } from "../../src/registry/registry.ts";
 import { EventRing } from "../../src/storage/event_ring.ts";
 import { FileStore } from "../../src/storage/file_store.ts";

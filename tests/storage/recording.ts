@@ -1,6 +1,6 @@
 /** Records what a store committed, so that any later load can be judged. */
 import assert from "node:assert/strict";
-import type { ServiceEntry } from "../../src/registry/entry.ts";
+import type { ServiceEntry } from "../../src/model/service.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import type { CommitRecord, Store } from "../../src/registry/store.ts";
 import { FileStore, type FileStoreOptions } from "../../src/storage/file_store.ts";

@@ -11,7 +11,7 @@ import {
   DEPLOY_EXTRACT_TIMEOUT_MS,
   DEPLOY_LOCK_POLL_MS,
   DEPLOY_LOCK_TTL_MS,
-} from "../../limits.ts";
+} from "../../model/limits.ts";
 import { checkSudo, sudoExecutor } from "../become.ts";
 import { boundaryError } from "../boundary.ts";
 import { parseFacts } from "../facts.ts";

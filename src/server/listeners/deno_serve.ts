@@ -16,7 +16,7 @@ import {
   MAX_CLOSE_DELAY_MS,
   QUIET_BEFORE_CLOSE_MS,
   QUIET_TURNS_BEFORE_CLOSE,
-} from "../../limits.ts";
+} from "../../model/limits.ts";
 import type { ConnectionHandler } from "../handler.ts";
 import { errorResponse } from "../http_errors.ts";
 import type { ConnectionEvents, ServerSocket } from "../socket.ts";

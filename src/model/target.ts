@@ -4,13 +4,8 @@
  * @module
  */
 import { z } from "zod";
-import { MAX_HOSTS } from "../limits.ts";
-import {
-  absolutePathSchema,
-  filePathSchema,
-  hostSchema,
-  userSchema,
-} from "../registry/entry_rules.ts";
+import { MAX_HOSTS } from "./limits.ts";
+import { absolutePathSchema, filePathSchema, hostSchema, userSchema } from "./service_schema.ts";
 
 /** A host to deploy to. */
 export interface TargetSpec {

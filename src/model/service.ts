@@ -15,7 +15,7 @@ import {
   MAX_TEXT_LENGTH,
   MAX_TTL_MS,
   MIN_TTL_MS,
-} from "../limits.ts";
+} from "./limits.ts";
 
 /** The state of an instance. See docs/lifecycle.md for the diagram and who sets which. */
 export type ServiceState =
@@ -238,7 +238,7 @@ export const endpointSchema: z.ZodType<Endpoint> = z.object({
   metadata: z.record(text, text).default({}),
 });
 
-/** Schema of a stored {@linkcode Execution}; `entry_rules.ts` has what may be registered. */
+/** Schema of a stored {@linkcode Execution}; `model/service_schema.ts` has what may be registered. */
 export const executionSchema: z.ZodType<Execution> = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("managed_process"),

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { Endpoint, Execution, ServiceEntry, ServiceState } from "./entry.ts";
+import type { Endpoint, Execution, ServiceEntry, ServiceState } from "./service.ts";
 
 /** Data of `service_registered` and `service_updated`. */
 export interface EntryData {

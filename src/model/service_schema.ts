@@ -2,13 +2,13 @@
  * What may be registered and asked for: the rules that values from outside must keep before they become names of
  * units, containers and hosts, or words of a command.
  *
- * They are stricter than what a store may load (`entry.ts`): an entry that an earlier version took in stays readable,
+ * They are stricter than what a store may load (`model/service.ts`): an entry that an earlier version took in stays readable,
  * and it is only refused when it is registered or started again.
  *
  * @module
  */
 import { z } from "zod";
-import { MAX_DEPENDENCIES, MAX_ENDPOINTS, MAX_NAME_LENGTH, MAX_TEXT_LENGTH } from "../limits.ts";
+import { MAX_DEPENDENCIES, MAX_ENDPOINTS, MAX_NAME_LENGTH, MAX_TEXT_LENGTH } from "./limits.ts";
 import {
   addressSchema,
   type Endpoint,
@@ -19,7 +19,7 @@ import {
   type ServiceInput,
   serviceNameSchema,
   ttlSchema,
-} from "./entry.ts";
+} from "./service.ts";
 
 const MAX_IMAGE_LENGTH = 512;
 /** As systemd has it. */
