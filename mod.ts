@@ -61,7 +61,7 @@ export type {
   RegistryEvent,
   StateChangedData,
 } from "./src/model/event.ts";
-export { applyEvent } from "./src/registry/fold.ts";
+export { applyEvent } from "./src/registry/apply_event.ts";
 export { Registry } from "./src/registry/registry.ts";
 export type { DependencyInfo } from "./src/registry/dependencies.ts";
 export type { EventsOptions as RegistryEventsOptions } from "./src/registry/event_stream.ts";

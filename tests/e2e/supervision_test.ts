@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { ServiceEntry } from "../../src/model/service.ts";
 import type { RegistryEvent } from "../../src/model/event.ts";
-import { applyEvent } from "../../src/registry/fold.ts";
+import { applyEvent } from "../../src/registry/apply_event.ts";
 import { startControlServer } from "../helpers/control_server.ts";
 import { buildHello, freePort, upload } from "../helpers/hello_package.ts";
 import { type Frame, RawClient } from "../helpers/raw_client.ts";

@@ -1,6 +1,6 @@
 /** Fifty services in five waves on five machines, and everything that goes wrong in between. */
 import assert from "node:assert/strict";
-import { applyEvent } from "../../src/registry/fold.ts";
+import { applyEvent } from "../../src/registry/apply_event.ts";
 import type { ServiceEntry } from "../../src/model/service.ts";
 import type { RegistryEvent } from "../../src/model/event.ts";
 import { RunningCli } from "../helpers/cli.ts";

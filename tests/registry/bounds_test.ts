@@ -1,7 +1,7 @@
 /** The registry's bounds are reached, and what it holds for a while it lets go of. */
 import assert from "node:assert/strict";
 import { EntryIndex } from "../../src/registry/entry_index.ts";
-import { applyEvent } from "../../src/registry/fold.ts";
+import { applyEvent } from "../../src/registry/apply_event.ts";
 import { KeyedMutex } from "../../src/util/keyed_mutex.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";

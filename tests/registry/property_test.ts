@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { HarnessError } from "../../src/errors.ts";
 import { SERVICE_STATES, type ServiceEntry, type ServiceState } from "../../src/model/service.ts";
 import type { RegistryEvent } from "../../src/model/event.ts";
-import { applyEvent } from "../../src/registry/fold.ts";
+import { applyEvent } from "../../src/registry/apply_event.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import type { Store } from "../../src/registry/store.ts";
 import { FileStore } from "../../src/storage/file_store.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { SERVICE_STATES, type ServiceState } from "../../src/model/service.ts";
 import type { RegistryEvent } from "../../src/model/event.ts";
-import { applyEvent } from "../../src/registry/fold.ts";
+import { applyEvent } from "../../src/registry/apply_event.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import { canTransition } from "../../src/registry/transitions.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";
