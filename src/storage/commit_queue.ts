@@ -11,10 +11,10 @@ import {
   MAX_PENDING_CHANGES,
 } from "../model/limits.ts";
 import type { Change, CommitRecord } from "../registry/store.ts";
-import type { Journal } from "./journal.ts";
+import type { Journal } from "./journal/journal.ts";
 import { MAX_PENDING_BYTES } from "./limits.ts";
-import { encodeRecord } from "./journal_line.ts";
-import { checkChange, toRecord } from "./pending.ts";
+import { encodeRecord } from "./journal/line.ts";
+import { checkChange, toRecord } from "./change_record.ts";
 
 /** Options for {@linkcode CommitQueue}. */
 export interface CommitQueueOptions {

@@ -9,7 +9,7 @@ import { HarnessError, messageOf } from "../errors.ts";
 import { MAX_DOCUMENT_BYTES } from "../model/limits.ts";
 import { KeyedMutex } from "../util/keyed_mutex.ts";
 import { type Disk, isCode, localDisk, replaceFile } from "./disk.ts";
-import { Sealer, sealProblem } from "./sealed.ts";
+import { Sealer, sealProblem } from "./checksummed_file.ts";
 
 /** Options for {@linkcode Documents}. */
 export interface DocumentsOptions {

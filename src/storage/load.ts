@@ -11,9 +11,9 @@ import { MIN_HISTORY_EVENTS } from "../model/limits.ts";
 import { type ServiceEntry, serviceEntrySchema } from "../model/service.ts";
 import type { Disk } from "./disk.ts";
 import { EventRing, type EventRingOptions, type KeptChange } from "./event_ring.ts";
-import { bytesOf, type ChainedLine, type JournalChain, readChain } from "./journal_chain.ts";
-import { JOURNAL_NAME, listJournalFiles } from "./journal_files.ts";
-import { toCommitRecord } from "./journal_line.ts";
+import { bytesOf, type ChainedLine, type JournalChain, readChain } from "./journal/chain.ts";
+import { JOURNAL_NAME, listJournalFiles } from "./journal/files.ts";
+import { toCommitRecord } from "./journal/line.ts";
 import { HISTORY_RING_BYTES } from "./limits.ts";
 import {
   BACKUP_NAME,

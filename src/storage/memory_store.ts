@@ -10,7 +10,7 @@ import { entryText, textBytes } from "../registry/entry_text.ts";
 import type { Change, CommitRecord, LoadedState, Store, StoreListener } from "../registry/store.ts";
 import { EventRing, type KeptChange } from "./event_ring.ts";
 import { LeaseTable } from "./lease_table.ts";
-import { checkChange, toRecord } from "./pending.ts";
+import { checkChange, toRecord } from "./change_record.ts";
 
 /** Options for {@linkcode MemoryStore}. */
 export interface MemoryStoreOptions {

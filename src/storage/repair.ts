@@ -7,8 +7,8 @@
  * @module
  */
 import type { Disk } from "./disk.ts";
-import { Journal, type JournalOptions } from "./journal.ts";
-import { JOURNAL_NAME } from "./journal_files.ts";
+import { Journal, type JournalOptions } from "./journal/journal.ts";
+import { JOURNAL_NAME } from "./journal/files.ts";
 import type { Loaded } from "./load.ts";
 import { BACKUP_NAME, saveSnapshot, SNAPSHOT_NAME } from "./snapshot.ts";
 

@@ -9,8 +9,8 @@ import { SNAPSHOT_SLICE_MS } from "../model/limits.ts";
 import type { ServiceEntry } from "../model/service.ts";
 import { entryTexts } from "../registry/entry_text.ts";
 import { type Disk, replaceFile } from "./disk.ts";
-import { STORAGE_FORMAT } from "./journal_line.ts";
-import { Sealer, sealProblem } from "./sealed.ts";
+import { STORAGE_FORMAT } from "./journal/line.ts";
+import { Sealer, sealProblem } from "./checksummed_file.ts";
 
 /** Name of the snapshot in the state dir. */
 export const SNAPSHOT_NAME = "registry.json";

@@ -262,7 +262,7 @@ Deno.test("FileStore refuses a newer format, of the snapshot and of the journal"
     );
     const store = new FileStore({ dir, disk: MemoryDisk.of(newer) });
     await assert.rejects(Registry.open(store), /registry\.json: it has format 2, and this version/);
-    const { encodeLine } = await import("../../src/storage/journal_line.ts");
+    const { encodeLine } = await import("../../src/storage/journal/line.ts");
     const open = { format: 2, segment: 9, epoch: "e", seq: 0, durability: "sync", at: "t" };
     const journal = new Map(files).set(`${dir}/registry.journal`, encodeLine({ open }));
     const second = new FileStore({ dir, disk: MemoryDisk.of(journal) });

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
-import { crc32 } from "../../src/storage/crc32.ts";
+import { crc32 } from "../../src/storage/journal/crc32.ts";
 import { serviceInput } from "../helpers/fixtures.ts";
 import { History, stateText, withRegistry, withTempDir } from "./recording.ts";
 

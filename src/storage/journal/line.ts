@@ -13,10 +13,10 @@
  */
 import { Buffer } from "node:buffer";
 import { crc32 } from "./crc32.ts";
-import type { ServiceEntry } from "../model/service.ts";
-import { entryText } from "../registry/entry_text.ts";
-import type { EventBody, RegistryEvent } from "../model/event.ts";
-import type { CommitRecord } from "../registry/store.ts";
+import type { ServiceEntry } from "../../model/service.ts";
+import { entryText } from "../../registry/entry_text.ts";
+import type { EventBody, RegistryEvent } from "../../model/event.ts";
+import type { CommitRecord } from "../../registry/store.ts";
 
 /** The newest format of journal and snapshot that this program writes and reads. */
 export const STORAGE_FORMAT = 1;

@@ -4,9 +4,9 @@
  * @module
  */
 import type { Buffer } from "node:buffer";
-import { HarnessError } from "../errors.ts";
-import type { Disk } from "./disk.ts";
-import { JOURNAL_NAME, type JournalFiles, segmentNumber } from "./journal_files.ts";
+import { HarnessError } from "../../errors.ts";
+import type { Disk } from "../disk.ts";
+import { JOURNAL_NAME, type JournalFiles, segmentNumber } from "./files.ts";
 import {
   type LineHead,
   type OpenLine,
@@ -14,7 +14,7 @@ import {
   readHead,
   scanSegment,
   STORAGE_FORMAT,
-} from "./journal_line.ts";
+} from "./line.ts";
 
 /** A change in the chain, not parsed beyond its head. */
 export interface ChainedLine extends LineHead {

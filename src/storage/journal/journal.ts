@@ -4,10 +4,10 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { type Disk, type DiskFile, writeAll } from "./disk.ts";
-import type { FinishedSegment, JournalChain } from "./journal_chain.ts";
-import { JOURNAL_NAME, NEW_JOURNAL_NAME, segmentName } from "./journal_files.ts";
-import { encodeLine, type OpenLine, STORAGE_FORMAT } from "./journal_line.ts";
+import { type Disk, type DiskFile, writeAll } from "../disk.ts";
+import type { FinishedSegment, JournalChain } from "./chain.ts";
+import { JOURNAL_NAME, NEW_JOURNAL_NAME, segmentName } from "./files.ts";
+import { encodeLine, type OpenLine, STORAGE_FORMAT } from "./line.ts";
 
 /** What stays the same for one run of the journal. */
 export interface JournalOptions {

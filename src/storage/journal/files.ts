@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Disk } from "./disk.ts";
+import type { Disk } from "../disk.ts";
 
 /** Name of the segment being written. */
 export const JOURNAL_NAME = "registry.journal";

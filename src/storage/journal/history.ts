@@ -8,10 +8,10 @@
  */
 import { Buffer } from "node:buffer";
 import { Mutex } from "async-mutex";
-import type { RegistryEvent } from "../model/event.ts";
-import type { Disk } from "./disk.ts";
-import type { FinishedSegment } from "./journal_chain.ts";
-import { lineEnds, readHead, toCommitRecord } from "./journal_line.ts";
+import type { RegistryEvent } from "../../model/event.ts";
+import type { Disk } from "../disk.ts";
+import type { FinishedSegment } from "./chain.ts";
+import { lineEnds, readHead, toCommitRecord } from "./line.ts";
 
 /** Where the journal's files are, as of now. */
 export interface JournalSegments {
