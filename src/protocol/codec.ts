@@ -15,7 +15,7 @@ import { MAX_MESSAGE_DEPTH, MAX_PARAM_ISSUES, MAX_REQUEST_ID_LENGTH } from "../m
 import { type Action, ACTION_PARAMS, type ActionParams, ACTIONS, isAction } from "./actions.ts";
 import type { EventMessage, ResponseMessage, ServerMessage, WireEventMap } from "./messages.ts";
 import { nearestName } from "./nearest.ts";
-import { salvageId } from "./salvage.ts";
+import { salvageId } from "./id_recovery.ts";
 
 /** The id of a response: a number only echoes a request that wrongly used one; `null` = unreadable. */
 export type ResponseId = string | number | null;

@@ -18,7 +18,7 @@ import {
   type ResponseId,
 } from "../protocol/codec.ts";
 import { CLOSE_CODES } from "../protocol/messages.ts";
-import { salvageId } from "../protocol/salvage.ts";
+import { salvageId } from "../protocol/id_recovery.ts";
 import type { EventHead } from "../registry/filter.ts";
 import { type ActionContext, type ActionServices, dataText, runAction } from "./actions.ts";
 import { Answer } from "./answers.ts";

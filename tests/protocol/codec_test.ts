@@ -13,7 +13,7 @@ import {
   requireAction,
 } from "../../src/protocol/codec.ts";
 import { nearestName } from "../../src/protocol/nearest.ts";
-import { salvageId } from "../../src/protocol/salvage.ts";
+import { salvageId } from "../../src/protocol/id_recovery.ts";
 import type { Action } from "../../src/protocol/actions.ts";
 import type { RegistryEvent } from "../../src/model/event.ts";
 import { SEED } from "../helpers/seed.ts";
