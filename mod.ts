@@ -149,18 +149,18 @@ export type {
 } from "./src/client/actions.ts";
 export { deployAndFollow, followDeployment } from "./src/client/deployments.ts";
 export type { FollowOptions } from "./src/client/deployments.ts";
-export { EventStream } from "./src/client/event_stream.ts";
-export type { EventsOptions } from "./src/client/event_stream.ts";
-export { RegistryClient } from "./src/client/registry_client.ts";
+export { EventStream } from "./src/client/events/stream.ts";
+export type { EventsOptions } from "./src/client/events/stream.ts";
+export { RegistryClient } from "./src/client/client.ts";
 export type {
   DroppedItem,
   EventItem,
   Position,
   SnapshotItem,
   StreamItem,
-} from "./src/client/items.ts";
+} from "./src/client/events/items.ts";
 export type { ClientClosure } from "./src/client/status.ts";
-export type { Resumption } from "./src/client/subscriber.ts";
+export type { Resumption } from "./src/client/events/subscription.ts";
 
 // Packages.
 export { buildPackage } from "./src/package/build.ts";

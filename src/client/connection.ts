@@ -25,8 +25,8 @@ import {
   statusIn,
 } from "./decode.ts";
 import { probeHandshake } from "./handshake_probe.ts";
-import type { Closure } from "./reconnect.ts";
-import { openSocket, type SocketOptions, type WebSocketLike } from "./socket.ts";
+import type { Closure } from "./backoff.ts";
+import { openSocket, type SocketOptions, type WebSocketLike } from "./websocket.ts";
 
 /** Options for {@linkcode Connection.open}. */
 export interface ConnectionOptions extends SocketOptions {

@@ -8,7 +8,7 @@
 import { type ErrorCode, HarnessError, type HarnessErrorOptions, isErrorCode } from "../errors.ts";
 import type { ServerMessage, WireError } from "../protocol/messages.ts";
 import { isSilent } from "./handshake_probe.ts";
-import type { Closure } from "./reconnect.ts";
+import type { Closure } from "./backoff.ts";
 
 /** The message in a text frame, or `null` when it is none. */
 export function decodeServerMessage(text: string): ServerMessage | null {

@@ -10,9 +10,9 @@ import { HarnessError } from "../errors.ts";
 import { CLIENT_DEPLOYMENT_LOOK_MS } from "../model/limits.ts";
 import type { ActionParams, Deployment } from "../protocol/actions.ts";
 import type { DeploymentProgressData } from "../model/event.ts";
-import type { EventStream } from "./event_stream.ts";
-import type { StreamItem } from "./items.ts";
-import type { RegistryClient } from "./registry_client.ts";
+import type { EventStream } from "./events/stream.ts";
+import type { StreamItem } from "./events/items.ts";
+import type { RegistryClient } from "./client.ts";
 
 /** Options for {@linkcode followDeployment}. */
 export interface FollowOptions {

@@ -8,7 +8,7 @@
  * @module
  */
 import { CLIENT_PROBE_TIMEOUT_MS } from "../model/limits.ts";
-import type { SocketOptions } from "./socket.ts";
+import type { SocketOptions } from "./websocket.ts";
 
 /** What was found out. */
 export interface ProbedAnswer {

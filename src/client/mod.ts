@@ -5,19 +5,19 @@
  *
  * @module
  */
-export { RegistryClient } from "./registry_client.ts";
-export type { ConnectOptions } from "./registry_client.ts";
+export { RegistryClient } from "./client.ts";
+export type { ConnectOptions } from "./client.ts";
 export { RegistryActions } from "./actions.ts";
 export type { CallableAction, CallOptions, ListServicesFilter, ServicesPage } from "./actions.ts";
 export { deployAndFollow, followDeployment } from "./deployments.ts";
 export type { FollowOptions } from "./deployments.ts";
-export { EventStream } from "./event_stream.ts";
-export type { EventsOptions } from "./event_stream.ts";
-export type { DroppedItem, EventItem, Position, SnapshotItem, StreamItem } from "./items.ts";
-export type { ReconnectOptions } from "./reconnect.ts";
-export type { TokenTransport, WebSocketConstructor, WebSocketLike } from "./socket.ts";
+export { EventStream } from "./events/stream.ts";
+export type { EventsOptions } from "./events/stream.ts";
+export type { DroppedItem, EventItem, Position, SnapshotItem, StreamItem } from "./events/items.ts";
+export type { ReconnectOptions } from "./backoff.ts";
+export type { TokenTransport, WebSocketConstructor, WebSocketLike } from "./websocket.ts";
 export type { ClientClosure, ClientStatus } from "./status.ts";
-export type { Resumption } from "./subscriber.ts";
+export type { Resumption } from "./events/subscription.ts";
 export { ERROR_CODES, HarnessError, isErrorCode } from "../errors.ts";
 export type { ErrorCode, HarnessErrorOptions } from "../errors.ts";
 export type {

@@ -6,7 +6,7 @@ import {
   isWorthRetrying,
   requestedDelayMs,
   shouldReconnect,
-} from "../../src/client/reconnect.ts";
+} from "../../src/client/backoff.ts";
 import { SEED } from "../helpers/seed.ts";
 
 Deno.test("backoffDelayMs() spreads over an edge that doubles from 0.5 s to 20 s", () => {

@@ -4,7 +4,7 @@ import { ENTRY_TEXT_CACHE_BYTES } from "../../src/registry/entry_text.ts";
 import { DEFAULT_SERVER_LIMITS } from "../../src/server/server_limits.ts";
 import { ANSWER_CACHE_BYTES, REPLAY_CACHE_BYTES } from "../../src/server/limits.ts";
 import { HISTORY_RING_BYTES } from "../../src/storage/limits.ts";
-import { Feed } from "../../src/client/feed.ts";
+import { Feed } from "../../src/client/events/buffer.ts";
 import type { EventMessage } from "../../src/protocol/messages.ts";
 
 /** What docs/persistence.md and docs/protocol.md say that may be kept of events and texts. */

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import type { SubscribableEvent } from "../protocol/actions.ts";
-import type { Feed } from "./feed.ts";
+import type { SubscribableEvent } from "../../protocol/actions.ts";
+import type { Feed } from "./buffer.ts";
 import type { Position, StreamItem } from "./items.ts";
-import type { Resumption } from "./subscriber.ts";
+import type { Resumption } from "./subscription.ts";
 
 /** Options for `client.events()`. */
 export interface EventsOptions<E extends SubscribableEvent = SubscribableEvent> {

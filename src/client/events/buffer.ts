@@ -6,12 +6,17 @@
  *
  * @module
  */
-import type { SubscribableEvent } from "../protocol/actions.ts";
-import type { EventMessage } from "../protocol/messages.ts";
-import type { ServiceEntry } from "../model/service.ts";
-import { EVENT_TYPES, type EventBody, type EventFilter, type EventType } from "../model/event.ts";
-import { eventMatcher } from "../registry/filter.ts";
-import { CLIENT_EVENT_BUFFER_CHARS } from "./limits.ts";
+import type { SubscribableEvent } from "../../protocol/actions.ts";
+import type { EventMessage } from "../../protocol/messages.ts";
+import type { ServiceEntry } from "../../model/service.ts";
+import {
+  EVENT_TYPES,
+  type EventBody,
+  type EventFilter,
+  type EventType,
+} from "../../model/event.ts";
+import { eventMatcher } from "../../registry/filter.ts";
+import { CLIENT_EVENT_BUFFER_CHARS } from "../limits.ts";
 import type { Position, SnapshotItem, StreamItem } from "./items.ts";
 
 /** What a reader asked for. */

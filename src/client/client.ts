@@ -14,11 +14,11 @@ import type { HelloData } from "../protocol/messages.ts";
 import type { EventType } from "../model/event.ts";
 import { type CallableAction, type CallOptions, RegistryActions } from "./actions.ts";
 import { cancelled, type ConnectionOptions } from "./connection.ts";
-import { type EventsOptions, EventStream } from "./event_stream.ts";
-import { Feed } from "./feed.ts";
-import { Link, type LinkOptions } from "./link.ts";
-import type { ReconnectOptions } from "./reconnect.ts";
-import { type TokenTransport, type WebSocketConstructor, webSocketUrl } from "./socket.ts";
+import { type EventsOptions, EventStream } from "./events/stream.ts";
+import { Feed } from "./events/buffer.ts";
+import { Link, type LinkOptions } from "./reconnecting.ts";
+import type { ReconnectOptions } from "./backoff.ts";
+import { type TokenTransport, type WebSocketConstructor, webSocketUrl } from "./websocket.ts";
 import type { ClientClosure, ClientStatus } from "./status.ts";
 
 /** Options for {@linkcode RegistryClient.connect}. */
@@ -81,7 +81,7 @@ export class RegistryClient extends RegistryActions implements AsyncDisposable {
   readonly #linkOptions: LinkOptions;
   /** Calls, and the first reader of events. */
   readonly #main: Link;
-  /** One for each further reader: see subscriber.ts for why they do not share a connection. */
+  /** One for each further reader: see client/events/subscription.ts for why they do not share a connection. */
   readonly #others: Set<Link> = new Set();
 
   private constructor(options: ConnectOptions, linkOptions: LinkOptions, main: Link) {

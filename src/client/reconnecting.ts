@@ -14,9 +14,9 @@ import {
   type ReconnectOptions,
   requestedDelayMs,
   shouldReconnect,
-} from "./reconnect.ts";
+} from "./backoff.ts";
 import type { ClientClosure, ClientStatus } from "./status.ts";
-import { Subscriber } from "./subscriber.ts";
+import { Subscriber } from "./events/subscription.ts";
 
 /** Options for {@linkcode Link}. */
 export interface LinkOptions {

@@ -10,14 +10,14 @@
  *
  * @module
  */
-import { HarnessError, toHarnessError } from "../errors.ts";
-import type { ActionData, ActionParams } from "../protocol/actions.ts";
-import type { EventMessage } from "../protocol/messages.ts";
-import type { ServiceEntry } from "../model/service.ts";
-import type { Connection } from "./connection.ts";
-import type { Feed } from "./feed.ts";
+import { HarnessError, toHarnessError } from "../../errors.ts";
+import type { ActionData, ActionParams } from "../../protocol/actions.ts";
+import type { EventMessage } from "../../protocol/messages.ts";
+import type { ServiceEntry } from "../../model/service.ts";
+import type { Connection } from "../connection.ts";
+import type { Feed } from "./buffer.ts";
 import type { SnapshotItem } from "./items.ts";
-import { backoffDelayMs, type ReconnectOptions } from "./reconnect.ts";
+import { backoffDelayMs, type ReconnectOptions } from "../backoff.ts";
 
 /** How a subscription (again) began. */
 export interface Resumption {

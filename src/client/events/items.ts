@@ -3,10 +3,10 @@
  *
  * @module
  */
-import type { SubscribableEvent } from "../protocol/actions.ts";
-import type { WireEventMap } from "../protocol/messages.ts";
-import type { ServiceEntry } from "../model/service.ts";
-import type { EventType } from "../model/event.ts";
+import type { SubscribableEvent } from "../../protocol/actions.ts";
+import type { WireEventMap } from "../../protocol/messages.ts";
+import type { ServiceEntry } from "../../model/service.ts";
+import type { EventType } from "../../model/event.ts";
 
 /** A place in the order of events; give it as `since` to go on from there, also in another process. */
 export interface Position {
