@@ -166,11 +166,11 @@ export type { Resumption } from "./src/client/events/subscription.ts";
 export { buildPackage } from "./src/package/build.ts";
 export type { BuildPackageOptions, BuildProgress, BuiltPackage } from "./src/package/build.ts";
 export { installPath, sanitizeName, sanitizeVersion } from "./src/package/names.ts";
-export { parseManifest } from "./src/package/parse_manifest.ts";
+export { parseManifest } from "./src/package/manifest/parse.ts";
 export { inspectPackage } from "./src/package/read.ts";
 export type { InspectPackageOptions, PackageSummary } from "./src/package/read.ts";
-export type { PackageEntry } from "./src/package/entry_table.ts";
-export { HARDENING_DEFAULTS } from "./src/package/manifest.ts";
+export type { PackageEntry } from "./src/package/archive/entry_table.ts";
+export { HARDENING_DEFAULTS } from "./src/package/manifest/manifest.ts";
 export type {
   HardeningName,
   HardeningSpec,
@@ -181,7 +181,7 @@ export type {
   ManifestPort,
   RestartSpec,
   StopSpec,
-} from "./src/package/manifest.ts";
+} from "./src/package/manifest/manifest.ts";
 
 // Running commands.
 export { localExecutor } from "./src/executor/local.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { visible } from "../util/terminal_text.ts";
-import type { Manifest } from "../package/manifest.ts";
+import type { Manifest } from "../package/manifest/manifest.ts";
 import type { PackageSummary } from "../package/read.ts";
 import type { Io } from "./io.ts";
 import { readPackage } from "./package_file.ts";

@@ -10,7 +10,7 @@ import {
   isPublicKey,
   requireSignature as requirePackageSignature,
   signPackage,
-} from "../package/sign.ts";
+} from "../package/signing/sign.ts";
 import { SERVER_NAME } from "../version.ts";
 import type { NamedFile } from "./flags.ts";
 import type { Io } from "./io.ts";

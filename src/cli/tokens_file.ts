@@ -4,7 +4,7 @@
  * @module
  */
 import { HarnessError } from "../errors.ts";
-import { parseYaml, type SourceProblem, type YamlSource } from "../package/yaml_source.ts";
+import { parseYaml, type SourceProblem, type YamlSource } from "../package/manifest/yaml_source.ts";
 import { nearestName } from "../protocol/nearest.ts";
 import type { NamedToken } from "../server/tokens.ts";
 import { MAX_NAMED_TOKENS, MAX_TOKENS_FILE_BYTES } from "./cli_limits.ts";

@@ -4,8 +4,8 @@
  * @module
  */
 import { HarnessError } from "../errors.ts";
-import { isLoaderVariable } from "../package/loader_env.ts";
-import type { Manifest, ManifestPort } from "../package/manifest.ts";
+import { isLoaderVariable } from "../package/manifest/loader_env.ts";
+import type { Manifest, ManifestPort } from "../package/manifest/manifest.ts";
 
 /** Facts of the release that become `HARNESS_*`. */
 export interface GeneratedEnv {

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Executor } from "../executor/executor.ts";
-import type { Manifest } from "../package/manifest.ts";
+import type { Manifest } from "../package/manifest/manifest.ts";
 
 /** A package to deploy, already verified by the caller. */
 export interface DeployPackage {

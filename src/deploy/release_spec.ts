@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { HealthSpec, Manifest, ManifestPort } from "../package/manifest.ts";
+import type { HealthSpec, Manifest, ManifestPort } from "../package/manifest/manifest.ts";
 import type { ServiceSpec, SpecExecution } from "../lifecycle/service_spec.ts";
 import { sanitizeName } from "../package/names.ts";
 import type { HostLayout, ReleaseLayout } from "./layout.ts";

@@ -12,7 +12,7 @@ import {
   HEALTH_START_INTERVAL_MS,
   MAX_CONCURRENT_HEALTH_CHECKS,
 } from "../model/limits.ts";
-import type { HealthSpec } from "../package/manifest.ts";
+import type { HealthSpec } from "../package/manifest/manifest.ts";
 import { checkHealth, type HealthCheckResult } from "./health.ts";
 import { sleep } from "../util/async.ts";
 import type { ServiceSpec } from "./service_spec.ts";

@@ -14,7 +14,7 @@ import {
   MAX_HEALTH_MESSAGE_LENGTH,
   MAX_HEALTH_OUTPUT_BYTES,
 } from "../model/limits.ts";
-import type { HealthProbe, ManifestPort } from "../package/manifest.ts";
+import type { HealthProbe, ManifestPort } from "../package/manifest/manifest.ts";
 import { describeEnd } from "./exit_status.ts";
 import { CLEAR_PROBE, HTTP_PROBE, SCRIPT_PROBE, TCP_PROBE } from "./health_scripts.ts";
 import type { ServiceSpec } from "./service_spec.ts";

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { LOADER_PATTERN } from "../package/loader_env.ts";
+import { LOADER_PATTERN } from "../package/manifest/loader_env.ts";
 
 /** First lines of every script: nothing of the caller's environment decides what is executed here. */
 export const OWN_ENVIRONMENT: string = `

@@ -9,7 +9,7 @@ import {
   RESTART_JITTER,
   RESTART_STABLE_MS,
 } from "../model/limits.ts";
-import type { RestartSpec } from "../package/manifest.ts";
+import type { RestartSpec } from "../package/manifest/manifest.ts";
 import { describeEnd, type EndFacts } from "./exit_status.ts";
 
 /** One end of a service. */

@@ -12,7 +12,7 @@ import type {
   ManifestPort,
   RestartSpec,
   StopSpec,
-} from "../package/manifest.ts";
+} from "../package/manifest/manifest.ts";
 
 /** How the service is executed. */
 export type SpecExecution =

@@ -17,14 +17,14 @@ import { createTarPacker, type TarPackController } from "modern-tar";
 import { HarnessError, messageOf } from "../errors.ts";
 import { MAX_MANIFEST_BYTES, MAX_PACKAGE_BYTES } from "../model/limits.ts";
 import { checkContents, decodeManifest, MANIFEST_PATH, SUMS_PATH } from "./contents.ts";
-import { EntryTable, type PackageEntry } from "./entry_table.ts";
-import { invalid } from "./invalid.ts";
-import type { Manifest } from "./manifest.ts";
+import { EntryTable, type PackageEntry } from "./archive/entry_table.ts";
+import { invalid } from "./errors.ts";
+import type { Manifest } from "./manifest/manifest.ts";
 import { packageFileName, sanitizeName, SEMVER } from "./names.ts";
-import { parseManifest } from "./parse_manifest.ts";
+import { parseManifest } from "./manifest/parse.ts";
 import { changed, fileBytes, hashEntry, packedName, readSourceTree } from "./source_tree.ts";
 import { compareBytes, formatSums } from "./sums.ts";
-import { parseYaml } from "./yaml_source.ts";
+import { parseYaml } from "./manifest/yaml_source.ts";
 
 /** The time of every entry: 1980-01-01, which every tool can store. */
 const FIXED_TIME = new Date(315_532_800_000);

@@ -5,9 +5,9 @@
  */
 import { HarnessError } from "../errors.ts";
 import { MAX_SCRIPT_BYTES } from "../model/limits.ts";
-import type { EntryTable } from "./entry_table.ts";
-import { invalid, shown } from "./invalid.ts";
-import type { Manifest } from "./manifest.ts";
+import type { EntryTable } from "./archive/entry_table.ts";
+import { invalid, shown } from "./errors.ts";
+import type { Manifest } from "./manifest/manifest.ts";
 
 /** The manifest's path. */
 export const MANIFEST_PATH = "manifest.yaml";

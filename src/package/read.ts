@@ -16,14 +16,14 @@ import {
   ScriptCheck,
   SUMS_PATH,
 } from "./contents.ts";
-import { entryPath, EntryTable, type PackageEntry } from "./entry_table.ts";
-import { gunzipFile, type PackedFile } from "./gunzip.ts";
-import { invalid, shown } from "./invalid.ts";
-import type { Manifest } from "./manifest.ts";
+import { entryPath, EntryTable, type PackageEntry } from "./archive/entry_table.ts";
+import { gunzipFile, type PackedFile } from "./archive/gunzip.ts";
+import { invalid, shown } from "./errors.ts";
+import type { Manifest } from "./manifest/manifest.ts";
 import { packageFileName } from "./names.ts";
-import { parseManifest } from "./parse_manifest.ts";
+import { parseManifest } from "./manifest/parse.ts";
 import { checkSums } from "./sums.ts";
-import { readTar, type TarEvent } from "./tar_reader.ts";
+import { readTar, type TarEvent } from "./archive/tar_reader.ts";
 
 /** What is in a package that was found sound. */
 export interface PackageSummary {

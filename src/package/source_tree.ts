@@ -9,8 +9,8 @@ import { createReadStream, type Stats } from "node:fs";
 import { lstat, readdir, readlink, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { isProgram, isScript, ScriptCheck, SUMS_PATH } from "./contents.ts";
-import { entryPath, type EntryTable, type PackageEntry } from "./entry_table.ts";
-import { invalid, shown } from "./invalid.ts";
+import { entryPath, type EntryTable, type PackageEntry } from "./archive/entry_table.ts";
+import { invalid, shown } from "./errors.ts";
 import { compareBytes } from "./sums.ts";
 
 /** Names that are never part of a service. */

@@ -5,8 +5,8 @@
  */
 import { Buffer } from "node:buffer";
 import { SUMS_PATH } from "./contents.ts";
-import type { EntryTable } from "./entry_table.ts";
-import { invalid, shown } from "./invalid.ts";
+import type { EntryTable } from "./archive/entry_table.ts";
+import { invalid, shown } from "./errors.ts";
 
 /** Order of paths: by their bytes, as `LC_ALL=C sort`. */
 export function compareBytes(a: string, b: string): number {

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import type { Manifest } from "../package/manifest.ts";
+import type { Manifest } from "../package/manifest/manifest.ts";
 import type { ActionData, ActionParams, PackageInfo } from "../protocol/actions.ts";
 import type { ServiceScope } from "./scope.ts";
 

@@ -6,7 +6,7 @@
  */
 import type { DeployedService, DeployProgress, HostResult } from "../deploy/progress.ts";
 import type { Deployment } from "../protocol/actions.ts";
-import type { Manifest, ManifestPort } from "../package/manifest.ts";
+import type { Manifest, ManifestPort } from "../package/manifest/manifest.ts";
 import { assertNoCycle } from "../registry/dependencies.ts";
 import type {
   Endpoint,

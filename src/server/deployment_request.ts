@@ -5,7 +5,7 @@
  */
 import type { DeployStrategy } from "../deploy/plan.ts";
 import { HarnessError } from "../errors.ts";
-import type { Manifest } from "../package/manifest.ts";
+import type { Manifest } from "../package/manifest/manifest.ts";
 import type { ActionParams, StrategySpec, Target } from "../protocol/actions.ts";
 import type { DeploymentRecord } from "./deployment_records.ts";
 import type { Host } from "./hosts.ts";

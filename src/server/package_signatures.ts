@@ -8,7 +8,7 @@ import { open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { HarnessError } from "../errors.ts";
 import { inspectNamed, type PackageSummary } from "../package/read.ts";
-import { requireSignatureText, requireSignedPackage } from "../package/sign.ts";
+import { requireSignatureText, requireSignedPackage } from "../package/signing/sign.ts";
 
 /** The end of a signature's file name. */
 export const SIGNATURE_SUFFIX = ".minisig";

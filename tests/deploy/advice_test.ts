@@ -4,7 +4,7 @@ import { logText, startText } from "../../src/deploy/advice.ts";
 import { hostLayout } from "../../src/deploy/layout.ts";
 import { releaseSpec } from "../../src/deploy/release_spec.ts";
 import type { ServiceSpec } from "../../src/lifecycle/service_spec.ts";
-import { parseManifest } from "../../src/package/parse_manifest.ts";
+import { parseManifest } from "../../src/package/manifest/parse.ts";
 import { Bench, run } from "./support.ts";
 
 const MANIFEST = parseManifest(

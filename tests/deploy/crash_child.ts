@@ -4,7 +4,7 @@
 import { deploy } from "../../src/deploy/deploy.ts";
 import { localExecutor } from "../../src/executor/local.ts";
 import { connectSsh } from "../../src/executor/ssh.ts";
-import type { Manifest } from "../../src/package/manifest.ts";
+import type { Manifest } from "../../src/package/manifest/manifest.ts";
 
 /** What the child is told. */
 export interface CrashOrder {

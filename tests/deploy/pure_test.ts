@@ -28,7 +28,7 @@ import type { DeployStep as RegistryStep } from "../../src/model/event.ts";
 import type { DeploymentProgressData } from "../../src/model/event.ts";
 import { HarnessError } from "../../src/errors.ts";
 import { DEPLOY_EVENT_QUEUE } from "../../src/model/limits.ts";
-import { parseManifest } from "../../src/package/parse_manifest.ts";
+import { parseManifest } from "../../src/package/manifest/parse.ts";
 import { upgradeSpec } from "../../src/lifecycle/upgrade_spec.ts";
 
 const MANIFEST = parseManifest(

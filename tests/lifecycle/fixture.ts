@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Executor } from "../../src/executor/executor.ts";
 import { localExecutor } from "../../src/executor/local.ts";
 import { connectSsh } from "../../src/executor/ssh.ts";
-import type { HealthSpec, RestartSpec } from "../../src/package/manifest.ts";
+import type { HealthSpec, RestartSpec } from "../../src/package/manifest/manifest.ts";
 import { createController } from "../../src/lifecycle/controller.ts";
 import type { ServiceSpec, SpecExecution } from "../../src/lifecycle/service_spec.ts";
 import { removeTree } from "../helpers/remove_tree.ts";

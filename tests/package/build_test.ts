@@ -4,7 +4,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { HarnessError } from "../../src/errors.ts";
 import { buildPackage, type BuildProgress } from "../../src/package/build.ts";
-import { extractPackage } from "../../src/package/extract.ts";
+import { extractPackage } from "../../src/package/archive/extract.ts";
 import { inspectPackage } from "../../src/package/read.ts";
 import { needs } from "../helpers/require.ts";
 import { SEED } from "../helpers/seed.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { buildPackage } from "../../src/package/build.ts";
-import { extractPackage } from "../../src/package/extract.ts";
+import { extractPackage } from "../../src/package/archive/extract.ts";
 import { freePort } from "../helpers/free_port.ts";
 import { withTempDir } from "./sample_tree.ts";
 

@@ -1,7 +1,7 @@
 /** Hostile packages, for whoever has to refuse them: the reader, the extractor, and the hosts they are sent to. */
 import { Buffer } from "node:buffer";
 import { gzipSync } from "node:zlib";
-import type { InvalidReason } from "../../src/package/invalid.ts";
+import type { InvalidReason } from "../../src/package/errors.ts";
 import {
   entryBlocks,
   gnuLong,

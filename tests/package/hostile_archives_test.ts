@@ -5,8 +5,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { HarnessError } from "../../src/errors.ts";
-import { extractPackage } from "../../src/package/extract.ts";
-import type { InvalidReason } from "../../src/package/invalid.ts";
+import { extractPackage } from "../../src/package/archive/extract.ts";
+import type { InvalidReason } from "../../src/package/errors.ts";
 import { inspectPackage } from "../../src/package/read.ts";
 import { HOSTILE_ENTRIES, HOSTILE_FILES } from "./hostile_archives.ts";
 import { packageWith } from "./tar_writer.ts";

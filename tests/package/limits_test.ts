@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import type { HarnessError } from "../../src/errors.ts";
 import { MAX_PACKAGE_ENTRIES, UNPACK_RATIO_FLOOR_BYTES } from "../../src/model/limits.ts";
-import { extractPackage } from "../../src/package/extract.ts";
-import { gunzipFile } from "../../src/package/gunzip.ts";
+import { extractPackage } from "../../src/package/archive/extract.ts";
+import { gunzipFile } from "../../src/package/archive/gunzip.ts";
 import { inspectPackage } from "../../src/package/read.ts";
-import { readTar, type TarEvent } from "../../src/package/tar_reader.ts";
+import { readTar, type TarEvent } from "../../src/package/archive/tar_reader.ts";
 import { bomb, bombEntries, millionFiles } from "./hostile_archives.ts";
 import { entryBlocks, pax, soundEntries, tar } from "./tar_writer.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { HarnessError } from "../../src/errors.ts";
-import { parseManifest } from "../../src/package/parse_manifest.ts";
+import { parseManifest } from "../../src/package/manifest/parse.ts";
 import { SEED } from "../helpers/seed.ts";
 
 const HEAD = "name: hello\nversion: 1.0.0\n";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { parse } from "yaml";
-import { manifestJsonSchema } from "../../src/package/manifest_json_schema.ts";
-import { parseManifest } from "../../src/package/parse_manifest.ts";
+import { manifestJsonSchema } from "../../src/package/manifest/json_schema.ts";
+import { parseManifest } from "../../src/package/manifest/parse.ts";
 import { MANIFEST_SCHEMA_FILE, manifestSchemaText } from "../tools/generate_manifest_schema.ts";
 
 Deno.test("docs/schema/manifest.schema.json is what the code accepts", async () => {
@@ -44,7 +44,7 @@ Deno.test("the manifests in docs/package-format.md are sound, and the page names
 
 Deno.test("docs/package-format.md explains every reason for which a package is refused", async () => {
   const page = await Deno.readTextFile(new URL("../../docs/package-format.md", import.meta.url));
-  const source = await Deno.readTextFile(new URL("../../src/package/invalid.ts", import.meta.url));
+  const source = await Deno.readTextFile(new URL("../../src/package/errors.ts", import.meta.url));
   const reasons = [...source.matchAll(/^ {2}\| "(\w+)"/gm)].map((match) => match[1]);
   assert(reasons.length > 30);
   const section = page.split("## What is refused")[1] ?? "";

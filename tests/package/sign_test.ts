@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { blake2b } from "../../src/package/blake2b.ts";
+import { blake2b } from "../../src/package/signing/blake2b.ts";
 import { buildPackage } from "../../src/package/build.ts";
 import {
   generateKeyPair,
@@ -10,7 +10,7 @@ import {
   requireSignature,
   signPackage,
   verifySignature,
-} from "../../src/package/sign.ts";
+} from "../../src/package/signing/sign.ts";
 import { needs } from "../helpers/require.ts";
 import { run, withTempDir, writeTree } from "./sample_tree.ts";
 

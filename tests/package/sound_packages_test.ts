@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { buildPackage } from "../../src/package/build.ts";
-import { extractPackage } from "../../src/package/extract.ts";
+import { extractPackage } from "../../src/package/archive/extract.ts";
 import { inspectPackage } from "../../src/package/read.ts";
 import { needs } from "../helpers/require.ts";
 import { run, withTempDir, writeTree } from "./sample_tree.ts";

@@ -8,7 +8,7 @@ import { DockerController } from "../../src/lifecycle/docker.ts";
 import type { DockerSpec } from "../../src/lifecycle/docker_commands.ts";
 import { hostStatus } from "../../src/lifecycle/host_status.ts";
 import { Supervisor } from "../../src/lifecycle/supervisor.ts";
-import type { RestartSpec } from "../../src/package/manifest.ts";
+import type { RestartSpec } from "../../src/package/manifest/manifest.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import { driveState } from "../../src/server/state_path.ts";
 import { recordReport } from "../../src/server/supervision.ts";

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { parseTarget } from "../../src/cli/targets.ts";
 import { HarnessError } from "../../src/errors.ts";
-import { parseManifest } from "../../src/package/parse_manifest.ts";
+import { parseManifest } from "../../src/package/manifest/parse.ts";
 import { serviceEntrySchema } from "../../src/model/service.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import { entrySpec } from "../../src/server/entry_spec.ts";

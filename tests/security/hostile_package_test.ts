@@ -1,7 +1,7 @@
 /** A package whose author is hostile: what its manifest may not say, and that what it may say does nothing. */
 import assert from "node:assert/strict";
 import { HarnessError } from "../../src/errors.ts";
-import { parseManifest } from "../../src/package/parse_manifest.ts";
+import { parseManifest } from "../../src/package/manifest/parse.ts";
 import { Bench, run, until } from "../deploy/support.ts";
 import { runHere } from "../helpers/cli.ts";
 import { assertClean, HOSTILE, STYLE } from "./hostile_text.ts";

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { buildPackage } from "../../src/package/build.ts";
-import { generateKeyPair, type KeyPair, signPackage } from "../../src/package/sign.ts";
+import { generateKeyPair, type KeyPair, signPackage } from "../../src/package/signing/sign.ts";
 import { runCli, startServer } from "../helpers/cli.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 

@@ -1,7 +1,7 @@
 /** What a deployment means for the registry. */
 import assert from "node:assert/strict";
 import { hostDirectory } from "../../src/cli/connector.ts";
-import { parseManifest } from "../../src/package/parse_manifest.ts";
+import { parseManifest } from "../../src/package/manifest/parse.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import { admitInstance, claimInstances } from "../../src/server/deployed_services.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";

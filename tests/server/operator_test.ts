@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { HarnessError } from "../../src/errors.ts";
 import { localExecutor } from "../../src/executor/local.ts";
 import type { Execution } from "../../src/model/service.ts";
-import type { RestartSpec } from "../../src/package/manifest.ts";
+import type { RestartSpec } from "../../src/package/manifest/manifest.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import type { DocumentStore } from "../../src/server/documents.ts";
 import { HostConnections } from "../../src/server/host_connections.ts";

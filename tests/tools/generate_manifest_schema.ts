@@ -1,5 +1,5 @@
 /** Writes docs/schema/manifest.schema.json from the zod schema of the manifest. */
-import { manifestJsonSchema } from "../../src/package/manifest_json_schema.ts";
+import { manifestJsonSchema } from "../../src/package/manifest/json_schema.ts";
 
 /** Where the schema is published. */
 export const MANIFEST_SCHEMA_FILE: URL = new URL(

@@ -9,15 +9,15 @@ import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
-import { HarnessError } from "../errors.ts";
+import { HarnessError } from "../../errors.ts";
 import {
   EVENT_LOOP_SLICE_MS,
   MAX_PACKAGE_BYTES,
   MAX_UNPACK_RATIO,
   MAX_UNPACKED_BYTES,
   UNPACK_RATIO_FLOOR_BYTES,
-} from "../model/limits.ts";
-import { invalid } from "./invalid.ts";
+} from "../../model/limits.ts";
+import { invalid } from "../errors.ts";
 
 /** What is known of the packed file once all was read. */
 export interface PackedFile {

@@ -11,8 +11,8 @@ import {
   MAX_PACKAGE_ENTRIES,
   MAX_PATH_PART_BYTES,
   MAX_UNPACKED_BYTES,
-} from "../model/limits.ts";
-import { invalid, shown } from "./invalid.ts";
+} from "../../model/limits.ts";
+import { invalid, shown } from "../errors.ts";
 
 /** A file, directory or symbolic link of a package. */
 export interface PackageEntry {

@@ -12,10 +12,10 @@ import {
   MAX_TEXT_LENGTH,
   MAX_VERSION_LENGTH,
   MIN_MANIFEST_DURATION_MS,
-} from "../model/limits.ts";
+} from "../../model/limits.ts";
 import { HARDENING_DEFAULTS, type HardeningName } from "./manifest.ts";
-import { PACKAGE_NAME, SEMVER } from "./names.ts";
-import { DURATION, parseDuration } from "../util/units.ts";
+import { PACKAGE_NAME, SEMVER } from "../names.ts";
+import { DURATION, parseDuration } from "../../util/units.ts";
 
 /** Service types. */
 const SERVICE_TYPES = ["managed_process", "systemd_service", "docker_container"] as const;

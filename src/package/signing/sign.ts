@@ -12,9 +12,9 @@ import { createHash, randomBytes } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename } from "node:path";
-import { HarnessError, messageOf } from "../errors.ts";
-import { MAX_LEGACY_SIGNED_BYTES, MAX_SIGNATURE_FILE_BYTES } from "../model/limits.ts";
-import { invalid } from "./invalid.ts";
+import { HarnessError, messageOf } from "../../errors.ts";
+import { MAX_LEGACY_SIGNED_BYTES, MAX_SIGNATURE_FILE_BYTES } from "../../model/limits.ts";
+import { invalid } from "../errors.ts";
 import {
   formatPublicKey,
   formatSecretKey,
@@ -29,7 +29,7 @@ import {
   type Signature,
   verify,
 } from "./minisign.ts";
-import { fileNameProblem, inspectNamed, inspectPackage, type PackageSummary } from "./read.ts";
+import { fileNameProblem, inspectNamed, inspectPackage, type PackageSummary } from "../read.ts";
 
 /** A new key pair as the texts of minisign's two files. */
 export interface KeyPair {
@@ -107,7 +107,7 @@ export async function generateKeyPair(options: { password?: string } = {}): Prom
  * @example Usage
  * ```ts
  * import assert from "node:assert/strict";
- * import { buildPackage } from "./build.ts";
+ * import { buildPackage } from "../build.ts";
  * const outDir = await Deno.makeTempDir();
  * const { path } = await buildPackage("examples/hello-service", { outDir });
  * const { publicKey, secretKey } = await generateKeyPair();

@@ -7,8 +7,8 @@
  *
  * @module
  */
-import { MAX_TAR_EXTENSION_BYTES } from "../model/limits.ts";
-import { invalid, type InvalidReason, shown } from "./invalid.ts";
+import { MAX_TAR_EXTENSION_BYTES } from "../../model/limits.ts";
+import { invalid, type InvalidReason, shown } from "../errors.ts";
 import {
   BLOCK_BYTES,
   decodeText,

@@ -4,7 +4,7 @@
  * @module
  */
 import { z } from "zod";
-import { manifestSchema } from "./manifest_schema.ts";
+import { manifestSchema } from "./schema.ts";
 
 /** The part of JSON Schema that is used here. */
 interface JsonSchema {

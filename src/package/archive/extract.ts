@@ -6,15 +6,15 @@
 import { randomBytes } from "node:crypto";
 import { chmod, type FileHandle, lstat, mkdir, open, rename, rm, symlink } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { HarnessError } from "../errors.ts";
-import { isScript } from "./contents.ts";
+import { HarnessError } from "../../errors.ts";
+import { isScript } from "../contents.ts";
 import type { PackageEntry } from "./entry_table.ts";
 import {
   type InspectPackageOptions,
   type PackageSink,
   type PackageSummary,
   scanPackage,
-} from "./read.ts";
+} from "../read.ts";
 
 /** Options for {@linkcode extractPackage}. */
 export interface ExtractPackageOptions extends InspectPackageOptions {

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { invalid, type InvalidReason, shown } from "./invalid.ts";
+import { invalid, type InvalidReason, shown } from "../errors.ts";
 
 /** Bytes of a header, and of the blocks in which bodies are stored. */
 export const BLOCK_BYTES = 512;

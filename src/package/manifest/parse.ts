@@ -5,11 +5,11 @@
  */
 import type { z } from "zod";
 import { isLoaderVariable } from "./loader_env.ts";
-import { nearest } from "../util/did_you_mean.ts";
+import { nearest } from "../../util/did_you_mean.ts";
 import type { HardeningSpec, HealthProbe, HealthSpec, Manifest, ManifestEnv } from "./manifest.ts";
-import { allowedKeys } from "./manifest_json_schema.ts";
-import { manifestSchema, type RawManifest } from "./manifest_schema.ts";
-import { parseDuration } from "../util/units.ts";
+import { allowedKeys } from "./json_schema.ts";
+import { manifestSchema, type RawManifest } from "./schema.ts";
+import { parseDuration } from "../../util/units.ts";
 import {
   parseYaml,
   sourceError,

@@ -5,7 +5,7 @@
  */
 import { Buffer } from "node:buffer";
 import { randomBytes, scrypt, webcrypto } from "node:crypto";
-import { HarnessError } from "../errors.ts";
+import { HarnessError } from "../../errors.ts";
 import { blake2b } from "./blake2b.ts";
 
 /** A public key. */
