@@ -185,9 +185,9 @@ export type {
 
 // Running commands.
 export { localExecutor } from "./src/executor/local.ts";
-export { quote, quoteWord } from "./src/executor/quote.ts";
-export { connectSsh } from "./src/executor/ssh.ts";
-export type { HostKeyPolicy, SshOptions, SshTarget } from "./src/executor/ssh.ts";
+export { quote, quoteWord } from "./src/executor/shell/quote.ts";
+export { connectSsh } from "./src/executor/ssh/connect.ts";
+export type { HostKeyPolicy, SshOptions, SshTarget } from "./src/executor/ssh/connect.ts";
 export type { Command, Executor, RunOptions, RunResult, Stdin } from "./src/executor/executor.ts";
 
 // Lifecycle.

@@ -8,8 +8,8 @@
 import { userInfo } from "node:os";
 import { resolve as absolute } from "node:path";
 import { localExecutor } from "../executor/local.ts";
-import { connectSsh, type SshOptions } from "../executor/ssh.ts";
-import { loginUser } from "../executor/ssh_route.ts";
+import { connectSsh, type SshOptions } from "../executor/ssh/connect.ts";
+import { loginUser } from "../executor/ssh/route.ts";
 import type { Target, TargetSpec } from "../protocol/actions.ts";
 import type { Host, HostDirectory } from "../server/hosts.ts";
 import type { FlagValues } from "./flags.ts";

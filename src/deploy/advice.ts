@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { quote } from "../executor/quote.ts";
+import { quote } from "../executor/shell/quote.ts";
 import type { ServiceSpec } from "../lifecycle/service_spec.ts";
 import { unitName } from "../lifecycle/systemd_unit.ts";
 

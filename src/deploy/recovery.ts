@@ -5,7 +5,7 @@
  * @module
  */
 import type { Command } from "../executor/executor.ts";
-import { quote, quoteWord } from "../executor/quote.ts";
+import { quote, quoteWord } from "../executor/shell/quote.ts";
 import type { ServiceSpec } from "../lifecycle/service_spec.ts";
 import { type ProcessSpec, startCommand, stopCommand } from "../lifecycle/process_commands.ts";
 import {

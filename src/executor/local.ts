@@ -10,7 +10,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { HarnessError, messageOf } from "../errors.ts";
 import type { Command, Executor, RunOptions, RunResult } from "./executor.ts";
 import { type Exit, type Process, runProcess } from "./run_process.ts";
-import { commandName, killGroupText, shellText } from "./shell_line.ts";
+import { commandName, killGroupText, shellText } from "./shell/shell_line.ts";
 
 /** A process on this machine. */
 class LocalProcess implements Process {

@@ -3,7 +3,7 @@
  *
  * Run: deno run -A tests/bench/ssh_upload_bench.ts [MiB] [rounds]
  */
-import { CIPHERS } from "../../src/executor/ssh_algorithms.ts";
+import { CIPHERS } from "../../src/executor/ssh/algorithms.ts";
 import { startSshd } from "../helpers/sshd.ts";
 
 const mib = Deno.args[0] ?? "256";

@@ -3,7 +3,7 @@
  */
 import { deploy } from "../../src/deploy/deploy.ts";
 import { localExecutor } from "../../src/executor/local.ts";
-import { connectSsh } from "../../src/executor/ssh.ts";
+import { connectSsh } from "../../src/executor/ssh/connect.ts";
 import type { Manifest } from "../../src/package/manifest/manifest.ts";
 
 /** What the child is told. */

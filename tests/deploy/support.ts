@@ -7,7 +7,7 @@ import type { DeployPackage, DeployPlan, HostTarget } from "../../src/deploy/pla
 import type { DeployProgress, DeployResult, HostResult } from "../../src/deploy/progress.ts";
 import type { HostState } from "../../src/deploy/host_state.ts";
 import { localExecutor } from "../../src/executor/local.ts";
-import { connectSsh } from "../../src/executor/ssh.ts";
+import { connectSsh } from "../../src/executor/ssh/connect.ts";
 import { buildPackage } from "../../src/package/build.ts";
 import { createController } from "../../src/lifecycle/controller.ts";
 import { removeTree } from "../helpers/remove_tree.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 // @ts-types="@types/ssh2"
 import ssh2 from "ssh2";
-import { repairEcdsaKey } from "../../src/executor/ecdsa_key.ts";
+import { repairEcdsaKey } from "../../src/executor/ssh/workarounds/ecdsa_key.ts";
 import { needs } from "../helpers/require.ts";
 import { runProgram } from "../helpers/sshd.ts";
 

@@ -8,8 +8,8 @@ import {
   knownHostName,
   knownKeyTypes,
   parseKnownHosts,
-} from "../../src/executor/known_hosts.ts";
-import { addKnownHost } from "../../src/executor/known_hosts_file.ts";
+} from "../../src/executor/ssh/known_hosts.ts";
+import { addKnownHost } from "../../src/executor/ssh/known_hosts_file.ts";
 import { matchesPattern, matchesPatternList } from "../../src/util/glob.ts";
 import { needs } from "../helpers/require.ts";
 import { SEED } from "../helpers/seed.ts";

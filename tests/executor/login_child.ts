@@ -4,7 +4,7 @@
  * `login_child.ts <target JSON> <options JSON>`
  */
 import { HarnessError } from "../../src/errors.ts";
-import { connectSsh } from "../../src/executor/ssh.ts";
+import { connectSsh } from "../../src/executor/ssh/connect.ts";
 
 const [target = "{}", options = "{}"] = Deno.args;
 const report = (result: unknown) =>

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { localExecutor } from "../../src/executor/local.ts";
-import { throughStdin } from "../../src/executor/long_command.ts";
-import { connectSsh } from "../../src/executor/ssh.ts";
+import { throughStdin } from "../../src/executor/shell/stdin_script.ts";
+import { connectSsh } from "../../src/executor/ssh/connect.ts";
 import { startBusyBoxHost } from "../helpers/busybox_host.ts";
 import { needs } from "../helpers/require.ts";
 

@@ -4,8 +4,8 @@ import { Buffer } from "node:buffer";
 import fc from "fast-check";
 import { MAX_LOGIN_NOISE_BYTES, SSH_MAX_FILE_BYTES } from "../../src/model/limits.ts";
 import { type Announcement, AnnouncementFilter, Tail } from "../../src/executor/output.ts";
-import { readKnownHosts } from "../../src/executor/known_hosts_file.ts";
-import { hostSettings } from "../../src/executor/ssh_config.ts";
+import { readKnownHosts } from "../../src/executor/ssh/known_hosts_file.ts";
+import { hostSettings } from "../../src/executor/ssh/config.ts";
 import { SEED } from "../helpers/seed.ts";
 
 function cut(bytes: Uint8Array, sizes: readonly number[]): Uint8Array[] {

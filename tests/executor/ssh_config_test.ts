@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { HarnessError } from "../../src/errors.ts";
-import { connectSsh, type SshOptions, type SshTarget } from "../../src/executor/ssh.ts";
-import { hostSettings } from "../../src/executor/ssh_config.ts";
-import { loginUser, parseJump, routeTo } from "../../src/executor/ssh_route.ts";
+import { connectSsh, type SshOptions, type SshTarget } from "../../src/executor/ssh/connect.ts";
+import { hostSettings } from "../../src/executor/ssh/config.ts";
+import { loginUser, parseJump, routeTo } from "../../src/executor/ssh/route.ts";
 import { needs } from "../helpers/require.ts";
 import { startSshd } from "../helpers/sshd.ts";
 import { until } from "./machines.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { HarnessError } from "../../src/errors.ts";
-import { connectSsh, type SshOptions } from "../../src/executor/ssh.ts";
+import { connectSsh, type SshOptions } from "../../src/executor/ssh/connect.ts";
 import { needs } from "../helpers/require.ts";
 import { type Sshd, startSshd } from "../helpers/sshd.ts";
 import { connectTo, isAlive, until } from "./machines.ts";

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { connect, createServer, type Socket } from "node:net";
 import type { AddressInfo } from "node:net";
-import { paceInput } from "../../src/executor/ssh_input.ts";
+import { paceInput } from "../../src/executor/ssh/input.ts";
 
 /** A machine that does `serve` with each connection, and `count` paced connections to it. */
 async function withMachine(

@@ -3,7 +3,7 @@
  * its own, so that the memory it measures is that of the upload alone.
  */
 import { localExecutor } from "../../src/executor/local.ts";
-import { connectSsh } from "../../src/executor/ssh.ts";
+import { connectSsh } from "../../src/executor/ssh/connect.ts";
 
 const [port, identityFile, knownHostsFile, mib, cipher] = Deno.args;
 const total = Number(mib) * 1024 * 1024;

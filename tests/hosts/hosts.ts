@@ -2,7 +2,7 @@
  * Real hosts for the tests: containers with their own init and their own sshd, reached only through a
  * port published on 127.0.0.1.
  */
-import { connectSsh } from "../../src/executor/ssh.ts";
+import { connectSsh } from "../../src/executor/ssh/connect.ts";
 import type { Executor } from "../../src/executor/executor.ts";
 import { run, runOrThrow } from "./docker.ts";
 import { ensureImage, type HostKind } from "./image.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { Executor } from "../../src/executor/executor.ts";
 import { localExecutor } from "../../src/executor/local.ts";
-import { connectSsh } from "../../src/executor/ssh.ts";
+import { connectSsh } from "../../src/executor/ssh/connect.ts";
 import type { HealthSpec, RestartSpec } from "../../src/package/manifest/manifest.ts";
 import { createController } from "../../src/lifecycle/controller.ts";
 import type { ServiceSpec, SpecExecution } from "../../src/lifecycle/service_spec.ts";

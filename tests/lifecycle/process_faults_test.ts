@@ -1,6 +1,6 @@
 /** What is left when something dies at the wrong moment. */
 import assert from "node:assert/strict";
-import { connectSsh } from "../../src/executor/ssh.ts";
+import { connectSsh } from "../../src/executor/ssh/connect.ts";
 import { HarnessError } from "../../src/errors.ts";
 import { createController } from "../../src/lifecycle/controller.ts";
 import { checkHealth } from "../../src/lifecycle/health.ts";

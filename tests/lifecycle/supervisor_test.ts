@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { HarnessError } from "../../src/errors.ts";
 import type { Executor } from "../../src/executor/executor.ts";
-import { connectSsh } from "../../src/executor/ssh.ts";
+import { connectSsh } from "../../src/executor/ssh/connect.ts";
 import { startSshd } from "../helpers/sshd.ts";
 import { needs } from "../helpers/require.ts";
 import { LOOP, service, Watcher } from "./watcher.ts";

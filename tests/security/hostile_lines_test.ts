@@ -5,8 +5,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { hostLayout } from "../../src/deploy/layout.ts";
-import { parseKnownHosts } from "../../src/executor/known_hosts.ts";
-import { quoteWord } from "../../src/executor/quote.ts";
+import { parseKnownHosts } from "../../src/executor/ssh/known_hosts.ts";
+import { quoteWord } from "../../src/executor/shell/quote.ts";
 import { formatEnvFile, secretsIn } from "../../src/lifecycle/env_file.ts";
 import { LineSplitter } from "../../src/lifecycle/logs.ts";
 import { parseHostStatus } from "../../src/lifecycle/host_status.ts";

@@ -10,13 +10,13 @@ import process from "node:process";
 import ssh2 from "ssh2";
 // @ts-types="@types/ssh2"
 import type { AnyAuthMethod, ParsedKey } from "ssh2";
-import { messageOf } from "../errors.ts";
-import { SSH_MAX_KEYS } from "../model/limits.ts";
-import { repairEcdsaKey } from "./ecdsa_key.ts";
+import { messageOf } from "../../errors.ts";
+import { SSH_MAX_KEYS } from "../../model/limits.ts";
+import { repairEcdsaKey } from "./workarounds/ecdsa_key.ts";
 import { fingerprint } from "./known_hosts.ts";
-import { expandHome } from "./ssh_config.ts";
-import { keyFileError } from "./ssh_errors.ts";
-import type { Hop } from "./ssh_route.ts";
+import { expandHome } from "./config.ts";
+import { keyFileError } from "./errors.ts";
+import type { Hop } from "./route.ts";
 
 /** Something to try, and how it is called in messages. */
 interface Attempt {

@@ -8,8 +8,8 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import { HarnessError, messageOf } from "../errors.ts";
-import type { Command, Executor, RunOptions, RunResult } from "./executor.ts";
+import { HarnessError, messageOf } from "../../errors.ts";
+import type { Command, Executor, RunOptions, RunResult } from "../executor.ts";
 
 /** Runs a command on the first connection where that is free, and else on a second one, made when it is needed. */
 export class SshPair implements Executor {

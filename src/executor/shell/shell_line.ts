@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { HarnessError } from "../errors.ts";
-import { MAX_COMMAND_BYTES, MAX_SHELL_WORD_LENGTH } from "../model/limits.ts";
-import type { Command, RunOptions } from "./executor.ts";
+import { HarnessError } from "../../errors.ts";
+import { MAX_COMMAND_BYTES, MAX_SHELL_WORD_LENGTH } from "../../model/limits.ts";
+import type { Command, RunOptions } from "../executor.ts";
 import { quote, quoteWord } from "./quote.ts";
 
 const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
@@ -42,7 +42,7 @@ export function shellText(
 ): string {
   const lines: string[] = [];
   if (options.cwd !== undefined) {
-    // "./" so that neither CDPATH nor a leading dash changes what it means.
+    // "../" so that neither CDPATH nor a leading dash changes what it means.
     const dir = options.cwd.startsWith("/") ? options.cwd : `./${options.cwd}`;
     lines.push(`cd ${quoteWord(dir)} || exit 1`);
   }

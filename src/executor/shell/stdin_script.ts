@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { Stdin } from "./executor.ts";
+import type { Stdin } from "../executor.ts";
 
 /**
  * sh text that takes `text` from stdin and becomes it, and the stdin that begins with it.

@@ -10,7 +10,7 @@ import {
   SSH_INPUT_BYTES_PER_S,
   SSH_INPUT_FREE_BYTES,
   SSH_INPUT_FREE_BYTES_PER_S,
-} from "./limits.ts";
+} from "../limits.ts";
 
 /** Time to read that is given away in order, so many bytes a second. */
 class SharedInput {

@@ -11,10 +11,10 @@ import * as fs from "node:fs/promises";
 import { homedir, userInfo } from "node:os";
 import { basename, dirname, isAbsolute, join } from "node:path";
 import SSHConfig from "ssh-config";
-import { HarnessError, messageOf } from "../errors.ts";
-import { SSH_MAX_INCLUDE_DEPTH, SSH_MAX_INCLUDED_FILES } from "../model/limits.ts";
+import { HarnessError, messageOf } from "../../errors.ts";
+import { SSH_MAX_INCLUDE_DEPTH, SSH_MAX_INCLUDED_FILES } from "../../model/limits.ts";
 import { readIfPresent } from "./known_hosts_file.ts";
-import { matchesPattern, matchesPatternList } from "../util/glob.ts";
+import { matchesPattern, matchesPatternList } from "../../util/glob.ts";
 
 /** What ssh_config says about one host, keywords in lower case, first value first. */
 export class HostSettings {

@@ -6,12 +6,12 @@
 import { Buffer } from "node:buffer";
 import * as fs from "node:fs/promises";
 import { dirname } from "node:path";
-import { HarnessError, messageOf } from "../errors.ts";
+import { HarnessError, messageOf } from "../../errors.ts";
 import {
   KNOWN_HOSTS_LOCK_STALE_MS,
   KNOWN_HOSTS_LOCK_WAIT_MS,
   SSH_MAX_FILE_BYTES,
-} from "../model/limits.ts";
+} from "../../model/limits.ts";
 import {
   checkHostKey,
   type HostKeyVerdict,

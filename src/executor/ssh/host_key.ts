@@ -4,7 +4,7 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import type { HarnessError } from "../errors.ts";
+import type { HarnessError } from "../../errors.ts";
 import {
   checkHostKey,
   fingerprint,
@@ -14,8 +14,8 @@ import {
   knownKeyTypes,
 } from "./known_hosts.ts";
 import { addKnownHost, readKnownHosts } from "./known_hosts_file.ts";
-import { unreachable } from "./ssh_errors.ts";
-import type { Hop } from "./ssh_route.ts";
+import { unreachable } from "./errors.ts";
+import type { Hop } from "./route.ts";
 
 const logger = getLogger(["harness", "executor"]);
 

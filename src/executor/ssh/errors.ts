@@ -4,8 +4,8 @@
  * @module
  */
 import { hostname } from "node:os";
-import { HarnessError, messageOf } from "../errors.ts";
-import type { Hop } from "./ssh_route.ts";
+import { HarnessError, messageOf } from "../../errors.ts";
+import type { Hop } from "./route.ts";
 
 /** `details.reason` of an `unreachable` error. */
 export type UnreachableReason =

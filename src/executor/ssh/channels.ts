@@ -5,10 +5,10 @@
  */
 // @ts-types="@types/ssh2"
 import type { Client, ClientChannel } from "ssh2";
-import { HarnessError, messageOf } from "../errors.ts";
-import { SSH_OPEN_ATTEMPTS, SSH_OPEN_PAUSE_MS } from "../model/limits.ts";
-import { unreachable } from "./ssh_errors.ts";
-import type { Hop } from "./ssh_route.ts";
+import { HarnessError, messageOf } from "../../errors.ts";
+import { SSH_OPEN_ATTEMPTS, SSH_OPEN_PAUSE_MS } from "../../model/limits.ts";
+import { unreachable } from "./errors.ts";
+import type { Hop } from "./route.ts";
 
 /** Opens channels, and lets callers wait while there are enough. */
 export class ChannelPool {

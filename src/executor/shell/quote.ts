@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { HarnessError } from "../errors.ts";
+import { HarnessError } from "../../errors.ts";
 
 /** Words that mean something to sh although they hold only letters. */
 const RESERVED: ReadonlySet<string> = new Set(

@@ -6,13 +6,13 @@
 // @ts-types="@types/ssh2"
 import type { ClientChannel } from "ssh2";
 import { getLogger } from "@logtape/logtape";
-import { KILL_GRACE_MS } from "../model/limits.ts";
-import { type Announcement, AnnouncementFilter } from "./output.ts";
-import { type Exit, type Process, settleWithin } from "./run_process.ts";
-import { killGroupText, loginShellLine } from "./shell_line.ts";
-import { type ChannelPool, isRefusal } from "./ssh_channels.ts";
-import { unreachable } from "./ssh_errors.ts";
-import type { Hop } from "./ssh_route.ts";
+import { KILL_GRACE_MS } from "../../model/limits.ts";
+import { type Announcement, AnnouncementFilter } from "../output.ts";
+import { type Exit, type Process, settleWithin } from "../run_process.ts";
+import { killGroupText, loginShellLine } from "../shell/shell_line.ts";
+import { type ChannelPool, isRefusal } from "./channels.ts";
+import { unreachable } from "./errors.ts";
+import type { Hop } from "./route.ts";
 
 const logger = getLogger(["harness", "executor"]);
 

@@ -9,12 +9,12 @@ import type { Duplex } from "node:stream";
 import ssh2 from "ssh2";
 // @ts-types="@types/ssh2"
 import type { ConnectConfig } from "ssh2";
-import { type HarnessError, messageOf } from "../errors.ts";
-import { KILL_GRACE_MS, SSH_CLOSE_GRACE_MS, SSH_KEEPALIVE_COUNT } from "../model/limits.ts";
-import { settleWithin } from "./run_process.ts";
-import { hostKeyAlgorithms, KEY_EXCHANGES, MACS } from "./ssh_algorithms.ts";
-import { freeCiphers, inOwnTurn, rememberCiphers, repairRekey } from "./ssh2_repair.ts";
-import type { Credentials } from "./ssh_auth.ts";
+import { type HarnessError, messageOf } from "../../errors.ts";
+import { KILL_GRACE_MS, SSH_CLOSE_GRACE_MS, SSH_KEEPALIVE_COUNT } from "../../model/limits.ts";
+import { settleWithin } from "../run_process.ts";
+import { hostKeyAlgorithms, KEY_EXCHANGES, MACS } from "./algorithms.ts";
+import { freeCiphers, inOwnTurn, rememberCiphers, repairRekey } from "./workarounds/ssh2_repair.ts";
+import type { Credentials } from "./auth.ts";
 import {
   authError,
   connectError,
@@ -22,10 +22,10 @@ import {
   protocolError,
   timeoutError,
   unreachable,
-} from "./ssh_errors.ts";
-import type { HostKeyCheck } from "./ssh_host_key.ts";
-import { paceInput } from "./ssh_input.ts";
-import type { Hop } from "./ssh_route.ts";
+} from "./errors.ts";
+import type { HostKeyCheck } from "./host_key.ts";
+import { paceInput } from "./input.ts";
+import type { Hop } from "./route.ts";
 
 /** Options for {@linkcode connectHop}. */
 export interface HopOptions {

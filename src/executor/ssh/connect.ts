@@ -4,7 +4,7 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import { HarnessError } from "../errors.ts";
+import { HarnessError } from "../../errors.ts";
 import {
   KILL_GRACE_MS,
   SSH_CONNECT_ATTEMPTS,
@@ -13,20 +13,20 @@ import {
   SSH_MAX_CHANNELS,
   SSH_MAX_LINE_BYTES,
   SSH_RETRY_BASE_MS,
-} from "../model/limits.ts";
-import type { Command, Executor, RunOptions, RunResult, Stdin } from "./executor.ts";
-import { throughStdin } from "./long_command.ts";
-import { runProcess } from "./run_process.ts";
-import { announceText, commandName, loginShellLine, shellText } from "./shell_line.ts";
-import { CIPHERS } from "./ssh_algorithms.ts";
-import { Credentials, requireKeyFile } from "./ssh_auth.ts";
-import { ChannelPool, runAside } from "./ssh_channels.ts";
-import { closeClient, connectHop, type HopConnection } from "./ssh_connection.ts";
-import { unreachable } from "./ssh_errors.ts";
-import { HostKeyCheck } from "./ssh_host_key.ts";
-import { SshPair } from "./ssh_pair.ts";
-import { SshProcess } from "./ssh_process.ts";
-import { type Hop, routeTo } from "./ssh_route.ts";
+} from "../../model/limits.ts";
+import type { Command, Executor, RunOptions, RunResult, Stdin } from "../executor.ts";
+import { throughStdin } from "../shell/stdin_script.ts";
+import { runProcess } from "../run_process.ts";
+import { announceText, commandName, loginShellLine, shellText } from "../shell/shell_line.ts";
+import { CIPHERS } from "./algorithms.ts";
+import { Credentials, requireKeyFile } from "./auth.ts";
+import { ChannelPool, runAside } from "./channels.ts";
+import { closeClient, connectHop, type HopConnection } from "./connection.ts";
+import { unreachable } from "./errors.ts";
+import { HostKeyCheck } from "./host_key.ts";
+import { SshPair } from "./serial.ts";
+import { SshProcess } from "./process.ts";
+import { type Hop, routeTo } from "./route.ts";
 
 const logger = getLogger(["harness", "executor"]);
 

@@ -3,18 +3,18 @@
  *
  * @module
  */
-import { HarnessError } from "../errors.ts";
-import { SSH_MAX_JUMPS } from "../model/limits.ts";
+import { HarnessError } from "../../errors.ts";
+import { SSH_MAX_JUMPS } from "../../model/limits.ts";
 import { knownHostName } from "./known_hosts.ts";
 import { readIfPresent } from "./known_hosts_file.ts";
-import type { HostKeyPolicy, SshOptions, SshTarget } from "./ssh.ts";
+import type { HostKeyPolicy, SshOptions, SshTarget } from "./connect.ts";
 import {
   expandHome,
   homeDirectory,
   type HostSettings,
   hostSettings,
   localUserName,
-} from "./ssh_config.ts";
+} from "./config.ts";
 import process from "node:process";
 
 /** One machine on the way: the last is the target, those before it are jump hosts. */

@@ -5,7 +5,7 @@
  */
 import { Buffer } from "node:buffer";
 import { createHash, createHmac } from "node:crypto";
-import { matchesPatternList } from "../util/glob.ts";
+import { matchesPatternList } from "../../util/glob.ts";
 
 /** One line of a known_hosts file. */
 export interface KnownHost {
