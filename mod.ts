@@ -193,15 +193,15 @@ export type { Command, Executor, RunOptions, RunResult, Stdin } from "./src/exec
 // Lifecycle.
 export { createController } from "./src/lifecycle/controller.ts";
 export type { ControllerOptions } from "./src/lifecycle/controller.ts";
-export { checkHealth, waitUntilHealthy } from "./src/lifecycle/health.ts";
+export { checkHealth, waitUntilHealthy } from "./src/lifecycle/health/check.ts";
 export type {
   CheckHealthOptions,
   HealthCheckResult,
   WaitUntilHealthyOptions,
-} from "./src/lifecycle/health.ts";
-export { Supervisor } from "./src/lifecycle/supervisor.ts";
-export type { RecordedState } from "./src/lifecycle/recorded_state.ts";
-export type { EndRecord, RestartMemory } from "./src/lifecycle/restart_policy.ts";
+} from "./src/lifecycle/health/check.ts";
+export { Supervisor } from "./src/lifecycle/supervisor/supervisor.ts";
+export type { RecordedState } from "./src/lifecycle/supervisor/recorded_state.ts";
+export type { EndRecord, RestartMemory } from "./src/lifecycle/supervisor/restart_policy.ts";
 export type {
   Controller,
   ControlOptions,
@@ -212,8 +212,8 @@ export type {
   ServiceStatus,
   SpecExecution,
 } from "./src/lifecycle/service_spec.ts";
-export type { StartOptions, WatchedService } from "./src/lifecycle/watched_service.ts";
-export type { HostKey } from "./src/lifecycle/supervisor_events.ts";
+export type { StartOptions, WatchedService } from "./src/lifecycle/supervisor/watched_service.ts";
+export type { HostKey } from "./src/lifecycle/supervisor/events.ts";
 
 // Deployment.
 export { deploy } from "./src/deploy/deploy.ts";

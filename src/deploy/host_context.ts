@@ -6,7 +6,7 @@
 import { HarnessError } from "../errors.ts";
 import type { Command, Executor, RunOptions, RunResult } from "../executor/executor.ts";
 import { createController } from "../lifecycle/controller.ts";
-import type { HealthCheckResult } from "../lifecycle/health.ts";
+import type { HealthCheckResult } from "../lifecycle/health/check.ts";
 import { type Redact, redactor } from "../util/redact.ts";
 import type { Controller, ServiceSpec, ServiceStatus } from "../lifecycle/service_spec.ts";
 import { DEPLOY_COMMAND_TIMEOUT_MS, DEPLOY_OUTPUT_CHARACTERS } from "../model/limits.ts";

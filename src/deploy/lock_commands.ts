@@ -4,7 +4,7 @@
  * @module
  */
 import type { Command } from "../executor/executor.ts";
-import { OWN_DESCRIPTORS } from "../lifecycle/process_run_as.ts";
+import { OWN_DESCRIPTORS } from "../lifecycle/drivers/process/run_as.ts";
 import { BOUNDARY } from "./boundary.ts";
 import { GUARDIAN_SCRIPT, HOST_LIBRARY } from "./host_library.ts";
 import type { HostLayout } from "./layout.ts";

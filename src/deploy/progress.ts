@@ -4,7 +4,7 @@
  * @module
  */
 import type { Manifest } from "../package/manifest/manifest.ts";
-import type { HealthCheckResult } from "../lifecycle/health.ts";
+import type { HealthCheckResult } from "../lifecycle/health/check.ts";
 import type { RunManager } from "./host_state.ts";
 import type { ServiceSpec, ServiceStatus } from "../lifecycle/service_spec.ts";
 

@@ -7,15 +7,22 @@
 import type { Command } from "../executor/executor.ts";
 import { quote, quoteWord } from "../executor/shell/quote.ts";
 import type { ServiceSpec } from "../lifecycle/service_spec.ts";
-import { type ProcessSpec, startCommand, stopCommand } from "../lifecycle/process_commands.ts";
+import {
+  type ProcessSpec,
+  startCommand,
+  stopCommand,
+} from "../lifecycle/drivers/process/commands.ts";
 import {
   removeGeneratedCommand,
   startGeneratedCommand,
   startKnownCommand,
   stopGeneratedCommand,
   stopKnownCommand,
-} from "../lifecycle/systemd_commands.ts";
-import { startContainerCommand, stopContainerCommand } from "../lifecycle/docker_commands.ts";
+} from "../lifecycle/drivers/systemd/commands.ts";
+import {
+  startContainerCommand,
+  stopContainerCommand,
+} from "../lifecycle/drivers/docker/commands.ts";
 import { SWITCH_BACK } from "./commands.ts";
 import { HOST_LIBRARY } from "./host_library.ts";
 import { type HostState, stateText } from "./host_state.ts";

@@ -5,9 +5,9 @@
  */
 import type { Executor } from "../executor/executor.ts";
 import { LOOK_TIMEOUT_MS } from "../model/limits.ts";
-import { DockerController } from "./docker.ts";
-import { ProcessController } from "./process.ts";
-import type { ProcessSpec } from "./process_commands.ts";
+import { DockerController } from "./drivers/docker/controller.ts";
+import { ProcessController } from "./drivers/process/controller.ts";
+import type { ProcessSpec } from "./drivers/process/commands.ts";
 import type {
   Controller,
   ControlOptions,
@@ -16,7 +16,7 @@ import type {
   ServiceSpec,
   ServiceStatus,
 } from "./service_spec.ts";
-import { SystemdController } from "./systemd.ts";
+import { SystemdController } from "./drivers/systemd/controller.ts";
 
 /** Options for {@linkcode createController}. */
 export interface ControllerOptions {

@@ -11,8 +11,8 @@ import type { Executor } from "../executor/executor.ts";
 import { LOOK_TIMEOUT_MS, MAX_ENV_FILE_BYTES } from "../model/limits.ts";
 import { secretsIn } from "./env_file.ts";
 import { type Redact, redactDetails, redactor } from "../util/redact.ts";
-import type { EndRecord } from "./restart_policy.ts";
-import type { SupervisorEvent } from "./supervisor_events.ts";
+import type { EndRecord } from "./supervisor/restart_policy.ts";
+import type { SupervisorEvent } from "./supervisor/events.ts";
 
 const READ = `for h_file in "$@"; do [ ! -e "$h_file" ] || cat "$h_file" || exit 1; done`;
 

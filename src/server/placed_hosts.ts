@@ -6,7 +6,7 @@
 import { HarnessError } from "../errors.ts";
 import { createController } from "../lifecycle/controller.ts";
 import type { Controller } from "../lifecycle/service_spec.ts";
-import type { WatchedService } from "../lifecycle/watched_service.ts";
+import type { WatchedService } from "../lifecycle/supervisor/watched_service.ts";
 import type { HostConnections, HostExecutor } from "./host_connections.ts";
 import type { Host, HostDirectory } from "./hosts.ts";
 import { controllerOptions, hostOf, type Placement } from "./placements.ts";

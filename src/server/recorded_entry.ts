@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { RecordedState } from "../lifecycle/recorded_state.ts";
-import type { RestartMemory } from "../lifecycle/restart_policy.ts";
+import type { RecordedState } from "../lifecycle/supervisor/recorded_state.ts";
+import type { RestartMemory } from "../lifecycle/supervisor/restart_policy.ts";
 import type { ServiceEntry } from "../model/service.ts";
 
 /** Whether there may be a process of it. */

@@ -8,7 +8,7 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import type { RestartMemory } from "../lifecycle/restart_policy.ts";
+import type { RestartMemory } from "../lifecycle/supervisor/restart_policy.ts";
 import type { DocumentStore } from "./documents.ts";
 
 const COLLECTION = "restarts";

@@ -13,7 +13,7 @@ import type {
   HostEvent,
   StateEvent,
   SupervisorEvent,
-} from "../lifecycle/supervisor_events.ts";
+} from "../lifecycle/supervisor/events.ts";
 import type { Execution, ServicePatch } from "../model/service.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { UpdateOptions } from "../registry/update_options.ts";

@@ -8,7 +8,7 @@ import { noteOf } from "../../src/cli/progress_view.ts";
 import type { Deployment, DeploymentHost } from "../../src/protocol/actions.ts";
 import { localExecutor } from "../../src/executor/local.ts";
 import { createController } from "../../src/lifecycle/controller.ts";
-import { waitUntilHealthy } from "../../src/lifecycle/health.ts";
+import { waitUntilHealthy } from "../../src/lifecycle/health/check.ts";
 import { health, Place } from "../lifecycle/fixture.ts";
 import { recorder, runCli, runHere, startServer } from "../helpers/cli.ts";
 

@@ -5,7 +5,7 @@ import type { DeployPackage } from "../../src/deploy/plan.ts";
 import type { HostResult } from "../../src/deploy/progress.ts";
 import type { DeployProgress } from "../../src/deploy/progress.ts";
 import { HarnessError } from "../../src/errors.ts";
-import { STOP_SCRIPT } from "../../src/lifecycle/process_scripts.ts";
+import { STOP_SCRIPT } from "../../src/lifecycle/drivers/process/scripts.ts";
 import { needs } from "../helpers/require.ts";
 import { Bench, ends, fill, type PackageOptions, run, START } from "./support.ts";
 

@@ -5,7 +5,7 @@ import type { Executor } from "../../src/executor/executor.ts";
 import { localExecutor } from "../../src/executor/local.ts";
 import { createController } from "../../src/lifecycle/controller.ts";
 import { formatEnvFile } from "../../src/lifecycle/env_file.ts";
-import { hostStatus } from "../../src/lifecycle/host_status.ts";
+import { hostStatus } from "../../src/lifecycle/supervisor/host_status.ts";
 import type { ServiceSpec } from "../../src/lifecycle/service_spec.ts";
 import { needs } from "../helpers/require.ts";
 import { eventually, kill, Place } from "./fixture.ts";

@@ -5,11 +5,11 @@ import {
   checkHealth,
   type HealthCheckResult,
   waitUntilHealthy,
-} from "../../src/lifecycle/health.ts";
-import { HealthMonitor, HealthThresholds } from "../../src/lifecycle/health_monitor.ts";
-import { parseHttpAnswer } from "../../src/lifecycle/health_probe.ts";
-import { SCRIPT_PROBE } from "../../src/lifecycle/health_scripts.ts";
-import type { HealthEvent } from "../../src/lifecycle/supervisor_events.ts";
+} from "../../src/lifecycle/health/check.ts";
+import { HealthMonitor, HealthThresholds } from "../../src/lifecycle/health/monitor.ts";
+import { parseHttpAnswer } from "../../src/lifecycle/health/probe.ts";
+import { SCRIPT_PROBE } from "../../src/lifecycle/health/scripts.ts";
+import type { HealthEvent } from "../../src/lifecycle/supervisor/events.ts";
 import { needs } from "../helpers/require.ts";
 import {
   eventually,

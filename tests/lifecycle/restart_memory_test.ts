@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { HarnessError } from "../../src/errors.ts";
 import { localExecutor } from "../../src/executor/local.ts";
-import type { RecordedState } from "../../src/lifecycle/recorded_state.ts";
-import type { RestartMemory } from "../../src/lifecycle/restart_policy.ts";
-import type { SupervisorEvent } from "../../src/lifecycle/supervisor_events.ts";
+import type { RecordedState } from "../../src/lifecycle/supervisor/recorded_state.ts";
+import type { RestartMemory } from "../../src/lifecycle/supervisor/restart_policy.ts";
+import type { SupervisorEvent } from "../../src/lifecycle/supervisor/events.ts";
 import { eventually, kill, Place } from "./fixture.ts";
 import { LOOP, service, Watcher } from "./watcher.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { isCleanEnd, RestartCounter } from "../../src/lifecycle/restart_policy.ts";
+import { isCleanEnd, RestartCounter } from "../../src/lifecycle/supervisor/restart_policy.ts";
 
 const crash = { exitCode: 1, signal: null };
 

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { HarnessError } from "../../src/errors.ts";
 import { formatEnvFile, secretsIn } from "../../src/lifecycle/env_file.ts";
 import { SecretFilter } from "../../src/lifecycle/secrets.ts";
-import type { StateEvent } from "../../src/lifecycle/supervisor_events.ts";
+import type { StateEvent } from "../../src/lifecycle/supervisor/events.ts";
 import { eventually, Gate, health, Place } from "./fixture.ts";
 import { service, Watcher } from "./watcher.ts";
 

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import type { HostTarget } from "../../src/deploy/plan.ts";
 import { createController } from "../../src/lifecycle/controller.ts";
-import { hostStatus } from "../../src/lifecycle/host_status.ts";
+import { hostStatus } from "../../src/lifecycle/supervisor/host_status.ts";
 import type { ServiceSpec } from "../../src/lifecycle/service_spec.ts";
-import type { SystemdController } from "../../src/lifecycle/systemd.ts";
+import type { SystemdController } from "../../src/lifecycle/drivers/systemd/controller.ts";
 import { Bench, run } from "../deploy/support.ts";
 import { startHost, type TestHost } from "../hosts/hosts.ts";
 import { needs } from "../helpers/require.ts";

@@ -4,33 +4,33 @@ import { createHash } from "node:crypto";
 import {
   startContainerCommand,
   stopContainerCommand,
-} from "../../src/lifecycle/docker_commands.ts";
+} from "../../src/lifecycle/drivers/docker/commands.ts";
 import { formatEnvFile } from "../../src/lifecycle/env_file.ts";
 import { describeEnd, statusFromCode } from "../../src/lifecycle/exit_status.ts";
-import { occupantOf, parseContainer, statusOf } from "../../src/lifecycle/docker_status.ts";
-import { parseHostStatus } from "../../src/lifecycle/host_status.ts";
+import { occupantOf, parseContainer, statusOf } from "../../src/lifecycle/drivers/docker/status.ts";
+import { parseHostStatus } from "../../src/lifecycle/supervisor/host_status.ts";
 import {
   parseProcessStatus,
   parseReport,
   type ProcessSpec,
   startCommand,
-} from "../../src/lifecycle/process_commands.ts";
+} from "../../src/lifecycle/drivers/process/commands.ts";
 import type { ServiceSpec } from "../../src/lifecycle/service_spec.ts";
 import {
   endInJournal,
   parseUnit,
   parseUnitReport,
   unitStatus,
-} from "../../src/lifecycle/systemd_report.ts";
+} from "../../src/lifecycle/drivers/systemd/report.ts";
 import { has } from "../helpers/require.ts";
-import * as knownScripts from "../../src/lifecycle/systemd_known_scripts.ts";
-import * as systemdScripts from "../../src/lifecycle/systemd_scripts.ts";
+import * as knownScripts from "../../src/lifecycle/drivers/systemd/known_scripts.ts";
+import * as systemdScripts from "../../src/lifecycle/drivers/systemd/scripts.ts";
 import {
   checkedUnit,
   execLine,
   unitText,
   unmarkedUnitDigest,
-} from "../../src/lifecycle/systemd_unit.ts";
+} from "../../src/lifecycle/drivers/systemd/unit.ts";
 
 const BASE: ServiceSpec = {
   name: "api",

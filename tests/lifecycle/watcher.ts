@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { localExecutor } from "../../src/executor/local.ts";
 import type { ServiceSpec } from "../../src/lifecycle/service_spec.ts";
-import { Supervisor, type SupervisorOptions } from "../../src/lifecycle/supervisor.ts";
-import type { SupervisorEvent } from "../../src/lifecycle/supervisor_events.ts";
-import type { WatchedService } from "../../src/lifecycle/watched_service.ts";
+import { Supervisor, type SupervisorOptions } from "../../src/lifecycle/supervisor/supervisor.ts";
+import type { SupervisorEvent } from "../../src/lifecycle/supervisor/events.ts";
+import type { WatchedService } from "../../src/lifecycle/supervisor/watched_service.ts";
 
 /** A program that runs until it is ended. */
 export const LOOP = "while :; do sleep 0.2; done";

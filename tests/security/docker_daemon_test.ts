@@ -4,10 +4,10 @@
  */
 import assert from "node:assert/strict";
 import { HarnessError } from "../../src/errors.ts";
-import { DockerController } from "../../src/lifecycle/docker.ts";
-import type { DockerSpec } from "../../src/lifecycle/docker_commands.ts";
-import { hostStatus } from "../../src/lifecycle/host_status.ts";
-import { Supervisor } from "../../src/lifecycle/supervisor.ts";
+import { DockerController } from "../../src/lifecycle/drivers/docker/controller.ts";
+import type { DockerSpec } from "../../src/lifecycle/drivers/docker/commands.ts";
+import { hostStatus } from "../../src/lifecycle/supervisor/host_status.ts";
+import { Supervisor } from "../../src/lifecycle/supervisor/supervisor.ts";
 import type { RestartSpec } from "../../src/package/manifest/manifest.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import { driveState } from "../../src/server/state_path.ts";

@@ -9,9 +9,9 @@ import { parseKnownHosts } from "../../src/executor/ssh/known_hosts.ts";
 import { quoteWord } from "../../src/executor/shell/quote.ts";
 import { formatEnvFile, secretsIn } from "../../src/lifecycle/env_file.ts";
 import { LineSplitter } from "../../src/lifecycle/logs.ts";
-import { parseHostStatus } from "../../src/lifecycle/host_status.ts";
-import { parseProcessStatus, parseReport } from "../../src/lifecycle/process_commands.ts";
-import { parseUnitReport } from "../../src/lifecycle/systemd_report.ts";
+import { parseHostStatus } from "../../src/lifecycle/supervisor/host_status.ts";
+import { parseProcessStatus, parseReport } from "../../src/lifecycle/drivers/process/commands.ts";
+import { parseUnitReport } from "../../src/lifecycle/drivers/systemd/report.ts";
 import { addressKey } from "../../src/server/addresses.ts";
 
 const LENGTH = 1_000_000;

@@ -15,7 +15,7 @@ import {
   Place,
   processController,
 } from "../lifecycle/fixture.ts";
-import { checkHealth } from "../../src/lifecycle/health.ts";
+import { checkHealth } from "../../src/lifecycle/health/check.ts";
 import { needs } from "../helpers/require.ts";
 import { rootTouches, Secret, STRACE } from "./hostile_user.ts";
 

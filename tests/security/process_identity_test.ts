@@ -2,8 +2,8 @@
  * Whose process runs under the name of a service: read from records and from what a process itself carries.
  */
 import assert from "node:assert/strict";
-import { ProcessController } from "../../src/lifecycle/process.ts";
-import type { ProcessSpec } from "../../src/lifecycle/process_commands.ts";
+import { ProcessController } from "../../src/lifecycle/drivers/process/controller.ts";
+import type { ProcessSpec } from "../../src/lifecycle/drivers/process/commands.ts";
 import type { ServiceSpec } from "../../src/lifecycle/service_spec.ts";
 import { Bench, run } from "../deploy/support.ts";
 import { eventually, isAlive, MACHINES, Place } from "../lifecycle/fixture.ts";

@@ -1,6 +1,6 @@
 /** What a supervisor reports, as the registry keeps it. */
 import assert from "node:assert/strict";
-import type { HealthEvent, HostEvent } from "../../src/lifecycle/supervisor_events.ts";
+import type { HealthEvent, HostEvent } from "../../src/lifecycle/supervisor/events.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import { driveState } from "../../src/server/state_path.ts";
 import { recordReport } from "../../src/server/supervision.ts";

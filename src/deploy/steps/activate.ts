@@ -4,7 +4,7 @@
  * @module
  */
 import { HarnessError } from "../../errors.ts";
-import { type HealthCheckResult, waitUntilHealthy } from "../../lifecycle/health.ts";
+import { type HealthCheckResult, waitUntilHealthy } from "../../lifecycle/health/check.ts";
 import type { ServiceSpec, ServiceStatus } from "../../lifecycle/service_spec.ts";
 import {
   DEPLOY_EXTRACT_TIMEOUT_MS,

@@ -5,8 +5,8 @@
  */
 import { getLogger } from "@logtape/logtape";
 import { HarnessError, messageOf } from "../../errors.ts";
-import { waitUntilHealthy } from "../../lifecycle/health.ts";
-import { removeGeneratedCommand } from "../../lifecycle/systemd_commands.ts";
+import { waitUntilHealthy } from "../../lifecycle/health/check.ts";
+import { removeGeneratedCommand } from "../../lifecycle/drivers/systemd/commands.ts";
 import { DEPLOY_COMMAND_TIMEOUT_MS } from "../../model/limits.ts";
 import { commitCommand, recordCommand, switchBackCommand } from "../commands.ts";
 import type { HostContext } from "../host_context.ts";

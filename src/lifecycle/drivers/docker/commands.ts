@@ -1,0 +1,107 @@
+/**
+ * The commands of the docker controller as data. Nothing is ever pulled.
+ *
+ * @module
+ */
+import type { Command } from "../../../executor/executor.ts";
+import { START_SETTLE_MS } from "../../../model/limits.ts";
+import { DOCKER_LIBRARY } from "./shell.ts";
+import { CONTAINER_LOGS, RELOAD_CONTAINER, START_CONTAINER, STOP_CONTAINER } from "./scripts.ts";
+import { releaseDirOf, type ServiceSpec, type SpecExecution } from "../../service_spec.ts";
+
+/** A spec that is known to be a container. */
+export type DockerSpec = ServiceSpec & {
+  execution: Extract<SpecExecution, { type: "docker_container" }>;
+};
+
+/** Whose a container is: what its labels must say. */
+export interface ContainerOwner {
+  /** Name of the service. */
+  service: string;
+  /** Install root, or the directory of a plain registration's bookkeeping. */
+  root: string;
+  /** Directory of the release, or empty. */
+  release: string;
+}
+
+/** Whose the container of `spec` is. */
+export function ownerOf(spec: ServiceSpec): ContainerOwner {
+  const release = releaseDirOf(spec);
+  return { service: spec.name, root: parentOf(release ?? spec.runDir), release: release ?? "" };
+}
+
+/** Makes the container unless there is a fitting one, and starts it. */
+export function startContainerCommand(
+  spec: DockerSpec,
+  runId: string = crypto.randomUUID(),
+): Command {
+  const { execution, restart, stop } = spec;
+  return {
+    script: START_CONTAINER,
+    args: [
+      ...identityArgs(spec),
+      execution.image,
+      execution.imageId ?? "",
+      execution.imageTar ?? "",
+      spec.envFile ?? "",
+      dockerRestart(restart),
+      stop.signal,
+      spec.version,
+      String(Math.ceil(START_SETTLE_MS / 100)),
+      runId,
+      ...spec.ports.flatMap(({ port, protocol }) => [
+        "-p",
+        `${port}:${port}${protocol === "udp" ? "/udp" : ""}`,
+      ]),
+    ],
+  };
+}
+
+/** Stops the container, if it is this service's; docker kills it when its patience is over. */
+export function stopContainerCommand(spec: DockerSpec): Command {
+  const seconds = String(Math.ceil(spec.stop.timeoutMs / 1000));
+  return { script: STOP_CONTAINER, args: [...identityArgs(spec), seconds] };
+}
+
+/** Sends SIGHUP to the container's main process. */
+export function reloadContainerCommand(spec: DockerSpec): Command {
+  return { script: RELOAD_CONTAINER, args: identityArgs(spec) };
+}
+
+/** Looks at the container, whoever's it is. */
+export function inspectCommand(spec: DockerSpec): Command {
+  const script = `${DOCKER_LIBRARY}\nh_look "$h_name"
+[ -z "$s_id" ] || h_show "$s_id"
+h_tell seen
+h_stray=$(h_strays "\${s_id:-none}")
+[ -z "$h_stray" ] || h_show "\${h_stray%% *}"
+`;
+  return { script, args: identityArgs(spec) };
+}
+
+/** Prints the end of a container's log, stdout and stderr as they came. */
+export function containerLogsCommand(spec: DockerSpec, lines: number): Command {
+  return { script: CONTAINER_LOGS, args: [...identityArgs(spec), String(lines)] };
+}
+
+/** Prints a container's log as it grows. */
+export function followContainerCommand(spec: DockerSpec): Command {
+  return { script: CONTAINER_LOGS, args: [...identityArgs(spec), "follow"] };
+}
+
+function identityArgs(spec: DockerSpec): string[] {
+  const { service, root, release } = ownerOf(spec);
+  return [spec.execution.container, service, root, release, spec.runDir];
+}
+
+/** The directory that `path` is in. */
+function parentOf(path: string): string {
+  return path.replace(/(?<!\/)\/+$/, "").replace(/\/[^/]*$/, "") || "/";
+}
+
+/** Docker restarts by itself, so that its services survive a restart of dockerd and of the machine. */
+function dockerRestart({ policy, maxRetries }: DockerSpec["restart"]): string {
+  if (policy === "always") return "unless-stopped";
+  // Zero would mean "without end" to docker.
+  return policy === "no" || maxRetries === 0 ? "no" : `on-failure:${maxRetries}`;
+}

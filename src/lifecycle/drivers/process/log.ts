@@ -1,0 +1,103 @@
+/**
+ * The log of a managed process as POSIX sh text: written by a process of ours from a pipe, and read back.
+ *
+ * The service has the pipe alone. It can neither replace the file, nor cut it, nor outrun the one who rotates it.
+ *
+ * @module
+ */
+import { FAILURE_LOG_LINES, MAX_TAIL_BYTES } from "../../../model/limits.ts";
+import { FAILURE_LOG_BYTES } from "../../limits.ts";
+
+/**
+ * $h_log, $h_max and $h_keep are the log, the most bytes of one file, and how many older ones are kept.
+ */
+export const LOG_WRITER: string = `
+h_bytes() { if [ -f "$1" ]; then wc -c < "$1" | tr -d ' '; else echo 0; fi; }
+h_rotate() {
+  h_gone=$((h_gone + $(h_bytes "$h_log.$h_keep")))
+  h_i=$h_keep
+  while [ "$h_i" -gt 1 ]; do
+    [ ! -f "$h_log.$((h_i - 1))" ] || mv -f "$h_log.$((h_i - 1))" "$h_log.$h_i"
+    h_i=$((h_i - 1))
+  done
+  mv -f "$h_log" "$h_log.1" &&
+    { [ "$h_gone" = 0 ] || echo "[harness: $h_gone bytes of older output were removed to keep the log small]" >> "$h_log"; }
+}
+# Writes stdin to the log until its end. No file grows beyond $h_max, however fast it comes: dd takes so many blocks
+# as there is room for, writes each as it was read, and leaves what it has not read to the next one.
+h_write_log() {
+  h_gone=0
+  h_block=$((h_max / 16))
+  [ "$h_block" -le 65536 ] || h_block=65536
+  while :; do
+    h_to=$h_log
+    h_room=$((h_max - $(h_bytes "$h_log")))
+    if [ "$h_room" -lt $((h_max / 8)) ]; then
+      h_rotate 2>/dev/null
+      h_room=$((h_max - $(h_bytes "$h_log")))
+    fi
+    h_count=$((h_room / h_block))
+    # What cannot be put away must not grow, and the service must not wait for it.
+    [ "$h_count" -ge 1 ] || h_to=/dev/null h_count=1
+    h_said=$( { LC_ALL=C dd bs="$h_block" count="$h_count" >> "$h_to"; } 2>&1)
+    # Killed: what it has not read is still there.
+    [ $? -le 128 ] || { sleep 0.1 2>/dev/null || sleep 1; continue; }
+    case $h_said in
+      "0+0 records in"*) return 0 ;;
+      *"records in"*) continue ;;
+    esac
+    # The file cannot be opened.
+    h_said=$( { LC_ALL=C dd bs="$h_block" count=1 > /dev/null; } 2>&1)
+    case $h_said in
+      "0+0 records in"*) return 0 ;;
+      *"records in"*) ;;
+      *) sleep 1 ;;
+    esac
+  done
+}
+# Writes what comes from descriptor 3 to the log in the background, begins anew when the writer is killed, and says its pid in h_writer.
+h_writer() {
+  ( trap '' HUP INT TERM; exec >/dev/null 2>&1 3<&- 4>&-
+    until ( h_write_log ); do sleep 0.1 2>/dev/null || sleep 1; done ) <&3 &
+  h_writer=$!
+}
+# A pipe for the log: descriptor 4 is what to write to, 3 what to read from. The user of the service may open his
+# own end of it again, as /dev/stdout does. $1 its name, in a directory of ours, until it is open.
+h_make_pipe() { rm -f "$1" && mkfifo -m 600 "$1" && { [ -z "$h_drop" ] || chown "$h_as" "$1"; }; }
+h_open_pipe() { exec 5<>"$1"; exec 3<"$1" 4>"$1" 5>&-; rm -f "$1"; }
+# Waits until all that was written is in the log: at most $1 fiftieths of a second, for somebody may hold the pipe.
+h_wait_log() {
+  h_i=0
+  while [ "$h_i" -lt "$1" ] && h_stat "$h_writer"; do sleep 0.02 2>/dev/null || { sleep 1; h_i=$((h_i + 50)); }; h_i=$((h_i + 1)); done
+}
+`;
+
+/** Functions that read the log of one run: what was written since it began, whatever was rotated meanwhile. */
+export const LOG_READER: string = `
+h_inode() { h_i=$(ls -di -- "$1" 2>/dev/null) || h_i=; h_i=\${h_i#"\${h_i%%[! ]*}"}; echo "\${h_i%% *}"; }
+# The log since it had inode $1 and $2 bytes: the last $3 lines of that.
+h_log_since() {
+  h_whole= h_i=9
+  [ -z "$1" ] || for h_i in 9 8 7 6 5 4 3 2 1 0; do
+    h_file=$h_log.$h_i; [ "$h_i" != 0 ] || h_file=$h_log
+    [ "$(h_inode "$h_file")" != "$1" ] || break
+    [ "$h_i" != 0 ] || h_whole=yes
+  done
+  # Its beginning was rotated away, or is not known: then all there is.
+  [ -z "$h_whole$([ -n "$1" ] || echo none)" ] || h_i=9
+  h_first=$h_i
+  while :; do
+    h_file=$h_log.$h_i; [ "$h_i" != 0 ] || h_file=$h_log
+    # Whole files: a line may begin in one and end in the next.
+    if [ ! -f "$h_file" ]; then :
+    elif [ "$h_i" = "$h_first" ] && [ -n "$1" ] && [ -z "$h_whole" ]; then tail -c +$(($2 + 1)) "$h_file"
+    else cat "$h_file"
+    fi
+    [ "$h_i" != 0 ] || break
+    h_i=$((h_i - 1))
+  done 2>/dev/null | tail -c ${MAX_TAIL_BYTES} | tail -n "$3"
+}
+h_failure_log() { h_log_since "$h_from_inode" "$h_from" ${FAILURE_LOG_LINES} | tail -c ${FAILURE_LOG_BYTES}; }
+# Remembers where the log ends now.
+h_mark_log() { h_from_inode=$(h_inode "$h_log") h_from=$(wc -c < "$h_log" 2>/dev/null | tr -d ' ') || h_from=0; h_from=\${h_from:-0}; }
+`;

@@ -1,0 +1,215 @@
+/**
+ * Watches the services of one machine: one command at a time for all of them, whatever their number.
+ *
+ * @module
+ */
+import { stat } from "node:fs/promises";
+import { getLogger } from "@logtape/logtape";
+import { HarnessError, messageOf } from "../../errors.ts";
+import type { Executor } from "../../executor/executor.ts";
+import { LOCAL_EXIT_POLL_MS } from "../../model/limits.ts";
+import { hostStatus, type ObservedStatus } from "./host_status.ts";
+import { sleep } from "../../util/async.ts";
+import type { SupervisedService } from "./supervised_service.ts";
+import { type HostEvent, type HostKey, isLocal } from "./events.ts";
+
+/** Options for {@linkcode HostWatch}. */
+export interface HostWatchOptions {
+  /** The machine. */
+  host: HostKey;
+  /** Its executor. */
+  executor: () => Promise<Executor>;
+  /** Time between looks. */
+  intervalMs: number;
+  /** Called when the machine stops or begins to answer. */
+  onHost: (event: HostEvent) => void | Promise<void>;
+}
+
+/** Looks at one machine's services for as long as there are any. */
+export class HostWatch implements AsyncDisposable {
+  readonly #options: HostWatchOptions;
+  readonly #services = new Map<string, SupervisedService>();
+  readonly #stop = new AbortController();
+  readonly #exits = new Map<string, number>();
+  #loop: Promise<void> | null = null;
+  #reachable = true;
+  /** Services of which docker says nothing now. */
+  readonly #unknown = new Set<string>();
+  #containers: Promise<void> | null = null;
+  #batch: { services: SupervisedService[]; found: Promise<(ObservedStatus | null)[]> } | null =
+    null;
+  #inspecting: Promise<unknown> = Promise.resolve();
+
+  /** A watch that looks at nothing yet. */
+  constructor(options: HostWatchOptions) {
+    this.#options = options;
+  }
+
+  /** Whether there is nothing to watch. */
+  get empty(): boolean {
+    return this.#services.size === 0;
+  }
+
+  /** Begins to watch a service. */
+  add(service: SupervisedService): void {
+    this.#services.set(service.service.id, service);
+    this.#loop ??= this.#run();
+  }
+
+  /** Stops watching a service. */
+  remove(id: string): void {
+    this.#services.delete(id);
+    this.#exits.delete(id);
+    this.#unknown.delete(id);
+  }
+
+  /** Looks at one service. Calls that come together are answered by one command: hundreds may be adopted at once. */
+  async inspect(service: SupervisedService): Promise<ObservedStatus | null> {
+    const batch = this.#batch ??= this.#openBatch();
+    const at = batch.services.push(service) - 1;
+    return (await batch.found)[at] ?? null;
+  }
+
+  /** Looks now, at everything; also called by whoever cannot wait for the next turn. */
+  async look(): Promise<void> {
+    await Promise.all([this.#lookAt("others"), this.#lookAt("containers")]);
+  }
+
+  /** As a turn of the loop. A docker that hangs keeps nobody from seeing how the other services are. */
+  async #turn(signal: AbortSignal): Promise<void> {
+    this.#containers ??= this.#lookAt("containers").finally(() => this.#containers = null);
+    const containers = this.#containers;
+    // Whoever stops waiting for it has not failed.
+    containers.catch(() => undefined);
+    await this.#lookAt("others");
+    await Promise.race([containers, sleep(this.#options.intervalMs, signal)]);
+  }
+
+  async #lookAt(which: "containers" | "others"): Promise<void> {
+    const services = [...this.#services.values()].filter((each) =>
+      !each.busy && isContainer(each) === (which === "containers")
+    );
+    if (services.length === 0) return;
+    const before = services.map((service) => service.generation);
+    const found = await this.#statusOf(services);
+    await Promise.all(services.map(async (service, at) => {
+      const status = found[at] ?? null;
+      if (status === null || !this.#services.has(service.service.id)) return;
+      await service.observe(status, before[at] ?? -1);
+    }));
+  }
+
+  /** Stops looking. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort(new HarnessError("cancelled", "Supervision ended"));
+    await this.#loop;
+    await this.#containers?.catch(() => undefined);
+    await this.#inspecting;
+  }
+
+  /** A batch that takes services in until the one before it is done. */
+  #openBatch(): { services: SupervisedService[]; found: Promise<(ObservedStatus | null)[]> } {
+    const services: SupervisedService[] = [];
+    const found = this.#inspecting.then(() => {
+      this.#batch = null;
+      return this.#statusOf(services);
+    });
+    this.#inspecting = found.catch(() => undefined);
+    return { services, found };
+  }
+
+  async #statusOf(services: readonly SupervisedService[]): Promise<(ObservedStatus | null)[]> {
+    const queries = services.map(({ service: { spec, systemd } }) =>
+      systemd === undefined ? { spec } : { spec, systemd }
+    );
+    const executor = await this.#options.executor();
+    const silent = new Map<string, string>();
+    const found = await hostStatus(executor, queries, {
+      signal: this.#stop.signal,
+      onUnknown: (index, reason) => silent.set(services[index]?.service.id ?? "", reason),
+    });
+    await this.#report(true, "");
+    await this.#reportEngine(services.map(({ service }) => service.id), silent);
+    return found;
+  }
+
+  /** Reports which of the services looked at docker says nothing of, and which it speaks of again. */
+  async #reportEngine(ids: readonly string[], silent: ReadonlyMap<string, string>): Promise<void> {
+    const watched = ids.filter((id) => this.#services.has(id));
+    const lost = watched.filter((id) => silent.has(id) && !this.#unknown.has(id));
+    const back = watched.filter((id) => !silent.has(id) && this.#unknown.has(id));
+    for (const id of lost) this.#unknown.add(id);
+    for (const id of back) this.#unknown.delete(id);
+    const { host, onHost } = this.#options;
+    const event = { type: "host", host, engine: "docker" } as const;
+    const reason = silent.get(lost[0] ?? "") ?? "";
+    if (lost.length > 0) await onHost({ ...event, reachable: false, reason, ids: lost });
+    if (back.length > 0) await onHost({ ...event, reachable: true, reason: "", ids: back });
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      await this.#wait(signal);
+      if (signal.aborted) return;
+      try {
+        await this.#turn(signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        await this.#failed(error);
+      }
+    }
+  }
+
+  /** Until the next look is due; for this machine's own services also until one of them has ended. */
+  async #wait(signal: AbortSignal): Promise<void> {
+    const { host, intervalMs } = this.#options;
+    if (!isLocal(host)) {
+      await sleep(intervalMs, signal);
+      return;
+    }
+    const due = performance.now() + intervalMs;
+    while (
+      performance.now() < due && await sleep(Math.min(LOCAL_EXIT_POLL_MS, intervalMs), signal)
+    ) {
+      if (await this.#someExited()) return;
+    }
+  }
+
+  /** Whether the keeper of a local process has written down an end since we last looked. */
+  async #someExited(): Promise<boolean> {
+    const changed = await Promise.all([...this.#services.values()].map(async (service) => {
+      const { id, spec } = service.service;
+      if (!service.running || spec.execution.type !== "managed_process") return false;
+      // No record, or none that we may read: the full look finds it out in its own time.
+      const found = await stat(`${spec.runDir}/${spec.name}.exit`).catch(() => null);
+      const at = found?.mtimeMs ?? 0;
+      const before = this.#exits.get(id) ?? 0;
+      this.#exits.set(id, at);
+      return at > before;
+    }));
+    return changed.includes(true);
+  }
+
+  async #failed(error: unknown): Promise<void> {
+    const gone = error instanceof HarnessError &&
+      (error.code === "unreachable" || error.code === "timeout");
+    if (gone) return await this.#report(false, error.message);
+    getLogger(["harness", "lifecycle"]).error("Cannot look at the services on {host}: {why}", {
+      host: this.#options.host,
+      why: messageOf(error),
+      error,
+    });
+  }
+
+  async #report(reachable: boolean, reason: string): Promise<void> {
+    if (reachable === this.#reachable) return;
+    this.#reachable = reachable;
+    const ids = [...this.#services.keys()];
+    await this.#options.onHost({ type: "host", host: this.#options.host, reachable, reason, ids });
+  }
+}
+
+function isContainer({ service }: SupervisedService): boolean {
+  return service.spec.execution.type === "docker_container";
+}
