@@ -219,7 +219,7 @@ export type { HostKey } from "./src/lifecycle/supervisor/events.ts";
 export { deploy } from "./src/deploy/deploy.ts";
 export type { DeployOptions } from "./src/deploy/deploy.ts";
 export { DEPLOY_STEPS } from "./src/deploy/progress.ts";
-export type { RunManager } from "./src/deploy/host_state.ts";
+export type { RunManager } from "./src/deploy/host/state.ts";
 export type {
   DeployedService,
   DeployFailure,

@@ -9,7 +9,7 @@ import { HarnessError } from "../errors.ts";
 import { MAX_HOSTS } from "../model/limits.ts";
 import { checkEnv, effectivePorts, type EnvSources } from "./env.ts";
 import { deployFleet } from "./fleet.ts";
-import { hostLayout } from "./layout.ts";
+import { hostLayout } from "./host/layout.ts";
 import { type DeployPlan, serviceNameOf } from "./plan.ts";
 import type { DeployProgress, DeployResult } from "./progress.ts";
 import { ProgressQueue } from "./progress_queue.ts";

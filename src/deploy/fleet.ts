@@ -4,7 +4,7 @@
  * @module
  */
 import { DEPLOY_PARALLEL } from "../model/limits.ts";
-import { deployToHost } from "./host_deploy.ts";
+import { deployToHost } from "./host/deploy.ts";
 import { type DeployPlan, type HostTarget, serviceNameOf } from "./plan.ts";
 import type {
   DeployProgress,

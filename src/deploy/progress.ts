@@ -5,7 +5,7 @@
  */
 import type { Manifest } from "../package/manifest/manifest.ts";
 import type { HealthCheckResult } from "../lifecycle/health/check.ts";
-import type { RunManager } from "./host_state.ts";
+import type { RunManager } from "./host/state.ts";
 import type { ServiceSpec, ServiceStatus } from "../lifecycle/service_spec.ts";
 
 /** The steps of one host in order; `rollback` only where needed, `finish` closes a host or the deployment. */

@@ -6,7 +6,7 @@
 import type { HealthSpec, Manifest, ManifestPort } from "../package/manifest/manifest.ts";
 import type { ServiceSpec, SpecExecution } from "../lifecycle/service_spec.ts";
 import { sanitizeName } from "../package/names.ts";
-import type { HostLayout, ReleaseLayout } from "./layout.ts";
+import type { HostLayout, ReleaseLayout } from "./host/layout.ts";
 
 /** What is in a release's directory that its control depends on. */
 export interface ReleaseFiles {

@@ -6,7 +6,7 @@
 import { getLogger } from "@logtape/logtape";
 import { deploy } from "../deploy/deploy.ts";
 import { fleetStatus } from "../deploy/fleet.ts";
-import { hostLayout } from "../deploy/layout.ts";
+import { hostLayout } from "../deploy/host/layout.ts";
 import type { DeployPlan, FoundHost, HostTarget } from "../deploy/plan.ts";
 import type {
   DeployFailure,

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { sudoExecutor } from "../deploy/become.ts";
+import { sudoExecutor } from "../deploy/host/become.ts";
 import type { HostTarget } from "../deploy/plan.ts";
 import { HarnessError } from "../errors.ts";
 import type { Host } from "./hosts.ts";

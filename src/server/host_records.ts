@@ -5,7 +5,7 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import { activeRelease, type HostState, parseState } from "../deploy/host_state.ts";
+import { activeRelease, type HostState, parseState } from "../deploy/host/state.ts";
 import { HarnessError } from "../errors.ts";
 import { LOOK_TIMEOUT_MS, MAX_REASON_LENGTH } from "../model/limits.ts";
 import { sleep } from "../util/async.ts";

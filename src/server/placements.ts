@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { RunManager } from "../deploy/host_state.ts";
+import type { RunManager } from "../deploy/host/state.ts";
 import type { ControllerOptions } from "../lifecycle/controller.ts";
 import type { ServiceSpec } from "../lifecycle/service_spec.ts";
 import { upgradeSpec } from "../lifecycle/upgrade_spec.ts";

@@ -1,7 +1,7 @@
 /** What a report tells people to do: commands and places that are really there. */
 import assert from "node:assert/strict";
-import { logText, startText } from "../../src/deploy/advice.ts";
-import { hostLayout } from "../../src/deploy/layout.ts";
+import { logText, startText } from "../../src/deploy/hints.ts";
+import { hostLayout } from "../../src/deploy/host/layout.ts";
 import { releaseSpec } from "../../src/deploy/release_spec.ts";
 import type { ServiceSpec } from "../../src/lifecycle/service_spec.ts";
 import { parseManifest } from "../../src/package/manifest/parse.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { checkSudo, sudoExecutor } from "../../src/deploy/become.ts";
+import { checkSudo, sudoExecutor } from "../../src/deploy/host/become.ts";
 import { localExecutor } from "../../src/executor/local.ts";
 import { needs } from "../helpers/require.ts";
 import { Bench, run } from "./support.ts";

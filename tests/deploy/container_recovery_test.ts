@@ -1,7 +1,7 @@
 /** What the host runs when a deployment of a container is cut off after the switch. */
 import assert from "node:assert/strict";
-import { recoveryScript } from "../../src/deploy/recovery.ts";
-import { hostLayout } from "../../src/deploy/layout.ts";
+import { recoveryScript } from "../../src/deploy/host/recovery.ts";
+import { hostLayout } from "../../src/deploy/host/layout.ts";
 import { docker, inspect, makeImage, removeAll } from "../helpers/containers.ts";
 import { needs } from "../helpers/require.ts";
 import { run as runProgram } from "../hosts/docker.ts";

@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
 import { userInfo } from "node:os";
 import { localExecutor } from "../../src/executor/local.ts";
-import { hostLayout } from "../../src/deploy/layout.ts";
-import { acquireCommand, releaseCommand, renewCommand } from "../../src/deploy/lock_commands.ts";
+import { hostLayout } from "../../src/deploy/host/layout.ts";
+import {
+  acquireCommand,
+  releaseCommand,
+  renewCommand,
+} from "../../src/deploy/host/lock_commands.ts";
 import { Bench, run, until } from "./support.ts";
 
 /** So that the health step lasts as long as a test needs it. */

@@ -1,6 +1,6 @@
 /** Whose the directories of a service are while its releases, each with a user of its own, come and go. */
 import assert from "node:assert/strict";
-import { deployToHost } from "../../src/deploy/host_deploy.ts";
+import { deployToHost } from "../../src/deploy/host/deploy.ts";
 import { needs } from "../helpers/require.ts";
 import { runProgram } from "../helpers/sshd.ts";
 import { eventually } from "../lifecycle/fixture.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { checkEnv, effectivePorts, portVariable, releaseEnv } from "../../src/deploy/env.ts";
 import { toFailure } from "../../src/deploy/failure.ts";
-import { parseFacts } from "../../src/deploy/facts.ts";
+import { parseFacts } from "../../src/deploy/host/facts.ts";
 import {
   committed,
   emptyState,
@@ -17,11 +17,11 @@ import {
   without,
   withoutSecrets,
   withRelease,
-} from "../../src/deploy/host_state.ts";
-import { hostLayout, releaseLayout } from "../../src/deploy/layout.ts";
+} from "../../src/deploy/host/state.ts";
+import { hostLayout, releaseLayout } from "../../src/deploy/host/layout.ts";
 import { ProgressQueue } from "../../src/deploy/progress_queue.ts";
 import type { DeployProgress } from "../../src/deploy/progress.ts";
-import { recoveryScript } from "../../src/deploy/recovery.ts";
+import { recoveryScript } from "../../src/deploy/host/recovery.ts";
 import { releaseSpec } from "../../src/deploy/release_spec.ts";
 import { DEPLOY_STEPS } from "../../src/deploy/progress.ts";
 import type { DeployStep as RegistryStep } from "../../src/model/event.ts";

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { deploy } from "../../src/deploy/deploy.ts";
 import type { DeployPackage, DeployPlan, HostTarget } from "../../src/deploy/plan.ts";
 import type { DeployProgress, DeployResult, HostResult } from "../../src/deploy/progress.ts";
-import type { HostState } from "../../src/deploy/host_state.ts";
+import type { HostState } from "../../src/deploy/host/state.ts";
 import { localExecutor } from "../../src/executor/local.ts";
 import { connectSsh } from "../../src/executor/ssh/connect.ts";
 import { buildPackage } from "../../src/package/build.ts";

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { hostLayout } from "../../src/deploy/layout.ts";
+import { hostLayout } from "../../src/deploy/host/layout.ts";
 import { parseKnownHosts } from "../../src/executor/ssh/known_hosts.ts";
 import { quoteWord } from "../../src/executor/shell/quote.ts";
 import { formatEnvFile, secretsIn } from "../../src/lifecycle/env_file.ts";

@@ -3,8 +3,8 @@
  * has no variable that a package or a deployment sets.
  */
 import assert from "node:assert/strict";
-import { hostLayout } from "../../src/deploy/layout.ts";
-import { acquireCommand, releaseCommand } from "../../src/deploy/lock_commands.ts";
+import { hostLayout } from "../../src/deploy/host/layout.ts";
+import { acquireCommand, releaseCommand } from "../../src/deploy/host/lock_commands.ts";
 import type { Executor } from "../../src/executor/executor.ts";
 import { formatEnvFile } from "../../src/lifecycle/env_file.ts";
 import { Bench } from "../deploy/support.ts";

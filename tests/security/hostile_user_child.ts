@@ -6,9 +6,9 @@
  */
 import assert from "node:assert/strict";
 import type { Executor } from "../../src/executor/executor.ts";
-import { recoveryScript } from "../../src/deploy/recovery.ts";
-import { hostLayout } from "../../src/deploy/layout.ts";
-import { stateText, switching } from "../../src/deploy/host_state.ts";
+import { recoveryScript } from "../../src/deploy/host/recovery.ts";
+import { hostLayout } from "../../src/deploy/host/layout.ts";
+import { stateText, switching } from "../../src/deploy/host/state.ts";
 import { checkHealth } from "../../src/lifecycle/health/check.ts";
 import { ProcessController } from "../../src/lifecycle/drivers/process/controller.ts";
 import type { ProcessSpec } from "../../src/lifecycle/drivers/process/commands.ts";

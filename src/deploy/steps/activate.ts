@@ -14,15 +14,15 @@ import {
   KEEP_RELEASES,
 } from "../../model/limits.ts";
 import { sanitizeName } from "../../package/names.ts";
-import { startText } from "../advice.ts";
+import { startText } from "../hints.ts";
 import {
   commitCommand,
   giveDirsCommand,
   leaveRecoveryCommand,
   pruneCommand,
   switchCommand,
-} from "../commands.ts";
-import type { HostContext } from "../host_context.ts";
+} from "../host/commands.ts";
+import type { HostContext } from "../host/context.ts";
 import {
   committed,
   dirOwner,
@@ -35,10 +35,10 @@ import {
   withImageId,
   without,
   withRelease,
-} from "../host_state.ts";
-import { otherRun } from "../occupied.ts";
-import { recoveryScript } from "../recovery.ts";
-import type { StepEnd } from "../step.ts";
+} from "../host/state.ts";
+import { otherRun } from "../host/occupied.ts";
+import { recoveryScript } from "../host/recovery.ts";
+import type { StepEnd } from "./step.ts";
 import { pause } from "./session.ts";
 
 /** Points `current` to the release, after leaving behind how that is undone. */

@@ -7,13 +7,13 @@ import { formatEnvFile } from "../../lifecycle/env_file.ts";
 import { redactor } from "../../util/redact.ts";
 import { readSecrets } from "../../lifecycle/secrets.ts";
 import type { ServiceSpec } from "../../lifecycle/service_spec.ts";
-import { configureCommand } from "../commands.ts";
+import { configureCommand } from "../host/commands.ts";
 import { effectivePorts } from "../env.ts";
-import type { HostContext } from "../host_context.ts";
+import type { HostContext } from "../host/context.ts";
 import type { DeployPackagePlan, RollbackPlan } from "../plan.ts";
 import { releaseSpec } from "../release_spec.ts";
-import type { StepEnd } from "../step.ts";
-import { wantedEnvFile } from "./choose.ts";
+import type { StepEnd } from "./step.ts";
+import { wantedEnvFile } from "./select_release.ts";
 
 /** Writes an env file of this deployment's own, so that the one of the running release is never touched. */
 export async function configure(context: HostContext): Promise<StepEnd> {

@@ -5,11 +5,11 @@
  */
 import { HarnessError } from "../../errors.ts";
 import { DEPLOY_EXTRACT_TIMEOUT_MS, DEPLOY_UPLOAD_STALL_MS } from "../../model/limits.ts";
-import { extractCommand, uploadCommand, verifyCommand } from "../commands.ts";
-import type { HostContext } from "../host_context.ts";
-import { stateText, withRelease } from "../host_state.ts";
+import { extractCommand, uploadCommand, verifyCommand } from "../host/commands.ts";
+import type { HostContext } from "../host/context.ts";
+import { stateText, withRelease } from "../host/state.ts";
 import type { DeployPackage } from "../plan.ts";
-import type { StepEnd } from "../step.ts";
+import type { StepEnd } from "./step.ts";
 
 /** Sends the package, unless the host has its bytes. */
 export async function upload(context: HostContext): Promise<StepEnd> {

@@ -6,11 +6,11 @@
 import { HarnessError } from "../../errors.ts";
 import { DEPLOY_SPACE_FACTOR } from "../../model/limits.ts";
 import type { Occupant } from "../../lifecycle/service_spec.ts";
-import type { HostContext } from "../host_context.ts";
-import { isNeighbour, occupiedError } from "../occupied.ts";
+import type { HostContext } from "../host/context.ts";
+import { isNeighbour, occupiedError } from "../host/occupied.ts";
 import type { DeployPackagePlan } from "../plan.ts";
 import { releaseSpec } from "../release_spec.ts";
-import type { StepEnd } from "../step.ts";
+import type { StepEnd } from "./step.ts";
 
 /** Refuses with all reasons at once; then where something else has the release's name. */
 export async function preflight(context: HostContext): Promise<StepEnd> {

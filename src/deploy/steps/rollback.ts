@@ -8,10 +8,10 @@ import { HarnessError, messageOf } from "../../errors.ts";
 import { waitUntilHealthy } from "../../lifecycle/health/check.ts";
 import { removeGeneratedCommand } from "../../lifecycle/drivers/systemd/commands.ts";
 import { DEPLOY_COMMAND_TIMEOUT_MS } from "../../model/limits.ts";
-import { commitCommand, recordCommand, switchBackCommand } from "../commands.ts";
-import type { HostContext } from "../host_context.ts";
-import { type ReleaseRecord, specOf, stateText, undone } from "../host_state.ts";
-import type { StepEnd } from "../step.ts";
+import { commitCommand, recordCommand, switchBackCommand } from "../host/commands.ts";
+import type { HostContext } from "../host/context.ts";
+import { type ReleaseRecord, specOf, stateText, undone } from "../host/state.ts";
+import type { StepEnd } from "./step.ts";
 import { healthTimeoutMs, previousPlace, startRelease } from "./activate.ts";
 
 /** Stops the new release, points back, starts the old one if it ran, waits until it is healthy, records it. */

@@ -12,11 +12,11 @@ import {
   DEPLOY_LOCK_POLL_MS,
   DEPLOY_LOCK_TTL_MS,
 } from "../../model/limits.ts";
-import { checkSudo, sudoExecutor } from "../become.ts";
-import { boundaryError } from "../boundary.ts";
-import { parseFacts } from "../facts.ts";
+import { checkSudo, sudoExecutor } from "../host/become.ts";
+import { boundaryError } from "../host/boundary.ts";
+import { parseFacts } from "../host/facts.ts";
 import { lockOwner } from "../owner.ts";
-import type { HostContext } from "../host_context.ts";
+import type { HostContext } from "../host/context.ts";
 import {
   activeRelease,
   dirOwner,
@@ -26,11 +26,11 @@ import {
   type ReleaseRecord,
   undone,
   withImageId,
-} from "../host_state.ts";
-import { acquireCommand, recoverCommand, releaseCommand } from "../lock_commands.ts";
-import { leaveRecoveryCommand } from "../commands.ts";
-import { recoveryScript } from "../recovery.ts";
-import type { StepEnd } from "../step.ts";
+} from "../host/state.ts";
+import { acquireCommand, recoverCommand, releaseCommand } from "../host/lock_commands.ts";
+import { leaveRecoveryCommand } from "../host/commands.ts";
+import { recoveryScript } from "../host/recovery.ts";
+import type { StepEnd } from "./step.ts";
 
 /** Connects. */
 export async function connect(context: HostContext): Promise<StepEnd> {

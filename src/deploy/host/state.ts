@@ -6,12 +6,12 @@
  *
  * @module
  */
-import { HarnessError } from "../errors.ts";
-import type { Manifest } from "../package/manifest/manifest.ts";
-import type { ServiceSpec, ServiceStatus, SpecExecution } from "../lifecycle/service_spec.ts";
-import { upgradeSpec } from "../lifecycle/upgrade_spec.ts";
-import { KEEP_BAD_RELEASES } from "../model/limits.ts";
-import { recordProblem } from "./host_state_check.ts";
+import { HarnessError } from "../../errors.ts";
+import type { Manifest } from "../../package/manifest/manifest.ts";
+import type { ServiceSpec, ServiceStatus, SpecExecution } from "../../lifecycle/service_spec.ts";
+import { upgradeSpec } from "../../lifecycle/upgrade_spec.ts";
+import { KEEP_BAD_RELEASES } from "../../model/limits.ts";
+import { recordProblem } from "./state_schema.ts";
 
 /** How a release stands. */
 export type ReleaseStatus = "installing" | "good" | "bad";

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import type { Command } from "../executor/executor.ts";
-import { OWN_DESCRIPTORS } from "../lifecycle/drivers/process/run_as.ts";
+import type { Command } from "../../executor/executor.ts";
+import { OWN_DESCRIPTORS } from "../../lifecycle/drivers/process/run_as.ts";
 import { BOUNDARY } from "./boundary.ts";
-import { GUARDIAN_SCRIPT, HOST_LIBRARY } from "./host_library.ts";
+import { GUARDIAN_SCRIPT, HOST_LIBRARY } from "./library.ts";
 import type { HostLayout } from "./layout.ts";
 
 /** What every command on a host needs. */

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { HarnessError } from "../errors.ts";
+import { HarnessError } from "../../errors.ts";
 
 /**
  * Refuses with `@refused owner FOUND|PATH|OWNER|MODE|DEPLOYED`, before anything is written. FOUND is `bookkeeping`

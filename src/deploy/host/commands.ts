@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { Command } from "../executor/executor.ts";
+import type { Command } from "../../executor/executor.ts";
 import {
   DEPLOY_RESERVE_BYTES,
   MAX_ENTRY_PATH_BYTES,
@@ -15,7 +15,7 @@ import {
   MAX_UNPACK_RATIO,
   MAX_UNPACKED_BYTES,
   UNPACK_RATIO_FLOOR_BYTES,
-} from "../model/limits.ts";
+} from "../../model/limits.ts";
 import { ARCHIVE_CHECK } from "./archive_check.ts";
 import { hostCommand, type HostPlace } from "./lock_commands.ts";
 import type { ReleaseLayout } from "./layout.ts";

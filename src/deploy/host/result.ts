@@ -3,15 +3,15 @@
  *
  * @module
  */
-import type { HostContext } from "./host_context.ts";
-import { activeRelease, managerOf, specOf } from "./host_state.ts";
+import type { HostContext } from "./context.ts";
+import { activeRelease, managerOf, specOf } from "./state.ts";
 import type {
   DeployedService,
   DeployFailure,
   DeployStep,
   HostOutcome,
   HostResult,
-} from "./progress.ts";
+} from "../progress.ts";
 
 /** How a host ended. */
 export interface HostEnd {

@@ -8,25 +8,25 @@ import {
   DEPLOY_PROGRESS_INTERVAL_MS,
   DEPLOY_RECONNECT_TIMEOUT_MS,
   DEPLOY_ROLLBACK_TIMEOUT_MS,
-} from "../model/limits.ts";
+} from "../../model/limits.ts";
 import { clearStagingCommand } from "./commands.ts";
-import { cancelError, lateError, toFailure } from "./failure.ts";
-import { HostContext, type StepNews } from "./host_context.ts";
+import { cancelError, lateError, toFailure } from "../failure.ts";
+import { HostContext, type StepNews } from "./context.ts";
 import { renewCommand } from "./lock_commands.ts";
-import { DEPLOY_BEGIN_TIMEOUT_MS, DEPLOY_CLEANUP_TIMEOUT_MS } from "./limits.ts";
-import { untilAborted } from "../util/async.ts";
-import { redactDetails } from "../util/redact.ts";
-import { LockKeeper } from "./lock_keeper.ts";
-import { hostResult } from "./host_result.ts";
-import type { DeployPlan, HostTarget } from "./plan.ts";
+import { DEPLOY_BEGIN_TIMEOUT_MS, DEPLOY_CLEANUP_TIMEOUT_MS } from "../limits.ts";
+import { untilAborted } from "../../util/async.ts";
+import { redactDetails } from "../../util/redact.ts";
+import { LockKeeper } from "./lock.ts";
+import { hostResult } from "./result.ts";
+import type { DeployPlan, HostTarget } from "../plan.ts";
 import type {
   DeployFailure,
   DeployProgress,
   DeployStep,
   HostOutcome,
   HostResult,
-} from "./progress.ts";
-import type { StepEnd } from "./step.ts";
+} from "../progress.ts";
+import type { StepEnd } from "../steps/step.ts";
 import {
   commit,
   health,
@@ -35,14 +35,14 @@ import {
   pruneBad,
   start,
   switchRelease,
-} from "./steps/activate.ts";
-import { alreadyThere, choose } from "./steps/choose.ts";
-import { configure } from "./steps/configure.ts";
-import { extract, upload, verify } from "./steps/files.ts";
-import { preflight } from "./steps/preflight.ts";
-import { leaveUndone, rollback } from "./steps/rollback.ts";
-import { connect, lock, lockTtlMs, open, unlock } from "./steps/session.ts";
-import { wasCommitted } from "./steps/settle.ts";
+} from "../steps/activate.ts";
+import { alreadyThere, choose } from "../steps/select_release.ts";
+import { configure } from "../steps/configure.ts";
+import { extract, upload, verify } from "../steps/files.ts";
+import { preflight } from "../steps/preflight.ts";
+import { leaveUndone, rollback } from "../steps/rollback.ts";
+import { connect, lock, lockTtlMs, open, unlock } from "../steps/session.ts";
+import { wasCommitted } from "../steps/commit_check.ts";
 
 /** Options for {@linkcode deployToHost}. */
 export interface HostDeployOptions {

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { parseFacts } from "../facts.ts";
-import type { HostContext } from "../host_context.ts";
-import { parseState } from "../host_state.ts";
-import { factsCommand } from "../lock_commands.ts";
-import { forgetRecoveryCommand } from "../recovery.ts";
+import { parseFacts } from "../host/facts.ts";
+import type { HostContext } from "../host/context.ts";
+import { parseState } from "../host/state.ts";
+import { factsCommand } from "../host/lock_commands.ts";
+import { forgetRecoveryCommand } from "../host/recovery.ts";
 
 /** Asks the host: its record is the truth. */
 export async function wasCommitted(context: HostContext): Promise<boolean> {

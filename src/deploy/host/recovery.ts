@@ -4,28 +4,28 @@
  *
  * @module
  */
-import type { Command } from "../executor/executor.ts";
-import { quote, quoteWord } from "../executor/shell/quote.ts";
-import type { ServiceSpec } from "../lifecycle/service_spec.ts";
+import type { Command } from "../../executor/executor.ts";
+import { quote, quoteWord } from "../../executor/shell/quote.ts";
+import type { ServiceSpec } from "../../lifecycle/service_spec.ts";
 import {
   type ProcessSpec,
   startCommand,
   stopCommand,
-} from "../lifecycle/drivers/process/commands.ts";
+} from "../../lifecycle/drivers/process/commands.ts";
 import {
   removeGeneratedCommand,
   startGeneratedCommand,
   startKnownCommand,
   stopGeneratedCommand,
   stopKnownCommand,
-} from "../lifecycle/drivers/systemd/commands.ts";
+} from "../../lifecycle/drivers/systemd/commands.ts";
 import {
   startContainerCommand,
   stopContainerCommand,
-} from "../lifecycle/drivers/docker/commands.ts";
+} from "../../lifecycle/drivers/docker/commands.ts";
 import { SWITCH_BACK } from "./commands.ts";
-import { HOST_LIBRARY } from "./host_library.ts";
-import { type HostState, stateText } from "./host_state.ts";
+import { HOST_LIBRARY } from "./library.ts";
+import { type HostState, stateText } from "./state.ts";
 import { hostCommand, type HostPlace } from "./lock_commands.ts";
 
 /** What {@linkcode recoveryScript} puts back. */

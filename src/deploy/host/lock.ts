@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { HarnessError } from "../errors.ts";
-import type { Executor } from "../executor/executor.ts";
-import { DEPLOY_LOCK_RENEWALS } from "../model/limits.ts";
-import { untilAborted } from "../util/async.ts";
+import { HarnessError } from "../../errors.ts";
+import type { Executor } from "../../executor/executor.ts";
+import { DEPLOY_LOCK_RENEWALS } from "../../model/limits.ts";
+import { untilAborted } from "../../util/async.ts";
 import { type HostPlace, renewCommand } from "./lock_commands.ts";
 
 /**

@@ -5,12 +5,12 @@
  */
 import { HarnessError } from "../../errors.ts";
 import { formatEnvFile } from "../../lifecycle/env_file.ts";
-import { sameEnvCommand } from "../commands.ts";
+import { sameEnvCommand } from "../host/commands.ts";
 import { releaseEnv } from "../env.ts";
-import type { HostContext } from "../host_context.ts";
-import { type ReleaseRecord, rollbackTarget, withoutSecrets } from "../host_state.ts";
-import { releaseLayout } from "../layout.ts";
-import { otherRun } from "../occupied.ts";
+import type { HostContext } from "../host/context.ts";
+import { type ReleaseRecord, rollbackTarget, withoutSecrets } from "../host/state.ts";
+import { releaseLayout } from "../host/layout.ts";
+import { otherRun } from "../host/occupied.ts";
 import type { DeployPackagePlan, RollbackPlan } from "../plan.ts";
 
 /** Chooses the release; for a deployment decides also whether its files must be brought. */

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { HarnessError } from "../errors.ts";
-import { installPath, sanitizeName, sanitizeVersion } from "../package/names.ts";
+import { HarnessError } from "../../errors.ts";
+import { installPath, sanitizeName, sanitizeVersion } from "../../package/names.ts";
 
 /** The paths of one service on one host. */
 export interface HostLayout {

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { HarnessError } from "../errors.ts";
-import type { Occupant, ServiceStatus } from "../lifecycle/service_spec.ts";
-import type { HostState } from "./host_state.ts";
+import { HarnessError } from "../../errors.ts";
+import type { Occupant, ServiceStatus } from "../../lifecycle/service_spec.ts";
+import type { HostState } from "./state.ts";
 
 /** Where a release is to run. */
 export interface OccupiedPlace {

@@ -3,15 +3,15 @@
  *
  * @module
  */
-import { HarnessError } from "../errors.ts";
-import type { Command, Executor, RunOptions, RunResult } from "../executor/executor.ts";
-import { createController } from "../lifecycle/controller.ts";
-import type { HealthCheckResult } from "../lifecycle/health/check.ts";
-import { type Redact, redactor } from "../util/redact.ts";
-import type { Controller, ServiceSpec, ServiceStatus } from "../lifecycle/service_spec.ts";
-import { DEPLOY_COMMAND_TIMEOUT_MS, DEPLOY_OUTPUT_CHARACTERS } from "../model/limits.ts";
-import { logText } from "./advice.ts";
-import type { EnvSources } from "./env.ts";
+import { HarnessError } from "../../errors.ts";
+import type { Command, Executor, RunOptions, RunResult } from "../../executor/executor.ts";
+import { createController } from "../../lifecycle/controller.ts";
+import type { HealthCheckResult } from "../../lifecycle/health/check.ts";
+import { type Redact, redactor } from "../../util/redact.ts";
+import type { Controller, ServiceSpec, ServiceStatus } from "../../lifecycle/service_spec.ts";
+import { DEPLOY_COMMAND_TIMEOUT_MS, DEPLOY_OUTPUT_CHARACTERS } from "../../model/limits.ts";
+import { logText } from "../hints.ts";
+import type { EnvSources } from "../env.ts";
 import type { HostFacts } from "./facts.ts";
 import {
   emptyState,
@@ -21,12 +21,12 @@ import {
   type ReleaseRecord,
   type ReleaseRun,
   specOf,
-} from "./host_state.ts";
+} from "./state.ts";
 import { type HostLayout, hostLayout, releaseLayout } from "./layout.ts";
 import type { HostPlace, Questions } from "./lock_commands.ts";
-import type { DeployPlan, HostTarget } from "./plan.ts";
-import { serviceNameOf } from "./plan.ts";
-import type { DeployProgress, DeployStep } from "./progress.ts";
+import type { DeployPlan, HostTarget } from "../plan.ts";
+import { serviceNameOf } from "../plan.ts";
+import type { DeployProgress, DeployStep } from "../progress.ts";
 
 /** What a step reports besides its name and status. */
 export type StepNews = Pick<DeployProgress, "percent" | "bytes" | "total_bytes" | "message">;
