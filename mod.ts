@@ -111,19 +111,19 @@ export type {
 } from "./src/protocol/messages.ts";
 
 // The server.
-export { openControl } from "./src/server/control.ts";
-export type { Control, OpenControlOptions } from "./src/server/control.ts";
+export { openControl } from "./src/server/control_plane.ts";
+export type { Control, OpenControlOptions } from "./src/server/control_plane.ts";
 export { ConnectionHandler } from "./src/server/handler.ts";
 export type { HandlerOptions } from "./src/server/handler.ts";
-export { PackageStore } from "./src/server/package_store.ts";
+export { PackageStore } from "./src/server/packages/store.ts";
 export { serve } from "./src/server/serve.ts";
 export type { ServeOptions, WsServer } from "./src/server/serve.ts";
-export type { Authenticator, AuthOptions } from "./src/server/auth.ts";
-export type { Access, Client } from "./src/server/rights.ts";
-export type { ServiceScope } from "./src/server/scope.ts";
-export type { NamedToken, TokenOptions } from "./src/server/tokens.ts";
-export type { AuditEntry, AuditSink } from "./src/server/audit.ts";
-export { VouchedEntries } from "./src/server/vouched_entries.ts";
+export type { Authenticator, AuthOptions } from "./src/server/access/auth.ts";
+export type { Access, Client } from "./src/server/access/rights.ts";
+export type { ServiceScope } from "./src/server/access/scope.ts";
+export type { NamedToken, TokenOptions } from "./src/server/access/tokens.ts";
+export type { AuditEntry, AuditSink } from "./src/server/access/audit.ts";
+export { VouchedEntries } from "./src/server/access/vouched_entries.ts";
 export type {
   CallContext,
   CheckedPackage,
@@ -133,11 +133,11 @@ export type {
   ServiceOperator,
   ServiceOwnership,
 } from "./src/server/backends.ts";
-export type { DocumentStore } from "./src/server/documents.ts";
-export type { Host, HostDirectory } from "./src/server/hosts.ts";
+export type { DocumentStore } from "./src/server/document_store.ts";
+export type { Host, HostDirectory } from "./src/server/hosts/directory.ts";
 export type { ServerLimits } from "./src/server/server_limits.ts";
-export type { ConnectionEvents, ServerSocket } from "./src/server/socket.ts";
-export type { Admission, UpgradeDecision } from "./src/server/upgrade.ts";
+export type { ConnectionEvents, ServerSocket } from "./src/server/connection/socket.ts";
+export type { Admission, UpgradeDecision } from "./src/server/access/upgrade.ts";
 
 // The client.
 export { RegistryActions } from "./src/client/actions.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import type { AuditEntry } from "../server/audit.ts";
+import type { AuditEntry } from "../server/access/audit.ts";
 
 /** At this size the file becomes `<file>.1`: some 50,000 entries. */
 const MAX_FILE_BYTES = 10 * 1024 * 1024;

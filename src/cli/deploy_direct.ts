@@ -12,7 +12,7 @@ import {
   newDeploymentId,
   strategyOf as planStrategy,
   withSecretsApart,
-} from "../server/deployment_request.ts";
+} from "../server/deployments/request.ts";
 import { hostDirectory } from "./connector.ts";
 import type { Context } from "./context.ts";
 import { type DEPLOY_FLAGS, environmentOf, secretsOf, strategyOf } from "./deploy_flags.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import type { DocumentStore } from "../server/documents.ts";
+import type { DocumentStore } from "../server/document_store.ts";
 import type { Documents } from "../storage/documents.ts";
 
 /** Longest encoded id; a longer one is replaced by its hash. */

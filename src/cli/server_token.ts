@@ -6,8 +6,8 @@
 import { createHash, randomBytes } from "node:crypto";
 import { dirname, join } from "node:path";
 import { HarnessError, messageOf } from "../errors.ts";
-import type { AuthOptions } from "../server/auth.ts";
-import type { NamedToken, TokenOptions } from "../server/tokens.ts";
+import type { AuthOptions } from "../server/access/auth.ts";
+import type { NamedToken, TokenOptions } from "../server/access/tokens.ts";
 import { CLI_MAX_SECRET_BYTES } from "./cli_limits.ts";
 import type { FlagValues } from "./flags.ts";
 import type { Io } from "./io.ts";

@@ -6,7 +6,7 @@
 import { HarnessError } from "../errors.ts";
 import { parseYaml, type SourceProblem, type YamlSource } from "../package/manifest/yaml_source.ts";
 import { nearestName } from "../protocol/nearest.ts";
-import type { NamedToken } from "../server/tokens.ts";
+import type { NamedToken } from "../server/access/tokens.ts";
 import { MAX_NAMED_TOKENS, MAX_TOKENS_FILE_BYTES } from "./cli_limits.ts";
 import type { NamedFile } from "./flags.ts";
 import { exposure, textOf } from "./private_file.ts";

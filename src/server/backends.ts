@@ -9,7 +9,7 @@
  */
 import type { Manifest } from "../package/manifest/manifest.ts";
 import type { ActionData, ActionParams, PackageInfo } from "../protocol/actions.ts";
-import type { ServiceScope } from "./scope.ts";
+import type { ServiceScope } from "./access/scope.ts";
 
 /** Who asks, and until when: handed to every backend call. */
 export interface CallContext {

@@ -11,7 +11,7 @@ import { ConnectionHandler, type HandlerOptions } from "./handler.ts";
 import { listenDeno } from "./listeners/deno_serve.ts";
 import type { Listener, ListenOptions } from "./listeners/listener.ts";
 import { listenWs } from "./listeners/node_ws.ts";
-import type { TokenOptions } from "./tokens.ts";
+import type { TokenOptions } from "./access/tokens.ts";
 
 /** Options for {@linkcode serve}. */
 export interface ServeOptions extends HandlerOptions {

@@ -12,7 +12,7 @@ import { LineSplitter } from "../../src/lifecycle/logs.ts";
 import { parseHostStatus } from "../../src/lifecycle/supervisor/host_status.ts";
 import { parseProcessStatus, parseReport } from "../../src/lifecycle/drivers/process/commands.ts";
 import { parseUnitReport } from "../../src/lifecycle/drivers/systemd/report.ts";
-import { addressKey } from "../../src/server/addresses.ts";
+import { addressKey } from "../../src/server/access/addresses.ts";
 
 const LENGTH = 1_000_000;
 const LONG = "s".repeat(LENGTH);

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { type Action, ACTION_PARAMS } from "../../src/protocol/actions.ts";
-import type { NamedToken } from "../../src/server/tokens.ts";
-import { PackageStore } from "../../src/server/package_store.ts";
+import type { NamedToken } from "../../src/server/access/tokens.ts";
+import { PackageStore } from "../../src/server/packages/store.ts";
 import { runCli, runHere, startServer as startCliServer } from "../helpers/cli.ts";
 import { eventually, RawClient } from "../helpers/raw_client.ts";
 import { RawSocket } from "../helpers/raw_socket.ts";

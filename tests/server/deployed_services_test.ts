@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { hostDirectory } from "../../src/cli/connector.ts";
 import { parseManifest } from "../../src/package/manifest/parse.ts";
 import { Registry } from "../../src/registry/registry.ts";
-import { admitInstance, claimInstances } from "../../src/server/deployed_services.ts";
+import { admitInstance, claimInstances } from "../../src/server/deployments/registry_sync.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";
 import { FLAG_DEFAULTS } from "../helpers/flag_defaults.ts";
 

@@ -1,8 +1,8 @@
 /** What is counted per address: connections, wrong tokens, log lines. */
 import assert from "node:assert/strict";
 import { HarnessError } from "../../src/errors.ts";
-import { AddressCounts, addressKey, isLoopbackKey } from "../../src/server/addresses.ts";
-import { AuthBackoff } from "../../src/server/auth_backoff.ts";
+import { AddressCounts, addressKey, isLoopbackKey } from "../../src/server/access/addresses.ts";
+import { AuthBackoff } from "../../src/server/access/auth_backoff.ts";
 import { LogLimiter } from "../../src/server/log_limiter.ts";
 import {
   FREE_WRONG_TOKENS,

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { SERVICE_STATES } from "../../src/model/service.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import { canTransition } from "../../src/registry/transitions.ts";
-import { driveState, statePath } from "../../src/server/state_path.ts";
+import { driveState, statePath } from "../../src/server/operator/advance_to.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";
 
 Deno.test("statePath() goes from every state to every goal by legal transitions alone", () => {

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import type { HealthEvent, HostEvent } from "../../src/lifecycle/supervisor/events.ts";
 import { Registry } from "../../src/registry/registry.ts";
-import { driveState } from "../../src/server/state_path.ts";
-import { recordReport } from "../../src/server/supervision.ts";
+import { driveState } from "../../src/server/operator/advance_to.ts";
+import { recordReport } from "../../src/server/operator/event_recorder.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";
 import { service } from "../helpers/test_server.ts";
 

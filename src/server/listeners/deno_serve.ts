@@ -18,9 +18,9 @@ import {
   QUIET_TURNS_BEFORE_CLOSE,
 } from "../../model/limits.ts";
 import type { ConnectionHandler } from "../handler.ts";
-import { errorResponse } from "../http_errors.ts";
-import type { ConnectionEvents, ServerSocket } from "../socket.ts";
-import { type Admission, isUpgrade } from "../upgrade.ts";
+import { errorResponse } from "../http/errors.ts";
+import type { ConnectionEvents, ServerSocket } from "../connection/socket.ts";
+import { type Admission, isUpgrade } from "../access/upgrade.ts";
 import { DescriptorGuard, type DescriptorReserve } from "./descriptors.ts";
 import { DESCRIPTOR_PROBE } from "../peer_limits.ts";
 import { type Listener, listenError, type ListenOptions, ownAddress } from "./listener.ts";

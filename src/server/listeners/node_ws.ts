@@ -34,9 +34,9 @@ import {
   EXTRA_TCP_CONNECTIONS,
 } from "../peer_limits.ts";
 import type { ConnectionHandler } from "../handler.ts";
-import { errorResponse } from "../http_errors.ts";
-import type { ConnectionEvents, ServerSocket } from "../socket.ts";
-import type { Admission } from "../upgrade.ts";
+import { errorResponse } from "../http/errors.ts";
+import type { ConnectionEvents, ServerSocket } from "../connection/socket.ts";
+import type { Admission } from "../access/upgrade.ts";
 import {
   DescriptorGuard,
   descriptorLimit,

@@ -5,7 +5,7 @@
  */
 import type { Socket } from "node:net";
 import { getLogger } from "@logtape/logtape";
-import { AddressCounts, addressKey } from "../addresses.ts";
+import { AddressCounts, addressKey } from "../access/addresses.ts";
 import { LogLimiter } from "../log_limiter.ts";
 import { IDLE_SWEEPS, MAX_PIPELINED_REQUESTS, REFUSED_LINGER_MS } from "../peer_limits.ts";
 

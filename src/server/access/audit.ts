@@ -1,0 +1,68 @@
+/**
+ * What clients changed or had done, for an append-only record of who did it.
+ *
+ * @module
+ */
+import type { HarnessError } from "../../errors.ts";
+import type { Action } from "../../protocol/actions.ts";
+import { ACTION_RIGHTS, type Client } from "./rights.ts";
+
+/** One thing that a client did, or was refused. */
+export interface AuditEntry {
+  /** When it ended, RFC 3339 UTC. */
+  at: string;
+  /** The kind or the name of the client's token, or `anonymous`. */
+  by: string;
+  /** The client's IP address, where the listener knows it. */
+  address?: string;
+  /** The action, or the method and the word `package`. */
+  action: string;
+  /** What it was about, by name: never values, and never a secret. */
+  about: Record<string, string>;
+  /** `ok`, or the code of the error. */
+  outcome: string;
+}
+
+/** Takes the entries; must neither throw nor block. */
+export type AuditSink = (entry: AuditEntry) => void;
+
+/** Params that name something. All others may hold values. */
+const NAMES = ["name", "action", "package", "version", "deployment_id"];
+
+/** Whether an action is recorded: those that change something, but not the steady heartbeats. */
+export function isAudited(action: Action): boolean {
+  const right = ACTION_RIGHTS[action];
+  return (right === "control" || right === "registry") && action !== "heartbeat";
+}
+
+/** The entry for a request that has ended. */
+export function auditEntry(
+  { by, address }: Pick<Client, "by" | "address">,
+  action: string,
+  params: unknown,
+  outcome: { data?: unknown; error?: HarnessError },
+): AuditEntry {
+  const about: Record<string, string> = {};
+  const given = (params ?? {}) as Record<string, unknown>;
+  const service = given["service"] as { id?: unknown; name?: unknown } | undefined;
+  const result = outcome.data as { deployment_id?: unknown } | undefined;
+  const all = [
+    ...NAMES.map((name) => [name, given[name]] as const),
+    ["service", service?.id ?? service?.name] as const,
+    ["deployment_id", result?.deployment_id] as const,
+  ];
+  for (const [name, value] of all) {
+    if (typeof value === "string") about[name] = value.slice(0, MAX_NAME_CHARS);
+  }
+  return {
+    at: new Date().toISOString(),
+    by,
+    ...(address === undefined ? {} : { address }),
+    action,
+    about,
+    outcome: outcome.error?.code ?? "ok",
+  };
+}
+
+/** Of what a client sent, this much is kept: names are shorter. */
+const MAX_NAME_CHARS = 256;

@@ -1,0 +1,77 @@
+/**
+ * Whether a WebSocket upgrade is accepted: everything that is checked before the 101.
+ *
+ * @module
+ */
+import { HarnessError } from "../../errors.ts";
+import { SUBPROTOCOL, TOKEN_SUBPROTOCOL_PREFIX } from "../../protocol/messages.ts";
+import { type Authenticator, offeredProtocols } from "./auth.ts";
+import { errorBody, errorResponse, jsonResponse, urlOf } from "../http/errors.ts";
+import type { Client } from "./rights.ts";
+
+/** What was found out about a client before its socket was opened. */
+export interface Admission extends Client {
+  /** The subprotocol to confirm, or `null` to confirm none. */
+  protocol: string | null;
+}
+
+/** The answer to an upgrade request. */
+export type UpgradeDecision =
+  | { ok: true; admission: Admission }
+  | { ok: false; response: Response };
+
+/** Whether a request wants to become a WebSocket. */
+export function isUpgrade(request: Request): boolean {
+  return request.headers.get("upgrade")?.toLowerCase() === "websocket";
+}
+
+/** Checks path, handshake, Host, Origin, token and subprotocol, in this order. */
+export function decideUpgrade(
+  request: Request,
+  auth: Pick<Authenticator, "check">,
+): UpgradeDecision {
+  try {
+    const problem = handshakeProblem(request);
+    if (problem !== null) return { ok: false, response: problem };
+    const client = auth.check(request);
+    return { ok: true, admission: { ...client, protocol: chooseProtocol(request) } };
+  } catch (error) {
+    return { ok: false, response: errorResponse(error) };
+  }
+}
+
+function handshakeProblem(request: Request): Response | null {
+  const { pathname } = urlOf(request);
+  if (pathname !== "/") {
+    return errorResponse(
+      new HarnessError("not_found", `Cannot open a WebSocket at ${pathname.slice(0, 128)}: use /`),
+    );
+  }
+  const { headers } = request;
+  if (request.method !== "GET" || !headers.has("sec-websocket-key") || !headers.has("host")) {
+    return errorResponse(
+      new HarnessError("invalid_request", "Cannot upgrade: it is no WebSocket handshake"),
+    );
+  }
+  if (request.headers.get("sec-websocket-version") !== "13") {
+    const error = new HarnessError(
+      "invalid_request",
+      "Cannot upgrade: the server speaks WebSocket version 13",
+    );
+    const headers = { "upgrade": "websocket", "sec-websocket-version": "13" };
+    return jsonResponse(errorBody(error), 426, headers);
+  }
+  return null;
+}
+
+/** The version to confirm; a client that offers none speaks version 1. */
+function chooseProtocol(request: Request): string | null {
+  const offered = offeredProtocols(request).filter((p) => !p.startsWith(TOKEN_SUBPROTOCOL_PREFIX));
+  if (offered.length === 0) return null;
+  if (offered.includes(SUBPROTOCOL)) return SUBPROTOCOL;
+  throw new HarnessError(
+    "invalid_request",
+    `Cannot upgrade: none of the offered subprotocols is known, the server speaks ${SUBPROTOCOL}`,
+    { details: { supported: [SUBPROTOCOL] } },
+  );
+}

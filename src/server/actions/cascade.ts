@@ -1,0 +1,101 @@
+/**
+ * Which services an action with `cascade` touches, and in which order.
+ *
+ * @module
+ */
+import { HarnessError } from "../../errors.ts";
+import type { ActionStep } from "../../protocol/actions.ts";
+import { startOrder } from "../../registry/dependencies.ts";
+import type { ServiceEntry } from "../../model/service.ts";
+import type { Registry } from "../../registry/registry.ts";
+import { requireCovered, type ServiceScope } from "../access/scope.ts";
+
+/** The registered services that need `name`, directly or not, and `name` itself. */
+function withDependents(registry: Registry, name: string): Set<string> {
+  const found = new Set([name]);
+  for (const next of found) {
+    for (const dependent of registry.dependentsOf(next)) found.add(dependent);
+  }
+  return found;
+}
+
+/** The waves in which services are stopped: what needs a wave stands in earlier ones. The last is `name`. */
+function stopWaves(registry: Registry, name: string): string[][] {
+  const names = withDependents(registry, name);
+  const needs = (of: string) => {
+    return registry.list({ name: of }).flatMap((entry) => entry.depends_on)
+      .filter((needed) => names.has(needed));
+  };
+  return startOrder(names, needs).reverse();
+}
+
+/** Whether a start with `cascade` starts it. */
+export function isStartable({ state }: ServiceEntry): boolean {
+  return state === "registered" || state === "stopped" || state === "failed";
+}
+
+/** What {@linkcode cascadePlan} has to know. */
+export interface CascadeRequest {
+  /** The instance that a client named. */
+  entry: ServiceEntry;
+  /** What is to be done. */
+  action: ActionStep["action"];
+  /** Whether there is something to stop of an instance. */
+  isStoppable: (entry: ServiceEntry) => boolean;
+  /** Whether an instance may be started without being named. @default {all may} */
+  isTrusted?: ((id: string) => boolean) | undefined;
+  /** The services that the client's token is limited to. Left out: all. */
+  scope?: ServiceScope | undefined;
+}
+
+/**
+ * What an action with `cascade` does, in order, with what there is to do now.
+ *
+ * A start starts what is needed first. A stop stops what needs it first. A restart does both: it stops what
+ * needs the service, then the service; starts what it needs where that does not run, then the service, and at
+ * last the dependents that it stopped, and no others.
+ */
+export function cascadePlan(registry: Registry, request: CascadeRequest): ActionStep[] {
+  const { entry, action, isStoppable } = request;
+  if (action === "reload") return [{ action, services: [entry.id] }];
+  const pick = (waves: string[][], fits: (entry: ServiceEntry) => boolean) =>
+    waves.map((names) => {
+      return names.flatMap((name) => registry.list({ name })).filter(fits).map(({ id }) => id);
+    });
+  const stops = action === "start" ? [] : pick(stopWaves(registry, entry.name), isStoppable);
+  const steps: ActionStep[] = stops.map((services) => ({ action: "stop", services }));
+  if (action !== "stop") {
+    const needed = registry.dependencies(entry.name).start_order;
+    const own = stops.at(-1) ?? [];
+    const starts = action === "start" ? pick(needed, isStartable) : [
+      ...pick(needed.slice(0, -1), isStartable),
+      own.includes(entry.id) || !isStartable(entry) ? own : [...own, entry.id],
+      ...stops.slice(0, -1).reverse(),
+    ];
+    steps.push(...starts.map((services): ActionStep => ({ action: "start", services })));
+  }
+  for (const id of steps.flatMap(({ services }) => services)) {
+    requireCovered(request.scope, registry.get(id).name);
+  }
+  checkTrust(request, steps);
+  return steps.filter(({ services }) => services.length > 0);
+}
+
+/** What a client without a token registered is started by nothing but its own name. */
+function checkTrust(
+  { entry, action, isTrusted = () => true }: CascadeRequest,
+  steps: readonly ActionStep[],
+): void {
+  const ids = steps.filter((step) => step.action === "start")
+    .flatMap(({ services }) => services)
+    .filter((id) => id !== entry.id && !isTrusted(id));
+  if (ids.length === 0) return;
+  throw new HarnessError(
+    "conflict",
+    `Cannot ${action} ${entry.id} with what it needs: ${
+      ids.slice(0, 5).join(", ")
+    } was registered ` +
+      "by a client without a token; look at its command, then start it by its own name",
+    { details: { reason: "not_vouched", ids } },
+  );
+}

@@ -1,0 +1,360 @@
+/**
+ * Answers that can be large: made in pieces, once for all who ask the same, and bounded.
+ *
+ * The text of a list is kept until the registry's next change. Who asks for it while it is being made
+ * carries on with the same one; nothing of it is made for clients that have gone, for nobody goes on.
+ *
+ * @module
+ */
+import { HarnessError } from "../../errors.ts";
+import type { ActionParams } from "../../protocol/actions.ts";
+import type { ServiceEntry } from "../../model/service.ts";
+import { cursorAfter } from "../../model/service_schema.ts";
+import { entryText, textBytes } from "../../registry/entry_text.ts";
+import { type ServiceFilter, serviceMatcher } from "../../registry/filter.ts";
+import type { DependencyInfo } from "../../registry/dependencies.ts";
+import type { Registry } from "../../registry/registry.ts";
+import type { ServiceScope } from "../access/scope.ts";
+import {
+  ANSWER_CACHE_BYTES,
+  ANSWER_CACHE_SIZE,
+  MAX_ANSWER_BYTES,
+  MAX_PAGE_BYTES,
+  TURN_PIECE_MS,
+} from "../limits.ts";
+import type { Work } from "./turns.ts";
+
+/** The data of a response as JSON text, made in pieces when it is needed. */
+export class Answer {
+  /** Makes the text. */
+  readonly make: () => Work<string>;
+
+  /** An answer made by `make`. */
+  constructor(make: () => Work<string>) {
+    this.make = make;
+  }
+
+  /** An answer whose text is there. */
+  static of(text: string): Answer {
+    return new Answer(() => new Draft(nothing(), text).finish());
+  }
+}
+
+/** Text made of parts in pieces. */
+class Draft {
+  readonly #steps: Work<string>;
+  /** The whole text, once it is made. */
+  text: string | null;
+  /** What it counts for in the cache. */
+  bytes = 0;
+  #failure: unknown = null;
+
+  constructor(steps: Work<string>, text: string | null = null) {
+    this.#steps = steps;
+    this.text = text;
+  }
+
+  /** Carries on until the text is made: several may, and share the work. */
+  *finish(): Work<string> {
+    while (this.text === null) {
+      if (this.#failure !== null) throw this.#failure;
+      try {
+        const { done, value } = this.#steps.next();
+        if (done === true) this.text = value as string;
+      } catch (error) {
+        this.#failure = error;
+      }
+      if (this.text === null && this.#failure === null) yield;
+    }
+    return this.text;
+  }
+}
+
+function* nothing(): Work<string> {
+  yield;
+  return "";
+}
+
+/** Makes the answers of one server, and keeps those that can be asked for again. */
+export class Answers {
+  readonly #registry: Registry;
+  readonly #unsubscribe: () => void;
+  readonly #drafts = new Map<string, Draft>();
+  /** Bytes of the texts that are kept. */
+  #bytes = 0;
+  #made = 0;
+
+  /** Answers from a registry. */
+  constructor(registry: Registry) {
+    this.#registry = registry;
+    this.#unsubscribe = registry.subscribe(() => this.#forget());
+  }
+
+  /** How many texts were begun so far. */
+  get made(): number {
+    return this.#made;
+  }
+
+  /** The services that match. */
+  list(filter: ServiceFilter, scope?: ServiceScope): Answer {
+    return this.#shared("list", filter, scope, () => {
+      return listText(within(this.#registry.select(filter), scope), filter);
+    });
+  }
+
+  /** The services that match, a page at a time. */
+  page(
+    filter: ServiceFilter,
+    page: { limit: number; cursor?: string | undefined },
+    scope?: ServiceScope,
+  ): Answer {
+    return this.#shared("page", { ...filter, ...page }, scope, () => {
+      return pageText(
+        within(this.#registry.select(filter, page.cursor), scope),
+        filter,
+        page.limit,
+        this.#registry.seq,
+      );
+    });
+  }
+
+  /** The endpoints of every service. */
+  endpoints(scope?: ServiceScope): Answer {
+    return this.#shared("endpoints", {}, scope, () => {
+      return endpointsText(within(this.#registry.select({}), scope));
+    });
+  }
+
+  /** The dependency graph around a service, as far as it is covered. @throws {HarnessError} `not_found`. */
+  dependencies({ name }: ActionParams<"get_dependencies">, scope?: ServiceScope): Answer {
+    const known = this.#registry.nameOf(name);
+    return this.#shared(
+      "dependencies",
+      { known },
+      scope,
+      function* (this: Answers) {
+        yield;
+        return bounded(JSON.stringify(covered(this.#registry.dependencies(known), scope)));
+      }.bind(this),
+    );
+  }
+
+  /** Things that are encoded one by one. */
+  items(items: Iterable<unknown>): Answer {
+    return new Answer(() => new Draft(itemsText(items)).finish());
+  }
+
+  /** Stops listening. Idempotent. */
+  close(): void {
+    this.#unsubscribe();
+    this.#forget();
+  }
+
+  #shared(
+    kind: string,
+    of: object,
+    scope: ServiceScope | undefined,
+    begin: () => Work<string>,
+  ): Answer {
+    const key = JSON.stringify([kind, of, scope?.patterns ?? null]);
+    return new Answer(function* (this: Answers) {
+      let draft = this.#drafts.get(key);
+      if (draft === undefined) {
+        this.#made++;
+        draft = new Draft(begin());
+        this.#keep(key, draft);
+      }
+      const isNew = draft.text === null;
+      const text = yield* draft.finish();
+      if (isNew) this.#count(key, draft);
+      return text;
+    }.bind(this));
+  }
+
+  #keep(key: string, draft: Draft): void {
+    this.#drafts.set(key, draft);
+    for (const oldest of this.#drafts.keys()) {
+      if (this.#drafts.size <= ANSWER_CACHE_SIZE) break;
+      this.#drop(oldest);
+    }
+  }
+
+  /** Counts a text that is made now, once, and makes room where there are too many bytes. */
+  #count(key: string, draft: Draft): void {
+    if (draft.bytes > 0 || draft.text === null || this.#drafts.get(key) !== draft) return;
+    draft.bytes = textBytes(draft.text);
+    this.#bytes += draft.bytes;
+    for (const [oldest, { text }] of this.#drafts) {
+      if (this.#bytes <= ANSWER_CACHE_BYTES) return;
+      if (text !== null) this.#drop(oldest);
+    }
+  }
+
+  #drop(key: string): void {
+    this.#bytes -= this.#drafts.get(key)?.bytes ?? 0;
+    this.#drafts.delete(key);
+  }
+
+  #forget(): void {
+    this.#drafts.clear();
+    this.#bytes = 0;
+  }
+}
+
+/** Joins texts; yields after each piece of work. */
+class Joiner {
+  readonly #separator: string;
+  #parts: string[] = [];
+  #chunks: string[] = [];
+  #length = 0;
+  #chunkLength = 0;
+  #pieceEnd = performance.now() + TURN_PIECE_MS;
+  #count = 0;
+
+  constructor(separator = ",") {
+    this.#separator = separator;
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  add(text: string): void {
+    this.#parts.push(text);
+    this.#length += text.length + 1;
+    this.#chunkLength += text.length + 1;
+    if (this.#length > MAX_ANSWER_BYTES) throw tooLarge();
+    if (this.#chunkLength > 128 * 1024) this.#joinChunk();
+  }
+
+  /** Whether a piece of work is done. */
+  get due(): boolean {
+    if (this.#chunkLength > 0 && ++this.#count % 16 !== 0) return false;
+    if (performance.now() < this.#pieceEnd) return false;
+    this.#pieceEnd = Infinity;
+    return true;
+  }
+
+  /** A new piece begins. */
+  begin(): void {
+    this.#pieceEnd = performance.now() + TURN_PIECE_MS;
+  }
+
+  finish(): string {
+    this.#joinChunk();
+    return this.#chunks.join(this.#separator);
+  }
+
+  #joinChunk(): void {
+    if (this.#parts.length > 0) this.#chunks.push(this.#parts.join(this.#separator));
+    this.#parts = [];
+    this.#chunkLength = 0;
+  }
+}
+
+/** The entries that are covered; without a scope all are. */
+function within(
+  entries: Iterable<ServiceEntry>,
+  scope: ServiceScope | undefined,
+): Iterable<ServiceEntry | null> {
+  return scope === undefined ? entries : coveredOf(entries, scope);
+}
+
+/** `null` for one that is not, so that who reads many of those can stop between them. */
+function* coveredOf(
+  entries: Iterable<ServiceEntry>,
+  scope: ServiceScope,
+): Generator<ServiceEntry | null> {
+  for (const entry of entries) yield scope.covers(entry.name) ? entry : null;
+}
+
+function covered(graph: DependencyInfo, scope: ServiceScope | undefined): DependencyInfo {
+  if (scope === undefined) return graph;
+  const only = (names: readonly string[]) => names.filter((name) => scope.covers(name));
+  return {
+    dependencies: only(graph.dependencies),
+    dependents: only(graph.dependents),
+    unmet: only(graph.unmet),
+    start_order: graph.start_order.map(only).filter((wave) => wave.length > 0),
+  };
+}
+
+function* listText(entries: Iterable<ServiceEntry | null>, filter: ServiceFilter): Work<string> {
+  const wants = serviceMatcher(filter);
+  const joiner = new Joiner();
+  for (const entry of entries) {
+    if (entry !== null && wants(entry)) joiner.add(entryText(entry));
+    if (!joiner.due) continue;
+    yield;
+    joiner.begin();
+  }
+  return `[${joiner.finish()}]`;
+}
+
+/** A page ends where its limit or {@linkcode MAX_PAGE_BYTES} is reached, and more match. */
+function* pageText(
+  entries: Iterable<ServiceEntry | null>,
+  filter: ServiceFilter,
+  limit: number,
+  seq: number,
+): Work<string> {
+  const wants = serviceMatcher(filter);
+  const joiner = new Joiner();
+  let count = 0;
+  let last: string | null = null;
+  let cursor: string | null = null;
+  for (const entry of entries) {
+    if (entry !== null && wants(entry)) {
+      const text = entryText(entry);
+      if (count === limit || (count > 0 && joiner.length + text.length > MAX_PAGE_BYTES)) {
+        cursor = last;
+        break;
+      }
+      joiner.add(text);
+      count++;
+      last = entry.id;
+    }
+    if (!joiner.due) continue;
+    yield;
+    joiner.begin();
+  }
+  const next = JSON.stringify(cursor === null ? null : cursorAfter(cursor));
+  return `{"services":[${joiner.finish()}],"next_cursor":${next},"seq":${seq}}`;
+}
+
+function* endpointsText(entries: Iterable<ServiceEntry | null>): Work<string> {
+  const joiner = new Joiner();
+  for (const entry of entries) {
+    if (entry !== null) {
+      joiner.add(`${JSON.stringify(entry.id)}:${JSON.stringify(entry.endpoints)}`);
+    }
+    if (!joiner.due) continue;
+    yield;
+    joiner.begin();
+  }
+  return `{${joiner.finish()}}`;
+}
+
+function* itemsText(items: Iterable<unknown>): Work<string> {
+  const joiner = new Joiner();
+  for (const item of items) {
+    joiner.add(JSON.stringify(item));
+    if (!joiner.due) continue;
+    yield;
+    joiner.begin();
+  }
+  return `[${joiner.finish()}]`;
+}
+
+function bounded(text: string): string {
+  if (text.length > MAX_ANSWER_BYTES) throw tooLarge();
+  return text;
+}
+
+function tooLarge(): HarnessError {
+  return new HarnessError(
+    "too_large",
+    `Cannot send the answer: it is over ${MAX_ANSWER_BYTES} bytes, ask for less at once (limit, a filter)`,
+    { details: { max_answer_bytes: MAX_ANSWER_BYTES } },
+  );
+}

@@ -1,0 +1,240 @@
+/**
+ * Brings a new subscription to the present: a snapshot, or every event since a position, then live.
+ *
+ * All or nothing: either the client gets every missed event in order, or a snapshot and every event
+ * after it. When neither can be finished (the peer reads too slowly, the history is gone meanwhile) the
+ * connection is closed, so that the client resumes anew; a gap is never passed over in silence.
+ *
+ * @module
+ */
+import { encodeNotice } from "../../protocol/codec.ts";
+import type { ActionParams } from "../../protocol/actions.ts";
+import type { ServiceEntry } from "../../model/service.ts";
+import { entryText } from "../../registry/entry_text.ts";
+import { eventMatcher, type SequencedHead } from "../../registry/filter.ts";
+import type { Registry } from "../../registry/registry.ts";
+import { MAX_PAGE_SIZE, SNAPSHOT_PAGE_BYTES } from "../../model/limits.ts";
+import type { EncodedEvent } from "./event_ring.ts";
+import type { Hub, Subscriber } from "./event_fanout.ts";
+import { TURN_PIECE_MS } from "../limits.ts";
+import type { ServiceScope } from "../access/scope.ts";
+import type { SendQueue } from "./send_queue.ts";
+import type { Subscription, SubscriptionSet } from "./subscriptions.ts";
+import type { Turns, Work } from "./turns.ts";
+
+/** How a subscription begins. */
+export type Resume = "live" | "replayed" | "snapshot";
+
+/** What catching up needs to know of its connection. */
+export interface CatchUpContext {
+  /** The registry. */
+  registry: Registry;
+  /** The fan-out with the recent events. */
+  hub: Hub;
+  /** Where to send. */
+  queue: SendQueue;
+  /** The connection, for the hub; its pages are sent in its turn. */
+  subscriber: Subscriber;
+  /** The services that it is limited to. Left out: all. */
+  scope: ServiceScope | undefined;
+  /** Shares the event loop out. */
+  turns: Turns;
+  /** While the connection's live events are held back: resolves when they are not. Else `null`. */
+  resumed(): Promise<void> | null;
+  /** Tells the hub what the live subscriptions want. */
+  index(): void;
+  /** All subscriptions of the connection. */
+  subscriptions: SubscriptionSet;
+}
+
+/** How a subscribe with these params is to begin. `since` wins over `snapshot` where it can be honoured. */
+export async function chooseResume(
+  params: ActionParams<"subscribe">,
+  { registry, hub }: CatchUpContext,
+): Promise<Resume> {
+  const { since, snapshot } = params;
+  if (since === undefined) return snapshot === true ? "snapshot" : "live";
+  if (since.epoch !== registry.epoch || since.seq > hub.seq) return "snapshot";
+  if (hub.isRecent(since.seq)) return "replayed";
+  // Whether it is kept, not what it is: nothing is read for that.
+  return await registry.history(since.seq, 0) === null ? "snapshot" : "replayed";
+}
+
+/**
+ * Sends what a subscription has missed and makes it live. Resolves false when it could not be finished
+ * and the connection must go; true also when the subscription was ended meanwhile.
+ */
+export async function catchUp(
+  subscription: Subscription,
+  resume: Resume,
+  context: CatchUpContext,
+): Promise<boolean> {
+  if (resume === "snapshot" && !await sendSnapshot(subscription, context)) return true;
+  const { hub, queue, subscriber, subscriptions, turns } = context;
+  while (isWanted(subscription, context)) {
+    // What is held back was not sent yet, but will be: only when nothing is can be said what was sent already.
+    const resumed = context.resumed();
+    if (resumed !== null) {
+      await resumed;
+      continue;
+    }
+    if (subscription.position < hub.seq) {
+      if (!queue.isReady) {
+        await queue.ready();
+        continue;
+      }
+      const batch = await hub.page(subscription.position);
+      if (batch === null || batch.length === 0) return false;
+      await turns.once(subscriber, () => replayPage(subscription, batch, context));
+      continue;
+    }
+    // Nothing may come between these checks and going live: no await here.
+    subscription.live = true;
+    context.index();
+    if (resume !== "live" && !subscriptions.catchingUp) hub.bookmark(subscriber);
+    return true;
+  }
+  return true;
+}
+
+function isWanted(subscription: Subscription, { queue, subscriptions }: CatchUpContext): boolean {
+  return !queue.closed && subscriptions.has(subscription);
+}
+
+/**
+ * Sends the events that live subscriptions were not sent while the queue was full, and moves `held.position`
+ * along. Resolves true when they may be live again, in the same turn in which nothing more is missing.
+ */
+export async function catchUpLive(
+  held: { position: number },
+  context: CatchUpContext,
+): Promise<boolean> {
+  const { hub, queue, subscriber, subscriptions, turns } = context;
+  for (;;) {
+    await queue.ready();
+    if (queue.closed) return false;
+    if (held.position === hub.seq) return true;
+    const batch = await hub.page(held.position);
+    if (batch === null || batch.length === 0 || queue.closed) return false;
+    await turns.once(subscriber, () => {
+      if (!queue.isReady) return;
+      held.position = sendBatch(batch, context, (event) => subscriptions.wants(event));
+    });
+  }
+}
+
+/** Sends a page, unless the room has gone to another who waited for it, too, or the position has moved. */
+function replayPage(
+  subscription: Subscription,
+  batch: readonly EncodedEvent[],
+  context: CatchUpContext,
+): void {
+  const { queue, subscriptions } = context;
+  if (context.resumed() !== null || !queue.isReady || !isWanted(subscription, context)) return;
+  subscription.position = sendBatch(
+    batch,
+    context,
+    (event) => subscription.wants(event) && !subscriptions.hasSent(event, subscription),
+  );
+}
+
+/** Sends what is wanted of a batch, as far as its time goes; returns the seq up to which it was looked at. */
+function sendBatch(
+  batch: readonly EncodedEvent[],
+  { queue, turns }: CatchUpContext,
+  wanted: (event: SequencedHead) => boolean,
+): number {
+  let position = 0;
+  let sent = 0;
+  const end = performance.now() + TURN_PIECE_MS;
+  for (const { event, text } of batch) {
+    // A few events can be as large as many: the rest comes when there is room. And globs can be slow.
+    if (sent > SNAPSHOT_PAGE_BYTES || (position > 0 && performance.now() > end)) break;
+    if (wanted(event)) {
+      queue.pushLarge(text);
+      sent += text.length;
+    }
+    position = event.seq;
+  }
+  turns.spend(sent);
+  return position;
+}
+
+/** Sends the registry as of now in pages; false when the subscription ended on the way. */
+async function sendSnapshot(
+  subscription: Subscription,
+  context: CatchUpContext,
+): Promise<boolean> {
+  const { registry, hub, queue, subscriber, turns } = context;
+  const seq = hub.seq;
+  const entries = registry.select({});
+  subscription.from = seq;
+  subscription.position = seq;
+  const { services } = subscription;
+  const matches = eventMatcher(services === null ? {} : { services });
+  const wants = ({ name, id }: ServiceEntry) =>
+    (context.scope?.covers(name) ?? true) &&
+    matches({ event: "registry_loaded", data: { service: name, id } });
+  const frames = snapshotFrames(entries, wants, seq);
+  for (;;) {
+    while (!queue.isReady) await queue.ready();
+    if (!isWanted(subscription, context)) return false;
+    const ended = await turns.run(subscriber, sendFrame(frames, subscription, context));
+    if (ended !== false) return ended === true;
+  }
+}
+
+/** Sends the next frame of a snapshot; true after the last, `null` when nobody wants it any more. */
+function* sendFrame(
+  frames: Generator<string | null>,
+  subscription: Subscription,
+  context: CatchUpContext,
+): Work<boolean | null> {
+  const { queue } = context;
+  while (queue.isReady) {
+    if (!isWanted(subscription, context)) return null;
+    const { done, value } = frames.next();
+    if (done === true) return true;
+    if (value !== null) {
+      queue.pushLarge(value);
+      context.turns.spend(value.length);
+      return false;
+    }
+    yield;
+  }
+  return false;
+}
+
+/** The frames of a snapshot, each made when it is needed; there is always at least one. `null`: a piece of work. */
+function* snapshotFrames(
+  entries: Iterable<ServiceEntry>,
+  wants: (entry: ServiceEntry) => boolean,
+  seq: number,
+): Generator<string | null> {
+  let page: string[] = [];
+  let size = 0;
+  let pieceEnd = performance.now() + TURN_PIECE_MS;
+  for (const entry of entries) {
+    if (performance.now() > pieceEnd) {
+      yield null;
+      pieceEnd = performance.now() + TURN_PIECE_MS;
+    }
+    if (!wants(entry)) continue;
+    const text = entryText(entry);
+    if (page.length >= MAX_PAGE_SIZE || (size > 0 && size + text.length > SNAPSHOT_PAGE_BYTES)) {
+      yield snapshotPage(page, true, seq);
+      page = [];
+      size = 0;
+      pieceEnd = performance.now() + TURN_PIECE_MS;
+    }
+    page.push(text);
+    size += text.length;
+  }
+  yield snapshotPage(page, false, seq);
+}
+
+/** Entries are encoded once to know their size; the frame is put together around their text. */
+function snapshotPage(entries: readonly string[], more: boolean, seq: number): string {
+  const frame = encodeNotice("registry_loaded", { services: [], more }, { seq });
+  return frame.replace('"services":[]', () => `"services":[${entries.join(",")}]`);
+}

@@ -1,0 +1,384 @@
+/**
+ * One client: requests in, responses and events out. Knows no socket, only {@linkcode ServerSocket}.
+ *
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import { HarnessError, toHarnessError } from "../../errors.ts";
+import { RECONNECT_AFTER_MS, TERMINATE_AFTER_MS } from "../../model/limits.ts";
+import type { Action, ActionData, ActionParams } from "../../protocol/actions.ts";
+import { isAction } from "../../protocol/actions.ts";
+import {
+  encodeDataText,
+  encodeError,
+  encodeNotice,
+  parseParams,
+  parseRequest,
+  requireAction,
+  type ResponseId,
+} from "../../protocol/codec.ts";
+import { CLOSE_CODES } from "../../protocol/messages.ts";
+import { salvageId } from "../../protocol/id_recovery.ts";
+import type { EventHead } from "../../registry/filter.ts";
+import {
+  type ActionContext,
+  type ActionServices,
+  dataText,
+  runAction,
+} from "../actions/actions.ts";
+import { Answer } from "./answers.ts";
+import { auditEntry, isAudited } from "../access/audit.ts";
+import { ConnectionSubscriptions } from "./subscribe.ts";
+import type { FloodGuard, PeerMessages } from "./flood_guard.ts";
+import type { Hub, Subscriber } from "./event_fanout.ts";
+import type { LogFollows } from "../operator/log_streams.ts";
+import { helloText } from "./hello.ts";
+import { Inbox, type InboxSpace, type Message } from "./inbox.ts";
+import { LARGE_ANSWER_BYTES } from "../limits.ts";
+import { Outbox } from "./outbox.ts";
+import { TokenBucket } from "./rate_limit.ts";
+import { type Access, ACTION_RIGHTS, type Client, requireRight } from "../access/rights.ts";
+import type { ServiceScope } from "../access/scope.ts";
+import { SendQueue } from "./send_queue.ts";
+import type { ServerLimits } from "../server_limits.ts";
+import type { ConnectionEvents, ServerSocket } from "./socket.ts";
+import { revocationText } from "../access/tokens.ts";
+import type { Turns } from "./turns.ts";
+
+/** What all connections of a server share. */
+export interface ConnectionHost {
+  /** Registry and backends. */
+  readonly services: ActionServices;
+  /** Where the full token is, for whoever sent none. */
+  readonly tokenFile: string | null;
+  /** The fan-out. */
+  readonly hub: Hub;
+  /** The logs being followed, where there is an operator. */
+  readonly follows: LogFollows | null;
+  /** Shares the event loop out among all connections. */
+  readonly turns: Turns;
+  /** Counts the messages that wait for their turn. */
+  readonly inboxSpace: InboxSpace;
+  /** Notices who takes it for itself. */
+  readonly floods: FloodGuard;
+  /** The limits in force. */
+  readonly limits: ServerLimits;
+  /** Aborted at the end of a shutdown. */
+  readonly signal: AbortSignal;
+  /** Whether the server is shutting down. */
+  readonly draining: boolean;
+  /** Called once, when the socket is gone. */
+  onGone(connection: Connection): void;
+  /** A connection is being closed by us, and not because the server ends. */
+  onClosing(connection: Connection, code: number, reason: string): void;
+}
+
+/** A connection, from its hello to its end. */
+export class Connection implements ConnectionEvents, Subscriber, ActionContext {
+  /** What the client may do. */
+  readonly access: Access;
+  /** Who the client is. */
+  readonly by: string;
+  /** From where it is. */
+  readonly address: string | undefined;
+  /** The services that its token is limited to. */
+  readonly scope: ServiceScope | undefined;
+  /** Aborted at the end of a shutdown. */
+  readonly signal: AbortSignal;
+  /** Set by the hub. */
+  lastSeq = 0;
+  /** Set by the hub. */
+  lastTick = 0;
+
+  readonly #host: ConnectionHost;
+  readonly #socket: ServerSocket;
+  readonly #queue: SendQueue;
+  readonly #inbox: Inbox;
+  readonly #outbox: Outbox;
+  readonly #subscriptions: ConnectionSubscriptions;
+  readonly #rate: TokenBucket;
+  readonly #messages: PeerMessages = { turn: 0, count: 0 };
+  #inFlight = 0;
+  #badMessages = 0;
+  #refusedForRate = 0;
+  readonly #revoked: AbortSignal | undefined;
+  /** What was begun goes on; nothing more is taken, and nothing more is sent. */
+  readonly #onRevoked = () =>
+    this.close(CLOSE_CODES.unauthorized, revocationText(this.#revoked?.reason));
+  #gone = false;
+  #terminateTimer: ReturnType<typeof setTimeout> | undefined;
+
+  /** Takes an open socket and says hello. */
+  constructor(host: ConnectionHost, socket: ServerSocket, client: Client) {
+    const { limits } = host;
+    this.access = client.access;
+    this.by = client.by;
+    this.address = client.address;
+    this.scope = client.scope;
+    this.#revoked = client.revoked;
+    this.signal = host.signal;
+    this.#host = host;
+    this.#socket = socket;
+    this.#rate = new TokenBucket(limits.maxRequestsPerSecond);
+    this.#queue = new SendQueue(socket, {
+      maxBytes: limits.maxSendQueueBytes,
+      stallTimeoutMs: limits.sendStallTimeoutMs,
+      onFull: () => this.#subscriptions.pause(),
+      onSlow: () => this.close(CLOSE_CODES.slow_consumer, "slow consumer: reconnect and resume"),
+    });
+    this.#inbox = new Inbox({
+      owner: this,
+      turns: host.turns,
+      maxBytes: limits.maxInFlightRequests * limits.maxMessageBytes,
+      space: host.inboxSpace,
+      read: (message) => this.#read(message),
+      onFull: () => this.close(CLOSE_CODES.rate_limited, "too many messages at once: send fewer"),
+    });
+    this.#outbox = new Outbox(this, this.#queue, host.turns);
+    this.#subscriptions = new ConnectionSubscriptions(host, this, this.#queue);
+    this.#queue.push(helloText(host, this.access));
+    if (this.#revoked?.aborted === true) this.#onRevoked();
+    else this.#revoked?.addEventListener("abort", this.#onRevoked);
+  }
+
+  /** Where the full token is, for whoever sent none. */
+  get tokenFile(): string | null {
+    return this.#host.tokenFile;
+  }
+
+  /** Whether nothing is sent any more. */
+  get isGone(): boolean {
+    return this.#queue.closed;
+  }
+
+  /** Whether no request is being worked on. */
+  get idle(): boolean {
+    return this.#inFlight === 0 && this.#inbox.size === 0;
+  }
+
+  /** Whether a replay is under way. */
+  get catchingUp(): boolean {
+    return this.#subscriptions.catchingUp;
+  }
+
+  /** Whether a live subscription wants an event. */
+  wants(event: EventHead): boolean {
+    return this.#subscriptions.wants(event);
+  }
+
+  /** Whether that takes a while to find out. */
+  get isSlow(): boolean {
+    return this.#subscriptions.isSlow;
+  }
+
+  /** Catches up with live events in its own turn. */
+  fallBehind(seq: number): void {
+    this.#subscriptions.pause(seq);
+  }
+
+  /** Queues an event. */
+  deliver(text: string): void {
+    this.#queue.push(text);
+  }
+
+  /** A message arrived. */
+  onMessage(data: Message): void {
+    if (this.#host.floods.isFlood(this.#messages)) this.#drop();
+    else if (!this.#queue.closed) this.#inbox.take(data);
+  }
+
+  #read(data: Message): void {
+    if (this.#queue.closed) return;
+    const { limits } = this.#host;
+    if (isLarger(data, limits.maxMessageBytes)) {
+      this.close(CLOSE_CODES.too_big, `message over ${limits.maxMessageBytes} bytes`);
+      return;
+    }
+    if (typeof data !== "string") {
+      this.#refuse(
+        salvageId(new TextDecoder().decode(data)),
+        new HarnessError(
+          "invalid_request",
+          "Cannot accept the message: it is a binary frame, send JSON in a text frame",
+        ),
+      );
+      return;
+    }
+    const request = parseRequest(data, { maxDepth: limits.maxMessageDepth });
+    if (!this.#mayAsk(request.id)) return;
+    if (!request.ok) {
+      this.#refuse(request.id, request.error);
+      return;
+    }
+    this.#badMessages = 0;
+    void this.#handle(request.id, request.action, request.params);
+  }
+
+  /** The socket is gone. */
+  onClose(): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    clearTimeout(this.#terminateTimer);
+    this.#revoked?.removeEventListener("abort", this.#onRevoked);
+    this.#stop();
+    this.#host.onGone(this);
+  }
+
+  /** Announces the end of the server. */
+  announceDraining(reason: string): void {
+    const data = { reason, reconnect_after_ms: RECONNECT_AFTER_MS };
+    this.#queue.push(encodeNotice("server_draining", data));
+  }
+
+  /** Sends nothing more, starts the closing handshake, and drops the peer if it does not take part. */
+  close(code: number, reason: string): void {
+    if (this.#gone || this.#terminateTimer !== undefined) return;
+    this.#stop();
+    if (code !== CLOSE_CODES.shutdown) this.#host.onClosing(this, code, reason);
+    this.#socket.close(code, reason);
+    if (this.#socket.terminate === undefined) return;
+    this.#terminateTimer = setTimeout(() => this.terminate(), TERMINATE_AFTER_MS);
+  }
+
+  /** Ends the connection of a peer that sends faster than anybody could read: nothing else is heard meanwhile. */
+  #drop(): void {
+    const reason = "too many messages at once: send fewer";
+    this.close(CLOSE_CODES.rate_limited, reason);
+    this.#socket.close(CLOSE_CODES.rate_limited, reason, { atOnce: true });
+  }
+
+  /** Drops the peer now, where the runtime can. */
+  terminate(): void {
+    this.#stop();
+    this.#socket.terminate?.();
+  }
+
+  /** See {@linkcode ActionContext}. */
+  subscribe(params: ActionParams<"subscribe">): Promise<ActionData<"subscribe">> {
+    return this.#subscriptions.subscribe(params);
+  }
+
+  /** See {@linkcode ActionContext}. */
+  unsubscribe(
+    params: ActionParams<"unsubscribe">,
+  ): ActionData<"unsubscribe"> | Promise<ActionData<"unsubscribe">> {
+    return this.#subscriptions.unsubscribe(params);
+  }
+
+  /** The single try/catch of the request path. */
+  async #handle(id: string, name: string, rawParams: unknown): Promise<void> {
+    this.#inFlight++;
+    try {
+      this.#checkLoad();
+      const action = requireAction(name);
+      requireRight(ACTION_RIGHTS[action], this.access, `run ${action}`, this.tokenFile);
+      const params = parseParams(action, rawParams);
+      const result = runAction(action, params, this.#host.services, this);
+      const data = result instanceof Promise ? await result : result;
+      this.#audit(name, rawParams, { data });
+      const sent = data instanceof Answer
+        ? this.#outbox.add(id, data)
+        : this.#respond(id, action, data);
+      if (sent !== null) await sent;
+      if (action === "subscribe") {
+        this.#subscriptions.begin((data as ActionData<"subscribe">).subscription);
+      }
+    } catch (error) {
+      this.#audit(name, rawParams, { error: toHarnessError(error) });
+      this.#sendError(id, error, name);
+    } finally {
+      this.#inFlight--;
+    }
+  }
+
+  #audit(name: string, params: unknown, outcome: { data?: unknown; error?: HarnessError }): void {
+    const { audit } = this.#host.services;
+    if (audit === undefined || !isAction(name) || !isAudited(name)) return;
+    audit(auditEntry(this, name, params, outcome));
+  }
+
+  /** Sends the data of a response: at once where there is room and it is not large. */
+  #respond(id: string, action: Action, data: unknown): Promise<void> | null {
+    if (this.#queue.closed) return null;
+    if (!this.#queue.isReady) return this.#respondLater(id, action, data);
+    const text = dataText(action, data);
+    if (text.length > LARGE_ANSWER_BYTES) return this.#outbox.add(id, Answer.of(text));
+    this.#queue.push(encodeDataText(id, text));
+    return null;
+  }
+
+  async #respondLater(id: string, action: Action, data: unknown): Promise<void> {
+    // Looked at anew by each who is woken: the answer of the one before it may have filled the queue.
+    while (!this.#queue.isReady) await this.#queue.ready();
+    const sent = this.#respond(id, action, data);
+    if (sent !== null) await sent;
+  }
+
+  #checkLoad(): void {
+    const { limits, draining } = this.#host;
+    if (draining) {
+      throw new HarnessError("unavailable", "Cannot take the request: the server is shutting down");
+    }
+    if (this.#inFlight > limits.maxInFlightRequests) {
+      throw new HarnessError(
+        "rate_limited",
+        `Cannot take the request: ${limits.maxInFlightRequests} requests of this connection are being worked on, wait for an answer`,
+        { details: { max_in_flight: limits.maxInFlightRequests } },
+      );
+    }
+  }
+
+  /** Counts a message against the rate; false when it was refused. */
+  #mayAsk(id: ResponseId): boolean {
+    if (this.#rate.take()) {
+      // One that is let through makes up for one refused. Were the count begun anew, no flood would ever
+      // be ended: at 1,000 a second the bucket lets one through every millisecond.
+      if (this.#refusedForRate > 0) this.#refusedForRate--;
+      return true;
+    }
+    const { maxRequestsPerSecond, maxRateLimitedRequests } = this.#host.limits;
+    const error = new HarnessError(
+      "rate_limited",
+      `Cannot take the request: more than ${maxRequestsPerSecond} requests a second`,
+      { details: { retry_after_ms: this.#rate.waitMs } },
+    );
+    this.#queue.push(encodeError(id, error));
+    if (++this.#refusedForRate >= maxRateLimitedRequests) {
+      this.close(CLOSE_CODES.rate_limited, "rate limit: reconnect after a pause");
+    }
+    return false;
+  }
+
+  /** Answers a malformed message, and ends the connection of a client that sends nothing else. */
+  #refuse(id: ResponseId, error: HarnessError): void {
+    this.#queue.push(encodeError(id, error));
+    if (++this.#badMessages >= this.#host.limits.maxBadMessages) {
+      this.close(CLOSE_CODES.bad_messages, "too many bad messages: see the error responses");
+    }
+  }
+
+  #sendError(id: ResponseId, thrown: unknown, action: string): void {
+    const error = toHarnessError(thrown);
+    if (error.code === "internal") {
+      getLogger(["harness", "server"]).error("Cannot run {action}: {error}", {
+        action: action.slice(0, 64),
+        error: error.cause ?? error,
+      });
+    }
+    this.#queue.push(encodeError(id, error));
+  }
+
+  #stop(): void {
+    this.#queue.close();
+    this.#inbox.clear();
+    this.#host.turns.leave(this);
+    this.#subscriptions.close();
+  }
+}
+
+/** Whether a message is over the limit; the exact size of a text is only computed where it matters. */
+function isLarger(data: Message, maxBytes: number): boolean {
+  if (typeof data !== "string") return data.byteLength > maxBytes;
+  if (data.length > maxBytes) return true;
+  return data.length * 3 > maxBytes && new TextEncoder().encode(data).length > maxBytes;
+}

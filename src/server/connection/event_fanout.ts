@@ -1,0 +1,196 @@
+/**
+ * Fan-out: every event of the registry is encoded once and handed to those who want it.
+ *
+ * Subscribers are indexed by event type, so that the hot path for a plain subscription is one Set
+ * iteration and one send; only subscriptions that name services are asked event by event.
+ *
+ * @module
+ */
+import { REPLAY_BATCH_EVENTS, SNAPSHOT_PAGE_BYTES } from "../../model/limits.ts";
+import { encodeEvent, encodeNotice } from "../../protocol/codec.ts";
+import type { EventType, RegistryEvent } from "../../model/event.ts";
+import type { Registry } from "../../registry/registry.ts";
+import type { EventHead } from "../../registry/filter.ts";
+import { type EncodedEvent, EventRing, headOf } from "./event_ring.ts";
+import { Replays } from "./replays.ts";
+import type { ServerLimits } from "../server_limits.ts";
+import type { Turns } from "./turns.ts";
+
+/** One connection as the hub sees it. */
+export interface Subscriber {
+  /** Seq of the last event or bookmark sent. The hub sets it. */
+  lastSeq: number;
+  /** The hub's tick at that moment. The hub sets it. */
+  lastTick: number;
+  /** Whether a replay is under way: then a bookmark would claim too much. */
+  readonly catchingUp: boolean;
+  /** Queues a frame. Must not throw. */
+  deliver(text: string): void;
+  /** Whether one of its live subscriptions wants an event. */
+  wants(event: EventHead): boolean;
+  /** Whether that takes a while to find out. @default {no} */
+  readonly isSlow?: boolean;
+  /** Has it catch up in its own turn with what comes after a seq. */
+  fallBehind?(seq: number): void;
+}
+
+/** What of each event type a subscriber wants: all of it, or some services' only. */
+export type Interest = ReadonlyMap<EventType, "all" | "some">;
+
+/** Sends events to subscribers and keeps the recent ones. */
+export class Hub {
+  readonly #ring: EventRing;
+  readonly #replays: Replays;
+  readonly #limits: ServerLimits;
+  readonly #turns: Turns | null;
+  readonly #unsubscribe: () => void;
+  readonly #all = new Map<EventType, Set<Subscriber>>();
+  readonly #some = new Map<EventType, Set<Subscriber>>();
+  readonly #subscribers = new Set<Subscriber>();
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #tick = 0;
+  #sinceScan = 0;
+
+  /** Starts listening to a registry. With `turns`, slow subscribers get no more than a message's time in each. */
+  constructor(registry: Registry, limits: ServerLimits, turns: Turns | null = null) {
+    this.#limits = limits;
+    this.#turns = turns;
+    this.#replays = new Replays(registry);
+    this.#ring = new EventRing(registry.seq, {
+      maxEvents: limits.replayRingEvents,
+      maxChars: limits.replayRingBytes,
+    });
+    this.#unsubscribe = registry.subscribe((event) => this.#publish(event));
+  }
+
+  /** Seq of the last event that was fanned out. */
+  get seq(): number {
+    return this.#ring.seq;
+  }
+
+  /** Whether the events after `seq` are all in memory. */
+  isRecent(seq: number): boolean {
+    return this.#ring.after(seq, 0) !== null;
+  }
+
+  /** A page of the events after `seq`, or `null` when they are not all kept. */
+  page(seq: number): EncodedEvent[] | Promise<EncodedEvent[] | null> {
+    const recent = this.#ring.after(seq, REPLAY_BATCH_EVENTS, SNAPSHOT_PAGE_BYTES);
+    return recent ?? this.#replays.after(seq);
+  }
+
+  /** Sets what a subscriber wants; nothing = it leaves. */
+  set(subscriber: Subscriber, interest: Interest): void {
+    this.#move(subscriber, interest, this.#all, "all");
+    this.#move(subscriber, interest, this.#some, "some");
+    if (interest.size === 0) {
+      this.#subscribers.delete(subscriber);
+      if (this.#subscribers.size === 0) this.#stopTimer();
+      return;
+    }
+    if (this.#subscribers.has(subscriber)) return;
+    subscriber.lastSeq = this.seq;
+    subscriber.lastTick = this.#tick;
+    this.#subscribers.add(subscriber);
+    this.#startTimer();
+  }
+
+  /** Tells a subscriber that it has everything up to now. */
+  bookmark(subscriber: Subscriber, text: string = this.#bookmarkText()): void {
+    subscriber.lastSeq = this.seq;
+    subscriber.lastTick = this.#tick;
+    subscriber.deliver(text);
+  }
+
+  /** Stops listening. Idempotent. */
+  close(): void {
+    this.#unsubscribe();
+    this.#subscribers.clear();
+    this.#all.clear();
+    this.#some.clear();
+    this.#stopTimer();
+  }
+
+  #publish(event: RegistryEvent): void {
+    const text = encodeEvent(event);
+    this.#ring.push({ event: headOf(event), text });
+    for (const subscriber of this.#all.get(event.event) ?? []) {
+      this.#send(subscriber, event.seq, text);
+    }
+    for (const subscriber of this.#some.get(event.event) ?? []) {
+      if (this.#wants(subscriber, event)) this.#send(subscriber, event.seq, text);
+    }
+    if (++this.#sinceScan >= this.#limits.bookmarkSkippedEvents / 2) this.#bookmarkSkippers();
+  }
+
+  /** Whether an event is wanted; false also for who has to find that out in its own turn. */
+  #wants(subscriber: Subscriber, event: RegistryEvent): boolean {
+    const turns = this.#turns;
+    if (turns === null || subscriber.isSlow !== true) return subscriber.wants(event);
+    if (turns.isSpent && subscriber.fallBehind !== undefined) {
+      subscriber.fallBehind(event.seq - 1);
+      return false;
+    }
+    const begun = performance.now();
+    const wanted = subscriber.wants(event);
+    turns.used(performance.now() - begun);
+    return wanted;
+  }
+
+  #send(subscriber: Subscriber, seq: number, text: string): void {
+    subscriber.lastSeq = seq;
+    subscriber.lastTick = this.#tick;
+    subscriber.deliver(text);
+  }
+
+  /** Half the allowed number is looked at twice as often, so nobody ever skips more than allowed. */
+  #bookmarkSkippers(): void {
+    const text = this.#bookmarkText();
+    const oldest = this.seq - this.#sinceScan;
+    this.#sinceScan = 0;
+    for (const subscriber of this.#subscribers) {
+      if (subscriber.lastSeq <= oldest && !subscriber.catchingUp) this.bookmark(subscriber, text);
+    }
+  }
+
+  #onTick(): void {
+    const text = this.#bookmarkText();
+    for (const subscriber of this.#subscribers) {
+      if (subscriber.lastTick < this.#tick && !subscriber.catchingUp) {
+        this.bookmark(subscriber, text);
+        subscriber.lastTick = this.#tick + 1;
+      }
+    }
+    this.#tick++;
+  }
+
+  #bookmarkText(): string {
+    return encodeNotice("bookmark", {}, { seq: this.seq });
+  }
+
+  #move(
+    subscriber: Subscriber,
+    interest: Interest,
+    index: Map<EventType, Set<Subscriber>>,
+    kind: "all" | "some",
+  ): void {
+    for (const [type, set] of index) {
+      if (interest.get(type) !== kind) set.delete(subscriber);
+    }
+    for (const [type, wanted] of interest) {
+      if (wanted !== kind) continue;
+      const set = index.get(type) ?? new Set();
+      index.set(type, set.add(subscriber));
+    }
+  }
+
+  /** Two ticks an interval: who got nothing for one whole tick gets a bookmark at the next. */
+  #startTimer(): void {
+    this.#timer ??= setInterval(() => this.#onTick(), this.#limits.bookmarkIntervalMs / 2);
+  }
+
+  #stopTimer(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * The messages of one connection that wait for its turn, because all connections together sent more than is
+ * read in one turn of the event loop. In order, bounded, and nothing of it is read once the connection is gone.
+ *
+ * @module
+ */
+import { MAX_INBOX_BYTES, MESSAGES_PIECE_MS } from "../limits.ts";
+import type { Turns } from "./turns.ts";
+
+/** A frame as a listener gives it. */
+export type Message = string | Uint8Array | ArrayBuffer;
+
+/** What waits in all inboxes of a server together. */
+export class InboxSpace {
+  /** Bytes that may wait. */
+  readonly maxBytes: number;
+  /** Bytes that wait. */
+  bytes = 0;
+
+  /** Nothing waits yet. */
+  constructor(maxBytes: number = MAX_INBOX_BYTES) {
+    this.maxBytes = maxBytes;
+  }
+}
+
+/** Options for {@linkcode Inbox}. */
+export interface InboxOptions {
+  /** Whose turn it is. */
+  owner: object;
+  /** Shares the event loop out. */
+  turns: Turns;
+  /** Bytes that may wait. */
+  maxBytes: number;
+  /** Counts what waits in all inboxes; when it is full, only the first message of an inbox is taken. */
+  space: InboxSpace;
+  /** Reads a message. Must not throw. */
+  read: (message: Message) => void;
+  /** Called when more than may wait would wait. */
+  onFull: () => void;
+}
+
+/** Bytes that a waiting message takes besides its text. */
+const OVERHEAD_BYTES = 64;
+
+/** Reads messages at once, or in turn. */
+export class Inbox {
+  readonly #options: InboxOptions;
+  #waiting: Message[] = [];
+  /** Index of the first that waits: what is before it goes in one piece. */
+  #head = 0;
+  #bytes = 0;
+
+  /** An empty inbox. */
+  constructor(options: InboxOptions) {
+    this.#options = options;
+  }
+
+  /** How many messages wait. */
+  get size(): number {
+    return this.#waiting.length - this.#head;
+  }
+
+  /** Takes a message. */
+  take(message: Message): void {
+    const { owner, turns, maxBytes, space, read, onFull } = this.#options;
+    if (this.size === 0 && !turns.isSpent) {
+      const begun = performance.now();
+      read(message);
+      turns.used(performance.now() - begun);
+      return;
+    }
+    this.#count(sizeOf(message));
+    if (this.#bytes > maxBytes || (this.size > 0 && space.bytes > space.maxBytes)) {
+      this.clear();
+      onFull();
+      return;
+    }
+    this.#waiting.push(message);
+    if (this.size === 1) void turns.once(owner, () => this.#readSome());
+  }
+
+  /** Forgets what waits. */
+  clear(): void {
+    this.#waiting = [];
+    this.#head = 0;
+    this.#count(-this.#bytes);
+  }
+
+  #count(bytes: number): void {
+    this.#bytes += bytes;
+    this.#options.space.bytes += bytes;
+  }
+
+  #readSome(): void {
+    const { owner, turns, read } = this.#options;
+    const end = performance.now() + MESSAGES_PIECE_MS;
+    do {
+      const message = this.#waiting[this.#head];
+      if (message === undefined) break;
+      this.#head++;
+      this.#count(-sizeOf(message));
+      read(message);
+    } while (performance.now() < end);
+    if (this.size === 0) return this.clear();
+    if (this.#head > 256) {
+      this.#waiting = this.#waiting.slice(this.#head);
+      this.#head = 0;
+    }
+    void turns.once(owner, () => this.#readSome());
+  }
+}
+
+function sizeOf(message: Message): number {
+  return OVERHEAD_BYTES + (typeof message === "string" ? message.length : message.byteLength);
+}

@@ -1,0 +1,93 @@
+/**
+ * Events of before what the hub keeps, read from the store and encoded once for all who resume.
+ *
+ * @module
+ */
+import { Mutex } from "async-mutex";
+import { REPLAY_BATCH_EVENTS, SNAPSHOT_PAGE_BYTES } from "../../model/limits.ts";
+import { encodeEvent } from "../../protocol/codec.ts";
+import { textBytes } from "../../registry/entry_text.ts";
+import type { Registry } from "../../registry/registry.ts";
+import { type EncodedEvent, headOf } from "./event_ring.ts";
+import { REPLAY_CACHE_BYTES, TURN_MS } from "../limits.ts";
+
+/** Reads history, one page at a time for all subscribers together. */
+export class Replays {
+  readonly #registry: Registry;
+  readonly #maxBytes: number;
+  /** Events read not long ago, by seq, the oldest reading first: many resume from about the same place. */
+  readonly #events = new Map<number, EncodedEvent>();
+  #bytes = 0;
+  #encoded = 0;
+  readonly #reading = new Mutex();
+  #worked = 0;
+
+  /** Reads from a registry. */
+  constructor(registry: Registry, maxBytes: number = REPLAY_CACHE_BYTES) {
+    this.#registry = registry;
+    this.#maxBytes = maxBytes;
+  }
+
+  /** How many events were encoded so far. */
+  get encoded(): number {
+    return this.#encoded;
+  }
+
+  /** Bytes of text kept. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** A page of events after a seq, or `null` when they are not all kept. */
+  async after(seq: number): Promise<EncodedEvent[] | null> {
+    return this.#known(seq) ?? await this.#reading.runExclusive(() => this.#read(seq));
+  }
+
+  #known(seq: number): EncodedEvent[] | null {
+    const page: EncodedEvent[] = [];
+    let chars = 0;
+    while (page.length < REPLAY_BATCH_EVENTS && chars < SNAPSHOT_PAGE_BYTES) {
+      const event = this.#events.get(seq + page.length + 1);
+      if (event === undefined) break;
+      page.push(event);
+      chars += event.text.length;
+    }
+    return page.length === 0 ? null : page;
+  }
+
+  async #read(seq: number): Promise<EncodedEvent[] | null> {
+    // Another who waited in the same queue may have read it.
+    const known = this.#known(seq);
+    if (known !== null) return known;
+    await this.#pause();
+    const begun = performance.now();
+    const events = await this.#registry.history(seq, REPLAY_BATCH_EVENTS, SNAPSHOT_PAGE_BYTES);
+    for (const event of events ?? []) {
+      // Where two who read began at different places, what follows is known to the other already.
+      if (this.#events.has(event.seq)) continue;
+      const text = encodeEvent(event);
+      this.#encoded++;
+      this.#bytes += textBytes(text);
+      this.#events.set(event.seq, { event: headOf(event), text });
+    }
+    const page = events === null ? null : this.#known(seq);
+    this.#shrink();
+    this.#worked += performance.now() - begun;
+    return page;
+  }
+
+  /** Lets others have the event loop after some work: a promise that is settled already does not. */
+  async #pause(): Promise<void> {
+    if (this.#worked < TURN_MS) return;
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    this.#worked = 0;
+  }
+
+  #shrink(): void {
+    for (const [seq, { text }] of this.#events) {
+      if (this.#bytes <= this.#maxBytes) return;
+      this.#bytes -= textBytes(text);
+      this.#events.delete(seq);
+    }
+  }
+}

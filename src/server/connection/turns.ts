@@ -1,0 +1,197 @@
+/**
+ * Long work in small pieces, so that the event loop has its turn in between and every client its share.
+ *
+ * A job is a generator that yields between pieces of a millisecond or so. Owners (connections) are served
+ * in rotation, however many jobs each has; only a few jobs are under way at a time, so that what is half
+ * made is bounded too. In one turn of the event loop all jobs together get {@linkcode TURN_MS}.
+ *
+ * The turn ends with a timer of 0 ms and not with `setImmediate` or a message channel: with those Deno does
+ * not look at its sockets in between.
+ *
+ * @module
+ */
+import {
+  MAX_ACTIVE_JOBS,
+  MESSAGES_TURN_MS,
+  TURN_BYTES,
+  TURN_MS,
+  TURN_PIECE_MS,
+} from "../limits.ts";
+
+/** Work: yields where others may have their turn. */
+export type Work<T> = Generator<void, T, void>;
+
+/** What is used of it. */
+interface Steps<T> {
+  next(): IteratorResult<void, T>;
+  return(value: T): IteratorResult<void, T>;
+}
+
+interface Job {
+  readonly owner: object;
+  readonly work: Steps<unknown>;
+  /** Set when its owner has left. */
+  over: boolean;
+  resolve(value: unknown): void;
+  reject(error: unknown): void;
+}
+
+/** Options for {@linkcode Turns}. */
+export interface TurnsOptions {
+  /** Work in one turn of the event loop. @default {TURN_MS} */
+  turnMs?: number;
+  /** Jobs under way at once. @default {MAX_ACTIVE_JOBS} */
+  maxActive?: number;
+}
+
+/** Shares the event loop out. */
+export class Turns {
+  readonly #turnMs: number;
+  readonly #maxActive: number;
+  /** Jobs that have not begun, by owner; the first owner is served next. */
+  readonly #waiting = new Map<object, Job[]>();
+  #active: Job[] = [];
+  /** The job whose piece is being done. */
+  #current: Job | null = null;
+  /** Milliseconds of this turn, or of a few with little to do, that messages took. */
+  #messagesMs = 0;
+  /** Bytes given to sockets that count for this turn. */
+  #spent = 0;
+  /** When the present turn is over. */
+  #end = 0;
+  /** Set from the first piece of a turn until the next turn. */
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** Nothing to do yet. */
+  constructor(options: TurnsOptions = {}) {
+    this.#turnMs = options.turnMs ?? TURN_MS;
+    this.#maxActive = options.maxActive ?? MAX_ACTIVE_JOBS;
+  }
+
+  /** Whether messages have had their time in this turn: those that come now wait for theirs in {@linkcode run}. */
+  get isSpent(): boolean {
+    return this.#messagesMs >= MESSAGES_TURN_MS;
+  }
+
+  /** Counts the time that a message took at once. */
+  used(ms: number): void {
+    this.#messagesMs += ms;
+    // Rare where there is little to do, early where there is much.
+    if (this.#messagesMs > TURN_PIECE_MS) this.#begin();
+  }
+
+  /** How many jobs have not ended. */
+  get size(): number {
+    let size = this.#active.length;
+    for (const jobs of this.#waiting.values()) size += jobs.length;
+    return size;
+  }
+
+  /**
+   * Does a piece of work when it is its owner's turn: at once where time is left in this turn of the event
+   * loop. Resolves with its result, or with `null` when its owner has left.
+   */
+  run<T>(owner: object, work: Steps<T>): Promise<T | null> {
+    return new Promise((resolve, reject) => {
+      const job: Job = { owner, work, over: false, resolve: resolve as Job["resolve"], reject };
+      const jobs = this.#waiting.get(owner);
+      if (jobs === undefined) this.#waiting.set(owner, [job]);
+      else jobs.push(job);
+      if (this.#mayWork) this.#work();
+    });
+  }
+
+  /** Does a single piece of work when it is its owner's turn; see {@linkcode Turns.run}. */
+  once<T>(owner: object, piece: () => T): Promise<T | null> {
+    return this.run(owner, {
+      next: () => ({ done: true, value: piece() }),
+      return: (value) => ({ done: true, value }),
+    });
+  }
+
+  /** Counts what was given to a socket: the runtime's work on it comes after ours, in the same turn. */
+  spend(bytes: number): void {
+    this.#spent += bytes;
+    if (this.#spent >= TURN_BYTES) this.#end = 0;
+  }
+
+  /** Gives up all work of an owner that is gone. */
+  leave(owner: object): void {
+    const mine = [...this.#waiting.get(owner) ?? [], ...this.#active].filter((job) =>
+      job.owner === owner
+    );
+    this.#waiting.delete(owner);
+    this.#active = this.#active.filter((job) => job.owner !== owner);
+    for (const job of mine) giveUp(job);
+    // In the middle of a piece: it ends with that.
+    if (this.#current?.owner === owner) this.#current.over = true;
+  }
+
+  /** Gives everything up. */
+  close(): void {
+    for (const owner of [...this.#waiting.keys(), ...this.#active.map((job) => job.owner)]) {
+      this.leave(owner);
+    }
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** Whether a piece may be done now: none is being done, and this turn has not begun or has time left. */
+  get #mayWork(): boolean {
+    if (this.#current !== null) return false;
+    return this.#timer === undefined || performance.now() < this.#end;
+  }
+
+  /** Notes that this turn has begun; when the next one comes, work goes on. */
+  #begin(): void {
+    if (this.#timer !== undefined) return;
+    this.#end = this.#spent < TURN_BYTES ? performance.now() + this.#turnMs : 0;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#messagesMs = 0;
+      // What was too much for one turn is made up for in the next ones: they are the runtime's and others'.
+      this.#spent = Math.max(0, this.#spent - TURN_BYTES);
+      if (this.#spent >= TURN_BYTES) return this.#begin();
+      if (this.#active.length > 0 || this.#waiting.size > 0) this.#work();
+    }, 0);
+  }
+
+  #work(): void {
+    this.#begin();
+    do {
+      while (this.#active.length < this.#maxActive && this.#waiting.size > 0) this.#admit();
+      const job = this.#active.shift();
+      if (job === undefined) return;
+      this.#step(job);
+    } while (performance.now() < this.#end);
+  }
+
+  #admit(): void {
+    for (const [owner, jobs] of this.#waiting) {
+      const job = jobs.shift();
+      this.#waiting.delete(owner);
+      if (jobs.length > 0) this.#waiting.set(owner, jobs); // at the end
+      if (job !== undefined) this.#active.push(job);
+      return;
+    }
+  }
+
+  #step(job: Job): void {
+    this.#current = job;
+    try {
+      const { done, value } = job.work.next();
+      if (done === true) job.resolve(value);
+      else if (job.over) giveUp(job);
+      else this.#active.push(job);
+    } catch (error) {
+      job.reject(error);
+    } finally {
+      this.#current = null;
+    }
+  }
+}
+
+function giveUp({ work, resolve }: Job): void {
+  resolve(null);
+  work.return(null);
+}

@@ -1,0 +1,219 @@
+/**
+ * What a deployment means for the registry: which instance a host is, which state each step leaves it in,
+ * and what is known of it when the host is done.
+ *
+ * @module
+ */
+import type { DeployedService, DeployProgress, HostResult } from "../../deploy/progress.ts";
+import type { Deployment } from "../../protocol/actions.ts";
+import type { Manifest, ManifestPort } from "../../package/manifest/manifest.ts";
+import { assertNoCycle } from "../../registry/dependencies.ts";
+import type {
+  Endpoint,
+  EndpointProtocol,
+  Execution,
+  ServiceInput,
+  ServiceState,
+} from "../../model/service.ts";
+import type { Registry } from "../../registry/registry.ts";
+import { MAX_REASON_LENGTH } from "../../model/limits.ts";
+import { type Host, instanceId } from "../hosts/directory.ts";
+import { driveState } from "../operator/advance_to.ts";
+
+const PROTOCOLS: readonly EndpointProtocol[] = [
+  "http",
+  "https",
+  "grpc",
+  "tcp",
+  "udp",
+  "websocket",
+];
+
+/** One host of a deployment and the instance that it is in the registry. */
+export interface Instance {
+  /** Instance id. */
+  id: string;
+  /** The host. */
+  host: Host;
+  /** What to register once the host has answered; `null` when it is registered. */
+  input: ServiceInput | null;
+  /** Whether this deployment has registered it. */
+  registered?: boolean;
+}
+
+/**
+ * Refuses a package whose dependencies would close a cycle.
+ *
+ * @throws {HarnessError} `invalid_params`, with the cycle.
+ */
+export function checkDependencies(registry: Registry, { name, dependsOn }: Manifest): void {
+  assertNoCycle(name, dependsOn, (needed) => {
+    return registry.list({ name: needed }).flatMap((entry) => entry.depends_on);
+  });
+}
+
+/** The instance of each host. New ones are registered by {@linkcode admitInstance}. */
+export function claimInstances(
+  registry: Registry,
+  manifest: Manifest,
+  hosts: readonly Host[],
+): Instance[] {
+  const entries = registry.list({ name: manifest.name });
+  return hosts.map((host) => {
+    const id = instanceId(entries, manifest.name, host.location, hosts.length);
+    const known = entries.some((entry) => entry.id === id);
+    return { id, host, input: known ? null : inputOf(id, manifest, host) };
+  });
+}
+
+/** Registers an instance that is new, once its host has answered and nothing is changed there. */
+export async function admitInstance(registry: Registry, instance: Instance): Promise<void> {
+  const { input, host } = instance;
+  if (input === null) return;
+  await registry.register({ ...input, location: await host.locate() });
+  instance.registered = true;
+}
+
+/** What a step says about the state of the instance: the old release stops and the new one starts in `start`. */
+export async function applyProgress(
+  registry: Registry,
+  instance: Instance,
+  progress: DeployProgress,
+): Promise<void> {
+  const { id } = instance;
+  if (progress.step !== "start") return;
+  const reason = `deploy ${progress.deployment_id}`;
+  const move = (state: ServiceState) => registry.update(id, { state, state_reason: reason });
+  const { state } = registry.get(id);
+  if (progress.status === "started") {
+    if (state === "running") await move("stopping");
+    else if (state !== "starting") await move("starting");
+  } else if (progress.status === "done" && state === "stopping") {
+    await move("stopped");
+    await move("starting");
+  }
+}
+
+/** Writes how a host ended. Returns whether there is an entry. */
+export async function settleInstance(
+  registry: Registry,
+  instance: Instance,
+  result: HostResult,
+  deployment: Pick<Deployment, "deployment_id" | "kind">,
+): Promise<boolean> {
+  const { id, input, host, registered = false } = instance;
+  const entry = registry.list().find((e) => e.id === id);
+  // Where the host never answered, or the registry refused it, an entry of that id is not of this deployment.
+  if (entry === undefined || (input !== null && !registered)) return false;
+  const { service, outcome } = result;
+  const nothingThere = result.versionAfter === null && outcome !== "rollback_failed";
+  if (registered && service === null && nothingThere) {
+    // It was registered by this deployment, and the host is as it was before.
+    await registry.deregister(id);
+    return false;
+  }
+  const moving = entry.state === "starting" || entry.state === "stopping";
+  // Nothing was done to it: its state and the reason for it stay true.
+  if (outcome !== "ok" && !result.changed && !moving) return true;
+  const reason = reasonOf(result, deployment);
+  if (service === null) {
+    const lost = outcome === "rollback_failed" ||
+      (result.versionAfter === null && result.versionBefore !== null);
+    if (lost || moving) await driveState(registry, id, "failed", reason);
+    return true;
+  }
+  const patch = {
+    version: service.version,
+    execution: executionOf(service),
+    endpoints: endpointsOf(service.spec.ports, service.address),
+    depends_on: service.manifest.dependsOn,
+    location: await host.locate(),
+  };
+  await driveState(registry, id, service.status.running ? "running" : "failed", reason, patch);
+  const { health } = result;
+  if (service.status.running && health !== null) {
+    await registry.recordHealth(id, {
+      ...health,
+      message: health.message.slice(0, MAX_REASON_LENGTH),
+    });
+  }
+  return true;
+}
+
+function reasonOf(
+  result: HostResult,
+  { deployment_id, kind }: Pick<Deployment, "deployment_id" | "kind">,
+): string {
+  const what = `${kind} ${deployment_id}`;
+  if (result.outcome === "ok") return what;
+  const why = result.error === null ? "" : `: ${result.error.message}`;
+  return `${what} ${result.outcome.replace("_", " ")}${why}`.slice(0, MAX_REASON_LENGTH);
+}
+
+function inputOf(id: string, manifest: Manifest, host: Host): ServiceInput {
+  return {
+    id,
+    name: manifest.name,
+    version: manifest.version,
+    execution: plannedExecution(manifest, host.installRoot),
+    location: host.location,
+    depends_on: manifest.dependsOn,
+    endpoints: [],
+  };
+}
+
+/** What the entry says before the host has told more. */
+function plannedExecution({ name, service }: Manifest, installRoot: string): Execution {
+  if (service.type === "docker_container") {
+    return {
+      type: "docker_container",
+      image: service.image ?? name,
+      container_id: null,
+      name: null,
+    };
+  }
+  if (service.type === "systemd_service") {
+    return { type: "systemd_service", unit_name: service.unit ?? `${name}.service` };
+  }
+  const command = `${installRoot}/.harness/${name}/current/scripts/start.sh`;
+  return { type: "managed_process", command, args: [], pid: null };
+}
+
+/** The execution as the registry shows it. */
+export function executionOf(
+  { spec, status }: Pick<DeployedService, "spec" | "status">,
+): Execution {
+  const { execution } = spec;
+  switch (execution.type) {
+    case "managed_process": {
+      const [command, ...args] = execution.argv;
+      return { type: "managed_process", command, args, pid: status.pid };
+    }
+    case "docker_container":
+      return {
+        type: "docker_container",
+        image: execution.image,
+        container_id: status.containerId,
+        name: execution.container,
+      };
+    case "systemd_service":
+      return { type: "systemd_service", unit_name: execution.unit };
+    case "systemd_portable":
+      return {
+        type: "systemd_portable",
+        image_name: execution.image,
+        unit_name: execution.unit,
+      };
+  }
+}
+
+/** The ports as endpoints at `address`. */
+export function endpointsOf(ports: readonly ManifestPort[], address: string): Endpoint[] {
+  const host = address.includes(":") ? `[${address}]` : address;
+  return ports.map(({ name, port, protocol }) => ({
+    name,
+    address: `${host}:${port}`,
+    protocol: PROTOCOLS.find((known) => known === protocol) ?? { custom: protocol },
+    metadata: {},
+  }));
+}

@@ -1,0 +1,153 @@
+/**
+ * From a client's request to the record and the strategy of a deployment.
+ *
+ * @module
+ */
+import type { DeployStrategy } from "../../deploy/plan.ts";
+import { HarnessError } from "../../errors.ts";
+import type { Manifest } from "../../package/manifest/manifest.ts";
+import type { ActionParams, StrategySpec, Target } from "../../protocol/actions.ts";
+import type { DeploymentRecord } from "./records.ts";
+import type { Host } from "../hosts/directory.ts";
+
+/** What a new record is made of. */
+export interface RecordInput {
+  /** Deploy or rollback. */
+  kind: "deploy" | "rollback";
+  /** Who asked for it. */
+  by: string;
+  /** Package file name, or the service's name for a rollback. */
+  package: string;
+  /** Service name. */
+  service: string;
+  /** Version asked for, or `null` for the last good one. */
+  version: string | null;
+  /** Digest of the package. */
+  sha256: string | null;
+  /** The hosts. */
+  hosts: readonly Host[];
+  /** What the client sent; secrets among the `secrets`, see {@linkcode withSecretsApart}. */
+  params: ActionParams<"deploy_package"> | ActionParams<"rollback_service">;
+}
+
+/** Values for a service by name: what anybody may see, and what nobody may. */
+export interface Variables {
+  /** Plain environment. */
+  env: Record<string, string>;
+  /** Secrets. */
+  secrets: Record<string, string>;
+}
+
+/**
+ * What was given, with every variable that the manifest calls secret among the secrets, whichever way it came:
+ * what is plain is kept, told and compared.
+ */
+export function withSecretsApart(
+  { env: declared }: Pick<Manifest, "env">,
+  given: { env?: Record<string, string>; secrets?: Record<string, string> },
+): Variables {
+  const isSecret = ([name]: [string, string]) =>
+    Object.hasOwn(declared, name) && declared[name]?.secret === true;
+  const all = Object.entries(given.env ?? {});
+  return {
+    env: Object.fromEntries(all.filter((pair) => !isSecret(pair))),
+    secrets: { ...Object.fromEntries(all.filter(isSecret)), ...given.secrets },
+  };
+}
+
+/** A record of a deployment that is about to begin. */
+export function newRecord(input: RecordInput): DeploymentRecord {
+  const { env = {}, secrets = {}, strategy = {}, idempotency_key = null } = input.params as Partial<
+    ActionParams<"deploy_package">
+  >;
+  return {
+    deployment: {
+      deployment_id: newDeploymentId(),
+      package: input.package,
+      service: input.service,
+      version: input.version,
+      kind: input.kind,
+      by: input.by,
+      status: "queued",
+      started_at: new Date().toISOString(),
+      finished_at: null,
+      hosts: input.hosts.map((host) => ({ host: host.label, outcome: null, step: null })),
+    },
+    targets: input.hosts.map((host) => host.target),
+    ids: [],
+    env,
+    secret_names: Object.keys(secrets).sort(),
+    strategy,
+    sha256: input.sha256,
+    idempotency_key,
+    // Names of secrets only: a hash of a value that is easily guessed would tell it.
+    fingerprint: JSON.stringify([
+      input.kind,
+      input.package,
+      input.sha256,
+      input.hosts.map(fingerprintOf),
+      Object.entries(env).sort(),
+      Object.keys(secrets).sort(),
+    ]),
+  };
+}
+
+/** What tells one host of a request from another: also another login, root or none, or another install root. */
+function fingerprintOf({ label, target }: Host): unknown {
+  if (target === "local") return label;
+  const { identity_file, install_root, become } = target;
+  const more = { identity_file, install_root, become };
+  return Object.values(more).every((value) => value === undefined) ? label : [label, more];
+}
+
+/**
+ * The request that does again what a deployment did not finish.
+ *
+ * @throws {HarnessError} `conflict` when it runs or everything is done, `invalid_params` when secrets are
+ * missing: they are not kept.
+ */
+export function resumeParams(
+  record: DeploymentRecord,
+  secrets: Record<string, string>,
+): ActionParams<"deploy_package"> & { targets: Target[] } {
+  const { deployment, targets } = record;
+  const id = deployment.deployment_id;
+  const left = targets.filter((_, at) => deployment.hosts[at]?.outcome !== "ok");
+  if (deployment.finished_at === null || left.length === 0) {
+    const why = left.length === 0 ? "it is done on every host" : "it is under way";
+    throw new HarnessError("conflict", `Cannot resume ${id}: ${why}`, {
+      details: { deployment_id: id, status: deployment.status },
+    });
+  }
+  const missing = record.secret_names.filter((name) => !Object.hasOwn(secrets, name));
+  if (missing.length > 0) {
+    throw new HarnessError(
+      "invalid_params",
+      `Cannot resume ${id}: give the secrets ${missing.join(", ")} again; they are not kept`,
+      { details: { deployment_id: id, missing } },
+    );
+  }
+  return {
+    package: deployment.package,
+    targets: left,
+    env: record.env,
+    secrets,
+    strategy: record.strategy,
+  };
+}
+
+/** A new deployment id: `d-`, the time to the second, and enough chance to be unique. */
+export function newDeploymentId(now: Date = new Date()): string {
+  const time = now.toISOString().slice(0, 19).replace(/[-:]/g, "").replace("T", "-");
+  return `d-${time}-${crypto.randomUUID().slice(0, 8)}`;
+}
+
+/** The strategy as deploy takes it. */
+export function strategyOf(spec: StrategySpec = {}): DeployStrategy {
+  return {
+    ...(spec.parallel === undefined ? {} : { parallel: spec.parallel }),
+    ...(spec.canary === undefined ? {} : { canary: spec.canary }),
+    ...(spec.max_failures === undefined ? {} : { maxFailures: spec.max_failures }),
+    ...(spec.on_unreachable === undefined ? {} : { onUnreachable: spec.on_unreachable }),
+  };
+}

@@ -1,0 +1,301 @@
+/**
+ * Carries one deployment out: its progress becomes events and states, its outcome the record.
+ *
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import { deploy } from "../../deploy/deploy.ts";
+import { fleetStatus } from "../../deploy/fleet.ts";
+import { hostLayout } from "../../deploy/host/layout.ts";
+import type { DeployPlan, FoundHost, HostTarget } from "../../deploy/plan.ts";
+import type {
+  DeployFailure,
+  DeployProgress,
+  DeployResult,
+  HostResult,
+} from "../../deploy/progress.ts";
+import { HarnessError, toHarnessError } from "../../errors.ts";
+import { releaseDirOf } from "../../lifecycle/service_spec.ts";
+import { sanitizeName } from "../../package/names.ts";
+import type { Deployment } from "../../protocol/actions.ts";
+import type { Registry } from "../../registry/registry.ts";
+import { admitInstance, applyProgress, type Instance, settleInstance } from "./registry_sync.ts";
+import type { DeploymentRecord, DeploymentRecords } from "./records.ts";
+import type { Operator } from "../operator/service_manager.ts";
+import { isRunning } from "../operator/recorded_entry.ts";
+import { driveState } from "../operator/advance_to.ts";
+
+/** A deployment that has not ended. */
+export interface DeploymentJob {
+  /** What is kept of it. */
+  record: DeploymentRecord;
+  /** What is done. */
+  plan: DeployPlan;
+  /** Finds out what the hosts are in the registry, when it is the deployment's turn. */
+  claim: () => Instance[];
+  /** What they are, once it runs. */
+  instances: Instance[];
+  /** What the registry refused, by host. */
+  trouble: Map<string, DeployFailure>;
+  /** Cancels it. */
+  abort: AbortController;
+  /** Whether it was the end of the server that cancelled it. */
+  parked: boolean;
+  /** Settles when everything of it is over. */
+  done: Promise<void>;
+}
+
+/** What a {@linkcode DeploymentRunner} works with. */
+export interface DeploymentRunnerOptions {
+  /** Where states and events go. */
+  registry: Registry;
+  /** Who controls and watches what was deployed. */
+  operator: Operator;
+  /** Where records are kept. */
+  records: DeploymentRecords;
+}
+
+const WHAT_NEXT = "resume_deployment finishes it, rollback_service undoes it";
+
+const log = getLogger(["harness", "server", "deployments"]);
+
+/** Runs deployments. */
+export class DeploymentRunner {
+  readonly #options: DeploymentRunnerOptions;
+
+  /** A runner; it keeps no state of its own. */
+  constructor(options: DeploymentRunnerOptions) {
+    this.#options = options;
+  }
+
+  /** Runs a deployment to its end. Rejects only when its end could not be recorded. */
+  async run(job: DeploymentJob): Promise<void> {
+    const { operator } = this.#options;
+    const { deployment } = job.record;
+    job.instances = job.claim();
+    const ids = job.record.ids = job.instances.map((instance) => instance.id);
+    await operator.reserve(ids, `${deployment.kind} ${deployment.deployment_id}`);
+    try {
+      deployment.status = "running";
+      await this.#options.records.save(job.record);
+      log.info("{kind} {id} of {service} by {by} begins", {
+        ...namesOf(deployment),
+        by: deployment.by ?? "an unknown client",
+        hosts: ids.length,
+      });
+      const result = await this.#iterate(job);
+      // Nobody cancelled it: who reads of it should go on with it.
+      if (job.parked && result.status === "cancelled") {
+        await this.#finish(job.record, "interrupted", `the server was shut down; ${WHAT_NEXT}`);
+      } else await this.#finish(job.record, result.status);
+    } catch (error) {
+      // Only what is not an outcome of a host: a plan that makes no sense, or our own storage.
+      const { code, message, details } = toHarnessError(error);
+      if (code === "internal") log.error("Deployment failed: {error}", { error });
+      for (const host of deployment.hosts) {
+        host.outcome ??= "failed";
+        host.error ??= { code, message, ...(details === undefined ? {} : { details }) };
+      }
+      await this.#finish(job.record, "failed", message);
+    } finally {
+      await operator.release(ids);
+    }
+  }
+
+  /** Iterates the deployment and publishes its progress; the last event waits for {@linkcode #finish}. */
+  async #iterate(job: DeploymentJob): Promise<DeployResult> {
+    const { registry } = this.#options;
+    const instances = new Map(job.instances.map(({ id, host }) => [host.label, id]));
+    const admit = async ({ label }: HostTarget, { place }: FoundHost) => {
+      const instance = job.instances.find((i) => i.host.label === label);
+      if (instance === undefined) return;
+      await this.#admit(job, instance, place);
+      instances.set(label, instance.id);
+    };
+    const steps = deploy({ ...job.plan, instances, admit }, { signal: job.abort.signal });
+    try {
+      for (;;) {
+        const next = await steps.next();
+        if (next.done === true) return withTrouble(next.value, job);
+        const progress = next.value;
+        if (progress.host === null) continue;
+        const instance = job.instances.find((i) => i.host.label === progress.host);
+        if (instance === undefined) continue;
+        const { result, ...data } = progress;
+        this.#note(job.record, progress);
+        await this.#ownTrouble(job, progress.host, async () => {
+          await applyProgress(registry, instance, progress);
+          // Who reads "finish" must find the registry telling the same.
+          if (result !== undefined) await this.#settle(job, result);
+        });
+        await registry.publish({
+          event: "deployment_progress",
+          data: { ...data, id: instance.id },
+        });
+      }
+    } finally {
+      // Where our own storage failed: the hosts under way go back before anybody else may touch them.
+      await steps.return(undefined as never);
+    }
+  }
+
+  /** Finds out which instance a host is, now that it has answered, and registers a new one. */
+  async #admit(job: DeploymentJob, instance: Instance, place: string): Promise<void> {
+    const { operator, registry } = this.#options;
+    const { deployment } = job.record;
+    const there = operator.placements.placedAt(sanitizeName(deployment.service), place);
+    if (there !== null && there !== instance.id) {
+      // The same machine by another name: what runs there has its entry.
+      instance.id = there;
+      instance.input = null;
+      job.record.ids.push(there);
+      await operator.reserve([there], `${deployment.kind} ${deployment.deployment_id}`);
+    }
+    this.#assertSameRoot(instance, deployment.service, place);
+    await admitInstance(registry, instance);
+  }
+
+  /** Refuses to leave behind what runs below another install root of the machine: it would run on without an entry. */
+  #assertSameRoot({ id, host }: Instance, service: string, place: string): void {
+    const { operator, registry } = this.#options;
+    const before = operator.placements.deployedAs(id);
+    const { base } = hostLayout(host.installRoot, service);
+    if (before === null || before.place === place) return;
+    if (before.spec.runDir.startsWith(`${base}/`) || !isRunning(registry.get(id))) return;
+    const releaseDir = releaseDirOf(before.spec);
+    throw new HarnessError(
+      "conflict",
+      `Cannot deploy ${service} to ${host.label}: it runs there below another install root (${releaseDir}); ` +
+        "stop it first, or deploy it there",
+      { details: { reason: "occupied", occupant: { kind: "process", ours: false, releaseDir } } },
+    );
+  }
+
+  /** What the registry refuses of one host is that host's outcome, and the others go on. */
+  async #ownTrouble(job: DeploymentJob, host: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      const known = toHarnessError(error);
+      if (["internal", "storage_unavailable"].includes(known.code)) throw error;
+      const { code, message, details } = known;
+      job.trouble.set(host, { code, message, ...(details === undefined ? {} : { details }) });
+      log.warn("{host} is not recorded: {why}", { host, why: message });
+    }
+    const trouble = job.trouble.get(host);
+    const shown = job.record.deployment.hosts.find((h) => h.host === host);
+    if (trouble === undefined || shown === undefined || shown.outcome === null) return;
+    if (shown.outcome === "ok") Object.assign(shown, { outcome: "failed", error: trouble });
+  }
+
+  /** Keeps where a host is, for `get_deployment`. */
+  #note(record: DeploymentRecord, progress: DeployProgress): void {
+    const host = record.deployment.hosts.find((h) => h.host === progress.host);
+    if (host === undefined) return;
+    if (progress.step !== "finish") host.step = progress.step;
+    if (progress.error !== undefined) host.error ??= progress.error;
+    if (progress.outcome !== undefined) host.outcome = progress.outcome;
+  }
+
+  async #settle(job: DeploymentJob, result: HostResult): Promise<void> {
+    const { registry, operator } = this.#options;
+    const { deployment } = job.record;
+    const instance = job.instances.find((i) => i.host.label === result.host);
+    const shown = deployment.hosts.find((h) => h.host === result.host);
+    if (instance === undefined || shown === undefined) return;
+    shown.outcome = result.outcome;
+    shown.step = result.step;
+    if (result.error !== null) shown.error = result.error;
+    if (result.outcome === "ok") delete shown.error;
+    deployment.version ??= result.versionAfter;
+    const before = stateOf(registry, instance.id);
+    const remains = await settleInstance(registry, instance, result, deployment);
+    // Its state is the deployment's work now: what its restart policy had in mind for the one before is over.
+    if (stateOf(registry, instance.id) !== before) await operator.forgetRestarts(instance.id);
+    if (remains && result.service !== null) {
+      await operator.placements.put({
+        id: instance.id,
+        target: instance.host.target,
+        become: instance.host.become ?? null,
+        place: result.service.place,
+        manager: result.service.manager,
+        spec: result.service.spec,
+        origin: "deployed",
+      });
+    }
+  }
+
+  async #finish(
+    record: DeploymentRecord,
+    status: Deployment["status"],
+    message?: string,
+  ): Promise<void> {
+    const { deployment } = record;
+    deployment.status = status;
+    deployment.finished_at = new Date().toISOString();
+    await this.#options.records.save(record);
+    // No more than names: what hosts and services said is in the record.
+    const names = namesOf(deployment);
+    if (status === "succeeded") log.info("{kind} {id} of {service} ended: {status}", names);
+    else log.warn("{kind} {id} of {service} ended: {status}", names);
+    await this.#options.registry.publish({
+      event: "deployment_progress",
+      data: {
+        deployment_id: deployment.deployment_id,
+        service: deployment.service,
+        id: null,
+        host: null,
+        step: "finish",
+        status: status === "succeeded" ? "done" : "failed",
+        deployment_status: status,
+        ...(message === undefined ? {} : { message }),
+        at: deployment.finished_at,
+      },
+    });
+  }
+
+  /** Ends a record that a crash left open. */
+  async interrupt(record: DeploymentRecord): Promise<void> {
+    const { registry, operator } = this.#options;
+    const { deployment } = record;
+    const id = deployment.deployment_id;
+    const message = `the server ended while it ran; ${WHAT_NEXT}`;
+    for (const host of deployment.hosts) {
+      if (host.outcome === null) host.error ??= { code: "unavailable", message };
+    }
+    for (const entry of registry.list().filter((e) => record.ids.includes(e.id))) {
+      // What is placed is looked at by the operator. The rest was on its way up for the first time.
+      const moving = entry.state === "starting" || entry.state === "stopping";
+      if (!moving || operator.ownership.isPlaced(entry.id)) continue;
+      await driveState(registry, entry.id, "failed", `deploy ${id} interrupted: ${message}`);
+    }
+    await this.#finish(record, "interrupted", message);
+  }
+}
+
+/** The result with the hosts that the registry had trouble with as failed ones. */
+function withTrouble(result: DeployResult, { trouble, plan, abort }: DeploymentJob): DeployResult {
+  if (trouble.size === 0) return result;
+  const hosts = result.hosts.map((host): HostResult => {
+    const error = trouble.get(host.host);
+    return error === undefined || host.outcome !== "ok"
+      ? host
+      : { ...host, outcome: "failed", error };
+  });
+  const status = fleetStatus(hosts.map((host) => host.outcome), {
+    cancelled: abort.signal.aborted,
+    skipUnreachable: plan.strategy?.onUnreachable === "skip",
+  });
+  return { ...result, hosts, status };
+}
+
+/** What a log line says of a deployment. */
+function namesOf({ kind, deployment_id, service, version, status }: Deployment) {
+  return { kind, id: deployment_id, service, status, version };
+}
+
+/** What tells one state of an instance from the next; nothing for one that is not registered. */
+function stateOf(registry: Registry, id: string): string | undefined {
+  const entry = registry.list().find((e) => e.id === id);
+  return entry && `${entry.last_state_change} ${entry.state_reason}`;
+}

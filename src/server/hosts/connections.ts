@@ -1,0 +1,85 @@
+/**
+ * One connection per way to reach a host, shared by everything that controls or watches services there: two logins, or
+ * one with and one without sudo, never share one.
+ *
+ * @module
+ */
+import { sudoExecutor } from "../../deploy/host/become.ts";
+import type { HostTarget } from "../../deploy/plan.ts";
+import { HarnessError } from "../../errors.ts";
+import type { Host } from "./directory.ts";
+
+/** A machine on which commands can be run. */
+export type HostExecutor = Awaited<ReturnType<HostTarget["connect"]>>;
+
+/** Opens connections once and keeps them until they break. */
+export class HostConnections implements AsyncDisposable {
+  readonly #open = new Map<string, Promise<HostExecutor>>();
+
+  /** The connection to a host; a broken one is replaced. */
+  async open(host: Host, signal: AbortSignal): Promise<HostExecutor> {
+    let opening = this.#open.get(host.key);
+    if (opening === undefined) {
+      // Not the caller's signal: others may wait for the same connection. The connector has its own deadline.
+      const made: Promise<HostExecutor> = this.#connect(
+        host,
+        () => this.#drop(host.key, made),
+      );
+      opening = made;
+      this.#open.set(host.key, made);
+      made.catch(() => this.#drop(host.key, made));
+    }
+    return await abortable(opening, signal);
+  }
+
+  /** A connection for one use alone: the caller disposes it. */
+  async dedicated(host: HostTarget, signal: AbortSignal): Promise<HostExecutor> {
+    return asRoot(host, await host.connect(signal));
+  }
+
+  /** Closes all connections. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#open].map(([key, opening]) => this.#drop(key, opening)));
+  }
+
+  /** Forgets this connection, and no newer one in its place; the next use makes a new one. */
+  async #drop(key: string, opening: Promise<HostExecutor>): Promise<void> {
+    if (this.#open.get(key) !== opening) return;
+    this.#open.delete(key);
+    const executor = await opening.catch(() => undefined);
+    await executor?.[Symbol.asyncDispose]();
+  }
+
+  async #connect(host: Host, broken: () => Promise<void>): Promise<HostExecutor> {
+    const executor = asRoot(host, await host.connect(new AbortController().signal));
+    // Forgotten as soon as a command finds it broken.
+    return {
+      host: executor.host,
+      run: async (command, options) => {
+        try {
+          return await executor.run(command, options);
+        } catch (error) {
+          if (error instanceof HarnessError && error.code === "unreachable") void broken();
+          throw error;
+        }
+      },
+      [Symbol.asyncDispose]: () => executor[Symbol.asyncDispose](),
+    };
+  }
+}
+
+function asRoot(host: HostTarget, executor: HostExecutor): HostExecutor {
+  return host.become === "sudo" ? sudoExecutor(executor) : executor;
+}
+
+async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = () => reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}

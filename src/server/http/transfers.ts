@@ -1,0 +1,170 @@
+/**
+ * Uploads and downloads of packages: how many at once, and what happens when one does not move.
+ *
+ * @module
+ */
+import type { FileHandle } from "node:fs/promises";
+import { HarnessError } from "../../errors.ts";
+import { AddressCounts, addressKey } from "../access/addresses.ts";
+import { MIN_TRANSFER_BYTES, TRANSFERS_SHARE } from "../peer_limits.ts";
+
+/** Places for transfers: so many in total, and half of them for one address. */
+export class TransferSlots {
+  readonly #what: string;
+  readonly #max: number;
+  readonly #maxOfOne: number;
+  readonly #counts = new AddressCounts();
+  #taken = 0;
+
+  /** `what` is the plural in error messages. */
+  constructor(what: string, max: number) {
+    this.#what = what;
+    this.#max = max;
+    this.#maxOfOne = Math.ceil(max / TRANSFERS_SHARE);
+  }
+
+  /**
+   * Takes a place; the returned function gives it back, once.
+   *
+   * @param address Whose it is. Left out: only the total counts.
+   * @throws {HarnessError} `rate_limited` when there is none.
+   */
+  take(address: string | undefined): () => void {
+    const key = address === undefined ? null : addressKey(address);
+    if (this.#taken >= this.#max) throw this.#tooMany("the server", this.#max);
+    if (key !== null && this.#counts.of(key) >= this.#maxOfOne) {
+      throw this.#tooMany("your address", this.#maxOfOne);
+    }
+    this.#taken++;
+    const leave = key === null ? null : this.#counts.add(key);
+    let left = false;
+    return () => {
+      if (left) return;
+      left = true;
+      this.#taken--;
+      leave?.();
+    };
+  }
+
+  #tooMany(who: string, max: number): HarnessError {
+    return new HarnessError(
+      "rate_limited",
+      `Cannot take the request: ${who} has its maximum of ${max} ${this.#what} at once, try again when one has ended`,
+      { details: { reason: "transfers", max, retry_after_ms: 1000 } },
+    );
+  }
+}
+
+/**
+ * The chunks of an upload.
+ *
+ * @throws {HarnessError} `cancelled` when its sender left halfway, which is neither a defect nor the
+ * disk's fault; `timeout` when it sends hardly anything for `stallMs`.
+ */
+export async function* movingChunks(
+  body: ReadableStream<Uint8Array>,
+  stallMs: number,
+): AsyncGenerator<Uint8Array> {
+  const reader = body.getReader();
+  let waitedMs = 0;
+  let bytes = 0;
+  try {
+    for (;;) {
+      const start = performance.now();
+      const { done, value } = await readWithin(reader, stallMs);
+      if (done) return;
+      // Only waiting counts: what a slow disk takes is not the sender's fault.
+      waitedMs += performance.now() - start;
+      bytes += value.length;
+      if (bytes >= MIN_TRANSFER_BYTES) waitedMs = bytes = 0;
+      else if (waitedMs > stallMs) throw stalled(stallMs);
+      yield value;
+    }
+  } finally {
+    void reader.cancel().catch(() => {}); // a sender who left is no news here
+    reader.releaseLock();
+  }
+}
+
+async function readWithin(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  stallMs: number,
+): Promise<ReadableStreamReadResult<Uint8Array>> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const stall = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(stalled(stallMs)), stallMs);
+  });
+  try {
+    return await Promise.race([reader.read(), stall]);
+  } catch (cause) {
+    if (cause instanceof HarnessError) throw cause;
+    throw new HarnessError(
+      "cancelled",
+      "Cannot store the package: the upload broke off before its end, send it again",
+      { cause },
+    );
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function stalled(stallMs: number): HarnessError {
+  return new HarnessError(
+    "timeout",
+    `Cannot store the package: the upload did not move for ${stallMs} ms, send it again`,
+    { details: { reason: "stalled", stall_ms: stallMs } },
+  );
+}
+
+/** Options for {@linkcode streamOf}. */
+export interface StreamOptions {
+  /** A reader that takes nothing for this long is given up. @default {never} */
+  stallMs?: number;
+  /** Called once when the file is closed. */
+  onClosed?: () => void;
+}
+
+const READ_CHUNK_BYTES = 64 * 1024;
+
+/** A file as a stream that closes it at its end, when it is cancelled or when nobody reads on. */
+export function streamOf(
+  handle: FileHandle,
+  { stallMs, onClosed = () => {} }: StreamOptions = {},
+): ReadableStream<Uint8Array> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let closed = false;
+  const close = async () => {
+    clearTimeout(timer);
+    if (closed) return;
+    closed = true;
+    onClosed();
+    await handle.close();
+  };
+  const watch = (controller: ReadableStreamDefaultController<Uint8Array>) => {
+    if (stallMs === undefined || closed) return;
+    timer = setTimeout(() => {
+      controller.error(new HarnessError("timeout", "Cannot send the package: nobody reads it"));
+      void close();
+    }, stallMs);
+  };
+  return new ReadableStream({
+    start: watch,
+    async pull(controller) {
+      clearTimeout(timer);
+      try {
+        const buffer = new Uint8Array(READ_CHUNK_BYTES);
+        const { bytesRead } = await handle.read(buffer, 0, buffer.length);
+        if (bytesRead > 0) {
+          controller.enqueue(buffer.subarray(0, bytesRead));
+          return watch(controller);
+        }
+        await close();
+        controller.close();
+      } catch (error) {
+        await close();
+        throw error;
+      }
+    },
+    cancel: close,
+  }, { highWaterMark: 0 });
+}

@@ -1,0 +1,138 @@
+/**
+ * What the supervisor reports, written into the registry.
+ *
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import { HarnessError } from "../../errors.ts";
+import { MAX_REASON_LENGTH } from "../../model/limits.ts";
+import type { ServiceStatus } from "../../lifecycle/service_spec.ts";
+import type {
+  AdoptedEvent,
+  HealthEvent,
+  HostEvent,
+  StateEvent,
+  SupervisorEvent,
+} from "../../lifecycle/supervisor/events.ts";
+import type { Execution, ServicePatch } from "../../model/service.ts";
+import type { Registry } from "../../registry/registry.ts";
+import type { UpdateOptions } from "../../registry/update_options.ts";
+import { driveState } from "./advance_to.ts";
+
+const log = getLogger(["harness", "server", "supervision"]);
+
+/** Writes one report. Never throws: what cannot be written is logged, and the next look says it again. */
+export async function recordReport(registry: Registry, event: SupervisorEvent): Promise<void> {
+  try {
+    await record(registry, event);
+  } catch (error) {
+    // The entry went while its service was looked at.
+    if (error instanceof HarnessError && error.code === "not_found") return;
+    log.error("Cannot record a report of {type}: {error}", { type: event.type, error });
+  }
+}
+
+async function record(registry: Registry, event: SupervisorEvent): Promise<void> {
+  switch (event.type) {
+    case "state":
+      return await recordState(registry, event);
+    case "health":
+      return await recordHealth(registry, event);
+    case "adopted":
+      return await recordAdoption(registry, event);
+    case "host":
+      return await recordHost(registry, event);
+    case "restart_scheduled":
+      log.info("Restart {attempt} of {id} in {delayMs} ms: {reason}", { ...event });
+      return;
+    case "gave_up":
+      log.warn("Gave up on {id} after {attempts} restarts: {history}", { ...event });
+      return;
+  }
+}
+
+async function recordState(registry: Registry, event: StateEvent): Promise<void> {
+  const { id, state } = event;
+  const entry = registry.get(id);
+  const reason = event.reason.slice(0, MAX_REASON_LENGTH);
+  const patch = event.status === null ? {} : executionPatch(entry.execution, event.status);
+  try {
+    await registry.update(id, { ...patch, state, state_reason: reason }, details(event));
+  } catch (error) {
+    const refused = error instanceof HarnessError && error.code === "invalid_transition";
+    if (!refused) throw error;
+    // A client has set the state meanwhile. What really happened counts, by whatever steps lead there.
+    if (state === "starting" || state === "stopping") return;
+    await driveState(registry, id, state, reason, patch, details(event));
+  }
+}
+
+function details({ state, status, log: lines }: StateEvent): UpdateOptions {
+  if (state !== "failed") return {};
+  return {
+    details: {
+      exit_code: status?.exitCode ?? null,
+      signal: status?.signal ?? null,
+      log: lines,
+    },
+  };
+}
+
+async function recordHealth(registry: Registry, event: HealthEvent): Promise<void> {
+  // Something else may have been recorded since: of a machine that did not answer for a while, that it does again.
+  const known = registry.get(event.id).last_health_check?.healthy === event.healthy;
+  if (known && !event.publish && !event.changed) return;
+  const { checked_at, duration_ms } = event.result;
+  await registry.recordHealth(event.id, {
+    healthy: event.healthy,
+    message: event.message.slice(0, MAX_REASON_LENGTH),
+    checked_at,
+    duration_ms,
+  });
+}
+
+async function recordAdoption(registry: Registry, event: AdoptedEvent): Promise<void> {
+  const { id, status, same } = event;
+  const entry = registry.get(id);
+  const patch = executionPatch(entry.execution, status);
+  const reason = same ? "found running after a server restart" : "found running as another process";
+  if (entry.state === "running" && same && Object.keys(patch).length === 0) return;
+  await driveState(registry, id, "running", reason, patch);
+}
+
+/**
+ * A machine, or a docker, that does not answer says nothing about its services, but nobody should be sent there. What
+ * docker does not say is the reason of the state, too: it was running, and nobody knows whether it is.
+ */
+async function recordHost(registry: Registry, event: HostEvent): Promise<void> {
+  const { host, reachable, reason, ids, engine } = event;
+  const what = engine ?? "host";
+  if (reachable) log.info("{what} answers again on {host}", { what, host });
+  else log.warn("{what} does not answer on {host}: {reason}", { what, host, reason });
+  const checked_at = new Date().toISOString();
+  for (const id of ids) {
+    if (registry.get(id).state !== "running") continue;
+    const message = reachable ? `${what} answers again` : `${what} does not answer: ${reason}`;
+    if (engine !== undefined) {
+      const state_reason = reachable ? message : `not known whether it runs: ${reason}`;
+      await registry.update(id, { state_reason: state_reason.slice(0, MAX_REASON_LENGTH) });
+    }
+    await registry.recordHealth(id, {
+      healthy: reachable,
+      message: message.slice(0, MAX_REASON_LENGTH),
+      checked_at,
+      duration_ms: 0,
+    });
+  }
+}
+
+/** The execution with what a controller saw of it, when that is news. */
+export function executionPatch(execution: Execution, status: ServiceStatus): ServicePatch {
+  if (execution.type === "managed_process" && execution.pid !== status.pid) {
+    return { execution: { ...execution, pid: status.pid } };
+  }
+  if (execution.type === "docker_container" && execution.container_id !== status.containerId) {
+    return { execution: { ...execution, container_id: status.containerId } };
+  }
+  return {};
+}

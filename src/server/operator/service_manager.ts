@@ -1,0 +1,400 @@
+/**
+ * Carries out `service_action` and `service_logs`, and watches what runs: the registry's states are what the
+ * supervisor did or saw.
+ *
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import { healthTimeoutMs } from "../../deploy/steps/activate.ts";
+import { HarnessError, messageOf, toHarnessError } from "../../errors.ts";
+import { DEFAULT_LOG_TAIL_LINES, MAX_REASON_LENGTH } from "../../model/limits.ts";
+import { Supervisor } from "../../lifecycle/supervisor/supervisor.ts";
+import type { SupervisorEvent } from "../../lifecycle/supervisor/events.ts";
+import type { ActionData, ActionParams, ActionStep, Target } from "../../protocol/actions.ts";
+import type { ServiceEntry } from "../../model/service.ts";
+import { sameJson } from "../../registry/change.ts";
+import { KeyedMutex } from "../../util/keyed_mutex.ts";
+import type { Registry } from "../../registry/registry.ts";
+import { assertTransition } from "../../registry/transitions.ts";
+import { notRunning, unchanged } from "./action_outcome.ts";
+import { type CallContext, callerText, type ServiceOperator } from "../backends.ts";
+import { cascadePlan, isStartable } from "../actions/cascade.ts";
+import type { DocumentStore } from "../document_store.ts";
+import { describedPlacement } from "./entry_spec.ts";
+import type { HostConnections } from "../hosts/connections.ts";
+import { type HostDirectory, targetOf } from "../hosts/directory.ts";
+import { HostRecords } from "../hosts/records.ts";
+import { PlacedHosts } from "../hosts/placed_hosts.ts";
+import { type Placement, Placements } from "./placements.ts";
+import { Ownership } from "../access/ownership.ts";
+import { isRunning, recordedState } from "./recorded_entry.ts";
+import { RestartMemories } from "./restart_state.ts";
+import { recordReport } from "./event_recorder.ts";
+import type { VouchedEntries } from "../access/vouched_entries.ts";
+
+/** What an {@linkcode Operator} works with. */
+export interface OperatorOptions {
+  /** Where states are kept. */
+  registry: Registry;
+  /** Where placements are kept. */
+  documents: DocumentStore;
+  /** Finds hosts. */
+  hosts: HostDirectory;
+  /** Connections to them. */
+  connections: HostConnections;
+  /** Writable directory on this machine for pid files and logs of services without a package. */
+  localRunRoot: string;
+  /** Which entries were registered with the token. @default {all count as such} */
+  vouched?: VouchedEntries | undefined;
+}
+
+type ServiceAction = ActionParams<"service_action">["action"];
+type ActionOutcome = ActionData<"service_action">;
+
+const log = getLogger(["harness", "server", "operator"]);
+
+/** Controls and watches services. */
+export class Operator implements ServiceOperator, AsyncDisposable {
+  /** Which instances are the server's own. */
+  readonly ownership: Ownership;
+  readonly #options: OperatorOptions;
+  /** How each service is run, and where; what is put there is watched as soon as it is released. */
+  readonly placements: Placements;
+  readonly #restarts: RestartMemories;
+  readonly #supervisor: Supervisor;
+  readonly #perService = new KeyedMutex();
+  /** Instances that a deployment works on, and which. */
+  readonly #reserved = new Map<string, string>();
+  /** Instances deregistered of which something is still known: one for each time. */
+  readonly #forgetting: string[] = [];
+  readonly #closing = new AbortController();
+  readonly #machines: PlacedHosts;
+  readonly #records: HostRecords;
+  #unsubscribe: () => void;
+  #adopting: Promise<unknown> = Promise.resolve();
+
+  private constructor(
+    options: OperatorOptions,
+    placements: Placements,
+    restarts: RestartMemories,
+  ) {
+    this.#options = options;
+    this.placements = placements;
+    this.#restarts = restarts;
+    this.#machines = new PlacedHosts({ ...options, signal: this.#closing.signal });
+    this.#records = new HostRecords({ ...options, placements, machines: this.#machines });
+    this.ownership = new Ownership({ ...options, placements, reserved: this.#reserved });
+    this.#supervisor = new Supervisor({
+      executorFor: (host) => this.#machines.executorFor(host),
+      onEvent: (event) => this.#onReport(event),
+      confirmRestart: (id) => this.#records.assertActive(id),
+    });
+    this.#unsubscribe = options.registry.subscribe((event) => {
+      if (event.event === "service_deregistered") this.#forget(event.data.id);
+    });
+  }
+
+  /** Opens an operator and begins to look for the services that an earlier server left running. */
+  static async open(options: OperatorOptions): Promise<Operator> {
+    const { documents } = options;
+    const operator = new Operator(
+      options,
+      await Placements.load(documents),
+      await RestartMemories.load(documents),
+    );
+    operator.#adopting = Promise.all(operator.placements.all().map((p) => operator.#adopt(p)));
+    return operator;
+  }
+
+  /** Carries an action out; with `cascade` also on what it needs or what needs it. */
+  async act(params: ActionParams<"service_action">, context: CallContext): Promise<ActionOutcome> {
+    const { registry } = this.#options;
+    const entry = registry.get(params.name);
+    const { action, cascade = false, dry_run = false } = params;
+    if (!cascade && !dry_run) return await this.#actOn(entry.id, action, context);
+    if (!cascade) this.#assertPossible(entry, action);
+    const plan = cascade
+      ? cascadePlan(registry, {
+        entry,
+        action,
+        isStoppable: (e) => this.#isStoppable(e),
+        isTrusted: (id) => this.ownership.isTrusted(id),
+        scope: context.scope,
+      })
+      : [{ action, services: [entry.id] }];
+    const outcome = unchanged(registry, entry, plan);
+    if (dry_run) return outcome;
+    for (const step of plan) await this.#carryOutStep(step, context);
+    return { ...outcome, new_state: registry.get(entry.id).state };
+  }
+
+  /** The last lines of a service's log. */
+  async logs(
+    params: ActionParams<"service_logs">,
+    { signal }: CallContext,
+  ): Promise<ActionData<"service_logs">> {
+    const placement = this.#placementOf(this.#options.registry.get(params.name));
+    const controller = await this.#machines.controller(placement);
+    return { lines: await controller.logs(params.tail ?? DEFAULT_LOG_TAIL_LINES, { signal }) };
+  }
+
+  /** New lines of an instance's log until `signal` fires. */
+  async *follow(id: string, signal: AbortSignal): AsyncGenerator<string> {
+    yield* this.#machines.follow(this.#placementOf(this.#options.registry.get(id)), signal);
+  }
+
+  /** Where an entry is. */
+  targetOf(entry: ServiceEntry): Target {
+    return this.placements.get(entry.id)?.target ?? targetOf(entry.location);
+  }
+
+  /** Forgets earlier crashes of an instance, and with them a restart that is due. */
+  async forgetRestarts(id: string): Promise<void> {
+    await this.#restarts.remove(id);
+  }
+
+  /**
+   * Takes instances over for a deployment: waits for actions under way, and neither watches them nor lets
+   * clients act on them until {@linkcode Operator.release}.
+   */
+  async reserve(ids: readonly string[], owner: string): Promise<void> {
+    for (const id of ids) this.#reserved.set(id, owner);
+    for (const id of ids) {
+      await this.#perService.run(id, () => this.#supervisor.unwatch(id));
+    }
+  }
+
+  /** Gives instances back: they are watched again as they are found. */
+  async release(ids: readonly string[]): Promise<void> {
+    for (const id of ids) this.#reserved.delete(id);
+    await Promise.all(ids.map(async (id) => {
+      const placement = this.placements.get(id);
+      if (placement !== undefined) await this.#adopt(placement);
+    }));
+  }
+
+  /** Ends all watching; every service stays as it is. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#unsubscribe();
+    this.#closing.abort(new HarnessError("cancelled", "The server is shutting down"));
+    await this.#supervisor[Symbol.asyncDispose]();
+    await this.#adopting;
+  }
+
+  /** An action of a client, with a line in the log when it begins and when it ends. */
+  async #actOn(id: string, action: ServiceAction, context: CallContext): Promise<ActionOutcome> {
+    log.info("{action} of {id} by {by} begins", { action, id, by: callerText(context) });
+    try {
+      const outcome = await this.#inTurn(id, action, context.signal);
+      log.info("{action} of {service} ended: {old_state} → {new_state}", { action, ...outcome });
+      return outcome;
+    } catch (error) {
+      log.warn("{action} of {id} failed: {code}", { action, id, code: toHarnessError(error).code });
+      throw error;
+    }
+  }
+
+  async #inTurn(id: string, action: ServiceAction, signal: AbortSignal): Promise<ActionOutcome> {
+    return await this.#perService.run(id, async () => {
+      const owner = this.#reserved.get(id);
+      if (owner !== undefined) {
+        throw new HarnessError(
+          "conflict",
+          `Cannot ${action} ${id}: ${owner} is under way; wait for it or cancel it`,
+          { details: { id, owner } },
+        );
+      }
+      await this.#followHost(id, action);
+      const entry = this.#options.registry.get(id);
+      const placement = await this.#supervise(entry);
+      await this.#carryOut(entry, placement, action, signal);
+      return {
+        service: id,
+        old_state: entry.state,
+        new_state: this.#options.registry.get(id).state,
+      };
+    });
+  }
+
+  async #carryOut(
+    entry: ServiceEntry,
+    { spec }: Placement,
+    action: ServiceAction,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { id } = entry;
+    this.#assertPossible(entry, action);
+    const start = spec.health === null
+      ? { signal }
+      : { signal, healthTimeoutMs: healthTimeoutMs(spec) };
+    switch (action) {
+      case "start":
+        await this.#restarts.remove(id);
+        await this.#supervisor.start(id, start);
+        return;
+      case "stop":
+        await this.#stop(id, signal);
+        return;
+      case "restart":
+        await this.#restarts.remove(id);
+        if (!isRunning(entry)) await this.#supervisor.start(id, start);
+        else if (this.#isReplaced(entry)) await this.#restartAnew(id, signal);
+        else await this.#supervisor.restart(id, start);
+        return;
+      case "reload":
+        await this.#supervisor.reload(id, { signal });
+        return;
+    }
+  }
+
+  #assertPossible(entry: ServiceEntry, action: ServiceAction): void {
+    const { id, state } = entry;
+    if (action === "start") assertTransition(id, state, "starting");
+    if (action === "stop" && !this.#awaitsRestart(entry)) assertTransition(id, state, "stopping");
+    if (action === "reload" && state !== "running") throw notRunning(entry);
+  }
+
+  /** Whether it has failed and its policy is about to start it again. */
+  #awaitsRestart({ id, state }: ServiceEntry): boolean {
+    if (state !== "failed") return false;
+    // Soon after a start of the server only the record knows of it.
+    return this.#supervisor.awaitsRestart(id) || this.#restarts.get(id)?.planned === true;
+  }
+
+  /** A stop; what has crashed before its turn came stays `failed`, and stays down. */
+  async #stop(id: string, signal: AbortSignal): Promise<void> {
+    await this.#restarts.remove(id);
+    try {
+      await this.#supervisor.stop(id, { signal });
+    } finally {
+      // Also what a crash has left that was being reported when the stop came.
+      await this.#restarts.remove(id);
+    }
+    const { registry } = this.#options;
+    const { state, state_reason } = registry.get(id);
+    if (state !== "failed") return;
+    const reason = `stopped by client; before that: ${state_reason}`;
+    await registry.update(id, { state_reason: reason.slice(0, MAX_REASON_LENGTH) });
+  }
+
+  /** Whether an entry says something else by now than what runs. */
+  #isReplaced(entry: ServiceEntry): boolean {
+    const known = this.placements.get(entry.id);
+    return known?.origin === "registered" &&
+      !sameJson(known, describedPlacement(entry, this.#options));
+  }
+
+  /** Stops what runs and starts what the entry says now. */
+  async #restartAnew(id: string, signal: AbortSignal): Promise<void> {
+    await this.#supervisor.stop(id, { signal });
+    await this.#supervise(this.#options.registry.get(id));
+    await this.#supervisor.start(id, { signal });
+  }
+
+  /** Acts on the instances of a step at once; those that are there by now, or gone, are left alone. */
+  async #carryOutStep({ action, services }: ActionStep, context: CallContext): Promise<void> {
+    const isLeft = (entry: ServiceEntry) =>
+      action === "start"
+        ? isStartable(entry) && this.ownership.isTrusted(entry.id)
+        : action !== "stop" || this.#isStoppable(entry);
+    const { registry } = this.#options;
+    const entries = services.flatMap((id) =>
+      registry.list({ name: id }).filter((entry) => entry.id === id && isLeft(entry))
+    );
+    const results = await Promise.allSettled(
+      entries.map((entry) => this.#actOn(entry.id, action, context)),
+    );
+    const failed = results.find((result) => result.status === "rejected");
+    if (failed !== undefined) throw failed.reason;
+  }
+
+  /** Whether a stop with `cascade` stops it. */
+  #isStoppable(entry: ServiceEntry): boolean {
+    return entry.state === "running" || entry.state === "starting" || this.#awaitsRestart(entry);
+  }
+
+  /** Makes sure that an entry is watched. */
+  async #supervise(entry: ServiceEntry): Promise<Placement> {
+    const placement = this.#placementOf(entry);
+    const isNew = !sameJson(this.placements.get(entry.id), placement);
+    if (isNew) await this.placements.put(placement);
+    if (isNew || !this.#supervisor.ids.includes(entry.id)) {
+      await this.#supervisor.watch(this.#machines.watched(placement), {
+        running: isRunning(entry),
+      });
+    }
+    return placement;
+  }
+
+  /** Finds out how a service is that ran before us, and watches it from then on. */
+  async #adopt(placement: Placement): Promise<void> {
+    const { id } = placement;
+    try {
+      // A host that does not answer is looked at later; until then the placement is what is known.
+      placement = await this.#records.follow(placement).catch(() => placement);
+      const recorded = recordedState(this.#options.registry.get(id), this.#restarts.get(id));
+      await this.#supervisor.adopt(this.#machines.watched(placement), recorded);
+    } catch (error) {
+      if (this.#closing.signal.aborted) return;
+      const known = error instanceof HarnessError;
+      if (known && error.code === "not_found") await this.#drop(id);
+      else log.warn("Cannot look at {id} yet: {why}", { id, why: messageOf(error) });
+    }
+  }
+
+  /** Goes by the host's own record before a deployed service is acted on. */
+  async #followHost(id: string, action?: ServiceAction): Promise<void> {
+    const placement = this.placements.deployedAs(id);
+    if (placement === null) return;
+    const current = await this.#records.follow(placement);
+    if (action === "start" || action === "restart") await this.#records.assertActive(id);
+    if (current !== placement) await this.#adopt(current);
+  }
+
+  /** What changed by itself may be the work of another server: then the host's record says what is there now. */
+  #lookAgain(id: string): void {
+    const look = async () => this.#reserved.has(id) ? undefined : await this.#followHost(id);
+    this.#records.whenSettled(id, this.#closing.signal, () => this.#perService.run(id, look));
+  }
+
+  async #onReport(event: SupervisorEvent): Promise<void> {
+    // What is reported late of an entry that was deregistered is not about a new one of the same id.
+    const isForgotten = () => "id" in event && this.#forgetting.includes(event.id);
+    if (isForgotten()) return;
+    if (event.type === "state" && event.restarts !== undefined) {
+      await this.#restarts.note(event.id, event.restarts);
+      if (isForgotten()) return;
+    }
+    await recordReport(this.#options.registry, event);
+    if (event.type === "state" && event.cause !== "request") this.#lookAgain(event.id);
+    // Once the restart has worked, what fails later for another reason is not to be restarted by it.
+    if (event.type === "adopted" || (event.type === "state" && event.state === "running")) {
+      await this.#restarts.done(event.id);
+    }
+  }
+
+  #forget(id: string): void {
+    // The service itself goes on: deregistering only ends our interest in it. In turn with the actions, so that
+    // one on a new entry of the same id comes after.
+    const forget = async () => {
+      await this.#supervisor.unwatch(id);
+      await this.#drop(id);
+    };
+    this.#forgetting.push(id);
+    this.#perService.run(id, forget)
+      .catch((error) => log.error("Cannot forget {id}: {error}", { id, error }))
+      .finally(() => this.#forgetting.splice(this.#forgetting.indexOf(id), 1));
+  }
+
+  async #drop(id: string): Promise<void> {
+    await this.placements.remove(id);
+    await this.#restarts.remove(id);
+  }
+
+  /** How what runs was started; for what does not run, how it is to be. */
+  #placementOf(entry: ServiceEntry): Placement {
+    const known = this.placements.get(entry.id);
+    if (known !== undefined && (known.origin === "deployed" || isRunning(entry))) return known;
+    return describedPlacement(entry, this.#options);
+  }
+}

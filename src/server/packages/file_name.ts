@@ -1,0 +1,27 @@
+/**
+ * The file names of packages: `<name>-<version>.tar.gz`.
+ *
+ * @module
+ */
+import { MAX_FILE_NAME_LENGTH } from "../../model/limits.ts";
+
+/** Name and version of a package file, or `null` when it is no such name. */
+export function parsePackageFile(file: string): { name: string; version: string } | null {
+  if (file.length > MAX_FILE_NAME_LENGTH) return null;
+  const match = /^([A-Za-z0-9_][A-Za-z0-9_-]*?)-(\d+\.\d+\.\d+(?:[-_.][A-Za-z0-9._-]*)?)\.tar\.gz$/
+    .exec(file);
+  const [, name, version] = match ?? [];
+  if (name === undefined || version === undefined || /\.\.|\.$/.test(version)) return null;
+  return { name, version };
+}
+
+/** Whether a file is the package `name@version`, both as in the manifest. */
+export function matchesPackage(file: string, reference: string): boolean {
+  const at = reference.lastIndexOf("@");
+  const parsed = parsePackageFile(file);
+  if (at < 1 || parsed === null) return false;
+  // The same replacements as for install paths: see docs/package-format.md.
+  const name = reference.slice(0, at).replaceAll(/[^A-Za-z0-9_-]/g, "_");
+  const version = reference.slice(at + 1).replaceAll("+", "_");
+  return parsed.name === name && parsed.version === version;
+}

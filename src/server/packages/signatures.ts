@@ -1,0 +1,93 @@
+/**
+ * The signatures that a server keeps beside its packages, and those that it demands.
+ *
+ * @module
+ */
+import { randomUUID } from "node:crypto";
+import { open, readFile, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { HarnessError } from "../../errors.ts";
+import { inspectNamed, type PackageSummary } from "../../package/read.ts";
+import { requireSignatureText, requireSignedPackage } from "../../package/signing/sign.ts";
+
+/** The end of a signature's file name. */
+export const SIGNATURE_SUFFIX = ".minisig";
+
+/** Signatures in a directory of packages. */
+export class PackageSignatures {
+  readonly #dir: string;
+  readonly #trustedKeys: readonly string[];
+
+  /** With trusted keys, a package without a good signature of one of them is refused. */
+  constructor(dir: string, trustedKeys: readonly string[]) {
+    this.#dir = dir;
+    this.#trustedKeys = trustedKeys;
+  }
+
+  /** Whether signatures are demanded. */
+  get required(): boolean {
+    return this.#trustedKeys.length > 0;
+  }
+
+  /**
+   * Reads and checks a package from its file.
+   *
+   * @param file The name that it goes by.
+   * @param path Where its bytes are.
+   * @param signaturePath Where its signature is.
+   * @throws {HarnessError} `package_invalid` for one that is not sound, goes by a wrong name or, where
+   * signatures are demanded, is not signed by a trusted key.
+   */
+  async check(
+    file: string,
+    path = join(this.#dir, file),
+    signaturePath = this.#pathOf(file),
+  ): Promise<PackageSummary> {
+    if (!this.required) return await inspectNamed(path, {}, file);
+    const options = { trustedKeys: this.#trustedKeys, signaturePath, fileName: file };
+    return (await requireSignedPackage(path, options)).summary;
+  }
+
+  /** Writes a signature to a temporary file in the directory; {@linkcode place} gives it its name. */
+  async stage(text: string): Promise<string> {
+    requireSignatureText(text);
+    const part = join(this.#dir, `.${randomUUID()}.part`);
+    const handle = await open(part, "wx", 0o600);
+    try {
+      await handle.writeFile(text);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    return part;
+  }
+
+  /** Makes a staged signature the one of a package. */
+  async place(file: string, part: string): Promise<void> {
+    await rename(part, this.#pathOf(file));
+  }
+
+  /** The signature of a package, or `null`. */
+  async read(file: string): Promise<string | null> {
+    try {
+      return await readFile(this.#pathOf(file), "utf8");
+    } catch (error) {
+      if ((error as { code?: unknown }).code === "ENOENT") return null;
+      throw error;
+    }
+  }
+
+  /** Removes the signature of a package; fine when there is none. */
+  async remove(file: string): Promise<void> {
+    await rm(this.#pathOf(file), { force: true });
+  }
+
+  #pathOf(file: string): string {
+    return join(this.#dir, file + SIGNATURE_SUFFIX);
+  }
+}
+
+/** The error for a signature that is not there. */
+export function noSignature(file: string): HarnessError {
+  return new HarnessError("not_found", `Cannot find the signature of ${file}: the server has none`);
+}

@@ -1,0 +1,379 @@
+/**
+ * The packages a server holds: a directory of `<name>-<version>.tar.gz`.
+ *
+ * An upload goes to a `.part` file, is checked, synced and renamed, so that a package is there whole or
+ * not at all. Files put into the directory by hand count too.
+ *
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import { Mutex } from "async-mutex";
+import { createHash, randomUUID } from "node:crypto";
+import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { HarnessError } from "../../errors.ts";
+import { MAX_PACKAGE_BYTES } from "../../model/limits.ts";
+import type { PackageInfo } from "../../protocol/actions.ts";
+import type { CheckedPackage, Packages, PutPackageOptions } from "../backends.ts";
+import { matchesPackage, parsePackageFile } from "./file_name.ts";
+import { asStorage, hashFile, syncDirectory, writeAll } from "./files.ts";
+import { noSignature, PackageSignatures } from "./signatures.ts";
+import { PackageSpace, type UploadSpace } from "./space.ts";
+import {
+  MAX_DOWNLOADS,
+  MAX_PACKAGES_BYTES,
+  MAX_UPLOADS,
+  TRANSFER_STALL_MS,
+} from "../peer_limits.ts";
+import { movingChunks, streamOf, TransferSlots } from "../http/transfers.ts";
+
+/** Options for {@linkcode PackageStore.open}. */
+export interface PackageStoreOptions {
+  /** Bytes of one package. @default {MAX_PACKAGE_BYTES} */
+  maxBytes?: number;
+  /** Bytes of all packages and unfinished uploads. @default {MAX_PACKAGES_BYTES} */
+  maxTotalBytes?: number;
+  /** Uploads at once; half of them from one address. @default {MAX_UPLOADS} */
+  maxUploads?: number;
+  /** How long a transfer may hardly move. @default {TRANSFER_STALL_MS} */
+  stallTimeoutMs?: number;
+  /**
+   * Reads and checks an uploaded file before it gets its name, such as `inspectPackage`. It throws for
+   * a bad one; the name and version it returns must fit the file name.
+   */
+  inspect?: (path: string) => Promise<{ name: string; version: string }>;
+  /** Texts of minisign public keys: only packages that one of them signed are taken and deployed. */
+  trustedKeys?: readonly string[];
+}
+
+interface Digest {
+  readonly mtimeMs: number;
+  readonly size: number;
+  readonly sha256: string;
+  /** What is wrong with it, or `null`; checked when it is first listed. */
+  readonly problem: HarnessError | null;
+}
+
+/** Whether a file is an unfinished upload. */
+const isPart = (name: string) => /^\..*\.part$/.test(name);
+
+/** A directory of packages. */
+export class PackageStore implements Packages {
+  readonly #dir: string;
+  readonly #maxBytes: number;
+  readonly #inspect: PackageStoreOptions["inspect"];
+  readonly #signatures: PackageSignatures;
+  readonly #stallMs: number;
+  readonly #space: PackageSpace;
+  readonly #uploads: TransferSlots;
+  readonly #downloads = new TransferSlots("downloads", MAX_DOWNLOADS);
+  /** One commit at a time: "is it there?" and the rename belong together. */
+  readonly #commit = new Mutex();
+  /** Hashes by file name, valid while size and time stay the same. */
+  readonly #digests = new Map<string, Digest>();
+  readonly #examining = new Map<string, Promise<Pick<Digest, "sha256" | "problem">>>();
+
+  private constructor(dir: string, options: PackageStoreOptions) {
+    this.#dir = dir;
+    this.#maxBytes = options.maxBytes ?? MAX_PACKAGE_BYTES;
+    this.#inspect = options.inspect;
+    this.#signatures = new PackageSignatures(dir, options.trustedKeys ?? []);
+    this.#stallMs = options.stallTimeoutMs ?? TRANSFER_STALL_MS;
+    this.#space = new PackageSpace(dir, options.maxTotalBytes ?? MAX_PACKAGES_BYTES);
+    this.#uploads = new TransferSlots("uploads", options.maxUploads ?? MAX_UPLOADS);
+  }
+
+  /**
+   * Opens a directory, making it where needed, and removes what interrupted uploads left.
+   *
+   * @throws {HarnessError} `storage_unavailable` when it cannot be used.
+   */
+  static async open(dir: string, options: PackageStoreOptions = {}): Promise<PackageStore> {
+    return await asStorage(`open the packages directory ${dir}`, async () => {
+      await mkdir(dir, { recursive: true, mode: 0o700 });
+      for (const name of await readdir(dir)) {
+        if (isPart(name)) await rm(join(dir, name), { force: true });
+      }
+      return new PackageStore(dir, options);
+    });
+  }
+
+  /** All packages, sorted by file name. */
+  async list(): Promise<PackageInfo[]> {
+    const names = await asStorage("list the packages", () => readdir(this.#dir));
+    const infos: PackageInfo[] = [];
+    for (const name of names.sort()) {
+      if (parsePackageFile(name) === null) continue;
+      const info = await this.#info(name);
+      // One that is not what its name says is no package of that name.
+      const problem = this.#digests.get(name)?.problem ?? null;
+      if (info !== null && problem === null) infos.push(info);
+    }
+    return infos;
+  }
+
+  /** Stores a package; see {@linkcode Packages.put}. */
+  async put(
+    file: string,
+    body: ReadableStream<Uint8Array>,
+    options: PutPackageOptions = {},
+  ): Promise<PackageInfo> {
+    const part = join(this.#dir, `.${randomUUID()}.part`);
+    let free: (() => void) | undefined;
+    let space: UploadSpace | undefined;
+    let stored = false;
+    let signed: string | null = null;
+    try {
+      requirePackageFile(file);
+      const { size = 0 } = options;
+      if (size > this.#maxBytes) throw tooLarge(this.#maxBytes);
+      free = this.#uploads.take(options.address);
+      space = await asStorage("store the package", () => this.#space.begin(size, isPart));
+      const sha256 = await this.#receive(part, body, { space, signal: options.signal });
+      if (options.sha256 !== undefined && options.sha256 !== sha256) {
+        throw new HarnessError(
+          "package_invalid",
+          `Cannot store ${file}: its SHA-256 is ${sha256}, not ${options.sha256} as announced, send it again`,
+        );
+      }
+      await this.#check(file, part);
+      if (options.signature !== undefined) {
+        signed = await this.#signatures.stage(options.signature);
+      }
+      if (this.#signatures.required) await this.#signatures.check(file, part, signed ?? undefined);
+      const info = await this.#commit.runExclusive(() =>
+        this.#place(file, { part, signed, sha256 }, options)
+      );
+      stored = true;
+      return info;
+    } finally {
+      if (!body.locked) void body.cancel().catch(() => {}); // a sender who left is no news here
+      await rm(part, { force: true });
+      if (signed !== null) await rm(signed, { force: true });
+      space?.end(stored);
+      free?.();
+    }
+  }
+
+  /** A package's bytes. */
+  async get(
+    file: string,
+    address?: string,
+  ): Promise<{ info: PackageInfo; body: ReadableStream<Uint8Array> }> {
+    requirePackageFile(file);
+    const onClosed = this.#downloads.take(address);
+    try {
+      const info = await this.#require(file);
+      const handle = await asStorage(`read ${file}`, () => open(join(this.#dir, file), "r"));
+      return { info, body: streamOf(handle, { stallMs: this.#stallMs, onClosed }) };
+    } catch (error) {
+      onClosed();
+      throw error;
+    }
+  }
+
+  /** Removes a package. */
+  async remove(file: string): Promise<void> {
+    requirePackageFile(file);
+    await this.#require(file);
+    this.#digests.delete(file);
+    await asStorage(`remove ${file}`, async () => {
+      await rm(join(this.#dir, file));
+      await this.#signatures.remove(file);
+    });
+  }
+
+  /** Checks a package before it is deployed; see {@linkcode Packages.check}. */
+  async check(file: string): Promise<CheckedPackage> {
+    const { manifest, sha256, size } = await this.#signatures.check(file);
+    return { manifest, sha256, size };
+  }
+
+  /** Keeps a signature; see {@linkcode Packages.putSignature}. */
+  async putSignature(file: string, text: string): Promise<void> {
+    requirePackageFile(file);
+    const part = await asStorage(`store ${file}`, () => this.#signatures.stage(text));
+    try {
+      await this.#commit.runExclusive(async () => {
+        const path = join(this.#dir, file);
+        const isThere = await this.#info(file) !== null;
+        if (isThere && this.#signatures.required) await this.#signatures.check(file, path, part);
+        await asStorage(`store ${file}`, async () => {
+          await this.#signatures.place(file, part);
+          await syncDirectory(this.#dir);
+        });
+      });
+    } finally {
+      await rm(part, { force: true });
+    }
+  }
+
+  /** The signature of a package. */
+  async getSignature(file: string): Promise<string> {
+    requirePackageFile(file);
+    const text = await asStorage(`read ${file}`, () => this.#signatures.read(file));
+    if (text === null) throw noSignature(file);
+    return text;
+  }
+
+  /** Removes the signature of a package. */
+  async removeSignature(file: string): Promise<void> {
+    await this.getSignature(file);
+    await asStorage(`remove ${file}`, () => this.#signatures.remove(file));
+  }
+
+  /** The local file of a file name or of `name@version`. */
+  async resolve(reference: string): Promise<{ path: string; info: PackageInfo }> {
+    let file: string | undefined = reference;
+    if (parsePackageFile(reference) === null) {
+      const names = await asStorage("list the packages", () => readdir(this.#dir));
+      file = names.find((name) => matchesPackage(name, reference));
+    }
+    const info = file === undefined ? null : await this.#info(file);
+    if (file !== undefined && info !== null) {
+      const problem = this.#digests.get(file)?.problem ?? null;
+      if (problem !== null) throw problem;
+      return { path: join(this.#dir, file), info };
+    }
+    throw new HarnessError(
+      "not_found",
+      `Cannot find the package "${
+        reference.slice(0, 256)
+      }": the server does not hold it, upload it with PUT /packages/<name>-<version>.tar.gz`,
+    );
+  }
+
+  /** Writes a body to the part file and returns its hash. */
+  async #receive(
+    part: string,
+    body: ReadableStream<Uint8Array>,
+    { space, signal }: { space: UploadSpace; signal: AbortSignal | undefined },
+  ): Promise<string> {
+    const hash = createHash("sha256");
+    let size = 0;
+    await asStorage("store the package", async () => {
+      const handle = await open(part, "wx", 0o600);
+      try {
+        for await (const chunk of movingChunks(body, this.#stallMs)) {
+          signal?.throwIfAborted();
+          size += chunk.length;
+          if (size > this.#maxBytes) throw tooLarge(this.#maxBytes);
+          await space.add(chunk.length);
+          hash.update(chunk);
+          await writeAll(handle, chunk);
+        }
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+    });
+    return hash.digest("hex");
+  }
+
+  /** What is wrong with a file that somebody may have put there by hand. */
+  async #problem(file: string): Promise<HarnessError | null> {
+    try {
+      await this.#check(file, join(this.#dir, file));
+      return null;
+    } catch (error) {
+      if (!(error instanceof HarnessError) || error.code !== "package_invalid") throw error;
+      getLogger(["harness", "server"]).warn("Left out of the packages: {why}", {
+        why: error.message,
+      });
+      return error;
+    }
+  }
+
+  async #check(file: string, path: string): Promise<void> {
+    if (this.#inspect === undefined) return;
+    const found = await this.#inspect(path);
+    if (matchesPackage(file, `${found.name}@${found.version}`)) return;
+    throw new HarnessError(
+      "package_invalid",
+      `Cannot store ${file}: its manifest says ${found.name} ${found.version}, use the name that "package build" gave it`,
+    );
+  }
+
+  async #place(
+    file: string,
+    { part, signed, sha256 }: { part: string; signed: string | null; sha256: string },
+    { force = false }: PutPackageOptions,
+  ): Promise<PackageInfo> {
+    const existing = await this.#info(file);
+    if (existing?.sha256 === sha256) {
+      if (signed !== null) await this.#signatures.place(file, signed);
+      return existing;
+    }
+    if (existing !== null && !force) {
+      throw new HarnessError(
+        "already_exists",
+        `Cannot store ${file}: the server holds other bytes under this name and version, raise the version or use ?force=1`,
+        { details: { sha256: existing.sha256 } },
+      );
+    }
+    await asStorage(`store ${file}`, async () => {
+      // Before the package: at no moment does it have a signature that was made for other bytes of its name.
+      if (signed !== null) await this.#signatures.place(file, signed);
+      else if (existing !== null && !this.#signatures.required) await this.#signatures.remove(file);
+      await rename(part, join(this.#dir, file));
+      await syncDirectory(this.#dir);
+    });
+    return await this.#require(file);
+  }
+
+  async #require(file: string): Promise<PackageInfo> {
+    const info = await this.#info(file);
+    if (info !== null) return info;
+    throw new HarnessError("not_found", `Cannot find ${file}: the server holds no such package`);
+  }
+
+  /** Hashes and checks a file, once for all who ask at the same time. */
+  #examine(key: string, file: string): Promise<Pick<Digest, "sha256" | "problem">> {
+    let seen = this.#examining.get(key);
+    if (seen === undefined) {
+      const work = async () => ({
+        sha256: await hashFile(join(this.#dir, file)),
+        problem: await this.#problem(file),
+      });
+      seen = work().finally(() => this.#examining.delete(key));
+      this.#examining.set(key, seen);
+    }
+    return seen;
+  }
+
+  /** What is known of a file, or `null` when there is none. */
+  async #info(file: string): Promise<PackageInfo | null> {
+    const parsed = parsePackageFile(file);
+    if (parsed === null) return null;
+    const path = join(this.#dir, file);
+    const found = await stat(path).catch(() => null);
+    if (found === null || !found.isFile()) return null;
+    const { size, mtimeMs } = found;
+    let digest = this.#digests.get(file);
+    if (digest === undefined || digest.size !== size || digest.mtimeMs !== mtimeMs) {
+      const seen = await asStorage(
+        `read ${file}`,
+        () => this.#examine(`${size} ${mtimeMs} ${path}`, file),
+      );
+      digest = { size, mtimeMs, ...seen };
+      this.#digests.set(file, digest);
+    }
+    return { file, ...parsed, size, sha256: digest.sha256 };
+  }
+}
+
+function requirePackageFile(file: string): void {
+  if (parsePackageFile(file) !== null) return;
+  throw new HarnessError(
+    "invalid_params",
+    `Cannot use the package name "${file.slice(0, 128)}": it must be <name>-<version>.tar.gz`,
+  );
+}
+
+function tooLarge(maxBytes: number): HarnessError {
+  return new HarnessError(
+    "too_large",
+    `Cannot store the package: it is over the limit of ${maxBytes} bytes`,
+    { details: { max_bytes: maxBytes } },
+  );
+}
