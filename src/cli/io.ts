@@ -7,7 +7,7 @@
  */
 
 import { HarnessError, messageOf } from "../errors.ts";
-import { drawn } from "./styles.ts";
+import { drawn } from "./output/styles.ts";
 
 /** Width of a terminal that does not know its own. */
 const DEFAULT_COLUMNS = 80;

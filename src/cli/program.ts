@@ -6,22 +6,22 @@
 import { Command, Option } from "commander";
 import { PROTOCOL_VERSION, SUBPROTOCOL } from "../protocol/messages.ts";
 import { SERVER_NAME, VERSION } from "../version.ts";
-import { addCompletionsCommand, completionCommand } from "./completions.ts";
+import { addCompletionsCommand, completionCommand } from "./commands/completions.ts";
 import type { Context } from "./context.ts";
-import { addDeployCommand } from "./deploy.ts";
-import { addDeploymentsCommands } from "./deployments.ts";
-import { addDoctorCommand } from "./doctor.ts";
+import { addDeployCommand } from "./commands/deploy.ts";
+import { addDeploymentsCommands } from "./commands/deployments.ts";
+import { addDoctorCommand } from "./commands/doctor.ts";
 import { examplesText } from "./examples.ts";
 import type { Io } from "./io.ts";
-import { addPackageCommands } from "./package.ts";
-import { report } from "./report.ts";
-import { addRollbackCommand } from "./rollback.ts";
-import { addServeCommand } from "./serve.ts";
-import { addServiceCommands } from "./service.ts";
-import { addServicesCommands } from "./services.ts";
-import { addTokenCommands } from "./token.ts";
-import { helpArguments, usageError } from "./usage.ts";
-import { addWatchCommand } from "./watch.ts";
+import { addPackageCommands } from "./commands/package/package.ts";
+import { report } from "./output/report.ts";
+import { addRollbackCommand } from "./commands/rollback.ts";
+import { addServeCommand } from "./commands/serve.ts";
+import { addServiceCommands } from "./commands/service.ts";
+import { addServicesCommands } from "./commands/services.ts";
+import { addTokenCommands } from "./commands/token.ts";
+import { helpArguments, usageError } from "./flags/usage.ts";
+import { addWatchCommand } from "./commands/watch.ts";
 
 const EXAMPLES = `
 Examples:

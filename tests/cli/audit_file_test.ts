@@ -1,6 +1,6 @@
 /** The audit log: whole lines, in order, private and bounded. */
 import assert from "node:assert/strict";
-import { AuditFile } from "../../src/cli/audit_file.ts";
+import { AuditFile } from "../../src/cli/server_process/audit_file.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 
 Deno.test("AuditFile: keeps the order and rotates", async () => {

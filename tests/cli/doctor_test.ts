@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { exitCode } from "../../src/cli/doctor.ts";
-import { findingsFrom } from "../../src/cli/doctor_host.ts";
+import { exitCode } from "../../src/cli/commands/doctor.ts";
+import { findingsFrom } from "../../src/cli/commands/doctor_host.ts";
 import { runCli, startServer } from "../helpers/cli.ts";
 import { needs } from "../helpers/require.ts";
 import { startSshd } from "../helpers/sshd.ts";

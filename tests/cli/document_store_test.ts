@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { documentStore, fileId } from "../../src/cli/document_store.ts";
+import { documentStore, fileId } from "../../src/cli/server_process/document_store.ts";
 import { Documents } from "../../src/storage/documents.ts";
 
 Deno.test("fileId() gives every id a file name of its own", () => {

@@ -1,9 +1,16 @@
 import assert from "node:assert/strict";
 import { HarnessError } from "../../src/errors.ts";
-import { parseConfig } from "../../src/cli/config_file.ts";
-import { choiceFlag, flagName, listFlag, onOff, readFlags, valued } from "../../src/cli/flags.ts";
-import { LIMIT_FLAGS, SERVE_FLAGS } from "../../src/cli/serve_flags.ts";
-import { integer } from "../../src/cli/values.ts";
+import { parseConfig } from "../../src/cli/flags/config_file.ts";
+import {
+  choiceFlag,
+  flagName,
+  listFlag,
+  onOff,
+  readFlags,
+  valued,
+} from "../../src/cli/flags/flags.ts";
+import { LIMIT_FLAGS, SERVE_FLAGS } from "../../src/cli/flags/serve_flags.ts";
+import { integer } from "../../src/cli/flags/values.ts";
 
 const TABLE = {
   maxThings: valued<number>("n", { env: "HARNESS_MAX_THINGS", help: "", fallback: 7 }, integer(1)),

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { HarnessError } from "../../src/errors.ts";
 import { ACTIONS } from "../../src/protocol/actions.ts";
-import { reportDeployment } from "../../src/cli/deployment_report.ts";
-import { notConnected } from "../../src/cli/connect_error.ts";
-import { inCliWords, reasonInCliWords, textInCliWords } from "../../src/cli/wording.ts";
-import { noteOf } from "../../src/cli/progress_view.ts";
+import { reportDeployment } from "../../src/cli/output/deployment_report.ts";
+import { notConnected } from "../../src/cli/session/connect_error.ts";
+import { inCliWords, reasonInCliWords, textInCliWords } from "../../src/cli/output/wording.ts";
+import { noteOf } from "../../src/cli/output/progress_view.ts";
 import type { Deployment, DeploymentHost } from "../../src/protocol/actions.ts";
 import { localExecutor } from "../../src/executor/local.ts";
 import { createController } from "../../src/lifecycle/controller.ts";

@@ -1,7 +1,7 @@
 /** What a terminal obeys, or nobody can see, is written out wherever text of others is shown. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { CLEAR_LINE, drawn, style } from "../../src/cli/styles.ts";
+import { CLEAR_LINE, drawn, style } from "../../src/cli/output/styles.ts";
 import { jsonText, visible } from "../../src/util/terminal_text.ts";
 import { SEED } from "../helpers/seed.ts";
 

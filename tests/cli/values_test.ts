@@ -8,9 +8,9 @@ import {
   showDuration,
   showSize,
   size,
-} from "../../src/cli/values.ts";
-import { parseTarget, readHostsFile, targetLabel } from "../../src/cli/targets.ts";
-import { defaultStateDir } from "../../src/cli/state_dir.ts";
+} from "../../src/cli/flags/values.ts";
+import { parseTarget, readHostsFile, targetLabel } from "../../src/cli/flags/targets.ts";
+import { defaultStateDir } from "../../src/cli/server_process/state_dir.ts";
 
 Deno.test("listenAddress() reads host:port in all its forms", () => {
   assert.deepEqual(listenAddress("127.0.0.1:8080"), { hostname: "127.0.0.1", port: 8080 });

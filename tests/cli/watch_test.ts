@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { EventItem } from "../../src/client/mod.ts";
-import { eventText } from "../../src/cli/watch.ts";
+import { eventText } from "../../src/cli/commands/watch.ts";
 
 function text<E extends EventItem["event"]>(
   event: E,

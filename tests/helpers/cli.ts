@@ -3,7 +3,7 @@
  */
 import type { Io } from "../../src/cli/io.ts";
 import { main } from "../../src/cli/program.ts";
-import { drawn } from "../../src/cli/styles.ts";
+import { drawn } from "../../src/cli/output/styles.ts";
 import { removeTree } from "./remove_tree.ts";
 
 const MAIN = new URL("../../src/cli/main.ts", import.meta.url).pathname;

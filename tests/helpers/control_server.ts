@@ -1,7 +1,7 @@
 /** A whole server in this process, as `serve` wires it, for tests of deployment and lifecycle. */
 import { FLAG_DEFAULTS } from "./flag_defaults.ts";
-import { documentStore } from "../../src/cli/document_store.ts";
-import { hostDirectory } from "../../src/cli/connector.ts";
+import { documentStore } from "../../src/cli/server_process/document_store.ts";
+import { hostDirectory } from "../../src/cli/session/ssh_directory.ts";
 import { inspectPackage } from "../../src/package/read.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import { type Control, openControl } from "../../src/server/control_plane.ts";

@@ -1,6 +1,6 @@
 /** What a deployment means for the registry. */
 import assert from "node:assert/strict";
-import { hostDirectory } from "../../src/cli/connector.ts";
+import { hostDirectory } from "../../src/cli/session/ssh_directory.ts";
 import { parseManifest } from "../../src/package/manifest/parse.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import { admitInstance, claimInstances } from "../../src/server/deployments/registry_sync.ts";

@@ -1,6 +1,6 @@
 /** What a new server knows of the restarts that the one before had planned. */
 import assert from "node:assert/strict";
-import { documentStore } from "../../src/cli/document_store.ts";
+import { documentStore } from "../../src/cli/server_process/document_store.ts";
 import type { RestartMemory } from "../../src/lifecycle/supervisor/restart_policy.ts";
 import { SERVICE_STATES } from "../../src/model/service.ts";
 import { Registry } from "../../src/registry/registry.ts";

@@ -1,0 +1,181 @@
+/**
+ * `deploy`: bring a package onto hosts, through a server or directly.
+ *
+ * @module
+ */
+import type { Command } from "commander";
+import { visible } from "../../util/terminal_text.ts";
+import { HarnessError } from "../../errors.ts";
+import { CLIENT_FLAGS, openSession, type Session } from "../session/connect.ts";
+import { type Context, runs } from "../context.ts";
+import {
+  chosenHosts,
+  DEPLOY_FLAGS,
+  DEPLOY_SSH_FLAGS,
+  environmentOf,
+  FOLLOW_FLAGS,
+  HOST_FLAGS,
+  secretsOf,
+  strategyOf,
+  targetsFor,
+} from "../flags/deploy_flags.ts";
+import { followHint } from "../output/deployment_report.ts";
+import { addFlags, type FlagValues, readFlags } from "../flags/flags.ts";
+import { followDeployment, openDeploymentEvents } from "../session/follow.ts";
+import { unreadable } from "../flags/secrets.ts";
+import { printJson } from "../output/table.ts";
+import { downloadPackage, uploadPackage } from "../session/upload.ts";
+
+type DeployFlags = FlagValues<typeof DEPLOY_FLAGS>;
+
+/** Declares the command. */
+export function addDeployCommand(program: Command, context: Context): void {
+  const command = program.command("deploy")
+    .description("deploy a package to hosts")
+    .argument("<package>", "package file, or name@version that the server holds");
+  addFlags(command, HOST_FLAGS, "Hosts:");
+  addFlags(command, DEPLOY_FLAGS, "Deployment:");
+  addFlags(command, FOLLOW_FLAGS);
+  addFlags(command, DEPLOY_SSH_FLAGS, "SSH:");
+  addFlags(command, CLIENT_FLAGS, "Server:");
+  runs(context, command, (given, reference = "") => {
+    return deployCommand(context, given as Record<string, unknown>, reference);
+  });
+}
+
+async function deployCommand(
+  context: Context,
+  given: Record<string, unknown>,
+  reference: string,
+): Promise<number> {
+  const flags = readFlags(DEPLOY_FLAGS, given, context.io);
+  const { detach, direct, quiet } = readFlags(FOLLOW_FLAGS, given, context.io);
+  const hosts = await chosenHosts(readFlags(HOST_FLAGS, given, context.io));
+  if (hosts.length === 0) {
+    throw new HarnessError(
+      "invalid_params",
+      "Cannot deploy: no host is named, give --host (repeatable), --hosts-file or --local",
+    );
+  }
+  const file = await localPackage(reference);
+  if (flags.requireSignature !== null) {
+    const { trustedKeys } = await import("./package/signatures.ts");
+    await trustedKeys([flags.requireSignature]);
+  }
+  if (file !== null) await checkPackage(file, flags);
+  if (direct) {
+    if (file === null) throw notAFile(reference);
+    const { deployDirectly } = await import("./deploy_direct.ts");
+    return await deployDirectly(context, given, { file, hosts, flags });
+  }
+  const targets = targetsFor(hosts, given);
+  const env = await environmentOf(flags);
+  const secrets = await secretsOf(flags);
+  await using session = await openSession(context, given, { follows: true });
+  const { name, sha256 } = file === null
+    ? await heldPackage(context, session, reference, flags)
+    : await upload(context, session, file, flags);
+  const events = await openDeploymentEvents(context, session);
+  const { deployment_id } = await session.call("deploy_package", {
+    package: name,
+    ...(sha256 === null ? {} : { sha256 }),
+    targets,
+    env,
+    secrets,
+    strategy: strategyOf(flags),
+    ...(flags.force ? { force: true } : {}),
+    ...(flags.idempotencyKey === null ? {} : { idempotency_key: flags.idempotencyKey }),
+  });
+  if (detach) return detached(context, session, deployment_id);
+  return await followDeployment(context, session, events, deployment_id, { quiet });
+}
+
+/** What `--detach` prints: the id on stdout, what to do with it on stderr. */
+export function detached(context: Context, session: Session, deploymentId: string): number {
+  if (session.flags.json) printJson(context.io, { deployment_id: deploymentId });
+  else {
+    context.io.out(`${visible(deploymentId)}\n`);
+    context.io.err(followHint(deploymentId));
+  }
+  return 0;
+}
+
+/** The package as a local file, or `null` where the reference is one of the server's. */
+async function localPackage(reference: string): Promise<string | null> {
+  try {
+    const info = await Deno.stat(reference);
+    if (info.isFile) return reference;
+    throw new HarnessError(
+      "invalid_params",
+      `Cannot deploy ${reference}: it is a directory, make a package of it with ` +
+        `\`harness-ws-server package build ${reference}\``,
+    );
+  } catch (error) {
+    if (error instanceof HarnessError) throw error;
+    // A bare name may be one that the server holds; a path can only be meant as a file.
+    const isPath = /[/\\]/.test(reference);
+    if (error instanceof Deno.errors.NotFound && !isPath) return null;
+    throw unreadable({ place: "the package", path: reference }, error);
+  }
+}
+
+/** Reads the package whole before anything is touched, and its signature where one is required. */
+async function checkPackage(file: string, flags: DeployFlags): Promise<void> {
+  const { readPackage } = await import("./package/file.ts");
+  await readPackage(file);
+  if (flags.requireSignature === null) return;
+  const { requireSignature } = await import("./package/signatures.ts");
+  await requireSignature(file, flags.requireSignature);
+}
+
+/** What the server is to deploy: with a digest it refuses other bytes that came meanwhile. */
+interface Chosen {
+  readonly name: string;
+  readonly sha256: string | null;
+}
+
+async function upload(
+  context: Context,
+  session: Session,
+  file: string,
+  flags: DeployFlags,
+): Promise<Chosen> {
+  const held = await session.call("list_packages", {});
+  const info = await uploadPackage(context, session.flags, file, held, { force: flags.force });
+  return { name: info.file, sha256: info.sha256 };
+}
+
+/** A package of the server's; where a signature is required, it is checked here and not believed. */
+async function heldPackage(
+  context: Context,
+  session: Session,
+  reference: string,
+  flags: DeployFlags,
+): Promise<Chosen> {
+  if (flags.requireSignature === null) return { name: reference, sha256: null };
+  const { matchesPackage } = await import("../../server/packages/file_name.ts");
+  const info = (await session.call("list_packages", {}))
+    .find(({ file }) => file === reference || matchesPackage(file, reference));
+  if (info === undefined) {
+    throw new HarnessError(
+      "not_found",
+      `Cannot deploy ${reference}: there is no such file, and the server holds no such package`,
+    );
+  }
+  const { requireSignature } = await import("./package/signatures.ts");
+  const dir = await Deno.makeTempDir({ prefix: "harness-deploy-" });
+  try {
+    const path = await downloadPackage(context, session.flags, info, dir);
+    await requireSignature(path, flags.requireSignature);
+    return { name: info.file, sha256: info.sha256 };
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+function notAFile(reference: string): HarnessError {
+  return new HarnessError(
+    "not_found",
+    `Cannot deploy ${reference} directly: there is no such file, and without a server no other packages`,
+  );
+}

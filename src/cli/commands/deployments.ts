@@ -1,0 +1,117 @@
+/**
+ * `deployments`: list, show, follow, resume, cancel.
+ *
+ * @module
+ */
+import type { Command } from "commander";
+import { MAX_PAGE_SIZE } from "../../model/limits.ts";
+import { visible } from "../../util/terminal_text.ts";
+import type { Deployment } from "../../protocol/actions.ts";
+import { CLIENT_FLAGS, openSession } from "../session/connect.ts";
+import { type Context, runs } from "../context.ts";
+import { SECRET_FLAGS, secretsOf } from "../flags/deploy_flags.ts";
+import { reportDeployment } from "../output/deployment_report.ts";
+import { addFlags, type FlagTable, readFlags, textFlag, valued } from "../flags/flags.ts";
+import { followDeployment, openDeploymentEvents } from "../session/follow.ts";
+import { printJson, printTable } from "../output/table.ts";
+import { integer } from "../flags/values.ts";
+
+const DEFAULT_SHOWN = 20;
+
+const LIST_FLAGS = {
+  service: textFlag("name", { help: "only of this service" }),
+  limit: valued<number>("n", {
+    help: "at most this many",
+    fallback: DEFAULT_SHOWN,
+    shownDefault: `${DEFAULT_SHOWN}`,
+  }, integer(1, MAX_PAGE_SIZE)),
+} satisfies FlagTable;
+
+/** Declares the commands. */
+export function addDeploymentsCommands(program: Command, context: Context): void {
+  const group = program.command("deployments").description(
+    "list, show, follow, resume, cancel deployments",
+  );
+  const id = ["<id>", "deployment id, d-…"] as const;
+
+  const list = group.command("list", { isDefault: true }).description("list them, newest first");
+  addFlags(list, LIST_FLAGS);
+  addFlags(list, CLIENT_FLAGS, "Server:");
+  runs(context, list, (given) => listDeployments(context, given));
+
+  const show = group.command("show").description("show one, and exit as it ended").argument(...id);
+  addFlags(show, CLIENT_FLAGS, "Server:");
+  runs(context, show, async (given, deployment_id = "") => {
+    await using session = await openSession(context, given as object);
+    const deployment = await session.call("get_deployment", { deployment_id });
+    const { json } = session.flags;
+    return reportDeployment(context.io, deployment, { json, canResume: true });
+  });
+
+  const follow = group.command("follow").description("follow one until it ends").argument(...id);
+  addFlags(follow, CLIENT_FLAGS, "Server:");
+  runs(context, follow, async (given, deploymentId = "") => {
+    await using session = await openSession(context, given as object, { follows: true });
+    const events = await openDeploymentEvents(context, session);
+    return await followDeployment(context, session, events, deploymentId);
+  });
+
+  const resume = group.command("resume")
+    .description("do again what one did not finish, on the hosts that were not ok")
+    .argument(...id);
+  addFlags(resume, SECRET_FLAGS);
+  addFlags(resume, CLIENT_FLAGS, "Server:");
+  runs(context, resume, async (given, deployment_id = "") => {
+    const secrets = await secretsOf(
+      readFlags(SECRET_FLAGS, given as Record<string, unknown>, context.io),
+    );
+    await using session = await openSession(context, given as object, { follows: true });
+    const events = await openDeploymentEvents(context, session);
+    const again = await session.call("resume_deployment", { deployment_id, secrets });
+    return await followDeployment(context, session, events, again.deployment_id);
+  });
+
+  const cancel = group.command("cancel")
+    .description("cancel one: hosts in flight go back to the version before")
+    .argument(...id);
+  addFlags(cancel, CLIENT_FLAGS, "Server:");
+  runs(context, cancel, async (given, deployment_id = "") => {
+    await using session = await openSession(context, given as object);
+    const deployment = await session.call("cancel_deployment", { deployment_id });
+    if (session.flags.json) printJson(context.io, deployment);
+    else context.io.out(`${visible(`${deployment.deployment_id} ${afterCancel(deployment)}`)}\n`);
+  });
+}
+
+async function listDeployments(context: Context, given: unknown): Promise<void> {
+  const flags = readFlags(LIST_FLAGS, given as Record<string, unknown>, context.io);
+  await using session = await openSession(context, given as object);
+  const deployments = await session.call("list_deployments", {
+    limit: flags.limit,
+    ...(flags.service === null ? {} : { service: flags.service }),
+  });
+  if (session.flags.json) return printJson(context.io, deployments);
+  if (deployments.length === 0) return context.io.err("no deployments\n");
+  const head = ["ID", "KIND", "SERVICE", "VERSION", "STATUS", "HOSTS", "STARTED"];
+  printTable(context.io, head, deployments.map(row));
+}
+
+function row(deployment: Deployment): string[] {
+  const { hosts } = deployment;
+  const fine = hosts.filter((host) => host.outcome === "ok").length;
+  return [
+    deployment.deployment_id,
+    deployment.kind,
+    deployment.service,
+    deployment.version ?? "-",
+    deployment.status,
+    `${fine}/${hosts.length} ok`,
+    deployment.started_at.replace(/\.\d+Z$/, "Z"),
+  ];
+}
+
+function afterCancel(deployment: Deployment): string {
+  return deployment.finished_at === null
+    ? "is being cancelled"
+    : `had ended already: ${deployment.status}`;
+}

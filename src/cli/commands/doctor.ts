@@ -1,0 +1,171 @@
+/**
+ * `doctor`: checks what usually goes wrong, and says what to do about it. Changes nothing.
+ *
+ * @module
+ */
+import type { Command } from "commander";
+import { constants } from "node:fs";
+import { access } from "node:fs/promises";
+import { dirname, resolve as absolute } from "node:path";
+import { visible } from "../../util/terminal_text.ts";
+import { HarnessError, messageOf } from "../../errors.ts";
+import { CLIENT_FLAGS, openSession } from "../session/connect.ts";
+import { type Context, runs } from "../context.ts";
+import { EXIT } from "../exit_codes.ts";
+import { addFlags, type FlagTable, listFlag, readFlags, textFlag } from "../flags/flags.ts";
+import type { Io } from "../io.ts";
+import { SSH_FLAGS } from "../flags/ssh_flags.ts";
+import { unreadable } from "../flags/secrets.ts";
+import { defaultStateDir } from "../server_process/state_dir.ts";
+import { type Color, paint, printJson } from "../output/table.ts";
+import { parseTarget } from "../flags/targets.ts";
+import { textInCliWords } from "../output/wording.ts";
+
+const DOCTOR_FLAGS = {
+  host: listFlag("[user@]host[:port]", { help: "a host to look at too" }, (text) => text),
+  stateDir: textFlag("dir", {
+    env: "HARNESS_STATE_DIR",
+    help: "state directory that the server would use",
+  }),
+} satisfies FlagTable;
+
+/** One thing that was looked at. */
+export interface Finding {
+  /** What was looked at. */
+  check: string;
+  /** `warn` is worth knowing, `fail` will not work. */
+  status: "ok" | "warn" | "fail";
+  /** What was found, and what to do about it. */
+  message: string;
+  /** Whether the reason is that a host could not be reached. */
+  unreachable?: boolean;
+}
+
+const COLORS: Record<Finding["status"], Color> = { ok: "green", warn: "yellow", fail: "red" };
+
+/** Declares the command. */
+export function addDoctorCommand(program: Command, context: Context): void {
+  const command = program.command("doctor")
+    .description("check what usually goes wrong; changes nothing");
+  addFlags(command, DOCTOR_FLAGS);
+  addFlags(command, SSH_FLAGS, "SSH:");
+  addFlags(command, CLIENT_FLAGS, "Server:");
+  runs(context, command, (given) => doctor(context, given as Record<string, unknown>));
+}
+
+async function doctor(context: Context, given: Record<string, unknown>): Promise<number> {
+  const { io } = context;
+  const flags = readFlags(DOCTOR_FLAGS, given, io);
+  const ssh = readFlags(SSH_FLAGS, given, io);
+  // What cannot be meant is said before anything is looked at.
+  flags.host.forEach((host) => parseTarget(host));
+  const { json } = readFlags(CLIENT_FLAGS, given, io);
+  const findings: Finding[] = [];
+  const tell = (finding: Finding) => {
+    findings.push(finding);
+    if (json) printJson(io, finding);
+    else print(io, finding);
+  };
+  tell({
+    check: "runtime",
+    status: "ok",
+    message: `deno ${Deno.version.deno} on ${Deno.build.target}`,
+  });
+  tell(await stateDirFinding(io, flags.stateDir));
+  tell(await serverFinding(context, given));
+  for (const key of ssh.identity) tell(await identityFinding(key));
+  if (ssh.knownHosts !== null) {
+    tell(await readableFinding("known_hosts", "--known-hosts", ssh.knownHosts));
+  }
+  if (ssh.sshConfig !== null && ssh.sshConfig !== "none") {
+    tell(await readableFinding("ssh_config", "--ssh-config", ssh.sshConfig));
+  }
+  if (flags.host.length > 0) {
+    const { hostFindings } = await import("./doctor_host.ts");
+    for (const host of flags.host) {
+      for (const finding of await hostFindings(host, ssh, io.interrupted)) tell(finding);
+    }
+  }
+  io.interrupted.throwIfAborted();
+  return exitCode(findings);
+}
+
+/** 4 when nothing failed but the way to hosts. */
+export function exitCode(findings: readonly Finding[]): number {
+  const failed = findings.filter((finding) => finding.status === "fail");
+  if (failed.length === 0) return EXIT.ok;
+  return failed.every((finding) => finding.unreachable === true) ? EXIT.unreachable : EXIT.failure;
+}
+
+function print(io: Io, { check, status, message }: Finding): void {
+  const word = paint(status.padEnd(4), COLORS[status], io.color);
+  io.out(`${word}  ${visible(check)}: ${visible(message)}\n`);
+}
+
+async function stateDirFinding(io: Io, given: string | null): Promise<Finding> {
+  const check = "state directory";
+  const dir = absolute(defaultStateDir(given, io.env, Deno.uid()));
+  // It is made when it is missing, so what counts is the nearest directory that exists.
+  for (let at = dir;; at = dirname(at)) {
+    try {
+      if (!(await Deno.stat(at)).isDirectory) {
+        return {
+          check,
+          status: "fail",
+          message: `${at} is a file; choose another with --state-dir`,
+        };
+      }
+      await access(at, constants.R_OK | constants.W_OK | constants.X_OK);
+      const note = at === dir ? "" : " (will be made)";
+      return { check, status: "ok", message: `${dir}${note}` };
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound && at !== dirname(at)) continue;
+      const message = `${at} cannot be written: ${
+        messageOf(error)
+      }; choose another with --state-dir`;
+      return { check, status: "fail", message };
+    }
+  }
+}
+
+async function serverFinding(context: Context, given: Record<string, unknown>): Promise<Finding> {
+  const check = "server";
+  try {
+    await using session = await openSession(context, given);
+    const { server, capabilities, seq } = session.client.hello;
+    const message = `${session.flags.url}: ${server.name} ${server.version}, seq ${seq}, can ${
+      capabilities.join(", ")
+    }`;
+    return { check, status: "ok", message };
+  } catch (error) {
+    const refused = error instanceof HarnessError && error.code !== "unreachable";
+    const code = error instanceof HarnessError ? error.code : "internal";
+    const message = textInCliWords({ code, message: messageOf(error) });
+    return { check, status: refused ? "fail" : "warn", message };
+  }
+}
+
+async function identityFinding(path: string): Promise<Finding> {
+  const check = `key ${path}`;
+  const readable = await readableFinding(check, "--identity", path);
+  if (readable.status !== "ok") return readable;
+  const { mode } = await Deno.stat(path);
+  if (mode !== null && (mode & 0o077) !== 0) {
+    const shown = (mode & 0o777).toString(8);
+    return {
+      check,
+      status: "warn",
+      message: `mode ${shown}: others may read it; chmod 600 ${path}`,
+    };
+  }
+  return readable;
+}
+
+async function readableFinding(check: string, place: string, path: string): Promise<Finding> {
+  try {
+    (await Deno.open(path, { read: true })).close();
+    return { check, status: "ok", message: path };
+  } catch (error) {
+    return { check, status: "fail", message: messageOf(unreadable({ place, path }, error)) };
+  }
+}

@@ -1,0 +1,64 @@
+/**
+ * `package init`: a directory to start from.
+ *
+ * @module
+ */
+import { basename, dirname, join, resolve } from "node:path";
+import { visible } from "../../../util/terminal_text.ts";
+import { HarnessError, messageOf } from "../../../errors.ts";
+import { PACKAGE_NAME } from "../../../package/names.ts";
+import { SERVER_NAME } from "../../../version.ts";
+import type { Io } from "../../io.ts";
+import { printJson } from "../../output/table.ts";
+import { packageTemplate } from "./template.ts";
+
+/**
+ * Writes a new package directory.
+ *
+ * @throws {HarnessError} `already_exists` when there is something in it, `invalid_params` when its name
+ * is no package name.
+ */
+export async function initPackage(
+  io: Io,
+  dir: string,
+  options: { json: boolean },
+): Promise<void> {
+  const name = basename(resolve(dir));
+  if (!PACKAGE_NAME.test(name)) {
+    throw new HarnessError(
+      "invalid_params",
+      `Cannot name a package ${JSON.stringify(name)}: use letters, digits, ".", "_" and "-"`,
+    );
+  }
+  await refuseToOverwrite(dir);
+  try {
+    for (const file of packageTemplate(name)) {
+      const path = join(dir, file.path);
+      await Deno.mkdir(dirname(path), { recursive: true });
+      await Deno.writeTextFile(path, file.text, { mode: file.executable ? 0o755 : 0o644 });
+    }
+  } catch (error) {
+    throw new HarnessError("forbidden", `Cannot write ${dir}: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+  if (options.json) return printJson(io, { dir, name });
+  io.out(`${visible(dir)}\n`);
+  io.err(`next: put your program into ${visible(join(dir, "bin"))}, then\n`);
+  io.err(`  ${SERVER_NAME} package build ${visible(dir)}\n`);
+}
+
+async function refuseToOverwrite(dir: string): Promise<void> {
+  try {
+    for await (const _entry of Deno.readDir(dir)) {
+      throw new HarnessError(
+        "already_exists",
+        `Cannot make a package in ${dir}: it is not empty, name a new directory`,
+      );
+    }
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return;
+    if (error instanceof HarnessError) throw error;
+    throw new HarnessError("forbidden", `Cannot use ${dir}: ${messageOf(error)}`, { cause: error });
+  }
+}

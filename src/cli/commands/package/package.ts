@@ -1,0 +1,133 @@
+/**
+ * `package …`: build, look into, check, sign and hand over packages.
+ *
+ * @module
+ */
+import type { Command } from "commander";
+import { visible } from "../../../util/terminal_text.ts";
+import { CLIENT_FLAGS, openSession } from "../../session/connect.ts";
+import { type Context, runs } from "../../context.ts";
+import { addFlags, type FlagTable, onOff, readFlags, valued } from "../../flags/flags.ts";
+import type { Io } from "../../io.ts";
+import { addSigningCommands } from "./sign.ts";
+import { CLEAR_LINE } from "../../output/styles.ts";
+import { printJson, printTable } from "../../output/table.ts";
+import { uploadPackage } from "../../session/upload.ts";
+import { semVer, showSize } from "../../flags/values.ts";
+
+const BUILD_FLAGS = {
+  out: valued<string>("dir", {
+    help: "where the package goes",
+    fallback: ".",
+    shownDefault: "the current directory",
+  }, (text) => text),
+  version: valued<string | null>("version", {
+    help: "instead of the version in the manifest",
+    fallback: null,
+  }, semVer),
+  force: onOff({ help: "replace a package of that version with other bytes" }),
+  json: onOff({ help: "machine-readable output" }),
+} satisfies FlagTable;
+
+const PUSH_FLAGS = {
+  force: onOff({ help: "replace a package of that version with other bytes" }),
+} satisfies FlagTable;
+
+/** Declares `package` and its commands. */
+export function addPackageCommands(program: Command, context: Context): void {
+  const group = program.command("package").description("build, inspect, verify and sign packages");
+
+  const init = group.command("init").description("write a new package directory to start from")
+    .argument("<dir>", "directory to make").option("--json", "machine-readable output");
+  runs<{ json?: boolean }>(context, init, async (given, dir = "") => {
+    const { initPackage } = await import("./init.ts");
+    await initPackage(context.io, dir, { json: given.json === true });
+  });
+
+  const build = group.command("build").description("make a package of a directory")
+    .argument("<dir>", "directory with a manifest.yaml");
+  addFlags(build, BUILD_FLAGS);
+  runs(context, build, (given, dir = "") => buildCommand(context, given, dir));
+
+  const inspect = group.command("inspect").description("show what is in a package, and check it")
+    .argument("<file>").option("--json", "machine-readable output");
+  runs<{ json?: boolean }>(context, inspect, async (given, file = "") => {
+    const { inspectCommand } = await import("./inspect.ts");
+    await inspectCommand(context.io, file, { json: given.json === true });
+  });
+
+  addSigningCommands(group, context);
+
+  const push = group.command("push").description("hand a package to the server")
+    .argument("<file>");
+  addFlags(push, PUSH_FLAGS);
+  addFlags(push, CLIENT_FLAGS, "Server:");
+  runs(context, push, (given, file = "") => pushCommand(context, given, file));
+
+  const list = group.command("list").description("list the packages that the server holds");
+  addFlags(list, CLIENT_FLAGS, "Server:");
+  runs(context, list, (given) => listCommand(context, given));
+}
+
+async function buildCommand(context: Context, given: unknown, dir: string): Promise<void> {
+  const { io } = context;
+  const flags = readFlags(BUILD_FLAGS, given as Record<string, unknown>, io);
+  const { buildPackage } = await import("../../../package/build.ts");
+  const { aboutPackage } = await import("./file.ts");
+  const built = await buildPackage(dir, {
+    outDir: flags.out,
+    ...(flags.version === null ? {} : { version: flags.version }),
+    force: flags.force,
+    onProgress: ({ phase, bytes, totalBytes }) => showProgress(io, phase, bytes, totalBytes),
+    signal: io.interrupted,
+  }).catch((error) => {
+    throw aboutPackage(`Cannot build a package of ${dir}`, error);
+  }).finally(() => clearProgress(io));
+  for (const path of built.skipped) io.err(`left out: ${visible(path)}\n`);
+  if (flags.json) {
+    const { path, sha256, size, entries, unchanged, manifest } = built;
+    const { name, version } = manifest;
+    return printJson(io, { path, sha256, size, name, version, entries, unchanged });
+  }
+  const note = built.unchanged ? ", unchanged" : "";
+  io.err(
+    `${built.manifest.name} ${built.manifest.version}: ` +
+      `${built.entries} entries, ${showSize(built.size)}${note}\n`,
+  );
+  // The form of sha256sum: `… | sha256sum -c` checks it.
+  io.out(`${built.sha256}  ${visible(built.path)}\n`);
+}
+
+async function pushCommand(context: Context, given: unknown, file: string): Promise<void> {
+  const { force } = readFlags(PUSH_FLAGS, given as Record<string, unknown>, context.io);
+  const { readPackage } = await import("./file.ts");
+  await readPackage(file);
+  await using session = await openSession(context, given as object);
+  const held = await session.call("list_packages", {});
+  const info = await uploadPackage(context, session.flags, file, held, { force });
+  if (session.flags.json) printJson(context.io, info);
+  else context.io.out(`${visible(info.sha256)}  ${visible(info.file)}\n`);
+}
+
+async function listCommand(context: Context, given: unknown): Promise<void> {
+  await using session = await openSession(context, given as object);
+  const packages = await session.call("list_packages", {});
+  if (session.flags.json) return printJson(context.io, packages);
+  if (packages.length === 0) return context.io.err("no packages\n");
+  printTable(
+    context.io,
+    ["NAME", "VERSION", "SIZE", "SHA256"],
+    packages.map((info) => [info.name, info.version, showSize(info.size), info.sha256]),
+  );
+}
+
+/** One line that is written over, on a terminal only. */
+function showProgress(io: Io, phase: string, bytes: number, totalBytes: number): void {
+  if (!io.errIsTerminal) return;
+  const percent = totalBytes === 0 ? 100 : Math.floor((bytes / totalBytes) * 100);
+  io.err(`${CLEAR_LINE}${phase} ${percent} % of ${showSize(totalBytes)}`);
+}
+
+function clearProgress(io: Io): void {
+  if (io.errIsTerminal) io.err(CLEAR_LINE);
+}

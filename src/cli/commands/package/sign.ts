@@ -1,0 +1,79 @@
+/**
+ * `package verify|keygen|sign`: declared here, done in signatures.ts.
+ *
+ * @module
+ */
+import type { Command } from "commander";
+import { type Context, runs } from "../../context.ts";
+import type { NamedFile } from "../../flags/flags.ts";
+
+interface VerifyFlags {
+  key?: string[];
+  json?: boolean;
+}
+
+interface KeyFlags {
+  json?: boolean;
+  out?: string;
+  force?: boolean;
+  passwordFile?: string;
+}
+
+interface SignFlags {
+  json?: boolean;
+  key?: string;
+  passwordFile?: string;
+}
+
+const PASSWORD_HELP = "file with the password of the key; or HARNESS_SIGN_PASSWORD";
+
+/** Declares the commands. */
+export function addSigningCommands(group: Command, context: Context): void {
+  const verify = group.command("verify")
+    .description("check a package; exits with 1 and the reason when anything is wrong")
+    .argument("<file>")
+    .option("--key <file...>", "minisign public key that must have signed it")
+    .option("--json", "machine-readable output");
+  runs<VerifyFlags>(context, verify, async (given, file = "") => {
+    const { verifyCommand } = await import("./signatures.ts");
+    await verifyCommand(context.io, file, {
+      keys: (given.key ?? []).map(keyFile),
+      json: given.json === true,
+    });
+  });
+
+  const keygen = group.command("keygen").description("make a key pair, as minisign does")
+    .option("--out <name>", "writes <name>.key and <name>.pub", "harness")
+    .option("--force", "replace files that are there")
+    .option("--password-file <file>", PASSWORD_HELP)
+    .option("--json", "machine-readable output");
+  runs<KeyFlags>(context, keygen, async (given) => {
+    const { keygenCommand } = await import("./signatures.ts");
+    await keygenCommand(context.io, {
+      out: given.out ?? "harness",
+      force: given.force === true,
+      passwordFile: passwordFile(given),
+      json: given.json === true,
+    });
+  });
+
+  const sign = group.command("sign").description("write <file>.minisig beside a package")
+    .argument("<file>")
+    .requiredOption("--key <file>", "secret key of keygen or of minisign")
+    .option("--password-file <file>", PASSWORD_HELP)
+    .option("--json", "machine-readable output");
+  runs<SignFlags>(context, sign, async (given, file = "") => {
+    const { signCommand } = await import("./signatures.ts");
+    const key = keyFile(given.key ?? "");
+    const json = given.json === true;
+    await signCommand(context.io, file, { key, passwordFile: passwordFile(given), json });
+  });
+}
+
+function keyFile(path: string): NamedFile {
+  return { place: "--key", path };
+}
+
+function passwordFile({ passwordFile: path }: { passwordFile?: string }): NamedFile | null {
+  return path === undefined ? null : { place: "--password-file", path };
+}

@@ -1,0 +1,146 @@
+/**
+ * `package verify|keygen|sign`, and signatures that a deployment requires.
+ *
+ * @module
+ */
+import { visible } from "../../../util/terminal_text.ts";
+import { HarnessError, messageOf } from "../../../errors.ts";
+import {
+  generateKeyPair,
+  isPublicKey,
+  requireSignature as requirePackageSignature,
+  signPackage,
+} from "../../../package/signing/sign.ts";
+import { SERVER_NAME } from "../../../version.ts";
+import type { NamedFile } from "../../flags/flags.ts";
+import type { Io } from "../../io.ts";
+import { aboutPackage, readPackage } from "./file.ts";
+import { named, readSecretFile } from "../../flags/secrets.ts";
+import { printJson } from "../../output/table.ts";
+
+/**
+ * The texts of the public keys that `--trusted-key` names: files, or keys as they stand in such a file.
+ *
+ * @throws {HarnessError} For a file that cannot be read, and for what is no key.
+ */
+export function trustedKeys(keys: readonly NamedFile[]): Promise<string[]> {
+  return Promise.all(keys.map(async (key) => {
+    if (isPublicKey(key.path)) return key.path;
+    const text = await readSecretFile(key);
+    if (isPublicKey(text)) return text;
+    throw new HarnessError(
+      "invalid_params",
+      `Cannot use ${named(key)}: it is not a minisign public key; ` +
+        `\`${SERVER_NAME} package keygen\` makes a pair`,
+    );
+  }));
+}
+
+/** Refuses a package that the public key in `keyFile` did not sign; returns the id of the key. */
+export async function requireSignature(file: string, keyFile: NamedFile): Promise<string> {
+  return (await signedBy(file, [keyFile])) ?? "";
+}
+
+/** Checks a package and, when keys are given, that one of them signed it. */
+export async function verifyCommand(
+  io: Io,
+  file: string,
+  options: { keys: readonly NamedFile[]; json: boolean },
+): Promise<void> {
+  const { manifest, sha256 } = await readPackage(file, { signal: io.interrupted });
+  const signer = await signedBy(file, options.keys);
+  const { name, version } = manifest;
+  if (options.json) return printJson(io, { file, name, version, sha256, signed_by: signer });
+  const signed = signer === null ? "" : `, signed by ${signer}`;
+  io.out(`${visible(file)}: ${name} ${version} is sound${signed}\n`);
+}
+
+/** Makes a key pair: `<out>.key` (0600) and `<out>.pub`. */
+export async function keygenCommand(
+  io: Io,
+  options: { out: string; force: boolean; passwordFile: NamedFile | null; json: boolean },
+): Promise<void> {
+  const password = await keyPassword(io, options.passwordFile);
+  const files = { secret: `${options.out}.key`, public: `${options.out}.pub` };
+  if (!options.force) {
+    for (const path of Object.values(files)) await refuseExisting(path);
+  }
+  const pair = await generateKeyPair(password === null ? {} : { password });
+  const createNew = !options.force;
+  try {
+    await Deno.writeTextFile(files.secret, pair.secretKey, { mode: 0o600, createNew });
+    // The mode above is only that of a new file.
+    await Deno.chmod(files.secret, 0o600);
+    await Deno.writeTextFile(files.public, pair.publicKey, { mode: 0o644, createNew });
+  } catch (error) {
+    throw new HarnessError("forbidden", `Cannot write the keys: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+  if (password === null) {
+    io.err(`${files.secret} is not encrypted: whoever reads it can sign; keep it to yourself\n`);
+  }
+  if (options.json) {
+    return printJson(io, {
+      key_id: pair.keyId,
+      secret_key_file: files.secret,
+      public_key_file: files.public,
+    });
+  }
+  io.out(`${files.secret}\n${files.public}\n`);
+  io.err(`key ${pair.keyId}; give ${files.public} to those who verify\n`);
+}
+
+/** Signs a package; prints the path of the signature. */
+export async function signCommand(
+  io: Io,
+  file: string,
+  options: { key: NamedFile; passwordFile: NamedFile | null; json: boolean },
+): Promise<void> {
+  const secretKey = await readSecretFile(options.key);
+  const password = await keyPassword(io, options.passwordFile);
+  const path = await signPackage(file, { secretKey, ...(password === null ? {} : { password }) })
+    .catch((error) => {
+      throw aboutSigning(file, [options.key], error);
+    });
+  if (options.json) return printJson(io, { file, signature_file: path });
+  io.out(`${path}\n`);
+}
+
+/** The id of the key that signed the package, `null` where no keys are given. */
+async function signedBy(file: string, keys: readonly NamedFile[]): Promise<string | null> {
+  if (keys.length === 0) return null;
+  const trustedKeys = await Promise.all(keys.map(readSecretFile));
+  try {
+    return await requirePackageSignature(file, { trustedKeys });
+  } catch (error) {
+    throw aboutSigning(file, keys, error);
+  }
+}
+
+/** Names the key that cannot be read, or the package. */
+function aboutSigning(file: string, keys: readonly NamedFile[], error: unknown): unknown {
+  if (!(error instanceof HarnessError)) return error;
+  const [, what, why] = /^Cannot read the (secret key|public key): (.*)$/s.exec(error.message) ??
+    [];
+  if (what === undefined) return aboutPackage(`Cannot accept the package ${file}`, error);
+  return new HarnessError(
+    error.code,
+    `Cannot use ${keys.map(named).join(", ")}: no ${what} can be read from it, ${why}; ` +
+      `\`${SERVER_NAME} package keygen\` makes a pair`,
+    { cause: error },
+  );
+}
+
+async function keyPassword(io: Io, file: NamedFile | null): Promise<string | null> {
+  return file === null ? io.env("HARNESS_SIGN_PASSWORD") ?? null : await readSecretFile(file);
+}
+
+async function refuseExisting(path: string): Promise<void> {
+  const there = await Deno.stat(path).then(() => true, () => false);
+  if (!there) return;
+  throw new HarnessError(
+    "already_exists",
+    `Cannot write ${path}: it is there already, choose another --out (or --force, which destroys it)`,
+  );
+}

@@ -1,0 +1,49 @@
+/**
+ * `serve`: the command; what it does is in run_server.ts, loaded only when it is needed.
+ *
+ * @module
+ */
+import type { Command } from "commander";
+import { type Context, runs } from "../context.ts";
+import { readConfigFile } from "../flags/config_file.ts";
+import { addFlags, fileFlag, flagName, readFlags } from "../flags/flags.ts";
+import { CLIENT_TOKEN_FILE, LIMIT_FLAGS, SERVE_FLAGS } from "../flags/serve_flags.ts";
+import { SSH_FLAGS } from "../flags/ssh_flags.ts";
+
+const CONFIG_FLAG = {
+  config: fileFlag({
+    value: "file.yaml",
+    env: "HARNESS_CONFIG",
+    help: "read flags from a file; its keys are their names",
+  }),
+};
+
+/** Declares the command. */
+export function addServeCommand(program: Command, context: Context): void {
+  const command = program.command("serve")
+    .description("start the server (the default command)")
+    .allowExcessArguments(false);
+  addFlags(command, CONFIG_FLAG);
+  addFlags(command, SERVE_FLAGS);
+  addFlags(command, SSH_FLAGS, "SSH to the hosts:");
+  addFlags(command, LIMIT_FLAGS, "Limits:");
+  runs(context, command, (given) => serveCommand(context, given as Record<string, unknown>));
+}
+
+async function serveCommand(context: Context, given: Record<string, unknown>): Promise<number> {
+  const { io } = context;
+  const { config: file } = readFlags(CONFIG_FLAG, given, io);
+  const known = [SERVE_FLAGS, SSH_FLAGS, LIMIT_FLAGS].flatMap(Object.keys).map(flagName);
+  const config = file === null ? new Map() : await readConfigFile(file, known);
+  // A variable of the client commands does not take the place of what was said to the server.
+  const env = (name: string) =>
+    name === CLIENT_TOKEN_FILE && config.has("token-file") ? undefined : io.env(name);
+  const sources = { env, config };
+  const flags = {
+    serve: readFlags(SERVE_FLAGS, given, sources),
+    ssh: readFlags(SSH_FLAGS, given, sources),
+    limits: readFlags(LIMIT_FLAGS, given, sources),
+  };
+  const { runServer } = await import("../server_process/run_server.ts");
+  return await runServer(io, flags);
+}

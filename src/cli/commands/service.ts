@@ -1,0 +1,212 @@
+/**
+ * `service …`: look at, control and register one service.
+ *
+ * @module
+ */
+import type { Command } from "commander";
+import { visible } from "../../util/terminal_text.ts";
+import { CLIENT_FLAGS, openSession } from "../session/connect.ts";
+import { type Context, runs } from "../context.ts";
+import { addFlags, type FlagTable, onOff, readFlags, valued } from "../flags/flags.ts";
+import { protocolText } from "./services.ts";
+import { addRegisterCommand } from "./service_register.ts";
+import { paint, printJson } from "../output/table.ts";
+import { MAX_LOG_TAIL_LINES } from "../../model/limits.ts";
+import { CLI_CONTROL_TIMEOUT_MS } from "../limits.ts";
+import type { ServiceEntry } from "../../model/service.ts";
+import { duration, integer, showDuration } from "../flags/values.ts";
+import { reasonInCliWords } from "../output/wording.ts";
+
+const DEFAULT_TAIL = 50;
+
+const CONTROL_CLIENT_FLAGS = {
+  ...CLIENT_FLAGS,
+  timeout: valued<number>("time", {
+    env: "HARNESS_TIMEOUT",
+    help: "how long to wait until it is done",
+    fallback: CLI_CONTROL_TIMEOUT_MS,
+    shownDefault: showDuration(CLI_CONTROL_TIMEOUT_MS),
+  }, duration),
+} satisfies FlagTable;
+
+const LOG_FLAGS = {
+  tail: valued<number>("n", {
+    help: "lines of the past",
+    fallback: DEFAULT_TAIL,
+    shownDefault: `${DEFAULT_TAIL}`,
+  }, integer(0, MAX_LOG_TAIL_LINES)),
+  follow: onOff({ help: "go on with new lines until Ctrl-C" }),
+} satisfies FlagTable;
+
+const ACTIONS = {
+  start: "start it and wait until that worked",
+  stop: "stop it and everything it started",
+  restart: "stop it, then start it",
+  reload: "make it read its configuration again",
+} as const;
+
+type ControlAction = keyof typeof ACTIONS;
+
+/** What `--cascade` adds to an action. */
+const CASCADES = {
+  start: "what it needs first, where that does not run",
+  stop: "what needs it first",
+  restart: "stop what needs it, start what it needs, and start again what was stopped",
+  reload: "",
+} satisfies Record<ControlAction, string>;
+
+/** Declares the commands. */
+export function addServiceCommands(program: Command, context: Context): void {
+  const group = program.command("service").description("look at and control one service");
+  const name = ["<name>", "instance id, or service name where there is one instance"] as const;
+
+  const get = group.command("get").description("show everything known of it").argument(...name);
+  addFlags(get, CLIENT_FLAGS, "Server:");
+  runs(context, get, (given, id = "") => getService(context, given, id));
+
+  for (const [action, description] of Object.entries(ACTIONS)) {
+    const command = group.command(action).description(description).argument(...name)
+      .option("--dry-run", "only say what would be done, in which order");
+    if (action !== "reload") {
+      command.option("--cascade", CASCADES[action as ControlAction]);
+    }
+    addFlags(command, CONTROL_CLIENT_FLAGS, "Server:");
+    runs<ControlFlags>(
+      context,
+      command,
+      (given, id = "") => control(context, given, action as ControlAction, id),
+    );
+  }
+
+  const logs = group.command("logs").description("show its log").argument(...name);
+  addFlags(logs, LOG_FLAGS);
+  addFlags(logs, CLIENT_FLAGS, "Server:");
+  runs(context, logs, (given, id = "") => showLogs(context, given, id));
+
+  addRegisterCommand(group, context);
+
+  const deregister = group.command("deregister")
+    .description("remove it from the registry; what runs is left alone")
+    .argument(...name);
+  addFlags(deregister, CLIENT_FLAGS, "Server:");
+  runs(context, deregister, async (given, id = "") => {
+    await using session = await openSession(context, given as object);
+    const data = await session.call("deregister_service", { name: id });
+    if (session.flags.json) printJson(context.io, data);
+    else context.io.out(`${visible(id)} removed\n`);
+  });
+}
+
+async function getService(context: Context, given: unknown, name: string): Promise<void> {
+  await using session = await openSession(context, given as object);
+  const entry = await session.call("get_service", { name });
+  if (session.flags.json) return printJson(context.io, entry);
+  for (const [label, value] of facts(entry)) {
+    context.io.out(
+      `${paint(`${label}:`.padEnd(14), "dim", context.io.color)}${visible(value)}\n`,
+    );
+  }
+}
+
+function facts(entry: ServiceEntry): Array<[string, string]> {
+  const { execution, location, last_health_check: health } = entry;
+  const how = Object.entries(execution)
+    .filter(([key, value]) => key !== "type" && value !== null && String(value) !== "")
+    .map(([key, value]) => `${key} ${Array.isArray(value) ? value.join(" ") : value}`);
+  const checked = health === null
+    ? "unknown"
+    : `${health.healthy ? "healthy" : "unhealthy"}${
+      health.message === null ? "" : `: ${health.message}`
+    } (${health.checked_at}, ${Math.round(health.duration_ms)} ms)`;
+  return [
+    ["id", entry.id],
+    ["name", entry.name],
+    ["version", entry.version],
+    [
+      "state",
+      entry.state_reason === null
+        ? entry.state
+        : `${entry.state}: ${reasonInCliWords(entry.state_reason)}`,
+    ],
+    ["health", checked],
+    ["runs as", [execution.type, ...how].join(", ")],
+    [
+      "on",
+      location.type === "local"
+        ? "local"
+        : `${location.ssh_user}@${location.host}${
+          location.ssh_port === null ? "" : `:${location.ssh_port}`
+        }`,
+    ],
+    ...entry.endpoints.map((endpoint): [string, string] => [
+      "endpoint",
+      `${endpoint.name} ${protocolText(endpoint)} ${endpoint.address}`,
+    ]),
+    ["depends on", entry.depends_on.join(", ") || "-"],
+    ["labels", Object.entries(entry.labels).map(([k, v]) => `${k}=${v}`).join(", ") || "-"],
+    ["registered", entry.registered_at],
+    ["changed", `${entry.updated_at} (revision ${entry.revision})`],
+  ];
+}
+
+interface ControlFlags {
+  cascade?: boolean;
+  dryRun?: boolean;
+}
+
+async function control(
+  context: Context,
+  given: ControlFlags,
+  action: ControlAction,
+  name: string,
+): Promise<void> {
+  const { timeout } = readFlags(CONTROL_CLIENT_FLAGS, { ...given }, context.io);
+  await using session = await openSession(context, given);
+  const data = await session.call("service_action", {
+    name,
+    action,
+    ...(given.cascade === undefined ? {} : { cascade: given.cascade }),
+    ...(given.dryRun === undefined ? {} : { dry_run: given.dryRun }),
+  }, { timeoutMs: timeout });
+  if (session.flags.json) return printJson(context.io, data);
+  for (const [index, step] of (data.plan ?? []).entries()) {
+    context.io.out(
+      `${index + 1}. ${visible(step.action)} ${
+        step.services.map((id) => visible(id)).join(", ")
+      }\n`,
+    );
+  }
+  if (data.plan?.length === 0) context.io.err("nothing to do\n");
+  if (given.dryRun !== true) {
+    context.io.out(`${visible(`${data.service}  ${data.old_state} → ${data.new_state}`)}\n`);
+  }
+}
+
+async function showLogs(context: Context, given: unknown, name: string): Promise<void> {
+  const { io } = context;
+  const flags = readFlags(LOG_FLAGS, given as Record<string, unknown>, io);
+  await using session = await openSession(context, given as object, { follows: flags.follow });
+  const print = (line: string) => {
+    if (session.flags.json) printJson(io, { line });
+    // Into a pipe or a file goes what the service wrote.
+    else if (io.outIsTerminal) io.out(`${visible(line, { keep: "\t" })}\n`);
+    else io.raw(`${line}\n`);
+  };
+  if (!flags.follow) {
+    const { lines } = await session.call("service_logs", { name, tail: flags.tail });
+    lines.forEach(print);
+    return;
+  }
+  const { id } = await session.call("get_service", { name });
+  const signal = AbortSignal.any([io.interrupted, io.outputClosed]);
+  // Subscribed first, so that no line is lost between the past and the present.
+  const stream = session.client.events({ events: ["service_log"], services: [id], signal });
+  await stream.ready;
+  const { lines } = await session.call("service_logs", { name: id, tail: flags.tail });
+  lines.forEach(print);
+  for await (const item of stream) {
+    if (item.kind === "event" && item.event === "service_log") print(item.data.line);
+    if (item.kind === "dropped") io.err(`${item.count} lines were dropped: the log is too fast\n`);
+  }
+  io.interrupted.throwIfAborted();
+}

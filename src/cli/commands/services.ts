@@ -1,0 +1,137 @@
+/**
+ * `services`, `endpoints`, `resolve`: what runs where, and where it can be reached.
+ *
+ * @module
+ */
+import type { Command } from "commander";
+import { visible } from "../../util/terminal_text.ts";
+import type { ActionParams } from "../../protocol/actions.ts";
+import {
+  type Endpoint,
+  SERVICE_STATES,
+  type ServiceEntry,
+  type ServiceState,
+} from "../../model/service.ts";
+import { CLIENT_FLAGS, openSession } from "../session/connect.ts";
+import { type Context, runs } from "../context.ts";
+import { addFlags, type FlagTable, readFlags, textFlag, valued } from "../flags/flags.ts";
+import { printJson, printTable } from "../output/table.ts";
+import { reasonInCliWords } from "../output/wording.ts";
+
+const FILTER_FLAGS = {
+  state: valued<ServiceState | null>("state", {
+    help: `only in this state: ${SERVICE_STATES.join(", ")}`,
+    fallback: null,
+  }, (text) => {
+    const found = SERVICE_STATES.find((state) => state === text);
+    if (found === undefined) throw new Error(`must be one of ${SERVICE_STATES.join(", ")}`);
+    return found;
+  }),
+  host: textFlag("host", { help: "only on this host" }),
+  label: valued<string | null>("k=v", {
+    help: "only with this label",
+    fallback: null,
+  }, (text) => {
+    if (/^(=|$)/.test(text)) throw new Error("must be key=value, or key for any value");
+    return text;
+  }),
+} satisfies FlagTable;
+
+/** Declares the commands. */
+export function addServicesCommands(program: Command, context: Context): void {
+  const services = program.command("services")
+    .description("list services")
+    .argument("[name]", "name or glob such as 'api-*'");
+  addFlags(services, FILTER_FLAGS);
+  addFlags(services, CLIENT_FLAGS, "Server:");
+  runs(context, services, (given, name) => listServices(context, given, name));
+
+  const endpoints = program.command("endpoints").description(
+    "list every endpoint of every instance",
+  );
+  addFlags(endpoints, CLIENT_FLAGS, "Server:");
+  runs(context, endpoints, (given) => listEndpoints(context, given));
+
+  const resolve = program.command("resolve")
+    .description("print where a service can be reached now")
+    .argument("<service>", "service name")
+    .option("--endpoint <name>", "only the endpoint of this name");
+  addFlags(resolve, CLIENT_FLAGS, "Server:");
+  runs<{ endpoint?: string }>(
+    context,
+    resolve,
+    (given, service = "") => resolveService(context, given, service),
+  );
+}
+
+async function listServices(context: Context, given: unknown, name?: string): Promise<void> {
+  const filter = readFlags(FILTER_FLAGS, given as Record<string, unknown>, context.io);
+  await using session = await openSession(context, given as object);
+  const params: ActionParams<"list_services"> = {
+    ...(name === undefined ? {} : { name }),
+    ...(filter.state === null ? {} : { state: filter.state }),
+    ...(filter.host === null ? {} : { host: filter.host }),
+    ...(filter.label === null ? {} : { label: filter.label }),
+  };
+  const data = await session.call("list_services", params);
+  const entries = Array.isArray(data) ? data : data.services;
+  if (session.flags.json) return printJson(context.io, entries);
+  if (entries.length === 0) {
+    const asked = [
+      ...(name === undefined ? [] : [name]),
+      ...Object.entries(filter).flatMap(([flag, value]) =>
+        value === null ? [] : [`--${flag} ${value}`]
+      ),
+    ];
+    const what = asked.length === 0 ? "" : ` match ${asked.join(" ")}`;
+    context.io.err(`no services${visible(what)}\n`);
+    return;
+  }
+  const head = ["ID", "VERSION", "STATE", "HEALTH", "HOST", "SINCE", "REASON"];
+  printTable(context.io, head, entries.map(serviceRow));
+}
+
+/** The row of a service in the table. */
+function serviceRow(entry: ServiceEntry): string[] {
+  const health = entry.last_health_check;
+  return [
+    entry.id,
+    entry.version,
+    entry.state,
+    health === null ? "-" : health.healthy ? "healthy" : "unhealthy",
+    entry.location.type === "local" ? "local" : entry.location.host,
+    entry.last_state_change.replace(/\.\d+Z$/, "Z"),
+    reasonInCliWords(entry.state_reason ?? ""),
+  ];
+}
+
+async function listEndpoints(context: Context, given: unknown): Promise<void> {
+  await using session = await openSession(context, given as object);
+  const data = await session.call("list_endpoints", {});
+  if (session.flags.json) return printJson(context.io, data);
+  const rows = Object.entries(data).flatMap(([id, list]) =>
+    list.map((endpoint) => [id, endpoint.name, protocolText(endpoint), endpoint.address])
+  );
+  if (rows.length === 0) context.io.err("no endpoints\n");
+  else printTable(context.io, ["ID", "ENDPOINT", "PROTOCOL", "ADDRESS"], rows);
+}
+
+async function resolveService(
+  context: Context,
+  given: { endpoint?: string },
+  service: string,
+): Promise<void> {
+  await using session = await openSession(context, given);
+  const data = await session.call("resolve_endpoint", { service, ...endpointParam(given) });
+  if (session.flags.json) return printJson(context.io, data);
+  for (const endpoint of data) context.io.out(`${visible(endpoint.address)}\n`);
+}
+
+function endpointParam(given: { endpoint?: string }): { endpoint?: string } {
+  return given.endpoint === undefined ? {} : { endpoint: given.endpoint };
+}
+
+/** The protocol of an endpoint in one word. */
+export function protocolText(endpoint: Endpoint): string {
+  return typeof endpoint.protocol === "string" ? endpoint.protocol : endpoint.protocol.custom;
+}

@@ -1,0 +1,86 @@
+/**
+ * `token new`: makes a named token, and the line of the tokens file for it.
+ *
+ * @module
+ */
+import type { Command } from "commander";
+import { createHash, randomBytes } from "node:crypto";
+import { HarnessError } from "../../errors.ts";
+import { type Context, runs } from "../context.ts";
+import {
+  addFlags,
+  choiceFlag,
+  type FlagTable,
+  type FlagValues,
+  listFlag,
+  onOff,
+  readFlags,
+  valued,
+} from "../flags/flags.ts";
+import type { Io } from "../io.ts";
+import { printJson } from "../output/table.ts";
+import { nameProblem, parseTime, serviceProblem } from "../server_process/tokens_file.ts";
+import { duration } from "../flags/values.ts";
+
+/** Bytes of a token: 256 bit. */
+const TOKEN_BYTES = 32;
+
+const NEW_FLAGS = {
+  name: valued<string>("name", {
+    help: "who uses it: stands in deployments, the log and the audit log",
+    fallback: "",
+  }, (text) => checked(text, nameProblem)),
+  rights: choiceFlag(["read", "full"], { help: "what it may do" }),
+  services: listFlag("name|glob", {
+    help: "limit it to services, several with commas between them",
+  }, (text) => text.split(",").map((one) => checked(one.trim(), serviceProblem))),
+  expires: valued<string | null>("time", {
+    help: "when it ends: 2027-01-31, 2027-01-31T12:00:00Z, or from now on: 720h",
+    fallback: null,
+  }, expiry),
+  json: onOff({ help: "machine-readable output" }),
+} satisfies FlagTable;
+
+/** Declares `token` and its command. */
+export function addTokenCommands(program: Command, context: Context): void {
+  const group = program.command("token").description("make tokens for the server's --tokens-file");
+  const command = group.command("new")
+    .description("make a token; it is shown once, and the file gets its hash alone");
+  addFlags(command, NEW_FLAGS);
+  runs(context, command, (given) => {
+    newToken(context.io, readFlags(NEW_FLAGS, given as Record<string, unknown>, context.io));
+    return Promise.resolve();
+  });
+}
+
+function newToken(io: Io, flags: FlagValues<typeof NEW_FLAGS>): void {
+  const { name, rights, expires } = flags;
+  if (name === "") {
+    throw new HarnessError("invalid_params", "Cannot make a token: give --name, who is to use it");
+  }
+  const token = randomBytes(TOKEN_BYTES).toString("base64url");
+  const hash = `sha256:${createHash("sha256").update(token).digest("hex")}`;
+  const services = flags.services.flat();
+  const quoted = services.map((one) => JSON.stringify(one)).join(", ");
+  const line = `- {name: ${JSON.stringify(name)}, hash: "${hash}", rights: ${rights}` +
+    (services.length === 0 ? "" : `, services: [${quoted}]`) +
+    (expires === null ? "" : `, expires: "${expires}"`) + "}";
+  if (flags.json) return printJson(io, { name, token, hash, rights, services, expires, line });
+  io.out(`token, shown this once:\n${token}\n\nline for the server's --tokens-file:\n${line}\n`);
+}
+
+function expiry(text: string): string {
+  const time = parseTime(text);
+  if (time !== null) return text;
+  try {
+    return new Date(Date.now() + duration(text)).toISOString();
+  } catch {
+    throw new Error("must be a date, a time with its zone, or how long it is valid, such as 720h");
+  }
+}
+
+function checked(text: string, problemOf: (text: string) => string | null): string {
+  const problem = problemOf(text);
+  if (problem !== null) throw new Error(problem);
+  return text;
+}

@@ -1,0 +1,222 @@
+/**
+ * The flags of `deploy` and `rollback`, and what is made of them.
+ *
+ * @module
+ */
+import { resolve as absolute } from "node:path";
+import { HarnessError } from "../../errors.ts";
+import { MAX_HOSTS } from "../../model/limits.ts";
+import type { StrategySpec, Target } from "../../protocol/actions.ts";
+import {
+  fileFlag,
+  flagName,
+  type FlagTable,
+  type FlagValues,
+  listFlag,
+  type NamedFile,
+  onOff,
+  readFlags,
+  textFlag,
+  valued,
+} from "./flags.ts";
+import { named, readNamedFile, readSecretFile } from "./secrets.ts";
+import { SSH_FLAGS } from "./ssh_flags.ts";
+import { parseTarget, readHostsFile, targetLabel } from "./targets.ts";
+import { envPair, integer, type Pair } from "./values.ts";
+
+const { identity, knownHosts, hostKeyPolicy, sshConfig, installRoot, become } = SSH_FLAGS;
+
+/** Which hosts. */
+export const HOST_FLAGS = {
+  host: listFlag("[user@]host[:port]", { help: "a host" }, (text) => text),
+  hostsFile: fileFlag({ help: "hosts, one a line" }),
+  local: onOff({ help: "this machine; with a server, the server's machine" }),
+} satisfies FlagTable;
+
+/** A secret by name, and the file that holds it. */
+interface SecretFile {
+  readonly name: string;
+  readonly file: NamedFile;
+}
+
+/** Where the values of secrets come from. */
+export const SECRET_FLAGS = {
+  secretFile: listFlag<SecretFile>("K=path", {
+    help: "a secret: its value is the content of the file",
+  }, (text, place) => {
+    const [name, path] = envPair(text);
+    return { name, file: { place, path } };
+  }),
+} satisfies FlagTable;
+
+/** What they get, and in which order. */
+export const DEPLOY_FLAGS = {
+  env: listFlag<Pair>("K=V", { help: "environment of the service" }, envPair),
+  envFile: listFlag<NamedFile>("file", {
+    help: "the same from a file of K=V lines",
+  }, (path, place) => ({ place, path })),
+  ...SECRET_FLAGS,
+  parallel: strategyNumber(1, "hosts at once", "10"),
+  canary: strategyNumber(0, "hosts that go first, alone", "0"),
+  maxFailures: strategyNumber(0, "failed hosts after which no new host is begun", "0"),
+  onUnreachable: valued<"fail" | "skip" | null>("fail|skip", {
+    help: "whether an unreachable host counts as a failure",
+    fallback: null,
+    shownDefault: "fail",
+  }, (text) => {
+    if (text !== "fail" && text !== "skip") throw new Error("must be fail or skip");
+    return text;
+  }),
+  force: onOff({ help: "deploy again what is there, also with other bytes" }),
+  requireSignature: fileFlag({
+    value: "key",
+    env: "HARNESS_REQUIRE_SIGNATURE",
+    help: "refuse what this minisign public key file did not sign",
+  }),
+  idempotencyKey: textFlag("key", {
+    help: "the same key again answers with the deployment that is there",
+  }),
+} satisfies FlagTable;
+
+/** How the command behaves. */
+export const FOLLOW_FLAGS = {
+  quiet: onOff({ help: "no progress, only how it ended" }),
+  detach: onOff({ help: "print the deployment id and return at once" }),
+  direct: onOff({ help: "from this process, without a server; nothing is registered" }),
+} satisfies FlagTable;
+
+/** The SSH flags in the order of the help. */
+export const DEPLOY_SSH_FLAGS = {
+  identity,
+  installRoot,
+  become,
+  knownHosts,
+  hostKeyPolicy,
+  sshConfig,
+} satisfies FlagTable;
+
+/** Only of use where this process makes the connections. */
+const DIRECT_ONLY = ["knownHosts", "hostKeyPolicy", "sshConfig"] as const;
+
+/**
+ * The hosts that the flags name, each once.
+ *
+ * @throws {HarnessError} `invalid_params` when a host cannot be read or is named twice.
+ */
+export async function chosenHosts(flags: FlagValues<typeof HOST_FLAGS>): Promise<string[]> {
+  const fromFile = flags.hostsFile === null ? [] : await readHostsFile(flags.hostsFile);
+  const all = [...(flags.local ? ["local"] : []), ...flags.host, ...fromFile];
+  const seen = new Set<string>();
+  for (const host of all) {
+    const label = targetLabel(parseTarget(host));
+    if (seen.has(label)) {
+      throw new HarnessError(
+        "invalid_params",
+        `Cannot use the hosts: ${host} is named twice, name each once`,
+      );
+    }
+    seen.add(label);
+  }
+  if (all.length > MAX_HOSTS) {
+    throw new HarnessError(
+      "invalid_params",
+      `Cannot deploy to ${all.length} hosts at once: ${MAX_HOSTS} is the most, split them`,
+    );
+  }
+  return all;
+}
+
+/** The hosts as the server takes them, with what the SSH flags say of each. */
+export function targetsFor(hosts: readonly string[], given: Record<string, unknown>): Target[] {
+  for (const key of DIRECT_ONLY) {
+    if (given[key] === undefined) continue;
+    throw new HarnessError(
+      "invalid_params",
+      `Cannot use --${flagName(key)} here: the server makes the connections, ` +
+        "give it to serve, or use --direct here",
+    );
+  }
+  // Read for what is wrong in it; from the command line only, since the variable is meant for the server.
+  const read = readFlags({ become }, given, { env: () => undefined });
+  const keys = Array.isArray(given["identity"]) ? given["identity"].map(String) : [];
+  if (keys.length > 1) {
+    throw new HarnessError(
+      "invalid_params",
+      "Cannot use several --identity without --direct: give one, or give them to `harness-ws-server serve`",
+    );
+  }
+  const extra = {
+    // The path is one of the server's machine: our working directory means nothing there.
+    ...(keys[0] === undefined ? {} : { identity_file: absolute(keys[0]) }),
+    ...(given["installRoot"] === undefined ? {} : { install_root: String(given["installRoot"]) }),
+    ...(read.become === null ? {} : { become: read.become }),
+  };
+  if (Object.keys(extra).length === 0) return [...hosts];
+  return hosts.map((host) => {
+    const target = parseTarget(host);
+    if (target === "local") {
+      throw new HarnessError(
+        "invalid_params",
+        "Cannot use --identity, --install-root or --become with --local: they are the server's there",
+      );
+    }
+    return { ...target, ...extra };
+  });
+}
+
+/** How the hosts are treated, as the server takes it. */
+export function strategyOf(flags: FlagValues<typeof DEPLOY_FLAGS>): StrategySpec {
+  return {
+    ...(flags.parallel === null ? {} : { parallel: flags.parallel }),
+    ...(flags.canary === null ? {} : { canary: flags.canary }),
+    ...(flags.maxFailures === null ? {} : { max_failures: flags.maxFailures }),
+    ...(flags.onUnreachable === null ? {} : { on_unreachable: flags.onUnreachable }),
+  };
+}
+
+/** The environment that the flags give: files first, then `--env`, later ones win. */
+export async function environmentOf(
+  flags: FlagValues<typeof DEPLOY_FLAGS>,
+): Promise<Record<string, string>> {
+  const pairs: Pair[] = [];
+  for (const file of flags.envFile) pairs.push(...await readEnvFile(file));
+  return Object.fromEntries([...pairs, ...flags.env]);
+}
+
+/** The secrets that `--secret-file` names. */
+export async function secretsOf(
+  flags: FlagValues<typeof SECRET_FLAGS>,
+): Promise<Record<string, string>> {
+  const secrets: Record<string, string> = {};
+  for (const { name, file } of flags.secretFile) secrets[name] = await readSecretFile(file);
+  return secrets;
+}
+
+/** The pairs of a file of `K=V` lines: a value is what stands after the `=`, as it is. */
+async function readEnvFile(file: NamedFile): Promise<Pair[]> {
+  const text = await readNamedFile(file);
+  const pairs: Pair[] = [];
+  for (const [index, raw] of text.split("\n").entries()) {
+    const line = raw.replace(/\r$/, "");
+    if (/^\s*(#|$)/.test(line)) continue;
+    try {
+      pairs.push(envPair(line.replace(/^\s*(export\s+)?/, "")));
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      // Without the line itself: it may hold what should have been a secret.
+      throw new HarnessError(
+        "invalid_params",
+        `Cannot use ${named(file)}:${index + 1}: the line ${why}`,
+      );
+    }
+  }
+  return pairs;
+}
+
+function strategyNumber(min: number, help: string, shownDefault: string) {
+  return valued<number | null>(
+    "n",
+    { help, fallback: null, shownDefault },
+    integer(min, MAX_HOSTS),
+  );
+}

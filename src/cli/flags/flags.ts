@@ -1,0 +1,229 @@
+/**
+ * Flags that may also come from the environment and from a config file.
+ *
+ * One table entry says everything about a flag: name, environment variable, default, how its text is
+ * read. Precedence: command line > environment > config file > default. Whatever is wrong with a value
+ * is said with the place it came from.
+ *
+ * @module
+ */
+import { type Command, Option } from "commander";
+import { HarnessError, messageOf } from "../../errors.ts";
+import type { ConfigValue } from "./config_file.ts";
+
+/** One flag whose value is a `T`. */
+export interface Flag<T> {
+  /** What stands for its value in the help, or `null` for an on/off flag. */
+  readonly value: string | null;
+  /** Environment variable, or `null` for none. */
+  readonly env: string | null;
+  /** One line for the help. */
+  readonly help: string;
+  /** Whether it may be given several times. */
+  readonly repeatable: boolean;
+  /** Reads the given texts, which came from `place`. Throws an `Error` that says what is wanted. */
+  readonly parse: (texts: readonly string[], place: string) => T;
+  /** The value where the flag is not given. */
+  readonly fallback: T;
+  /** How the help shows the default, or `null` for not at all. */
+  readonly shownDefault: string | null;
+}
+
+/** What {@linkcode Flag}s are made of besides how their text is read. */
+export interface FlagText {
+  /** Environment variable; none when left out. */
+  env?: string;
+  /** One line for the help. */
+  help: string;
+}
+
+/** A table of flags: the key `stateDir` is the flag `--state-dir`. */
+export type FlagTable = Readonly<Record<string, Flag<unknown>>>;
+
+/** The values of a {@linkcode FlagTable}. */
+export type FlagValues<F extends FlagTable> = {
+  [K in keyof F]: F[K] extends Flag<infer T> ? T : never;
+};
+
+const on = ["1", "true", "yes", "on"];
+const off = ["0", "false", "no", "off"];
+
+/** A flag without a value. */
+export function onOff(text: FlagText): Flag<boolean> {
+  return {
+    value: null,
+    env: text.env ?? null,
+    help: text.help,
+    repeatable: false,
+    parse: ([given = ""]) => {
+      const word = given.toLowerCase();
+      if (!on.includes(word) && !off.includes(word)) {
+        throw new Error(`must be one of ${[...on, ...off].join(", ")}`);
+      }
+      return on.includes(word);
+    },
+    fallback: false,
+    shownDefault: null,
+  };
+}
+
+/** A flag with a text that `read` makes something of. */
+export function valued<T>(
+  value: string,
+  text: FlagText & { fallback: T; shownDefault?: string },
+  read: (given: string) => T,
+): Flag<T> {
+  return {
+    value,
+    env: text.env ?? null,
+    help: text.help,
+    repeatable: false,
+    parse: ([given = ""]) => read(given),
+    fallback: text.fallback,
+    shownDefault: text.shownDefault ?? null,
+  };
+}
+
+/** A flag with a text, such as a path. `null` when it is not given. */
+export function textFlag(value: string, text: FlagText): Flag<string | null> {
+  return valued<string | null>(value, { ...text, fallback: null }, nonEmpty);
+}
+
+/** A file as somebody named it: an error must say which flag or variable that was. */
+export interface NamedFile {
+  /** The path as given. */
+  readonly path: string;
+  /** `--token-file`, `HARNESS_TOKEN_FILE`, or the line of the config file. */
+  readonly place: string;
+}
+
+/** A flag with a file that this program reads. `null` when it is not given. */
+export function fileFlag(text: FlagText & { value?: string }): Flag<NamedFile | null> {
+  return {
+    ...textFlag(text.value ?? "file", text),
+    fallback: null,
+    parse: ([given = ""], place) => ({ path: nonEmpty(given), place }),
+  };
+}
+
+/** A flag that takes one of `choices`; the first is the default. */
+export function choiceFlag<const C extends string>(
+  choices: readonly [C, ...C[]],
+  text: FlagText,
+): Flag<C> {
+  const fallback = choices[0];
+  return valued<C>(choices.join("|"), { ...text, fallback, shownDefault: fallback }, (given) => {
+    const found = choices.find((choice) => choice === given);
+    if (found === undefined) throw new Error(`must be one of ${choices.join(", ")}`);
+    return found;
+  });
+}
+
+/** A flag that may be given several times. */
+export function listFlag<T>(
+  value: string,
+  text: FlagText,
+  read: (given: string, place: string) => T,
+): Flag<T[]> {
+  return {
+    value,
+    env: text.env ?? null,
+    help: `${text.help} (repeatable)`,
+    repeatable: true,
+    parse: (texts, place) => texts.map((text) => read(text, place)),
+    fallback: [],
+    shownDefault: null,
+  };
+}
+
+/** The name of the flag for a key of a {@linkcode FlagTable}: `stateDir` → `state-dir`. */
+export function flagName(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/** Declares the flags of `table` on `command`, in a group of the help called `heading`. */
+export function addFlags(command: Command, table: FlagTable, heading?: string): Command {
+  for (const [key, flag] of Object.entries(table)) {
+    const notes = [
+      ...(flag.shownDefault === null ? [] : [`default: ${flag.shownDefault}`]),
+      ...(flag.env === null ? [] : [`env: ${flag.env}`]),
+    ];
+    const help = notes.length === 0 ? flag.help : `${flag.help} (${notes.join(", ")})`;
+    const value = flag.value === null ? "" : ` <${flag.value}>`;
+    const option = new Option(`--${flagName(key)}${value}`, help);
+    if (flag.repeatable) {
+      option.argParser((given: string, before: string[] | undefined) => [...before ?? [], given]);
+    }
+    if (heading !== undefined) option.helpGroup(heading);
+    command.addOption(option);
+  }
+  return command;
+}
+
+/** Where the values of flags come from, besides the command line. */
+export interface FlagSources {
+  /** Reads an environment variable. */
+  env(name: string): string | undefined;
+  /** Values of the config file by flag name. */
+  config?: ReadonlyMap<string, ConfigValue>;
+}
+
+/**
+ * The values of all flags of `table`.
+ *
+ * @throws {HarnessError} `invalid_params` when a value cannot be read: says which, from where and why.
+ */
+export function readFlags<F extends FlagTable>(
+  table: F,
+  given: Readonly<Record<string, unknown>>,
+  sources: FlagSources,
+): FlagValues<F> {
+  const values: Record<string, unknown> = {};
+  for (const [key, flag] of Object.entries(table)) {
+    values[key] = readFlag(flag, flagName(key), given[key], sources);
+  }
+  return values as FlagValues<F>;
+}
+
+function readFlag(flag: Flag<unknown>, name: string, given: unknown, sources: FlagSources) {
+  if (given !== undefined) return parseFrom(flag, `--${name}`, asTexts(given));
+  const fromEnv = flag.env === null ? undefined : sources.env(flag.env);
+  if (flag.env !== null && fromEnv !== undefined && fromEnv !== "") {
+    const texts = flag.repeatable ? fromEnv.split(",").map((s) => s.trim()) : [fromEnv];
+    return parseFrom(flag, flag.env, texts.filter((text) => text !== ""));
+  }
+  const fromFile = sources.config?.get(name);
+  if (fromFile === undefined) return flag.fallback;
+  if (!flag.repeatable && fromFile.texts.length !== 1) {
+    throw new HarnessError(
+      "invalid_params",
+      `Cannot use the config file: ${fromFile.place}: "${name}" takes one value`,
+    );
+  }
+  return parseFrom(flag, `${fromFile.place}: ${name}`, fromFile.texts);
+}
+
+function asTexts(given: unknown): string[] {
+  return Array.isArray(given) ? given.map(String) : [String(given)];
+}
+
+function parseFrom(flag: Flag<unknown>, place: string, texts: readonly string[]): unknown {
+  // One by one first: of several values only the wrong one is shown.
+  for (const part of flag.repeatable ? texts.map((text) => [text]) : [texts]) {
+    try {
+      flag.parse(part, place);
+    } catch (error) {
+      throw new HarnessError(
+        "invalid_params",
+        `Cannot use ${place}: ${JSON.stringify(part[0] ?? "")} ${messageOf(error)}`,
+        { cause: error },
+      );
+    }
+  }
+  return flag.parse(texts, place);
+}
+
+function nonEmpty(given: string): string {
+  if (given === "") throw new Error("must not be empty");
+  return given;
+}

@@ -1,0 +1,80 @@
+/**
+ * Tokens and secrets from files and the environment, never from arguments.
+ *
+ * @module
+ */
+import { HarnessError, messageOf } from "../../errors.ts";
+import { CLI_MAX_SECRET_BYTES } from "../limits.ts";
+import type { NamedFile } from "./flags.ts";
+
+/**
+ * A token from a file or, where no file is named, from the text of an environment variable.
+ *
+ * @throws {HarnessError} `not_found` or `invalid_params`, without the content.
+ */
+export async function readToken(
+  from: { file: NamedFile | null; text: string | undefined },
+): Promise<string | null> {
+  if (from.file === null) {
+    return from.text === undefined ? null : checkedToken(from.text.trim(), "the environment");
+  }
+  return checkedToken((await readSecretFile(from.file)).trim(), named(from.file));
+}
+
+/** The text of a file with a secret, without the newline at its end. */
+export async function readSecretFile(file: NamedFile): Promise<string> {
+  const { path } = file;
+  let text: string;
+  try {
+    const info = await Deno.stat(path);
+    if (info.size > CLI_MAX_SECRET_BYTES) {
+      throw new HarnessError(
+        "too_large",
+        `Cannot read ${
+          named(file)
+        }: it has ${info.size} bytes, at most ${CLI_MAX_SECRET_BYTES} are read`,
+      );
+    }
+    text = await Deno.readTextFile(path);
+  } catch (error) {
+    if (error instanceof HarnessError) throw error;
+    throw unreadable(file, error);
+  }
+  return text.replace(/\r?\n$/, "");
+}
+
+/** The text of a file that is named by a flag. */
+export async function readNamedFile(file: NamedFile): Promise<string> {
+  try {
+    return await Deno.readTextFile(file.path);
+  } catch (error) {
+    throw unreadable(file, error);
+  }
+}
+
+/** The error for a file that cannot be read: which flag named it, and why in words. */
+export function unreadable(file: NamedFile, error: unknown): HarnessError {
+  const [code, why] = error instanceof Deno.errors.NotFound
+    ? ["not_found", "there is no such file, correct the path"] as const
+    : error instanceof Deno.errors.PermissionDenied
+    ? ["forbidden", "permission denied, check its owner and mode"] as const
+    : error instanceof Deno.errors.IsADirectory
+    ? ["forbidden", "it is a directory, name a file"] as const
+    : ["forbidden", messageOf(error)] as const;
+  return new HarnessError(code, `Cannot read ${named(file)}: ${why}`, { cause: error });
+}
+
+/** A file in a sentence: where it was named, and its path. */
+export function named({ place, path }: NamedFile): string {
+  return `${place} ${path}`;
+}
+
+function checkedToken(token: string, place: string): string {
+  if (!/^[\x21-\x7e]+$/.test(token)) {
+    throw new HarnessError(
+      "invalid_params",
+      `Cannot use the token from ${place}: a token is one line of visible ASCII characters, at least one`,
+    );
+  }
+  return token;
+}

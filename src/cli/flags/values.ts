@@ -1,0 +1,138 @@
+/**
+ * How texts of the command line are read: numbers, sizes, durations, addresses, pairs.
+ *
+ * Each throws a plain `Error` that says what is wanted; the caller knows where the text came from.
+ *
+ * @module
+ */
+
+import { SEMVER } from "../../package/names.ts";
+
+const SIZE_UNITS: Record<string, number> = {
+  "": 1,
+  B: 1,
+  KiB: 1024,
+  MiB: 1024 ** 2,
+  GiB: 1024 ** 3,
+};
+const TIME_UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/** A reader of whole numbers from `min` to `max`. */
+export function integer(
+  min: number,
+  max: number = Number.MAX_SAFE_INTEGER,
+): (text: string) => number {
+  return (text: string): number => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < min || value > max) {
+      const upTo = max === Number.MAX_SAFE_INTEGER ? "or more" : `to ${max}`;
+      throw new Error(`must be a whole number, ${min} ${upTo}`);
+    }
+    return value;
+  };
+}
+
+/** Reads a size such as `256KiB`; a bare number is bytes. */
+export function size(text: string): number {
+  const match = /^(\d+)\s*(|B|KiB|MiB|GiB)$/.exec(text);
+  const value = Number(match?.[1]) * (SIZE_UNITS[match?.[2] ?? ""] ?? NaN);
+  if (!Number.isSafeInteger(value)) {
+    throw new Error("must be a size such as 65536, 256KiB, 1MiB or 2GiB");
+  }
+  return value;
+}
+
+/** Reads a duration such as `500ms`, `30s`, `5m`, `1h`, in milliseconds. */
+export function duration(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h)$/.exec(text);
+  const value = Math.round(Number(match?.[1]) * (TIME_UNITS[match?.[2] ?? ""] ?? NaN));
+  if (!Number.isSafeInteger(value)) {
+    throw new Error("must be a duration such as 500ms, 30s, 5m or 1h");
+  }
+  return value;
+}
+
+/** Reads a duration that something waits at most: 0 would be no time at all. */
+export function timeout(text: string): number {
+  const value = duration(text);
+  if (value < 1) throw new Error("must be more than 0");
+  return value;
+}
+
+/** Reads the address of a server. */
+export function serverUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url === null || !["ws:", "wss:", "http:", "https:"].includes(url.protocol)) {
+    throw new Error("must be a URL such as ws://127.0.0.1:8080 or wss://host:port");
+  }
+  return text;
+}
+
+/** Shows milliseconds as {@linkcode duration} reads them. */
+export function showDuration(ms: number): string {
+  for (const unit of ["h", "m", "s"] as const) {
+    const unitMs = TIME_UNITS[unit] ?? 1;
+    if (ms >= unitMs && ms % unitMs === 0) return `${ms / unitMs}${unit}`;
+  }
+  return `${ms}ms`;
+}
+
+/** Shows bytes as {@linkcode size} reads them where that is exact, else with one decimal. */
+export function showSize(bytes: number): string {
+  for (const unit of ["GiB", "MiB", "KiB"] as const) {
+    const factor = SIZE_UNITS[unit] ?? 1;
+    if (bytes >= factor) {
+      return `${bytes % factor === 0 ? bytes / factor : (bytes / factor).toFixed(1)}${unit}`;
+    }
+  }
+  return `${bytes}B`;
+}
+
+/** An address to listen on. */
+export interface ListenAddress {
+  /** Host name or address, an IPv6 address without brackets. */
+  hostname: string;
+  /** Port; 0 = any free one. */
+  port: number;
+}
+
+/** Reads `host:port`, `[v6]:port`, `:port` or `port`. */
+export function listenAddress(text: string): ListenAddress {
+  const match = /^(?:\[([0-9A-Fa-f:.%\w]+)\]:|([^:[\]\s]*):)?(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (match === null || port > 65535) {
+    throw new Error("must be host:port, such as 127.0.0.1:8080 or [::1]:8080 (port 0 = any free)");
+  }
+  return { hostname: match[1] ?? (match[2] || "127.0.0.1"), port };
+}
+
+/** Whether only this machine can connect to `hostname`. */
+export function isLoopback(hostname: string): boolean {
+  return hostname === "localhost" || hostname === "::1" ||
+    /^127(\.\d{1,3}){3}$/.test(hostname) || /^::ffff:127(\.\d{1,3}){3}$/i.test(hostname);
+}
+
+/** Reads a SemVer version, as a manifest has it. */
+export function semVer(text: string): string {
+  if (!SEMVER.test(text)) throw new Error("must be a SemVer version such as 1.2.3 or 1.2.3-rc.1");
+  return text;
+}
+
+/** A pair `key=value`. */
+export type Pair = readonly [key: string, value: string];
+
+/** Reads `K=V` where K is a name of an environment variable. */
+export function envPair(text: string): Pair {
+  const match = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s.exec(text);
+  if (match === null) {
+    throw new Error("must be NAME=value, with a name of letters, digits and _");
+  }
+  return [match[1] ?? "", match[2] ?? ""];
+}
+
+/** Reads `key=value` with any key. */
+export function pair(text: string): Pair {
+  const at = text.indexOf("=");
+  if (at < 1) throw new Error("must be key=value");
+  return [text.slice(0, at), text.slice(at + 1)];
+}

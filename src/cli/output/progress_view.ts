@@ -1,0 +1,73 @@
+/**
+ * How a deployment looks while it runs: one moving line per host on a terminal, plain lines elsewhere,
+ * JSON for programs.
+ *
+ * @module
+ */
+import { visible } from "../../util/terminal_text.ts";
+import type { DeploymentProgressData } from "../../model/event.ts";
+import type { Io } from "../io.ts";
+import { colorOf, paint, printJson } from "./table.ts";
+import { showSize } from "../flags/values.ts";
+import { progressInCliWords, textInCliWords } from "./wording.ts";
+
+/** What a view is told: the data of `deployment_progress`, of the server's or of our own deployment. */
+export type Progress = Omit<DeploymentProgressData, "id">;
+
+/** Shows a deployment as it runs. */
+export interface ProgressView {
+  /** Shows one event. */
+  show(progress: Progress): void;
+  /** Lets go of the terminal; nothing is shown after it. */
+  end(): Promise<void>;
+}
+
+/** The view that suits the output. `hosts` are those known beforehand. */
+export async function openProgressView(
+  io: Io,
+  hosts: readonly string[],
+  options: { json: boolean; quiet?: boolean },
+): Promise<ProgressView> {
+  if (options.quiet === true) return { show: () => {}, end: async () => {} };
+  if (options.json) return { show: (progress) => printJson(io, progress), end: async () => {} };
+  if (!io.errIsTerminal) return plainView(io, hosts);
+  const { listrView } = await import("./listr_view.ts");
+  return listrView(hosts);
+}
+
+/** One line for every step that ended, and for the start of those that take long. */
+export function plainView(io: Io, hosts: readonly string[]): ProgressView {
+  const width = Math.max(8, ...hosts.map((host) => host.length));
+  return {
+    show(progress) {
+      if (progress.host === null || !worthALine(progress)) return;
+      const status = progress.outcome ?? progress.status;
+      const cells = [
+        visible(progress.host).padEnd(width),
+        visible(progress.step).padEnd(9),
+        paint(visible(status).padEnd(7), colorOf(status), false),
+        // The step that failed has said why; a host that was not begun had no step.
+        progress.step === "finish" && progress.status !== "skipped"
+          ? ""
+          : visible(noteOf(progress)),
+      ];
+      io.err(`${cells.join("  ").trimEnd()}\n`);
+    },
+    end: async () => {},
+  };
+}
+
+/** What an event says besides its step: the message, the error, or how much was moved. */
+export function noteOf(progress: Progress): string {
+  if (progress.error !== undefined) return textInCliWords(progress.error);
+  if (progress.message !== undefined) return progressInCliWords(progress.message, progress.host);
+  if (progress.bytes === undefined) return "";
+  const of = progress.total_bytes === undefined ? "" : ` of ${showSize(progress.total_bytes)}`;
+  return `${showSize(progress.bytes)}${of}`;
+}
+
+function worthALine(progress: Progress): boolean {
+  if (progress.status === "progress") return false;
+  if (progress.status !== "started") return true;
+  return ["upload", "start", "health", "rollback"].includes(progress.step);
+}

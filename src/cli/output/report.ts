@@ -1,0 +1,84 @@
+/**
+ * How an error reaches the user: one line, and the exit code.
+ *
+ * @module
+ */
+import { CommanderError } from "commander";
+import { HarnessError, isRetryable, messageOf } from "../../errors.ts";
+import { jsonText, visible } from "../../util/terminal_text.ts";
+import { SERVER_NAME } from "../../version.ts";
+import { EXIT, exitCodeOf } from "../exit_codes.ts";
+import { Interrupted, type Io } from "../io.ts";
+import { inCliWords } from "./wording.ts";
+
+/**
+ * Prints what went wrong to stderr, with `--json` as JSON on stdout too, and returns the exit code.
+ */
+export function report(
+  io: Io,
+  error: unknown,
+  options: { debug: boolean; json: boolean },
+): number {
+  if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok;
+  const interrupted = interruptedExitCode(io);
+  if (interrupted !== null && isAbort(error)) return interrupted;
+  // `harness-ws-server service` alone printed the help of that group: nothing to add.
+  if (error instanceof CommanderError && error.code === "commander.help") return EXIT.usage;
+  const { code, message, details } = asShown(error);
+  io.err(`${SERVER_NAME}: ${message} [${code}]\n`);
+  if (options.json) {
+    // As the protocol has it: a program reads both with the same code.
+    const shown = { code, message, retryable: isRetryable(code) };
+    printToo(io, { error: details === undefined ? shown : { ...shown, details } });
+  }
+  if (options.debug) io.err(`${stacks(error)}\n`);
+  return exitCodeOf(error);
+}
+
+/** The exit code of an interrupted command, or `null` where it was not interrupted. */
+export function interruptedExitCode(io: Io): number | null {
+  if (!io.interrupted.aborted) return null;
+  const reason = io.interrupted.reason;
+  return reason instanceof Interrupted && reason.signalName === "SIGTERM"
+    ? EXIT.terminated
+    : EXIT.interrupted;
+}
+
+function isAbort(error: unknown): boolean {
+  return error instanceof Interrupted ||
+    (error instanceof Error && error.name === "AbortError") ||
+    (error instanceof HarnessError && error.code === "cancelled");
+}
+
+/** What cannot be printed was said on stderr; often the error is that nothing can be printed. */
+function printToo(io: Io, value: unknown): void {
+  try {
+    io.out(`${jsonText(value)}\n`);
+  } catch {
+    // See above.
+  }
+}
+
+/** An error as the user reads it: in the words of the command line, on one line. */
+function asShown(error: unknown): HarnessError {
+  const known = error instanceof HarnessError ? inCliWords(error) : new HarnessError(
+    "internal",
+    `Cannot go on: ${messageOf(error)} (run again with --debug for the place)`,
+  );
+  const { code, message, details } = known;
+  return new HarnessError(code, oneLine(message), details === undefined ? {} : { details });
+}
+
+/** Control characters of a message must not reach the terminal, and a message is one line. */
+function oneLine(text: string): string {
+  if (!/[\r\n]/.test(text)) return visible(text);
+  return visible(text.split(/[\r\n]/).map((line) => line.trim()).filter(Boolean).join(" "));
+}
+
+function stacks(error: unknown): string {
+  const lines: string[] = [];
+  for (let e = error; e instanceof Error && lines.length < 8; e = e.cause) {
+    lines.push(`${lines.length === 0 ? "" : "caused by: "}${e.stack ?? e.message}`);
+  }
+  return lines.join("\n");
+}

@@ -1,0 +1,28 @@
+/**
+ * The only way of control sequences to a terminal: what is ours is marked, and everything else is written out.
+ *
+ * Commands write text with marks through `Io`, which turns them into sequences. A mark is random in each process, so
+ * nobody outside can write one: a command that forgets to clean what it prints shows ugly text, and nothing worse.
+ *
+ * @module
+ */
+import { visible } from "../../util/terminal_text.ts";
+
+const MARK = `\ufdd0${crypto.randomUUID()}`;
+const MARKED = new RegExp(`${MARK}\\[(\\d+m|line)`);
+
+/** Begins to draw with an ANSI colour or weight; 0 ends it. */
+export function style(code: number): string {
+  return `${MARK}[${code}m`;
+}
+
+/** Goes back to the beginning of an empty line. */
+export const CLEAR_LINE = `${MARK}[line`;
+
+/** Text of a command as it is written: marks become control sequences, other controls are written out. */
+export function drawn(text: string): string {
+  return text.split(MARKED).map((part, index) => {
+    if (index % 2 === 0) return visible(part, { keep: "\n\t" });
+    return part === "line" ? "\r\x1b[K" : `\x1b[${part}`;
+  }).join("");
+}

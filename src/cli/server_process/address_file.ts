@@ -1,0 +1,174 @@
+/**
+ * How client commands of the same user find the token that a server made: a file per address.
+ *
+ * The server keeps the file locked while it serves, and the lock dies with it: so a file that a killed
+ * server left behind is not used, and no token goes to whoever listens at its address by then.
+ *
+ * @module
+ */
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { SERVER_NAME } from "../../version.ts";
+import { CLI_MAX_SECRET_BYTES } from "../limits.ts";
+import { exposure, openPrivateFile, textOf } from "./private_file.ts";
+import { defaultStateDir } from "./state_dir.ts";
+import { isLoopback } from "../flags/values.ts";
+
+/** What is written for an address. */
+export interface AddressRecord {
+  /** Where the server listens. */
+  readonly hostname: string;
+  /** Its port. */
+  readonly port: number;
+  /** The token that it made. */
+  readonly token: string;
+  /** Its process. */
+  readonly pid: number;
+}
+
+/** The environment, as far as it says where the files are. */
+type Env = (name: string) => string | undefined;
+
+/** Directory in a state directory, for where there is no runtime directory. */
+const IN_STATE_DIR = "clients";
+
+/** Files that are kept for as long as the server runs. */
+export interface AddressFiles extends AsyncDisposable {
+  /** Where they are. */
+  readonly paths: readonly string[];
+}
+
+/** Writes the files of a server, wherever client commands look; a place that cannot be used is left out. */
+export async function writeAddressFiles(
+  record: AddressRecord,
+  env: Env,
+  stateDir: string,
+): Promise<AddressFiles> {
+  const uid = Deno.uid();
+  const held: Array<{ path: string; file: Deno.FsFile }> = [];
+  for (const dir of [...runtimeDirs(env, uid), join(stateDir, IN_STATE_DIR)]) {
+    const path = join(dir, fileName(record.hostname, record.port));
+    const file = await writeLocked(dir, path, record, uid).catch(() => null);
+    if (file !== null) held.push({ path, file });
+  }
+  return {
+    paths: held.map(({ path }) => path),
+    async [Symbol.asyncDispose]() {
+      for (const { path, file } of held) {
+        const mine = await file.stat();
+        const there = await Deno.lstat(path).catch(() => null);
+        // Another server may have the address by now.
+        if (there?.ino === mine.ino) await Deno.remove(path).catch(() => {});
+        file.close();
+      }
+    },
+  };
+}
+
+/** A live server's token, and where to send it. */
+export interface FoundServer {
+  /** The token that the server made. */
+  readonly token: string;
+  /** The host to connect to: a literal address, where a name could mean somebody else's server. */
+  readonly hostname: string;
+  /** The file that said so. */
+  readonly path: string;
+}
+
+/** The live server of this user that is reached at an address, or `null`. */
+export async function findAddressFile(
+  hostname: string,
+  port: number,
+  env: Env,
+): Promise<FoundServer | null> {
+  const uid = Deno.uid();
+  const dirs = runtimeDirs(env, uid);
+  try {
+    dirs.push(join(defaultStateDir(env("HARNESS_STATE_DIR") ?? null, env, uid), IN_STATE_DIR));
+  } catch {
+    // Without a home directory there is no default either.
+  }
+  for (const dir of dirs) {
+    for (const [listening, connectTo] of listeningHosts(hostname)) {
+      const path = join(dir, fileName(listening, port));
+      const token = await readLive(dir, path, uid).catch(() => null);
+      if (token !== null) return { token, hostname: connectTo, path };
+    }
+  }
+  return null;
+}
+
+/** Directories of this user that do not outlive the machine's run. */
+function runtimeDirs(env: Env, uid: number | null): string[] {
+  const xdg = env("XDG_RUNTIME_DIR");
+  const own = uid === 0 ? "/run" : `/run/user/${uid}`;
+  const bases = [
+    ...(xdg !== undefined && xdg.startsWith("/") ? [xdg] : []),
+    ...(uid === null || xdg === own ? [] : [own]),
+  ];
+  return bases.map((base) => join(base, SERVER_NAME));
+}
+
+/** Where a server may listen that is reached at `hostname`, each with the address to connect to. */
+function listeningHosts(hostname: string): Array<readonly [listening: string, connectTo: string]> {
+  const same = [hostname, hostname] as const;
+  const ipv4 = [["0.0.0.0", hostname], ["::", hostname]] as const;
+  if (hostname === "localhost") {
+    const ours = [["127.0.0.1", "127.0.0.1"], ["::1", "::1"]] as const;
+    return [...ours, ["0.0.0.0", "127.0.0.1"], ["::", "::1"], same];
+  }
+  if (hostname === "::1") return [same, ["::", hostname]];
+  return isLoopback(hostname) ? [same, ...ipv4] : [same];
+}
+
+function fileName(hostname: string, port: number): string {
+  return `${hostname.replace(/[^A-Za-z0-9.]/g, "-")}_${port}.json`;
+}
+
+async function writeLocked(
+  dir: string,
+  path: string,
+  record: AddressRecord,
+  uid: number | null,
+): Promise<Deno.FsFile | null> {
+  await Deno.mkdir(dir, { mode: 0o700 }).catch((error) => {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+  });
+  if (exposure(await Deno.lstat(dir), uid) !== null) return null;
+  await sweep(dir, uid).catch(() => {}); // what is left over is not used anyway
+  const part = `${path}.${randomBytes(6).toString("hex")}.part`;
+  const file = await Deno.open(part, { read: true, write: true, createNew: true, mode: 0o600 });
+  try {
+    // Locked before it has its name: nobody finds it unlocked.
+    await file.lock(true);
+    await file.write(new TextEncoder().encode(`${JSON.stringify(record)}\n`));
+    await Deno.rename(part, path);
+    return file;
+  } catch (error) {
+    file.close();
+    await Deno.remove(part).catch(() => {});
+    throw error;
+  }
+}
+
+/** Removes the files of servers that were killed. */
+async function sweep(dir: string, uid: number | null): Promise<void> {
+  for await (const { name } of Deno.readDir(dir)) {
+    if (!name.endsWith(".json")) continue;
+    using file = await openPrivateFile(join(dir, name), uid);
+    // Shared: an exclusive lock would make a file look live to who asks just now.
+    if (await file.tryLock(false)) await Deno.remove(join(dir, name));
+  }
+}
+
+async function readLive(dir: string, path: string, uid: number | null): Promise<string | null> {
+  if (exposure(await Deno.lstat(dir), uid) !== null) return null;
+  using file = await openPrivateFile(path, uid);
+  if (await file.tryLock(false)) {
+    // Nobody holds it: its server is gone.
+    await file.unlock();
+    return null;
+  }
+  const { token } = JSON.parse(await textOf(file, CLI_MAX_SECRET_BYTES)) as Partial<AddressRecord>;
+  return typeof token === "string" ? token : null;
+}

@@ -1,0 +1,297 @@
+/**
+ * The server process: wires the parts, serves until it is told to stop, and ends in good order.
+ *
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import { join, resolve as absolute } from "node:path";
+import { HarnessError, messageOf } from "../../errors.ts";
+import { CLI_CLOSE_GRACE_MS } from "../limits.ts";
+import { inspectPackage } from "../../package/read.ts";
+import { SUBPROTOCOL } from "../../protocol/messages.ts";
+import { Registry } from "../../registry/registry.ts";
+import { type Control, openControl } from "../../server/control_plane.ts";
+import { PackageStore } from "../../server/packages/store.ts";
+import { serve, type ServeOptions, type WsServer } from "../../server/serve.ts";
+import { VouchedEntries } from "../../server/access/vouched_entries.ts";
+import { Documents } from "../../storage/documents.ts";
+import { FileStore } from "../../storage/file_store.ts";
+import { SERVER_NAME, VERSION } from "../../version.ts";
+import type { AuditEntry } from "../../server/access/audit.ts";
+import { AuditFile } from "./audit_file.ts";
+import { type AddressFiles, writeAddressFiles } from "./address_file.ts";
+import { hostDirectory, type SshFlags } from "../session/ssh_directory.ts";
+import { EXIT } from "../exit_codes.ts";
+import { documentStore } from "./document_store.ts";
+import type { FlagValues } from "../flags/flags.ts";
+import type { Io } from "../io.ts";
+import { configureLogging } from "../logging.ts";
+import { interruptedExitCode } from "../output/report.ts";
+import { readNamedFile } from "../flags/secrets.ts";
+import { type LIMIT_FLAGS, type SERVE_FLAGS, serverLimits } from "../flags/serve_flags.ts";
+import { type ServerTokens, serverTokens } from "./server_token.ts";
+import { Hangups } from "./token_reload.ts";
+import { trustedKeys } from "../commands/package/signatures.ts";
+import { defaultStateDir } from "./state_dir.ts";
+
+/** All that the flags of `serve` say. */
+export interface ServerFlags {
+  /** Where and how to listen, keep state and log. */
+  serve: FlagValues<typeof SERVE_FLAGS>;
+  /** How hosts are reached. */
+  ssh: SshFlags;
+  /** The bounds. */
+  limits: FlagValues<typeof LIMIT_FLAGS>;
+}
+
+const log = getLogger(["harness", "cli"]);
+
+/** Serves until SIGTERM or SIGINT; returns the exit code. */
+export async function runServer(io: Io, flags: ServerFlags): Promise<number> {
+  const stateDir = absolute(defaultStateDir(flags.serve.stateDir, io.env, Deno.uid()));
+  const tls = await readTls(flags);
+  const readTokens = (again: boolean) =>
+    serverTokens(io, flags.serve, async () => {
+      await makeStateDir(stateDir);
+      return stateDir;
+    }, again);
+  using hangups = new Hangups();
+  const tokens = await readTokens(false);
+  await startLogging(io, flags, tokens.secrets);
+  const exposure = { ...listenOptions(flags, tokens), ...(tls === null ? {} : { tls }) };
+  const parts = await openParts(stateDir, flags);
+  let server: WsServer;
+  try {
+    const { registry, packages, control, vouched } = parts;
+    const audit = (entry: AuditEntry) => parts.audit.add(entry);
+    const { operator, deployments } = control;
+    server = await serve({
+      ...exposure,
+      registry,
+      packages,
+      operator,
+      deployments,
+      vouched,
+      audit,
+    });
+  } catch (error) {
+    await parts.close();
+    throw withAdvice(error, flags);
+  }
+  let current = tokens;
+  let addresses = await announce(io, server, tokens, stateDir);
+  const { registry } = parts;
+  for (const warning of registry.warnings) log.warn("State: {warning}", { warning });
+  const services = registry.list().length;
+  io.out(
+    `${SERVER_NAME} listening on ${server.url} ` +
+      `(protocol ${SUBPROTOCOL}, state ${stateDir}, ${services} services)\n`,
+  );
+  log.info("Token: {source}", { source: tokens.source });
+  log.info("Serving on {url}", {
+    url: server.url,
+    version: VERSION,
+    state_dir: stateDir,
+    services,
+  });
+  hangups.onReload = async () => {
+    const next = await readTokens(true);
+    // Those from before, too: a line may still be about them.
+    await startLogging(io, flags, [...current.secrets, ...next.secrets]);
+    server.setTokens(next.auth);
+    if (next.made?.token !== current.made?.token) {
+      await addresses[Symbol.asyncDispose]();
+      addresses = await announce(io, server, next, stateDir);
+    }
+    current = next;
+    log.info("Read the tokens again: {source}", { source: next.source });
+  };
+  await untilInterrupted(io);
+  // First: no client command is to send the token to whoever has the address afterwards.
+  await addresses[Symbol.asyncDispose]();
+  return await end(io, server, parts, flags.limits.shutdownTimeout);
+}
+
+/** What the server is made of. */
+interface Parts {
+  readonly registry: Registry;
+  readonly packages: PackageStore;
+  readonly control: Control;
+  readonly vouched: VouchedEntries;
+  readonly audit: AuditFile;
+  /** Closes everything, the registry last. */
+  close(): Promise<void>;
+}
+
+async function openParts(stateDir: string, flags: ServerFlags): Promise<Parts> {
+  await makeStateDir(stateDir);
+  const { durability, strictState, packagesDir } = flags.serve;
+  const stack = new AsyncDisposableStack();
+  const close = () => stack.disposeAsync();
+  try {
+    const store = new FileStore({ dir: stateDir, durability, strict: strictState });
+    const registry = stack.use(await Registry.open(store));
+    const documents = documentStore(new Documents({ dir: stateDir }));
+    const packages = await PackageStore.open(packagesDir ?? join(stateDir, "packages"), {
+      maxBytes: flags.limits.maxPackageBytes,
+      maxTotalBytes: flags.limits.maxPackagesBytes,
+      maxUploads: flags.limits.maxUploads,
+      stallTimeoutMs: flags.limits.transferStallTimeout,
+      trustedKeys: await trustedKeys(flags.serve.trustedKey),
+      inspect: async (path) => (await inspectPackage(path)).manifest,
+    });
+    const hosts = hostDirectory(flags.ssh);
+    const localRunRoot = join(stateDir, "run");
+    const audit = stack.use(
+      new AuditFile(join(stateDir, "audit.log"), { open: flags.serve.allowUnauthenticated }),
+    );
+    const vouched = stack.use(await VouchedEntries.load(documents));
+    const control = stack.use(
+      await openControl({ registry, packages, documents, hosts, localRunRoot, vouched }),
+    );
+    return { registry, packages, control, vouched, audit, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Shuts down in order; what does not end in time is left behind. */
+async function end(
+  io: Io,
+  server: WsServer,
+  parts: Parts,
+  timeoutMs: number,
+): Promise<number> {
+  const deadlineMs = timeoutMs + CLI_CLOSE_GRACE_MS;
+  const reason = messageOf(io.interrupted.reason);
+  log.info("Shutting down: {reason}", { reason });
+  const orderly = async (): Promise<number> => {
+    // Together: clients hear of it while hosts in flight go back.
+    await Promise.all([server.shutdown(reason), parts.control.park(timeoutMs)]);
+    await parts.close();
+    return EXIT.ok;
+  };
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const deadline = new Promise<number>((resolve) => {
+    timer = setTimeout(() => {
+      log.error("Shutdown took over {ms} ms: leaving the rest", { ms: deadlineMs });
+      resolve(interruptedExitCode(io) ?? EXIT.failure);
+    }, deadlineMs);
+  });
+  try {
+    return await Promise.race([orderly(), deadline]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function startLogging(
+  io: Io,
+  { serve: { logLevel: level, logFormat: format } }: ServerFlags,
+  secrets: readonly string[],
+): Promise<void> {
+  return configureLogging(io, { level, format, secrets });
+}
+
+/** Lets client commands of this user find the token that was made. */
+async function announce(
+  io: Io,
+  { hostname, port }: WsServer,
+  { made }: ServerTokens,
+  stateDir: string,
+): Promise<AddressFiles> {
+  if (made === null) return { paths: [], [Symbol.asyncDispose]: () => Promise.resolve() };
+  const record = { hostname, port, token: made.token, pid: Deno.pid };
+  const files = await writeAddressFiles(record, (name) => io.env(name), stateDir);
+  if (files.paths.length === 0) {
+    log.warn("Client commands cannot find the token by themselves: give them --token-file {file}", {
+      file: made.file,
+    });
+  }
+  return files;
+}
+
+function listenOptions(
+  flags: ServerFlags,
+  { auth }: ServerTokens,
+): Omit<ServeOptions, "registry"> {
+  const { listen, listener, allowUnauthenticated, allowOrigin, allowHost } = flags.serve;
+  return {
+    hostname: listen.hostname,
+    port: listen.port,
+    listener,
+    allowUnauthenticated,
+    auth: {
+      ...auth,
+      allowOrigins: allowOrigin,
+      ...(allowHost.length === 0 ? {} : { allowHosts: allowHost }),
+    },
+    limits: serverLimits(flags.limits),
+  };
+}
+
+async function readTls(flags: ServerFlags): Promise<{ cert: string; key: string } | null> {
+  const { tlsCert, tlsKey } = flags.serve;
+  if (tlsCert === null && tlsKey === null) return null;
+  if (tlsCert === null || tlsKey === null) {
+    const missing = tlsCert === null ? "--tls-cert" : "--tls-key";
+    throw new HarnessError(
+      "invalid_params",
+      `Cannot serve TLS: ${missing} is missing, give --tls-cert and --tls-key`,
+    );
+  }
+  return { cert: await readNamedFile(tlsCert), key: await readNamedFile(tlsKey) };
+}
+
+async function makeStateDir(dir: string): Promise<void> {
+  try {
+    await Deno.mkdir(dir, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    const why = error instanceof Deno.errors.PermissionDenied
+      ? "permission denied"
+      : error instanceof Deno.errors.AlreadyExists || error instanceof Deno.errors.NotADirectory
+      ? "there is a file of that name in the way"
+      : messageOf(error);
+    throw new HarnessError(
+      "storage_unavailable",
+      `Cannot make the state directory ${dir}: ${why}; choose another with --state-dir`,
+      { cause: error },
+    );
+  }
+}
+
+/** Says what to do about an address that cannot be had. */
+function withAdvice(error: unknown, flags: ServerFlags): unknown {
+  if (!(error instanceof HarnessError)) return error;
+  const { hostname, port } = flags.serve.listen;
+  const address = hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+  const why = error.code === "unavailable"
+    ? "another program uses the port; stop that one, or choose another with --listen " +
+      "(port 0 takes a free one)"
+    : addressProblem(error.cause);
+  if (why === null) return error;
+  // An address that another machine has is no malformed flag: the same command works there.
+  return new HarnessError("unavailable", `Cannot listen on ${address}: ${why}`, { cause: error });
+}
+
+/** Why nobody can listen on an address here, or `null` when that is not the problem. */
+function addressProblem(cause: unknown): string | null {
+  const code = (cause as { code?: unknown } | null)?.code;
+  const text = messageOf(cause);
+  if (code === "EADDRNOTAVAIL" || /cannot assign|not available|EINVAL/i.test(text)) {
+    return "this machine has no such address; give one of its own with --listen, " +
+      "127.0.0.1 for this machine alone, or 0.0.0.0 for all it has";
+  }
+  if (code === "ENOTFOUND" || code === "EAI_AGAIN" || /lookup address|getaddrinfo/i.test(text)) {
+    return "there is no host of that name; give an address of this machine with --listen";
+  }
+  return null;
+}
+
+function untilInterrupted(io: Io): Promise<void> {
+  return new Promise((resolve) => {
+    if (io.interrupted.aborted) return resolve();
+    io.interrupted.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

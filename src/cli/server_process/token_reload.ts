@@ -1,0 +1,56 @@
+/**
+ * SIGHUP: the files with tokens are read again while the server runs.
+ *
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import { messageOf } from "../../errors.ts";
+
+const log = getLogger(["harness", "cli"]);
+
+/** Calls what it was given for each SIGHUP, one after the other; those that come before wait for it. */
+export class Hangups implements Disposable {
+  readonly #listener = () => this.#hear();
+  #reload: (() => Promise<void>) | null = null;
+  #isDue = false;
+  #running = false;
+
+  /** From here on SIGHUP does not end the process. */
+  constructor() {
+    if (Deno.build.os !== "windows") Deno.addSignalListener("SIGHUP", this.#listener);
+  }
+
+  /** Says what is to be done. */
+  set onReload(reload: () => Promise<void>) {
+    this.#reload = reload;
+    void this.#run();
+  }
+
+  /** Stops listening. */
+  [Symbol.dispose](): void {
+    if (Deno.build.os !== "windows") Deno.removeSignalListener("SIGHUP", this.#listener);
+  }
+
+  #hear(): void {
+    this.#isDue = true;
+    void this.#run();
+  }
+
+  async #run(): Promise<void> {
+    if (this.#running || this.#reload === null) return;
+    this.#running = true;
+    try {
+      while (this.#isDue) {
+        this.#isDue = false;
+        await this.#reload();
+      }
+    } catch (error) {
+      log.error("Cannot read the tokens again, those from before stay: {why}", {
+        why: messageOf(error),
+      });
+    } finally {
+      this.#running = false;
+    }
+    if (this.#isDue) void this.#run();
+  }
+}

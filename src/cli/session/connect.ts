@@ -1,0 +1,209 @@
+/**
+ * How client commands reach the server.
+ *
+ * @module
+ */
+import type {
+  CallableAction,
+  ClientStatus,
+  RegistryClient,
+  WebSocketConstructor,
+} from "../../client/mod.ts";
+import { HarnessError } from "../../errors.ts";
+import { visible } from "../../util/terminal_text.ts";
+import { CLI_TIMEOUT_MS } from "../limits.ts";
+import type { ActionData, ActionParams } from "../../protocol/actions.ts";
+import { findAddressFile } from "../server_process/address_file.ts";
+import { notConnected } from "./connect_error.ts";
+import type { Context } from "../context.ts";
+import {
+  fileFlag,
+  type FlagTable,
+  type FlagValues,
+  onOff,
+  readFlags,
+  valued,
+} from "../flags/flags.ts";
+import type { Io } from "../io.ts";
+import { named, readNamedFile, readToken } from "../flags/secrets.ts";
+import { serverUrl, showDuration, timeout } from "../flags/values.ts";
+
+const DEFAULT_URL = "ws://127.0.0.1:8080";
+
+/** Flags of every command that talks to a server. */
+export const CLIENT_FLAGS = {
+  url: valued<string>("url", {
+    env: "HARNESS_URL",
+    help: "the server",
+    fallback: DEFAULT_URL,
+    shownDefault: DEFAULT_URL,
+  }, serverUrl),
+  tokenFile: fileFlag({
+    env: "HARNESS_TOKEN_FILE",
+    help: "file with the token; or the token itself in HARNESS_TOKEN",
+  }),
+  tlsCa: fileFlag({
+    env: "HARNESS_TLS_CA",
+    help: "certificate authority of a wss: server, PEM",
+  }),
+  timeout: valued<number>("time", {
+    env: "HARNESS_TIMEOUT",
+    help: "how long to wait for an answer",
+    fallback: CLI_TIMEOUT_MS,
+    shownDefault: showDuration(CLI_TIMEOUT_MS),
+  }, timeout),
+  json: onOff({ help: "machine-readable output" }),
+} satisfies FlagTable;
+
+/** The values of {@linkcode CLIENT_FLAGS}. */
+export type ClientFlags = FlagValues<typeof CLIENT_FLAGS>;
+
+/** A connection to the server for the time of one command. */
+export class Session implements AsyncDisposable {
+  /** The client underneath. */
+  readonly client: RegistryClient;
+  /** The flags it was opened with. */
+  readonly flags: ClientFlags;
+  readonly #signal: AbortSignal;
+
+  /** Use {@linkcode openSession}. */
+  constructor(client: RegistryClient, flags: ClientFlags, signal: AbortSignal) {
+    this.client = client;
+    this.flags = flags;
+    this.#signal = signal;
+  }
+
+  /** Calls an action and waits for its answer at most `--timeout`. */
+  call<A extends CallableAction>(
+    action: A,
+    params: ActionParams<A>,
+    options: { timeoutMs?: number; signal?: AbortSignal } = {},
+  ): Promise<ActionData<A>> {
+    const timeoutMs = options.timeoutMs ?? this.flags.timeout;
+    return this.client.call(action, params, { signal: options.signal ?? this.#signal, timeoutMs });
+  }
+
+  /** Closes the connection. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.client[Symbol.asyncDispose]();
+  }
+}
+
+/** Options for {@linkcode openSession}. */
+export interface SessionOptions {
+  /** Whether to come back when the connection is lost, and say so. @default {false} */
+  follows?: boolean;
+}
+
+/**
+ * Connects to the server.
+ *
+ * @throws {HarnessError} `unreachable` when no server answers, `unauthorized` when it refuses the token.
+ */
+export async function openSession(
+  context: Context,
+  given: object,
+  options: SessionOptions = {},
+): Promise<Session> {
+  const { io } = context;
+  const flags = readFlags(CLIENT_FLAGS, given as Record<string, unknown>, io);
+  const { token, url, place } = await serverAccess(io, flags);
+  const { RegistryClient } = await import("../../client/mod.ts");
+  const trusted = await trustedClient(flags);
+  try {
+    const client = await RegistryClient.connect(url, {
+      ...(trusted === null ? {} : {
+        webSocket: webSocketWith(trusted),
+        fetch: (input, init) => fetch(input, { ...init, client: trusted }),
+      }),
+      ...(token === null ? {} : { token }),
+      signal: io.interrupted,
+      connectTimeoutMs: flags.timeout,
+      // A command that only asks something fails at once; one that follows comes back.
+      reconnect: options.follows === true,
+      onStatus: (status) => tellStatus(io, status),
+    });
+    return new Session(client, { ...flags, url }, io.interrupted);
+  } catch (error) {
+    io.interrupted.throwIfAborted();
+    throw notConnected(error, { url: flags.url, tokenPlace: place });
+  }
+}
+
+/** How a client command reaches its server. */
+export interface ServerAccess {
+  /** The address. */
+  readonly url: string;
+  /** The token, or `null` where there is none. */
+  readonly token: string | null;
+  /** Where the token came from, or `null`. */
+  readonly place: string | null;
+}
+
+/**
+ * The token of a client command: `--token-file`, else the environment, else the one that a server of this
+ * user made for this address.
+ */
+export async function serverAccess(io: Io, flags: ClientFlags): Promise<ServerAccess> {
+  const { url, tokenFile } = flags;
+  const given = await readToken({ file: tokenFile, text: io.env("HARNESS_TOKEN") });
+  if (given !== null) {
+    return { url, token: given, place: tokenFile === null ? "HARNESS_TOKEN" : named(tokenFile) };
+  }
+  const { hostname, port, protocol } = new URL(url);
+  const plainHost = hostname.replace(/^\[(.*)\]$/, "$1");
+  const standardPort = protocol === "wss:" ? 443 : 80;
+  const found = await findAddressFile(
+    plainHost,
+    Number(port) || standardPort,
+    (name) => io.env(name),
+  );
+  if (found === null) return { url, token: null, place: null };
+  const { token, path } = found;
+  // TLS proves who answers, by the name that was given; without it only the address does.
+  if (protocol === "wss:" || found.hostname === plainHost) return { url, token, place: path };
+  const literal = new URL(url);
+  literal.hostname = found.hostname.includes(":") ? `[${found.hostname}]` : found.hostname;
+  return { url: literal.href, token, place: path };
+}
+
+/** What trusts the authority of `--tls-ca`, for WebSocket and fetch; `null` = what the system trusts. */
+export async function trustedClient(flags: ClientFlags): Promise<Deno.HttpClient | null> {
+  if (flags.tlsCa === null) return null;
+  const pem = await readNamedFile(flags.tlsCa);
+  try {
+    // Without one Deno would trust nobody beyond the system, and not say so.
+    if (!pem.includes("-----BEGIN CERTIFICATE-----")) throw new Error("it has no certificate");
+    return Deno.createHttpClient({ caCerts: [pem] });
+  } catch (error) {
+    throw new HarnessError(
+      "invalid_params",
+      `Cannot use ${named(flags.tlsCa)}: it is no certificate authority in PEM form`,
+      { cause: error },
+    );
+  }
+}
+
+/** The global WebSocket over another HTTP client. */
+function webSocketWith(client: Deno.HttpClient): WebSocketConstructor {
+  return class extends WebSocket {
+    constructor(url: string, protocols: string[] = []) {
+      super(url, { protocols, client });
+    }
+  };
+}
+
+/** Says when a followed connection is lost and when it is back; the rest is of no interest. */
+function tellStatus(io: Io, status: ClientStatus): void {
+  if (status.type === "disconnected" && status.willReconnect) {
+    io.err(
+      `connection lost (${status.code}${
+        status.reason && ` ${visible(status.reason)}`
+      }), reconnecting\n`,
+    );
+  } else if (status.type === "resumed") {
+    io.err(`connected again${status.replayed ? ", what was missed follows" : ""}\n`);
+  } else if (status.type === "draining") {
+    io.err(`the server is shutting down: ${visible(status.reason)}\n`);
+  }
+}
