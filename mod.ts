@@ -66,7 +66,7 @@ export { Registry } from "./src/registry/registry.ts";
 export type { DependencyInfo } from "./src/registry/dependencies.ts";
 export type { EventsOptions as RegistryEventsOptions } from "./src/registry/event_stream.ts";
 export type { ServiceFilter } from "./src/registry/filter.ts";
-export type { PageOptions, ServicePage } from "./src/registry/page.ts";
+export type { PageOptions, ServicePage } from "./src/registry/queries.ts";
 export type {
   Change,
   CommitRecord,

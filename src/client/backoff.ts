@@ -8,7 +8,7 @@ import {
   CLIENT_RATE_LIMIT_PAUSE_MS,
   CLIENT_RECONNECT_MAX_DELAY_MS,
   CLIENT_RECONNECT_MIN_DELAY_MS,
-} from "../model/limits.ts";
+} from "./limits.ts";
 import { CLOSE_CODES } from "../protocol/messages.ts";
 
 /** How a client reconnects. */

@@ -8,7 +8,7 @@ import {
   CLIENT_CALL_TIMEOUT_MS,
   CLIENT_EVENT_BUFFER,
   CLIENT_SERVICE_ACTION_TIMEOUT_MS,
-} from "../model/limits.ts";
+} from "./limits.ts";
 import type { ActionData, ActionParams, SubscribableEvent } from "../protocol/actions.ts";
 import type { HelloData } from "../protocol/messages.ts";
 import type { EventType } from "../model/event.ts";

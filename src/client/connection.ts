@@ -14,7 +14,7 @@ import {
   CLIENT_IDLE_PROBE_MS,
   CLIENT_PROBE_TIMEOUT_MS,
   MAX_CLIENT_PENDING_CALLS,
-} from "../model/limits.ts";
+} from "./limits.ts";
 import type { Action, ActionData, ActionParams } from "../protocol/actions.ts";
 import type { EventMessage, HelloData, ServerMessage } from "../protocol/messages.ts";
 import {

@@ -7,7 +7,7 @@
  * @module
  */
 import { HarnessError } from "../errors.ts";
-import { CLIENT_DEPLOYMENT_LOOK_MS } from "../model/limits.ts";
+import { CLIENT_DEPLOYMENT_LOOK_MS } from "./limits.ts";
 import type { ActionParams, Deployment } from "../protocol/actions.ts";
 import type { DeploymentProgressData } from "../model/event.ts";
 import type { EventStream } from "./events/stream.ts";

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { CLIENT_PROBE_TIMEOUT_MS } from "../model/limits.ts";
+import { CLIENT_PROBE_TIMEOUT_MS } from "./limits.ts";
 import type { SocketOptions } from "./websocket.ts";
 
 /** What was found out. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { HarnessError, toHarnessError } from "../errors.ts";
-import { CLIENT_CALL_TIMEOUT_MS, CLIENT_STABLE_CONNECTION_MS } from "../model/limits.ts";
+import { CLIENT_CALL_TIMEOUT_MS, CLIENT_STABLE_CONNECTION_MS } from "./limits.ts";
 import type { EventMessage, HelloData } from "../protocol/messages.ts";
 import { cancelled, Connection, type ConnectionOptions } from "./connection.ts";
 import {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { DEPLOY_PARALLEL } from "../model/limits.ts";
+import { DEPLOY_PARALLEL } from "./limits.ts";
 import { deployToHost } from "./host/deploy.ts";
 import { type DeployPlan, type HostTarget, serviceNameOf } from "./plan.ts";
 import type {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { DEPLOY_EVENT_QUEUE } from "../model/limits.ts";
+import { DEPLOY_EVENT_QUEUE } from "./limits.ts";
 import type { DeployProgress } from "./progress.ts";
 
 /** Events in the order in which they were pushed. Bounded: beyond the limit, `progress` ones give way. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { MAX_LOGIN_NOISE_BYTES } from "../model/limits.ts";
+import { MAX_LOGIN_NOISE_BYTES } from "./limits.ts";
 
 /** Keeps the last `maxBytes` of what is pushed. */
 export class Tail {

@@ -9,17 +9,15 @@ import { HarnessError } from "../errors.ts";
 import {
   KILL_GRACE_MS,
   MAX_COMMAND_OUTPUT_BYTES,
-  OUTPUT_DRAIN_MS,
-  STDIN_CHUNK_BYTES,
-} from "../model/limits.ts";
-import type { RunOptions, RunResult, Stdin } from "./executor.ts";
-import {
   MAX_COMMAND_PRINTED_BYTES,
+  OUTPUT_DRAIN_MS,
   OUTPUT_PAUSE_MS,
   OUTPUT_PIECE_BYTES,
   PRINTED_OF_KEPT,
+  STDIN_CHUNK_BYTES,
   UNPACED_OUTPUT_BYTES,
 } from "./limits.ts";
+import type { RunOptions, RunResult, Stdin } from "./executor.ts";
 import { Tail } from "./output.ts";
 
 /** How a process ended. */

@@ -5,13 +5,8 @@
  */
 import { HarnessError } from "../errors.ts";
 import type { Command, Executor } from "../executor/executor.ts";
-import {
-  LOOK_TIMEOUT_MS,
-  MAX_FOLLOW_QUEUE_LINES,
-  MAX_LOG_LINE_BYTES,
-  MAX_LOG_TAIL_LINES,
-  MAX_TAIL_BYTES,
-} from "../model/limits.ts";
+import { LOOK_TIMEOUT_MS, MAX_LOG_TAIL_LINES } from "../model/limits.ts";
+import { MAX_FOLLOW_QUEUE_LINES, MAX_LOG_LINE_BYTES, MAX_TAIL_BYTES } from "./limits.ts";
 import type { ControlOptions } from "./service_spec.ts";
 
 /**

@@ -8,7 +8,8 @@
  */
 import { type ErrorCode, HarnessError, messageOf } from "../errors.ts";
 import type { Executor } from "../executor/executor.ts";
-import { LOOK_TIMEOUT_MS, MAX_ENV_FILE_BYTES } from "../model/limits.ts";
+import { LOOK_TIMEOUT_MS } from "../model/limits.ts";
+import { MAX_ENV_FILE_BYTES } from "./limits.ts";
 import { secretsIn } from "./env_file.ts";
 import { type Redact, redactDetails, redactor } from "../util/redact.ts";
 import type { EndRecord } from "./supervisor/restart_policy.ts";

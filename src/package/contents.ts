@@ -4,7 +4,7 @@
  * @module
  */
 import { HarnessError } from "../errors.ts";
-import { MAX_SCRIPT_BYTES } from "../model/limits.ts";
+import { MAX_SCRIPT_BYTES } from "./limits.ts";
 import type { EntryTable } from "./archive/entry_table.ts";
 import { invalid, shown } from "./errors.ts";
 import type { Manifest } from "./manifest/manifest.ts";

@@ -8,7 +8,8 @@
  * @module
  */
 import { HarnessError } from "../errors.ts";
-import { MAX_NAME_LENGTH, MAX_VERSION_LENGTH } from "../model/limits.ts";
+import { MAX_NAME_LENGTH } from "../model/limits.ts";
+import { MAX_VERSION_LENGTH } from "./limits.ts";
 
 /** The grammar of SemVer 2.0.0 (semver.org), without the optional leading `v`. */
 export const SEMVER: RegExp =

@@ -6,7 +6,7 @@
 import { Buffer } from "node:buffer";
 import { createHash, type Hash } from "node:crypto";
 import { basename } from "node:path";
-import { MAX_MANIFEST_BYTES, MAX_SUMS_BYTES } from "../model/limits.ts";
+import { MAX_MANIFEST_BYTES, MAX_SUMS_BYTES } from "./limits.ts";
 import {
   checkContents,
   decodeManifest,

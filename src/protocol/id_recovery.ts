@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { MAX_REQUEST_ID_LENGTH } from "../model/limits.ts";
+import { MAX_REQUEST_ID_LENGTH } from "./limits.ts";
 
 /**
  * The value of the top-level key `"id"` in a broken JSON text, or `null`.

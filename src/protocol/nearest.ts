@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { MAX_COMPARED_NAME_LENGTH } from "../model/limits.ts";
+import { MAX_COMPARED_NAME_LENGTH } from "./limits.ts";
 
 /** The candidate nearest to `word`, or `null` when none is near enough to be meant. */
 export function nearestName(word: string, candidates: readonly string[]): string | null {

@@ -8,7 +8,7 @@ import { ACTION_PARAMS, ACTIONS } from "./actions.ts";
 import { ACTION_DATA } from "./data_schemas.ts";
 import { EVENT_DATA, EVENT_HAS_SEQ, timeSchema, wireErrorSchema } from "./event_schemas.ts";
 import type { WireEventType } from "./messages.ts";
-import { MAX_REQUEST_ID_LENGTH } from "../model/limits.ts";
+import { MAX_REQUEST_ID_LENGTH } from "./limits.ts";
 
 /** A JSON Schema as it is written to a file. */
 export type JsonSchema = Record<string, unknown>;

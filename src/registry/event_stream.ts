@@ -5,7 +5,7 @@
  */
 import { HarnessError } from "../errors.ts";
 import { entryText } from "./entry_text.ts";
-import { MAX_EVENT_QUEUE } from "../model/limits.ts";
+import { MAX_EVENT_QUEUE } from "./limits.ts";
 import type { EventFilter, RegistryEvent } from "../model/event.ts";
 import { eventMatcher } from "./filter.ts";
 

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { LEASE_RETRY_MS, MAX_SERVICES } from "../model/limits.ts";
+import { LEASE_RETRY_MS, MAX_SERVICES } from "./limits.ts";
 import {
   freeze,
   HEARTBEAT_MISSED,
@@ -34,9 +34,8 @@ import { DependencyGraph } from "./graph.ts";
 import { KeyedMutex } from "../util/keyed_mutex.ts";
 import { LeaseKeeper, needsHeartbeat } from "./leases.ts";
 import { alreadyExists, full, noLease, otherRevision } from "./errors.ts";
-import { findEntry, findInstances, findName, notFound } from "./lookup.ts";
-import { idOf, pageOf, type PageOptions, type ServicePage } from "./page.ts";
-import { resolveEndpoints } from "./resolve.ts";
+import * as queries from "./queries.ts";
+import type { PageOptions, ServicePage } from "./queries.ts";
 import type { CommitRecord, LoadedState, Store } from "./store.ts";
 import { parseInput, parsePatch } from "./validate.ts";
 import type {
@@ -139,12 +138,12 @@ export class Registry implements AsyncDisposable {
 
   /** What {@linkcode list} looks through now, after a cursor: for who filters it in pieces. */
   select(filter: ServiceFilter, cursor?: string): Iterable<ServiceEntry> {
-    return this.#index.after(filter, idOf(cursor));
+    return this.#index.after(filter, queries.idOf(cursor));
   }
 
   /** The entries that match, a page at a time, and the seq that the page is of. */
   page(filter: ServiceFilter, page: PageOptions): ServicePage & { seq: number } {
-    return { ...pageOf(this.#index, filter, page), seq: this.#seq };
+    return { ...queries.pageOf(this.#index, filter, page), seq: this.#seq };
   }
 
   /**
@@ -153,7 +152,7 @@ export class Registry implements AsyncDisposable {
    * @throws {HarnessError} `not_found`, or `ambiguous` with `details.ids`.
    */
   get(nameOrId: string): ServiceEntry {
-    return findEntry(this.#index, nameOrId);
+    return queries.findEntry(this.#index, nameOrId);
   }
 
   /**
@@ -268,12 +267,12 @@ export class Registry implements AsyncDisposable {
    * instance can be used, saying why.
    */
   resolve(service: string, endpoint?: string): Array<Endpoint & { id: string }> {
-    return resolveEndpoints(service, findInstances(this.#index, service), endpoint);
+    return queries.resolveEndpoints(service, queries.findInstances(this.#index, service), endpoint);
   }
 
   /** The service name of an id or a name. @throws {HarnessError} `not_found`. */
   nameOf(nameOrId: string): string {
-    return findName(this.#index, nameOrId);
+    return queries.findName(this.#index, nameOrId);
   }
 
   /** The names of the services that need a service directly. */
@@ -367,7 +366,7 @@ export class Registry implements AsyncDisposable {
   /** The entry as it is now, under its lock. */
   #current(id: string, { ifRevision }: IfRevision): ServiceEntry {
     const entry = this.#index.get(id);
-    if (entry === undefined) throw notFound(id);
+    if (entry === undefined) throw queries.notFound(id);
     if (ifRevision === undefined || ifRevision === entry.revision) return entry;
     throw otherRevision(entry, ifRevision);
   }

@@ -14,7 +14,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import { HarnessError } from "../errors.ts";
-import { CLOSE_TIMEOUT_MS } from "../model/limits.ts";
+import { CLOSE_TIMEOUT_MS, MIN_TURN_MESSAGES, TURN_MESSAGES_FACTOR } from "./limits.ts";
 import { CLOSE_CODES } from "../protocol/messages.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { ActionServices } from "./actions/actions.ts";
@@ -29,7 +29,6 @@ import { FloodGuard } from "./connection/flood_guard.ts";
 import { errorResponse } from "./http/errors.ts";
 import { respond } from "./http/http.ts";
 import { Hub } from "./connection/event_fanout.ts";
-import { MIN_TURN_MESSAGES, TURN_MESSAGES_FACTOR } from "./limits.ts";
 import { LogReads } from "./operator/log_reads.ts";
 import { LogFollows } from "./operator/log_streams.ts";
 import { LogLimiter } from "./log_limiter.ts";

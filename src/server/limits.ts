@@ -39,3 +39,47 @@ export const REPLAY_CACHE_BYTES = 8 * 1024 * 1024;
 export const MAX_LOG_READS = 4;
 /** Messages of all connections that wait for their turn: some milliseconds of work for each of 10,000 clients. */
 export const MAX_INBOX_BYTES = 64 * 1024 * 1024;
+/** Longest token looked at: longer ones are wrong, and hashing must stay cheap. */
+export const MAX_TOKEN_LENGTH = 4096;
+/** Longest file name of a package: what every file system takes. */
+export const MAX_FILE_NAME_LENGTH = 255;
+/** Fragments of one message (`ws` listener): at 256 KiB a message, more than these are an attack. */
+export const MAX_FRAGMENTS = 1024;
+/** Chunks buffered before a frame is whole (`ws` listener): 1-byte chunks pin far more than they carry. */
+export const MAX_BUFFERED_CHUNKS = 4096;
+/** `Deno.serve` listener: a close waits until no message has arrived for this long. */
+export const QUIET_BEFORE_CLOSE_MS = 20;
+/** And then for so many turns of the event loop: after a hold-up, timers come before waiting messages. */
+export const QUIET_TURNS_BEFORE_CLOSE = 2;
+/** But no longer than this: who never stops sending loses the reason, not the server its patience. */
+export const MAX_CLOSE_DELAY_MS = 500;
+/** Globs in all subscriptions of one connection: each is tried on every event, so they are what costs. */
+export const MAX_SUBSCRIPTION_GLOBS = 256;
+/** Events of one read from the store's history during a resume. */
+export const REPLAY_BATCH_EVENTS = 500;
+/** Bytes of one page of a snapshot: small beside the send queue, so that pages can be paced. */
+export const SNAPSHOT_PAGE_BYTES = 128 * 1024;
+/** How long a closing peer may take for the handshake before it is dropped (`ws` listener). */
+export const TERMINATE_AFTER_MS = 2000;
+/** The part of it that is kept for closing handshakes: a peer that is there needs far less. */
+export const CLOSE_TIMEOUT_MS = 1000;
+/** Time for HTTP requests under way after that; so a whole shutdown ends within 5 s. */
+export const HTTP_CLOSE_TIMEOUT_MS = 500;
+/** What `server_draining` tells clients to wait before they reconnect. */
+export const RECONNECT_AFTER_MS = 1000;
+/** Time to send all request headers (only the `ws` listener can enforce it). */
+export const HEADERS_TIMEOUT_MS = 10_000;
+/** Time for a whole HTTP request, its upload included (only the `ws` listener can enforce it). */
+export const REQUEST_TIMEOUT_MS = 15 * 60 * 1000;
+/** Deployments that are remembered: weeks of history at a few a day, a few MiB on disk. */
+export const MAX_KEPT_DEPLOYMENTS = 500;
+/** Deployments that run at once; further ones are `queued`. Each holds up to `parallel` connections. */
+export const MAX_RUNNING_DEPLOYMENTS = 8;
+/** Deployments that may wait; one more is refused with `unavailable`. */
+export const MAX_QUEUED_DEPLOYMENTS = 100;
+/** How long a shutdown waits for deployments to roll back before they are left `interrupted`. */
+export const DEPLOY_PARK_TIMEOUT_MS = 4000;
+/** Log lines answered when `tail` is left out. */
+export const DEFAULT_LOG_TAIL_LINES = 100;
+/** Longest `state_reason` and health message that the server writes: a sentence with its last log line. */
+export const MAX_REASON_LENGTH = 2000;

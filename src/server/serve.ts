@@ -6,7 +6,7 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { getLogger } from "@logtape/logtape";
 import { HarnessError } from "../errors.ts";
-import { HEADERS_TIMEOUT_MS, HTTP_CLOSE_TIMEOUT_MS } from "../model/limits.ts";
+import { HEADERS_TIMEOUT_MS, HTTP_CLOSE_TIMEOUT_MS } from "./limits.ts";
 import { ConnectionHandler, type HandlerOptions } from "./handler.ts";
 import { listenDeno } from "./listeners/deno_serve.ts";
 import type { Listener, ListenOptions } from "./listeners/listener.ts";

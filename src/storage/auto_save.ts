@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { SNAPSHOT_DELAY_MS, SNAPSHOT_MAX_DELAY_MS } from "../model/limits.ts";
+import { SNAPSHOT_DELAY_MS, SNAPSHOT_MAX_DELAY_MS } from "./limits.ts";
 
 /** A save may take at most this part of the time: large states are saved less often. */
 const MAX_LOAD = 0.05;

@@ -8,11 +8,11 @@ import { HarnessError, messageOf } from "../errors.ts";
 import {
   ASYNC_SYNC_INTERVAL_MS,
   MAX_JOURNAL_BATCH_BYTES,
+  MAX_PENDING_BYTES,
   MAX_PENDING_CHANGES,
-} from "../model/limits.ts";
+} from "./limits.ts";
 import type { Change, CommitRecord } from "../registry/store.ts";
 import type { Journal } from "./journal/journal.ts";
-import { MAX_PENDING_BYTES } from "./limits.ts";
 import { encodeRecord } from "./journal/line.ts";
 import { checkChange, toRecord } from "./change_record.ts";
 

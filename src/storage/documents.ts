@@ -6,7 +6,7 @@
 import { Buffer } from "node:buffer";
 import { getLogger } from "@logtape/logtape";
 import { HarnessError, messageOf } from "../errors.ts";
-import { MAX_DOCUMENT_BYTES } from "../model/limits.ts";
+import { MAX_DOCUMENT_BYTES } from "./limits.ts";
 import { KeyedMutex } from "../util/keyed_mutex.ts";
 import { type Disk, isCode, localDisk, replaceFile } from "./disk.ts";
 import { Sealer, sealProblem } from "./checksummed_file.ts";

@@ -3,9 +3,8 @@
  *
  * @module
  */
-import { MIN_HISTORY_EVENTS } from "../model/limits.ts";
+import { HISTORY_READ_BYTES, HISTORY_RING_BYTES, MIN_HISTORY_EVENTS } from "./limits.ts";
 import type { RegistryEvent } from "../model/event.ts";
-import { HISTORY_READ_BYTES, HISTORY_RING_BYTES } from "./limits.ts";
 
 /** The events of one change, in whatever form they are kept. */
 export interface KeptChange {

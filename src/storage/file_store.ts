@@ -12,7 +12,12 @@ import type { Buffer } from "node:buffer";
 import { Mutex } from "async-mutex";
 import { getLogger, type Logger } from "@logtape/logtape";
 import { HarnessError, messageOf } from "../errors.ts";
-import { JOURNAL_SEGMENT_BYTES, MIN_HISTORY_EVENTS, STORAGE_RETRY_MS } from "../model/limits.ts";
+import {
+  HISTORY_READ_BYTES,
+  JOURNAL_SEGMENT_BYTES,
+  MIN_HISTORY_EVENTS,
+  STORAGE_RETRY_MS,
+} from "./limits.ts";
 import type { ServiceEntry } from "../model/service.ts";
 import type { RegistryEvent } from "../model/event.ts";
 import type { Change, CommitRecord, LoadedState, Store, StoreListener } from "../registry/store.ts";
@@ -23,7 +28,6 @@ import type { EventRing } from "./event_ring.ts";
 import type { Journal } from "./journal/journal.ts";
 import { JournalHistory } from "./journal/history.ts";
 import { LeaseTable } from "./lease_table.ts";
-import { HISTORY_READ_BYTES } from "./limits.ts";
 import { keptLine, load, strictRefusal } from "./load.ts";
 import { acquireOwnerLock, type OwnerLock } from "./owner_lock.ts";
 import { repair } from "./repair.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { LEASE_SWEEP_MS } from "../model/limits.ts";
+import { LEASE_SWEEP_MS } from "./limits.ts";
 
 /** A lateness of the timer from which on it was us who were away (paused, suspended), not the owners. */
 const PAUSED_MS = 1_000;

@@ -10,3 +10,25 @@ export const HISTORY_RING_BYTES = 16 * 1024 * 1024;
 export const HISTORY_READ_BYTES = 1024 * 1024;
 /** Bytes of changes that wait for the disk before new ones are refused: memory stays bounded when it hangs. */
 export const MAX_PENDING_BYTES = 64 * 1024 * 1024;
+/** Events that `history()` can always give: an hour of a busy fleet, about 10 MB of memory. */
+export const MIN_HISTORY_EVENTS = 10_000;
+/** Bytes of journal lines written and synced at once: some milliseconds of any disk. */
+export const MAX_JOURNAL_BATCH_BYTES = 4 * 1024 * 1024;
+/** Changes waiting for the disk before new ones are refused: memory stays bounded when the disk hangs. */
+export const MAX_PENDING_CHANGES = 16_384;
+/** Size at which the journal goes on in a new segment: big enough to be rare, small enough to delete early. */
+export const JOURNAL_SEGMENT_BYTES = 4 * 1024 * 1024;
+/** Quiet time after a change before the snapshot is saved. Durability does not wait for it. */
+export const SNAPSHOT_DELAY_MS = 1_000;
+/** Longest time that a steady stream of changes can put a snapshot off. */
+export const SNAPSHOT_MAX_DELAY_MS = 10_000;
+/** Longest piece of work on a snapshot before the event loop gets its turn (the bar is 10 ms). */
+export const SNAPSHOT_SLICE_MS = 3;
+/** How often `durability: "async"` syncs the journal: what a power cut can cost in that mode. */
+export const ASYNC_SYNC_INTERVAL_MS = 1_000;
+/** Pause between attempts to accept changes again after the disk refused one. */
+export const STORAGE_RETRY_MS = 1_000;
+/** Finest time between two looks at the leases: heartbeats are seconds apart. */
+export const LEASE_SWEEP_MS = 50;
+/** Largest small document (a deployment record of 1,000 hosts with errors is about 1 MiB). */
+export const MAX_DOCUMENT_BYTES = 16 * 1024 * 1024;

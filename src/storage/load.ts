@@ -7,14 +7,13 @@
  */
 import { Buffer } from "node:buffer";
 import { HarnessError } from "../errors.ts";
-import { MIN_HISTORY_EVENTS } from "../model/limits.ts";
+import { HISTORY_RING_BYTES, MIN_HISTORY_EVENTS } from "./limits.ts";
 import { type ServiceEntry, serviceEntrySchema } from "../model/service.ts";
 import type { Disk } from "./disk.ts";
 import { EventRing, type EventRingOptions, type KeptChange } from "./event_ring.ts";
 import { bytesOf, type ChainedLine, type JournalChain, readChain } from "./journal/chain.ts";
 import { JOURNAL_NAME, listJournalFiles } from "./journal/files.ts";
 import { toCommitRecord } from "./journal/line.ts";
-import { HISTORY_RING_BYTES } from "./limits.ts";
 import {
   BACKUP_NAME,
   readSnapshot,

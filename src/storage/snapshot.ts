@@ -5,7 +5,7 @@
  */
 import { Buffer } from "node:buffer";
 import { HarnessError } from "../errors.ts";
-import { SNAPSHOT_SLICE_MS } from "../model/limits.ts";
+import { SNAPSHOT_SLICE_MS } from "./limits.ts";
 import type { ServiceEntry } from "../model/service.ts";
 import { entryTexts } from "../registry/entry_text.ts";
 import { type Disk, replaceFile } from "./disk.ts";

@@ -4,7 +4,10 @@
  *
  * @module
  */
-import { MIN_REDACTED_CHARACTERS, MIN_REDACTED_PART_CHARACTERS } from "../model/limits.ts";
+/** Secrets shorter than this are not looked for in reports: hiding them would black out ordinary text. */
+const MIN_REDACTED_CHARACTERS = 4;
+/** What is left of a secret where a text was cut is hidden from this length on. */
+const MIN_REDACTED_PART_CHARACTERS = 6;
 
 /** What stands in place of a secret. */
 export const HIDDEN = "[REDACTED]";

@@ -3,7 +3,7 @@
  * 5,000 services at which 20 clients flood, replay, stall and hang up meanwhile. Says how it ended, how late
  * timers were, and how near the renewals of the deployment's lock came to its end.
  */
-import { DEPLOY_LOCK_TTL_MS } from "../../src/model/limits.ts";
+import { DEPLOY_LOCK_TTL_MS } from "../../src/deploy/limits.ts";
 import { startControlServer } from "../helpers/control_server.ts";
 import { buildHello, freePort, upload } from "../helpers/hello_package.ts";
 import { RawClient } from "../helpers/raw_client.ts";

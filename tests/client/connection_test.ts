@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Connection } from "../../src/client/connection.ts";
 import { RegistryClient } from "../../src/client/mod.ts";
-import { MAX_CLIENT_PENDING_CALLS } from "../../src/model/limits.ts";
+import { MAX_CLIENT_PENDING_CALLS } from "../../src/client/limits.ts";
 import { failure } from "./failure.ts";
 import { ScriptedServer } from "./scripted_server.ts";
 

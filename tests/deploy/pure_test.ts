@@ -27,7 +27,7 @@ import { DEPLOY_STEPS } from "../../src/deploy/progress.ts";
 import type { DeployStep as RegistryStep } from "../../src/model/event.ts";
 import type { DeploymentProgressData } from "../../src/model/event.ts";
 import { HarnessError } from "../../src/errors.ts";
-import { DEPLOY_EVENT_QUEUE } from "../../src/model/limits.ts";
+import { DEPLOY_EVENT_QUEUE } from "../../src/deploy/limits.ts";
 import { parseManifest } from "../../src/package/manifest/parse.ts";
 import { upgradeSpec } from "../../src/lifecycle/upgrade_spec.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { HarnessError } from "../../src/errors.ts";
-import { MAX_COMMAND_BYTES } from "../../src/model/limits.ts";
+import { MAX_COMMAND_BYTES } from "../../src/executor/limits.ts";
 import type { Executor } from "../../src/executor/executor.ts";
 import { isAlive, MACHINES, testOnEach, until } from "./machines.ts";
 

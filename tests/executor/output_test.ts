@@ -2,7 +2,7 @@ import { localExecutor } from "../../src/executor/local.ts";
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
-import { MAX_LOGIN_NOISE_BYTES, SSH_MAX_FILE_BYTES } from "../../src/model/limits.ts";
+import { MAX_LOGIN_NOISE_BYTES, SSH_MAX_FILE_BYTES } from "../../src/executor/limits.ts";
 import { type Announcement, AnnouncementFilter, Tail } from "../../src/executor/output.ts";
 import { readKnownHosts } from "../../src/executor/ssh/known_hosts_file.ts";
 import { hostSettings } from "../../src/executor/ssh/config.ts";

@@ -1,10 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import {
-  MAX_LOG_TAIL_LINES,
-  SERVICE_LOG_KEEP,
-  SERVICE_LOG_MAX_BYTES,
-} from "../../src/model/limits.ts";
+import { MAX_LOG_TAIL_LINES } from "../../src/model/limits.ts";
+import { SERVICE_LOG_KEEP, SERVICE_LOG_MAX_BYTES } from "../../src/lifecycle/limits.ts";
 import { LineSplitter } from "../../src/lifecycle/logs.ts";
 import { HarnessError } from "../../src/errors.ts";
 import { eventually, localMachine, MACHINES, Place, processController } from "./fixture.ts";

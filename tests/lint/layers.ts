@@ -4,6 +4,8 @@
 
 /** For each folder of src/: the other folders it may import from. `*` = any. */
 export const ALLOWED: Readonly<Record<string, readonly string[]>> = {
+  util: [],
+  model: [],
   registry: [],
   storage: ["registry"],
   protocol: ["registry"],
@@ -17,11 +19,16 @@ export const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Files directly in src/ that every folder may import. */
-const COMMON = ["errors.ts", "model/limits.ts", "util/terminal_text.ts", "version.ts"];
+const COMMON_FILES = ["errors.ts", "version.ts"];
+
+/** Folders that every folder may import; `util` itself imports none, not even `model`. */
+const COMMON_FOLDERS = ["util", "model"];
 
 /** Folders that must run anywhere: no runtime API, and no npm package but these. */
 const PURE: Readonly<Record<string, readonly string[]>> = {
-  registry: ["zod", "async-mutex"],
+  util: ["async-mutex"],
+  model: ["zod"],
+  registry: ["zod"],
   protocol: ["zod"],
   client: [],
 };
@@ -39,10 +46,11 @@ export function importProblem(path: string, specifier: string): string | null {
   }
   const resolved = new URL(specifier, `file:///src/${file}`).pathname.replace(/^\/src\//, "");
   if (!resolved.includes("/")) {
-    return COMMON.includes(resolved) ? null : `src/${folder} must not import src/${resolved}`;
+    return COMMON_FILES.includes(resolved) ? null : `src/${folder} must not import src/${resolved}`;
   }
   const other = resolved.slice(0, resolved.indexOf("/"));
   const allowed = ALLOWED[folder] ?? [];
+  if (COMMON_FOLDERS.includes(other) && folder !== "util") return null;
   if (other === folder || allowed.includes("*") || allowed.includes(other)) return null;
   return `src/${folder} must not import src/${other}`;
 }

@@ -1,7 +1,7 @@
 /** Subscriptions of one connection that overlap, while some are replayed and others end: once each, and no gap. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { REPLAY_BATCH_EVENTS } from "../../src/model/limits.ts";
+import { REPLAY_BATCH_EVENTS } from "../../src/server/limits.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import type { EventType, RegistryEvent } from "../../src/model/event.ts";
 import { ConnectionSubscriptions } from "../../src/server/connection/subscribe.ts";

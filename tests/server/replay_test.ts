@@ -1,6 +1,6 @@
 /** Replays that cannot be finished: the connection ends, and a gap is never passed over in silence. */
 import assert from "node:assert/strict";
-import { REPLAY_BATCH_EVENTS } from "../../src/model/limits.ts";
+import { REPLAY_BATCH_EVENTS } from "../../src/server/limits.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import type { RegistryEvent } from "../../src/model/event.ts";
 import type { Store } from "../../src/registry/store.ts";

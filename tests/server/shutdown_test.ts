@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
 import { serve } from "../../src/server/serve.ts";
-import { HTTP_CLOSE_TIMEOUT_MS, SHUTDOWN_TIMEOUT_MS } from "../../src/model/limits.ts";
+import { HTTP_CLOSE_TIMEOUT_MS } from "../../src/server/limits.ts";
+import { SHUTDOWN_TIMEOUT_MS } from "../../src/model/limits.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";
 import { RawClient } from "../helpers/raw_client.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { MAX_PENDING_CHANGES } from "../../src/model/limits.ts";
+import { MAX_PENDING_CHANGES } from "../../src/storage/limits.ts";
 import type { Change } from "../../src/registry/store.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import { FileStore } from "../../src/storage/file_store.ts";

@@ -5,7 +5,7 @@ import { Registry } from "../../src/registry/registry.ts";
 import { FileStore } from "../../src/storage/file_store.ts";
 import { Documents } from "../../src/storage/documents.ts";
 import { encodeSnapshot, type Snapshot } from "../../src/storage/snapshot.ts";
-import { MAX_DOCUMENT_BYTES } from "../../src/model/limits.ts";
+import { MAX_DOCUMENT_BYTES } from "../../src/storage/limits.ts";
 import { serviceInput } from "../helpers/fixtures.ts";
 import { MemoryDisk, osError } from "../helpers/memory_disk.ts";
 import { withRegistry } from "./recording.ts";

@@ -5,7 +5,7 @@
  */
 import { HarnessError } from "../../errors.ts";
 import type { Command, Executor, RunOptions, RunResult } from "../../executor/executor.ts";
-import { DEPLOY_COMMAND_TIMEOUT_MS } from "../../model/limits.ts";
+import { DEPLOY_COMMAND_TIMEOUT_MS } from "../limits.ts";
 
 /** Runs every command of `executor` as root; disposing it disposes `executor`. */
 export function sudoExecutor(executor: Executor): Executor {

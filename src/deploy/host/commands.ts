@@ -7,8 +7,8 @@
  * @module
  */
 import type { Command } from "../../executor/executor.ts";
+import { DEPLOY_RESERVE_BYTES } from "../limits.ts";
 import {
-  DEPLOY_RESERVE_BYTES,
   MAX_ENTRY_PATH_BYTES,
   MAX_PACKAGE_ENTRIES,
   MAX_TAR_EXTENSION_BYTES,

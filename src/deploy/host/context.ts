@@ -9,7 +9,7 @@ import { createController } from "../../lifecycle/controller.ts";
 import type { HealthCheckResult } from "../../lifecycle/health/check.ts";
 import { type Redact, redactor } from "../../util/redact.ts";
 import type { Controller, ServiceSpec, ServiceStatus } from "../../lifecycle/service_spec.ts";
-import { DEPLOY_COMMAND_TIMEOUT_MS, DEPLOY_OUTPUT_CHARACTERS } from "../../model/limits.ts";
+import { DEPLOY_COMMAND_TIMEOUT_MS, DEPLOY_OUTPUT_CHARACTERS } from "../limits.ts";
 import { logText } from "../hints.ts";
 import type { EnvSources } from "../env.ts";
 import type { HostFacts } from "./facts.ts";

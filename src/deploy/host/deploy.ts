@@ -5,15 +5,16 @@
  */
 import { getLogger } from "@logtape/logtape";
 import {
+  DEPLOY_BEGIN_TIMEOUT_MS,
+  DEPLOY_CLEANUP_TIMEOUT_MS,
   DEPLOY_PROGRESS_INTERVAL_MS,
   DEPLOY_RECONNECT_TIMEOUT_MS,
   DEPLOY_ROLLBACK_TIMEOUT_MS,
-} from "../../model/limits.ts";
+} from "../limits.ts";
 import { clearStagingCommand } from "./commands.ts";
 import { cancelError, lateError, toFailure } from "../failure.ts";
 import { HostContext, type StepNews } from "./context.ts";
 import { renewCommand } from "./lock_commands.ts";
-import { DEPLOY_BEGIN_TIMEOUT_MS, DEPLOY_CLEANUP_TIMEOUT_MS } from "../limits.ts";
 import { untilAborted } from "../../util/async.ts";
 import { redactDetails } from "../../util/redact.ts";
 import { LockKeeper } from "./lock.ts";

@@ -5,7 +5,7 @@
  */
 import { HarnessError } from "../../errors.ts";
 import type { Executor } from "../../executor/executor.ts";
-import { DEPLOY_LOCK_RENEWALS } from "../../model/limits.ts";
+import { DEPLOY_LOCK_RENEWALS } from "../limits.ts";
 import { untilAborted } from "../../util/async.ts";
 import { type HostPlace, renewCommand } from "./lock_commands.ts";
 

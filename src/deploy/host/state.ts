@@ -10,7 +10,7 @@ import { HarnessError } from "../../errors.ts";
 import type { Manifest } from "../../package/manifest/manifest.ts";
 import type { ServiceSpec, ServiceStatus, SpecExecution } from "../../lifecycle/service_spec.ts";
 import { upgradeSpec } from "../../lifecycle/upgrade_spec.ts";
-import { KEEP_BAD_RELEASES } from "../../model/limits.ts";
+import { KEEP_BAD_RELEASES } from "../limits.ts";
 import { recordProblem } from "./state_schema.ts";
 
 /** How a release stands. */

@@ -12,7 +12,7 @@ import {
   DEPLOY_LOG_LINES,
   DEPLOY_SETTLE_MS,
   KEEP_RELEASES,
-} from "../../model/limits.ts";
+} from "../limits.ts";
 import { sanitizeName } from "../../package/names.ts";
 import { startText } from "../hints.ts";
 import {

@@ -4,7 +4,7 @@
  * @module
  */
 import { HarnessError } from "../../errors.ts";
-import { DEPLOY_EXTRACT_TIMEOUT_MS, DEPLOY_UPLOAD_STALL_MS } from "../../model/limits.ts";
+import { DEPLOY_EXTRACT_TIMEOUT_MS, DEPLOY_UPLOAD_STALL_MS } from "../limits.ts";
 import { extractCommand, uploadCommand, verifyCommand } from "../host/commands.ts";
 import type { HostContext } from "../host/context.ts";
 import { stateText, withRelease } from "../host/state.ts";

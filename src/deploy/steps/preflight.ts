@@ -4,7 +4,7 @@
  * @module
  */
 import { HarnessError } from "../../errors.ts";
-import { DEPLOY_SPACE_FACTOR } from "../../model/limits.ts";
+import { DEPLOY_SPACE_FACTOR } from "../limits.ts";
 import type { Occupant } from "../../lifecycle/service_spec.ts";
 import type { HostContext } from "../host/context.ts";
 import { isNeighbour, occupiedError } from "../host/occupied.ts";

@@ -11,7 +11,7 @@ import {
   DEPLOY_EXTRACT_TIMEOUT_MS,
   DEPLOY_LOCK_POLL_MS,
   DEPLOY_LOCK_TTL_MS,
-} from "../../model/limits.ts";
+} from "../limits.ts";
 import { checkSudo, sudoExecutor } from "../host/become.ts";
 import { boundaryError } from "../host/boundary.ts";
 import { parseFacts } from "../host/facts.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { HarnessError } from "../../errors.ts";
-import { MAX_COMMAND_BYTES, MAX_SHELL_WORD_LENGTH } from "../../model/limits.ts";
+import { MAX_COMMAND_BYTES, MAX_SHELL_WORD_LENGTH } from "../limits.ts";
 import type { Command, RunOptions } from "../executor.ts";
 import { quote, quoteWord } from "./quote.ts";
 

@@ -11,7 +11,7 @@ import ssh2 from "ssh2";
 // @ts-types="@types/ssh2"
 import type { AnyAuthMethod, ParsedKey } from "ssh2";
 import { messageOf } from "../../errors.ts";
-import { SSH_MAX_KEYS } from "../../model/limits.ts";
+import { SSH_MAX_KEYS } from "../limits.ts";
 import { repairEcdsaKey } from "./workarounds/ecdsa_key.ts";
 import { fingerprint } from "./known_hosts.ts";
 import { expandHome } from "./config.ts";

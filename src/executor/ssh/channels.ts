@@ -6,7 +6,7 @@
 // @ts-types="@types/ssh2"
 import type { Client, ClientChannel } from "ssh2";
 import { HarnessError, messageOf } from "../../errors.ts";
-import { SSH_OPEN_ATTEMPTS, SSH_OPEN_PAUSE_MS } from "../../model/limits.ts";
+import { SSH_OPEN_ATTEMPTS, SSH_OPEN_PAUSE_MS } from "../limits.ts";
 import { unreachable } from "./errors.ts";
 import type { Hop } from "./route.ts";
 

@@ -12,7 +12,7 @@ import { homedir, userInfo } from "node:os";
 import { basename, dirname, isAbsolute, join } from "node:path";
 import SSHConfig from "ssh-config";
 import { HarnessError, messageOf } from "../../errors.ts";
-import { SSH_MAX_INCLUDE_DEPTH, SSH_MAX_INCLUDED_FILES } from "../../model/limits.ts";
+import { SSH_MAX_INCLUDE_DEPTH, SSH_MAX_INCLUDED_FILES } from "../limits.ts";
 import { readIfPresent } from "./known_hosts_file.ts";
 import { matchesPattern, matchesPatternList } from "../../util/glob.ts";
 

@@ -13,7 +13,7 @@ import {
   SSH_MAX_CHANNELS,
   SSH_MAX_LINE_BYTES,
   SSH_RETRY_BASE_MS,
-} from "../../model/limits.ts";
+} from "../limits.ts";
 import type { Command, Executor, RunOptions, RunResult, Stdin } from "../executor.ts";
 import { throughStdin } from "../shell/stdin_script.ts";
 import { runProcess } from "../run_process.ts";

@@ -11,7 +11,7 @@ import {
   KNOWN_HOSTS_LOCK_STALE_MS,
   KNOWN_HOSTS_LOCK_WAIT_MS,
   SSH_MAX_FILE_BYTES,
-} from "../../model/limits.ts";
+} from "../limits.ts";
 import {
   checkHostKey,
   type HostKeyVerdict,

@@ -6,7 +6,7 @@
 // @ts-types="@types/ssh2"
 import type { ClientChannel } from "ssh2";
 import { getLogger } from "@logtape/logtape";
-import { KILL_GRACE_MS } from "../../model/limits.ts";
+import { KILL_GRACE_MS } from "../limits.ts";
 import { type Announcement, AnnouncementFilter } from "../output.ts";
 import { type Exit, type Process, settleWithin } from "../run_process.ts";
 import { killGroupText, loginShellLine } from "../shell/shell_line.ts";

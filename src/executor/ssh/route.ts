@@ -4,7 +4,7 @@
  * @module
  */
 import { HarnessError } from "../../errors.ts";
-import { SSH_MAX_JUMPS } from "../../model/limits.ts";
+import { SSH_MAX_JUMPS } from "../limits.ts";
 import { knownHostName } from "./known_hosts.ts";
 import { readIfPresent } from "./known_hosts_file.ts";
 import type { HostKeyPolicy, SshOptions, SshTarget } from "./connect.ts";

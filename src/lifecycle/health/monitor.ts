@@ -11,7 +11,7 @@ import {
   HEALTH_HEARTBEAT_MS,
   HEALTH_START_INTERVAL_MS,
   MAX_CONCURRENT_HEALTH_CHECKS,
-} from "../../model/limits.ts";
+} from "../limits.ts";
 import type { HealthSpec } from "../../package/manifest/manifest.ts";
 import { checkHealth, type HealthCheckResult } from "./check.ts";
 import { sleep } from "../../util/async.ts";

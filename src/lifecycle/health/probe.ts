@@ -8,12 +8,8 @@ import { request as httpsRequest } from "node:https";
 import { connect } from "node:net";
 import { HarnessError, messageOf } from "../../errors.ts";
 import type { Executor, RunResult } from "../../executor/executor.ts";
-import {
-  COMMAND_GRACE_MS,
-  LOOK_TIMEOUT_MS,
-  MAX_HEALTH_MESSAGE_LENGTH,
-  MAX_HEALTH_OUTPUT_BYTES,
-} from "../../model/limits.ts";
+import { COMMAND_GRACE_MS, MAX_HEALTH_MESSAGE_LENGTH, MAX_HEALTH_OUTPUT_BYTES } from "../limits.ts";
+import { LOOK_TIMEOUT_MS } from "../../model/limits.ts";
 import type { HealthProbe, ManifestPort } from "../../package/manifest/manifest.ts";
 import { describeEnd } from "../exit_status.ts";
 import { CLEAR_PROBE, HTTP_PROBE, SCRIPT_PROBE, TCP_PROBE } from "./scripts.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { MAX_HEALTH_OUTPUT_BYTES } from "../../model/limits.ts";
+import { MAX_HEALTH_OUTPUT_BYTES } from "../limits.ts";
 import { AS_SERVICE, OWN_DESCRIPTORS, OWN_ENVIRONMENT } from "../drivers/process/run_as.ts";
 import { PROCESS_LIBRARY } from "../drivers/process/shell.ts";
 

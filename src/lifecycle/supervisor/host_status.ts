@@ -5,7 +5,8 @@
  */
 import { HarnessError } from "../../errors.ts";
 import type { Executor } from "../../executor/executor.ts";
-import { HOST_STATUS_OUTPUT_BYTES, LOOK_TIMEOUT_MS } from "../../model/limits.ts";
+import { HOST_STATUS_OUTPUT_BYTES } from "../limits.ts";
+import { LOOK_TIMEOUT_MS } from "../../model/limits.ts";
 import { ownerOf } from "../drivers/docker/commands.ts";
 import { DOCKER_LOOK_SECONDS } from "../drivers/docker/limits.ts";
 import { INSPECT_FORMAT, RUN_DOCKER } from "../drivers/docker/shell.ts";

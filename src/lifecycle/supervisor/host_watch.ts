@@ -7,7 +7,7 @@ import { stat } from "node:fs/promises";
 import { getLogger } from "@logtape/logtape";
 import { HarnessError, messageOf } from "../../errors.ts";
 import type { Executor } from "../../executor/executor.ts";
-import { LOCAL_EXIT_POLL_MS } from "../../model/limits.ts";
+import { LOCAL_EXIT_POLL_MS } from "../limits.ts";
 import { hostStatus, type ObservedStatus } from "./host_status.ts";
 import { sleep } from "../../util/async.ts";
 import type { SupervisedService } from "./supervised_service.ts";

@@ -8,7 +8,7 @@ import {
   RESTART_BACKOFF_CAP_MS,
   RESTART_JITTER,
   RESTART_STABLE_MS,
-} from "../../model/limits.ts";
+} from "../limits.ts";
 import type { RestartSpec } from "../../package/manifest/manifest.ts";
 import { describeEnd, type EndFacts } from "../exit_status.ts";
 

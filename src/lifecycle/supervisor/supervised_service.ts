@@ -6,7 +6,7 @@
 import { getLogger } from "@logtape/logtape";
 import { Mutex } from "async-mutex";
 import { HarnessError, messageOf } from "../../errors.ts";
-import { FAILURE_LOG_LINES } from "../../model/limits.ts";
+import { FAILURE_LOG_LINES } from "../limits.ts";
 import { endOf } from "../drivers/control_command.ts";
 import { createController } from "../controller.ts";
 import { describeEnd } from "../exit_status.ts";

@@ -7,7 +7,7 @@
  */
 import { HarnessError } from "../../errors.ts";
 import type { Executor } from "../../executor/executor.ts";
-import { LOCAL_STATUS_INTERVAL_MS, REMOTE_STATUS_INTERVAL_MS } from "../../model/limits.ts";
+import { LOCAL_STATUS_INTERVAL_MS, REMOTE_STATUS_INTERVAL_MS } from "../limits.ts";
 import { createController, usesSystemd } from "../controller.ts";
 import { HealthMonitor } from "../health/monitor.ts";
 import { HostWatch } from "./host_watch.ts";

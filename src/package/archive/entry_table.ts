@@ -6,12 +6,10 @@
  */
 import {
   MAX_ENTRY_PATH_BYTES,
-  MAX_LINK_HOPS,
-  MAX_LINK_STEPS,
   MAX_PACKAGE_ENTRIES,
-  MAX_PATH_PART_BYTES,
   MAX_UNPACKED_BYTES,
 } from "../../model/limits.ts";
+import { MAX_LINK_HOPS, MAX_LINK_STEPS, MAX_PATH_PART_BYTES } from "../limits.ts";
 import { invalid, shown } from "../errors.ts";
 
 /** A file, directory or symbolic link of a package. */

@@ -10,8 +10,8 @@ import { stat } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { HarnessError } from "../../errors.ts";
+import { EVENT_LOOP_SLICE_MS } from "../limits.ts";
 import {
-  EVENT_LOOP_SLICE_MS,
   MAX_PACKAGE_BYTES,
   MAX_UNPACK_RATIO,
   MAX_UNPACKED_BYTES,

@@ -9,10 +9,10 @@ import { z } from "zod";
 import {
   MAX_MANIFEST_DURATION_MS,
   MAX_MANIFEST_ITEMS,
-  MAX_TEXT_LENGTH,
   MAX_VERSION_LENGTH,
   MIN_MANIFEST_DURATION_MS,
-} from "../../model/limits.ts";
+} from "../limits.ts";
+import { MAX_TEXT_LENGTH } from "../../model/limits.ts";
 import { HARDENING_DEFAULTS, type HardeningName } from "./manifest.ts";
 import { PACKAGE_NAME, SEMVER } from "../names.ts";
 import { DURATION, parseDuration } from "../../util/units.ts";

@@ -17,11 +17,7 @@ import {
   visit,
 } from "yaml";
 import { HarnessError } from "../../errors.ts";
-import {
-  MAX_MANIFEST_BYTES,
-  MAX_MANIFEST_DEPTH,
-  MAX_MANIFEST_PROBLEMS,
-} from "../../model/limits.ts";
+import { MAX_MANIFEST_BYTES, MAX_MANIFEST_DEPTH, MAX_MANIFEST_PROBLEMS } from "../limits.ts";
 
 /** Keys from the root to a value; numbers are positions in a list. */
 export type YamlPath = readonly PropertyKey[];

@@ -13,7 +13,8 @@ import { createReadStream } from "node:fs";
 import { readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { HarnessError, messageOf } from "../../errors.ts";
-import { MAX_LEGACY_SIGNED_BYTES, MAX_SIGNATURE_FILE_BYTES } from "../../model/limits.ts";
+import { MAX_LEGACY_SIGNED_BYTES } from "../limits.ts";
+import { MAX_SIGNATURE_FILE_BYTES } from "../../model/limits.ts";
 import { invalid } from "../errors.ts";
 import {
   formatPublicKey,

@@ -8,7 +8,7 @@
  * @module
  */
 import { HarnessError } from "../../errors.ts";
-import { MAX_TOKEN_LENGTH } from "../../model/limits.ts";
+import { MAX_TOKEN_LENGTH } from "../limits.ts";
 import { TOKEN_SUBPROTOCOL_PREFIX } from "../../protocol/messages.ts";
 import { addressKey, isLoopbackKey } from "./addresses.ts";
 import { urlOf } from "../http/errors.ts";

@@ -6,7 +6,7 @@
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { HarnessError } from "../../errors.ts";
-import { MAX_TOKEN_LENGTH } from "../../model/limits.ts";
+import { MAX_TOKEN_LENGTH } from "../limits.ts";
 import type { Client } from "./rights.ts";
 import { ServiceScope } from "./scope.ts";
 

@@ -5,7 +5,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import { HarnessError, toHarnessError } from "../../errors.ts";
-import { RECONNECT_AFTER_MS, TERMINATE_AFTER_MS } from "../../model/limits.ts";
+import { LARGE_ANSWER_BYTES, RECONNECT_AFTER_MS, TERMINATE_AFTER_MS } from "../limits.ts";
 import type { Action, ActionData, ActionParams } from "../../protocol/actions.ts";
 import { isAction } from "../../protocol/actions.ts";
 import {
@@ -34,7 +34,6 @@ import type { Hub, Subscriber } from "./event_fanout.ts";
 import type { LogFollows } from "../operator/log_streams.ts";
 import { helloText } from "./hello.ts";
 import { Inbox, type InboxSpace, type Message } from "./inbox.ts";
-import { LARGE_ANSWER_BYTES } from "../limits.ts";
 import { Outbox } from "./outbox.ts";
 import { TokenBucket } from "./rate_limit.ts";
 import { type Access, ACTION_RIGHTS, type Client, requireRight } from "../access/rights.ts";

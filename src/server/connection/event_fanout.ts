@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { REPLAY_BATCH_EVENTS, SNAPSHOT_PAGE_BYTES } from "../../model/limits.ts";
+import { REPLAY_BATCH_EVENTS, SNAPSHOT_PAGE_BYTES } from "../limits.ts";
 import { encodeEvent, encodeNotice } from "../../protocol/codec.ts";
 import type { EventType, RegistryEvent } from "../../model/event.ts";
 import type { Registry } from "../../registry/registry.ts";

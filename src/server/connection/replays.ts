@@ -4,12 +4,16 @@
  * @module
  */
 import { Mutex } from "async-mutex";
-import { REPLAY_BATCH_EVENTS, SNAPSHOT_PAGE_BYTES } from "../../model/limits.ts";
+import {
+  REPLAY_BATCH_EVENTS,
+  REPLAY_CACHE_BYTES,
+  SNAPSHOT_PAGE_BYTES,
+  TURN_MS,
+} from "../limits.ts";
 import { encodeEvent } from "../../protocol/codec.ts";
 import { textBytes } from "../../registry/entry_text.ts";
 import type { Registry } from "../../registry/registry.ts";
 import { type EncodedEvent, headOf } from "./event_ring.ts";
-import { REPLAY_CACHE_BYTES, TURN_MS } from "../limits.ts";
 
 /** Reads history, one page at a time for all subscribers together. */
 export class Replays {

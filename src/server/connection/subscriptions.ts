@@ -4,7 +4,7 @@
  * @module
  */
 import { HarnessError } from "../../errors.ts";
-import { MAX_SUBSCRIPTION_GLOBS } from "../../model/limits.ts";
+import { MAX_SUBSCRIPTION_GLOBS } from "../limits.ts";
 import { namedEventSchema } from "../../protocol/actions.ts";
 import type { WireEventType } from "../../protocol/messages.ts";
 import { EVENT_TYPES, type EventType } from "../../model/event.ts";

@@ -12,7 +12,7 @@ import {
   DEPLOY_PARK_TIMEOUT_MS,
   MAX_QUEUED_DEPLOYMENTS,
   MAX_RUNNING_DEPLOYMENTS,
-} from "../../model/limits.ts";
+} from "../limits.ts";
 import { inspectPackage } from "../../package/read.ts";
 import type { ActionParams, Deployment, Target } from "../../protocol/actions.ts";
 import type { ServiceEntry } from "../../model/service.ts";

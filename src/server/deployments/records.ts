@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { MAX_KEPT_DEPLOYMENTS } from "../../model/limits.ts";
+import { MAX_KEPT_DEPLOYMENTS } from "../limits.ts";
 import type { Deployment, StrategySpec, TargetSpec } from "../../protocol/actions.ts";
 import type { DocumentStore } from "../document_store.ts";
 

@@ -16,7 +16,7 @@ import type {
   ServiceState,
 } from "../../model/service.ts";
 import type { Registry } from "../../registry/registry.ts";
-import { MAX_REASON_LENGTH } from "../../model/limits.ts";
+import { MAX_REASON_LENGTH } from "../limits.ts";
 import { type Host, instanceId } from "../hosts/directory.ts";
 import { driveState } from "../operator/advance_to.ts";
 

@@ -7,7 +7,8 @@
 import { getLogger } from "@logtape/logtape";
 import { activeRelease, type HostState, parseState } from "../../deploy/host/state.ts";
 import { HarnessError } from "../../errors.ts";
-import { LOOK_TIMEOUT_MS, MAX_REASON_LENGTH } from "../../model/limits.ts";
+import { LOOK_TIMEOUT_MS } from "../../model/limits.ts";
+import { MAX_REASON_LENGTH } from "../limits.ts";
 import { sleep } from "../../util/async.ts";
 import type { ServiceSpec } from "../../lifecycle/service_spec.ts";
 import type { Registry } from "../../registry/registry.ts";

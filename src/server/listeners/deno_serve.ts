@@ -12,11 +12,7 @@
  * @module
  */
 import { HarnessError } from "../../errors.ts";
-import {
-  MAX_CLOSE_DELAY_MS,
-  QUIET_BEFORE_CLOSE_MS,
-  QUIET_TURNS_BEFORE_CLOSE,
-} from "../../model/limits.ts";
+import { MAX_CLOSE_DELAY_MS, QUIET_BEFORE_CLOSE_MS, QUIET_TURNS_BEFORE_CLOSE } from "../limits.ts";
 import type { ConnectionHandler } from "../handler.ts";
 import { errorResponse } from "../http/errors.ts";
 import type { ConnectionEvents, ServerSocket } from "../connection/socket.ts";

@@ -24,7 +24,7 @@ import {
   MAX_FRAGMENTS,
   REQUEST_TIMEOUT_MS,
   TERMINATE_AFTER_MS,
-} from "../../model/limits.ts";
+} from "../limits.ts";
 import {
   ACCEPT_BURST,
   ACCEPT_CHECK_TURNS,

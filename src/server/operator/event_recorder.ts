@@ -5,7 +5,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import { HarnessError } from "../../errors.ts";
-import { MAX_REASON_LENGTH } from "../../model/limits.ts";
+import { MAX_REASON_LENGTH } from "../limits.ts";
 import type { ServiceStatus } from "../../lifecycle/service_spec.ts";
 import type {
   AdoptedEvent,

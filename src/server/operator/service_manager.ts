@@ -7,7 +7,7 @@
 import { getLogger } from "@logtape/logtape";
 import { healthTimeoutMs } from "../../deploy/steps/activate.ts";
 import { HarnessError, messageOf, toHarnessError } from "../../errors.ts";
-import { DEFAULT_LOG_TAIL_LINES, MAX_REASON_LENGTH } from "../../model/limits.ts";
+import { DEFAULT_LOG_TAIL_LINES, MAX_REASON_LENGTH } from "../limits.ts";
 import { Supervisor } from "../../lifecycle/supervisor/supervisor.ts";
 import type { SupervisorEvent } from "../../lifecycle/supervisor/events.ts";
 import type { ActionData, ActionParams, ActionStep, Target } from "../../protocol/actions.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { MAX_FILE_NAME_LENGTH } from "../../model/limits.ts";
+import { MAX_FILE_NAME_LENGTH } from "../limits.ts";
 
 /** Name and version of a package file, or `null` when it is no such name. */
 export function parsePackageFile(file: string): { name: string; version: string } | null {

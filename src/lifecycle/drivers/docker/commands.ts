@@ -4,7 +4,7 @@
  * @module
  */
 import type { Command } from "../../../executor/executor.ts";
-import { START_SETTLE_MS } from "../../../model/limits.ts";
+import { START_SETTLE_MS } from "../../limits.ts";
 import { DOCKER_LIBRARY } from "./shell.ts";
 import { CONTAINER_LOGS, RELOAD_CONTAINER, START_CONTAINER, STOP_CONTAINER } from "./scripts.ts";
 import { releaseDirOf, type ServiceSpec, type SpecExecution } from "../../service_spec.ts";

@@ -5,7 +5,8 @@
  */
 import { HarnessError } from "../../../errors.ts";
 import type { Command, Executor } from "../../../executor/executor.ts";
-import { COMMAND_GRACE_MS, LOOK_TIMEOUT_MS, START_TIMEOUT_MS } from "../../../model/limits.ts";
+import { COMMAND_GRACE_MS, START_TIMEOUT_MS } from "../../limits.ts";
+import { LOOK_TIMEOUT_MS } from "../../../model/limits.ts";
 import { controlError, runControl } from "../control_command.ts";
 import {
   containerLogsCommand,

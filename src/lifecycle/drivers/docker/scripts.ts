@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { FAILURE_LOG_LINES } from "../../../model/limits.ts";
+import { FAILURE_LOG_BYTES, FAILURE_LOG_LINES } from "../../limits.ts";
 import { CREATE_FUNCTIONS } from "./env.ts";
 import { GUARD_FUNCTIONS } from "./guard.ts";
 import {
@@ -15,7 +15,6 @@ import {
   DOCKER_LOOK_SECONDS,
   DOCKER_STOP_GRACE_SECONDS,
 } from "./limits.ts";
-import { FAILURE_LOG_BYTES } from "../../limits.ts";
 import { DOCKER_LIBRARY, LABELS } from "./shell.ts";
 
 /** Finds the image: its id comes into h_id and a name of it into h_ref. */

@@ -11,7 +11,7 @@ import {
   SERVICE_LOG_MAX_BYTES,
   START_SETTLE_MS,
   START_TIMEOUT_MS,
-} from "../../../model/limits.ts";
+} from "../../limits.ts";
 import { PROCESS_KEEPER } from "./shim.ts";
 import { RELOAD_SCRIPT, START_SCRIPT, STATUS_SCRIPT, STOP_SCRIPT } from "./scripts.ts";
 import { statusFromCode } from "../../exit_status.ts";

@@ -5,7 +5,8 @@
  */
 import { HarnessError } from "../../../errors.ts";
 import type { Executor } from "../../../executor/executor.ts";
-import { COMMAND_GRACE_MS, LOOK_TIMEOUT_MS, START_TIMEOUT_MS } from "../../../model/limits.ts";
+import { COMMAND_GRACE_MS, START_TIMEOUT_MS } from "../../limits.ts";
+import { LOOK_TIMEOUT_MS } from "../../../model/limits.ts";
 import { controlError, daemonHint, runControl } from "../control_command.ts";
 import { statusFromCode } from "../../exit_status.ts";
 import { followLog, tailLog } from "../../logs.ts";

@@ -5,8 +5,7 @@
  *
  * @module
  */
-import { FAILURE_LOG_LINES, MAX_TAIL_BYTES } from "../../../model/limits.ts";
-import { FAILURE_LOG_BYTES } from "../../limits.ts";
+import { FAILURE_LOG_BYTES, FAILURE_LOG_LINES, MAX_TAIL_BYTES } from "../../limits.ts";
 
 /**
  * $h_log, $h_max and $h_keep are the log, the most bytes of one file, and how many older ones are kept.

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { SERVICE_LOG_KEEP, SERVICE_LOG_MAX_BYTES } from "../../../model/limits.ts";
+import { SERVICE_LOG_KEEP, SERVICE_LOG_MAX_BYTES } from "../../limits.ts";
 import { LOG_READER, LOG_WRITER } from "./log.ts";
 import { AS_SERVICE, OWN_DESCRIPTORS, OWN_SESSION } from "./run_as.ts";
 import { PROCESS_LIBRARY } from "./shell.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Command } from "../../../executor/executor.ts";
-import { START_SETTLE_MS } from "../../../model/limits.ts";
+import { START_SETTLE_MS } from "../../limits.ts";
 import type { ProcessSpec } from "../process/commands.ts";
 import { SAY } from "../process/scripts.ts";
 import { releaseDirOf, type ServiceSpec, type SpecExecution } from "../../service_spec.ts";

@@ -7,8 +7,7 @@
  *
  * @module
  */
-import { FAILURE_LOG_LINES } from "../../../model/limits.ts";
-import { FAILURE_LOG_BYTES } from "../../limits.ts";
+import { FAILURE_LOG_BYTES, FAILURE_LOG_LINES } from "../../limits.ts";
 import { SAY } from "../process/scripts.ts";
 import { PROCESS_LIBRARY } from "../process/shell.ts";
 

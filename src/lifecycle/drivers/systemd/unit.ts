@@ -5,7 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import { HarnessError } from "../../../errors.ts";
-import { START_TIMEOUT_MS } from "../../../model/limits.ts";
+import { START_TIMEOUT_MS } from "../../limits.ts";
 import type { ProcessSpec } from "../process/commands.ts";
 import type { ServiceSpec } from "../../service_spec.ts";
 import { hardeningLines } from "./hardening.ts";
