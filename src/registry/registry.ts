@@ -8,15 +8,7 @@
  * @module
  */
 import { LEASE_RETRY_MS, MAX_SERVICES } from "./limits.ts";
-import {
-  freeze,
-  HEARTBEAT_MISSED,
-  type PlannedChange,
-  planRegister,
-  planReplace,
-  planRevival,
-  planUpdate,
-} from "./change.ts";
+import * as changes from "./change.ts";
 import type { DependencyInfo } from "./dependencies.ts";
 import type {
   Endpoint,
@@ -91,7 +83,7 @@ export class Registry implements AsyncDisposable {
     this.epoch = loaded.epoch;
     this.warnings = loaded.warnings;
     this.#seq = loaded.seq;
-    this.#index.load(loaded.services.map(freeze));
+    this.#index.load(loaded.services.map(changes.freeze));
   }
 
   /**
@@ -169,8 +161,12 @@ export class Registry implements AsyncDisposable {
       if (current !== undefined && options.replace !== true) throw alreadyExists(current);
       options.admit?.(current ?? null);
       const time = this.#time();
-      if (current === undefined) return await this.#registerNew(planRegister(checked, time));
-      return await this.#commit(current, planReplace(current, checked, time), { leases: true });
+      if (current === undefined) {
+        return await this.#registerNew(changes.planRegister(checked, time));
+      }
+      return await this.#commit(current, changes.planReplace(current, checked, time), {
+        leases: true,
+      });
     });
   }
 
@@ -189,7 +185,7 @@ export class Registry implements AsyncDisposable {
   ): Promise<ServiceEntry> {
     const checked = parsePatch(nameOrId, patch);
     return await this.#change(nameOrId, options, (entry) => {
-      return planUpdate(entry, checked, this.#time(), {
+      return changes.planUpdate(entry, checked, this.#time(), {
         healthAlways: false,
         details: options.details,
       });
@@ -206,7 +202,7 @@ export class Registry implements AsyncDisposable {
   async recordHealth(nameOrId: string, result: HealthResult): Promise<ServiceEntry> {
     const checked = parsePatch(nameOrId, { last_health_check: result });
     return await this.#change(nameOrId, {}, (entry) => {
-      return planUpdate(entry, checked, this.#time(), { healthAlways: true });
+      return changes.planUpdate(entry, checked, this.#time(), { healthAlways: true });
     });
   }
 
@@ -242,8 +238,8 @@ export class Registry implements AsyncDisposable {
       const entry = this.#current(id, {});
       if (entry.ttl_ms === undefined) throw noLease(id);
       const ends = await this.#leases.take(id, entry.ttl_ms);
-      if (entry.state === "failed" && entry.state_reason === HEARTBEAT_MISSED) {
-        await this.#commit(entry, planRevival(entry, this.#time()), { leases: false });
+      if (entry.state === "failed" && entry.state_reason === changes.HEARTBEAT_MISSED) {
+        await this.#commit(entry, changes.planRevival(entry, this.#time()), { leases: false });
       }
       return { expires_at: new Date(ends).toISOString() };
     });
@@ -320,7 +316,7 @@ export class Registry implements AsyncDisposable {
     await this.close();
   }
 
-  async #registerNew(planned: PlannedChange): Promise<ServiceEntry> {
+  async #registerNew(planned: changes.PlannedChange): Promise<ServiceEntry> {
     const { id } = planned.entry;
     const max = this.#maxServices;
     if (this.#index.size + this.#registering.size >= max) throw full(id, max);
@@ -336,7 +332,7 @@ export class Registry implements AsyncDisposable {
   async #change(
     nameOrId: string,
     options: IfRevision,
-    planChange: (entry: ServiceEntry) => PlannedChange | null,
+    planChange: (entry: ServiceEntry) => changes.PlannedChange | null,
   ): Promise<ServiceEntry> {
     const { id } = this.get(nameOrId);
     return await this.#locks.run(id, () => {
@@ -347,7 +343,7 @@ export class Registry implements AsyncDisposable {
 
   async #commit(
     current: ServiceEntry | null,
-    planned: PlannedChange | null,
+    planned: changes.PlannedChange | null,
     { leases }: { leases: boolean },
   ): Promise<ServiceEntry> {
     const entry = planned?.entry ?? current;
@@ -374,7 +370,7 @@ export class Registry implements AsyncDisposable {
   #apply(record: CommitRecord): void {
     if (record.seq <= this.#seq) return;
     if (record.put !== undefined) {
-      this.#index.put(freeze(record.put));
+      this.#index.put(changes.freeze(record.put));
       this.#registering.delete(record.put.id);
     }
     if (record.remove !== undefined) this.#index.remove(record.remove);
@@ -390,8 +386,10 @@ export class Registry implements AsyncDisposable {
         // Renewed or given up while we waited for the lock, or stopped on purpose: nothing was missed.
         if (this.#closed || this.#leases.endOf(id) !== ended) return;
         if (entry === undefined || !needsHeartbeat(entry)) return;
-        const patch = { state: "failed", state_reason: HEARTBEAT_MISSED } as const;
-        await this.#commit(entry, planUpdate(entry, patch, this.#time()), { leases: false });
+        const patch = { state: "failed", state_reason: changes.HEARTBEAT_MISSED } as const;
+        await this.#commit(entry, changes.planUpdate(entry, patch, this.#time()), {
+          leases: false,
+        });
       });
     } catch {
       // The store refuses changes at present (that is its own report); the entry is judged again later.
