@@ -161,12 +161,9 @@ export class Registry implements AsyncDisposable {
       if (current !== undefined && options.replace !== true) throw alreadyExists(current);
       options.admit?.(current ?? null);
       const time = this.#time();
-      if (current === undefined) {
-        return await this.#registerNew(changes.planRegister(checked, time));
-      }
-      return await this.#commit(current, changes.planReplace(current, checked, time), {
-        leases: true,
-      });
+      if (!current) return await this.#registerNew(changes.planRegister(checked, time));
+      const planned = changes.planReplace(current, checked, time);
+      return await this.#commit(current, planned, { leases: true });
     });
   }
 
@@ -387,9 +384,8 @@ export class Registry implements AsyncDisposable {
         if (this.#closed || this.#leases.endOf(id) !== ended) return;
         if (entry === undefined || !needsHeartbeat(entry)) return;
         const patch = { state: "failed", state_reason: changes.HEARTBEAT_MISSED } as const;
-        await this.#commit(entry, changes.planUpdate(entry, patch, this.#time()), {
-          leases: false,
-        });
+        const planned = changes.planUpdate(entry, patch, this.#time());
+        await this.#commit(entry, planned, { leases: false });
       });
     } catch {
       // The store refuses changes at present (that is its own report); the entry is judged again later.
