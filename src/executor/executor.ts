@@ -15,6 +15,8 @@ export type Command =
     script: string;
     /** Positional parameters `$1…` of the script, passed byte for byte. */
     args?: readonly string[];
+    /** How messages call it, such as `deploy/upload`: which script this is, without reading it. */
+    name?: string;
   };
 
 /** Bytes for a command's standard input. */

@@ -59,7 +59,10 @@ export async function usesSystemd(
 ): Promise<boolean> {
   const script =
     '[ -d /run/systemd/system ] && [ "$(id -u)" = 0 ] && command -v systemctl >/dev/null';
-  const result = await executor.run({ script }, { timeoutMs: LOOK_TIMEOUT_MS, ...options });
+  const result = await executor.run({ name: "systemd/detect", script }, {
+    timeoutMs: LOOK_TIMEOUT_MS,
+    ...options,
+  });
   return result.exitCode === 0;
 }
 

@@ -24,7 +24,11 @@ export async function readSecrets(
   options: { signal?: AbortSignal } = {},
 ): Promise<string[]> {
   if (files.length === 0) return [];
-  const { stdout, stderr, exitCode } = await executor.run({ script: READ, args: [...files] }, {
+  const { stdout, stderr, exitCode } = await executor.run({
+    name: "secrets",
+    script: READ,
+    args: [...files],
+  }, {
     timeoutMs: LOOK_TIMEOUT_MS,
     maxOutputBytes: MAX_ENV_FILE_BYTES,
     ...options,

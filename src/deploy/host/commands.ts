@@ -24,6 +24,7 @@ import type { ReleaseLayout } from "./layout.ts";
 export function uploadCommand(place: HostPlace): Command {
   return hostCommand(
     place,
+    "upload",
     `
 d_held
 cat > "$stage/package"
@@ -50,7 +51,7 @@ ${ARCHIVE_CHECK}
 [ "$d_file" = "$d_kept" ] || mv -f "$d_file" "$d_kept"
 `;
   const most = Math.max(UNPACK_RATIO_FLOOR_BYTES, options.size * MAX_UNPACK_RATIO);
-  return hostCommand(place, script, [
+  return hostCommand(place, "verify", script, [
     options.sha256,
     options.cached ? "cached" : "uploaded",
     Math.min(MAX_UNPACKED_BYTES, most),
@@ -104,7 +105,7 @@ d_while_held d_place
 d_sync
 rm -rf "$stage/replaced"
 `;
-  return hostCommand(place, script, [release.dir, options.sha256, options.bytes]);
+  return hostCommand(place, "extract", script, [release.dir, options.sha256, options.bytes]);
 }
 
 /**
@@ -136,7 +137,7 @@ for d_part in scripts/stop.sh scripts/reload.sh image.tar; do
   [ ! -f "$1/$d_part" ] || echo "@has $d_part"
 done
 `;
-  return hostCommand(place, script, [
+  return hostCommand(place, "configure", script, [
     options.dir,
     options.envName,
     options.inherit ?? "",
@@ -151,7 +152,7 @@ d_held
 [ "$(readlink "$base/current")" = "$2" ] || exit 1
 cmp -s - "$base/envs/$1"
 `;
-  return hostCommand(place, script, [envName, dir]);
+  return hostCommand(place, "same_env", script, [envName, dir]);
 }
 
 /**
@@ -166,7 +167,7 @@ umask 077
 head -c "$2" /dev/urandom > "$stage/reserve"
 d_replace "$base/recover.sh" "$1"
 `;
-  return hostCommand(place, script, [bytes, DEPLOY_RESERVE_BYTES]);
+  return hostCommand(place, "leave_recovery", script, [bytes, DEPLOY_RESERVE_BYTES]);
 }
 
 /** Records the switch (stdin: `state.json` with `pending`), then points `current` and `env` to the release. */
@@ -181,12 +182,12 @@ d_sync_file "$stage/new"
 d_switch() { mv -f "$stage/new" "$base/state.json" && d_link "$1" && d_env "$2"; }
 d_while_held d_switch "$1" "$2"
 `;
-  return hostCommand(place, script, [options.dir, options.envName, options.bytes]);
+  return hostCommand(place, "switch", script, [options.dir, options.envName, options.bytes]);
 }
 
 /** Gives the directories of the service to `owner`. The release before has been stopped: until its end they were its user's. */
 export function giveDirsCommand(place: HostPlace, owner: string): Command {
-  return hostCommand(place, `d_held\n${GIVE_DIRS}`, [owner]);
+  return hostCommand(place, "give_dirs", `d_held\n${GIVE_DIRS}`, [owner]);
 }
 
 /** $1 owner or empty. The two directories alone, never what is in them: that is the service's user's own from then on. */
@@ -203,7 +204,11 @@ export function switchBackCommand(
 d_held
 ${SWITCH_BACK}
 `;
-  return hostCommand(place, script, [to?.dir ?? "", to?.envName ?? "", to?.owner ?? ""]);
+  return hostCommand(place, "switch_back", script, [
+    to?.dir ?? "",
+    to?.envName ?? "",
+    to?.owner ?? "",
+  ]);
 }
 
 /** $1 directory or empty  $2 file in envs/ or empty  $3 owner or empty. */
@@ -217,6 +222,7 @@ ${GIVE_DIRS}
 export function clearStagingCommand(place: HostPlace): Command {
   return hostCommand(
     place,
+    "clear_staging",
     `
 d_held
 rm -rf "$stage"
@@ -228,7 +234,7 @@ rm -rf "$stage"
 
 /** Makes the state on stdin the state of the host; a switch that is under way stays one that is to be undone. */
 export function recordCommand(place: HostPlace, bytes: number): Command {
-  return hostCommand(place, 'd_held\nd_replace "$base/state.json" "$1"\n', [bytes]);
+  return hostCommand(place, "record", 'd_held\nd_replace "$base/state.json" "$1"\n', [bytes]);
 }
 
 /**
@@ -250,7 +256,7 @@ d_while_held mv -f "$stage/new" "$base/state.json"
 rm -f "$stage/reserve" "$base/recover.sh"
 d_sync
 `;
-  return hostCommand(place, script, [bytes]);
+  return hostCommand(place, "commit", script, [bytes]);
 }
 
 /** What {@linkcode pruneCommand} removes and keeps. */
@@ -289,7 +295,7 @@ d_sweep_dir() { # directory, what to keep
 d_sweep_dir "$base/envs" "$3"
 d_sweep_dir "$base/run" "$4"
 `;
-  return hostCommand(place, script, [
+  return hostCommand(place, "prune", script, [
     lists.dirs.join("\n"),
     lists.digests.join("\n"),
     lists.keepEnvs.join("\n"),

@@ -33,13 +33,37 @@ export interface Questions {
   serviceType: string;
 }
 
+/** The scripts of this folder by name. */
+export type HostScript =
+  | "acquire"
+  | "clear_staging"
+  | "commit"
+  | "configure"
+  | "extract"
+  | "facts"
+  | "forget_recovery"
+  | "give_dirs"
+  | "leave_recovery"
+  | "prune"
+  | "record"
+  | "recover"
+  | "release"
+  | "renew"
+  | "same_env"
+  | "switch"
+  | "switch_back"
+  | "upload"
+  | "verify";
+
 /** A script of this folder as a command. */
 export function hostCommand(
   place: HostPlace,
+  name: HostScript,
   script: string,
   args: readonly (string | number)[] = [],
 ): Command {
   return {
+    name: `deploy/${name}`,
     script: `${HOST_LIBRARY}${script}`,
     args: [place.layout.root, place.layout.base, place.token, ...args.map(String)],
   };
@@ -162,7 +186,7 @@ export function acquireCommand(
   lock: { ttlSeconds: number; deploymentId: string; since: string; owner: string },
   questions: Questions,
 ): Command {
-  return hostCommand(place, ACQUIRE + FACTS, [
+  return hostCommand(place, "acquire", ACQUIRE + FACTS, [
     lock.ttlSeconds,
     lock.deploymentId,
     lock.since,
@@ -178,12 +202,12 @@ export function recoverCommand(place: HostPlace, questions: Questions): Command 
 d_held
 d_recover || d_refuse recovery "the interrupted deployment cannot be undone: $(tail -n 3 "$base/output/recovery.log" | tr '\\n' ' ')"
 `;
-  return hostCommand(place, script + FACTS, questionArgs(questions));
+  return hostCommand(place, "recover", script + FACTS, questionArgs(questions));
 }
 
 /** Answers the questions again: changes nothing. */
 export function factsCommand(place: HostPlace, questions: Questions): Command {
-  return hostCommand(place, FACTS, questionArgs(questions));
+  return hostCommand(place, "facts", FACTS, questionArgs(questions));
 }
 
 /** Renews the lock. */
@@ -199,7 +223,7 @@ else
   d_refuse lost "the lock is no longer ours"
 fi
 `;
-  return hostCommand(place, script);
+  return hostCommand(place, "renew", script);
 }
 
 /** Removes the temp files and frees the lock; fine when it is gone. */
@@ -218,7 +242,7 @@ else
   d_refuse lost "the lock was no longer ours"
 fi
 `;
-  return hostCommand(place, script);
+  return hostCommand(place, "release", script);
 }
 
 function questionArgs(questions: Questions): string[] {

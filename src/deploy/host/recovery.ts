@@ -51,7 +51,7 @@ export interface Recovery {
 
 /** Removes the script of a switch that was committed after all: the cut-off commit may not have come to it. */
 export function forgetRecoveryCommand(place: HostPlace): Command {
-  return hostCommand(place, 'd_held\nrm -f "$base/recover.sh"\nd_sync\n');
+  return hostCommand(place, "forget_recovery", 'd_held\nrm -f "$base/recover.sh"\nd_sync\n');
 }
 
 /** The script's text. It may be run twice: each part does nothing where it was done. */

@@ -12,7 +12,7 @@ const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /** How a command is called in messages: the program's name and never its arguments. */
 export function commandName(command: Command): string {
-  return "argv" in command ? command.argv[0] : "script";
+  return "argv" in command ? command.argv[0] : command.name ?? "script";
 }
 
 function checkText(text: string): string {

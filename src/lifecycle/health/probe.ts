@@ -63,6 +63,7 @@ async function probeScript(script: string, context: ProbeContext): Promise<Verdi
   const seconds = Math.ceil((timeoutMs + COMMAND_GRACE_MS) / 1000);
   try {
     const result = await executor.run({
+      name: "health/script",
       script: SCRIPT_PROBE,
       args: [spec.workDir, spec.envFile ?? "", user ?? "", String(seconds), plain, script],
     }, {
@@ -75,7 +76,7 @@ async function probeScript(script: string, context: ProbeContext): Promise<Verdi
   } catch (error) {
     // The executor killed the process group; a child that had left it still carries the mark.
     if (!(error instanceof HarnessError) || error.code !== "unreachable") {
-      await executor.run({ script: CLEAR_PROBE, args: [user ?? ""] }, {
+      await executor.run({ name: "health/clear", script: CLEAR_PROBE, args: [user ?? ""] }, {
         stdin: `${runId}\n`,
         timeoutMs: LOOK_TIMEOUT_MS,
       })
@@ -143,6 +144,7 @@ async function getRemotely(
 ): Promise<HttpAnswer | string> {
   const seconds = String(Math.max(1, Math.ceil(timeoutMs / 1000)));
   const result = await executor.run({
+    name: "health/http",
     script: HTTP_PROBE,
     args: [scheme, String(port), path, seconds],
   }, { timeoutMs, ...(signal ? { signal } : {}) });
@@ -222,7 +224,11 @@ async function probeTcp(port: number, context: ProbeContext): Promise<Verdict> {
   const { executor, timeoutMs, signal } = context;
   if (executor.host !== "local") {
     const seconds = String(Math.max(1, Math.ceil(timeoutMs / 1000)));
-    const result = await executor.run({ script: TCP_PROBE, args: [String(port), seconds] }, {
+    const result = await executor.run({
+      name: "health/tcp",
+      script: TCP_PROBE,
+      args: [String(port), seconds],
+    }, {
       timeoutMs,
       ...(signal ? { signal } : {}),
     });

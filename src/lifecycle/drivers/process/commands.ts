@@ -41,6 +41,7 @@ export function startCommand(
 ): Command {
   const { execution } = spec;
   return {
+    name: "process/start",
     script: START_SCRIPT,
     args: [
       spec.runDir,
@@ -64,6 +65,7 @@ export function startCommand(
 /** Stops the process and everything of its run. */
 export function stopCommand(spec: ProcessSpec): Command {
   return {
+    name: "process/stop",
     script: STOP_SCRIPT,
     args: [
       spec.runDir,
@@ -83,6 +85,7 @@ export function stopCommand(spec: ProcessSpec): Command {
 /** Makes the process reload: its own reload program, or SIGHUP to the main process. */
 export function reloadCommand(spec: ProcessSpec): Command {
   return {
+    name: "process/reload",
     script: RELOAD_SCRIPT,
     args: [
       spec.runDir,
@@ -98,7 +101,7 @@ export function reloadCommand(spec: ProcessSpec): Command {
 
 /** Looks at the process. */
 export function statusCommand(spec: ProcessSpec): Command {
-  return { script: STATUS_SCRIPT, args: [spec.runDir, spec.name] };
+  return { name: "process/status", script: STATUS_SCRIPT, args: [spec.runDir, spec.name] };
 }
 
 /**

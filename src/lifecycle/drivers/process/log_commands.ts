@@ -75,17 +75,17 @@ exec tail -n 0 -F "$h_log" 2>/dev/null
 
 /** The last `lines` lines of the log, going back into the rotated one. */
 export function processTailCommand(spec: ProcessSpec, lines: number): Command {
-  return { script: TAIL, args: [...where(spec), String(lines)] };
+  return { name: "process/tail", script: TAIL, args: [...where(spec), String(lines)] };
 }
 
 /** The end of the log since the program was last started; all of it where that is not known, or was rotated away. */
 export function runLogCommand(spec: ProcessSpec, lines: number): Command {
-  return { script: RUN_TAIL, args: [...where(spec), String(lines)] };
+  return { name: "process/run_tail", script: RUN_TAIL, args: [...where(spec), String(lines)] };
 }
 
 /** What is appended to the log from now on, across rotations. */
 export function processFollowCommand(spec: ProcessSpec): Command {
-  return { script: FOLLOW, args: where(spec) };
+  return { name: "process/follow", script: FOLLOW, args: where(spec) };
 }
 
 function where(spec: ProcessSpec): string[] {

@@ -64,7 +64,11 @@ h_say nobody
 /** Looks for what runs in the place of `spec`. */
 export function processOccupantCommand(spec: ProcessSpec): Command {
   const runs = /^(.*\/\.harness\/[^/]+\/run)\/[^/]+$/.exec(spec.runDir)?.[1] ?? "";
-  return { script: OCCUPANT, args: [spec.runDir, spec.name, runs, spec.execution.user ?? ""] };
+  return {
+    name: "process/occupant",
+    script: OCCUPANT,
+    args: [spec.runDir, spec.name, runs, spec.execution.user ?? ""],
+  };
 }
 
 /** Reads what the command printed; `null` when nothing runs, `undefined` for no answer. */
