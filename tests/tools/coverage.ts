@@ -1,6 +1,6 @@
 /**
  * Line coverage of each folder of src against its threshold: `deno task check:coverage`, after the tests
- * ran with `deno task test --coverage=.cov`.
+ * ran with `deno task test:all --coverage=.cov`.
  */
 const THRESHOLDS: Readonly<Record<string, number>> = {
   registry: 90,
