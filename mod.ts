@@ -27,6 +27,15 @@
  *
  * @module
  */
+export {
+  DEPLOY_STEPS,
+  type DeployFailure,
+  type DeploymentProgressData,
+  type DeploymentStatus,
+  type DeployStatus,
+  type DeployStep,
+  type HostOutcome,
+} from "./src/model/deployment.ts";
 export { ERROR_CODES, HarnessError, isErrorCode, isRetryable } from "./src/errors.ts";
 export type { ErrorCode, HarnessErrorOptions } from "./src/errors.ts";
 
@@ -45,9 +54,6 @@ export type {
 } from "./src/model/service.ts";
 export { EVENT_TYPES } from "./src/model/event.ts";
 export type {
-  DeploymentProgressData,
-  DeploymentStatus,
-  DeployStep,
   DeregisteredData,
   EndpointUpdatedData,
   EntryData,
@@ -57,7 +63,6 @@ export type {
   EventType,
   FreeEventBody,
   HealthCheckData,
-  HostOutcome,
   RegistryEvent,
   StateChangedData,
 } from "./src/model/event.ts";
@@ -218,16 +223,11 @@ export type { HostKey } from "./src/lifecycle/supervisor/events.ts";
 // Deployment.
 export { deploy } from "./src/deploy/deploy.ts";
 export type { DeployOptions } from "./src/deploy/deploy.ts";
-export { DEPLOY_STEPS } from "./src/deploy/progress.ts";
 export type { RunManager } from "./src/deploy/host/state.ts";
 export type {
   DeployedService,
-  DeployFailure,
   DeployProgress,
   DeployResult,
-  DeployStatus,
-  DeployStep as DeploymentStep,
-  HostOutcome as DeploymentHostOutcome,
   HostResult,
 } from "./src/deploy/progress.ts";
 export type {

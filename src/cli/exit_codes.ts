@@ -3,8 +3,8 @@
  *
  * @module
  */
+import type { DeploymentStatus, HostOutcome } from "../model/deployment.ts";
 import { type ErrorCode, HarnessError } from "../errors.ts";
-import type { DeploymentStatus, HostOutcome } from "../model/event.ts";
 
 /** The documented exit codes; docs/cli.md says more of each. */
 export const EXIT = {

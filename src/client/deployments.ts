@@ -6,10 +6,10 @@
  *
  * @module
  */
+import type { DeploymentProgressData } from "../model/deployment.ts";
 import { HarnessError } from "../errors.ts";
 import { CLIENT_DEPLOYMENT_LOOK_MS } from "./limits.ts";
 import type { ActionParams, Deployment } from "../protocol/actions.ts";
-import type { DeploymentProgressData } from "../model/event.ts";
 import type { EventStream } from "./events/stream.ts";
 import type { StreamItem } from "./events/items.ts";
 import type { RegistryClient } from "./client.ts";

@@ -5,6 +5,12 @@
  *
  * @module
  */
+export type {
+  DeploymentProgressData,
+  DeploymentStatus,
+  DeployStep,
+  HostOutcome,
+} from "../model/deployment.ts";
 export { RegistryClient } from "./client.ts";
 export type { ConnectOptions } from "./client.ts";
 export { RegistryActions } from "./actions.ts";
@@ -53,15 +59,11 @@ export type {
   ServiceState,
 } from "../model/service.ts";
 export type {
-  DeploymentProgressData,
-  DeploymentStatus,
-  DeployStep,
   DeregisteredData,
   EndpointUpdatedData,
   EntryData,
   EventDataMap,
   EventType,
   HealthCheckData,
-  HostOutcome,
   StateChangedData,
 } from "../model/event.ts";

@@ -3,8 +3,8 @@
  *
  * @module
  */
+import type { DeployFailure, DeployStep } from "../model/deployment.ts";
 import { HarnessError, messageOf, toHarnessError } from "../errors.ts";
-import type { DeployFailure, DeployStep } from "./progress.ts";
 
 /** What is known where something failed. */
 export interface FailurePlace {

@@ -3,16 +3,11 @@
  *
  * @module
  */
+import type { DeployStatus, HostOutcome } from "../model/deployment.ts";
 import { DEPLOY_PARALLEL } from "./limits.ts";
 import { deployToHost } from "./host/deploy.ts";
 import { type DeployPlan, type HostTarget, serviceNameOf } from "./plan.ts";
-import type {
-  DeployProgress,
-  DeployResult,
-  DeployStatus,
-  HostOutcome,
-  HostResult,
-} from "./progress.ts";
+import type { DeployProgress, DeployResult, HostResult } from "./progress.ts";
 
 /** Options for {@linkcode deployFleet}. */
 export interface FleetOptions {

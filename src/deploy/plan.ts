@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { UnreachablePolicy } from "../model/deployment.ts";
 import type { Executor } from "../executor/executor.ts";
 import type { Manifest } from "../package/manifest/manifest.ts";
 
@@ -61,7 +62,7 @@ export interface DeployStrategy {
   /** Failed hosts that are put up with: one more, and no new host is started. @default {0} */
   maxFailures?: number;
   /** Whether an unreachable host counts as a failure. @default {"fail"} */
-  onUnreachable?: "fail" | "skip";
+  onUnreachable?: UnreachablePolicy;
 }
 
 /** What every deployment says. */

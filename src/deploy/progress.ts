@@ -3,86 +3,24 @@
  *
  * @module
  */
+import type {
+  DeployFailure,
+  DeploymentProgressData,
+  DeployStatus,
+  DeployStep,
+  HostOutcome,
+} from "../model/deployment.ts";
 import type { Manifest } from "../package/manifest/manifest.ts";
 import type { HealthCheckResult } from "../lifecycle/health/check.ts";
 import type { RunManager } from "./host/state.ts";
 import type { ServiceSpec, ServiceStatus } from "../lifecycle/service_spec.ts";
 
-/** The steps of one host in order; `rollback` only where needed, `finish` closes a host or the deployment. */
-export const DEPLOY_STEPS = [
-  "connect",
-  "lock",
-  "preflight",
-  "upload",
-  "verify",
-  "extract",
-  "configure",
-  "switch",
-  "start",
-  "health",
-  "commit",
-  "prune",
-  "unlock",
-  "rollback",
-  "finish",
-] as const;
-
-/** Name of a step. */
-export type DeployStep = (typeof DEPLOY_STEPS)[number];
-
-/** How a deployment ended on one host. */
-export type HostOutcome =
-  | "ok"
-  | "failed"
-  | "unreachable"
-  | "skipped"
-  | "rolled_back"
-  | "rollback_failed"
-  | "cancelled";
-
-/** How a deployment ended. */
-export type DeployStatus = "succeeded" | "failed" | "partial" | "cancelled" | "rolled_back";
-
-/** What went wrong, for people and programs. Never holds a secret. */
-export interface DeployFailure {
-  /** A `HarnessError` code. */
-  code: string;
-  /** One sentence for people. */
-  message: string;
-  /** Facts: `{host, step, command, exit_code, signal, log, health, …}`, those that are known. */
-  details?: Record<string, unknown>;
-}
-
 /** One event of a deployment: the data of `deployment_progress` without the instance id. */
-export interface DeployProgress {
-  /** Deployment id. */
-  deployment_id: string;
-  /** Service name. */
-  service: string;
-  /** Host label, or `null` where the event is of the whole deployment. */
-  host: string | null;
-  /** Which step. */
-  step: DeployStep;
-  /** How the step stands. */
-  status: "started" | "progress" | "done" | "failed" | "skipped";
-  /** 0 to 100 within the step, where known. */
-  percent?: number;
-  /** Bytes moved so far, where the step moves bytes. */
-  bytes?: number;
-  /** Bytes to move. */
-  total_bytes?: number;
-  /** One line for people. */
-  message?: string;
-  /** With `step: "finish"` and a host: how it ended there. */
-  outcome?: HostOutcome;
+export interface DeployProgress extends Omit<DeploymentProgressData, "id"> {
   /** With `step: "finish"` and a host that was begun: all that is known of it. Not for the wire. */
   result?: HostResult;
   /** With `step: "finish"` and `host: null`: how the whole deployment ended. */
   deployment_status?: DeployStatus;
-  /** When, RFC 3339 UTC. */
-  at: string;
-  /** With `status: "failed"`: what is known of the failure. */
-  error?: DeployFailure;
 }
 
 /** What runs on a host after a deployment: what is needed to register and control it. */

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import type { DeploymentProgressData } from "./deployment.ts";
 import type { Endpoint, Execution, ServiceEntry, ServiceState } from "./service.ts";
 
 /** Data of `service_registered` and `service_updated`. */
@@ -76,77 +77,6 @@ export interface HealthCheckData {
   duration_ms: number;
   /** The entry's revision after the result was recorded. */
   revision: number;
-}
-
-/** The steps of a deployment, in order; `finish` closes a host, and with `host: null` the deployment. */
-export type DeployStep =
-  | "connect"
-  | "lock"
-  | "preflight"
-  | "upload"
-  | "verify"
-  | "extract"
-  | "configure"
-  | "switch"
-  | "start"
-  | "health"
-  | "commit"
-  | "prune"
-  | "unlock"
-  | "rollback"
-  | "finish";
-
-/** How a deployment ended on one host. */
-export type HostOutcome =
-  | "ok"
-  | "failed"
-  | "unreachable"
-  | "skipped"
-  | "rolled_back"
-  | "rollback_failed"
-  | "cancelled";
-
-/** How a whole deployment stands. */
-export type DeploymentStatus =
-  | "queued"
-  | "running"
-  | "succeeded"
-  | "failed"
-  | "partial"
-  | "cancelled"
-  | "rolled_back"
-  | "interrupted";
-
-/** Data of `deployment_progress`. */
-export interface DeploymentProgressData {
-  /** Deployment id. */
-  deployment_id: string;
-  /** Service name. */
-  service: string;
-  /** Instance id, or `null` where the event is of the whole deployment. */
-  id: string | null;
-  /** Host label, or `null` where the event is of the whole deployment. */
-  host: string | null;
-  /** Which step. */
-  step: DeployStep;
-  /** How the step stands. */
-  status: "started" | "progress" | "done" | "failed" | "skipped";
-  /** 0 to 100 within the step, where known. */
-  percent?: number;
-  /** Bytes moved so far, where the step moves bytes. */
-  bytes?: number;
-  /** Bytes to move. */
-  total_bytes?: number;
-  /** One line for people. */
-  message?: string;
-  /** With `step: "finish"` and a host: how it ended there. */
-  outcome?: HostOutcome;
-  /** With `step: "finish"` and `host: null`: how the whole deployment ended. */
-  deployment_status?: DeploymentStatus;
-  /** When, RFC 3339 UTC. */
-  at: string;
-  /** With `status: "failed"`: what is known of the failure (command, exit code, last log lines, …). */
-  error?: { code: string; message: string; details?: Record<string, unknown> };
 }
 
 /** Type of each event's data, by event name. */

@@ -17,16 +17,7 @@ import {
   MIN_TTL_MS,
 } from "./limits.ts";
 
-/** The state of an instance. See docs/lifecycle.md for the diagram and who sets which. */
-export type ServiceState =
-  | "registered"
-  | "starting"
-  | "running"
-  | "stopping"
-  | "stopped"
-  | "failed";
-
-/** All states, in the order of a normal life. */
+/** All states of an instance, in the order of a normal life. */
 export const SERVICE_STATES = [
   "registered",
   "starting",
@@ -34,7 +25,24 @@ export const SERVICE_STATES = [
   "stopping",
   "stopped",
   "failed",
-] as const satisfies readonly ServiceState[];
+] as const;
+
+/** The state of an instance. See docs/lifecycle.md for the diagram and who sets which. */
+export type ServiceState = (typeof SERVICE_STATES)[number];
+
+/** What `service_action` can do to a service. */
+export const SERVICE_ACTIONS = ["start", "stop", "restart", "reload"] as const;
+
+/** One of {@linkcode SERVICE_ACTIONS}. */
+export type ServiceAction = (typeof SERVICE_ACTIONS)[number];
+
+/** The `type`s of an {@linkcode Execution}. */
+export const EXECUTION_TYPES = [
+  "managed_process",
+  "docker_container",
+  "systemd_service",
+  "systemd_portable",
+] as const satisfies ReadonlyArray<Execution["type"]>;
 
 /** How a service is executed. */
 export type Execution =
@@ -87,14 +95,12 @@ export type Location =
     ssh_port: number | null;
   };
 
+/** The protocols an endpoint may name without `custom`. */
+export const KNOWN_PROTOCOLS = ["http", "https", "grpc", "tcp", "udp", "websocket"] as const;
+
 /** The protocol an endpoint speaks. */
 export type EndpointProtocol =
-  | "http"
-  | "https"
-  | "grpc"
-  | "tcp"
-  | "udp"
-  | "websocket"
+  | (typeof KNOWN_PROTOCOLS)[number]
   | { /** A protocol of the user's own. */ custom: string };
 
 /** An address at which a service can be reached. */
@@ -232,7 +238,7 @@ export const endpointSchema: z.ZodType<Endpoint> = z.object({
   name: serviceNameSchema,
   address: addressSchema,
   protocol: z.union([
-    z.enum(["http", "https", "grpc", "tcp", "udp", "websocket"]),
+    z.enum(KNOWN_PROTOCOLS),
     z.object({ custom: text.min(1) }),
   ]),
   metadata: z.record(text, text).default({}),

@@ -13,6 +13,7 @@ import {
   addressSchema,
   type Endpoint,
   type Execution,
+  KNOWN_PROTOCOLS,
   labelsSchema,
   type Location,
   serviceIdSchema,
@@ -142,7 +143,7 @@ const endpointInputSchema: z.ZodType<Endpoint> = z.object({
   name: serviceNameSchema,
   address: plainAddressSchema,
   protocol: z.union([
-    z.enum(["http", "https", "grpc", "tcp", "udp", "websocket"]),
+    z.enum(KNOWN_PROTOCOLS),
     z.object({ custom: rule(LINE, LINE_RULE) }),
   ]),
   metadata: z.record(z.string().max(MAX_TEXT_LENGTH), z.string().max(MAX_TEXT_LENGTH)).default({}),

@@ -10,6 +10,8 @@ import { z } from "zod";
 import {
   type Endpoint,
   labelsSchema,
+  SERVICE_ACTIONS,
+  type ServiceAction,
   type ServiceEntry,
   serviceIdSchema,
   type ServiceInput,
@@ -26,12 +28,15 @@ import {
 } from "../model/service_schema.ts";
 import { type Target, targetSchema, targetsSchema } from "../model/target.ts";
 import {
+  type DeployFailure,
+  type DeploymentKind,
   type DeploymentStatus,
   type DeployStep,
-  EVENT_TYPES,
-  type EventType,
   type HostOutcome,
-} from "../model/event.ts";
+  UNREACHABLE_POLICIES,
+  type UnreachablePolicy,
+} from "../model/deployment.ts";
+import { EVENT_TYPES, type EventType } from "../model/event.ts";
 import type { WireEventType } from "./messages.ts";
 import {
   MAX_HOSTS,
@@ -46,6 +51,12 @@ export type { Target, TargetSpec } from "../model/target.ts";
 /** An event type that a client may subscribe to: those of the registry, and `service_log`. */
 export type SubscribableEvent = EventType | "service_log";
 
+/** How a subscription may begin: nothing was missed, the missed events follow, or all entries do. */
+export const RESUME_MODES = ["live", "replayed", "snapshot"] as const;
+
+/** How a subscription begins. */
+export type ResumeMode = (typeof RESUME_MODES)[number];
+
 /** How a deployment treats its hosts. */
 export interface StrategySpec {
   /** Hosts at once. @default {10} */
@@ -55,7 +66,7 @@ export interface StrategySpec {
   /** Failed hosts after which no new host is started. @default {0} */
   max_failures?: number;
   /** Whether an unreachable host counts as a failure. @default {"fail"} */
-  on_unreachable?: "fail" | "skip";
+  on_unreachable?: UnreachablePolicy;
 }
 
 /** One host's part of a deployment. */
@@ -67,7 +78,7 @@ export interface DeploymentHost {
   /** The step it is at or ended at, or `null` before the first. */
   step: DeployStep | null;
   /** What went wrong. */
-  error?: { code: string; message: string; details?: Record<string, unknown> };
+  error?: DeployFailure;
 }
 
 /** A deployment, under way or ended. */
@@ -83,7 +94,7 @@ export interface Deployment {
   /** Who asked for it: the kind or the name of the token. Records of earlier versions have none. */
   by?: string;
   /** Whether it deploys or rolls back. */
-  kind: "deploy" | "rollback";
+  kind: DeploymentKind;
   /** How it stands. */
   status: DeploymentStatus;
   /** When it began, RFC 3339 UTC. */
@@ -111,7 +122,7 @@ export interface PackageInfo {
 /** One step of what a `service_action` with `cascade` or `dry_run` does: instances that are acted on at once. */
 export interface ActionStep {
   /** What is done to each. */
-  action: "start" | "stop" | "restart" | "reload";
+  action: ServiceAction;
   /** Instance ids. */
   services: string[];
 }
@@ -156,7 +167,7 @@ export interface ActionMap {
   service_action: {
     params: {
       name: string;
-      action: "start" | "stop" | "restart" | "reload";
+      action: ServiceAction;
       cascade?: boolean;
       dry_run?: boolean;
     };
@@ -236,7 +247,7 @@ export interface ActionMap {
       subscription: string;
       epoch: string;
       seq: number;
-      resumed: "live" | "replayed" | "snapshot";
+      resumed: ResumeMode;
     };
   };
   /** Ends subscriptions of this connection. */
@@ -278,7 +289,7 @@ const strategySchema: z.ZodType<StrategySpec> = z.object({
   parallel: z.int().min(1).max(MAX_HOSTS).exactOptional(),
   canary: z.int().min(0).max(MAX_HOSTS).exactOptional(),
   max_failures: z.int().min(0).max(MAX_HOSTS).exactOptional(),
-  on_unreachable: z.enum(["fail", "skip"]).exactOptional(),
+  on_unreachable: z.enum(UNREACHABLE_POLICIES).exactOptional(),
 });
 
 const nameOrId = z.object({ name: serviceIdSchema });
@@ -313,7 +324,7 @@ export const ACTION_PARAMS: { readonly [A in Action]: z.ZodType<ActionParams<A>>
   heartbeat: nameOrId,
   service_action: z.object({
     name: serviceIdSchema,
-    action: z.enum(["start", "stop", "restart", "reload"]),
+    action: z.enum(SERVICE_ACTIONS),
     cascade: z.boolean().exactOptional(),
     dry_run: z.boolean().exactOptional(),
   }),

@@ -4,13 +4,20 @@
  * @module
  */
 import { z } from "zod";
-import { endpointSchema, serviceEntrySchema, serviceStateSchema } from "../model/service.ts";
+import { DEPLOYMENT_KINDS } from "../model/deployment.ts";
+import {
+  endpointSchema,
+  SERVICE_ACTIONS,
+  serviceEntrySchema,
+  serviceStateSchema,
+} from "../model/service.ts";
 import {
   type Action,
   type ActionData,
   type Deployment,
   namedEventSchema,
   type PackageInfo,
+  RESUME_MODES,
 } from "./actions.ts";
 import {
   deploymentStatusSchema,
@@ -35,7 +42,7 @@ export const deploymentSchema: z.ZodType<Deployment> = z.object({
   package: z.string(),
   service: z.string(),
   version: z.string().nullable(),
-  kind: z.enum(["deploy", "rollback"]),
+  kind: z.enum(DEPLOYMENT_KINDS),
   by: z.string().exactOptional(),
   status: deploymentStatusSchema,
   started_at: timeSchema,
@@ -74,7 +81,7 @@ export const ACTION_DATA: { readonly [A in Action]: z.ZodType<ActionData<A>> } =
     new_state: serviceStateSchema,
     waves: z.array(names).exactOptional(),
     plan: z.array(z.object({
-      action: z.enum(["start", "stop", "restart", "reload"]),
+      action: z.enum(SERVICE_ACTIONS),
       services: names,
     })).exactOptional(),
   }),
@@ -99,7 +106,7 @@ export const ACTION_DATA: { readonly [A in Action]: z.ZodType<ActionData<A>> } =
     subscription: z.string(),
     epoch: z.string(),
     seq: count,
-    resumed: z.enum(["live", "replayed", "snapshot"]),
+    resumed: z.enum(RESUME_MODES),
   }),
   unsubscribe: z.object({ subscribed }),
 };

@@ -11,7 +11,16 @@ import {
   serviceEntrySchema,
   serviceStateSchema,
 } from "../model/service.ts";
-import type { DeploymentStatus, DeployStep, HostOutcome } from "../model/event.ts";
+import {
+  DEPLOY_STEPS,
+  type DeployFailure,
+  DEPLOYMENT_STATUSES,
+  type DeploymentStatus,
+  type DeployStep,
+  HOST_OUTCOMES,
+  type HostOutcome,
+  STEP_STATUSES,
+} from "../model/deployment.ts";
 import type { WireError, WireEventMap, WireEventType } from "./messages.ts";
 
 /** RFC 3339 UTC with milliseconds. */
@@ -21,51 +30,16 @@ export const timeSchema: z.ZodType<string> = z.string().regex(
 );
 
 /** Steps of a deployment. */
-export const deployStepSchema: z.ZodType<DeployStep> = z.enum([
-  "connect",
-  "lock",
-  "preflight",
-  "upload",
-  "verify",
-  "extract",
-  "configure",
-  "switch",
-  "start",
-  "health",
-  "commit",
-  "prune",
-  "unlock",
-  "rollback",
-  "finish",
-]);
+export const deployStepSchema: z.ZodType<DeployStep> = z.enum(DEPLOY_STEPS);
 
 /** How a deployment ended on a host. */
-export const hostOutcomeSchema: z.ZodType<HostOutcome> = z.enum([
-  "ok",
-  "failed",
-  "unreachable",
-  "skipped",
-  "rolled_back",
-  "rollback_failed",
-  "cancelled",
-]);
+export const hostOutcomeSchema: z.ZodType<HostOutcome> = z.enum(HOST_OUTCOMES);
 
 /** How a deployment stands. */
-export const deploymentStatusSchema: z.ZodType<DeploymentStatus> = z.enum([
-  "queued",
-  "running",
-  "succeeded",
-  "failed",
-  "partial",
-  "cancelled",
-  "rolled_back",
-  "interrupted",
-]);
+export const deploymentStatusSchema: z.ZodType<DeploymentStatus> = z.enum(DEPLOYMENT_STATUSES);
 
 /** An error within data: its code may be more special than those of responses. */
-export const failureSchema: z.ZodType<
-  { code: string; message: string; details?: Record<string, unknown> }
-> = z.object({
+export const failureSchema: z.ZodType<DeployFailure> = z.object({
   code: z.string(),
   message: z.string(),
   details: z.record(z.string(), z.unknown()).exactOptional(),
@@ -91,7 +65,7 @@ const deploymentProgress = z.object({
   id: nullableText,
   host: nullableText,
   step: deployStepSchema,
-  status: z.enum(["started", "progress", "done", "failed", "skipped"]),
+  status: z.enum(STEP_STATUSES),
   percent: z.number().min(0).max(100).exactOptional(),
   bytes: count.exactOptional(),
   total_bytes: count.exactOptional(),

@@ -13,7 +13,7 @@ import {
 } from "./limits.ts";
 import type { Change, CommitRecord } from "../registry/store.ts";
 import type { Journal } from "./journal/journal.ts";
-import { encodeRecord } from "./journal/line.ts";
+import { type Durability, encodeRecord } from "./journal/line.ts";
 import { checkChange, toRecord } from "./change_record.ts";
 
 /** Options for {@linkcode CommitQueue}. */
@@ -21,7 +21,7 @@ export interface CommitQueueOptions {
   /** Where the lines go. */
   journal: Journal;
   /** Whether a change waits for the medium. */
-  durability: "sync" | "async";
+  durability: Durability;
   /** Size at which the journal goes on in a new segment. */
   segmentBytes: number;
   /** Bytes of changes that may wait. @default {MAX_PENDING_BYTES} */

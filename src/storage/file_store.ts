@@ -26,6 +26,7 @@ import { CommitQueue } from "./commit_queue.ts";
 import { type Disk, localDisk } from "./disk.ts";
 import type { EventRing } from "./event_ring.ts";
 import type { Journal } from "./journal/journal.ts";
+import type { Durability } from "./journal/line.ts";
 import { JournalHistory } from "./journal/history.ts";
 import { LeaseTable } from "./lease_table.ts";
 import { keptLine, load, strictRefusal } from "./load.ts";
@@ -41,7 +42,7 @@ export interface FileStoreOptions {
    * `sync`: a change is acknowledged when it is on the medium. `async`: when the kernel has it; the medium
    * follows within a second. @default {"sync"}
    */
-  durability?: "sync" | "async" | undefined;
+  durability?: Durability | undefined;
   /** Refuses to open a damaged state instead of repairing it. @default {false} */
   strict?: boolean | undefined;
   /** The files. @default {those of this machine} */
@@ -81,7 +82,7 @@ interface OpenState {
 export class FileStore implements Store {
   readonly #dir: string;
   readonly #disk: Disk;
-  readonly #durability: "sync" | "async";
+  readonly #durability: Durability;
   readonly #strict: boolean;
   readonly #log: Logger = getLogger(["harness", "storage"]);
   readonly #saving = new Mutex();

@@ -1,7 +1,7 @@
+import type { DeploymentStatus, HostOutcome } from "../../src/model/deployment.ts";
 import assert from "node:assert/strict";
 import { HarnessError } from "../../src/errors.ts";
 import { deploymentExitCode, EXIT, exitCodeOf } from "../../src/cli/exit_codes.ts";
-import type { DeploymentStatus, HostOutcome } from "../../src/model/event.ts";
 
 function code(
   status: DeploymentStatus,

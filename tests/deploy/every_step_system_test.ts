@@ -3,17 +3,13 @@
  * Afterwards the host runs exactly the old or the new version, its record says which, nothing is left, and the next
  * deployment works.
  */
+import { DEPLOY_STEPS, type DeployStep } from "../../src/model/deployment.ts";
 import assert from "node:assert/strict";
 import type { Executor } from "../../src/executor/executor.ts";
 import { localExecutor } from "../../src/executor/local.ts";
 import { createController } from "../../src/lifecycle/controller.ts";
 import type { DeployPackage, HostTarget } from "../../src/deploy/plan.ts";
-import {
-  DEPLOY_STEPS,
-  type DeployProgress,
-  type DeployStep,
-  type HostResult,
-} from "../../src/deploy/progress.ts";
+import { type DeployProgress, type HostResult } from "../../src/deploy/progress.ts";
 import { needs } from "../helpers/require.ts";
 import { startSshd } from "../helpers/sshd.ts";
 import { Bench, connectTo, fill, run, until } from "./support.ts";

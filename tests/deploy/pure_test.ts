@@ -1,3 +1,8 @@
+import {
+  DEPLOY_STEPS,
+  type DeploymentProgressData,
+  type DeployStep as RegistryStep,
+} from "../../src/model/deployment.ts";
 import assert from "node:assert/strict";
 import { checkEnv, effectivePorts, portVariable, releaseEnv } from "../../src/deploy/env.ts";
 import { toFailure } from "../../src/deploy/failure.ts";
@@ -23,9 +28,6 @@ import { ProgressQueue } from "../../src/deploy/progress_queue.ts";
 import type { DeployProgress } from "../../src/deploy/progress.ts";
 import { recoveryScript } from "../../src/deploy/host/recovery.ts";
 import { releaseSpec } from "../../src/deploy/release_spec.ts";
-import { DEPLOY_STEPS } from "../../src/deploy/progress.ts";
-import type { DeployStep as RegistryStep } from "../../src/model/event.ts";
-import type { DeploymentProgressData } from "../../src/model/event.ts";
 import { HarnessError } from "../../src/errors.ts";
 import { DEPLOY_EVENT_QUEUE } from "../../src/deploy/limits.ts";
 import { parseManifest } from "../../src/package/manifest/parse.ts";

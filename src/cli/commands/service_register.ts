@@ -7,7 +7,13 @@ import type { Command } from "commander";
 import { visible } from "../../util/terminal_text.ts";
 import { HarnessError, messageOf } from "../../errors.ts";
 import { MAX_TTL_MS, MIN_TTL_MS } from "../../model/limits.ts";
-import type { Endpoint, EndpointProtocol, Execution, ServiceInput } from "../../model/service.ts";
+import {
+  type Endpoint,
+  type EndpointProtocol,
+  type Execution,
+  KNOWN_PROTOCOLS,
+  type ServiceInput,
+} from "../../model/service.ts";
 import { CLIENT_FLAGS, openSession } from "../session/connect.ts";
 import { type Context, runs } from "../context.ts";
 import {
@@ -26,8 +32,6 @@ import { named, readNamedFile } from "../flags/secrets.ts";
 import { printJson } from "../output/table.ts";
 import { duration, pair, showDuration } from "../flags/values.ts";
 import { fieldIssues } from "../output/wording.ts";
-
-const KNOWN_PROTOCOLS = ["http", "https", "grpc", "tcp", "udp", "websocket"] as const;
 
 const REGISTER_FLAGS = {
   file: fileFlag({ help: "the whole entry as JSON, - for stdin" }),

@@ -17,6 +17,7 @@ import {
   readFlags,
   valued,
 } from "../flags/flags.ts";
+import { TOKEN_RIGHTS } from "../../server/access/tokens.ts";
 import type { Io } from "../io.ts";
 import { printJson } from "../output/table.ts";
 import { nameProblem, parseTime, serviceProblem } from "../server_process/tokens_file.ts";
@@ -30,7 +31,7 @@ const NEW_FLAGS = {
     help: "who uses it: stands in deployments, the log and the audit log",
     fallback: "",
   }, (text) => checked(text, nameProblem)),
-  rights: choiceFlag(["read", "full"], { help: "what it may do" }),
+  rights: choiceFlag(TOKEN_RIGHTS, { help: "what it may do" }),
   services: listFlag("name|glob", {
     help: "limit it to services, several with commas between them",
   }, (text) => text.split(",").map((one) => checked(one.trim(), serviceProblem))),

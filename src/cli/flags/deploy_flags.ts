@@ -6,6 +6,7 @@
 import { resolve as absolute } from "node:path";
 import { HarnessError } from "../../errors.ts";
 import { MAX_HOSTS } from "../../model/limits.ts";
+import type { UnreachablePolicy } from "../../model/deployment.ts";
 import type { StrategySpec, Target } from "../../protocol/actions.ts";
 import {
   fileFlag,
@@ -59,7 +60,7 @@ export const DEPLOY_FLAGS = {
   parallel: strategyNumber(1, "hosts at once", "10"),
   canary: strategyNumber(0, "hosts that go first, alone", "0"),
   maxFailures: strategyNumber(0, "failed hosts after which no new host is begun", "0"),
-  onUnreachable: valued<"fail" | "skip" | null>("fail|skip", {
+  onUnreachable: valued<UnreachablePolicy | null>("fail|skip", {
     help: "whether an unreachable host counts as a failure",
     fallback: null,
     shownDefault: "fail",

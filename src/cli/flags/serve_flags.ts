@@ -5,6 +5,7 @@
  * @module
  */
 import { DEFAULT_SERVER_LIMITS, type ServerLimits } from "../../server/server_limits.ts";
+import { DURABILITIES } from "../../storage/journal/line.ts";
 import {
   choiceFlag,
   fileFlag,
@@ -53,7 +54,7 @@ export const SERVE_FLAGS = {
     env: "HARNESS_TRUSTED_KEY",
     help: "take and deploy only packages that this minisign key signed",
   }, (text, place) => ({ place, path: text })),
-  durability: choiceFlag(["sync", "async"], {
+  durability: choiceFlag(DURABILITIES, {
     env: "HARNESS_DURABILITY",
     help: "whether a change is on disk before it is acknowledged",
   }),

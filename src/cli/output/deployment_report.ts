@@ -3,10 +3,10 @@
  *
  * @module
  */
+import type { HostOutcome } from "../../model/deployment.ts";
 import { visible } from "../../util/terminal_text.ts";
 import type { Deployment, DeploymentHost } from "../../protocol/actions.ts";
 import { SERVER_NAME } from "../../version.ts";
-import type { HostOutcome } from "../../model/event.ts";
 import { deploymentExitCode } from "../exit_codes.ts";
 import type { Io } from "../io.ts";
 import { printJson, printTable } from "./table.ts";

@@ -3,10 +3,10 @@
  *
  * @module
  */
+import type { HostOutcome } from "../../model/deployment.ts";
 import process from "node:process";
 import { DefaultRenderer, Listr, ListrLogger, ProcessOutput } from "listr2";
 import { visible } from "../../util/terminal_text.ts";
-import type { HostOutcome } from "../../model/event.ts";
 import { noteOf, type Progress, type ProgressView } from "./progress_view.ts";
 
 const FINE: readonly HostOutcome[] = ["ok"];

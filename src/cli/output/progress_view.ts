@@ -4,8 +4,8 @@
  *
  * @module
  */
+import type { DeploymentProgressData } from "../../model/deployment.ts";
 import { visible } from "../../util/terminal_text.ts";
-import type { DeploymentProgressData } from "../../model/event.ts";
 import type { Io } from "../io.ts";
 import { colorOf, paint, printJson } from "./table.ts";
 import { showSize } from "../flags/values.ts";

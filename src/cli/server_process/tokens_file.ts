@@ -10,7 +10,7 @@ import {
   type YamlSource,
 } from "../../package/manifest/yaml_source.ts";
 import { nearestName } from "../../protocol/nearest.ts";
-import type { NamedToken } from "../../server/access/tokens.ts";
+import type { NamedToken, TokenRights } from "../../server/access/tokens.ts";
 import { MAX_NAMED_TOKENS, MAX_TOKENS_FILE_BYTES } from "../limits.ts";
 import type { NamedFile } from "../flags/flags.ts";
 import { exposure, textOf } from "./private_file.ts";
@@ -139,7 +139,7 @@ class ItemReader {
     return this.#problem(["hash"], 'hash must be "sha256:" and 64 hex digits, see "token new"');
   }
 
-  #rights(value: unknown): "full" | "read" | undefined {
+  #rights(value: unknown): TokenRights | undefined {
     if (value === undefined) return this.#problem([], "rights is missing");
     if (value === "full" || value === "read") return value;
     return this.#problem(["rights"], "rights must be full or read");

@@ -11,7 +11,7 @@
  * @module
  */
 import { HarnessError, toHarnessError } from "../../errors.ts";
-import type { ActionData, ActionParams } from "../../protocol/actions.ts";
+import type { ActionData, ActionParams, ResumeMode } from "../../protocol/actions.ts";
 import type { EventMessage } from "../../protocol/messages.ts";
 import type { ServiceEntry } from "../../model/service.ts";
 import type { Connection } from "../connection.ts";
@@ -22,7 +22,7 @@ import { backoffDelayMs, type ReconnectOptions } from "../backoff.ts";
 /** How a subscription (again) began. */
 export interface Resumption {
   /** `live`: nothing was missed; `replayed`: the missed events follow; `snapshot`: they could not be had. */
-  how: "live" | "replayed" | "snapshot";
+  how: ResumeMode;
   /** Lineage of the server's data. */
   epoch: string;
   /** The server's seq at that moment. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { DeployStep } from "../../model/deployment.ts";
 import { HarnessError } from "../../errors.ts";
 import type { Command, Executor, RunOptions, RunResult } from "../../executor/executor.ts";
 import { createController } from "../../lifecycle/controller.ts";
@@ -26,7 +27,7 @@ import { type HostLayout, hostLayout, releaseLayout } from "./layout.ts";
 import type { HostPlace, Questions } from "./lock_commands.ts";
 import type { DeployPlan, HostTarget } from "../plan.ts";
 import { serviceNameOf } from "../plan.ts";
-import type { DeployProgress, DeployStep } from "../progress.ts";
+import type { DeployProgress } from "../progress.ts";
 
 /** What a step reports besides its name and status. */
 export type StepNews = Pick<DeployProgress, "percent" | "bytes" | "total_bytes" | "message">;

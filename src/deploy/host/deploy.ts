@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { DeployFailure, DeployStep, HostOutcome } from "../../model/deployment.ts";
 import { getLogger } from "@logtape/logtape";
 import {
   DEPLOY_BEGIN_TIMEOUT_MS,
@@ -20,13 +21,7 @@ import { redactDetails } from "../../util/redact.ts";
 import { LockKeeper } from "./lock.ts";
 import { hostResult } from "./result.ts";
 import type { DeployPlan, HostTarget } from "../plan.ts";
-import type {
-  DeployFailure,
-  DeployProgress,
-  DeployStep,
-  HostOutcome,
-  HostResult,
-} from "../progress.ts";
+import type { DeployProgress, HostResult } from "../progress.ts";
 import type { StepEnd } from "../steps/step.ts";
 import {
   commit,

@@ -3,15 +3,10 @@
  *
  * @module
  */
+import type { DeployFailure, DeployStep, HostOutcome } from "../../model/deployment.ts";
 import type { HostContext } from "./context.ts";
 import { activeRelease, managerOf, specOf } from "./state.ts";
-import type {
-  DeployedService,
-  DeployFailure,
-  DeployStep,
-  HostOutcome,
-  HostResult,
-} from "../progress.ts";
+import type { DeployedService, HostResult } from "../progress.ts";
 
 /** How a host ended. */
 export interface HostEnd {

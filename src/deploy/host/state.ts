@@ -7,22 +7,18 @@
  * @module
  */
 import { HarnessError } from "../../errors.ts";
+import type { Execution } from "../../model/service.ts";
 import type { Manifest } from "../../package/manifest/manifest.ts";
 import type { ServiceSpec, ServiceStatus, SpecExecution } from "../../lifecycle/service_spec.ts";
 import { upgradeSpec } from "../../lifecycle/upgrade_spec.ts";
 import { KEEP_BAD_RELEASES } from "../limits.ts";
-import { recordProblem } from "./state_schema.ts";
+import { recordProblem, RELEASE_STATUSES } from "./state_schema.ts";
 
 /** How a release stands. */
-export type ReleaseStatus = "installing" | "good" | "bad";
+export type ReleaseStatus = (typeof RELEASE_STATUSES)[number];
 
 /** What runs a release: a unit of ours, a process of ours, or whatever its type says. */
-export type RunManager =
-  | "process"
-  | "systemd"
-  | "docker_container"
-  | "systemd_service"
-  | "systemd_portable";
+export type RunManager = "process" | "systemd" | Exclude<Execution["type"], "managed_process">;
 
 /** How a release was run when it was configured last: it is stopped in the same way, whatever the host offers by then. */
 export interface ReleaseRun {

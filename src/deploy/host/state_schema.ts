@@ -4,9 +4,15 @@
  * @module
  */
 
+import { EXECUTION_TYPES } from "../../model/service.ts";
+
+/** The statuses of a release. */
+export const RELEASE_STATUSES = ["installing", "good", "bad"] as const;
+
 /** What must be text in a release. */
 const TEXTS = ["id", "version", "sha256", "dir", "deployment_id"];
-const EXECUTIONS = ["managed_process", "docker_container", "systemd_service", "systemd_portable"];
+const EXECUTIONS: readonly string[] = EXECUTION_TYPES;
+const STATUSES: readonly string[] = RELEASE_STATUSES;
 
 type Fields = Record<string, unknown>;
 
@@ -34,7 +40,7 @@ export function recordProblem(state: object): string | null {
 function isRelease(value: unknown): boolean {
   return isObject(value) &&
     TEXTS.every((name) => typeof value[name] === "string") &&
-    ["installing", "good", "bad"].includes(String(value["status"])) &&
+    STATUSES.includes(String(value["status"])) &&
     isTextOrNull(value["env"]) &&
     isManifest(value["manifest"]) &&
     (value["spec"] === null || isSpec(value["spec"])) &&

@@ -6,12 +6,13 @@
 import { HarnessError } from "../../errors.ts";
 import type { Action } from "../../protocol/actions.ts";
 import type { ServiceScope } from "./scope.ts";
+import type { TokenRights } from "./tokens.ts";
 
 /**
  * What a client may do: everything; only what changes nothing; or, without a token on the loopback
  * interface, only read and keep the registry.
  */
-export type Access = "full" | "read" | "anonymous";
+export type Access = TokenRights | "anonymous";
 
 /** A client as the server knows it. */
 export interface Client {

@@ -10,6 +10,12 @@ import { MAX_TOKEN_LENGTH } from "../limits.ts";
 import type { Client } from "./rights.ts";
 import { ServiceScope } from "./scope.ts";
 
+/** What a named token may do. */
+export const TOKEN_RIGHTS = ["read", "full"] as const;
+
+/** One of {@linkcode TOKEN_RIGHTS}. */
+export type TokenRights = (typeof TOKEN_RIGHTS)[number];
+
 /** A token with a name. */
 export interface NamedToken {
   /** Who uses it, for records and logs. */
@@ -17,7 +23,7 @@ export interface NamedToken {
   /** SHA-256 of the token, 64 lower-case hex digits. */
   sha256: string;
   /** What it may do. */
-  rights: "full" | "read";
+  rights: TokenRights;
   /** Names and globs of the services that it is limited to. @default {all services} */
   services?: readonly string[];
   /** When it ends, in milliseconds since 1970. @default {never} */

@@ -8,7 +8,7 @@
  * @module
  */
 import { encodeNotice } from "../../protocol/codec.ts";
-import type { ActionParams } from "../../protocol/actions.ts";
+import type { ActionParams, ResumeMode } from "../../protocol/actions.ts";
 import type { ServiceEntry } from "../../model/service.ts";
 import { entryText } from "../../registry/entry_text.ts";
 import { eventMatcher, type SequencedHead } from "../../registry/filter.ts";
@@ -21,9 +21,6 @@ import type { ServiceScope } from "../access/scope.ts";
 import type { SendQueue } from "./send_queue.ts";
 import type { Subscription, SubscriptionSet } from "./subscriptions.ts";
 import type { Turns, Work } from "./turns.ts";
-
-/** How a subscription begins. */
-export type Resume = "live" | "replayed" | "snapshot";
 
 /** What catching up needs to know of its connection. */
 export interface CatchUpContext {
@@ -51,7 +48,7 @@ export interface CatchUpContext {
 export async function chooseResume(
   params: ActionParams<"subscribe">,
   { registry, hub }: CatchUpContext,
-): Promise<Resume> {
+): Promise<ResumeMode> {
   const { since, snapshot } = params;
   if (since === undefined) return snapshot === true ? "snapshot" : "live";
   if (since.epoch !== registry.epoch || since.seq > hub.seq) return "snapshot";
@@ -66,7 +63,7 @@ export async function chooseResume(
  */
 export async function catchUp(
   subscription: Subscription,
-  resume: Resume,
+  resume: ResumeMode,
   context: CatchUpContext,
 ): Promise<boolean> {
   if (resume === "snapshot" && !await sendSnapshot(subscription, context)) return true;

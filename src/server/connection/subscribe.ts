@@ -9,20 +9,14 @@
  */
 import { getLogger } from "@logtape/logtape";
 import { HarnessError } from "../../errors.ts";
-import type { ActionData, ActionParams } from "../../protocol/actions.ts";
+import type { ActionData, ActionParams, ResumeMode } from "../../protocol/actions.ts";
 import type { WireEventType } from "../../protocol/messages.ts";
 import { CLOSE_CODES } from "../../protocol/messages.ts";
 import type { ServiceEntry } from "../../model/service.ts";
 import { EVENT_TYPES } from "../../model/event.ts";
 import { type EventHead, isGlob } from "../../registry/filter.ts";
 import type { Registry } from "../../registry/registry.ts";
-import {
-  catchUp,
-  type CatchUpContext,
-  catchUpLive,
-  chooseResume,
-  type Resume,
-} from "./catch_up.ts";
+import { catchUp, type CatchUpContext, catchUpLive, chooseResume } from "./catch_up.ts";
 import type { Hub, Subscriber } from "./event_fanout.ts";
 import type { LogFollows } from "../operator/log_streams.ts";
 import { requireCovered, type ServiceScope } from "../access/scope.ts";
@@ -56,7 +50,7 @@ export interface SubscriptionOwner extends Subscriber {
 /** A subscription that was acknowledged but has not begun. */
 interface Pending {
   readonly subscription: Subscription;
-  readonly resume: Resume;
+  readonly resume: ResumeMode;
   readonly logs: readonly ServiceEntry[];
 }
 
@@ -194,7 +188,7 @@ export class ConnectionSubscriptions {
     this.#afterRemoval();
   }
 
-  async #run(subscription: Subscription, resume: Resume): Promise<void> {
+  async #run(subscription: Subscription, resume: ResumeMode): Promise<void> {
     try {
       if (await catchUp(subscription, resume, this.#context)) return;
       this.#owner.close(CLOSE_CODES.slow_consumer, "history ran out: reconnect and resume");

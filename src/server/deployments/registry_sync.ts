@@ -8,26 +8,17 @@ import type { DeployedService, DeployProgress, HostResult } from "../../deploy/p
 import type { Deployment } from "../../protocol/actions.ts";
 import type { Manifest, ManifestPort } from "../../package/manifest/manifest.ts";
 import { assertNoCycle } from "../../registry/dependencies.ts";
-import type {
-  Endpoint,
-  EndpointProtocol,
-  Execution,
-  ServiceInput,
-  ServiceState,
+import {
+  type Endpoint,
+  type Execution,
+  KNOWN_PROTOCOLS,
+  type ServiceInput,
+  type ServiceState,
 } from "../../model/service.ts";
 import type { Registry } from "../../registry/registry.ts";
 import { MAX_REASON_LENGTH } from "../limits.ts";
 import { type Host, instanceId } from "../hosts/directory.ts";
 import { driveState } from "../operator/advance_to.ts";
-
-const PROTOCOLS: readonly EndpointProtocol[] = [
-  "http",
-  "https",
-  "grpc",
-  "tcp",
-  "udp",
-  "websocket",
-];
 
 /** One host of a deployment and the instance that it is in the registry. */
 export interface Instance {
@@ -213,7 +204,7 @@ export function endpointsOf(ports: readonly ManifestPort[], address: string): En
   return ports.map(({ name, port, protocol }) => ({
     name,
     address: `${host}:${port}`,
-    protocol: PROTOCOLS.find((known) => known === protocol) ?? { custom: protocol },
+    protocol: KNOWN_PROTOCOLS.find((known) => known === protocol) ?? { custom: protocol },
     metadata: {},
   }));
 }

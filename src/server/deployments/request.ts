@@ -5,6 +5,7 @@
  */
 import type { DeployStrategy } from "../../deploy/plan.ts";
 import { HarnessError } from "../../errors.ts";
+import type { DeploymentKind } from "../../model/deployment.ts";
 import type { Manifest } from "../../package/manifest/manifest.ts";
 import type { ActionParams, StrategySpec, Target } from "../../protocol/actions.ts";
 import type { DeploymentRecord } from "./records.ts";
@@ -13,7 +14,7 @@ import type { Host } from "../hosts/directory.ts";
 /** What a new record is made of. */
 export interface RecordInput {
   /** Deploy or rollback. */
-  kind: "deploy" | "rollback";
+  kind: DeploymentKind;
   /** Who asked for it. */
   by: string;
   /** Package file name, or the service's name for a rollback. */

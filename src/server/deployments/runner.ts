@@ -3,17 +3,13 @@
  *
  * @module
  */
+import type { DeployFailure } from "../../model/deployment.ts";
 import { getLogger } from "@logtape/logtape";
 import { deploy } from "../../deploy/deploy.ts";
 import { fleetStatus } from "../../deploy/fleet.ts";
 import { hostLayout } from "../../deploy/host/layout.ts";
 import type { DeployPlan, FoundHost, HostTarget } from "../../deploy/plan.ts";
-import type {
-  DeployFailure,
-  DeployProgress,
-  DeployResult,
-  HostResult,
-} from "../../deploy/progress.ts";
+import type { DeployProgress, DeployResult, HostResult } from "../../deploy/progress.ts";
 import { HarnessError, toHarnessError } from "../../errors.ts";
 import { releaseDirOf } from "../../lifecycle/service_spec.ts";
 import { sanitizeName } from "../../package/names.ts";

@@ -11,7 +11,7 @@ import { DEFAULT_LOG_TAIL_LINES, MAX_REASON_LENGTH } from "../limits.ts";
 import { Supervisor } from "../../lifecycle/supervisor/supervisor.ts";
 import type { SupervisorEvent } from "../../lifecycle/supervisor/events.ts";
 import type { ActionData, ActionParams, ActionStep, Target } from "../../protocol/actions.ts";
-import type { ServiceEntry } from "../../model/service.ts";
+import type { ServiceAction, ServiceEntry } from "../../model/service.ts";
 import { sameJson } from "../../registry/change.ts";
 import { KeyedMutex } from "../../util/keyed_mutex.ts";
 import type { Registry } from "../../registry/registry.ts";
@@ -48,7 +48,6 @@ export interface OperatorOptions {
   vouched?: VouchedEntries | undefined;
 }
 
-type ServiceAction = ActionParams<"service_action">["action"];
 type ActionOutcome = ActionData<"service_action">;
 
 const log = getLogger(["harness", "server", "operator"]);

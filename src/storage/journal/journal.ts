@@ -7,7 +7,7 @@ import { Buffer } from "node:buffer";
 import { type Disk, type DiskFile, writeAll } from "../disk.ts";
 import type { FinishedSegment, JournalChain } from "./chain.ts";
 import { JOURNAL_NAME, NEW_JOURNAL_NAME, segmentName } from "./files.ts";
-import { encodeLine, type OpenLine, STORAGE_FORMAT } from "./line.ts";
+import { type Durability, encodeLine, type OpenLine, STORAGE_FORMAT } from "./line.ts";
 
 /** What stays the same for one run of the journal. */
 export interface JournalOptions {
@@ -18,7 +18,7 @@ export interface JournalOptions {
   /** Lineage of the data. */
   epoch: string;
   /** Whether lines are synced before they are acknowledged. */
-  durability: "sync" | "async";
+  durability: Durability;
 }
 
 /** A new segment that is on the disk but not in its place. */

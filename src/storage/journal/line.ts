@@ -20,6 +20,13 @@ import type { CommitRecord } from "../../registry/store.ts";
 
 /** The newest format of journal and snapshot that this program writes and reads. */
 export const STORAGE_FORMAT = 1;
+
+/** When a change is acknowledged: once it is synced to the disk, or once it is written. */
+export const DURABILITIES = ["sync", "async"] as const;
+
+/** One of {@linkcode DURABILITIES}. */
+export type Durability = (typeof DURABILITIES)[number];
+
 /** Bytes before the checked part: `{"crc":"xxxxxxxx",`. */
 const CRC_PART = 18;
 /** Bytes before the counted part: the above and `"len":"xxxxxxxx",`. */
@@ -40,7 +47,7 @@ export interface OpenLine {
   /** Seq of the last change before; anything later in earlier lines is void. */
   seq: number;
   /** Whether acknowledged lines were synced. */
-  durability: "sync" | "async";
+  durability: Durability;
   /** When the run or segment began. */
   at: string;
 }
