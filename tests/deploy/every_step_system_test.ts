@@ -9,7 +9,7 @@ import type { Executor } from "../../src/executor/executor.ts";
 import { localExecutor } from "../../src/executor/local.ts";
 import { createController } from "../../src/lifecycle/controller.ts";
 import type { DeployPackage, HostTarget } from "../../src/deploy/plan.ts";
-import { type DeployProgress, type HostResult } from "../../src/deploy/progress.ts";
+import type { DeployProgress, HostResult } from "../../src/deploy/progress.ts";
 import { needs } from "../helpers/require.ts";
 import { startSshd } from "../helpers/sshd.ts";
 import { Bench, connectTo, fill, run, until } from "./support.ts";

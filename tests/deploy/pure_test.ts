@@ -1,8 +1,3 @@
-import {
-  DEPLOY_STEPS,
-  type DeploymentProgressData,
-  type DeployStep as RegistryStep,
-} from "../../src/model/deployment.ts";
 import assert from "node:assert/strict";
 import { checkEnv, effectivePorts, portVariable, releaseEnv } from "../../src/deploy/env.ts";
 import { toFailure } from "../../src/deploy/failure.ts";
@@ -426,22 +421,4 @@ Deno.test("ProgressQueue gives all events in order, and under pressure drops onl
   assert(seen.length < DEPLOY_EVENT_QUEUE);
   const bytes = seen.slice(1, -1).map((e) => e.bytes ?? 0);
   assert.deepEqual(bytes, bytes.toSorted((a, b) => a - b));
-});
-
-Deno.test("deploy's progress is what the registry publishes, without the instance id", () => {
-  // Both directions are checked by the compiler: deploy must not import the registry.
-  const toRegistry = (p: DeployProgress): DeploymentProgressData => ({ ...p, id: null });
-  const steps: readonly RegistryStep[] = DEPLOY_STEPS;
-  assert.equal(steps.length, 15);
-  assert.equal(
-    toRegistry({
-      deployment_id: "d",
-      service: "s",
-      host: null,
-      step: "finish",
-      status: "done",
-      at: "",
-    }).id,
-    null,
-  );
 });

@@ -12,7 +12,7 @@ import type { Manifest } from "../../package/manifest/manifest.ts";
 import type { ServiceSpec, ServiceStatus, SpecExecution } from "../../lifecycle/service_spec.ts";
 import { upgradeSpec } from "../../lifecycle/upgrade_spec.ts";
 import { KEEP_BAD_RELEASES } from "../limits.ts";
-import { recordProblem, RELEASE_STATUSES } from "./state_schema.ts";
+import { recordProblem, type RELEASE_STATUSES } from "./state_schema.ts";
 
 /** How a release stands. */
 export type ReleaseStatus = (typeof RELEASE_STATUSES)[number];
