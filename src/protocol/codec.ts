@@ -15,7 +15,7 @@ import { MAX_MESSAGE_DEPTH } from "../model/limits.ts";
 import { MAX_PARAM_ISSUES, MAX_REQUEST_ID_LENGTH } from "./limits.ts";
 import { type Action, ACTION_PARAMS, type ActionParams, ACTIONS, isAction } from "./actions.ts";
 import type { EventMessage, ResponseMessage, ServerMessage, WireEventMap } from "./messages.ts";
-import { nearestName } from "./nearest.ts";
+import { nearestName } from "../util/did_you_mean.ts";
 import { salvageId } from "./id_recovery.ts";
 
 /** The id of a response: a number only echoes a request that wrongly used one; `null` = unreadable. */

@@ -7,5 +7,3 @@
 export const MAX_REQUEST_ID_LENGTH = 256;
 /** Issues listed in one `invalid_params` error: enough to fix a form, bounded for hostile input. */
 export const MAX_PARAM_ISSUES = 10;
-/** Longer words get no "did you mean": no known name is near them, and comparing is quadratic. */
-export const MAX_COMPARED_NAME_LENGTH = 64;

@@ -4,7 +4,8 @@
  * @module
  */
 import type { ServiceEntry } from "../model/service.ts";
-import { isGlob, type ServiceFilter } from "./filter.ts";
+import { isGlob } from "../util/glob.ts";
+import type { ServiceFilter } from "./filter.ts";
 
 /** Entries with O(1) lookup by id and by name, and a sorted list that costs nothing to read. */
 export class EntryIndex {

@@ -19,7 +19,7 @@ import { CLOSE_CODES } from "../protocol/messages.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { ActionServices } from "./actions/actions.ts";
 import { Answers } from "./connection/answers.ts";
-import { AddressCounts, addressKey, isLoopbackKey } from "./access/addresses.ts";
+import { AddressCounts, addressKey, isLoopback } from "./access/addresses.ts";
 import type { AuditSink } from "./access/audit.ts";
 import { Authenticator, type AuthOptions } from "./access/auth.ts";
 import { AuthBackoff } from "./access/auth_backoff.ts";
@@ -146,7 +146,7 @@ export class ConnectionHandler implements AsyncDisposable {
    */
   maxConnectionsOf(key: string): number {
     const { maxConnectionsPerAddress: max } = this.limits;
-    return isLoopbackKey(key) && max === MAX_CONNECTIONS_PER_ADDRESS ? Infinity : max;
+    return isLoopback(key) && max === MAX_CONNECTIONS_PER_ADDRESS ? Infinity : max;
   }
 
   /** Gives the place of an accepted upgrade back whose socket never opened. */

@@ -11,6 +11,7 @@ import { ConnectionHandler, type HandlerOptions } from "./handler.ts";
 import { listenDeno } from "./listeners/deno_serve.ts";
 import type { Listener, ListenOptions } from "./listeners/listener.ts";
 import { listenWs } from "./listeners/node_ws.ts";
+import { isLoopback } from "./access/addresses.ts";
 import type { TokenOptions } from "./access/tokens.ts";
 
 /** Options for {@linkcode serve}. */
@@ -165,9 +166,4 @@ function checkTls(tls: ServeOptions["tls"]): void {
     "invalid_params",
     "Cannot use the TLS certificate: the key is not the one of this certificate",
   );
-}
-
-/** Whether only this machine reaches an address. */
-function isLoopback(hostname: string): boolean {
-  return /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/.test(hostname.toLowerCase());
 }

@@ -4,51 +4,67 @@
  * @module
  */
 
-const DURATION_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
-const SIZE_BYTES = {
+const DURATION_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+const SIZE_BYTES: Readonly<Record<string, number>> = {
   "": 1,
   B: 1,
-  KB: 1e3,
-  MB: 1e6,
-  GB: 1e9,
   KiB: 2 ** 10,
   MiB: 2 ** 20,
   GiB: 2 ** 30,
-} as const;
-
-/** What {@linkcode parseDuration} reads. */
-export const DURATION: RegExp = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h)$/;
-const SIZE = /^(\d{1,15}(?:\.\d{1,3})?) ?(B|KB|MB|GB|KiB|MiB|GiB)?$/;
+};
 
 /**
- * Milliseconds of a duration such as `500ms`, `10s`, `1.5m` or `2h`, or `null` when it is none.
+ * Milliseconds of a duration such as `500ms`, `10s`, `1.5m` or `2h`, or `null` for any other text.
  *
  * @example Usage
  * ```ts
  * import assert from "node:assert/strict";
+ * import { parseDuration } from "./units.ts";
+ *
  * assert.equal(parseDuration("1.5s"), 1500);
  * assert.equal(parseDuration("10"), null);
  * ```
  */
 export function parseDuration(text: string): number | null {
-  const [, number, unit] = DURATION.exec(text) ?? [];
-  if (number === undefined) return null;
-  return Math.round(Number(number) * DURATION_MS[unit as keyof typeof DURATION_MS]);
+  const [, number, unit = ""] = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h)$/.exec(text) ?? [];
+  const ms = Math.round(Number(number) * (DURATION_MS[unit] ?? NaN));
+  return Number.isSafeInteger(ms) ? ms : null;
 }
 
 /**
- * Bytes of a size such as `512`, `64KiB` or `1.5 GB`, or `null` when it is none.
+ * Bytes of a size such as `512`, `64KiB` or `2 GiB`, or `null` for any other text.
  *
  * @example Usage
  * ```ts
  * import assert from "node:assert/strict";
- * assert.equal(parseSize("64KiB"), 65536);
- * assert.equal(parseSize("1.5MB"), 1_500_000);
+ * import { parseSize } from "./units.ts";
+ *
+ * assert.equal(parseSize("64KiB"), 65_536);
+ * assert.equal(parseSize("64KB"), null);
  * ```
  */
 export function parseSize(text: string): number | null {
-  const [, number, unit = ""] = SIZE.exec(text) ?? [];
-  if (number === undefined) return null;
-  const bytes = Math.round(Number(number) * SIZE_BYTES[unit as keyof typeof SIZE_BYTES]);
+  const [, number, unit = ""] = /^(\d+)\s*(|B|KiB|MiB|GiB)$/.exec(text) ?? [];
+  const bytes = Number(number) * (SIZE_BYTES[unit] ?? NaN);
   return Number.isSafeInteger(bytes) ? bytes : null;
+}
+
+/** Formats milliseconds as {@linkcode parseDuration} reads them. */
+export function formatDuration(ms: number): string {
+  for (const unit of ["h", "m", "s"] as const) {
+    const unitMs = DURATION_MS[unit] ?? 1;
+    if (ms >= unitMs && ms % unitMs === 0) return `${ms / unitMs}${unit}`;
+  }
+  return `${ms}ms`;
+}
+
+/** Formats bytes as {@linkcode parseSize} reads them where that is exact, else with one decimal. */
+export function formatSize(bytes: number): string {
+  for (const unit of ["GiB", "MiB", "KiB"] as const) {
+    const factor = SIZE_BYTES[unit] ?? 1;
+    if (bytes >= factor) {
+      return `${bytes % factor === 0 ? bytes / factor : (bytes / factor).toFixed(1)}${unit}`;
+    }
+  }
+  return `${bytes}B`;
 }

@@ -10,7 +10,6 @@ import {
   parseKnownHosts,
 } from "../../src/executor/ssh/known_hosts.ts";
 import { addKnownHost } from "../../src/executor/ssh/known_hosts_file.ts";
-import { matchesPattern, matchesPatternList } from "../../src/util/glob.ts";
 import { needs } from "../helpers/require.ts";
 import { SEED } from "../helpers/seed.ts";
 import { runProgram } from "../helpers/sshd.ts";
@@ -119,25 +118,6 @@ Deno.test("knownHostName() writes a host as ssh does", () => {
   assert.equal(knownHostName("Web1", 22), "web1");
   assert.equal(knownHostName("web1", 2222), "[web1]:2222");
   assert.equal(knownHostName("::1", 2222), "[::1]:2222");
-});
-
-Deno.test("matchesPattern() agrees with a regular expression, and does not blow up", () => {
-  const part = fc.array(fc.constantFrom("a", "b", "*", "?", "."), { maxLength: 8 });
-  fc.assert(
-    fc.property(
-      part,
-      fc.string({ unit: fc.constantFrom("a", "b", "."), maxLength: 10 }),
-      (units, text) => {
-        const pattern = units.join("");
-        const source = pattern.replaceAll(".", "\\.").replaceAll("*", ".*").replaceAll("?", ".");
-        assert.equal(matchesPattern(text, pattern), new RegExp(`^${source}$`).test(text));
-      },
-    ),
-    { numRuns: 3000, seed: SEED },
-  );
-  assert.equal(matchesPattern("a".repeat(5000), "*a".repeat(500) + "b"), false);
-  assert.equal(matchesPatternList("web1", ["web*", "!web1"]), false);
-  assert.equal(matchesPatternList("WEB2", ["web*", "!web1"]), true);
 });
 
 Deno.test({

@@ -8,7 +8,6 @@ import {
   sanitizeVersion,
   SEMVER,
 } from "../../src/package/names.ts";
-import { parseDuration, parseSize } from "../../src/util/units.ts";
 import { SEED } from "../helpers/seed.ts";
 
 Deno.test("sanitizeName() keeps letters, digits, _ and - and replaces all else", () => {
@@ -105,20 +104,4 @@ Deno.test("releaseName() differs for versions that differ", () => {
     }),
     { seed: SEED, numRuns: 2000 },
   );
-});
-
-Deno.test("parseDuration() reads ms, s, m, h and nothing else", () => {
-  const cases = { "500ms": 500, "10s": 10_000, "2m": 120_000, "1h": 3_600_000, "1.5s": 1500 };
-  for (const [text, ms] of Object.entries(cases)) assert.equal(parseDuration(text), ms);
-  for (const text of ["", "10", "s", "-1s", "1 s", "1d", "1e3s", "10S", "1s ", "0x1s", "1.s"]) {
-    assert.equal(parseDuration(text), null, text);
-  }
-});
-
-Deno.test("parseSize() reads bytes, decimal and binary units and nothing else", () => {
-  const cases = { "512": 512, "64KiB": 65_536, "1.5 GB": 1_500_000_000, "2MiB": 2_097_152 };
-  for (const [text, bytes] of Object.entries(cases)) assert.equal(parseSize(text), bytes);
-  for (const text of ["", "KB", "-1", "1 kb", "1e9", "1TB", "999999999999999GiB"]) {
-    assert.equal(parseSize(text), null, text);
-  }
 });

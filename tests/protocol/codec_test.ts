@@ -12,7 +12,6 @@ import {
   parseServerMessage,
   requireAction,
 } from "../../src/protocol/codec.ts";
-import { nearestName } from "../../src/protocol/nearest.ts";
 import { salvageId } from "../../src/protocol/id_recovery.ts";
 import type { Action } from "../../src/protocol/actions.ts";
 import type { RegistryEvent } from "../../src/model/event.ts";
@@ -138,20 +137,6 @@ Deno.test("requireAction() knows the actions and names the nearest", () => {
     assert.ok(error.message.length < 1000);
     return true;
   });
-});
-
-Deno.test("nearestName() suggests what was meant, and nothing far", () => {
-  const names = ["list_services", "get_service", "subscribe", "unsubscribe"];
-  const cases: Array<[string, string | null]> = [
-    ["list_service", "list_services"],
-    ["listServices", "list_services"],
-    ["LIST-SERVICES", "list_services"],
-    ["sbuscribe", "subscribe"],
-    ["unsubscrib", "unsubscribe"],
-    ["", null],
-    ["frobnicate", null],
-  ];
-  for (const [word, nearest] of cases) assert.equal(nearestName(word, names), nearest, word);
 });
 
 Deno.test("parseParams() drops unknown fields and lists what is wrong", () => {

@@ -1,7 +1,7 @@
 /** What is counted per address: connections, wrong tokens, log lines. */
 import assert from "node:assert/strict";
 import { HarnessError } from "../../src/errors.ts";
-import { AddressCounts, addressKey, isLoopbackKey } from "../../src/server/access/addresses.ts";
+import { AddressCounts, addressKey, isLoopback } from "../../src/server/access/addresses.ts";
 import { AuthBackoff } from "../../src/server/access/auth_backoff.ts";
 import { LogLimiter } from "../../src/server/log_limiter.ts";
 import {
@@ -23,7 +23,17 @@ Deno.test("addressKey: one for IPv4, one for a /64 of IPv6", () => {
     ["fe80::1%eth0", "fe80:0:0:0::/64"],
   ];
   for (const [address, key] of keys) assert.equal(addressKey(address), key, address);
-  assert.deepEqual(["::1", "127.9.9.9", "10.0.0.1"].map(isLoopbackKey), [true, true, false]);
+});
+
+Deno.test("isLoopback: true only for what this machine alone reaches", () => {
+  const own = ["localhost", "LOCALHOST", "127.0.0.1", "127.9.9.9", "::1", "[::1]", "::1%lo"];
+  for (const host of [...own, "::ffff:127.0.0.1", "[::FFFF:127.0.0.1]"]) {
+    assert.ok(isLoopback(host), host);
+  }
+  const others = ["0.0.0.0", "::", "10.0.0.1", "::ffff:10.0.0.1", "127.evil.com", "127.1"];
+  for (const host of [...others, "localhost.evil.com", "evil.localhost.com", ""]) {
+    assert.ok(!isLoopback(host), host);
+  }
 });
 
 Deno.test("AddressCounts: a place is given back once", () => {

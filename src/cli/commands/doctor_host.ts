@@ -8,7 +8,7 @@ import type { Executor } from "../../executor/executor.ts";
 import { CLI_DOCTOR_TIMEOUT_MS, CLI_LITTLE_SPACE_BYTES } from "../limits.ts";
 import { hostDirectory, type SshFlags } from "../session/ssh_directory.ts";
 import type { Finding } from "./doctor.ts";
-import { showSize } from "../flags/values.ts";
+import { formatSize } from "../../util/units.ts";
 
 /** What a deployment needs on a host. */
 const NEEDED = ["tar", "gzip", "sha256sum", "awk", "fold", "mkdir", "mv", "ln", "df"];
@@ -102,7 +102,7 @@ export function findingsFrom(
   findings.push({
     check: `${target} disk`,
     status: little ? "warn" : "ok",
-    message: `${showSize(free)} free${little ? "; make room" : ""}`,
+    message: `${formatSize(free)} free${little ? "; make room" : ""}`,
   });
   return findings;
 }

@@ -14,7 +14,8 @@ import { paint, printJson } from "../output/table.ts";
 import { MAX_LOG_TAIL_LINES } from "../../model/limits.ts";
 import { CLI_CONTROL_TIMEOUT_MS } from "../limits.ts";
 import type { ServiceEntry } from "../../model/service.ts";
-import { duration, integer, showDuration } from "../flags/values.ts";
+import { duration, integer } from "../flags/values.ts";
+import { formatDuration } from "../../util/units.ts";
 import { reasonInCliWords } from "../output/wording.ts";
 
 const DEFAULT_TAIL = 50;
@@ -25,7 +26,7 @@ const CONTROL_CLIENT_FLAGS = {
     env: "HARNESS_TIMEOUT",
     help: "how long to wait until it is done",
     fallback: CLI_CONTROL_TIMEOUT_MS,
-    shownDefault: showDuration(CLI_CONTROL_TIMEOUT_MS),
+    shownDefault: formatDuration(CLI_CONTROL_TIMEOUT_MS),
   }, duration),
 } satisfies FlagTable;
 

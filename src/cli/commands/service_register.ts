@@ -30,7 +30,8 @@ import {
 import type { Io } from "../io.ts";
 import { named, readNamedFile } from "../flags/secrets.ts";
 import { printJson } from "../output/table.ts";
-import { duration, pair, showDuration } from "../flags/values.ts";
+import { duration, pair } from "../flags/values.ts";
+import { formatDuration } from "../../util/units.ts";
 import { fieldIssues } from "../output/wording.ts";
 
 const REGISTER_FLAGS = {
@@ -158,7 +159,7 @@ function endpoint(text: string): Endpoint {
 function leaseTime(text: string): number {
   const ms = duration(text);
   if (ms < MIN_TTL_MS || ms > MAX_TTL_MS) {
-    throw new Error(`must be ${showDuration(MIN_TTL_MS)} to ${showDuration(MAX_TTL_MS)}`);
+    throw new Error(`must be ${formatDuration(MIN_TTL_MS)} to ${formatDuration(MAX_TTL_MS)}`);
   }
   return ms;
 }

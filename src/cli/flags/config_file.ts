@@ -5,7 +5,7 @@
  */
 import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
 import { HarnessError } from "../../errors.ts";
-import { nearestName } from "../../protocol/nearest.ts";
+import { nearestName } from "../../util/did_you_mean.ts";
 import type { NamedFile } from "./flags.ts";
 import { readNamedFile } from "./secrets.ts";
 

@@ -18,15 +18,8 @@ import {
   textFlag,
   valued,
 } from "./flags.ts";
-import {
-  duration,
-  integer,
-  type ListenAddress,
-  listenAddress,
-  showDuration,
-  showSize,
-  size,
-} from "./values.ts";
+import { duration, integer, type ListenAddress, listenAddress, size } from "./values.ts";
+import { formatDuration, formatSize } from "../../util/units.ts";
 
 const DEFAULT_LISTEN = "127.0.0.1:8080";
 /** The variable of client commands that `serve` reads too. */
@@ -159,19 +152,19 @@ function limitFlag(key: keyof ServerLimits): Flag<number> {
   const fallback = DEFAULT_SERVER_LIMITS[key];
   const env = `HARNESS_${flagName(limitFlagKey(key)).toUpperCase().replaceAll("-", "_")}`;
   if (kind === "size") {
-    const shownDefault = showSize(fallback);
+    const shownDefault = formatSize(fallback);
     return valued(
       "size",
       { env, help, fallback, shownDefault },
-      positive(size, Number.MAX_SAFE_INTEGER, showSize),
+      positive(size, Number.MAX_SAFE_INTEGER, formatSize),
     );
   }
   if (kind === "time") {
-    const shownDefault = showDuration(fallback);
+    const shownDefault = formatDuration(fallback);
     return valued(
       "time",
       { env, help, fallback, shownDefault },
-      positive(duration, DAY_MS, showDuration),
+      positive(duration, DAY_MS, formatDuration),
     );
   }
   return valued("n", { env, help, fallback, shownDefault: `${fallback}` }, integer(1, 1e9));

@@ -5,7 +5,7 @@
  */
 import type { Command, CommanderError } from "commander";
 import { HarnessError } from "../../errors.ts";
-import { nearestName } from "../../protocol/nearest.ts";
+import { nearestName } from "../../util/did_you_mean.ts";
 
 /** What other programs call our commands. */
 const ALSO_CALLED: Readonly<Record<string, string>> = {

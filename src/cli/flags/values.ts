@@ -7,15 +7,7 @@
  */
 
 import { SEMVER } from "../../package/names.ts";
-
-const SIZE_UNITS: Record<string, number> = {
-  "": 1,
-  B: 1,
-  KiB: 1024,
-  MiB: 1024 ** 2,
-  GiB: 1024 ** 3,
-};
-const TIME_UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+import { parseDuration, parseSize } from "../../util/units.ts";
 
 /** A reader of whole numbers from `min` to `max`. */
 export function integer(
@@ -34,22 +26,16 @@ export function integer(
 
 /** Reads a size such as `256KiB`; a bare number is bytes. */
 export function size(text: string): number {
-  const match = /^(\d+)\s*(|B|KiB|MiB|GiB)$/.exec(text);
-  const value = Number(match?.[1]) * (SIZE_UNITS[match?.[2] ?? ""] ?? NaN);
-  if (!Number.isSafeInteger(value)) {
-    throw new Error("must be a size such as 65536, 256KiB, 1MiB or 2GiB");
-  }
-  return value;
+  const bytes = parseSize(text);
+  if (bytes === null) throw new Error("must be a size such as 65536, 256KiB, 1MiB or 2GiB");
+  return bytes;
 }
 
 /** Reads a duration such as `500ms`, `30s`, `5m`, `1h`, in milliseconds. */
 export function duration(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h)$/.exec(text);
-  const value = Math.round(Number(match?.[1]) * (TIME_UNITS[match?.[2] ?? ""] ?? NaN));
-  if (!Number.isSafeInteger(value)) {
-    throw new Error("must be a duration such as 500ms, 30s, 5m or 1h");
-  }
-  return value;
+  const ms = parseDuration(text);
+  if (ms === null) throw new Error("must be a duration such as 500ms, 30s, 5m or 1h");
+  return ms;
 }
 
 /** Reads a duration that something waits at most: 0 would be no time at all. */
@@ -68,26 +54,6 @@ export function serverUrl(text: string): string {
   return text;
 }
 
-/** Shows milliseconds as {@linkcode duration} reads them. */
-export function showDuration(ms: number): string {
-  for (const unit of ["h", "m", "s"] as const) {
-    const unitMs = TIME_UNITS[unit] ?? 1;
-    if (ms >= unitMs && ms % unitMs === 0) return `${ms / unitMs}${unit}`;
-  }
-  return `${ms}ms`;
-}
-
-/** Shows bytes as {@linkcode size} reads them where that is exact, else with one decimal. */
-export function showSize(bytes: number): string {
-  for (const unit of ["GiB", "MiB", "KiB"] as const) {
-    const factor = SIZE_UNITS[unit] ?? 1;
-    if (bytes >= factor) {
-      return `${bytes % factor === 0 ? bytes / factor : (bytes / factor).toFixed(1)}${unit}`;
-    }
-  }
-  return `${bytes}B`;
-}
-
 /** An address to listen on. */
 export interface ListenAddress {
   /** Host name or address, an IPv6 address without brackets. */
@@ -104,12 +70,6 @@ export function listenAddress(text: string): ListenAddress {
     throw new Error("must be host:port, such as 127.0.0.1:8080 or [::1]:8080 (port 0 = any free)");
   }
   return { hostname: match[1] ?? (match[2] || "127.0.0.1"), port };
-}
-
-/** Whether only this machine can connect to `hostname`. */
-export function isLoopback(hostname: string): boolean {
-  return hostname === "localhost" || hostname === "::1" ||
-    /^127(\.\d{1,3}){3}$/.test(hostname) || /^::ffff:127(\.\d{1,3}){3}$/i.test(hostname);
 }
 
 /** Reads a SemVer version, as a manifest has it. */

@@ -8,7 +8,7 @@ import type { DeploymentProgressData } from "../../model/deployment.ts";
 import { visible } from "../../util/terminal_text.ts";
 import type { Io } from "../io.ts";
 import { colorOf, paint, printJson } from "./table.ts";
-import { showSize } from "../flags/values.ts";
+import { formatSize } from "../../util/units.ts";
 import { progressInCliWords, textInCliWords } from "./wording.ts";
 
 /** What a view is told: the data of `deployment_progress`, of the server's or of our own deployment. */
@@ -62,8 +62,8 @@ export function noteOf(progress: Progress): string {
   if (progress.error !== undefined) return textInCliWords(progress.error);
   if (progress.message !== undefined) return progressInCliWords(progress.message, progress.host);
   if (progress.bytes === undefined) return "";
-  const of = progress.total_bytes === undefined ? "" : ` of ${showSize(progress.total_bytes)}`;
-  return `${showSize(progress.bytes)}${of}`;
+  const of = progress.total_bytes === undefined ? "" : ` of ${formatSize(progress.total_bytes)}`;
+  return `${formatSize(progress.bytes)}${of}`;
 }
 
 function worthALine(progress: Progress): boolean {

@@ -12,7 +12,7 @@ import { SERVER_NAME } from "../../version.ts";
 import { CLI_MAX_SECRET_BYTES } from "../limits.ts";
 import { exposure, openPrivateFile, textOf } from "./private_file.ts";
 import { defaultStateDir } from "./state_dir.ts";
-import { isLoopback } from "../flags/values.ts";
+import { isLoopback } from "../../server/access/addresses.ts";
 
 /** What is written for an address. */
 export interface AddressRecord {

@@ -15,7 +15,7 @@ import { createPrivateFile, openPrivateFile, privateFileProblem, textOf } from "
 import { named, readToken } from "../flags/secrets.ts";
 import { CLIENT_TOKEN_FILE, type SERVE_FLAGS } from "../flags/serve_flags.ts";
 import { readTokensFile } from "./tokens_file.ts";
-import { isLoopback } from "../flags/values.ts";
+import { isLoopback } from "../../server/access/addresses.ts";
 
 /** Bytes of a made token: 256 bit. */
 const TOKEN_BYTES = 32;

@@ -9,7 +9,7 @@ import {
   type SourceProblem,
   type YamlSource,
 } from "../../package/manifest/yaml_source.ts";
-import { nearestName } from "../../protocol/nearest.ts";
+import { nearestName } from "../../util/did_you_mean.ts";
 import type { NamedToken, TokenRights } from "../../server/access/tokens.ts";
 import { MAX_NAMED_TOKENS, MAX_TOKENS_FILE_BYTES } from "../limits.ts";
 import type { NamedFile } from "../flags/flags.ts";

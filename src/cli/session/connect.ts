@@ -26,7 +26,8 @@ import {
 } from "../flags/flags.ts";
 import type { Io } from "../io.ts";
 import { named, readNamedFile, readToken } from "../flags/secrets.ts";
-import { serverUrl, showDuration, timeout } from "../flags/values.ts";
+import { serverUrl, timeout } from "../flags/values.ts";
+import { formatDuration } from "../../util/units.ts";
 
 const DEFAULT_URL = "ws://127.0.0.1:8080";
 
@@ -50,7 +51,7 @@ export const CLIENT_FLAGS = {
     env: "HARNESS_TIMEOUT",
     help: "how long to wait for an answer",
     fallback: CLI_TIMEOUT_MS,
-    shownDefault: showDuration(CLI_TIMEOUT_MS),
+    shownDefault: formatDuration(CLI_TIMEOUT_MS),
   }, timeout),
   json: onOff({ help: "machine-readable output" }),
 } satisfies FlagTable;

@@ -10,7 +10,7 @@ import type { PackageInfo } from "../../protocol/actions.ts";
 import { type ClientFlags, serverAccess, trustedClient } from "./connect.ts";
 import type { Context } from "../context.ts";
 import { readSecretFile, unreadable } from "../flags/secrets.ts";
-import { showSize } from "../flags/values.ts";
+import { formatSize } from "../../util/units.ts";
 
 /** Options for {@linkcode uploadPackage}. */
 export interface UploadOptions {
@@ -57,7 +57,7 @@ export async function uploadPackage(
     if (signature !== null) await uploadSignature(context, flags, file, signature);
     return same;
   }
-  io.err(`uploading ${file} (${showSize(size)})\n`);
+  io.err(`uploading ${file} (${formatSize(size)})\n`);
   const force = options.force === true ? "?force=1" : "";
   const response = await askPackages(context, flags, {
     method: "PUT",

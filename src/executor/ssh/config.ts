@@ -14,7 +14,7 @@ import SSHConfig from "ssh-config";
 import { HarnessError, messageOf } from "../../errors.ts";
 import { SSH_MAX_INCLUDE_DEPTH, SSH_MAX_INCLUDED_FILES } from "../limits.ts";
 import { readIfPresent } from "./known_hosts_file.ts";
-import { matchesPattern, matchesPatternList } from "../../util/glob.ts";
+import { globMatcher, matchesPatternList } from "../../util/glob.ts";
 
 /** What ssh_config says about one host, keywords in lower case, first value first. */
 export class HostSettings {
@@ -103,10 +103,9 @@ function matchesCriteria(line: Line, question: Question, settings: HostSettings)
 async function includedFiles(pattern: string, base: string): Promise<string[]> {
   const path = expandHome(pattern, base);
   if (!/[*?]/.test(path)) return [path];
+  const matches = globMatcher(basename(path));
   const names = await fs.readdir(dirname(path)).catch(() => []);
-  const matching = names.filter((name) =>
-    matchesPattern(name, basename(path)) && !name.startsWith(".")
-  );
+  const matching = names.filter((name) => matches(name) && !name.startsWith("."));
   return matching.sort().map((name) => join(dirname(path), name));
 }
 

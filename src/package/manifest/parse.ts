@@ -5,7 +5,7 @@
  */
 import type { z } from "zod";
 import { isLoaderVariable } from "./loader_env.ts";
-import { nearest } from "../../util/did_you_mean.ts";
+import { nearestName } from "../../util/did_you_mean.ts";
 import type { HardeningSpec, HealthProbe, HealthSpec, Manifest, ManifestEnv } from "./manifest.ts";
 import { allowedKeys } from "./json_schema.ts";
 import { manifestSchema, type RawManifest } from "./schema.ts";
@@ -79,7 +79,7 @@ function isInside(issue: z.core.$ZodIssue): boolean {
 
 function unknownKey(path: YamlPath, key: string, source: YamlSource): SourceProblem {
   const allowed = allowedKeys(path);
-  const guess = nearest(key, allowed);
+  const guess = nearestName(key, allowed);
   const hint = guess === null ? `allowed: ${allowed.join(", ")}` : `did you mean "${guess}"?`;
   const place = path.length === 0 ? "" : ` in ${pathText(path)}`;
   return {

@@ -15,10 +15,12 @@ import {
 import { MAX_TEXT_LENGTH } from "../../model/limits.ts";
 import { HARDENING_DEFAULTS, type HardeningName } from "./manifest.ts";
 import { PACKAGE_NAME, SEMVER } from "../names.ts";
-import { DURATION, parseDuration } from "../../util/units.ts";
+import { parseDuration } from "../../util/units.ts";
 
 /** Service types. */
 const SERVICE_TYPES = ["managed_process", "systemd_service", "docker_container"] as const;
+/** Stricter than flags: no space, and what the published JSON schema promises. */
+const DURATION = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h)$/;
 const SIGNALS = /^(?:SIG)?(?:TERM|INT|QUIT|HUP|USR1|USR2|KILL|WINCH)$/;
 
 const rule = (error: string) => ({ error });

@@ -23,9 +23,14 @@ export function addressKey(address: string): string {
   return `${groups.slice(0, 4).map((group) => group.replace(/^0+(?=.)/, "")).join(":")}::/64`;
 }
 
-/** Whether an {@linkcode addressKey} is one of this machine's own loopback addresses. */
-export function isLoopbackKey(key: string): boolean {
-  return key === "::1" || key.startsWith("127.");
+/**
+ * Whether an address or host name is only reachable from this machine. Any spelling it does not know is treated as
+ * reachable by others, which is the safe answer.
+ */
+export function isLoopback(hostname: string): boolean {
+  const plain = hostname.toLowerCase().replace(/^\[(.*)\]$/, "$1").replace(/%.*/s, "");
+  return plain === "localhost" || plain === "::1" ||
+    /^(?:::ffff:)?127(?:\.\d{1,3}){3}$/.test(plain);
 }
 
 /** How many somethings each address has. */

@@ -10,7 +10,7 @@
 import { HarnessError } from "../../errors.ts";
 import { MAX_TOKEN_LENGTH } from "../limits.ts";
 import { TOKEN_SUBPROTOCOL_PREFIX } from "../../protocol/messages.ts";
-import { addressKey, isLoopbackKey } from "./addresses.ts";
+import { isLoopback } from "./addresses.ts";
 import { urlOf } from "../http/errors.ts";
 import { anonymousRefusal, type Client } from "./rights.ts";
 import { type TokenOptions, TokenSet } from "./tokens.ts";
@@ -122,7 +122,7 @@ export class Authenticator {
     if (this.#anonymous === "full") return FULL_ANONYMOUS;
     if (this.#anonymous === "registry") {
       const via = [...request.headers.keys()].find((name) => FORWARDING_HEADERS.test(name));
-      const isLocal = address === undefined || isLoopbackKey(addressKey(address));
+      const isLocal = address === undefined || isLoopback(address);
       if (via === undefined && isLocal) return { access: "anonymous", by: "anonymous" };
       // A proxy on this machine makes every sender look local.
       const whence = via === undefined ? "from another machine" : `through a proxy (${via})`;

@@ -8,7 +8,8 @@
  */
 import { HarnessError } from "../../errors.ts";
 import type { Action, ActionParams } from "../../protocol/actions.ts";
-import { eventMatcher, isGlob } from "../../registry/filter.ts";
+import { eventMatcher } from "../../registry/filter.ts";
+import { isGlob } from "../../util/glob.ts";
 import type { Registry } from "../../registry/registry.ts";
 import { parsePackageFile } from "../packages/file_name.ts";
 

@@ -8,7 +8,8 @@ import { MAX_SUBSCRIPTION_GLOBS } from "../limits.ts";
 import { namedEventSchema } from "../../protocol/actions.ts";
 import type { WireEventType } from "../../protocol/messages.ts";
 import { EVENT_TYPES, type EventType } from "../../model/event.ts";
-import { type EventHead, eventMatcher, isGlob, type SequencedHead } from "../../registry/filter.ts";
+import { type EventHead, eventMatcher, type SequencedHead } from "../../registry/filter.ts";
+import { isGlob } from "../../util/glob.ts";
 import type { Interest } from "./event_fanout.ts";
 import type { ServiceScope } from "../access/scope.ts";
 

@@ -9,7 +9,7 @@ import type { PackageSummary } from "../../../package/read.ts";
 import type { Io } from "../../io.ts";
 import { readPackage } from "./file.ts";
 import { paint, printJson, printTable } from "../../output/table.ts";
-import { showDuration, showSize } from "../../flags/values.ts";
+import { formatDuration, formatSize } from "../../../util/units.ts";
 
 /** Prints what is in a package, after checking it whole. */
 export async function inspectCommand(
@@ -28,7 +28,7 @@ export async function inspectCommand(
     ["MODE", "SIZE", "PATH"],
     summary.entries.map((entry) => [
       entry.mode.toString(8).padStart(4, "0"),
-      entry.type === "file" ? showSize(entry.size) : entry.type,
+      entry.type === "file" ? formatSize(entry.size) : entry.type,
       entry.type === "symlink" ? `${entry.path} -> ${entry.target}` : entry.path,
     ]),
   );
@@ -57,7 +57,7 @@ function facts({ manifest, sha256, size, unpackedBytes }: PackageSummary): Array
     ["version", manifest.version],
     ["description", manifest.description],
     ["sha256", sha256],
-    ["size", `${showSize(size)}, ${showSize(unpackedBytes)} unpacked`],
+    ["size", `${formatSize(size)}, ${formatSize(unpackedBytes)} unpacked`],
     ["runs as", `${service.type}, ${service.start}${service.user ? `, user ${service.user}` : ""}`],
     ["ports", ports.join(", ")],
     ["env", envText(manifest)],
@@ -66,7 +66,7 @@ function facts({ manifest, sha256, size, unpackedBytes }: PackageSummary): Array
     ["arch", manifest.requires.arch.join(", ")],
     ["health", healthText(manifest)],
     ["restart", `${manifest.restart.policy}, at most ${manifest.restart.maxRetries} in a row`],
-    ["stop", `${manifest.stop.signal}, killed after ${showDuration(manifest.stop.timeoutMs)}`],
+    ["stop", `${manifest.stop.signal}, killed after ${formatDuration(manifest.stop.timeoutMs)}`],
   ];
   return rows.filter(([, value]) => value !== "");
 }
@@ -86,5 +86,5 @@ function healthText({ health }: Manifest): string {
     : probe.type === "http"
     ? `http ${probe.port}${probe.path}`
     : `tcp ${probe.port}`;
-  return `${what} every ${showDuration(health.intervalMs)}`;
+  return `${what} every ${formatDuration(health.intervalMs)}`;
 }

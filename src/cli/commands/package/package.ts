@@ -13,7 +13,8 @@ import { addSigningCommands } from "./sign.ts";
 import { CLEAR_LINE } from "../../output/styles.ts";
 import { printJson, printTable } from "../../output/table.ts";
 import { uploadPackage } from "../../session/upload.ts";
-import { semVer, showSize } from "../../flags/values.ts";
+import { semVer } from "../../flags/values.ts";
+import { formatSize } from "../../../util/units.ts";
 
 const BUILD_FLAGS = {
   out: valued<string>("dir", {
@@ -92,7 +93,7 @@ async function buildCommand(context: Context, given: unknown, dir: string): Prom
   const note = built.unchanged ? ", unchanged" : "";
   io.err(
     `${built.manifest.name} ${built.manifest.version}: ` +
-      `${built.entries} entries, ${showSize(built.size)}${note}\n`,
+      `${built.entries} entries, ${formatSize(built.size)}${note}\n`,
   );
   // The form of sha256sum: `… | sha256sum -c` checks it.
   io.out(`${built.sha256}  ${visible(built.path)}\n`);
@@ -117,7 +118,7 @@ async function listCommand(context: Context, given: unknown): Promise<void> {
   printTable(
     context.io,
     ["NAME", "VERSION", "SIZE", "SHA256"],
-    packages.map((info) => [info.name, info.version, showSize(info.size), info.sha256]),
+    packages.map((info) => [info.name, info.version, formatSize(info.size), info.sha256]),
   );
 }
 
@@ -125,7 +126,7 @@ async function listCommand(context: Context, given: unknown): Promise<void> {
 function showProgress(io: Io, phase: string, bytes: number, totalBytes: number): void {
   if (!io.errIsTerminal) return;
   const percent = totalBytes === 0 ? 100 : Math.floor((bytes / totalBytes) * 100);
-  io.err(`${CLEAR_LINE}${phase} ${percent} % of ${showSize(totalBytes)}`);
+  io.err(`${CLEAR_LINE}${phase} ${percent} % of ${formatSize(totalBytes)}`);
 }
 
 function clearProgress(io: Io): void {
