@@ -88,6 +88,7 @@ export type {
 
 // Where it is kept.
 export { Documents } from "./src/storage/documents.ts";
+export type { DocumentsOptions, StoredDocument } from "./src/storage/documents.ts";
 export { FileStore } from "./src/storage/file_store.ts";
 export { MemoryStore } from "./src/storage/memory_store.ts";
 

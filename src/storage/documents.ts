@@ -4,6 +4,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
+import { createHash } from "node:crypto";
 import { getLogger } from "@logtape/logtape";
 import { HarnessError, messageOf } from "../errors.ts";
 import { MAX_DOCUMENT_BYTES } from "./limits.ts";
@@ -19,12 +20,22 @@ export interface DocumentsOptions {
   disk?: Disk | undefined;
 }
 
+const SUFFIX = ".json";
 const COLLECTION_RULE = /^[a-z][a-z0-9_-]{0,63}$/;
-const ID_RULE = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,199}$/;
+/** Longest id in a file name; a longer one is replaced by its hash. */
+const MAX_FILE_ID_LENGTH = 180;
+
+/** A document with the id in its file name. */
+export interface StoredDocument {
+  /** The id; where a file name cannot hold it, its encoded form. */
+  id: string;
+  /** The value that was put. */
+  value: unknown;
+}
 
 /**
  * JSON documents in `<dir>/<collection>/<id>.json`, each replaced whole and atomically, mode 0600, with a
- * checksum. A document that is damaged is set aside as `<id>.json.corrupt-<time>` and counts as missing.
+ * checksum. A damaged document is renamed to `<id>.json.corrupt-<time>` and counts as missing.
  *
  * The owner of the state dir (see `FileStore`) is the only writer.
  */
@@ -41,9 +52,9 @@ export class Documents {
   }
 
   /**
-   * Writes a document; when this resolves it is on the medium.
+   * Writes a document whole; resolves once it is durable.
    *
-   * @throws {HarnessError} `invalid_params` for a bad name, `too_large`, `storage_unavailable`.
+   * @throws {HarnessError} `invalid_params` for a bad collection name, `too_large`, `storage_unavailable`.
    */
   async put(collection: string, id: string, value: unknown): Promise<void> {
     const { dir, name } = this.#place(collection, id);
@@ -62,39 +73,21 @@ export class Documents {
   }
 
   /**
-   * A document, or `null` when there is none. The caller says of which type it is, and wrote it.
+   * All intact documents of a collection, sorted by file name; empty when there is no such collection.
    *
-   * @throws {HarnessError} `invalid_params` for a bad name, `storage_unavailable`.
+   * @throws {HarnessError} `invalid_params` for a bad collection name, `storage_unavailable`.
    */
-  async get<T>(collection: string, id: string): Promise<T | null> {
-    const { dir, name } = this.#place(collection, id);
-    const path = `${dir}/${name}`;
-    return await this.#exclusive(path, `read ${collection}/${id}`, async () => {
-      const bytes = await this.#disk.read(path);
-      if (bytes === null) return null;
-      const problem = sealProblem(bytes);
-      if (problem === null) return unseal<T>(bytes);
-      const aside = `${name}.corrupt-${new Date().toISOString().replaceAll(":", "-")}`;
-      await this.#disk.rename(path, `${dir}/${aside}`);
-      const context = { path, problem, aside };
-      this.#log.error("{path} is damaged ({problem}); it was set aside as {aside}", context);
-      return null;
-    });
-  }
-
-  /** The ids of a collection, sorted; empty when there is no such collection. */
-  async list(collection: string): Promise<string[]> {
-    const { dir } = this.#place(collection, "x");
-    try {
-      const names = await this.#disk.list(dir);
-      return names.filter((name) => name.endsWith(".json")).map((name) => name.slice(0, -5)).sort();
-    } catch (error) {
-      if (isCode(error, "ENOENT")) return [];
-      throw failed(`list ${collection}`, error);
+  async list(collection: string): Promise<StoredDocument[]> {
+    const dir = this.#dirOf(collection);
+    const found: StoredDocument[] = [];
+    for (const name of await this.#names(dir, collection)) {
+      const value = await this.#read(dir, name);
+      if (value !== null) found.push({ id: name.slice(0, -SUFFIX.length), value });
     }
+    return found;
   }
 
-  /** Removes a document. One that is not there is fine. */
+  /** Removes a document; fine when there is none. */
   async remove(collection: string, id: string): Promise<void> {
     const { dir, name } = this.#place(collection, id);
     await this.#exclusive(`${dir}/${name}`, `remove ${collection}/${id}`, async () => {
@@ -106,13 +99,44 @@ export class Documents {
     });
   }
 
-  #place(collection: string, id: string): { dir: string; name: string } {
-    if (!COLLECTION_RULE.test(collection)) throw badName(collection, COLLECTION_RULE);
-    if (!ID_RULE.test(id)) throw badName(id, ID_RULE);
-    return { dir: `${this.#dir}/${collection}`, name: `${id}.json` };
+  async #names(dir: string, collection: string): Promise<string[]> {
+    try {
+      return (await this.#disk.list(dir)).filter((name) => name.endsWith(SUFFIX)).sort();
+    } catch (error) {
+      if (isCode(error, "ENOENT")) return [];
+      throw failed(`list ${collection}`, error);
+    }
   }
 
-  /** One task at a time for a file: two writers would share its temp file. */
+  /** The value of one file, or `null` where it is missing or damaged. */
+  async #read(dir: string, name: string): Promise<unknown> {
+    const path = `${dir}/${name}`;
+    return await this.#exclusive(path, `read ${path}`, async () => {
+      const bytes = await this.#disk.read(path);
+      if (bytes === null) return null;
+      const problem = sealProblem(bytes);
+      if (problem === null) return unseal(bytes);
+      const aside = `${name}.corrupt-${new Date().toISOString().replaceAll(":", "-")}`;
+      await this.#disk.rename(path, `${dir}/${aside}`);
+      const context = { path, problem, aside };
+      this.#log.error("{path} is damaged ({problem}); it was renamed to {aside}", context);
+      return null;
+    });
+  }
+
+  #place(collection: string, id: string): { dir: string; name: string } {
+    return { dir: this.#dirOf(collection), name: `${fileId(id)}${SUFFIX}` };
+  }
+
+  #dirOf(collection: string): string {
+    if (COLLECTION_RULE.test(collection)) return `${this.#dir}/${collection}`;
+    throw new HarnessError(
+      "invalid_params",
+      `Cannot name a collection "${collection}": must match ${COLLECTION_RULE}`,
+    );
+  }
+
+  /** One task at a time per file: two writers would share its temp file. */
   async #exclusive<T>(path: string, doing: string, task: () => Promise<T>): Promise<T> {
     try {
       return await this.#locks.run(path, task);
@@ -130,13 +154,19 @@ function seal(value: unknown): Buffer[] {
   return sealer.finish();
 }
 
-function unseal<T>(bytes: Uint8Array): T {
+function unseal(bytes: Uint8Array): unknown {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString();
-  return (JSON.parse(text) as { value: T }).value;
+  return (JSON.parse(text) as { value: unknown }).value;
 }
 
-function badName(name: string, rule: RegExp): HarnessError {
-  return new HarnessError("invalid_params", `Cannot name a document "${name}": must match ${rule}`);
+/** A distinct name for every id that every file system accepts: `web@[::1]:22` has brackets and colons. */
+function fileId(id: string): string {
+  const encoded = id.replace(
+    /[^A-Za-z0-9.@-]/gu,
+    (char) => `_${char.codePointAt(0)?.toString(16)}_`,
+  );
+  if (encoded.length <= MAX_FILE_ID_LENGTH && /^[A-Za-z0-9]/.test(encoded)) return encoded;
+  return `h-${createHash("sha256").update(id).digest("hex")}`;
 }
 
 function failed(doing: string, cause: unknown): HarnessError {

@@ -1,6 +1,5 @@
 /** A whole server in this process, as `serve` wires it, for tests of deployment and lifecycle. */
 import { FLAG_DEFAULTS } from "./flag_defaults.ts";
-import { documentStore } from "../../src/cli/server_process/document_store.ts";
 import { hostDirectory } from "../../src/cli/session/ssh_directory.ts";
 import { inspectPackage } from "../../src/package/read.ts";
 import { Registry } from "../../src/registry/registry.ts";
@@ -45,7 +44,7 @@ export async function startControlServer(options: ControlServerOptions): Promise
     await openControl({
       registry,
       packages,
-      documents: documentStore(new Documents({ dir: stateDir })),
+      documents: new Documents({ dir: stateDir }),
       hosts: hostDirectory({
         ...FLAG_DEFAULTS,
         installRoot: `${options.dir}/opt`,

@@ -1,6 +1,5 @@
 /** What a new server knows of the restarts that the one before had planned. */
 import assert from "node:assert/strict";
-import { documentStore } from "../../src/cli/server_process/document_store.ts";
 import type { RestartMemory } from "../../src/lifecycle/supervisor/restart_policy.ts";
 import { SERVICE_STATES } from "../../src/model/service.ts";
 import { Registry } from "../../src/registry/registry.ts";
@@ -19,7 +18,7 @@ const planned: RestartMemory = {
 Deno.test("RestartMemories keeps what says something, across a new server, until it is removed", async () => {
   const dir = await Deno.makeTempDir({ prefix: "harness-memories-" });
   try {
-    const documents = documentStore(new Documents({ dir }));
+    const documents = new Documents({ dir });
     const before = await RestartMemories.load(documents);
     await before.put("web@[::1]:22", planned);
     await before.put("given-up", { ...planned, planned: false });

@@ -30,7 +30,9 @@ for (const runtime of ["node", "bun"] as const) {
         assert.equal(registry.seq, again.seq);
         assert.deepEqual(registry.warnings, []);
       });
-      assert.deepEqual(await new Documents({ dir: state }).get("notes", "n-1"), { from: "child" });
+      assert.deepEqual(await new Documents({ dir: state }).list("notes"), [
+        { id: "n-1", value: { from: "child" } },
+      ]);
     });
   });
 }

@@ -22,7 +22,6 @@ import { AuditFile } from "./audit_file.ts";
 import { type AddressFiles, writeAddressFiles } from "./address_file.ts";
 import { hostDirectory, type SshFlags } from "../session/ssh_directory.ts";
 import { EXIT } from "../exit_codes.ts";
-import { documentStore } from "./document_store.ts";
 import type { FlagValues } from "../flags/flags.ts";
 import type { Io } from "../io.ts";
 import { configureLogging } from "../logging.ts";
@@ -131,7 +130,7 @@ async function openParts(stateDir: string, flags: ServerFlags): Promise<Parts> {
   try {
     const store = new FileStore({ dir: stateDir, durability, strict: strictState });
     const registry = stack.use(await Registry.open(store));
-    const documents = documentStore(new Documents({ dir: stateDir }));
+    const documents = new Documents({ dir: stateDir });
     const packages = await PackageStore.open(packagesDir ?? join(stateDir, "packages"), {
       maxBytes: flags.limits.maxPackageBytes,
       maxTotalBytes: flags.limits.maxPackagesBytes,
