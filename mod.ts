@@ -117,11 +117,11 @@ export type {
 } from "./src/protocol/messages.ts";
 
 // The server.
-export { openControl } from "./src/server/control_plane.ts";
-export type { Control, OpenControlOptions } from "./src/server/control_plane.ts";
+export { openControlPlane } from "./src/server/control_plane.ts";
+export type { ControlPlane, ControlPlaneOptions } from "./src/server/control_plane.ts";
 export { ConnectionHandler } from "./src/server/handler.ts";
 export type { HandlerOptions } from "./src/server/handler.ts";
-export { PackageStore } from "./src/server/packages/store.ts";
+export { PackageStore } from "./src/server/packages/package_store.ts";
 export { serve } from "./src/server/serve.ts";
 export type { ServeOptions, WsServer } from "./src/server/serve.ts";
 export type { Authenticator, AuthOptions } from "./src/server/access/auth.ts";
@@ -136,13 +136,13 @@ export type {
   Deployments,
   Packages,
   PutPackageOptions,
-  ServiceOperator,
   ServiceOwnership,
+  Services,
 } from "./src/server/backends.ts";
 export type { DocumentStore } from "./src/server/document_store.ts";
-export type { Host, HostDirectory } from "./src/server/hosts/directory.ts";
+export type { Host, HostDirectory } from "./src/server/hosts/host_directory.ts";
 export type { ServerLimits } from "./src/server/server_limits.ts";
-export type { ConnectionEvents, ServerSocket } from "./src/server/connection/socket.ts";
+export type { ConnectionEvents, ServerSocket } from "./src/server/connection/server_socket.ts";
 export type { Admission, UpgradeDecision } from "./src/server/access/upgrade.ts";
 
 // The client.

@@ -37,7 +37,7 @@ export interface ServiceOwnership {
 }
 
 /** Starts, stops and reads the logs of services: capability `lifecycle`. */
-export interface ServiceOperator {
+export interface Services {
   /** Carries a `service_action` out and resolves when it was really done. */
   act(
     params: ActionParams<"service_action">,

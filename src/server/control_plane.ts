@@ -4,16 +4,16 @@
  * @module
  */
 import type { Registry } from "../registry/registry.ts";
-import type { Deployments, Packages, ServiceOperator } from "./backends.ts";
-import { DeploymentManager } from "./deployments/deployments.ts";
+import type { Deployments, Packages, Services } from "./backends.ts";
+import { DeploymentManager } from "./deployments/deployment_manager.ts";
 import type { DocumentStore } from "./document_store.ts";
-import { HostConnections } from "./hosts/connections.ts";
-import type { HostDirectory } from "./hosts/directory.ts";
-import { Operator } from "./operator/service_manager.ts";
+import { HostConnections } from "./hosts/host_connections.ts";
+import type { HostDirectory } from "./hosts/host_directory.ts";
+import { ServiceManager } from "./services/service_manager.ts";
 import type { VouchedEntries } from "./access/vouched_entries.ts";
 
-/** What {@linkcode openControl} works with. */
-export interface OpenControlOptions {
+/** What {@linkcode openControlPlane} works with. */
+export interface ControlPlaneOptions {
   /** Where services are registered and events are published. */
   registry: Registry;
   /** Where packages come from. */
@@ -29,9 +29,9 @@ export interface OpenControlOptions {
 }
 
 /** The backends of a full server. */
-export interface Control extends AsyncDisposable {
+export interface ControlPlane extends AsyncDisposable {
   /** Starts, stops and reads the logs of services. */
-  readonly operator: ServiceOperator;
+  readonly services: Services;
   /** Deploys and rolls back. */
   readonly deployments: Deployments;
   /** Lets running deployments roll back, for a while; a shutdown does so while clients are told. Idempotent. */
@@ -42,17 +42,17 @@ export interface Control extends AsyncDisposable {
  * Opens both backends over what an earlier server left. Disposing parks running deployments and closes the
  * connections; services go on.
  */
-export async function openControl(options: OpenControlOptions): Promise<Control> {
+export async function openControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
   const connections = new HostConnections();
-  const operator = await Operator.open({ ...options, connections });
-  const deployments = await DeploymentManager.open({ ...options, operator });
+  const services = await ServiceManager.open({ ...options, connections });
+  const deployments = await DeploymentManager.open({ ...options, services });
   return {
-    operator,
+    services,
     deployments,
     park: (timeoutMs) => deployments.park(timeoutMs),
     async [Symbol.asyncDispose]() {
       await deployments.park();
-      await operator[Symbol.asyncDispose]();
+      await services[Symbol.asyncDispose]();
       await connections[Symbol.asyncDispose]();
     },
   };

@@ -17,24 +17,24 @@ import { HarnessError } from "../errors.ts";
 import { CLOSE_TIMEOUT_MS, MIN_TURN_MESSAGES, TURN_MESSAGES_FACTOR } from "./limits.ts";
 import { CLOSE_CODES } from "../protocol/messages.ts";
 import type { Registry } from "../registry/registry.ts";
-import type { ActionServices } from "./actions/actions.ts";
+import type { ActionBackends } from "./actions/actions.ts";
 import { Answers } from "./connection/answers.ts";
 import { AddressCounts, addressKey, isLoopback } from "./access/addresses.ts";
 import type { AuditSink } from "./access/audit.ts";
 import { Authenticator, type AuthOptions } from "./access/auth.ts";
 import { AuthBackoff } from "./access/auth_backoff.ts";
-import type { Deployments, Packages, ServiceOperator } from "./backends.ts";
-import { Connection, type ConnectionHost } from "./connection/connection.ts";
+import type { Deployments, Packages, Services } from "./backends.ts";
+import { Connection, type ConnectionHost } from "./connection/client_connection.ts";
 import { FloodGuard } from "./connection/flood_guard.ts";
-import { errorResponse } from "./http/errors.ts";
-import { respond } from "./http/http.ts";
-import { Hub } from "./connection/event_fanout.ts";
-import { LogReads } from "./operator/log_reads.ts";
-import { LogFollows } from "./operator/log_streams.ts";
+import { errorResponse } from "./http/http_errors.ts";
+import { respond } from "./http/http_handler.ts";
+import { EventFanout } from "./connection/event_fanout.ts";
+import { LogReads } from "./services/log_reads.ts";
+import { LogStreams } from "./services/log_streams.ts";
 import { LogLimiter } from "./log_limiter.ts";
 import { MAX_CONNECTIONS_PER_ADDRESS } from "./peer_limits.ts";
 import { resolveLimits, type ServerLimits } from "./server_limits.ts";
-import type { ConnectionEvents, ServerSocket } from "./connection/socket.ts";
+import type { ConnectionEvents, ServerSocket } from "./connection/server_socket.ts";
 import { InboxSpace } from "./connection/inbox.ts";
 import { Turns } from "./connection/turns.ts";
 import type { VouchedEntries } from "./access/vouched_entries.ts";
@@ -45,7 +45,7 @@ export interface HandlerOptions {
   /** The registry to serve. The handler does not close it. */
   registry: Registry;
   /** Starts, stops and reads logs. Left out: those actions answer `unavailable`. */
-  operator?: ServiceOperator;
+  services?: Services;
   /** Deploys. Left out: those actions answer `unavailable`. */
   deployments?: Deployments;
   /** Holds packages. Left out: those actions answer `unavailable`. */
@@ -69,12 +69,12 @@ export class ConnectionHandler implements AsyncDisposable {
   readonly auth: Authenticator;
   /** The limits in force. */
   readonly limits: ServerLimits;
-  readonly #services: ActionServices;
-  readonly #hub: Hub;
+  readonly #backends: ActionBackends;
+  readonly #fanout: EventFanout;
   readonly #turns = new Turns();
   readonly #inboxSpace = new InboxSpace();
   readonly #floods: FloodGuard;
-  readonly #follows: LogFollows | null;
+  readonly #logStreams: LogStreams | null;
   /** What a connection sees of us. */
   readonly #host: ConnectionHost;
   readonly #connections = new Map<Connection, Admission>();
@@ -90,11 +90,11 @@ export class ConnectionHandler implements AsyncDisposable {
 
   /** Starts listening to the registry. */
   constructor(options: HandlerOptions) {
-    const { registry, operator, deployments, packages, vouched, audit } = options;
+    const { registry, services, deployments, packages, vouched, audit } = options;
     const answers = new Answers(registry);
-    const logReads = operator === undefined ? undefined : new LogReads(operator);
-    const backends = { operator, logReads, deployments, packages };
-    this.#services = { registry, answers, ...backends, vouched, audit };
+    const logReads = services === undefined ? undefined : new LogReads(services);
+    const backends = { services, logReads, deployments, packages };
+    this.#backends = { registry, answers, ...backends, vouched, audit };
     this.auth = new Authenticator(options.auth);
     this.limits = resolveLimits(options.limits);
     const { maxRequestsPerSecond, maxInFlightRequests } = this.limits;
@@ -102,8 +102,8 @@ export class ConnectionHandler implements AsyncDisposable {
       Math.max(MIN_TURN_MESSAGES, TURN_MESSAGES_FACTOR * maxRequestsPerSecond),
       2 * maxInFlightRequests,
     );
-    this.#hub = new Hub(registry, this.limits, this.#turns);
-    this.#follows = operator === undefined ? null : new LogFollows(operator);
+    this.#fanout = new EventFanout(registry, this.limits, this.#turns);
+    this.#logStreams = services === undefined ? null : new LogStreams(services);
     this.#host = this.#connectionHost();
   }
 
@@ -163,7 +163,7 @@ export class ConnectionHandler implements AsyncDisposable {
   respond(request: Request, address?: string): Promise<Response> {
     const { draining } = this;
     return respond(request, {
-      services: this.#services,
+      backends: this.#backends,
       auth: this.#doorFor(address),
       draining,
       address,
@@ -204,10 +204,10 @@ export class ConnectionHandler implements AsyncDisposable {
   #connectionHost(): ConnectionHost {
     const isDraining = () => this.draining;
     return {
-      services: this.#services,
+      backends: this.#backends,
       tokenFile: this.auth.tokenFile,
-      hub: this.#hub,
-      follows: this.#follows,
+      fanout: this.#fanout,
+      logStreams: this.#logStreams,
       turns: this.#turns,
       inboxSpace: this.#inboxSpace,
       floods: this.#floods,
@@ -235,11 +235,11 @@ export class ConnectionHandler implements AsyncDisposable {
     await until(() => this.#connections.size === 0, performance.now() + CLOSE_TIMEOUT_MS);
     for (const connection of this.#connections.keys()) connection.terminate();
     this.#aborter.abort();
-    this.#follows?.close();
-    this.#hub.close();
+    this.#logStreams?.close();
+    this.#fanout.close();
     this.#turns.close();
     this.#floods.close();
-    this.#services.answers.close();
+    this.#backends.answers.close();
     this.auth.close();
   }
 

@@ -3,8 +3,8 @@ import { FLAG_DEFAULTS } from "./flag_defaults.ts";
 import { hostDirectory } from "../../src/cli/session/ssh_directory.ts";
 import { inspectPackage } from "../../src/package/read.ts";
 import { Registry } from "../../src/registry/registry.ts";
-import { type Control, openControl } from "../../src/server/control_plane.ts";
-import { PackageStore } from "../../src/server/packages/store.ts";
+import { type ControlPlane, openControlPlane } from "../../src/server/control_plane.ts";
+import { PackageStore } from "../../src/server/packages/package_store.ts";
 import { serve, type WsServer } from "../../src/server/serve.ts";
 import { Documents } from "../../src/storage/documents.ts";
 import { FileStore } from "../../src/storage/file_store.ts";
@@ -24,7 +24,7 @@ export interface ControlServerOptions {
 export interface ControlServer extends AsyncDisposable {
   readonly registry: Registry;
   readonly server: WsServer;
-  readonly control: Control;
+  readonly control: ControlPlane;
   /** WebSocket address. */
   readonly url: string;
   /** HTTP address. */
@@ -41,7 +41,7 @@ export async function startControlServer(options: ControlServerOptions): Promise
     inspect: async (path) => (await inspectPackage(path)).manifest,
   });
   const control = stack.use(
-    await openControl({
+    await openControlPlane({
       registry,
       packages,
       documents: new Documents({ dir: stateDir }),

@@ -33,7 +33,7 @@ Deno.test("every frame of a session is as its schema says, with no field besides
   await using running = await startServer({
     listener: "deno",
     limits: { bookmarkIntervalMs: 20 },
-    operator: {
+    services: {
       act: ({ name }) =>
         Promise.resolve({ service: name, old_state: "stopped", new_state: "running" }),
       logs: () => Promise.resolve({ lines: ["a"] }),

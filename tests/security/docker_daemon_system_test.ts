@@ -10,8 +10,8 @@ import { hostStatus } from "../../src/lifecycle/supervisor/host_status.ts";
 import { Supervisor } from "../../src/lifecycle/supervisor/supervisor.ts";
 import type { RestartSpec } from "../../src/package/manifest/manifest.ts";
 import { Registry } from "../../src/registry/registry.ts";
-import { driveState } from "../../src/server/operator/advance_to.ts";
-import { recordReport } from "../../src/server/operator/event_recorder.ts";
+import { advanceTo } from "../../src/server/services/entry_state.ts";
+import { recordSupervisorEvent } from "../../src/server/services/event_recorder.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";
 import { makeImage, removeAll } from "../helpers/containers.ts";
 import { DockerHost } from "../helpers/docker_host.ts";
@@ -151,11 +151,11 @@ Deno.test({
     const other = place.shell("other", "while :; do sleep 0.2; done");
     for (const name of ["held", "other"]) {
       await registry.register(service(name));
-      await driveState(registry, name, "running", "started");
+      await advanceTo(registry, name, "running", "started");
     }
     await using supervisor = new Supervisor({
       executorFor: () => Promise.resolve(executor),
-      onEvent: (event) => recordReport(registry, event),
+      onEvent: (event) => recordSupervisorEvent(registry, event),
       localIntervalMs: 300,
     });
     await supervisor.watch({ id: "held", spec: made, host: "local" }, { running: false });

@@ -2,14 +2,14 @@
 import assert from "node:assert/strict";
 import { entryText, EntryTexts, entryTexts } from "../../src/registry/entry_text.ts";
 import { Registry } from "../../src/registry/registry.ts";
-import { cascadePlan } from "../../src/server/actions/cascade.ts";
+import { cascadePlan } from "../../src/server/services/action_plan.ts";
 import { ConnectionHandler } from "../../src/server/handler.ts";
-import type { ServerSocket } from "../../src/server/connection/socket.ts";
-import type { ServiceOperator } from "../../src/server/backends.ts";
+import type { ServerSocket } from "../../src/server/connection/server_socket.ts";
+import type { Services } from "../../src/server/backends.ts";
 import { TURN_BYTES } from "../../src/server/limits.ts";
-import { Hub } from "../../src/server/connection/event_fanout.ts";
+import { EventFanout } from "../../src/server/connection/event_fanout.ts";
 import { Inbox, InboxSpace } from "../../src/server/connection/inbox.ts";
-import { LogReads } from "../../src/server/operator/log_reads.ts";
+import { LogReads } from "../../src/server/services/log_reads.ts";
 import { Replays } from "../../src/server/connection/replays.ts";
 import { resolveLimits } from "../../src/server/server_limits.ts";
 import { Turns, type Work } from "../../src/server/connection/turns.ts";
@@ -434,7 +434,7 @@ Deno.test("C1: what waits of one connection is bounded by bytes", async () => {
 
 Deno.test("C7: logs are read a few at a time, and for nobody who left", async () => {
   let [running, most, reads] = [0, 0, 0];
-  const operator: ServiceOperator = {
+  const services: Services = {
     act: () => Promise.reject(new Error("not asked for")),
     async *follow() {},
     async logs({ name }) {
@@ -445,7 +445,7 @@ Deno.test("C7: logs are read a few at a time, and for nobody who left", async ()
       return { lines: [name] };
     },
   };
-  const logs = new LogReads(operator, 3);
+  const logs = new LogReads(services, 3);
   const here = { signal: new AbortController().signal, by: "test", isGone: false };
   const gone = { ...here };
   const equal = Array.from({ length: 50 }, () => logs.read({ name: "a", tail: 10_000 }, here));
@@ -463,7 +463,7 @@ Deno.test("C7: logs are read a few at a time, and for nobody who left", async ()
 Deno.test("C2: who has slow globs is not asked in a spent turn", async () => {
   await using registry = await Registry.open(new MemoryStore());
   const turns = new Turns();
-  const hub = new Hub(registry, resolveLimits(), turns);
+  const fanout = new EventFanout(registry, resolveLimits(), turns);
   let asked = 0;
   const behind: number[] = [];
   const subscriber = {
@@ -475,14 +475,14 @@ Deno.test("C2: who has slow globs is not asked in a spent turn", async () => {
     wants: () => ++asked > 0,
     fallBehind: (seq: number) => void behind.push(seq),
   };
-  hub.set(subscriber, new Map([["service_registered", "some"]]));
+  fanout.set(subscriber, new Map([["service_registered", "some"]]));
   await registry.register(service("a"));
   assert.deepEqual([asked, behind], [1, []]);
   turns.used(1000);
   await registry.register(service("b"));
   assert.deepEqual([asked, behind], [1, [1]]);
   turns.close();
-  hub.close();
+  fanout.close();
 });
 
 for (const listener of LISTENERS) {

@@ -5,7 +5,7 @@ import { HarnessError } from "../../src/errors.ts";
 import { parseManifest } from "../../src/package/manifest/parse.ts";
 import { serviceEntrySchema } from "../../src/model/service.ts";
 import { Registry } from "../../src/registry/registry.ts";
-import { entrySpec } from "../../src/server/operator/entry_spec.ts";
+import { entrySpec } from "../../src/server/services/entry_spec.ts";
 import { FileStore } from "../../src/storage/file_store.ts";
 import { type Frame, RawClient } from "../helpers/raw_client.ts";
 import { LISTENERS, startServer } from "../helpers/test_server.ts";

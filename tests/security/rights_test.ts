@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { Registry } from "../../src/registry/registry.ts";
 import { type Action, ACTION_PARAMS } from "../../src/protocol/actions.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";
-import { PackageStore } from "../../src/server/packages/store.ts";
+import { PackageStore } from "../../src/server/packages/package_store.ts";
 import { runCli, RunningCli, startServer as startCliServer } from "../helpers/cli.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 import type { DocumentStore } from "../../src/server/document_store.ts";
@@ -127,7 +127,7 @@ Deno.test("rights: what the server runs is not an anonymous client's to change",
     await registry.register(service(name, { ttl_ms: 60_000 }));
   }
   const unused = () => Promise.reject(new Error("not asked for here"));
-  const operator = {
+  const services = {
     act: unused,
     logs: unused,
     async *follow() {},
@@ -136,7 +136,7 @@ Deno.test("rights: what the server runs is not an anonymous client's to change",
       managesName: (name: string) => name === "web",
     },
   };
-  await using running = await startServer({ listener: "deno", auth: AUTH, registry, operator });
+  await using running = await startServer({ listener: "deno", auth: AUTH, registry, services });
   await using client = await RawClient.ready(running.url);
   const attempts: Array<[string, unknown]> = [
     ["register_service", { service: service("web"), replace: true }],

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { type Action, ACTION_PARAMS } from "../../src/protocol/actions.ts";
 import type { NamedToken } from "../../src/server/access/tokens.ts";
-import { PackageStore } from "../../src/server/packages/store.ts";
+import { PackageStore } from "../../src/server/packages/package_store.ts";
 import { runCli, runHere, startServer as startCliServer } from "../helpers/cli.ts";
 import { eventually, RawClient } from "../helpers/raw_client.ts";
 import { RawSocket } from "../helpers/raw_socket.ts";
@@ -72,7 +72,7 @@ function backends(calls: string[]) {
     hosts: [],
   });
   return {
-    operator: { act: called("act"), logs: called("logs"), async *follow() {} },
+    services: { act: called("act"), logs: called("logs"), async *follow() {} },
     deployments: {
       deploy: called("deploy"),
       cancel: called("cancel"),

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readdir, readlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { PackageStore, type PackageStoreOptions } from "../../src/server/packages/store.ts";
+import { PackageStore, type PackageStoreOptions } from "../../src/server/packages/package_store.ts";
 import { startServer as startProgram } from "../helpers/cli.ts";
 import { eventually } from "../helpers/raw_client.ts";
 import { needs } from "../helpers/require.ts";

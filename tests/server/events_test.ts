@@ -350,7 +350,7 @@ for (const listener of LISTENERS) {
     const ended = Promise.withResolvers<void>();
     await using running = await startServer({
       listener,
-      operator: {
+      services: {
         act: () => Promise.reject(new Error("not asked")),
         logs: () => Promise.resolve({ lines: [] }),
         async *follow(id, signal) {
@@ -389,7 +389,7 @@ for (const listener of LISTENERS) {
     let follows = 0;
     await using running = await startServer({
       listener,
-      operator: {
+      services: {
         act: () => Promise.reject(new Error("not asked")),
         logs: () => Promise.resolve({ lines: [] }),
         async *follow(_id, signal) {
@@ -420,7 +420,7 @@ for (const listener of LISTENERS) {
     let attempts = 0;
     await using running = await startServer({
       listener,
-      operator: {
+      services: {
         act: () => Promise.reject(new Error("not asked")),
         logs: () => Promise.resolve({ lines: [] }),
         async *follow() {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { Registry } from "../../src/registry/registry.ts";
 import { ConnectionHandler } from "../../src/server/handler.ts";
-import type { ServerSocket } from "../../src/server/connection/socket.ts";
+import type { ServerSocket } from "../../src/server/connection/server_socket.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";
 import { eventually, type Frame, RawClient } from "../helpers/raw_client.ts";
 import { SEED } from "../helpers/seed.ts";

@@ -333,7 +333,7 @@ for (const listener of LISTENERS) {
     await using running = await startServer({
       listener,
       limits: { maxInFlightRequests: 4, maxSubscriptions: 3 },
-      operator: {
+      services: {
         async act() {
           await gate.promise;
           return { service: "a", old_state: "stopped", new_state: "running" };

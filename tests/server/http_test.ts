@@ -5,7 +5,7 @@ import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { HarnessError } from "../../src/errors.ts";
 import { Registry } from "../../src/registry/registry.ts";
-import { PackageStore } from "../../src/server/packages/store.ts";
+import { PackageStore } from "../../src/server/packages/package_store.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";
 import { eventually, RawClient } from "../helpers/raw_client.ts";
 import { LISTENERS, startServer } from "../helpers/test_server.ts";

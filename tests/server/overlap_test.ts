@@ -6,10 +6,10 @@ import { Registry } from "../../src/registry/registry.ts";
 import type { EventType, RegistryEvent } from "../../src/model/event.ts";
 import { ConnectionSubscriptions } from "../../src/server/connection/subscribe.ts";
 import { ConnectionHandler } from "../../src/server/handler.ts";
-import { Hub } from "../../src/server/connection/event_fanout.ts";
+import { EventFanout } from "../../src/server/connection/event_fanout.ts";
 import { SendQueue } from "../../src/server/connection/send_queue.ts";
 import { resolveLimits } from "../../src/server/server_limits.ts";
-import type { ServerSocket } from "../../src/server/connection/socket.ts";
+import type { ServerSocket } from "../../src/server/connection/server_socket.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";
 import { eventually, type Frame, RawClient } from "../helpers/raw_client.ts";
 import { SEED } from "../helpers/seed.ts";
@@ -190,7 +190,7 @@ async function connect(): Promise<
   const registry = stack.use(await Registry.open(store));
   stack.defer(() => store.idle());
   const limits = resolveLimits({ replayRingEvents: 3 });
-  const hub = stack.adopt(new Hub(registry, limits), (it) => it.close());
+  const fanout = stack.adopt(new EventFanout(registry, limits), (it) => it.close());
   const valve = new Valve();
   const closed: string[] = [];
   const queue = stack.adopt(
@@ -213,7 +213,7 @@ async function connect(): Promise<
     close: (_code: number, reason: string) => void closed.push(reason),
   };
   const subscriptions: ConnectionSubscriptions = new ConnectionSubscriptions(
-    { services: { registry }, hub, follows: null, limits },
+    { backends: { registry }, fanout, logStreams: null, limits },
     owner,
     queue,
   );

@@ -9,7 +9,7 @@ import { matchesPackage, parsePackageFile } from "../../src/server/packages/file
 import { TokenBucket } from "../../src/server/connection/rate_limit.ts";
 import { SendQueue } from "../../src/server/connection/send_queue.ts";
 import { resolveLimits } from "../../src/server/server_limits.ts";
-import type { ServerSocket } from "../../src/server/connection/socket.ts";
+import type { ServerSocket } from "../../src/server/connection/server_socket.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";
 import { eventually } from "../helpers/raw_client.ts";
 import { service } from "../helpers/test_server.ts";

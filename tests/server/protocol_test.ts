@@ -138,7 +138,7 @@ for (const listener of LISTENERS) {
     const gate = Promise.withResolvers<void>();
     await using running = await startServer({
       listener,
-      operator: {
+      services: {
         async act() {
           await gate.promise;
           return { service: "slow", old_state: "stopped", new_state: "running" };
@@ -161,7 +161,7 @@ for (const listener of LISTENERS) {
   Deno.test(name("never shows a client what is behind an internal error"), async () => {
     await using running = await startServer({
       listener,
-      operator: {
+      services: {
         act: () => Promise.reject(new TypeError("secret path /root/.ssh/id_ed25519")),
         logs: () => {
           throw new Error("secret too");

@@ -19,7 +19,7 @@ for (const listener of LISTENERS) {
     await using running = await startServer({
       listener,
       limits: { shutdownTimeoutMs: 60_000 }, // the request is let go on, not given up
-      operator: {
+      services: {
         async act() {
           await gate.promise;
           return { service: "slow", old_state: "stopped", new_state: "running" };
@@ -59,7 +59,7 @@ for (const listener of LISTENERS) {
       await using running = await startServer({
         listener,
         limits: { shutdownTimeoutMs: SHUTDOWN_TIMEOUT_MS / 2 },
-        operator: {
+        services: {
           act: () => new Promise(() => {}),
           logs: () => Promise.resolve({ lines: [] }),
           async *follow() {},

@@ -12,7 +12,7 @@ import {
   newDeploymentId,
   strategyOf as planStrategy,
   withSecretsApart,
-} from "../../server/deployments/request.ts";
+} from "../../server/deployments/deployment_request.ts";
 import { hostDirectory } from "../session/ssh_directory.ts";
 import type { Context } from "../context.ts";
 import { type DEPLOY_FLAGS, environmentOf, secretsOf, strategyOf } from "../flags/deploy_flags.ts";

@@ -10,8 +10,8 @@ import { CLI_CLOSE_GRACE_MS } from "../limits.ts";
 import { inspectPackage } from "../../package/read.ts";
 import { SUBPROTOCOL } from "../../protocol/messages.ts";
 import { Registry } from "../../registry/registry.ts";
-import { type Control, openControl } from "../../server/control_plane.ts";
-import { PackageStore } from "../../server/packages/store.ts";
+import { type ControlPlane, openControlPlane } from "../../server/control_plane.ts";
+import { PackageStore } from "../../server/packages/package_store.ts";
 import { serve, type ServeOptions, type WsServer } from "../../server/serve.ts";
 import { VouchedEntries } from "../../server/access/vouched_entries.ts";
 import { Documents } from "../../storage/documents.ts";
@@ -63,12 +63,12 @@ export async function runServer(io: Io, flags: ServerFlags): Promise<number> {
   try {
     const { registry, packages, control, vouched } = parts;
     const audit = (entry: AuditEntry) => parts.audit.add(entry);
-    const { operator, deployments } = control;
+    const { services, deployments } = control;
     server = await serve({
       ...exposure,
       registry,
       packages,
-      operator,
+      services,
       deployments,
       vouched,
       audit,
@@ -115,7 +115,7 @@ export async function runServer(io: Io, flags: ServerFlags): Promise<number> {
 interface Parts {
   readonly registry: Registry;
   readonly packages: PackageStore;
-  readonly control: Control;
+  readonly control: ControlPlane;
   readonly vouched: VouchedEntries;
   readonly audit: AuditFile;
   /** Closes everything, the registry last. */
@@ -146,7 +146,7 @@ async function openParts(stateDir: string, flags: ServerFlags): Promise<Parts> {
     );
     const vouched = stack.use(await VouchedEntries.load(documents));
     const control = stack.use(
-      await openControl({ registry, packages, documents, hosts, localRunRoot, vouched }),
+      await openControlPlane({ registry, packages, documents, hosts, localRunRoot, vouched }),
     );
     return { registry, packages, control, vouched, audit, close };
   } catch (error) {

@@ -11,7 +11,7 @@ import { localExecutor } from "../../executor/local.ts";
 import { connectSsh, type SshOptions } from "../../executor/ssh/connect.ts";
 import { loginUser } from "../../executor/ssh/route.ts";
 import type { Target, TargetSpec } from "../../protocol/actions.ts";
-import type { Host, HostDirectory } from "../../server/hosts/directory.ts";
+import type { Host, HostDirectory } from "../../server/hosts/host_directory.ts";
 import type { FlagValues } from "../flags/flags.ts";
 import type { SSH_FLAGS } from "../flags/ssh_flags.ts";
 import { parseTarget, targetLabel } from "../flags/targets.ts";

@@ -11,7 +11,7 @@ import { HarnessError } from "../../errors.ts";
 import { MAX_TOKEN_LENGTH } from "../limits.ts";
 import { TOKEN_SUBPROTOCOL_PREFIX } from "../../protocol/messages.ts";
 import { isLoopback } from "./addresses.ts";
-import { urlOf } from "../http/errors.ts";
+import { urlOf } from "../http/http_errors.ts";
 import { anonymousRefusal, type Client } from "./rights.ts";
 import { type TokenOptions, TokenSet } from "./tokens.ts";
 

@@ -5,7 +5,7 @@
  */
 import { HarnessError } from "../../errors.ts";
 import type { Registry } from "../../registry/registry.ts";
-import type { Placements } from "../operator/placements.ts";
+import type { Placements } from "../services/placements.ts";
 import type { VouchedEntries } from "./vouched_entries.ts";
 
 /** What {@linkcode Ownership} looks at. */

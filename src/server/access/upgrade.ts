@@ -6,7 +6,7 @@
 import { HarnessError } from "../../errors.ts";
 import { SUBPROTOCOL, TOKEN_SUBPROTOCOL_PREFIX } from "../../protocol/messages.ts";
 import { type Authenticator, offeredProtocols } from "./auth.ts";
-import { errorBody, errorResponse, jsonResponse, urlOf } from "../http/errors.ts";
+import { errorBody, errorResponse, jsonResponse, urlOf } from "../http/http_errors.ts";
 import type { Client } from "./rights.ts";
 
 /** What was found out about a client before its socket was opened. */

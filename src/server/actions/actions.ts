@@ -11,24 +11,24 @@ import type { Action, ActionData, ActionParams } from "../../protocol/actions.ts
 import type { ServiceEntry } from "../../model/service.ts";
 import { entryText } from "../../registry/entry_text.ts";
 import type { Registry } from "../../registry/registry.ts";
-import type { LogReads } from "../operator/log_reads.ts";
+import type { LogReads } from "../services/log_reads.ts";
 import type { Answer, Answers } from "../connection/answers.ts";
 import type { AuditSink } from "../access/audit.ts";
-import type { CallContext, Deployments, Packages, ServiceOperator } from "../backends.ts";
+import type { CallContext, Deployments, Packages, Services } from "../backends.ts";
 import { deregister, heartbeat, register, startable, update } from "./registry_actions.ts";
 import { type Access, hasRight, requireRight } from "../access/rights.ts";
 import { requireScope } from "../access/scope.ts";
 import type { VouchedEntries } from "../access/vouched_entries.ts";
 
 /** What all handlers share: one per server. */
-export interface ActionServices {
+export interface ActionBackends {
   /** The registry. */
   registry: Registry;
   /** What can be large. */
   answers: Answers;
   /** Lifecycle. Left out: its actions answer `unavailable`. */
-  operator?: ServiceOperator | undefined;
-  /** Logs, where there is an operator. Left out: `service_logs` answers `unavailable`. */
+  services?: Services | undefined;
+  /** Logs, where services are managed. Left out: `service_logs` answers `unavailable`. */
   logReads?: LogReads | undefined;
   /** Deployments. Left out: its actions answer `unavailable`. */
   deployments?: Deployments | undefined;
@@ -63,21 +63,21 @@ export type ActionResult<A extends Action> =
   | Promise<ActionData<A> | Answer>;
 
 interface ActionHandler<A extends Action> {
-  run(params: ActionParams<A>, services: ActionServices, context: ActionContext): ActionResult<A>;
+  run(params: ActionParams<A>, backends: ActionBackends, context: ActionContext): ActionResult<A>;
 }
 
 /** Runs an action whose params were checked, for a client that may. */
 export function runAction<A extends Action>(
   action: A,
   params: ActionParams<A>,
-  services: ActionServices,
+  backends: ActionBackends,
   context: ActionContext,
 ): ActionResult<A> {
   const handler: ActionHandler<A> = HANDLERS[action];
-  if (context.scope === undefined) return handler.run(params, services, context);
-  const checked = requireScope(action, params, context.scope, services);
-  if (checked === undefined) return handler.run(params, services, context);
-  return checked.then(() => handler.run(params, services, context));
+  if (context.scope === undefined) return handler.run(params, backends, context);
+  const checked = requireScope(action, params, context.scope, backends);
+  if (checked === undefined) return handler.run(params, backends, context);
+  return checked.then(() => handler.run(params, backends, context));
 }
 
 /** The JSON text of an action's data. */
@@ -88,15 +88,15 @@ export function dataText(action: Action, data: unknown): string {
 }
 
 /** What a client may do beyond reading the registry, for `hello`. */
-export function capabilitiesOf(services: ActionServices, access: Access): string[] {
-  const backends = [
-    ...(services.deployments === undefined ? [] : ["deploy"]),
-    ...(services.operator === undefined ? [] : ["lifecycle"]),
-    ...(services.packages === undefined ? [] : ["packages"]),
+export function capabilitiesOf(backends: ActionBackends, access: Access): string[] {
+  const kinds = [
+    ...(backends.deployments === undefined ? [] : ["deploy"]),
+    ...(backends.services === undefined ? [] : ["lifecycle"]),
+    ...(backends.packages === undefined ? [] : ["packages"]),
   ];
   return [
     ...(hasRight(access, "registry") ? ["write"] : []),
-    ...(access === "anonymous" ? [] : backends),
+    ...(access === "anonymous" ? [] : kinds),
   ];
 }
 
@@ -108,9 +108,9 @@ const HANDLERS: { readonly [A in Action]: ActionHandler<A> } = {
   deregister_service: { run: deregister },
   heartbeat: { run: heartbeat },
   service_action: {
-    run: (params, services, context) =>
-      required(services.operator, "service_action", "starts and stops services")
-        .act(startable(params, services), context),
+    run: (params, backends, context) =>
+      required(backends.services, "service_action", "starts and stops services")
+        .act(startable(params, backends), context),
   },
   list_endpoints: { run: (_, { answers }, { scope }) => answers.endpoints(scope) },
   resolve_endpoint: {
@@ -120,42 +120,42 @@ const HANDLERS: { readonly [A in Action]: ActionHandler<A> } = {
     run: (params, { answers }, { scope }) => answers.dependencies(params, scope),
   },
   service_logs: {
-    run: (params, services, context) =>
-      required(services.logReads, "service_logs", "reads logs").read(params, context),
+    run: (params, backends, context) =>
+      required(backends.logReads, "service_logs", "reads logs").read(params, context),
   },
   deploy_package: {
-    run: (params, services, context) =>
-      required(services.deployments, "deploy_package", "deploys").deploy(params, context),
+    run: (params, backends, context) =>
+      required(backends.deployments, "deploy_package", "deploys").deploy(params, context),
   },
   get_deployment: {
-    run: (params, services) =>
-      required(services.deployments, "get_deployment", "deploys").get(params),
+    run: (params, backends) =>
+      required(backends.deployments, "get_deployment", "deploys").get(params),
   },
   list_deployments: {
-    run: async (params, services, { scope }) => {
-      const deployments = required(services.deployments, "list_deployments", "deploys");
-      if (scope === undefined) return services.answers.items(await deployments.list(params));
+    run: async (params, backends, { scope }) => {
+      const deployments = required(backends.deployments, "list_deployments", "deploys");
+      if (scope === undefined) return backends.answers.items(await deployments.list(params));
       const { limit, ...filter } = params;
       const covered = (await deployments.list(filter)).filter((one) => scope.covers(one.service));
-      return services.answers.items(covered.slice(0, limit));
+      return backends.answers.items(covered.slice(0, limit));
     },
   },
   cancel_deployment: {
-    run: (params, services, context) =>
-      required(services.deployments, "cancel_deployment", "deploys").cancel(params, context),
+    run: (params, backends, context) =>
+      required(backends.deployments, "cancel_deployment", "deploys").cancel(params, context),
   },
   rollback_service: {
-    run: (params, services, context) =>
-      required(services.deployments, "rollback_service", "deploys").rollback(params, context),
+    run: (params, backends, context) =>
+      required(backends.deployments, "rollback_service", "deploys").rollback(params, context),
   },
   resume_deployment: {
-    run: (params, services, context) =>
-      required(services.deployments, "resume_deployment", "deploys").resume(params, context),
+    run: (params, backends, context) =>
+      required(backends.deployments, "resume_deployment", "deploys").resume(params, context),
   },
   list_packages: {
-    run: async (_, services, { scope }) => {
-      const packages = await required(services.packages, "list_packages", "holds packages").list();
-      return services.answers.items(
+    run: async (_, backends, { scope }) => {
+      const packages = await required(backends.packages, "list_packages", "holds packages").list();
+      return backends.answers.items(
         packages.filter(({ name }) => scope?.coversPackage(name) ?? true),
       );
     },
@@ -166,7 +166,7 @@ const HANDLERS: { readonly [A in Action]: ActionHandler<A> } = {
 
 function listServices(
   params: ActionParams<"list_services">,
-  { answers }: ActionServices,
+  { answers }: ActionBackends,
   { scope }: ActionContext,
 ): Answer {
   const { limit, cursor, ...filter } = params;
@@ -180,7 +180,7 @@ function listServices(
 
 function subscribe(
   params: ActionParams<"subscribe">,
-  _: ActionServices,
+  _: ActionBackends,
   context: ActionContext,
 ): Promise<ActionData<"subscribe">> {
   if (params.events?.includes("service_log") === true) {

@@ -9,22 +9,22 @@
 import { HarnessError } from "../../errors.ts";
 import type { ActionData, ActionParams } from "../../protocol/actions.ts";
 import type { ServiceEntry, ServiceInput } from "../../model/service.ts";
-import type { ActionContext, ActionServices } from "./actions.ts";
+import type { ActionBackends, ActionContext } from "./actions.ts";
 import { anonymousRefusal } from "../access/rights.ts";
 import { runOf } from "../access/vouched_entries.ts";
 
 /** `register_service`. */
 export async function register(
   { service, replace = false }: ActionParams<"register_service">,
-  services: ActionServices,
+  backends: ActionBackends,
   context: ActionContext,
 ): Promise<ServiceEntry> {
-  const { registry, vouched } = services;
+  const { registry, vouched } = backends;
   const id = service.id ?? service.name;
   let isNewlyVouched = false;
   // Decided where nobody can come between: else what was checked would not be what is replaced.
   const admit = (current: ServiceEntry | null) => {
-    if (context.access === "anonymous") return checkAnonymous(service, current, services, context);
+    if (context.access === "anonymous") return checkAnonymous(service, current, backends, context);
     isNewlyVouched = vouched?.has(id) === false;
     vouched?.add(id);
   };
@@ -41,22 +41,22 @@ export async function register(
 /** `update_service`. */
 export function update(
   params: ActionParams<"update_service">,
-  services: ActionServices,
+  backends: ActionBackends,
   context: ActionContext,
 ): Promise<ServiceEntry> {
   const { name, if_revision, ...patch } = params;
-  requireUnmanaged(name, "change", services, context);
-  return services.registry.update(name, patch, { ifRevision: if_revision });
+  requireUnmanaged(name, "change", backends, context);
+  return backends.registry.update(name, patch, { ifRevision: if_revision });
 }
 
 /** `deregister_service`. */
 export async function deregister(
   { name, if_revision }: ActionParams<"deregister_service">,
-  services: ActionServices,
+  backends: ActionBackends,
   context: ActionContext,
 ): Promise<ActionData<"deregister_service">> {
-  requireUnmanaged(name, "remove", services, context);
-  const { registry, vouched } = services;
+  requireUnmanaged(name, "remove", backends, context);
+  const { registry, vouched } = backends;
   const entry = registry.get(name);
   // First: there is no moment in which something else could come in its place.
   if (context.access === "anonymous") vouched?.removeWithoutToken(entry);
@@ -73,16 +73,16 @@ export async function deregister(
 /** `heartbeat`. */
 export function heartbeat(
   { name }: ActionParams<"heartbeat">,
-  services: ActionServices,
+  backends: ActionBackends,
   context: ActionContext,
 ): Promise<ActionData<"heartbeat">> {
-  requireUnmanaged(name, "send a heartbeat for", services, context);
-  return services.registry.heartbeat(name);
+  requireUnmanaged(name, "send a heartbeat for", backends, context);
+  return backends.registry.heartbeat(name);
 }
 
 /** Whether an entry is the server's own or was registered with the token. */
-export function isTrusted({ operator, vouched }: ActionServices, id: string): boolean {
-  return vouched === undefined || vouched.has(id) || operator?.ownership?.manages(id) === true;
+export function isTrusted({ services, vouched }: ActionBackends, id: string): boolean {
+  return vouched === undefined || vouched.has(id) || services?.ownership?.manages(id) === true;
 }
 
 /**
@@ -93,14 +93,14 @@ export function isTrusted({ operator, vouched }: ActionServices, id: string): bo
  */
 export function startable(
   params: ActionParams<"service_action">,
-  services: ActionServices,
+  backends: ActionBackends,
 ): ActionParams<"service_action"> {
-  const { registry, vouched } = services;
+  const { registry, vouched } = backends;
   if (vouched === undefined) return params;
   const entry = registry.get(params.name);
-  if (isTrusted(services, entry.id)) return params;
+  if (isTrusted(backends, entry.id)) return params;
   const others = registry.list({ name: params.name })
-    .filter(({ id }) => id !== entry.id && isTrusted(services, id));
+    .filter(({ id }) => id !== entry.id && isTrusted(backends, id));
   if (others.length === 0) return params;
   throw new HarnessError(
     "ambiguous",
@@ -114,26 +114,26 @@ export function startable(
 function checkAnonymous(
   service: ServiceInput,
   current: ServiceEntry | null,
-  services: ActionServices,
+  backends: ActionBackends,
   { tokenFile }: ActionContext,
 ): void {
-  const { operator } = services;
+  const { services } = backends;
   const id = service.id ?? service.name;
   // Its endpoints would be given out as those of what this server runs.
-  const isManaged = operator?.ownership?.manages(id) === true ||
-    operator?.ownership?.managesName(service.name) === true;
+  const isManaged = services?.ownership?.manages(id) === true ||
+    services?.ownership?.managesName(service.name) === true;
   if (isManaged) {
     const why =
       `this server runs ${service.name}, which a client without a token may not replace ` +
       "or stand beside";
     throw anonymousRefusal(`register ${id}`, tokenFile, why);
   }
-  if (services.vouched?.poses(service) === true) {
+  if (backends.vouched?.poses(service) === true) {
     const why = `what was registered as ${id} with the token was something else, and a client ` +
       "without one may not put its own in its place";
     throw anonymousRefusal(`register ${id}`, tokenFile, why);
   }
-  if (current === null || !isTrusted(services, id)) return;
+  if (current === null || !isTrusted(backends, id)) return;
   if (runOf(current) === runOf(service)) return;
   const why = "it was registered with the token, and a client without one may not change how or " +
     "where it is run";
@@ -143,12 +143,12 @@ function checkAnonymous(
 function requireUnmanaged(
   name: string,
   verb: string,
-  { registry, operator }: ActionServices,
+  { registry, services }: ActionBackends,
   { access, tokenFile }: ActionContext,
 ): void {
   if (access !== "anonymous") return;
   const { id } = registry.get(name);
-  if (operator?.ownership?.manages(id) !== true) return;
+  if (services?.ownership?.manages(id) !== true) return;
   const why = "this server runs it, and a client without a token may only keep what others run";
   throw anonymousRefusal(`${verb} ${id}`, tokenFile, why);
 }

@@ -16,7 +16,7 @@ import type { Registry } from "../../registry/registry.ts";
 import { MAX_PAGE_SIZE } from "../../model/limits.ts";
 import { SNAPSHOT_PAGE_BYTES, TURN_PIECE_MS } from "../limits.ts";
 import type { EncodedEvent } from "./event_ring.ts";
-import type { Hub, Subscriber } from "./event_fanout.ts";
+import type { EventFanout, Subscriber } from "./event_fanout.ts";
 import type { ServiceScope } from "../access/scope.ts";
 import type { SendQueue } from "./send_queue.ts";
 import type { Subscription, SubscriptionSet } from "./subscriptions.ts";
@@ -27,10 +27,10 @@ export interface CatchUpContext {
   /** The registry. */
   registry: Registry;
   /** The fan-out with the recent events. */
-  hub: Hub;
+  fanout: EventFanout;
   /** Where to send. */
   queue: SendQueue;
-  /** The connection, for the hub; its pages are sent in its turn. */
+  /** The connection, for the fanout; its pages are sent in its turn. */
   subscriber: Subscriber;
   /** The services that it is limited to. Left out: all. */
   scope: ServiceScope | undefined;
@@ -38,7 +38,7 @@ export interface CatchUpContext {
   turns: Turns;
   /** While the connection's live events are held back: resolves when they are not. Else `null`. */
   resumed(): Promise<void> | null;
-  /** Tells the hub what the live subscriptions want. */
+  /** Tells the fanout what the live subscriptions want. */
   index(): void;
   /** All subscriptions of the connection. */
   subscriptions: SubscriptionSet;
@@ -47,12 +47,12 @@ export interface CatchUpContext {
 /** How a subscribe with these params is to begin. `since` wins over `snapshot` where it can be honoured. */
 export async function chooseResume(
   params: ActionParams<"subscribe">,
-  { registry, hub }: CatchUpContext,
+  { registry, fanout }: CatchUpContext,
 ): Promise<ResumeMode> {
   const { since, snapshot } = params;
   if (since === undefined) return snapshot === true ? "snapshot" : "live";
-  if (since.epoch !== registry.epoch || since.seq > hub.seq) return "snapshot";
-  if (hub.isRecent(since.seq)) return "replayed";
+  if (since.epoch !== registry.epoch || since.seq > fanout.seq) return "snapshot";
+  if (fanout.isRecent(since.seq)) return "replayed";
   // Whether it is kept, not what it is: nothing is read for that.
   return await registry.history(since.seq, 0) === null ? "snapshot" : "replayed";
 }
@@ -67,7 +67,7 @@ export async function catchUp(
   context: CatchUpContext,
 ): Promise<boolean> {
   if (resume === "snapshot" && !await sendSnapshot(subscription, context)) return true;
-  const { hub, queue, subscriber, subscriptions, turns } = context;
+  const { fanout, queue, subscriber, subscriptions, turns } = context;
   while (isWanted(subscription, context)) {
     // What is held back was not sent yet, but will be: only when nothing is can be said what was sent already.
     const resumed = context.resumed();
@@ -75,12 +75,12 @@ export async function catchUp(
       await resumed;
       continue;
     }
-    if (subscription.position < hub.seq) {
+    if (subscription.position < fanout.seq) {
       if (!queue.isReady) {
         await queue.ready();
         continue;
       }
-      const batch = await hub.page(subscription.position);
+      const batch = await fanout.page(subscription.position);
       if (batch === null || batch.length === 0) return false;
       await turns.once(subscriber, () => replayPage(subscription, batch, context));
       continue;
@@ -88,7 +88,7 @@ export async function catchUp(
     // Nothing may come between these checks and going live: no await here.
     subscription.live = true;
     context.index();
-    if (resume !== "live" && !subscriptions.catchingUp) hub.bookmark(subscriber);
+    if (resume !== "live" && !subscriptions.catchingUp) fanout.bookmark(subscriber);
     return true;
   }
   return true;
@@ -106,12 +106,12 @@ export async function catchUpLive(
   held: { position: number },
   context: CatchUpContext,
 ): Promise<boolean> {
-  const { hub, queue, subscriber, subscriptions, turns } = context;
+  const { fanout, queue, subscriber, subscriptions, turns } = context;
   for (;;) {
     await queue.ready();
     if (queue.closed) return false;
-    if (held.position === hub.seq) return true;
-    const batch = await hub.page(held.position);
+    if (held.position === fanout.seq) return true;
+    const batch = await fanout.page(held.position);
     if (batch === null || batch.length === 0 || queue.closed) return false;
     await turns.once(subscriber, () => {
       if (!queue.isReady) return;
@@ -162,8 +162,8 @@ async function sendSnapshot(
   subscription: Subscription,
   context: CatchUpContext,
 ): Promise<boolean> {
-  const { registry, hub, queue, subscriber, turns } = context;
-  const seq = hub.seq;
+  const { registry, fanout, queue, subscriber, turns } = context;
+  const seq = fanout.seq;
   const entries = registry.select({});
   subscription.from = seq;
   subscription.position = seq;

@@ -16,11 +16,11 @@ import { Replays } from "./replays.ts";
 import type { ServerLimits } from "../server_limits.ts";
 import type { Turns } from "./turns.ts";
 
-/** One connection as the hub sees it. */
+/** One connection as the fanout sees it. */
 export interface Subscriber {
-  /** Seq of the last event or bookmark sent. The hub sets it. */
+  /** Seq of the last event or bookmark sent. The fanout sets it. */
   lastSeq: number;
-  /** The hub's tick at that moment. The hub sets it. */
+  /** The fanout's tick at that moment. The fanout sets it. */
   lastTick: number;
   /** Whether a replay is under way: then a bookmark would claim too much. */
   readonly catchingUp: boolean;
@@ -38,7 +38,7 @@ export interface Subscriber {
 export type Interest = ReadonlyMap<EventType, "all" | "some">;
 
 /** Sends events to subscribers and keeps the recent ones. */
-export class Hub {
+export class EventFanout {
   readonly #ring: EventRing;
   readonly #replays: Replays;
   readonly #limits: ServerLimits;

@@ -7,27 +7,27 @@ import { MAX_PAGE_SIZE, MAX_SUBSCRIPTION_SERVICES } from "../../model/limits.ts"
 import { encodeNotice } from "../../protocol/codec.ts";
 import { PROTOCOL_VERSION } from "../../protocol/messages.ts";
 import { SERVER_NAME, VERSION } from "../../version.ts";
-import { type ActionServices, capabilitiesOf } from "../actions/actions.ts";
+import { type ActionBackends, capabilitiesOf } from "../actions/actions.ts";
 import type { Access } from "../access/rights.ts";
 import type { ServerLimits } from "../server_limits.ts";
 
 /** What `hello` tells of. */
 export interface HelloSources {
   /** The registry and what there is besides. */
-  readonly services: ActionServices;
+  readonly backends: ActionBackends;
   /** Where events are. */
-  readonly hub: { readonly seq: number };
+  readonly fanout: { readonly seq: number };
   /** The limits in force. */
   readonly limits: ServerLimits;
 }
 
 /** The text of the `hello` for a client. */
-export function helloText({ services, hub, limits }: HelloSources, access: Access): string {
+export function helloText({ backends, fanout, limits }: HelloSources, access: Access): string {
   return encodeNotice("hello", {
     protocol: { version: PROTOCOL_VERSION, supported: [PROTOCOL_VERSION] },
     server: { name: SERVER_NAME, version: VERSION },
-    epoch: services.registry.epoch,
-    seq: hub.seq,
+    epoch: backends.registry.epoch,
+    seq: fanout.seq,
     limits: {
       max_message_bytes: limits.maxMessageBytes,
       max_message_depth: limits.maxMessageDepth,
@@ -41,6 +41,6 @@ export function helloText({ services, hub, limits }: HelloSources, access: Acces
       max_package_bytes: limits.maxPackageBytes,
       bookmark_interval_ms: limits.bookmarkIntervalMs,
     },
-    capabilities: capabilitiesOf(services, access),
+    capabilities: capabilitiesOf(backends, access),
   });
 }

@@ -1,5 +1,5 @@
 /**
- * Events of before what the hub keeps, read from the store and encoded once for all who resume.
+ * Events of before what the fanout keeps, read from the store and encoded once for all who resume.
  *
  * @module
  */

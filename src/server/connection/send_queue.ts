@@ -7,7 +7,7 @@
  *
  * @module
  */
-import type { ServerSocket } from "./socket.ts";
+import type { ServerSocket } from "./server_socket.ts";
 
 /** How often a waiting sender looks at the queue. */
 const POLL_INTERVAL_MS = 10;

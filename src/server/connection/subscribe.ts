@@ -18,8 +18,8 @@ import type { EventHead } from "../../registry/filter.ts";
 import { isGlob } from "../../util/glob.ts";
 import type { Registry } from "../../registry/registry.ts";
 import { catchUp, type CatchUpContext, catchUpLive, chooseResume } from "./catch_up.ts";
-import type { Hub, Subscriber } from "./event_fanout.ts";
-import type { LogFollows } from "../operator/log_streams.ts";
+import type { EventFanout, Subscriber } from "./event_fanout.ts";
+import type { LogStreams } from "../services/log_streams.ts";
 import { requireCovered, type ServiceScope } from "../access/scope.ts";
 import type { SendQueue } from "./send_queue.ts";
 import type { ServerLimits } from "../server_limits.ts";
@@ -29,11 +29,11 @@ import { type Subscription, SubscriptionSet } from "./subscriptions.ts";
 /** What the subscriptions need of their server. */
 export interface SubscriptionHost {
   /** The registry. */
-  readonly services: { readonly registry: Registry };
+  readonly backends: { readonly registry: Registry };
   /** The fan-out. */
-  readonly hub: Hub;
-  /** The logs being followed, where there is an operator. */
-  readonly follows: LogFollows | null;
+  readonly fanout: EventFanout;
+  /** The logs being followed, where services are managed. */
+  readonly logStreams: LogStreams | null;
   /** Shares the event loop out. @default {among the subscriptions of this connection} */
   readonly turns?: Turns;
   /** The limits in force. */
@@ -83,8 +83,8 @@ export class ConnectionSubscriptions {
     this.#owner = owner;
     this.#set = new SubscriptionSet(host.limits.maxSubscriptions, owner.scope);
     this.#context = {
-      registry: host.services.registry,
-      hub: host.hub,
+      registry: host.backends.registry,
+      fanout: host.fanout,
       queue,
       subscriber: owner,
       scope: owner.scope,
@@ -111,13 +111,13 @@ export class ConnectionSubscriptions {
   }
 
   async #add(params: ActionParams<"subscribe">): Promise<ActionData<"subscribe">> {
-    const { registry } = this.#host.services;
+    const { registry } = this.#host.backends;
     const types: readonly WireEventType[] = params.events ?? EVENT_TYPES;
     const services = params.services ?? null;
     const logs = types.includes("service_log") ? this.#logsOf(services) : [];
     const resume = await chooseResume(params, this.#context);
     // The position is taken after the wait, in one go with adding the subscription.
-    const { seq } = this.#host.hub;
+    const { seq } = this.#host.fanout;
     const position = resume === "replayed" ? params.since?.seq ?? seq : seq;
     const subscription = this.#set.add(types, services, position);
     this.#pending.set(subscription.id, { subscription, resume, logs });
@@ -139,7 +139,7 @@ export class ConnectionSubscriptions {
     const { subscription, resume, logs } = pending;
     if (logs.length > 0 && subscription.types.has("service_log")) {
       this.#logs.set(subscription, logs.map((entry) => entry.id));
-      for (const entry of logs) this.#host.follows?.add(this.#owner, entry);
+      for (const entry of logs) this.#host.logStreams?.add(this.#owner, entry);
     }
     void this.#run(subscription, resume);
   }
@@ -150,7 +150,7 @@ export class ConnectionSubscriptions {
   }
 
   /** Holds live events after a seq back until the peer has taken what is queued, then catches up with them. */
-  pause(position: number = this.#host.hub.seq): void {
+  pause(position: number = this.#host.fanout.seq): void {
     if (this.#held !== null) return;
     const held = this.#held = { position, over: Promise.withResolvers<void>() };
     this.#index();
@@ -176,7 +176,7 @@ export class ConnectionSubscriptions {
   }
 
   #remove(params: ActionParams<"unsubscribe">): ActionData<"unsubscribe"> {
-    const liveSeq = this.#held?.position ?? this.#host.hub.seq;
+    const liveSeq = this.#held?.position ?? this.#host.fanout.seq;
     this.#set.remove(params.events, params.subscription, liveSeq);
     this.#afterRemoval();
     return { subscribed: this.#set.types() };
@@ -200,11 +200,11 @@ export class ConnectionSubscriptions {
   }
 
   async #resume(held: Held): Promise<void> {
-    const { hub } = this.#host;
+    const { fanout } = this.#host;
     try {
       if (await catchUpLive(held, this.#context)) {
         this.#endPause();
-        if (!this.#set.catchingUp && this.#set.size > 0) hub.bookmark(this.#owner);
+        if (!this.#set.catchingUp && this.#set.size > 0) fanout.bookmark(this.#owner);
         return;
       }
       this.#owner.close(CLOSE_CODES.slow_consumer, "slow consumer: reconnect and resume");
@@ -223,21 +223,21 @@ export class ConnectionSubscriptions {
 
   #index(): void {
     this.#isSlow = this.#set.isSlow;
-    this.#host.hub.set(this.#owner, this.#held === null ? this.#set.interest() : new Map());
+    this.#host.fanout.set(this.#owner, this.#held === null ? this.#set.interest() : new Map());
   }
 
   #afterRemoval(): void {
     for (const [subscription, ids] of this.#logs) {
       if (this.#set.has(subscription) && subscription.types.has("service_log")) continue;
       this.#logs.delete(subscription);
-      for (const id of ids) this.#host.follows?.remove(this.#owner, id);
+      for (const id of ids) this.#host.logStreams?.remove(this.#owner, id);
     }
     this.#index();
   }
 
   /** The instances whose logs are asked for, all of them there. */
   #logsOf(services: readonly string[] | null): ServiceEntry[] {
-    if (this.#host.follows === null) {
+    if (this.#host.logStreams === null) {
       throw new HarnessError(
         "unavailable",
         "Cannot subscribe to service_log: this server has no part that reads logs",
@@ -249,13 +249,13 @@ export class ConnectionSubscriptions {
         "Cannot subscribe to service_log: params.services must name the services, without globs",
       );
     }
-    const { registry } = this.#host.services;
+    const { registry } = this.#host.backends;
     const entries = services.flatMap((service) => {
       const found = registry.list({ name: service });
       return found.length > 0 ? found : [registry.get(service)];
     });
     for (const { name } of entries) requireCovered(this.#owner.scope, name);
-    this.#host.follows.requireRoom(entries.map((entry) => entry.id));
+    this.#host.logStreams.requireRoom(entries.map((entry) => entry.id));
     return entries;
   }
 }

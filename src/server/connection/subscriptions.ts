@@ -28,7 +28,7 @@ export class Subscription {
   from: number;
   /** Every matching event from {@linkcode from} up to this seq was sent. Means nothing once live. */
   position: number;
-  /** Whether it has caught up and the hub serves it. */
+  /** Whether it has caught up and the fanout serves it. */
   live = false;
   readonly #matchesService: (event: EventHead) => boolean;
   readonly #scope: ServiceScope | undefined;
@@ -191,7 +191,7 @@ export class SubscriptionSet {
     return this.#some((subscription) => !subscription.live);
   }
 
-  /** What the live ones want, for the hub's index. */
+  /** What the live ones want, for the fanout's index. */
   interest(): Interest {
     const interest = new Map<EventType, "all" | "some">();
     for (const { live, types, services } of this.#byId.values()) {

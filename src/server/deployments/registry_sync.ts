@@ -17,8 +17,8 @@ import {
 } from "../../model/service.ts";
 import type { Registry } from "../../registry/registry.ts";
 import { MAX_REASON_LENGTH } from "../limits.ts";
-import { type Host, instanceId } from "../hosts/directory.ts";
-import { driveState } from "../operator/advance_to.ts";
+import { type Host, instanceId } from "../hosts/host_directory.ts";
+import { advanceTo } from "../services/entry_state.ts";
 
 /** One host of a deployment and the instance that it is in the registry. */
 export interface Instance {
@@ -86,7 +86,7 @@ export async function applyProgress(
 }
 
 /** Writes how a host ended. Returns whether there is an entry. */
-export async function settleInstance(
+export async function recordOutcome(
   registry: Registry,
   instance: Instance,
   result: HostResult,
@@ -110,7 +110,7 @@ export async function settleInstance(
   if (service === null) {
     const lost = outcome === "rollback_failed" ||
       (result.versionAfter === null && result.versionBefore !== null);
-    if (lost || moving) await driveState(registry, id, "failed", reason);
+    if (lost || moving) await advanceTo(registry, id, "failed", reason);
     return true;
   }
   const patch = {
@@ -120,7 +120,7 @@ export async function settleInstance(
     depends_on: service.manifest.dependsOn,
     location: await host.locate(),
   };
-  await driveState(registry, id, service.status.running ? "running" : "failed", reason, patch);
+  await advanceTo(registry, id, service.status.running ? "running" : "failed", reason, patch);
   const { health } = result;
   if (service.status.running && health !== null) {
     await registry.recordHealth(id, {

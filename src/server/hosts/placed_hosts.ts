@@ -7,9 +7,9 @@ import { HarnessError } from "../../errors.ts";
 import { createController } from "../../lifecycle/controller.ts";
 import type { Controller } from "../../lifecycle/service_spec.ts";
 import type { WatchedService } from "../../lifecycle/supervisor/watched_service.ts";
-import type { HostConnections, HostExecutor } from "./connections.ts";
-import type { Host, HostDirectory } from "./directory.ts";
-import { controllerOptions, hostOf, type Placement } from "../operator/placements.ts";
+import type { HostConnections, HostExecutor } from "./host_connections.ts";
+import type { Host, HostDirectory } from "./host_directory.ts";
+import { controllerOptions, hostOf, type Placement } from "../services/placements.ts";
 
 /** What a {@linkcode PlacedHosts} works with. */
 export interface PlacedHostsOptions {

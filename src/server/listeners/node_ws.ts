@@ -34,8 +34,8 @@ import {
   EXTRA_TCP_CONNECTIONS,
 } from "../peer_limits.ts";
 import type { ConnectionHandler } from "../handler.ts";
-import { errorResponse } from "../http/errors.ts";
-import type { ConnectionEvents, ServerSocket } from "../connection/socket.ts";
+import { errorResponse } from "../http/http_errors.ts";
+import type { ConnectionEvents, ServerSocket } from "../connection/server_socket.ts";
 import type { Admission } from "../access/upgrade.ts";
 import {
   DescriptorGuard,

@@ -15,11 +15,11 @@ import { releaseDirOf } from "../../lifecycle/service_spec.ts";
 import { sanitizeName } from "../../package/names.ts";
 import type { Deployment } from "../../protocol/actions.ts";
 import type { Registry } from "../../registry/registry.ts";
-import { admitInstance, applyProgress, type Instance, settleInstance } from "./registry_sync.ts";
-import type { DeploymentRecord, DeploymentRecords } from "./records.ts";
-import type { Operator } from "../operator/service_manager.ts";
-import { isRunning } from "../operator/recorded_entry.ts";
-import { driveState } from "../operator/advance_to.ts";
+import { admitInstance, applyProgress, type Instance, recordOutcome } from "./registry_sync.ts";
+import type { DeploymentRecord, DeploymentRecords } from "./deployment_records.ts";
+import type { ServiceManager } from "../services/service_manager.ts";
+import { isRunning } from "../services/recorded_entry.ts";
+import { advanceTo } from "../services/entry_state.ts";
 
 /** A deployment that has not ended. */
 export interface DeploymentJob {
@@ -46,7 +46,7 @@ export interface DeploymentRunnerOptions {
   /** Where states and events go. */
   registry: Registry;
   /** Who controls and watches what was deployed. */
-  operator: Operator;
+  services: ServiceManager;
   /** Where records are kept. */
   records: DeploymentRecords;
 }
@@ -66,11 +66,11 @@ export class DeploymentRunner {
 
   /** Runs a deployment to its end. Rejects only when its end could not be recorded. */
   async run(job: DeploymentJob): Promise<void> {
-    const { operator } = this.#options;
+    const { services } = this.#options;
     const { deployment } = job.record;
     job.instances = job.claim();
     const ids = job.record.ids = job.instances.map((instance) => instance.id);
-    await operator.reserve(ids, `${deployment.kind} ${deployment.deployment_id}`);
+    await services.reserve(ids, `${deployment.kind} ${deployment.deployment_id}`);
     try {
       deployment.status = "running";
       await this.#options.records.save(job.record);
@@ -94,7 +94,7 @@ export class DeploymentRunner {
       }
       await this.#finish(job.record, "failed", message);
     } finally {
-      await operator.release(ids);
+      await services.release(ids);
     }
   }
 
@@ -137,15 +137,15 @@ export class DeploymentRunner {
 
   /** Finds out which instance a host is, now that it has answered, and registers a new one. */
   async #admit(job: DeploymentJob, instance: Instance, place: string): Promise<void> {
-    const { operator, registry } = this.#options;
+    const { services, registry } = this.#options;
     const { deployment } = job.record;
-    const there = operator.placements.placedAt(sanitizeName(deployment.service), place);
+    const there = services.placements.placedAt(sanitizeName(deployment.service), place);
     if (there !== null && there !== instance.id) {
       // The same machine by another name: what runs there has its entry.
       instance.id = there;
       instance.input = null;
       job.record.ids.push(there);
-      await operator.reserve([there], `${deployment.kind} ${deployment.deployment_id}`);
+      await services.reserve([there], `${deployment.kind} ${deployment.deployment_id}`);
     }
     this.#assertSameRoot(instance, deployment.service, place);
     await admitInstance(registry, instance);
@@ -153,8 +153,8 @@ export class DeploymentRunner {
 
   /** Refuses to leave behind what runs below another install root of the machine: it would run on without an entry. */
   #assertSameRoot({ id, host }: Instance, service: string, place: string): void {
-    const { operator, registry } = this.#options;
-    const before = operator.placements.deployedAs(id);
+    const { services, registry } = this.#options;
+    const before = services.placements.deployedAs(id);
     const { base } = hostLayout(host.installRoot, service);
     if (before === null || before.place === place) return;
     if (before.spec.runDir.startsWith(`${base}/`) || !isRunning(registry.get(id))) return;
@@ -194,7 +194,7 @@ export class DeploymentRunner {
   }
 
   async #settle(job: DeploymentJob, result: HostResult): Promise<void> {
-    const { registry, operator } = this.#options;
+    const { registry, services } = this.#options;
     const { deployment } = job.record;
     const instance = job.instances.find((i) => i.host.label === result.host);
     const shown = deployment.hosts.find((h) => h.host === result.host);
@@ -205,11 +205,11 @@ export class DeploymentRunner {
     if (result.outcome === "ok") delete shown.error;
     deployment.version ??= result.versionAfter;
     const before = stateOf(registry, instance.id);
-    const remains = await settleInstance(registry, instance, result, deployment);
+    const remains = await recordOutcome(registry, instance, result, deployment);
     // Its state is the deployment's work now: what its restart policy had in mind for the one before is over.
-    if (stateOf(registry, instance.id) !== before) await operator.forgetRestarts(instance.id);
+    if (stateOf(registry, instance.id) !== before) await services.forgetRestarts(instance.id);
     if (remains && result.service !== null) {
-      await operator.placements.put({
+      await services.placements.put({
         id: instance.id,
         target: instance.host.target,
         become: instance.host.become ?? null,
@@ -252,7 +252,7 @@ export class DeploymentRunner {
 
   /** Ends a record that a crash left open. */
   async interrupt(record: DeploymentRecord): Promise<void> {
-    const { registry, operator } = this.#options;
+    const { registry, services } = this.#options;
     const { deployment } = record;
     const id = deployment.deployment_id;
     const message = `the server ended while it ran; ${WHAT_NEXT}`;
@@ -260,10 +260,10 @@ export class DeploymentRunner {
       if (host.outcome === null) host.error ??= { code: "unavailable", message };
     }
     for (const entry of registry.list().filter((e) => record.ids.includes(e.id))) {
-      // What is placed is looked at by the operator. The rest was on its way up for the first time.
+      // What is placed is adopted by the service manager. The rest was on its way up for the first time.
       const moving = entry.state === "starting" || entry.state === "stopping";
-      if (!moving || operator.ownership.isPlaced(entry.id)) continue;
-      await driveState(registry, entry.id, "failed", `deploy ${id} interrupted: ${message}`);
+      if (!moving || services.ownership.isPlaced(entry.id)) continue;
+      await advanceTo(registry, entry.id, "failed", `deploy ${id} interrupted: ${message}`);
     }
     await this.#finish(record, "interrupted", message);
   }

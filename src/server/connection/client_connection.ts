@@ -21,8 +21,8 @@ import { CLOSE_CODES } from "../../protocol/messages.ts";
 import { salvageId } from "../../protocol/id_recovery.ts";
 import type { EventHead } from "../../registry/filter.ts";
 import {
+  type ActionBackends,
   type ActionContext,
-  type ActionServices,
   dataText,
   runAction,
 } from "../actions/actions.ts";
@@ -30,8 +30,8 @@ import { Answer } from "./answers.ts";
 import { auditEntry, isAudited } from "../access/audit.ts";
 import { ConnectionSubscriptions } from "./subscribe.ts";
 import type { FloodGuard, PeerMessages } from "./flood_guard.ts";
-import type { Hub, Subscriber } from "./event_fanout.ts";
-import type { LogFollows } from "../operator/log_streams.ts";
+import type { EventFanout, Subscriber } from "./event_fanout.ts";
+import type { LogStreams } from "../services/log_streams.ts";
 import { helloText } from "./hello.ts";
 import { Inbox, type InboxSpace, type Message } from "./inbox.ts";
 import { Outbox } from "./outbox.ts";
@@ -40,20 +40,20 @@ import { type Access, ACTION_RIGHTS, type Client, requireRight } from "../access
 import type { ServiceScope } from "../access/scope.ts";
 import { SendQueue } from "./send_queue.ts";
 import type { ServerLimits } from "../server_limits.ts";
-import type { ConnectionEvents, ServerSocket } from "./socket.ts";
+import type { ConnectionEvents, ServerSocket } from "./server_socket.ts";
 import { revocationText } from "../access/tokens.ts";
 import type { Turns } from "./turns.ts";
 
 /** What all connections of a server share. */
 export interface ConnectionHost {
   /** Registry and backends. */
-  readonly services: ActionServices;
+  readonly backends: ActionBackends;
   /** Where the full token is, for whoever sent none. */
   readonly tokenFile: string | null;
   /** The fan-out. */
-  readonly hub: Hub;
-  /** The logs being followed, where there is an operator. */
-  readonly follows: LogFollows | null;
+  readonly fanout: EventFanout;
+  /** The logs being followed, where services are managed. */
+  readonly logStreams: LogStreams | null;
   /** Shares the event loop out among all connections. */
   readonly turns: Turns;
   /** Counts the messages that wait for their turn. */
@@ -84,9 +84,9 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
   readonly scope: ServiceScope | undefined;
   /** Aborted at the end of a shutdown. */
   readonly signal: AbortSignal;
-  /** Set by the hub. */
+  /** Set by the fanout. */
   lastSeq = 0;
-  /** Set by the hub. */
+  /** Set by the fanout. */
   lastTick = 0;
 
   readonly #host: ConnectionHost;
@@ -272,7 +272,7 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
       const action = requireAction(name);
       requireRight(ACTION_RIGHTS[action], this.access, `run ${action}`, this.tokenFile);
       const params = parseParams(action, rawParams);
-      const result = runAction(action, params, this.#host.services, this);
+      const result = runAction(action, params, this.#host.backends, this);
       const data = result instanceof Promise ? await result : result;
       this.#audit(name, rawParams, { data });
       const sent = data instanceof Answer
@@ -291,7 +291,7 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
   }
 
   #audit(name: string, params: unknown, outcome: { data?: unknown; error?: HarnessError }): void {
-    const { audit } = this.#host.services;
+    const { audit } = this.#host.backends;
     if (audit === undefined || !isAction(name) || !isAudited(name)) return;
     audit(auditEntry(this, name, params, outcome));
   }

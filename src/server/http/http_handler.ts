@@ -8,12 +8,12 @@ import { HarnessError, toHarnessError } from "../../errors.ts";
 import { MAX_SIGNATURE_FILE_BYTES } from "../../model/limits.ts";
 import { PROTOCOL_VERSION, SUBPROTOCOL } from "../../protocol/messages.ts";
 import { SERVER_NAME, VERSION } from "../../version.ts";
-import type { ActionServices } from "../actions/actions.ts";
+import type { ActionBackends } from "../actions/actions.ts";
 import { auditEntry } from "../access/audit.ts";
 import type { Authenticator } from "../access/auth.ts";
 import type { Packages } from "../backends.ts";
-import { errorBody, errorResponse, jsonResponse, urlOf } from "./errors.ts";
-import { SIGNATURE_SUFFIX } from "../packages/signatures.ts";
+import { errorBody, errorResponse, jsonResponse, urlOf } from "./http_errors.ts";
+import { SIGNATURE_SUFFIX } from "../packages/package_signatures.ts";
 import { movingChunks } from "./transfers.ts";
 import { type Client, requireRight } from "../access/rights.ts";
 import { requireCoveredPackage } from "../access/scope.ts";
@@ -21,7 +21,7 @@ import { requireCoveredPackage } from "../access/scope.ts";
 /** What the HTTP side needs of its server. */
 export interface HttpHost {
   /** Registry and backends. */
-  readonly services: ActionServices;
+  readonly backends: ActionBackends;
   /** Host, Origin and token checks. */
   readonly auth: Pick<Authenticator, "check" | "tokenFile">;
   /** Whether the server is shutting down. */
@@ -86,20 +86,20 @@ function fixedAnswer(pathname: string, host: HttpHost): Response | null {
   }
 }
 
-function readiness({ services, draining }: HttpHost): Response {
-  const problem = services.registry.problem;
+function readiness({ backends, draining }: HttpHost): Response {
+  const problem = backends.registry.problem;
   const problems = [
     ...(draining ? ["the server is shutting down"] : []),
     ...(problem === null ? [] : [problem]),
   ];
   return problems.length === 0
-    ? jsonResponse({ status: "ready", seq: services.registry.seq })
+    ? jsonResponse({ status: "ready", seq: backends.registry.seq })
     : jsonResponse({ status: "not ready", problems }, 503);
 }
 
 async function packages(request: Request, path: string, host: HttpHost): Promise<Response> {
   const client = host.auth.check(request);
-  const store = host.services.packages;
+  const store = host.backends.packages;
   if (store === undefined) {
     throw new HarnessError("unavailable", "Cannot use /packages: this server holds no packages");
   }
@@ -114,7 +114,7 @@ async function packages(request: Request, path: string, host: HttpHost): Promise
     return await onPackage(request, file, store, client, host);
   }
   const told = (outcome: { error?: HarnessError }) =>
-    host.services.audit?.(auditEntry(client, `${method} package`, { package: file }, outcome));
+    host.backends.audit?.(auditEntry(client, `${method} package`, { package: file }, outcome));
   try {
     const response = await onPackage(request, file, store, client, host);
     told({});

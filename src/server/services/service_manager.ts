@@ -17,23 +17,23 @@ import { KeyedMutex } from "../../util/keyed_mutex.ts";
 import type { Registry } from "../../registry/registry.ts";
 import { assertTransition } from "../../registry/transitions.ts";
 import { notRunning, unchanged } from "./action_outcome.ts";
-import { type CallContext, callerText, type ServiceOperator } from "../backends.ts";
-import { cascadePlan, isStartable } from "../actions/cascade.ts";
+import { type CallContext, callerText, type Services } from "../backends.ts";
+import { cascadePlan, isStartable } from "./action_plan.ts";
 import type { DocumentStore } from "../document_store.ts";
 import { describedPlacement } from "./entry_spec.ts";
-import type { HostConnections } from "../hosts/connections.ts";
-import { type HostDirectory, targetOf } from "../hosts/directory.ts";
-import { HostRecords } from "../hosts/records.ts";
+import type { HostConnections } from "../hosts/host_connections.ts";
+import { type HostDirectory, targetOf } from "../hosts/host_directory.ts";
+import { HostRecords } from "../hosts/host_records.ts";
 import { PlacedHosts } from "../hosts/placed_hosts.ts";
 import { type Placement, Placements } from "./placements.ts";
 import { Ownership } from "../access/ownership.ts";
 import { isRunning, recordedState } from "./recorded_entry.ts";
-import { RestartMemories } from "./restart_state.ts";
-import { recordReport } from "./event_recorder.ts";
+import { RestartStateStore } from "./restart_state.ts";
+import { recordSupervisorEvent } from "./event_recorder.ts";
 import type { VouchedEntries } from "../access/vouched_entries.ts";
 
-/** What an {@linkcode Operator} works with. */
-export interface OperatorOptions {
+/** What an {@linkcode ServiceManager} works with. */
+export interface ServiceManagerOptions {
   /** Where states are kept. */
   registry: Registry;
   /** Where placements are kept. */
@@ -53,13 +53,13 @@ type ActionOutcome = ActionData<"service_action">;
 const log = getLogger(["harness", "server", "operator"]);
 
 /** Controls and watches services. */
-export class Operator implements ServiceOperator, AsyncDisposable {
+export class ServiceManager implements Services, AsyncDisposable {
   /** Which instances are the server's own. */
   readonly ownership: Ownership;
-  readonly #options: OperatorOptions;
+  readonly #options: ServiceManagerOptions;
   /** How each service is run, and where; what is put there is watched as soon as it is released. */
   readonly placements: Placements;
-  readonly #restarts: RestartMemories;
+  readonly #restarts: RestartStateStore;
   readonly #supervisor: Supervisor;
   readonly #perService = new KeyedMutex();
   /** Instances that a deployment works on, and which. */
@@ -73,9 +73,9 @@ export class Operator implements ServiceOperator, AsyncDisposable {
   #adopting: Promise<unknown> = Promise.resolve();
 
   private constructor(
-    options: OperatorOptions,
+    options: ServiceManagerOptions,
     placements: Placements,
-    restarts: RestartMemories,
+    restarts: RestartStateStore,
   ) {
     this.#options = options;
     this.placements = placements;
@@ -93,16 +93,16 @@ export class Operator implements ServiceOperator, AsyncDisposable {
     });
   }
 
-  /** Opens an operator and begins to look for the services that an earlier server left running. */
-  static async open(options: OperatorOptions): Promise<Operator> {
+  /** Opens the manager and starts looking for services that an earlier server left running. */
+  static async open(options: ServiceManagerOptions): Promise<ServiceManager> {
     const { documents } = options;
-    const operator = new Operator(
+    const manager = new ServiceManager(
       options,
       await Placements.load(documents),
-      await RestartMemories.load(documents),
+      await RestartStateStore.load(documents),
     );
-    operator.#adopting = Promise.all(operator.placements.all().map((p) => operator.#adopt(p)));
-    return operator;
+    manager.#adopting = Promise.all(manager.placements.all().map((p) => manager.#adopt(p)));
+    return manager;
   }
 
   /** Carries an action out; with `cascade` also on what it needs or what needs it. */
@@ -154,7 +154,7 @@ export class Operator implements ServiceOperator, AsyncDisposable {
 
   /**
    * Takes instances over for a deployment: waits for actions under way, and neither watches them nor lets
-   * clients act on them until {@linkcode Operator.release}.
+   * clients act on them until {@linkcode ServiceManager.release}.
    */
   async reserve(ids: readonly string[], owner: string): Promise<void> {
     for (const id of ids) this.#reserved.set(id, owner);
@@ -364,7 +364,7 @@ export class Operator implements ServiceOperator, AsyncDisposable {
       await this.#restarts.note(event.id, event.restarts);
       if (isForgotten()) return;
     }
-    await recordReport(this.#options.registry, event);
+    await recordSupervisorEvent(this.#options.registry, event);
     if (event.type === "state" && event.cause !== "request") this.#lookAgain(event.id);
     // Once the restart has worked, what fails later for another reason is not to be restarted by it.
     if (event.type === "adopted" || (event.type === "state" && event.state === "running")) {

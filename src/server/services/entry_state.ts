@@ -41,7 +41,7 @@ export function statePath(
 }
 
 /** Takes an entry to a state step by step; `patch` is written with the last step. */
-export async function driveState(
+export async function advanceTo(
   registry: Registry,
   id: string,
   to: "running" | "stopped" | "failed",

@@ -8,8 +8,8 @@ import { HarnessError } from "../../errors.ts";
 import type { DeploymentKind } from "../../model/deployment.ts";
 import type { Manifest } from "../../package/manifest/manifest.ts";
 import type { ActionParams, StrategySpec, Target } from "../../protocol/actions.ts";
-import type { DeploymentRecord } from "./records.ts";
-import type { Host } from "../hosts/directory.ts";
+import type { DeploymentRecord } from "./deployment_records.ts";
+import type { Host } from "../hosts/host_directory.ts";
 
 /** What a new record is made of. */
 export interface RecordInput {

@@ -13,10 +13,10 @@ import { sleep } from "../../util/async.ts";
 import type { ServiceSpec } from "../../lifecycle/service_spec.ts";
 import type { Registry } from "../../registry/registry.ts";
 import { endpointsOf, executionOf } from "../deployments/registry_sync.ts";
-import type { HostExecutor } from "./connections.ts";
-import type { HostDirectory } from "./directory.ts";
+import type { HostExecutor } from "./host_connections.ts";
+import type { HostDirectory } from "./host_directory.ts";
 import type { PlacedHosts } from "./placed_hosts.ts";
-import { hostOf, type Placement, type Placements } from "../operator/placements.ts";
+import { hostOf, type Placement, type Placements } from "../services/placements.ts";
 
 /** Largest record that is read: a thousand releases; what is beyond it is no record of ours. */
 const RECORD_MAX_BYTES = 4 * 1024 * 1024;

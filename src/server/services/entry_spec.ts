@@ -9,7 +9,7 @@ import { HarnessError } from "../../errors.ts";
 import type { ServiceSpec, SpecExecution } from "../../lifecycle/service_spec.ts";
 import type { ServiceEntry } from "../../model/service.ts";
 import { executionInputSchema } from "../../model/service_schema.ts";
-import { type HostDirectory, targetOf } from "../hosts/directory.ts";
+import { type HostDirectory, targetOf } from "../hosts/host_directory.ts";
 import type { Placement } from "./placements.ts";
 
 /** The controller's view of an entry. `runRoot` is a writable directory on the entry's machine. */

@@ -7,7 +7,7 @@
 import { sudoExecutor } from "../../deploy/host/become.ts";
 import type { HostTarget } from "../../deploy/plan.ts";
 import { HarnessError } from "../../errors.ts";
-import type { Host } from "./directory.ts";
+import type { Host } from "./host_directory.ts";
 
 /** A machine on which commands can be run. */
 export type HostExecutor = Awaited<ReturnType<HostTarget["connect"]>>;

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import type { HealthEvent, HostEvent } from "../../src/lifecycle/supervisor/events.ts";
 import { Registry } from "../../src/registry/registry.ts";
-import { driveState } from "../../src/server/operator/advance_to.ts";
-import { recordReport } from "../../src/server/operator/event_recorder.ts";
+import { advanceTo } from "../../src/server/services/entry_state.ts";
+import { recordSupervisorEvent } from "../../src/server/services/event_recorder.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";
 import { service } from "../helpers/test_server.ts";
 
@@ -33,30 +33,30 @@ const host = (reachable: boolean): HostEvent => {
   return { type: "host", host: "h1", reachable, reason, ids: ["api"] };
 };
 
-Deno.test("recordReport() keeps a sick service sick when its machine answers again", async () => {
+Deno.test("recordSupervisorEvent() keeps a sick service sick when its machine answers again", async () => {
   await using registry = await Registry.open(new MemoryStore());
   await registry.register(service("api"));
-  await driveState(registry, "api", "running", "started");
+  await advanceTo(registry, "api", "running", "started");
   const shown = () => registry.get("api").last_health_check?.healthy ?? null;
-  await recordReport(registry, health(false, true));
+  await recordSupervisorEvent(registry, health(false, true));
   assert.equal(shown(), false);
-  await recordReport(registry, host(false));
-  await recordReport(registry, host(true));
+  await recordSupervisorEvent(registry, host(false));
+  await recordSupervisorEvent(registry, host(true));
   assert.equal(shown(), true, "until it is checked");
-  await recordReport(registry, health(false, false));
+  await recordSupervisorEvent(registry, health(false, false));
   assert.equal(shown(), false, "no news for the monitor, but for the registry");
   const { seq } = registry;
-  await recordReport(registry, health(false, false));
+  await recordSupervisorEvent(registry, health(false, false));
   assert.equal(registry.seq, seq, "nothing is told twice");
 });
 
-Deno.test("recordReport() keeps no health of a service that does not run", async () => {
+Deno.test("recordSupervisorEvent() keeps no health of a service that does not run", async () => {
   await using registry = await Registry.open(new MemoryStore());
   await registry.register(service("api"));
-  await driveState(registry, "api", "running", "started");
-  await recordReport(registry, health(true, true));
-  await driveState(registry, "api", "stopped", "stopped by client");
+  await advanceTo(registry, "api", "running", "started");
+  await recordSupervisorEvent(registry, health(true, true));
+  await advanceTo(registry, "api", "stopped", "stopped by client");
   const { seq } = registry;
-  await recordReport(registry, health(true, true));
+  await recordSupervisorEvent(registry, health(true, true));
   assert.deepEqual([registry.get("api").last_health_check, registry.seq], [null, seq]);
 });

@@ -8,7 +8,7 @@
 import { Semaphore } from "async-mutex";
 import { HarnessError } from "../../errors.ts";
 import type { ActionData, ActionParams } from "../../protocol/actions.ts";
-import type { CallContext, ServiceOperator } from "../backends.ts";
+import type { CallContext, Services } from "../backends.ts";
 import { MAX_LOG_READS } from "../limits.ts";
 
 /** Who asks for a log. */
@@ -26,18 +26,18 @@ interface Read {
 
 /** Reads logs for all connections of a server. */
 export class LogReads {
-  readonly #operator: ServiceOperator;
+  readonly #services: Services;
   readonly #slots: Semaphore;
   /** Reads that have not begun, by what they ask for: who comes later would miss lines of one that has. */
   readonly #waiting = new Map<string, Read>();
 
-  /** Reads through an operator. */
-  constructor(operator: ServiceOperator, maxReads: number = MAX_LOG_READS) {
-    this.#operator = operator;
+  /** Reads through `services`. */
+  constructor(services: Services, maxReads: number = MAX_LOG_READS) {
+    this.#services = services;
     this.#slots = new Semaphore(maxReads);
   }
 
-  /** The last lines of a service's log. @throws what the operator throws. */
+  /** The last lines of a service's log. @throws what `Services.logs` throws. */
   read(params: ActionParams<"service_logs">, asker: LogAsker): Promise<Logs> {
     const key = JSON.stringify([params.name, params.tail]);
     const known = this.#waiting.get(key);
@@ -51,7 +51,7 @@ export class LogReads {
       if (askers.every(({ isGone }) => isGone === true)) {
         throw new HarnessError("cancelled", "Stopped reading a log: whoever asked for it has gone");
       }
-      return await this.#operator.logs(params, asker);
+      return await this.#services.logs(params, asker);
     });
     this.#waiting.set(key, { askers, result });
     return result;

@@ -17,12 +17,15 @@ import type {
 import type { Execution, ServicePatch } from "../../model/service.ts";
 import type { Registry } from "../../registry/registry.ts";
 import type { UpdateOptions } from "../../registry/update_options.ts";
-import { driveState } from "./advance_to.ts";
+import { advanceTo } from "./entry_state.ts";
 
 const log = getLogger(["harness", "server", "supervision"]);
 
 /** Writes one report. Never throws: what cannot be written is logged, and the next look says it again. */
-export async function recordReport(registry: Registry, event: SupervisorEvent): Promise<void> {
+export async function recordSupervisorEvent(
+  registry: Registry,
+  event: SupervisorEvent,
+): Promise<void> {
   try {
     await record(registry, event);
   } catch (error) {
@@ -63,7 +66,7 @@ async function recordState(registry: Registry, event: StateEvent): Promise<void>
     if (!refused) throw error;
     // A client has set the state meanwhile. What really happened counts, by whatever steps lead there.
     if (state === "starting" || state === "stopping") return;
-    await driveState(registry, id, state, reason, patch, details(event));
+    await advanceTo(registry, id, state, reason, patch, details(event));
   }
 }
 
@@ -97,7 +100,7 @@ async function recordAdoption(registry: Registry, event: AdoptedEvent): Promise<
   const patch = executionPatch(entry.execution, status);
   const reason = same ? "found running after a server restart" : "found running as another process";
   if (entry.state === "running" && same && Object.keys(patch).length === 0) return;
-  await driveState(registry, id, "running", reason, patch);
+  await advanceTo(registry, id, "running", reason, patch);
 }
 
 /**

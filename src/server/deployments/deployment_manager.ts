@@ -20,13 +20,13 @@ import { KeyedMutex } from "../../util/keyed_mutex.ts";
 import type { Registry } from "../../registry/registry.ts";
 import { type CallContext, callerText, type Deployments, type Packages } from "../backends.ts";
 import { checkDependencies, claimInstances, type Instance } from "./registry_sync.ts";
-import { dependencyEnv } from "../operator/dependency_env.ts";
-import { type DeploymentRecord, DeploymentRecords } from "./records.ts";
-import { type DeploymentJob, DeploymentRunner } from "./runner.ts";
-import { newRecord, resumeParams, strategyOf, withSecretsApart } from "./request.ts";
+import { dependencyEnv } from "./dependency_env.ts";
+import { type DeploymentRecord, DeploymentRecords } from "./deployment_records.ts";
+import { type DeploymentJob, DeploymentRunner } from "./deployment_runner.ts";
+import { newRecord, resumeParams, strategyOf, withSecretsApart } from "./deployment_request.ts";
 import type { DocumentStore } from "../document_store.ts";
-import { type Host, type HostDirectory, sameLocation } from "../hosts/directory.ts";
-import type { Operator } from "../operator/service_manager.ts";
+import { type Host, type HostDirectory, sameLocation } from "../hosts/host_directory.ts";
+import type { ServiceManager } from "../services/service_manager.ts";
 import { requireCovered } from "../access/scope.ts";
 
 /** What a {@linkcode DeploymentManager} works with. */
@@ -40,7 +40,7 @@ export interface DeploymentManagerOptions {
   /** Finds hosts. */
   hosts: HostDirectory;
   /** Who controls and watches what was deployed. */
-  operator: Operator;
+  services: ServiceManager;
 }
 
 const log = getLogger(["harness", "server", "deployments"]);
@@ -118,7 +118,7 @@ export class DeploymentManager implements Deployments {
       hosts,
       ...variables,
       dependencyEnv: dependencyEnv(registry, manifest.dependsOn, (id) => {
-        return this.#options.operator.ownership.isTrusted(id);
+        return this.#options.services.ownership.isTrusted(id);
       }),
       strategy: strategyOf(params.strategy),
       force: params.force ?? false,
@@ -138,12 +138,12 @@ export class DeploymentManager implements Deployments {
     params: ActionParams<"rollback_service">,
     { by, scope }: Caller = SELF,
   ): Promise<{ deployment_id: string }> {
-    const { registry, hosts: directory, operator } = this.#options;
+    const { registry, hosts: directory, services } = this.#options;
     const entries = registry.list({ name: params.name });
     const chosen = entries.length > 0 ? entries : [registry.get(params.name)];
     const name = chosen[0]?.name ?? params.name;
     requireCovered(scope, name);
-    const targets = params.targets ?? chosen.map((entry) => operator.targetOf(entry));
+    const targets = params.targets ?? chosen.map((entry) => services.targetOf(entry));
     const hosts = resolveHosts(directory, targets);
     const record = newRecord({
       kind: "rollback",
@@ -163,7 +163,7 @@ export class DeploymentManager implements Deployments {
     };
     const instances = hosts.map((host) => {
       const isThere = (e: ServiceEntry) =>
-        sameLocation(directory.resolve(operator.targetOf(e)).location, host.location);
+        sameLocation(directory.resolve(services.targetOf(e)).location, host.location);
       const known = chosen.find(isThere);
       if (known !== undefined) return { id: known.id, host, input: null };
       throw new HarnessError(

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { SERVICE_STATES } from "../../src/model/service.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import { canTransition } from "../../src/registry/transitions.ts";
-import { driveState, statePath } from "../../src/server/operator/advance_to.ts";
+import { advanceTo, statePath } from "../../src/server/services/entry_state.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";
 
 Deno.test("statePath() goes from every state to every goal by legal transitions alone", () => {
@@ -19,7 +19,7 @@ Deno.test("statePath() goes from every state to every goal by legal transitions 
   }
 });
 
-Deno.test("driveState() forgets a bad health check of the run before", async () => {
+Deno.test("advanceTo() forgets a bad health check of the run before", async () => {
   await using registry = await Registry.open(new MemoryStore());
   await registry.register({
     name: "api",
@@ -27,7 +27,7 @@ Deno.test("driveState() forgets a bad health check of the run before", async () 
     execution: { type: "systemd_service", unit_name: "api.service" },
     endpoints: [{ name: "http", address: "10.0.0.1:80", protocol: "http", metadata: {} }],
   });
-  await driveState(registry, "api", "running", "first start");
+  await advanceTo(registry, "api", "running", "first start");
   const checked_at = new Date().toISOString();
   await registry.recordHealth("api", {
     healthy: false,
@@ -36,7 +36,7 @@ Deno.test("driveState() forgets a bad health check of the run before", async () 
     duration_ms: 1,
   });
   assert.throws(() => registry.resolve("api"), /api/);
-  await driveState(registry, "api", "stopped", "stop");
-  await driveState(registry, "api", "running", "second start");
+  await advanceTo(registry, "api", "stopped", "stop");
+  await advanceTo(registry, "api", "running", "second start");
   assert.equal(registry.resolve("api").length, 1);
 });

@@ -6,10 +6,10 @@ import type { Execution } from "../../src/model/service.ts";
 import type { RestartSpec } from "../../src/package/manifest/manifest.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import type { DocumentStore } from "../../src/server/document_store.ts";
-import { HostConnections } from "../../src/server/hosts/connections.ts";
-import type { Host } from "../../src/server/hosts/directory.ts";
-import { Operator } from "../../src/server/operator/service_manager.ts";
-import { entrySpec } from "../../src/server/operator/entry_spec.ts";
+import { HostConnections } from "../../src/server/hosts/host_connections.ts";
+import type { Host } from "../../src/server/hosts/host_directory.ts";
+import { ServiceManager } from "../../src/server/services/service_manager.ts";
+import { entrySpec } from "../../src/server/services/entry_spec.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";
 import { eventually } from "../lifecycle/fixture.ts";
 import { service } from "../helpers/test_server.ts";
@@ -66,7 +66,7 @@ class Setup implements AsyncDisposable {
   }
 
   static async make(restart: RestartSpec): Promise<Setup> {
-    const dir = await Deno.makeTempDir({ prefix: "harness-operator-" });
+    const dir = await Deno.makeTempDir({ prefix: "harness-services-" });
     const setup = new Setup(await Registry.open(new MemoryStore()), dir);
     const entry = await setup.registry.register(service("api", { execution }));
     const spec = { ...entrySpec(entry, dir), restart };
@@ -75,7 +75,7 @@ class Setup implements AsyncDisposable {
     return setup;
   }
 
-  async operator(): Promise<Operator> {
+  async services(): Promise<ServiceManager> {
     const connections = this.#stack.use(new HostConnections());
     const host: Host = {
       label: "local",
@@ -87,7 +87,13 @@ class Setup implements AsyncDisposable {
     } as unknown as Host;
     const { registry, documents, dir } = this;
     const hosts = { resolve: () => host };
-    return await Operator.open({ registry, documents, hosts, connections, localRunRoot: dir });
+    return await ServiceManager.open({
+      registry,
+      documents,
+      hosts,
+      connections,
+      localRunRoot: dir,
+    });
   }
 
   pid(): number {
@@ -105,13 +111,13 @@ class Setup implements AsyncDisposable {
   }
 }
 
-const act = (operator: Operator, action: "start" | "stop") =>
-  operator.act({ name: "api", action }, { signal: new AbortController().signal } as never);
+const act = (services: ServiceManager, action: "start" | "stop") =>
+  services.act({ name: "api", action }, { signal: new AbortController().signal } as never);
 
-Deno.test("Operator forgets that a restart is due once it has worked, but not the count", async () => {
+Deno.test("ServiceManager forgets that a restart is due once it has worked, but not the count", async () => {
   await using setup = await Setup.make({ policy: "always", maxRetries: 3, backoffMs: 1 });
-  await using operator = await setup.operator();
-  await act(operator, "start");
+  await using services = await setup.services();
+  await act(services, "start");
   const before = setup.pid();
   Deno.kill(before, "SIGKILL");
   await eventually(() => assert.equal(setup.memory()?.planned, true));
@@ -119,10 +125,10 @@ Deno.test("Operator forgets that a restart is due once it has worked, but not th
   assert.equal(setup.memory()?.attempts, 1);
   assert.equal(setup.registry.get("api").state, "running");
   assert.notEqual(setup.pid(), before);
-  await act(operator, "stop");
+  await act(services, "stop");
 });
 
-Deno.test("Operator drops a restart that is due by a stop before its machine has answered", async () => {
+Deno.test("ServiceManager drops a restart that is due by a stop before its machine has answered", async () => {
   await using setup = await Setup.make({ policy: "always", maxRetries: 3, backoffMs: 300_000 });
   const { registry, documents } = setup;
   await registry.update("api", { state: "failed", state_reason: "ended by SIGKILL" });
@@ -133,30 +139,30 @@ Deno.test("Operator drops a restart that is due by a stop before its machine has
     asked.resolve();
     return answer.promise;
   };
-  await using operator = await setup.operator();
+  await using services = await setup.services();
   await asked.promise;
-  const stopped = act(operator, "stop");
+  const stopped = act(services, "stop");
   answer.reject(new HarnessError("unreachable", "Cannot reach it"));
   await assert.rejects(stopped, { code: "unreachable" });
   assert.equal(setup.memory(), undefined);
   // Nothing waits for its turn any more either: a second stop has nothing to drop.
-  await assert.rejects(act(operator, "stop"), { code: "invalid_transition" });
+  await assert.rejects(act(services, "stop"), { code: "invalid_transition" });
 });
 
-Deno.test("Operator drops a late report of a crash when its entry was registered anew meanwhile", async () => {
+Deno.test("ServiceManager drops a late report of a crash when its entry was registered anew meanwhile", async () => {
   await using setup = await Setup.make({ policy: "always", maxRetries: 3, backoffMs: 300_000 });
   const { registry, documents } = setup;
   const reached = Promise.withResolvers<void>();
   const go = Promise.withResolvers<void>();
-  await using operator = await setup.operator();
-  await act(operator, "start");
+  await using services = await setup.services();
+  await act(services, "start");
   documents.hold = { collection: "restarts", reached: reached.resolve, go: go.promise };
   Deno.kill(setup.pid(), "SIGKILL");
   await reached.promise;
   await registry.deregister("api");
   await registry.register(service("api", { execution }));
   go.resolve();
-  await eventually(() => assert.equal(operator.ownership.isPlaced("api"), false));
+  await eventually(() => assert.equal(services.ownership.isPlaced("api"), false));
   assert.equal(registry.get("api").state, "registered");
   assert.equal(setup.memory(), undefined);
 });

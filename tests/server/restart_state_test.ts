@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import type { RestartMemory } from "../../src/lifecycle/supervisor/restart_policy.ts";
 import { SERVICE_STATES } from "../../src/model/service.ts";
 import { Registry } from "../../src/registry/registry.ts";
-import { recordedState } from "../../src/server/operator/recorded_entry.ts";
-import { RestartMemories } from "../../src/server/operator/restart_state.ts";
+import { recordedState } from "../../src/server/services/recorded_entry.ts";
+import { RestartStateStore } from "../../src/server/services/restart_state.ts";
 import { Documents } from "../../src/storage/documents.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";
 import { service } from "../helpers/test_server.ts";
@@ -15,11 +15,11 @@ const planned: RestartMemory = {
   planned: true,
 };
 
-Deno.test("RestartMemories keeps what says something, across a new server, until it is removed", async () => {
+Deno.test("RestartStateStore keeps what says something, across a new server, until it is removed", async () => {
   const dir = await Deno.makeTempDir({ prefix: "harness-memories-" });
   try {
     const documents = new Documents({ dir });
-    const before = await RestartMemories.load(documents);
+    const before = await RestartStateStore.load(documents);
     await before.put("web@[::1]:22", planned);
     await before.put("given-up", { ...planned, planned: false });
     await before.put("db", planned);
@@ -27,7 +27,7 @@ Deno.test("RestartMemories keeps what says something, across a new server, until
     await before.put("gone", planned);
     await before.remove("gone");
     await before.remove("never-there");
-    const after = await RestartMemories.load(documents);
+    const after = await RestartStateStore.load(documents);
     assert.deepEqual(after.get("web@[::1]:22"), planned);
     assert.deepEqual(after.get("given-up"), { ...planned, planned: false });
     assert.deepEqual([after.get("db"), after.get("gone")], [null, null]);

@@ -17,8 +17,8 @@ import type { PackageInfo } from "../../protocol/actions.ts";
 import type { CheckedPackage, Packages, PutPackageOptions } from "../backends.ts";
 import { matchesPackage, parsePackageFile } from "./file_name.ts";
 import { asStorage, hashFile, syncDirectory, writeAll } from "./files.ts";
-import { noSignature, PackageSignatures } from "./signatures.ts";
-import { PackageSpace, type UploadSpace } from "./space.ts";
+import { noSignature, PackageSignatures } from "./package_signatures.ts";
+import { PackageSpace, type UploadSpace } from "./package_space.ts";
 import {
   MAX_DOWNLOADS,
   MAX_PACKAGES_BYTES,

@@ -6,7 +6,7 @@
 import { getLogger } from "@logtape/logtape";
 import { HarnessError } from "../../errors.ts";
 import { encodeNotice } from "../../protocol/codec.ts";
-import type { ServiceOperator } from "../backends.ts";
+import type { Services } from "../backends.ts";
 import { MAX_LOG_FOLLOWS } from "../peer_limits.ts";
 
 /** Somebody who reads a log. */
@@ -22,13 +22,13 @@ interface Follow {
 }
 
 /** The logs being followed, by instance id. */
-export class LogFollows {
-  readonly #operator: ServiceOperator;
+export class LogStreams {
+  readonly #services: Services;
   readonly #follows = new Map<string, Follow>();
 
-  /** Follows through an operator. */
-  constructor(operator: ServiceOperator) {
-    this.#operator = operator;
+  /** Follows through `services`. */
+  constructor(services: Services) {
+    this.#services = services;
   }
 
   /**
@@ -83,7 +83,7 @@ export class LogFollows {
     const { signal } = follow.controller;
     const { id, name: service } = instance;
     try {
-      for await (const line of this.#operator.follow(id, signal)) {
+      for await (const line of this.#services.follow(id, signal)) {
         if (signal.aborted) return;
         const text = encodeNotice("service_log", { service, id, line });
         for (const reader of follow.readers.keys()) reader.deliver(text);

@@ -16,7 +16,7 @@ const COLLECTION = "restarts";
 const log = getLogger(["harness", "server", "operator"]);
 
 /** The memories by instance id, in memory and on disk. */
-export class RestartMemories {
+export class RestartStateStore {
   readonly #documents: DocumentStore;
   readonly #byId = new Map<string, RestartMemory>();
 
@@ -25,8 +25,8 @@ export class RestartMemories {
   }
 
   /** Loads what an earlier server left. */
-  static async load(documents: DocumentStore): Promise<RestartMemories> {
-    const memories = new RestartMemories(documents);
+  static async load(documents: DocumentStore): Promise<RestartStateStore> {
+    const memories = new RestartStateStore(documents);
     for (const { value } of await documents.list(COLLECTION)) {
       // Written by this file only, and the store checks that it is whole.
       const { id, ...memory } = value as RestartMemory & { id: string };
