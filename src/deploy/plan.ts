@@ -65,6 +65,16 @@ export interface DeployStrategy {
   onUnreachable?: UnreachablePolicy;
 }
 
+/** How often a deployment polls, and how long a start must hold; tests shorten it. */
+export interface DeployTiming {
+  /** How long a service without a health check must stay up to count as started. @default {DEPLOY_SETTLE_MS} */
+  settleMs?: number;
+  /** Pause between two health checks. @default {WAIT_HEALTHY_POLL_MS} */
+  healthPollMs?: number;
+  /** Pause between two attempts to take a lock that is held. @default {DEPLOY_LOCK_POLL_MS} */
+  lockPollMs?: number;
+}
+
 /** What every deployment says. */
 export interface PlanBase {
   /** Deployment id; also names the lock and the temp files on the hosts. Letters, digits, `.`, `_`, `-`. */
@@ -103,6 +113,8 @@ export interface PlanBase {
   admit?(host: HostTarget, found: FoundHost): Promise<void>;
   /** Time in which a service must become healthy. @default {derived from the manifest's health check} */
   healthTimeoutMs?: number;
+  /** How often it polls, and how long a start must hold. */
+  timing?: DeployTiming;
 }
 
 /** A deployment of a package. */

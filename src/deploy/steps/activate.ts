@@ -147,9 +147,11 @@ export async function health(context: HostContext): Promise<StepEnd> {
   const { machine, chosen, signal } = context;
   const spec = specOf(chosen);
   const controller = context.controller(chosen);
-  if (spec.health === null) await pause(DEPLOY_SETTLE_MS, signal);
+  const { timing } = context.plan;
+  if (spec.health === null) await pause(timing?.settleMs ?? DEPLOY_SETTLE_MS, signal);
   const result = await waitUntilHealthy(machine, spec, {
     timeoutMs: context.plan.healthTimeoutMs ?? healthTimeoutMs(spec),
+    pollMs: timing?.healthPollMs,
     signal,
     onResult: (seen: HealthCheckResult) => context.news({ message: seen.message }),
   });

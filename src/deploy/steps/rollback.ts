@@ -30,7 +30,11 @@ export async function rollback(context: HostContext, reason: string): Promise<St
   context.status = null;
   if (back !== null && back.start) {
     await startRelease(context, back.release);
-    await waitUntilHealthy(machine, back.spec, { timeoutMs: healthTimeoutMs(back.spec), signal });
+    await waitUntilHealthy(machine, back.spec, {
+      timeoutMs: healthTimeoutMs(back.spec),
+      pollMs: context.plan.timing?.healthPollMs,
+      signal,
+    });
     context.status = await context.controller(back.release).status({ signal });
   }
   // Only now: until the old one runs, the guardian must still be able to finish this if we die.

@@ -190,7 +190,7 @@ async function acquire(context: HostContext): Promise<string> {
     if (performance.now() >= deadline) throw lockedError(context, held[1] ?? "");
     if (!told) context.news({ message: `waiting for the lock: ${describeHolder(held[1] ?? "")}` });
     told = true;
-    await pause(DEPLOY_LOCK_POLL_MS, context.signal);
+    await pause(plan.timing?.lockPollMs ?? DEPLOY_LOCK_POLL_MS, context.signal);
   }
 }
 

@@ -40,6 +40,8 @@ export interface CheckHealthOptions {
 export interface WaitUntilHealthyOptions extends CheckHealthOptions {
   /** Time after which the service counts as not healthy. */
   timeoutMs: number;
+  /** Longest pause between two checks. @default {WAIT_HEALTHY_POLL_MS} */
+  pollMs?: number | undefined;
   /** Called with each result. */
   onResult?: (result: HealthCheckResult) => void;
 }
@@ -140,10 +142,8 @@ export async function waitUntilHealthy(
         );
       }
     }
-    await pause(
-      Math.min(WAIT_HEALTHY_POLL_MS, spec.health?.intervalMs ?? WAIT_HEALTHY_POLL_MS),
-      control,
-    );
+    const { pollMs = WAIT_HEALTHY_POLL_MS } = options;
+    await pause(Math.min(pollMs, spec.health?.intervalMs ?? pollMs), control);
   }
 }
 
