@@ -119,6 +119,8 @@ export type {
 // The server.
 export { openControlPlane } from "./src/server/control_plane.ts";
 export type { ControlPlane, ControlPlaneOptions } from "./src/server/control_plane.ts";
+export { sshHostDirectory } from "./src/server/hosts/ssh_directory.ts";
+export type { SshHostDirectoryOptions } from "./src/server/hosts/ssh_directory.ts";
 export { ConnectionHandler } from "./src/server/handler.ts";
 export type { HandlerOptions } from "./src/server/handler.ts";
 export { PackageStore } from "./src/server/packages/package_store.ts";

@@ -4,6 +4,7 @@
  * @module
  */
 import { z } from "zod";
+import { HarnessError } from "../errors.ts";
 import { MAX_HOSTS } from "./limits.ts";
 import { absolutePathSchema, filePathSchema, hostSchema, userSchema } from "./service_schema.ts";
 
@@ -26,20 +27,53 @@ export interface TargetSpec {
 /** `"local"`, `"[user@]host[:port]"`, or a {@linkcode TargetSpec}. */
 export type Target = string | TargetSpec;
 
-/** Whether a text is a target whose parts keep the rules of its object form. */
-function isTarget(text: string): boolean {
-  if (text === "local") return true;
+/**
+ * The parts of a target.
+ *
+ * @throws {HarnessError} `invalid_params` for a text that is no target.
+ */
+export function parseTarget(target: Target): "local" | TargetSpec {
+  if (typeof target !== "string") return { ...target, host: withoutBrackets(target.host) };
+  const parsed = readTarget(target);
+  if (parsed !== null) return parsed;
+  throw new HarnessError(
+    "invalid_params",
+    `Cannot read the host ${JSON.stringify(target)}: write it as [user@]host[:port], ` +
+      "an IPv6 address in brackets, or local",
+  );
+}
+
+/** A target as one word; {@linkcode parseTarget} reads it back. */
+export function targetLabel(target: "local" | TargetSpec): string {
+  if (target === "local") return "local";
+  const host = target.host.includes(":") ? `[${target.host}]` : target.host;
+  const user = target.user === undefined ? "" : `${target.user}@`;
+  return `${user}${host}${target.port === undefined ? "" : `:${target.port}`}`;
+}
+
+/** The parts of a target's text, or `null` when it is none. */
+function readTarget(text: string): "local" | TargetSpec | null {
+  if (text === "local") return "local";
   const match = /^(?:([^@]+)@)?(\[[^\]]*\]|[^@:[\]]+)(?::([1-9]\d{0,4}))?$/.exec(text);
-  if (match === null || Number(match[3] ?? 1) > 65535) return false;
-  const [, user, host] = match;
-  return hostSchema.safeParse(host).success &&
-    (user === undefined || userSchema.safeParse(user).success);
+  const [, user, host = ""] = match ?? [];
+  const port = match?.[3] === undefined ? undefined : Number(match[3]);
+  if (!hostSchema.safeParse(host).success || (port ?? 1) > 65535) return null;
+  if (user !== undefined && !userSchema.safeParse(user).success) return null;
+  return {
+    host: withoutBrackets(host),
+    ...(user === undefined ? {} : { user }),
+    ...(port === undefined ? {} : { port }),
+  };
+}
+
+function withoutBrackets(host: string): string {
+  return /^\[.*\]$/.test(host) ? host.slice(1, -1) : host;
 }
 
 /** Schema of a {@linkcode Target}. */
 export const targetSchema: z.ZodType<Target> = z.union([
   z.string().max(512).refine(
-    isTarget,
+    (text) => readTarget(text) !== null,
     "must be local or [user@]host[:port], an IPv6 address in brackets",
   ),
   z.object({

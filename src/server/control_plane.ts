@@ -1,59 +1,97 @@
 /**
- * Deployment and lifecycle put together: the two backends that a full server needs.
+ * Joins registry, packages, hosts, deployments and supervision into what {@linkcode serve} needs for a full server.
  *
  * @module
  */
 import type { Registry } from "../registry/registry.ts";
+import { VouchedEntries } from "./access/vouched_entries.ts";
 import type { Deployments, Packages, Services } from "./backends.ts";
 import { DeploymentManager } from "./deployments/deployment_manager.ts";
 import type { DocumentStore } from "./document_store.ts";
 import { HostConnections } from "./hosts/host_connections.ts";
 import type { HostDirectory } from "./hosts/host_directory.ts";
 import { ServiceManager } from "./services/service_manager.ts";
-import type { VouchedEntries } from "./access/vouched_entries.ts";
 
-/** What {@linkcode openControlPlane} works with. */
+/** Options for {@linkcode openControlPlane}. */
 export interface ControlPlaneOptions {
-  /** Where services are registered and events are published. */
+  /** Where services are registered and events are published. Closed by its owner, after the control plane. */
   registry: Registry;
   /** Where packages come from. */
   packages: Packages;
-  /** Where deployments and placements are remembered. */
+  /** Where deployments and placements are kept. */
   documents: DocumentStore;
   /** Finds hosts. */
   hosts: HostDirectory;
   /** Writable directory on this machine for pid files and logs of services without a package. */
   localRunRoot: string;
-  /** Which entries were registered with the token. @default {all count as such} */
-  vouched?: VouchedEntries | undefined;
 }
 
-/** The backends of a full server. */
+/** The backends of a full server: spread them into the options of {@linkcode serve}. */
 export interface ControlPlane extends AsyncDisposable {
-  /** Starts, stops and reads the logs of services. */
+  /** The registry it was opened with. */
+  readonly registry: Registry;
+  /** The packages it was opened with. */
+  readonly packages: Packages;
+  /** Starts, stops and supervises services, and reads their logs. */
   readonly services: Services;
   /** Deploys and rolls back. */
   readonly deployments: Deployments;
-  /** Lets running deployments roll back, for a while; a shutdown does so while clients are told. Idempotent. */
+  /** Entries that were registered with the token. */
+  readonly vouched: VouchedEntries;
+  /** Rolls running deployments back, for a while; a shutdown does so while clients are told. Idempotent. */
   park(timeoutMs?: number): Promise<void>;
+  /** Parks deployments and closes the connections to hosts; services keep running. Idempotent. */
+  close(): Promise<void>;
 }
 
 /**
- * Opens both backends over what an earlier server left. Disposing parks running deployments and closes the
- * connections; services go on.
+ * Opens the backends of a full server and resumes what an earlier one left: running services are supervised again,
+ * interrupted deployments are listed.
+ *
+ * @example A full server
+ * ```ts
+ * import {
+ *   Documents,
+ *   FileStore,
+ *   openControlPlane,
+ *   PackageStore,
+ *   Registry,
+ *   serve,
+ *   sshHostDirectory,
+ * } from "@harness/service-registry";
+ * import { mkdtemp, rm } from "node:fs/promises";
+ *
+ * const dir = await mkdtemp("/tmp/harness-");
+ * {
+ *   await using registry = await Registry.open(new FileStore({ dir }));
+ *   await using controlPlane = await openControlPlane({
+ *     registry,
+ *     packages: await PackageStore.open(`${dir}/packages`),
+ *     documents: new Documents({ dir }),
+ *     hosts: sshHostDirectory({ become: "sudo" }),
+ *     localRunRoot: `${dir}/run`,
+ *   });
+ *   await using server = await serve({ ...controlPlane, port: 0 });
+ *   console.log(`listening on ${server.url}`);
+ * }
+ * await rm(dir, { recursive: true });
+ * ```
  */
 export async function openControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+  const { registry, packages, documents } = options;
+  const vouched = await VouchedEntries.load(documents);
   const connections = new HostConnections();
-  const services = await ServiceManager.open({ ...options, connections });
+  const services = await ServiceManager.open({ ...options, connections, vouched });
   const deployments = await DeploymentManager.open({ ...options, services });
-  return {
-    services,
-    deployments,
-    park: (timeoutMs) => deployments.park(timeoutMs),
-    async [Symbol.asyncDispose]() {
-      await deployments.park();
+  const park = (timeoutMs?: number) => deployments.park(timeoutMs);
+  let closing: Promise<void> | undefined;
+  const close = () =>
+    closing ??= (async () => {
+      await park();
       await services[Symbol.asyncDispose]();
       await connections[Symbol.asyncDispose]();
-    },
-  };
+      await vouched[Symbol.asyncDispose]();
+    })();
+  const backends = { registry, packages, services, deployments, vouched };
+  return { ...backends, park, close, [Symbol.asyncDispose]: close };
 }

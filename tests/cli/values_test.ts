@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { duration, envPair, integer, listenAddress, size } from "../../src/cli/flags/values.ts";
-import { parseTarget, readHostsFile, targetLabel } from "../../src/cli/flags/targets.ts";
+import { readHostsFile } from "../../src/cli/flags/hosts_file.ts";
+import { parseTarget, targetLabel } from "../../src/model/target.ts";
 import { defaultStateDir } from "../../src/cli/server_process/state_dir.ts";
 
 Deno.test("listenAddress() reads host:port in all its forms", () => {

@@ -1,6 +1,5 @@
 /** A whole server in this process, as `serve` wires it, for tests of deployment and lifecycle. */
-import { FLAG_DEFAULTS } from "./flag_defaults.ts";
-import { hostDirectory } from "../../src/cli/session/ssh_directory.ts";
+import { sshHostDirectory } from "../../src/server/hosts/ssh_directory.ts";
 import { inspectPackage } from "../../src/package/read.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import { type ControlPlane, openControlPlane } from "../../src/server/control_plane.ts";
@@ -45,20 +44,15 @@ export async function startControlServer(options: ControlServerOptions): Promise
       registry,
       packages,
       documents: new Documents({ dir: stateDir }),
-      hosts: hostDirectory({
-        ...FLAG_DEFAULTS,
+      hosts: sshHostDirectory({
         installRoot: `${options.dir}/opt`,
-        ...(options.sshd === undefined
-          ? {}
-          : { identity: [options.sshd.identityFile], knownHosts: options.sshd.knownHostsFile }),
+        ssh: { sshConfigFile: null, ...sshOptionsOf(options.sshd) },
       }),
       localRunRoot: `${stateDir}/run`,
     }),
   );
   const server = stack.use(
     await serve({
-      registry,
-      packages,
       ...control,
       port: 0,
       listener: options.listener ?? "deno",
@@ -74,4 +68,9 @@ export async function startControlServer(options: ControlServerOptions): Promise
     http: server.url.replace(/^ws/, "http"),
     [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
   };
+}
+
+function sshOptionsOf(sshd: ControlServerOptions["sshd"]) {
+  if (sshd === undefined) return {};
+  return { identityFiles: [sshd.identityFile], knownHostsFiles: [sshd.knownHostsFile] };
 }

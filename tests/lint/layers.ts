@@ -14,7 +14,7 @@ export const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   executor: [],
   lifecycle: ["executor", "package"],
   deploy: ["package", "executor", "lifecycle"],
-  server: ["registry", "protocol", "deploy", "lifecycle", "package"],
+  server: ["registry", "protocol", "deploy", "lifecycle", "package", "executor"],
   cli: ["*"],
 };
 

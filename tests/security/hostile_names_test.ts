@@ -1,6 +1,6 @@
 /** F12 and its siblings: what cannot be meant, or would be a flag or a glob to a program, is refused at the door. */
 import assert from "node:assert/strict";
-import { parseTarget } from "../../src/cli/flags/targets.ts";
+import { parseTarget } from "../../src/model/target.ts";
 import { HarnessError } from "../../src/errors.ts";
 import { parseManifest } from "../../src/package/manifest/parse.ts";
 import { serviceEntrySchema } from "../../src/model/service.ts";

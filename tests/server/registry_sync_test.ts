@@ -1,11 +1,10 @@
 /** What a deployment means for the registry. */
 import assert from "node:assert/strict";
-import { hostDirectory } from "../../src/cli/session/ssh_directory.ts";
+import { sshHostDirectory } from "../../src/server/hosts/ssh_directory.ts";
 import { parseManifest } from "../../src/package/manifest/parse.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import { admitInstance, claimInstances } from "../../src/server/deployments/registry_sync.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";
-import { FLAG_DEFAULTS } from "../helpers/flag_defaults.ts";
 
 const MANIFEST = parseManifest("name: web\nversion: 1.0.0\n", "manifest.yaml");
 
@@ -13,7 +12,7 @@ Deno.test("an entry names the user that logs in, also where only ssh_config says
   const sshConfig = await Deno.makeTempFile();
   try {
     await Deno.writeTextFile(sshConfig, "Host web1\n  User cloudsdk\n");
-    const host = hostDirectory({ ...FLAG_DEFAULTS, sshConfig }).resolve("web1:2222");
+    const host = sshHostDirectory({ ssh: { sshConfigFile: sshConfig } }).resolve("web1:2222");
     const registry = await Registry.open(new MemoryStore());
     const [instance] = claimInstances(registry, MANIFEST, [host]);
     assert.ok(instance !== undefined);

@@ -13,7 +13,7 @@ import {
   strategyOf as planStrategy,
   withSecretsApart,
 } from "../../server/deployments/deployment_request.ts";
-import { hostDirectory } from "../session/ssh_directory.ts";
+import { sshHostDirectory } from "../../server/hosts/ssh_directory.ts";
 import type { Context } from "../context.ts";
 import { type DEPLOY_FLAGS, environmentOf, secretsOf, strategyOf } from "../flags/deploy_flags.ts";
 import { reportDeployment } from "../output/deployment_report.ts";
@@ -22,7 +22,7 @@ import { readPackage } from "./package/file.ts";
 import { openProgressView } from "../output/progress_view.ts";
 import { interruptedExitCode } from "../output/report.ts";
 import { readNamedFile } from "../flags/secrets.ts";
-import { SSH_FLAGS } from "../flags/ssh_flags.ts";
+import { hostDirectoryOptions, SSH_FLAGS } from "../flags/ssh_flags.ts";
 import { digestOf } from "../session/upload.ts";
 
 /** What {@linkcode deployDirectly} deploys. */
@@ -109,7 +109,7 @@ async function hostsOf(
   if (flags.sshConfig !== null && flags.sshConfig !== "none") {
     await readNamedFile({ place: placeOf(given, "sshConfig"), path: flags.sshConfig });
   }
-  const directory = hostDirectory(flags);
+  const directory = sshHostDirectory(hostDirectoryOptions(flags));
   return hosts.map((host) => directory.resolve(host));
 }
 

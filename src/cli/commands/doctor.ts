@@ -18,7 +18,7 @@ import { SSH_FLAGS } from "../flags/ssh_flags.ts";
 import { unreadable } from "../flags/secrets.ts";
 import { defaultStateDir } from "../server_process/state_dir.ts";
 import { type Color, paint, printJson } from "../output/table.ts";
-import { parseTarget } from "../flags/targets.ts";
+import { parseTarget } from "../../model/target.ts";
 import { textInCliWords } from "../output/wording.ts";
 
 const DOCTOR_FLAGS = {

@@ -6,7 +6,8 @@
 import { HarnessError, messageOf } from "../../errors.ts";
 import type { Executor } from "../../executor/executor.ts";
 import { CLI_DOCTOR_TIMEOUT_MS, CLI_LITTLE_SPACE_BYTES } from "../limits.ts";
-import { hostDirectory, type SshFlags } from "../session/ssh_directory.ts";
+import { sshHostDirectory } from "../../server/hosts/ssh_directory.ts";
+import { hostDirectoryOptions, type SshFlags } from "../flags/ssh_flags.ts";
 import type { Finding } from "./doctor.ts";
 import { formatSize } from "../../util/units.ts";
 
@@ -34,7 +35,7 @@ export async function hostFindings(
 ): Promise<Finding[]> {
   let executor: Executor;
   const startedAt = Date.now();
-  const host = hostDirectory(ssh).resolve(target);
+  const host = sshHostDirectory(hostDirectoryOptions(ssh)).resolve(target);
   try {
     executor = await host.connect(signal);
   } catch (error) {

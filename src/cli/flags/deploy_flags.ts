@@ -22,7 +22,8 @@ import {
 } from "./flags.ts";
 import { named, readNamedFile, readSecretFile } from "./secrets.ts";
 import { SSH_FLAGS } from "./ssh_flags.ts";
-import { parseTarget, readHostsFile, targetLabel } from "./targets.ts";
+import { readHostsFile } from "./hosts_file.ts";
+import { parseTarget, targetLabel } from "../../model/target.ts";
 import { envPair, integer, type Pair } from "./values.ts";
 
 const { identity, knownHosts, hostKeyPolicy, sshConfig, installRoot, become } = SSH_FLAGS;

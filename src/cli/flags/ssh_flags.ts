@@ -3,9 +3,19 @@
  *
  * @module
  */
-import { choiceFlag, type FlagTable, listFlag, textFlag, valued } from "./flags.ts";
-
-const DEFAULT_INSTALL_ROOT = "/opt";
+import { resolve as absolute } from "node:path";
+import {
+  DEFAULT_INSTALL_ROOT,
+  type SshHostDirectoryOptions,
+} from "../../server/hosts/ssh_directory.ts";
+import {
+  choiceFlag,
+  type FlagTable,
+  type FlagValues,
+  listFlag,
+  textFlag,
+  valued,
+} from "./flags.ts";
 
 /** Flags of `serve`, `doctor` and everything with `--direct`. */
 export const SSH_FLAGS = {
@@ -40,6 +50,26 @@ export const SSH_FLAGS = {
     return text;
   }),
 } satisfies FlagTable;
+
+/** The values of {@linkcode SSH_FLAGS}. */
+export type SshFlags = FlagValues<typeof SSH_FLAGS>;
+
+/** Maps the flags to the options of the host directory; files are relative to the directory at start. */
+export function hostDirectoryOptions(flags: SshFlags): SshHostDirectoryOptions {
+  const { hostKeyPolicy, identity, knownHosts, sshConfig, installRoot, become } = flags;
+  return {
+    ssh: {
+      hostKeyPolicy,
+      ...(identity.length === 0 ? {} : { identityFiles: identity.map((file) => absolute(file)) }),
+      ...(knownHosts === null ? {} : { knownHostsFiles: [absolute(knownHosts)] }),
+      ...(sshConfig === null
+        ? {}
+        : { sshConfigFile: sshConfig === "none" ? null : absolute(sshConfig) }),
+    },
+    installRoot,
+    become,
+  };
+}
 
 function absolutePath(text: string): string {
   if (!/^\/[^\0]*$/.test(text) || text.split("/").includes("..")) {

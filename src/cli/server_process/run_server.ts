@@ -13,14 +13,14 @@ import { Registry } from "../../registry/registry.ts";
 import { type ControlPlane, openControlPlane } from "../../server/control_plane.ts";
 import { PackageStore } from "../../server/packages/package_store.ts";
 import { serve, type ServeOptions, type WsServer } from "../../server/serve.ts";
-import { VouchedEntries } from "../../server/access/vouched_entries.ts";
 import { Documents } from "../../storage/documents.ts";
 import { FileStore } from "../../storage/file_store.ts";
 import { SERVER_NAME, VERSION } from "../../version.ts";
 import type { AuditEntry } from "../../server/access/audit.ts";
 import { AuditFile } from "./audit_file.ts";
 import { type AddressFiles, writeAddressFiles } from "./address_file.ts";
-import { hostDirectory, type SshFlags } from "../session/ssh_directory.ts";
+import { sshHostDirectory } from "../../server/hosts/ssh_directory.ts";
+import { hostDirectoryOptions, type SshFlags } from "../flags/ssh_flags.ts";
 import { EXIT } from "../exit_codes.ts";
 import type { FlagValues } from "../flags/flags.ts";
 import type { Io } from "../io.ts";
@@ -61,25 +61,15 @@ export async function runServer(io: Io, flags: ServerFlags): Promise<number> {
   const parts = await openParts(stateDir, flags);
   let server: WsServer;
   try {
-    const { registry, packages, control, vouched } = parts;
     const audit = (entry: AuditEntry) => parts.audit.add(entry);
-    const { services, deployments } = control;
-    server = await serve({
-      ...exposure,
-      registry,
-      packages,
-      services,
-      deployments,
-      vouched,
-      audit,
-    });
+    server = await serve({ ...exposure, ...parts.controlPlane, audit });
   } catch (error) {
     await parts.close();
     throw withAdvice(error, flags);
   }
   let current = tokens;
   let addresses = await announce(io, server, tokens, stateDir);
-  const { registry } = parts;
+  const { registry } = parts.controlPlane;
   for (const warning of registry.warnings) log.warn("State: {warning}", { warning });
   const services = registry.list().length;
   io.out(
@@ -113,10 +103,7 @@ export async function runServer(io: Io, flags: ServerFlags): Promise<number> {
 
 /** What the server is made of. */
 interface Parts {
-  readonly registry: Registry;
-  readonly packages: PackageStore;
-  readonly control: ControlPlane;
-  readonly vouched: VouchedEntries;
+  readonly controlPlane: ControlPlane;
   readonly audit: AuditFile;
   /** Closes everything, the registry last. */
   close(): Promise<void>;
@@ -139,16 +126,15 @@ async function openParts(stateDir: string, flags: ServerFlags): Promise<Parts> {
       trustedKeys: await trustedKeys(flags.serve.trustedKey),
       inspect: async (path) => (await inspectPackage(path)).manifest,
     });
-    const hosts = hostDirectory(flags.ssh);
+    const hosts = sshHostDirectory(hostDirectoryOptions(flags.ssh));
     const localRunRoot = join(stateDir, "run");
     const audit = stack.use(
       new AuditFile(join(stateDir, "audit.log"), { open: flags.serve.allowUnauthenticated }),
     );
-    const vouched = stack.use(await VouchedEntries.load(documents));
-    const control = stack.use(
-      await openControlPlane({ registry, packages, documents, hosts, localRunRoot, vouched }),
+    const controlPlane = stack.use(
+      await openControlPlane({ registry, packages, documents, hosts, localRunRoot }),
     );
-    return { registry, packages, control, vouched, audit, close };
+    return { controlPlane, audit, close };
   } catch (error) {
     await close();
     throw error;
@@ -167,7 +153,7 @@ async function end(
   log.info("Shutting down: {reason}", { reason });
   const orderly = async (): Promise<number> => {
     // Together: clients hear of it while hosts in flight go back.
-    await Promise.all([server.shutdown(reason), parts.control.park(timeoutMs)]);
+    await Promise.all([server.shutdown(reason), parts.controlPlane.park(timeoutMs)]);
     await parts.close();
     return EXIT.ok;
   };
