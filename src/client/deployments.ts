@@ -13,6 +13,7 @@ import type { ActionParams, Deployment } from "../protocol/actions.ts";
 import type { EventStream } from "./events/stream.ts";
 import type { StreamItem } from "./events/items.ts";
 import type { RegistryClient } from "./client.ts";
+import { resultWithin } from "../util/async.ts";
 
 /** Options for {@linkcode followDeployment}. */
 export interface FollowOptions {
@@ -73,7 +74,7 @@ async function* follow(
   let next = read(stream);
   let deployment = await client.getDeployment(id, callOptions(options));
   while (deployment.finished_at === null) {
-    const result = await orAfter(next, lookIntervalMs);
+    const result = await resultWithin(next, lookIntervalMs);
     if (result?.done) throw stopped(id, options.signal);
     if (result !== null) next = read(stream);
     const progress = result === null ? null : progressOf(result.value, id);
@@ -124,15 +125,4 @@ function stopped(id: string, signal: AbortSignal | undefined): HarnessError {
   return new HarnessError("cancelled", `Stopped following ${id}: it goes on in the server`, {
     cause: signal?.reason,
   });
-}
-
-/** The result, or `null` when it took longer. */
-async function orAfter<T>(promise: Promise<T>, delayMs: number): Promise<T | null> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const elapsed = new Promise<null>((resolve) => timer = setTimeout(resolve, delayMs, null));
-  try {
-    return await Promise.race([promise, elapsed]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

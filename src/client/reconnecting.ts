@@ -17,6 +17,7 @@ import {
 } from "./backoff.ts";
 import type { ClientClosure, ClientStatus } from "./status.ts";
 import { Subscriber } from "./events/subscription.ts";
+import { sleep } from "../util/async.ts";
 
 /** Options for {@linkcode Link}. */
 export interface LinkOptions {
@@ -246,17 +247,4 @@ async function open(
   };
   if (signal !== undefined) connectionOptions.signal = signal;
   return await Connection.open(options.url, connectionOptions);
-}
-
-function sleep(delayMs: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, delayMs);
-    signal.addEventListener("abort", done);
-    if (signal.aborted) done();
-  });
 }

@@ -19,6 +19,7 @@ import {
 } from "./limits.ts";
 import type { RunOptions, RunResult, Stdin } from "./executor.ts";
 import { Tail } from "./output.ts";
+import { settleWithin } from "../util/async.ts";
 
 /** How a process ended. */
 export interface Exit {
@@ -105,17 +106,6 @@ function printedTooMuch(what: string, maxBytes: number): HarnessError {
     `Cannot finish ${what}: it printed more than ${mib} MiB and was killed; look at what the login shell prints`,
     { details: { reason: "output", max_bytes: maxBytes } },
   );
-}
-
-/** Waits for `promise`, at most `ms`. Never rejects. */
-export async function settleWithin(promise: Promise<unknown>, ms: number): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<void>((resolve) => timer = setTimeout(resolve, ms));
-  try {
-    await Promise.race([promise.catch(() => {}), late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 function stdinStream(stdin: Stdin | undefined): ReadableStream<Uint8Array> | Uint8Array {

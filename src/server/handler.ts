@@ -39,6 +39,7 @@ import { InboxSpace } from "./connection/inbox.ts";
 import { Turns } from "./connection/turns.ts";
 import type { VouchedEntries } from "./access/vouched_entries.ts";
 import { type Admission, decideUpgrade, type UpgradeDecision } from "./access/upgrade.ts";
+import { sleep } from "../util/async.ts";
 
 /** Options for {@linkcode ConnectionHandler}. */
 export interface HandlerOptions {
@@ -302,6 +303,6 @@ export class ConnectionHandler implements AsyncDisposable {
 /** Waits until `done()`, or until the clock of `performance.now()` reads `end`. */
 async function until(done: () => boolean, end: number): Promise<void> {
   while (!done() && performance.now() < end) {
-    await new Promise((resolve) => setTimeout(resolve, SHUTDOWN_POLL_MS));
+    await sleep(SHUTDOWN_POLL_MS);
   }
 }

@@ -10,6 +10,7 @@
 import * as fs from "node:fs/promises";
 import process from "node:process";
 import { HarnessError } from "../errors.ts";
+import { sleep } from "../util/async.ts";
 
 /** Name of the lock file in the state dir. It stays there when nobody holds it. */
 export const LOCK_NAME = "registry.lock";
@@ -100,7 +101,7 @@ async function pidFile(dir: string, path: string): Promise<OwnerLock> {
         throw inUse(dir, parseInt(holder) || null);
       }
       await removeStale(path, temp);
-      if (attempt > 0) await new Promise((resolve) => setTimeout(resolve, TAKEOVER.pauseMs));
+      if (attempt > 0) await sleep(TAKEOVER.pauseMs);
     }
   } finally {
     await fs.rm(temp, { force: true });
@@ -172,7 +173,7 @@ async function readPid(path: string): Promise<number | null> {
   for (let i = 0; i < PID_WAIT.times; i++) {
     const pid = parseInt(await fs.readFile(path, "utf8").catch(() => ""));
     if (pid > 0) return pid;
-    await new Promise((resolve) => setTimeout(resolve, PID_WAIT.ms));
+    await sleep(PID_WAIT.ms);
   }
   return null;
 }

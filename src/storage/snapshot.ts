@@ -11,6 +11,7 @@ import { entryTexts } from "../registry/entry_text.ts";
 import { type Disk, replaceFile } from "./disk.ts";
 import { STORAGE_FORMAT } from "./journal/line.ts";
 import { Sealer, sealProblem } from "./checksummed_file.ts";
+import { sleep } from "../util/async.ts";
 
 /** Name of the snapshot in the state dir. */
 export const SNAPSHOT_NAME = "registry.json";
@@ -54,7 +55,7 @@ export async function encodeSnapshot(snapshot: Snapshot): Promise<Buffer[]> {
     text = "";
     if (performance.now() < sliceEnd) continue;
     // Not setImmediate(): Deno does not look at its sockets before the next of those.
-    await new Promise<void>((resolve) => setTimeout(resolve, 0));
+    await sleep(0);
     sliceEnd = performance.now() + SNAPSHOT_SLICE_MS;
   }
   sealer.add(`${text}${services.length === 0 ? "" : "\n  "}]\n}\n`);

@@ -5,6 +5,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { AuditEntry } from "../../server/access/audit.ts";
+import { sleep } from "../../util/async.ts";
 
 /** At this size the file becomes `<file>.1`: some 50,000 entries. */
 const MAX_FILE_BYTES = 10 * 1024 * 1024;
@@ -130,7 +131,7 @@ export class AuditFile implements AsyncDisposable {
   async #write(): Promise<void> {
     while (this.#waiting.length > 0) {
       const waitMs = this.#writtenAt + this.#batchMs - performance.now();
-      if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+      if (waitMs > 0) await sleep(waitMs);
       this.#writtenAt = performance.now();
       const text = this.#waiting.join("");
       this.#waiting = [];

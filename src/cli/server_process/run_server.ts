@@ -32,6 +32,7 @@ import { type ServerTokens, serverTokens } from "./server_token.ts";
 import { Hangups } from "./token_reload.ts";
 import { trustedKeys } from "../commands/package/signatures.ts";
 import { defaultStateDir } from "./state_dir.ts";
+import { resultWithin } from "../../util/async.ts";
 
 /** All that the flags of `serve` say. */
 export interface ServerFlags {
@@ -157,18 +158,10 @@ async function end(
     await parts.close();
     return EXIT.ok;
   };
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const deadline = new Promise<number>((resolve) => {
-    timer = setTimeout(() => {
-      log.error("Shutdown took over {ms} ms: leaving the rest", { ms: deadlineMs });
-      resolve(interruptedExitCode(io) ?? EXIT.failure);
-    }, deadlineMs);
-  });
-  try {
-    return await Promise.race([orderly(), deadline]);
-  } finally {
-    clearTimeout(timer);
-  }
+  const code = await resultWithin(orderly(), deadlineMs);
+  if (code !== null) return code;
+  log.error("Shutdown took over {ms} ms: leaving the rest", { ms: deadlineMs });
+  return interruptedExitCode(io) ?? EXIT.failure;
 }
 
 function startLogging(

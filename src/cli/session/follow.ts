@@ -13,6 +13,7 @@ import type { Context } from "../context.ts";
 import { followHint, reportDeployment } from "../output/deployment_report.ts";
 import { openProgressView, type ProgressView } from "../output/progress_view.ts";
 import { interruptedExitCode } from "../output/report.ts";
+import { resultWithin } from "../../util/async.ts";
 
 /** The events of deployments. Open it before the deployment is started, and none is missed. */
 export type DeploymentEvents = EventStream<"deployment_progress">;
@@ -90,7 +91,7 @@ async function showUntilEnd(
   let next = events.next();
   let lastSeenAt = Date.now();
   while (!signal.aborted && Date.now() - lastSeenAt < patienceMs) {
-    const result = await orAfter(next, CLI_FOLLOW_LOOK_MS);
+    const result = await resultWithin(next, CLI_FOLLOW_LOOK_MS);
     if (result === null) {
       const seen = await look().catch(orNull);
       if (seen !== null) lastSeenAt = Date.now();
@@ -114,19 +115,6 @@ function orNull(error: unknown): null {
   const silent = ["unavailable", "unreachable", "timeout", "cancelled"];
   if (error instanceof HarnessError && silent.includes(error.code)) return null;
   throw error;
-}
-
-/** What `promise` gives, or `null` when it takes longer; it stays usable then. */
-async function orAfter<T>(promise: Promise<T>, ms: number): Promise<T | null> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<null>((resolve) => {
-    timer = setTimeout(() => resolve(null), ms);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 function lookAt(

@@ -18,6 +18,7 @@ import type { Connection } from "../connection.ts";
 import type { Feed } from "./buffer.ts";
 import type { SnapshotItem } from "./items.ts";
 import { backoffDelayMs, type ReconnectOptions } from "../backoff.ts";
+import { settleWithin } from "../../util/async.ts";
 
 /** How a subscription (again) began. */
 export interface Resumption {
@@ -168,7 +169,7 @@ export class Subscriber {
           this.#failFirstAck(error);
           return;
         }
-        await pause(backoffDelayMs(attempt, this.#options.reconnect), connection.closed);
+        await settleWithin(connection.closed, backoffDelayMs(attempt, this.#options.reconnect));
       }
     }
   }
@@ -237,11 +238,4 @@ function subscribeParams(feed: Feed): ActionParams<"subscribe"> {
     ...(since === undefined ? {} : { since }),
     ...(snapshot === undefined ? {} : { snapshot }),
   };
-}
-
-async function pause(delayMs: number, until: Promise<unknown>): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const elapsed = new Promise<void>((resolve) => timer = setTimeout(resolve, delayMs));
-  await Promise.race([elapsed, until]);
-  clearTimeout(timer);
 }

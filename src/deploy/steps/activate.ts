@@ -39,7 +39,7 @@ import {
 import { otherRun } from "../host/occupied.ts";
 import { recoveryScript } from "../host/recovery.ts";
 import type { StepEnd } from "./step.ts";
-import { pause } from "./session.ts";
+import { sleep } from "../../util/async.ts";
 
 /** Points `current` to the release, after leaving behind how that is undone. */
 export async function switchRelease(context: HostContext): Promise<StepEnd> {
@@ -148,7 +148,10 @@ export async function health(context: HostContext): Promise<StepEnd> {
   const spec = specOf(chosen);
   const controller = context.controller(chosen);
   const { timing } = context.plan;
-  if (spec.health === null) await pause(timing?.settleMs ?? DEPLOY_SETTLE_MS, signal);
+  if (spec.health === null) {
+    await sleep(timing?.settleMs ?? DEPLOY_SETTLE_MS, signal);
+    signal.throwIfAborted();
+  }
   const result = await waitUntilHealthy(machine, spec, {
     timeoutMs: context.plan.healthTimeoutMs ?? healthTimeoutMs(spec),
     pollMs: timing?.healthPollMs,

@@ -31,6 +31,7 @@ import { acquireCommand, recoverCommand, releaseCommand } from "../host/lock_com
 import { leaveRecoveryCommand } from "../host/commands.ts";
 import { recoveryScript } from "../host/recovery.ts";
 import type { StepEnd } from "./step.ts";
+import { sleep } from "../../util/async.ts";
 
 /** Connects. */
 export async function connect(context: HostContext): Promise<StepEnd> {
@@ -190,7 +191,8 @@ async function acquire(context: HostContext): Promise<string> {
     if (performance.now() >= deadline) throw lockedError(context, held[1] ?? "");
     if (!told) context.news({ message: `waiting for the lock: ${describeHolder(held[1] ?? "")}` });
     told = true;
-    await pause(plan.timing?.lockPollMs ?? DEPLOY_LOCK_POLL_MS, context.signal);
+    await sleep(plan.timing?.lockPollMs ?? DEPLOY_LOCK_POLL_MS, context.signal);
+    context.signal.throwIfAborted();
   }
 }
 
@@ -228,17 +230,4 @@ function lockedError(context: HostContext, text: string): HarnessError {
       },
     },
   );
-}
-
-/** Waits; rejects with the reason when `signal` fires. */
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const abort = () => reject(signal.reason);
-  const timer = setTimeout(resolve, ms);
-  if (signal.aborted) abort();
-  signal.addEventListener("abort", abort, { once: true });
-  return promise.finally(() => {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", abort);
-  });
 }

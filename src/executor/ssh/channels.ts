@@ -9,6 +9,7 @@ import { HarnessError, messageOf } from "../../errors.ts";
 import { SSH_OPEN_ATTEMPTS, SSH_OPEN_PAUSE_MS } from "../limits.ts";
 import { unreachable } from "./errors.ts";
 import type { Hop } from "./route.ts";
+import { sleep, untilAborted } from "../../util/async.ts";
 
 /** Opens channels, and lets callers wait while there are enough. */
 export class ChannelPool {
@@ -60,7 +61,7 @@ export class ChannelPool {
           // A session that has just ended may still count there.
           refusals += 1;
           if (refusals >= SSH_OPEN_ATTEMPTS) throw this.#refused(error);
-          await new Promise((resolve) => setTimeout(resolve, SSH_OPEN_PAUSE_MS));
+          await sleep(SSH_OPEN_PAUSE_MS);
         }
       }
     }
@@ -113,10 +114,6 @@ export class ChannelPool {
     adopt: (channel: ClientChannel) => T,
   ): Promise<T> {
     signal.throwIfAborted();
-    const { promise: aborted, reject } = Promise.withResolvers<never>();
-    aborted.catch(() => {});
-    const onAbort = (): void => reject(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
     let abandoned = false;
     const opening = this.#openAtOnce(line, (channel) => {
       // Nobody waits for it any more: what has only just begun is told to stop and closed.
@@ -126,15 +123,10 @@ export class ChannelPool {
       }
       return adopt(channel);
     });
-    opening.catch(() => {});
-    try {
-      return await Promise.race([opening, aborted]);
-    } catch (error) {
+    return await untilAborted(opening, signal).catch((error) => {
       abandoned = true;
       throw error;
-    } finally {
-      signal.removeEventListener("abort", onAbort);
-    }
+    });
   }
 
   #refused(error: unknown): HarnessError {

@@ -27,6 +27,7 @@ import { HostKeyCheck } from "./host_key.ts";
 import { SshPair } from "./serial.ts";
 import { SshProcess } from "./process.ts";
 import { type Hop, routeTo } from "./route.ts";
+import { sleep } from "../../util/async.ts";
 
 const logger = getLogger(["harness", "executor"]);
 
@@ -193,19 +194,6 @@ function isPassing(error: unknown): boolean {
   return reason === "reset" || (reason === "dns" && busyDns);
 }
 
-async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const onAbort = (): void => reject(signal?.reason);
-  const timer = setTimeout(resolve, ms);
-  signal?.addEventListener("abort", onAbort, { once: true });
-  try {
-    await promise;
-  } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener("abort", onAbort);
-  }
-}
-
 async function connectRoute(route: readonly Hop[], options: SshOptions): Promise<HopConnection[]> {
   const connections: HopConnection[] = [];
   try {
@@ -289,7 +277,8 @@ export async function connectSsh(target: SshTarget, options: SshOptions = {}): P
       if (attempt >= attempts || !isPassing(error)) throw error;
       logger.info("Will try {host} again: {error}", { host: target.host, error: String(error) });
       // Full jitter: hosts that were dropped together must not come back together.
-      await pause(Math.random() * SSH_RETRY_BASE_MS * 2 ** (attempt - 1), options.signal);
+      await sleep(Math.random() * SSH_RETRY_BASE_MS * 2 ** (attempt - 1), options.signal);
+      options.signal?.throwIfAborted();
     }
   }
 }

@@ -11,7 +11,7 @@ import ssh2 from "ssh2";
 import type { ConnectConfig } from "ssh2";
 import { type HarnessError, messageOf } from "../../errors.ts";
 import { KILL_GRACE_MS, SSH_CLOSE_GRACE_MS, SSH_KEEPALIVE_COUNT } from "../limits.ts";
-import { settleWithin } from "../run_process.ts";
+import { settleWithin } from "../../util/async.ts";
 import { hostKeyAlgorithms, KEY_EXCHANGES, MACS } from "./algorithms.ts";
 import { freeCiphers, inOwnTurn, rememberCiphers, repairRekey } from "./workarounds/ssh2_repair.ts";
 import type { Credentials } from "./auth.ts";

@@ -19,6 +19,7 @@ import {
   type KnownHosts,
   parseKnownHosts,
 } from "./known_hosts.ts";
+import { sleep } from "../../util/async.ts";
 
 function isMissing(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === "ENOENT";
@@ -69,7 +70,7 @@ async function lock(path: string): Promise<() => Promise<void>> {
       const age = await fs.stat(path).then((stat) => Date.now() - stat.mtimeMs, () => 0);
       // Its owner died: it is held for the time of one small write.
       if (age > KNOWN_HOSTS_LOCK_STALE_MS) await fs.rm(path, { force: true });
-      await new Promise((resolve) => setTimeout(resolve, 10 + Math.random() * 40));
+      await sleep(10 + Math.random() * 40);
     }
   }
 }

@@ -8,11 +8,12 @@ import type { ClientChannel } from "ssh2";
 import { getLogger } from "@logtape/logtape";
 import { KILL_GRACE_MS } from "../limits.ts";
 import { type Announcement, AnnouncementFilter } from "../output.ts";
-import { type Exit, type Process, settleWithin } from "../run_process.ts";
+import type { Exit, Process } from "../run_process.ts";
 import { killGroupText, loginShellLine } from "../shell/shell_line.ts";
 import { type ChannelPool, isRefusal } from "./channels.ts";
 import { unreachable } from "./errors.ts";
 import type { Hop } from "./route.ts";
+import { settleWithin } from "../../util/async.ts";
 
 const logger = getLogger(["harness", "executor"]);
 

@@ -11,6 +11,7 @@ import { createController } from "../controller.ts";
 import { describeEnd } from "../exit_status.ts";
 import { runProbe, type Verdict } from "./probe.ts";
 import type { ServiceSpec } from "../service_spec.ts";
+import { sleep } from "../../util/async.ts";
 
 /** What one health check found. Holds the fields of the registry's `HealthResult`. */
 export interface HealthCheckResult {
@@ -143,21 +144,9 @@ export async function waitUntilHealthy(
       }
     }
     const { pollMs = WAIT_HEALTHY_POLL_MS } = options;
-    await pause(Math.min(pollMs, spec.health?.intervalMs ?? pollMs), control);
+    await sleep(Math.min(pollMs, spec.health?.intervalMs ?? pollMs), control.signal);
+    control.signal?.throwIfAborted();
   }
-}
-
-/** Waits; rejects at once with the reason when `signal` fires. */
-function pause(ms: number, options: { signal?: AbortSignal }): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const abort = () => reject(options.signal?.reason);
-  const timer = setTimeout(resolve, ms);
-  if (options.signal?.aborted) abort();
-  options.signal?.addEventListener("abort", abort, { once: true });
-  return promise.finally(() => {
-    clearTimeout(timer);
-    options.signal?.removeEventListener("abort", abort);
-  });
 }
 
 function isTimeout(error: unknown): boolean {

@@ -18,6 +18,7 @@ import {
   UNPACK_RATIO_FLOOR_BYTES,
 } from "../../model/limits.ts";
 import { invalid } from "../errors.ts";
+import { sleep } from "../../util/async.ts";
 
 /** What is known of the packed file once all was read. */
 export interface PackedFile {
@@ -64,7 +65,7 @@ export async function* gunzipFile(
       yield chunk;
       // A little input can become so much output that timers and sockets would wait for seconds.
       if (performance.now() - yielded > EVENT_LOOP_SLICE_MS) {
-        await new Promise<void>((resolve) => setTimeout(resolve, 0));
+        await sleep(0);
         yielded = performance.now();
       }
     }

@@ -14,6 +14,7 @@ import { encodeEvent } from "../../protocol/codec.ts";
 import { textBytes } from "../../registry/entry_text.ts";
 import type { Registry } from "../../registry/registry.ts";
 import { type EncodedEvent, headOf } from "./event_ring.ts";
+import { sleep } from "../../util/async.ts";
 
 /** Reads history, one page at a time for all subscribers together. */
 export class Replays {
@@ -83,7 +84,7 @@ export class Replays {
   /** Lets others have the event loop after some work: a promise that is settled already does not. */
   async #pause(): Promise<void> {
     if (this.#worked < TURN_MS) return;
-    await new Promise((resolve) => setTimeout(resolve, 0));
+    await sleep(0);
     this.#worked = 0;
   }
 

@@ -28,6 +28,7 @@ import type { DocumentStore } from "../document_store.ts";
 import { type Host, type HostDirectory, sameLocation } from "../hosts/host_directory.ts";
 import type { ServiceManager } from "../services/service_manager.ts";
 import { requireCovered } from "../access/scope.ts";
+import { settleWithin } from "../../util/async.ts";
 
 /** What a {@linkcode DeploymentManager} works with. */
 export interface DeploymentManagerOptions {
@@ -234,12 +235,7 @@ export class DeploymentManager implements Deployments {
       if (!job.abort.signal.aborted) job.parked = true;
       job.abort.abort(new HarnessError("cancelled", "The server is shutting down"));
     }
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const deadline = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, timeoutMs);
-    });
-    await Promise.race([Promise.allSettled(jobs.map((job) => job.done)), deadline]);
-    clearTimeout(timer);
+    await settleWithin(Promise.allSettled(jobs.map((job) => job.done)), timeoutMs);
   }
 
   #find(deploymentId: string): DeploymentRecord {

@@ -8,6 +8,7 @@ import { sudoExecutor } from "../../deploy/host/become.ts";
 import type { HostTarget } from "../../deploy/plan.ts";
 import { HarnessError } from "../../errors.ts";
 import type { Host } from "./host_directory.ts";
+import { untilAborted } from "../../util/async.ts";
 
 /** A machine on which commands can be run. */
 export type HostExecutor = Awaited<ReturnType<HostTarget["connect"]>>;
@@ -29,7 +30,7 @@ export class HostConnections implements AsyncDisposable {
       this.#open.set(host.key, made);
       made.catch(() => this.#drop(host.key, made));
     }
-    return await abortable(opening, signal);
+    return await untilAborted(opening, signal);
   }
 
   /** A connection for one use alone: the caller disposes it. */
@@ -70,16 +71,4 @@ export class HostConnections implements AsyncDisposable {
 
 function asRoot(host: HostTarget, executor: HostExecutor): HostExecutor {
   return host.become === "sudo" ? sudoExecutor(executor) : executor;
-}
-
-async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const onAbort = () => reject(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
 }

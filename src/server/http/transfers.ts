@@ -7,6 +7,7 @@ import type { FileHandle } from "node:fs/promises";
 import { HarnessError } from "../../errors.ts";
 import { AddressCounts, addressKey } from "../access/addresses.ts";
 import { MIN_TRANSFER_BYTES, TRANSFERS_SHARE } from "../peer_limits.ts";
+import { resultWithin } from "../../util/async.ts";
 
 /** Places for transfers: so many in total, and half of them for one address. */
 export class TransferSlots {
@@ -90,22 +91,15 @@ async function readWithin(
   reader: ReadableStreamDefaultReader<Uint8Array>,
   stallMs: number,
 ): Promise<ReadableStreamReadResult<Uint8Array>> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const stall = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(stalled(stallMs)), stallMs);
-  });
-  try {
-    return await Promise.race([reader.read(), stall]);
-  } catch (cause) {
-    if (cause instanceof HarnessError) throw cause;
+  const result = await resultWithin(reader.read(), stallMs).catch((cause) => {
     throw new HarnessError(
       "cancelled",
       "Cannot store the package: the upload broke off before its end, send it again",
       { cause },
     );
-  } finally {
-    clearTimeout(timer);
-  }
+  });
+  if (result === null) throw stalled(stallMs);
+  return result;
 }
 
 function stalled(stallMs: number): HarnessError {

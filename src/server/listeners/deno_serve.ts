@@ -20,6 +20,7 @@ import { type Admission, isUpgrade } from "../access/upgrade.ts";
 import { DescriptorGuard, type DescriptorReserve } from "./descriptors.ts";
 import { DESCRIPTOR_PROBE } from "../peer_limits.ts";
 import { type Listener, listenError, type ListenOptions, ownAddress } from "./listener.ts";
+import { settleWithin, sleep } from "../../util/async.ts";
 
 /** Listens with `Deno.serve`. */
 export function listenDeno(handler: ConnectionHandler, options: ListenOptions): Promise<Listener> {
@@ -55,7 +56,10 @@ class DenoListener implements Listener {
     this.#closing = true;
     await this.#guard.close();
     const servers = [...this.#servers];
-    await settled(servers.flatMap((server) => [...server.underWay]), graceMs);
+    await settleWithin(
+      Promise.allSettled(servers.flatMap((server) => [...server.underWay])),
+      graceMs,
+    );
     for (const server of servers) server.abort();
     await Promise.all(servers.map((server) => server.finished));
   }
@@ -88,7 +92,7 @@ class DenoListener implements Listener {
       } catch {
         reserve.release(1); // not even we got one
       }
-      await new Promise((resolve) => setTimeout(resolve)); // lets it accept
+      await sleep(0); // lets it accept
     }
     for (const conn of conns) conn.close();
     return false;
@@ -178,14 +182,6 @@ class OneServer {
       );
     }
   }
-}
-
-/** Waits until all promises have settled, `timeoutMs` at most. */
-async function settled(promises: Iterable<Promise<unknown>>, timeoutMs: number): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const timeout = new Promise((resolve) => timer = setTimeout(resolve, timeoutMs));
-  await Promise.race([Promise.allSettled(promises), timeout]);
-  clearTimeout(timer);
 }
 
 /**

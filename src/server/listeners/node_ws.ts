@@ -47,6 +47,7 @@ import {
 import { type Listener, listenError, type ListenOptions, ownAddress } from "./listener.ts";
 import { toRequest, writeRawResponse, writeResponse } from "./node_http.ts";
 import { TcpPeers } from "./tcp_peers.ts";
+import { sleep } from "../../util/async.ts";
 
 /** Listens with `node:http` and `npm:ws`. */
 export async function listenWs(
@@ -152,7 +153,7 @@ class WsListener implements Listener {
     // Turns of the event loop, not time: after a hold-up a timer comes before what waits to be accepted.
     for (let turn = 0; turn < ACCEPT_CHECK_TURNS && error === null; turn++) {
       if (peers.accepted > this.#acceptedBefore) break;
-      await new Promise((resolve) => setTimeout(resolve, ACCEPT_TURN_MS));
+      await sleep(ACCEPT_TURN_MS);
     }
     probe.destroy();
     this.#triedAt = performance.now();

@@ -12,6 +12,7 @@ import type { RegistryEvent } from "../../model/event.ts";
 import type { Disk } from "../disk.ts";
 import type { FinishedSegment } from "./chain.ts";
 import { lineEnds, readHead, toCommitRecord } from "./line.ts";
+import { sleep } from "../../util/async.ts";
 
 /** Where the journal's files are, as of now. */
 export interface JournalSegments {
@@ -66,7 +67,7 @@ export class JournalHistory {
         const events = await this.#readFrom(segment, wanted);
         if (events.length > 0) return events;
         this.#loaded = null;
-        await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+        await sleep(PAUSE_MS);
       }
       return null;
     });
