@@ -4,6 +4,7 @@
 import type { Io } from "../../src/cli/io.ts";
 import { main } from "../../src/cli/program.ts";
 import { drawn } from "../../src/cli/output/styles.ts";
+import { within } from "./raw_client.ts";
 import { removeTree } from "./remove_tree.ts";
 
 const MAIN = new URL("../../src/cli/main.ts", import.meta.url).pathname;
@@ -167,11 +168,17 @@ export class RunningCli implements AsyncDisposable {
     this.#child.kill(signal);
   }
 
-  /** Waits for its end. */
-  async end(): Promise<CliResult> {
-    const { code } = await this.#child.status;
-    await this.#readers;
-    return { code, stdout: this.stdout, stderr: this.stderr };
+  /** Waits for its end; fails, and kills it, when it does not end in time. */
+  async end(timeoutMs = 120_000): Promise<CliResult> {
+    const ended = Promise.all([this.#child.status, this.#readers]);
+    try {
+      const [{ code }] = await within(timeoutMs, ended, "the end of the process");
+      return { code, stdout: this.stdout, stderr: this.stderr };
+    } catch (error) {
+      this.kill("SIGKILL");
+      const output = `stdout: ${this.stdout}\nstderr: ${this.stderr}`;
+      throw new Error(`${error instanceof Error ? error.message : error};\n${output}`);
+    }
   }
 
   /** Ends it. */

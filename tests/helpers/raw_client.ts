@@ -52,10 +52,17 @@ export class RawClient implements AsyncDisposable {
   /** Connects and waits until the socket is open. */
   static async connect(url: string, options: RawClientOptions = {}): Promise<RawClient> {
     const client = new RawClient(url, options);
-    await new Promise<void>((resolve, reject) => {
+    const opened = new Promise<void>((resolve, reject) => {
       client.socket.onopen = () => resolve();
       client.socket.onerror = (event) => reject(new Error((event as ErrorEvent).message));
     });
+    try {
+      await within(client.#deadlineMs, opened, `the connection to ${url}`);
+    } catch (error) {
+      // Without this, a handshake that is not answered would stay open behind the failed test.
+      client.socket.close();
+      throw error;
+    }
     client.socket.onerror = null;
     return client;
   }
@@ -155,12 +162,25 @@ export class RawClient implements AsyncDisposable {
   /** Closes and waits for the end. */
   async close(): Promise<void> {
     this.socket.close();
-    await this.closed;
+    await within(this.#deadlineMs, this.closed, "the end of the connection");
   }
 
   /** Closes. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+}
+
+/** Waits for `work`, and fails with a message when it takes longer than `ms`. */
+export async function within<T>(ms: number, work: Promise<T>, what: string): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const expired = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`not within ${ms} ms: ${what}`)), ms);
+  });
+  try {
+    return await Promise.race([work, expired]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

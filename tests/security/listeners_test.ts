@@ -14,9 +14,9 @@ function portOf(server: TestServer): number {
   return Number(new URL(server.url).port);
 }
 
-/** A new client gets an answer. */
+/** A new client gets an answer; it fails, so that the next one is tried, when there is none for long. */
 async function isServed({ url }: TestServer): Promise<void> {
-  await using client = await RawClient.ready(url);
+  await using client = await RawClient.ready(url, { deadlineMs: 10_000 });
   await client.call("list_services");
 }
 

@@ -1,5 +1,8 @@
 /** Hostile peers over TCP: many connections at once, and what became of them. */
 
+/** Far beyond what opening takes where the server accepts. */
+const OPEN_TIMEOUT_MS = 60_000;
+
 /** TCP connections of which nobody wants an answer. */
 export class Peers implements Disposable {
   readonly #conns: Deno.Conn[] = [];
@@ -11,12 +14,20 @@ export class Peers implements Disposable {
     return this.#conns.length;
   }
 
-  /** Opens so many, one after the other, with pauses; some may be refused. Each sends `bytes`. */
+  /**
+   * Opens so many, one after the other, with pauses; some may be refused. Each sends `bytes`.
+   *
+   * A server that accepts nothing for long lets connections wait for minutes each: that is an error.
+   */
   async open(count: number, port: number, bytes = "", pauseMs = 0): Promise<void> {
+    const signal = AbortSignal.timeout(OPEN_TIMEOUT_MS);
     for (let i = 0; i < count; i++) {
+      if (signal.aborted) {
+        throw new Error(`only ${i} of ${count} peers were opened within ${OPEN_TIMEOUT_MS} ms`);
+      }
       if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
       try {
-        const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+        const conn = await Deno.connect({ hostname: "127.0.0.1", port, signal });
         this.#conns.push(conn);
         if (bytes !== "") await conn.write(new TextEncoder().encode(bytes));
         void this.#watch(conn);
