@@ -2,8 +2,6 @@ import assert from "node:assert/strict";
 import { exitCode } from "../../src/cli/commands/doctor.ts";
 import { findingsFrom } from "../../src/cli/commands/doctor_host.ts";
 import { runCli, startServer } from "../helpers/cli.ts";
-import { needs } from "../helpers/require.ts";
-import { startSshd } from "../helpers/sshd.ts";
 
 const FINE = "system=Linux x86_64\nuid=1000\ninit=systemd\nsudo=no\nwritable=yes\nfree=9999999\n";
 
@@ -64,37 +62,4 @@ Deno.test("doctor looks at the state directory and the server, and changes nothi
   } finally {
     await Deno.remove(dir, { recursive: true });
   }
-});
-
-Deno.test({
-  name: "doctor --host connects and says what is there, or why it could not",
-  ignore: needs("sshd"),
-  fn: async () => {
-    await using sshd = await startSshd();
-    const host = `${sshd.user}@${sshd.host}:${sshd.port}`;
-    const dir = await Deno.makeTempDir({ prefix: "harness-doctor-" });
-    try {
-      const flags = [
-        ...["--identity", sshd.identityFile, "--known-hosts", sshd.knownHostsFile],
-        ...["--ssh-config", "none", "--install-root", `${dir}/opt`, "--url", "ws://127.0.0.1:9"],
-      ];
-      const fine = await runCli(["doctor", "--host", host, ...flags]);
-      assert.equal(fine.code, 0, fine.stdout);
-      assert.match(
-        fine.stdout,
-        new RegExp(`^ok {4}${host} install root: ${dir}/opt can be written$`, "m"),
-      );
-      const both = await runCli(["doctor", "--host", "x@127.0.0.1:9", "--host", host, ...flags]);
-      assert.equal(both.code, 4, both.stdout);
-      assert.match(both.stdout, /^fail {2}x@127\.0\.0\.1:9: .*refused/m);
-      await Deno.writeTextFile(`${dir}/known_hosts`, "");
-      const unknown = await runCli([
-        ...["doctor", "--host", host, ...flags, "--known-hosts", `${dir}/known_hosts`],
-      ]);
-      assert.equal(unknown.code, 4, unknown.stdout);
-      assert.match(unknown.stdout, /host key/);
-    } finally {
-      await Deno.remove(dir, { recursive: true });
-    }
-  },
 });

@@ -1,15 +1,6 @@
 import assert from "node:assert/strict";
 import { runCli, runHere, startServer } from "../helpers/cli.ts";
-import { needs } from "../helpers/require.ts";
-
-async function inTempDir(test: (dir: string) => Promise<void>): Promise<void> {
-  const dir = await Deno.makeTempDir({ prefix: "harness-package-cli-" });
-  try {
-    await test(dir);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
-}
+import { inTempDir } from "../helpers/temp_dir.ts";
 
 Deno.test("package init, build, inspect and verify work together as they are", async () => {
   await inTempDir(async (dir) => {
@@ -118,25 +109,6 @@ Deno.test("package push hands a package over once, and other bytes under its nam
     await Deno.writeTextFile(`${dir}/svc-9.0.0.tar.gz`, "no package");
     assert.match((await run("push", `${dir}/svc-9.0.0.tar.gz`)).stderr, /\[package_invalid\]$/m);
   });
-});
-
-Deno.test({
-  name: "minisign itself verifies what package sign made",
-  ignore: needs("minisign"),
-  fn: () =>
-    inTempDir(async (dir) => {
-      const run = (...args: string[]) => runCli(["package", ...args], { cwd: dir });
-      await run("init", "svc");
-      await run("build", "svc");
-      await run("keygen", "--out", "k");
-      await run("sign", "svc-0.1.0.tar.gz", "--key", "k.key");
-      const { code, stdout } = await new Deno.Command("minisign", {
-        args: ["-Vm", "svc-0.1.0.tar.gz", "-p", "k.pub"],
-        cwd: dir,
-      }).output();
-      assert.equal(code, 0);
-      assert.match(new TextDecoder().decode(stdout), /Trusted comment: name:svc version:0\.1\.0/);
-    }),
 });
 
 Deno.test("package init, keygen and sign print paths as JSON with --json", async () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Connection } from "../../src/client/connection.ts";
 import { RegistryClient } from "../../src/client/mod.ts";
 import { MAX_CLIENT_PENDING_CALLS } from "../../src/client/limits.ts";
-import { failure } from "./failure.ts";
+import { failure } from "../helpers/rejects.ts";
 import { ScriptedServer } from "./scripted_server.ts";
 
 const once = { reconnect: false } as const;

@@ -5,7 +5,7 @@ import {
   followDeployment,
   RegistryClient,
 } from "../../src/client/mod.ts";
-import { failure } from "./failure.ts";
+import { failure } from "../helpers/rejects.ts";
 import { type Peer, ScriptedServer } from "./scripted_server.ts";
 
 const reconnect = { minDelayMs: 1, maxDelayMs: 5 };

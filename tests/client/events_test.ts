@@ -6,7 +6,7 @@ import {
   RegistryClient,
   type StreamItem,
 } from "../../src/client/mod.ts";
-import { failure } from "./failure.ts";
+import { failure } from "../helpers/rejects.ts";
 import { type Peer, ScriptedServer } from "./scripted_server.ts";
 
 const soon = { reconnect: { minDelayMs: 1, maxDelayMs: 5 } } as const;

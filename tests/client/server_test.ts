@@ -4,7 +4,7 @@ import WebSocket from "ws";
 import { type ClientStatus, RegistryClient } from "../../src/client/mod.ts";
 import { LISTENERS, service, startServer } from "../helpers/test_server.ts";
 import { TEST_TLS } from "../helpers/tls.ts";
-import { failure } from "./failure.ts";
+import { failure } from "../helpers/rejects.ts";
 
 const TOKEN = "a full token, with spaces? no: with ünïcödé".replaceAll(" ", "_");
 const READ_TOKEN = "reads-only";

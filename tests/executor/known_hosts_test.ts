@@ -4,15 +4,17 @@ import { createHmac, randomBytes } from "node:crypto";
 import fc from "fast-check";
 import {
   checkHostKey,
-  fingerprint,
   knownHostName,
   knownKeyTypes,
   parseKnownHosts,
 } from "../../src/executor/ssh/known_hosts.ts";
 import { addKnownHost } from "../../src/executor/ssh/known_hosts_file.ts";
-import { needs } from "../helpers/require.ts";
 import { SEED } from "../helpers/seed.ts";
-import { runProgram } from "../helpers/sshd.ts";
+
+/** What a file of these lines says about a key. */
+function status(lines: string[], name: string, key: Buffer): string {
+  return checkHostKey(parseKnownHosts(lines.join("\n"), "kh").entries, name, key).status;
+}
 
 /** A public key blob of a type, with made-up content. */
 function blob(type: string, content = type): Buffer {
@@ -25,7 +27,9 @@ function blob(type: string, content = type): Buffer {
 }
 
 const ED = blob("ssh-ed25519");
+
 const ED2 = blob("ssh-ed25519", "another key");
+
 const EC = blob("ecdsa-sha2-nistp256");
 
 function line(host: string, key: Buffer, marker = ""): string {
@@ -37,11 +41,6 @@ function hashed(name: string): string {
   const salt = randomBytes(20);
   const hash = createHmac("sha1", salt).update(name).digest("base64");
   return `|1|${salt.toString("base64")}|${hash}`;
-}
-
-/** What a file of these lines says about a key. */
-function status(lines: string[], name: string, key: Buffer): string {
-  return checkHostKey(parseKnownHosts(lines.join("\n"), "kh").entries, name, key).status;
 }
 
 Deno.test("checkHostKey() follows the matrix of ways in which a host can be listed", () => {
@@ -118,37 +117,6 @@ Deno.test("knownHostName() writes a host as ssh does", () => {
   assert.equal(knownHostName("Web1", 22), "web1");
   assert.equal(knownHostName("web1", 2222), "[web1]:2222");
   assert.equal(knownHostName("::1", 2222), "[::1]:2222");
-});
-
-Deno.test({
-  name: "known_hosts is read as ssh-keygen reads and writes it",
-  ignore: needs("sshd"),
-  fn: async () => {
-    const dir = await Deno.makeTempDir({ prefix: "harness-known-hosts-" });
-    try {
-      await runProgram("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", `${dir}/key`]);
-      const [type = "", base64 = ""] = (await Deno.readTextFile(`${dir}/key.pub`)).split(" ");
-      const key = Buffer.from(base64, "base64");
-      const printed = await runProgram("ssh-keygen", ["-lf", `${dir}/key.pub`]);
-      assert.ok(printed.includes(` ${fingerprint(key)} `), printed);
-
-      const file = `${dir}/known_hosts`;
-      await Deno.writeTextFile(file, `[h1.example]:2200 ${type} ${base64}\nh2 ${type} ${base64}\n`);
-      await runProgram("ssh-keygen", ["-H", "-f", file]);
-      const text = await Deno.readTextFile(file);
-      assert.match(text, /^(\|1\|\S+ ssh-ed25519 \S+\n){2}$/, "the names are hashed");
-      const { entries } = parseKnownHosts(text, file);
-      assert.equal(checkHostKey(entries, "[h1.example]:2200", key).status, "known");
-      assert.equal(checkHostKey(entries, "h2", key).status, "known");
-      assert.equal(checkHostKey(entries, "h3", key).status, "unknown");
-
-      await addKnownHost([file], "[h3]:23", key);
-      const found = await runProgram("ssh-keygen", ["-F", "[h3]:23", "-f", file]);
-      assert.match(found, new RegExp(`^\\[h3\\]:23 ${type} `, "m"));
-    } finally {
-      await Deno.remove(dir, { recursive: true });
-    }
-  },
 });
 
 Deno.test("addKnownHost() appends safely, also when many do so at once", async () => {

@@ -1,9 +1,6 @@
 import assert from "node:assert/strict";
 import { localExecutor } from "../../src/executor/local.ts";
 import { throughStdin } from "../../src/executor/shell/stdin_script.ts";
-import { connectSsh } from "../../src/executor/ssh/connect.ts";
-import { startBusyBoxHost } from "../helpers/busybox_host.ts";
-import { needs } from "../helpers/require.ts";
 
 const LONG = `# ${'it\'s \\ a "long" comment $HOME `x` é '.repeat(1000)}\nprintf '%s|' "$@"\ncat\n`;
 
@@ -35,21 +32,4 @@ Deno.test("throughStdin() runs nothing of a text that was cut anywhere", async (
     assert.deepEqual([exitCode, stdout], [1, ""]);
     assert.match(stderr, /cut off/);
   }
-});
-
-Deno.test({
-  name: "Executor.run() takes commands that are longer than dropbear's limit",
-  ignore: needs("dropbear", "busybox", "root"),
-  async fn() {
-    await using host = await startBusyBoxHost();
-    await using machine = await connectSsh(
-      { host: host.host, port: host.port, user: host.user, identityFile: host.identityFile },
-      { knownHostsFiles: [host.knownHostsFile], sshConfigFile: null, agentSocket: null },
-    );
-    const { stdout, exitCode } = await machine.run(
-      { script: LONG, args: ["a b", ""] },
-      { stdin: new Blob(["from stdin"]).stream() },
-    );
-    assert.deepEqual([exitCode, stdout], [0, "a b||from stdin"]);
-  },
 });

@@ -1,37 +1,12 @@
 import assert from "node:assert/strict";
-import { HarnessError } from "../../src/errors.ts";
-import { connectSsh, type SshOptions, type SshTarget } from "../../src/executor/ssh/connect.ts";
+import type { SshOptions, SshTarget } from "../../src/executor/ssh/connect.ts";
 import { hostSettings } from "../../src/executor/ssh/config.ts";
 import { loginUser, parseJump, routeTo } from "../../src/executor/ssh/route.ts";
-import { needs } from "../helpers/require.ts";
-import { startSshd } from "../helpers/sshd.ts";
-import { until } from "./machines.ts";
-
-async function withConfig<T>(
-  text: string,
-  use: (file: string, dir: string) => Promise<T>,
-): Promise<T> {
-  const dir = await Deno.makeTempDir({ prefix: "harness-ssh-config-" });
-  try {
-    await Deno.writeTextFile(`${dir}/config`, text.replaceAll("@DIR@", dir));
-    return await use(`${dir}/config`, dir);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
-}
+import { failure } from "../helpers/rejects.ts";
+import { withConfig } from "./ssh_config_fixture.ts";
 
 function route(text: string, target: SshTarget, options: SshOptions = {}) {
   return withConfig(text, (sshConfigFile) => routeTo(target, { ...options, sshConfigFile }));
-}
-
-async function failure(promise: Promise<unknown>): Promise<HarnessError> {
-  try {
-    await promise;
-  } catch (error) {
-    assert.ok(error instanceof HarnessError, String(error));
-    return error;
-  }
-  throw new assert.AssertionError({ message: "expected a rejection" });
 }
 
 Deno.test("routeTo() takes from ssh_config what the caller left out, first value first", async () => {
@@ -198,63 +173,4 @@ Deno.test("routeTo() says which file or value cannot be used", async () => {
   assert.match(port.message, /ssh is not a port/);
   const alias = await route("HostKeyAlias Shared\nPort 2222\n", { host: "web1" });
   assert.deepEqual(alias[0]?.keyNames, ["shared"]);
-});
-
-Deno.test({
-  name: "connectSsh() goes through a jump host and checks each host's key under its own name",
-  ignore: needs("sshd"),
-  fn: async () => {
-    await using gate = await startSshd();
-    await using inner = await startSshd({ sameUserKeyAs: gate });
-    const config = `
-Host gate
-  HostName 127.0.0.1
-  Port ${gate.port}
-Host inner
-  HostName 127.0.0.1
-  Port ${inner.port}
-  ProxyJump gate
-Host *
-  User ${gate.user}
-  IdentityFile ${gate.identityFile}
-`;
-    await withConfig(config, async (sshConfigFile, dir) => {
-      const both = `${dir}/both`;
-      const texts = [gate, inner].map(({ knownHostsFile }) =>
-        Deno.readTextFileSync(knownHostsFile)
-      );
-      await Deno.writeTextFile(both, texts.join(""));
-      const options = { sshConfigFile, agentSocket: null, connectAttempts: 1 };
-      await using machine = await connectSsh({ host: "inner" }, {
-        ...options,
-        knownHostsFiles: [both],
-      });
-      assert.equal(machine.host, "inner");
-      const { stdout } = await machine.run({ script: 'echo "$SSH_CONNECTION"' });
-      assert.match(stdout, new RegExp(` ${inner.port}\\n$`));
-      const big = await machine.run({ argv: ["wc", "-c"] }, { stdin: new Uint8Array(5_000_000) });
-      assert.equal(big.stdout.trim(), "5000000");
-      for (const sshd of [gate, inner]) {
-        await until("sshd has said so", () => /Accepted publickey/.test(sshd.log()));
-      }
-
-      const only = (file: string) =>
-        failure(connectSsh({ host: "inner" }, { ...options, knownHostsFiles: [file] }));
-      const gateUnknown = await only(inner.knownHostsFile);
-      assert.deepEqual(
-        [gateUnknown.details?.host, gateUnknown.details?.reason],
-        ["gate", "host_key_unknown"],
-      );
-      const innerUnknown = await only(gate.knownHostsFile);
-      assert.deepEqual(
-        [innerUnknown.details?.host, innerUnknown.details?.reason],
-        ["inner", "host_key_unknown"],
-      );
-      await inner.stopListening();
-      await inner.killConnections();
-      const refused = await only(both);
-      assert.deepEqual([refused.details?.host, refused.details?.reason], ["inner", "refused"]);
-      assert.match(refused.message, /jump host/);
-    });
-  },
 });

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
-import { HarnessError } from "../../src/errors.ts";
+import type { HarnessError } from "../../src/errors.ts";
+import { failure } from "../helpers/rejects.ts";
 import { connectSsh, type SshOptions } from "../../src/executor/ssh/connect.ts";
-import { needs } from "../helpers/require.ts";
-import { type Sshd, startSshd } from "../helpers/sshd.ts";
-import { connectTo, isAlive, until } from "./machines.ts";
+import { until } from "./machines.ts";
 import { TcpProxy } from "./tcp_proxy.ts";
 
-const ignore = needs("sshd");
+function facts(error: HarnessError): unknown[] {
+  return [error.code, error.details?.host, error.details?.step, error.details?.reason];
+}
 
 const ISOLATED: SshOptions = {
   knownHostsFiles: [],
@@ -14,28 +15,6 @@ const ISOLATED: SshOptions = {
   agentSocket: null,
   connectAttempts: 1,
 };
-
-async function failure(promise: Promise<unknown>): Promise<HarnessError> {
-  try {
-    await promise;
-  } catch (error) {
-    assert.ok(error instanceof HarnessError, String(error));
-    return error;
-  }
-  throw new assert.AssertionError({ message: "expected a rejection" });
-}
-
-function facts(error: HarnessError): unknown[] {
-  return [error.code, error.details?.host, error.details?.step, error.details?.reason];
-}
-
-/** The sshd as seen through a proxy, with a known_hosts file that knows it there. */
-async function throughProxy(sshd: Sshd, proxy: TcpProxy) {
-  const knownHostsFile = `${sshd.dir}/kh`;
-  await Deno.writeTextFile(knownHostsFile, `[127.0.0.1]:${proxy.port} ${sshd.hostKeys[0]}\n`);
-  const { host, user, identityFile } = sshd;
-  return { host, user, identityFile, port: proxy.port, knownHostsFile };
-}
 
 function closedPort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -101,129 +80,4 @@ Deno.test("connectSsh() says what a server that is none answered with", async ()
   assert.equal(error.details?.step, "handshake");
   await serving;
   listener.close();
-});
-
-Deno.test({
-  name: "connectSsh() gets in after sshd has dropped it for MaxStartups",
-  ignore,
-  fn: async () => {
-    await using sshd = await startSshd({ config: ["MaxStartups 1:100:1"] });
-    const blocker = await Deno.connect({ hostname: sshd.host, port: sshd.port });
-    await blocker.read(new Uint8Array(100));
-    const dropped = await failure(connectTo(sshd));
-    assert.deepEqual(facts(dropped), ["unreachable", "127.0.0.1", "handshake", "reset"]);
-    await using proxy = new TcpProxy(sshd.port);
-    const patient = connectTo(await throughProxy(sshd, proxy), { connectAttempts: 8 });
-    await until("it was dropped and tried again", () => proxy.accepted >= 2);
-    blocker.close();
-    await using machine = await patient;
-    assert.equal((await machine.run({ argv: ["echo", "in"] })).stdout, "in\n");
-  },
-});
-
-Deno.test({
-  name: "Executor.run() over SSH rejects when the connection breaks, and so does every later run",
-  ignore,
-  fn: async () => {
-    await using sshd = await startSshd();
-    await using machine = await connectTo(sshd);
-    let started = () => {};
-    const start = new Promise<void>((resolve) => started = resolve);
-    const running = failure(
-      machine.run({ script: "echo up; exec sleep 20" }, { onStdout: () => started() }),
-    );
-    await start;
-    await sshd.killConnections();
-    assert.deepEqual(facts(await running), ["unreachable", "127.0.0.1", "run", "closed"]);
-    const later = await failure(machine.run({ argv: ["true"] }));
-    assert.deepEqual(facts(later), ["unreachable", "127.0.0.1", "run", "closed"]);
-  },
-});
-
-Deno.test({
-  name: "Executor.run() over SSH notices a network that swallows everything",
-  ignore,
-  fn: async () => {
-    await using sshd = await startSshd();
-    await using proxy = new TcpProxy(sshd.port);
-    const seen = await throughProxy(sshd, proxy);
-    await using machine = await connectTo(seen, { keepaliveMs: 1000 });
-    let started = () => {};
-    const start = new Promise<void>((resolve) => started = resolve);
-    const running = failure(
-      machine.run({ script: "echo up; exec sleep 20" }, { onStdout: () => started() }),
-    );
-    await start;
-    proxy.stall();
-    const error = await running;
-    assert.deepEqual(facts(error), ["unreachable", "127.0.0.1", "run", "closed"]);
-    assert.match(error.message, /stopped answering/);
-  },
-});
-
-Deno.test({
-  name: "Executor.run() over SSH waits where sshd allows fewer sessions than asked for",
-  ignore,
-  fn: async () => {
-    await using sshd = await startSshd({ config: ["MaxSessions 2"] });
-    await using machine = await connectTo(sshd);
-    const runs = Array.from(
-      { length: 8 },
-      (_, i) => machine.run({ script: `sleep 0.2; echo ${i}` }),
-    );
-    const outputs = (await Promise.all(runs)).map(({ stdout }) => stdout.trim());
-    assert.deepEqual(outputs, ["0", "1", "2", "3", "4", "5", "6", "7"]);
-
-    await using one = await startSshd({ config: ["MaxSessions 1"] });
-    await using narrow = await connectTo(one);
-    let pid = 0;
-    const running = narrow.run({ script: "echo $$; exec sleep 600" }, {
-      timeoutMs: 3000,
-      onStdout: (chunk) => pid = Number(new TextDecoder().decode(chunk)),
-    });
-    assert.equal((await failure(running)).code, "timeout");
-    assert.equal(isAlive(pid), false, "killed although there was no room for a second session");
-
-    await using none = await startSshd({ config: ["MaxSessions 0"] });
-    await using shut = await connectTo(none);
-    const error = await failure(shut.run({ argv: ["true"] }));
-    assert.equal(error.code, "unavailable");
-    assert.match(error.message, /MaxSessions/);
-  },
-});
-
-Deno.test({
-  name:
-    "Executor.run() over SSH keeps what start-up files print out of the output, and what a refusal prints in",
-  ignore,
-  fn: async () => {
-    const noisy =
-      "ForceCommand printf 'Welcome!\\nharness-x 1 1\\n'; echo warning >&2; eval \"$SSH_ORIGINAL_COMMAND\"";
-    await using sshd = await startSshd({ config: [noisy] });
-    await using machine = await connectTo(sshd);
-    const result = await machine.run({ script: "cat; exit 3" }, { stdin: "mine" });
-    assert.deepEqual([result.exitCode, result.stdout], [3, "mine"]);
-
-    await using shut = await startSshd({
-      config: ["ForceCommand echo This account is closed; exit 1"],
-    });
-    await using closed = await connectTo(shut);
-    const refused = await closed.run({ argv: ["true"] });
-    assert.deepEqual([refused.exitCode, refused.stdout], [1, "This account is closed\n"]);
-  },
-});
-
-Deno.test({
-  name:
-    "Executor.run() over SSH does not miss the end of a command that comes in the packet of its start",
-  ignore,
-  fn: async () => {
-    await using sshd = await startSshd();
-    await using proxy = new TcpProxy(sshd.port);
-    await using machine = await connectTo(await throughProxy(sshd, proxy));
-    proxy.gatherMs = 1500;
-    const result = await machine.run({ script: "echo quick; exit 5" });
-    assert.deepEqual([result.exitCode, result.stdout], [5, "quick\n"]);
-    proxy.gatherMs = 0;
-  },
 });

@@ -16,3 +16,14 @@ export async function refusal(
   }
   throw new assert.AssertionError({ message: `expected ${code}, but it succeeded` });
 }
+
+/** The {@linkcode HarnessError} that a promise rejects with. */
+export async function failure(promise: Promise<unknown>): Promise<HarnessError> {
+  try {
+    await promise;
+  } catch (error) {
+    assert.ok(error instanceof HarnessError, `not a HarnessError: ${error}`);
+    return error;
+  }
+  throw new assert.AssertionError({ message: "expected a rejection, but it succeeded" });
+}

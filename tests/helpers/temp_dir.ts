@@ -6,3 +6,9 @@ export async function tempDir(): Promise<{ path: string } & AsyncDisposable> {
   const path = await Deno.makeTempDir({ prefix: "harness-" });
   return { path, [Symbol.asyncDispose]: () => removeTree(path) };
 }
+
+/** Runs `test` with a directory that is removed afterwards. */
+export async function inTempDir(test: (dir: string) => Promise<void>): Promise<void> {
+  await using dir = await tempDir();
+  await test(dir.path);
+}
