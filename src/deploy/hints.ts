@@ -6,7 +6,7 @@
  */
 import { quote } from "../executor/shell/quote.ts";
 import type { ServiceSpec } from "../lifecycle/service_spec.ts";
-import { unitName } from "../lifecycle/drivers/systemd/unit.ts";
+import { unitName } from "../lifecycle/drivers/systemd/generated/unit.ts";
 
 /** The command that starts a release; nothing of its environment is in it. */
 export function startText(spec: ServiceSpec, systemd: boolean): string {

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { symlinkSync } from "node:fs";
 import { formatEnvFile } from "../../src/lifecycle/env_file.ts";
 import { checkHealth } from "../../src/lifecycle/health/check.ts";
-import { AS_SERVICE } from "../../src/lifecycle/drivers/process/run_as.ts";
-import { PROCESS_LIBRARY } from "../../src/lifecycle/drivers/process/shell.ts";
+import { AS_SERVICE } from "../../src/lifecycle/drivers/shell/library.ts";
+import { PROCESS_LIBRARY } from "../../src/lifecycle/drivers/shell/library.ts";
 import { localExecutor } from "../../src/executor/local.ts";
 import { health, localMachine, Place, processController } from "./fixture.ts";
 

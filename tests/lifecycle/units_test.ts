@@ -23,14 +23,14 @@ import {
   unitStatus,
 } from "../../src/lifecycle/drivers/systemd/report.ts";
 import { has } from "../helpers/require.ts";
-import * as knownScripts from "../../src/lifecycle/drivers/systemd/known_scripts.ts";
-import * as systemdScripts from "../../src/lifecycle/drivers/systemd/scripts.ts";
+import * as knownScripts from "../../src/lifecycle/drivers/systemd/known/scripts.ts";
+import * as systemdScripts from "../../src/lifecycle/drivers/systemd/generated/scripts.ts";
 import {
   checkedUnit,
   execLine,
   unitText,
   unmarkedUnitDigest,
-} from "../../src/lifecycle/drivers/systemd/unit.ts";
+} from "../../src/lifecycle/drivers/systemd/generated/unit.ts";
 
 const BASE: ServiceSpec = {
   name: "api",

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Command } from "../../executor/executor.ts";
-import { OWN_DESCRIPTORS } from "../../lifecycle/drivers/process/run_as.ts";
+import { OWN_DESCRIPTORS } from "../../lifecycle/drivers/shell/library.ts";
 import { BOUNDARY } from "./boundary.ts";
 import { GUARDIAN_SCRIPT, HOST_LIBRARY } from "./library.ts";
 import type { HostLayout } from "./layout.ts";

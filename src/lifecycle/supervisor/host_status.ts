@@ -9,14 +9,14 @@ import { HOST_STATUS_OUTPUT_BYTES } from "../limits.ts";
 import { LOOK_TIMEOUT_MS } from "../../model/limits.ts";
 import { ownerOf } from "../drivers/docker/commands.ts";
 import { DOCKER_LOOK_SECONDS } from "../drivers/docker/limits.ts";
-import { INSPECT_FORMAT, RUN_DOCKER } from "../drivers/docker/shell.ts";
+import { RUN_DOCKER } from "../drivers/docker/scripts.ts";
 import { parseContainer, statusOf } from "../drivers/docker/status.ts";
 import { parseProcessStatus } from "../drivers/process/commands.ts";
 import { STATUS_FUNCTION } from "../drivers/process/scripts.ts";
 import type { ControlOptions, ServiceSpec, ServiceStatus } from "../service_spec.ts";
 import { ofService, parseUnit, parseUnitReport } from "../drivers/systemd/report.ts";
-import { CARRIED, UNIT_PROPERTIES } from "../drivers/systemd/scripts.ts";
-import { isUnitName, unitName } from "../drivers/systemd/unit.ts";
+import { CARRIED, UNIT_PROPERTIES } from "../drivers/systemd/library.ts";
+import { isUnitName, unitName } from "../drivers/systemd/generated/unit.ts";
 
 /** A status that also knows of restarts that a service manager makes by itself. */
 export interface ObservedStatus extends ServiceStatus {
@@ -71,7 +71,7 @@ if [ -n "$h_containers" ]; then
   set -- $h_containers
   unset IFS
   h_code=0
-  h_docker ${DOCKER_LOOK_SECONDS} inspect --type container -f '${INSPECT_FORMAT}' -- "$@" 2>&1 </dev/null || h_code=$?
+  h_docker ${DOCKER_LOOK_SECONDS} inspect --type container -f "$h_inspect_format" -- "$@" 2>&1 </dev/null || h_code=$?
   if h_late $h_code; then echo silent; else echo "ended $h_code"; fi
 fi
 exit 0

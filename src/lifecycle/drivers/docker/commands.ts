@@ -5,8 +5,13 @@
  */
 import type { Command } from "../../../executor/executor.ts";
 import { START_SETTLE_MS } from "../../limits.ts";
-import { DOCKER_LIBRARY } from "./shell.ts";
-import { CONTAINER_LOGS, RELOAD_CONTAINER, START_CONTAINER, STOP_CONTAINER } from "./scripts.ts";
+import {
+  CONTAINER_LOGS,
+  LOOK_CONTAINER,
+  RELOAD_CONTAINER,
+  START_CONTAINER,
+  STOP_CONTAINER,
+} from "./scripts.ts";
 import { releaseDirOf, type ServiceSpec, type SpecExecution } from "../../service_spec.ts";
 
 /** A spec that is known to be a container. */
@@ -37,6 +42,7 @@ export function startContainerCommand(
 ): Command {
   const { execution, restart, stop } = spec;
   return {
+    name: "docker/start",
     script: START_CONTAINER,
     args: [
       ...identityArgs(spec),
@@ -60,33 +66,31 @@ export function startContainerCommand(
 /** Stops the container, if it is this service's; docker kills it when its patience is over. */
 export function stopContainerCommand(spec: DockerSpec): Command {
   const seconds = String(Math.ceil(spec.stop.timeoutMs / 1000));
-  return { script: STOP_CONTAINER, args: [...identityArgs(spec), seconds] };
+  return { name: "docker/stop", script: STOP_CONTAINER, args: [...identityArgs(spec), seconds] };
 }
 
 /** Sends SIGHUP to the container's main process. */
 export function reloadContainerCommand(spec: DockerSpec): Command {
-  return { script: RELOAD_CONTAINER, args: identityArgs(spec) };
+  return { name: "docker/reload", script: RELOAD_CONTAINER, args: identityArgs(spec) };
 }
 
 /** Looks at the container, whoever's it is. */
 export function inspectCommand(spec: DockerSpec): Command {
-  const script = `${DOCKER_LIBRARY}\nh_look "$h_name"
-[ -z "$s_id" ] || h_show "$s_id"
-h_tell seen
-h_stray=$(h_strays "\${s_id:-none}")
-[ -z "$h_stray" ] || h_show "\${h_stray%% *}"
-`;
-  return { script, args: identityArgs(spec) };
+  return { name: "docker/look", script: LOOK_CONTAINER, args: identityArgs(spec) };
 }
 
 /** Prints the end of a container's log, stdout and stderr as they came. */
 export function containerLogsCommand(spec: DockerSpec, lines: number): Command {
-  return { script: CONTAINER_LOGS, args: [...identityArgs(spec), String(lines)] };
+  return {
+    name: "docker/logs",
+    script: CONTAINER_LOGS,
+    args: [...identityArgs(spec), String(lines)],
+  };
 }
 
 /** Prints a container's log as it grows. */
 export function followContainerCommand(spec: DockerSpec): Command {
-  return { script: CONTAINER_LOGS, args: [...identityArgs(spec), "follow"] };
+  return { name: "docker/follow", script: CONTAINER_LOGS, args: [...identityArgs(spec), "follow"] };
 }
 
 function identityArgs(spec: DockerSpec): string[] {

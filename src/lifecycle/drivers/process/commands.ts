@@ -12,8 +12,13 @@ import {
   START_SETTLE_MS,
   START_TIMEOUT_MS,
 } from "../../limits.ts";
-import { PROCESS_KEEPER } from "./shim.ts";
-import { RELOAD_SCRIPT, START_SCRIPT, STATUS_SCRIPT, STOP_SCRIPT } from "./scripts.ts";
+import {
+  PROCESS_SHIM,
+  RELOAD_SCRIPT,
+  START_SCRIPT,
+  STATUS_SCRIPT,
+  STOP_SCRIPT,
+} from "./scripts.ts";
 import { statusFromCode } from "../../exit_status.ts";
 import type { RunIdentity, ServiceSpec, ServiceStatus, SpecExecution } from "../../service_spec.ts";
 
@@ -56,7 +61,7 @@ export function startCommand(
       tenths(START_SETTLE_MS),
       tenths(timeoutMs),
       spec.ports.filter((p) => p.protocol !== "udp").map((p) => p.port).join(" "),
-      PROCESS_KEEPER,
+      PROCESS_SHIM,
       ...execution.argv,
     ],
   };

@@ -20,7 +20,7 @@ import {
   statusCommand,
   stopCommand,
 } from "./commands.ts";
-import { processFollowCommand, processTailCommand, runLogCommand } from "./log_commands.ts";
+import { processFollowCommand, processTailCommand, runLogCommand } from "./log/commands.ts";
 import { parseOccupant, processOccupantCommand } from "./occupant.ts";
 import type {
   Controller,

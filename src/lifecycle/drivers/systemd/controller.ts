@@ -43,7 +43,7 @@ import {
   type UnitReport,
   unitStatus,
 } from "./report.ts";
-import { unitName } from "./unit.ts";
+import { unitName } from "./generated/unit.ts";
 
 /** The commands for one unit. */
 interface UnitCommands {

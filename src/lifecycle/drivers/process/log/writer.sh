@@ -1,16 +1,4 @@
-/**
- * The log of a managed process as POSIX sh text: written by a process of ours from a pipe, and read back.
- *
- * The service has the pipe alone. It can neither replace the file, nor cut it, nor outrun the one who rotates it.
- *
- * @module
- */
-import { FAILURE_LOG_BYTES, FAILURE_LOG_LINES, MAX_TAIL_BYTES } from "../../limits.ts";
-
-/**
- * $h_log, $h_max and $h_keep are the log, the most bytes of one file, and how many older ones are kept.
- */
-export const LOG_WRITER: string = `
+# shellcheck disable=SC2094 # both ends of one pipe are opened
 h_bytes() { if [ -f "$1" ]; then wc -c < "$1" | tr -d ' '; else echo 0; fi; }
 h_rotate() {
   h_gone=$((h_gone + $(h_bytes "$h_log.$h_keep")))
@@ -69,34 +57,3 @@ h_wait_log() {
   h_i=0
   while [ "$h_i" -lt "$1" ] && h_stat "$h_writer"; do sleep 0.02 2>/dev/null || { sleep 1; h_i=$((h_i + 50)); }; h_i=$((h_i + 1)); done
 }
-`;
-
-/** Functions that read the log of one run: what was written since it began, whatever was rotated meanwhile. */
-export const LOG_READER: string = `
-h_inode() { h_i=$(ls -di -- "$1" 2>/dev/null) || h_i=; h_i=\${h_i#"\${h_i%%[! ]*}"}; echo "\${h_i%% *}"; }
-# The log since it had inode $1 and $2 bytes: the last $3 lines of that.
-h_log_since() {
-  h_whole= h_i=9
-  [ -z "$1" ] || for h_i in 9 8 7 6 5 4 3 2 1 0; do
-    h_file=$h_log.$h_i; [ "$h_i" != 0 ] || h_file=$h_log
-    [ "$(h_inode "$h_file")" != "$1" ] || break
-    [ "$h_i" != 0 ] || h_whole=yes
-  done
-  # Its beginning was rotated away, or is not known: then all there is.
-  [ -z "$h_whole$([ -n "$1" ] || echo none)" ] || h_i=9
-  h_first=$h_i
-  while :; do
-    h_file=$h_log.$h_i; [ "$h_i" != 0 ] || h_file=$h_log
-    # Whole files: a line may begin in one and end in the next.
-    if [ ! -f "$h_file" ]; then :
-    elif [ "$h_i" = "$h_first" ] && [ -n "$1" ] && [ -z "$h_whole" ]; then tail -c +$(($2 + 1)) "$h_file"
-    else cat "$h_file"
-    fi
-    [ "$h_i" != 0 ] || break
-    h_i=$((h_i - 1))
-  done 2>/dev/null | tail -c ${MAX_TAIL_BYTES} | tail -n "$3"
-}
-h_failure_log() { h_log_since "$h_from_inode" "$h_from" ${FAILURE_LOG_LINES} | tail -c ${FAILURE_LOG_BYTES}; }
-# Remembers where the log ends now.
-h_mark_log() { h_from_inode=$(h_inode "$h_log") h_from=$(wc -c < "$h_log" 2>/dev/null | tr -d ' ') || h_from=0; h_from=\${h_from:-0}; }
-`;

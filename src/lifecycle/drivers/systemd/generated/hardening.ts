@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { HardeningName, HardeningSpec } from "../../../package/manifest/manifest.ts";
-import { HARDENING_DEFAULTS } from "../../../package/manifest/manifest.ts";
+import type { HardeningName, HardeningSpec } from "../../../../package/manifest/manifest.ts";
+import { HARDENING_DEFAULTS } from "../../../../package/manifest/manifest.ts";
 
 /** The unit's lines of each setting. */
 const LINES: Readonly<Record<HardeningName, string>> = {

@@ -1,24 +1,12 @@
-/**
- * The POSIX sh text with which a process is started, watched over and found again on a machine without systemd.
- *
- * Constants only: whatever varies comes in as positional parameters, so nothing here needs quoting. Runs in dash,
- * bash, ksh and BusyBox ash; needs `grep`, `cat`, `tail`, `sleep`, `mkdir`, `mkfifo`, `mv`, `dd`, `tr`, `wc` and a Linux `/proc`.
- * Names: `h_…` are functions and scratch variables, `p_…` is what the pid file says, `st_…` a line of /proc/PID/stat.
- *
- * @module
- */
-
-import { LOGIN_FUNCTION, OWN_ENVIRONMENT } from "./run_as.ts";
-
-/** Functions that every script below begins with. */
-export const PROCESS_LIBRARY: string = `${OWN_ENVIRONMENT}${LOGIN_FUNCTION}
+# shellcheck disable=SC2086 # lists of pids are split on purpose
+# shellcheck disable=SC2062 # the glob is a list of files
 IFS= read -r h_boot < /proc/sys/kernel/random/boot_id || h_boot=unknown
 # Waits a tenth of a second, or a whole one where sleep takes no fractions; counts tenths in h_t.
 h_nap() {
   if sleep 0.1 2>/dev/null; then h_t=$((h_t + 1)); else sleep 1; h_t=$((h_t + 10)); fi
 }
 # Begins a wait of $1 tenths of a second, which h_in_time ends. By the machine's clock: on a busy one naps take longer.
-h_clock() { IFS='. ' read -r h_now h_hundredths h_rest < /proc/uptime; h_now=$((h_now * 10 + \${h_hundredths%?})); }
+h_clock() { IFS='. ' read -r h_now h_hundredths h_rest < /proc/uptime; h_now=$((h_now * 10 + ${h_hundredths%?})); }
 h_wait_at_most() { h_clock; h_until=$((h_now + $1 + 1)); }
 h_in_time() { h_clock; [ "$h_now" -lt "$h_until" ]; }
 # Reads /proc/$1/stat. The command name may hold spaces, brackets and line ends: everything up to the last ") ".
@@ -26,10 +14,10 @@ h_stat() {
   h_line=
   [ -r "/proc/$1/stat" ] || return 1
   while IFS= read -r h_part || [ -n "$h_part" ]; do h_line="$h_line $h_part"; done 2>/dev/null < "/proc/$1/stat" || return 1
-  h_line=\${h_line##*) }
+  h_line=${h_line##*) }
   set -f; set -- $h_line; set +f
   [ $# -ge 20 ] || return 1
-  st_state=$1 st_parent=$2 st_pgrp=$3 st_sid=$4 st_start=\${20}
+  st_state=$1 st_parent=$2 st_pgrp=$3 st_sid=$4 st_start=${20}
   case $st_state in Z | X | x) return 1 ;; esac
 }
 # Reads the pid file $1: the pid alone on the first line, then key=value.
@@ -57,7 +45,7 @@ h_wrapper_alive() {
 # Whether process $1 was started by the service's user, where the service has one: the marker in an environment is
 # only words, which another user can write into his own. By the real uid, which a setuid program keeps.
 h_mine() {
-  [ -n "\${h_only:-}" ] || return 0
+  [ -n "${h_only:-}" ] || return 0
   while read -r h_key h_value h_rest; do
     if [ "$h_key" = Uid: ]; then [ "$h_value" = "$h_only" ]; return; fi
   done 2>/dev/null < "/proc/$1/status"
@@ -72,8 +60,8 @@ h_only_of() { # user or empty
 # Pids with a variable $1 in their environment whose value begins with $2. What is looked for
 # is in no argument list: whoever could read a run id there could give himself the marker.
 h_with() {
-  if printf 'a\\0harness\\n' | grep -q -F harness; then
-    printf '%s=%s\\n' "$1" "$2" | grep -l -F -f - /proc/[0-9]*/environ 2>/dev/null | while IFS=/ read -r h_a h_b h_pid h_c; do
+  if printf 'a\0harness\n' | grep -q -F harness; then
+    printf '%s=%s\n' "$1" "$2" | grep -l -F -f - /proc/[0-9]*/environ 2>/dev/null | while IFS=/ read -r h_a h_b h_pid h_c; do
       echo "$h_pid"
     done
     return
@@ -82,10 +70,10 @@ h_with() {
   # an environment can hold: line ends in it become another character, and the word is a new one each time.
   IFS= read -r h_word < /proc/sys/kernel/random/uuid
   for h_dir_of in /proc/[0-9]*; do
-    printf '\\0@%s %s\\0' "$h_word" "\${h_dir_of#/proc/}"; cat "$h_dir_of/environ" 2>/dev/null
-  done | tr '\\n\\0' '\\001\\n' | grep -e '^@' -e "^$1=" | while IFS= read -r h_found; do
+    printf '\0@%s %s\0' "$h_word" "${h_dir_of#/proc/}"; cat "$h_dir_of/environ" 2>/dev/null
+  done | tr '\n\0' '\001\n' | grep -e '^@' -e "^$1=" | while IFS= read -r h_found; do
     case $h_found in
-      "@$h_word "*) h_pid=\${h_found##* } ;;
+      "@$h_word "*) h_pid=${h_found##* } ;;
       "$1=$2"*) echo "$h_pid" ;;
     esac
   done
@@ -96,18 +84,18 @@ h_marked() {
   h_with HARNESS_RUN "$1" | while read -r h_pid; do h_stat "$h_pid" && h_mine "$h_pid" && echo "$h_pid"; done
 }
 # The value of variable $2 in the environment of process $1; line ends in it are another character.
-h_variable() { tr '\\n\\0' '\\001\\n' 2>/dev/null < "/proc/$1/environ" | sed -n "s/^$2=//p" | head -n 1; }
+h_variable() { tr '\n\0' '\001\n' 2>/dev/null < "/proc/$1/environ" | sed -n "s/^$2=//p" | head -n 1; }
 # Pids in the recorded session or process group. Only safe while those numbers are known not to be reused ones.
 h_session() {
-  [ "\${p_sid:-0}" -gt 1 ] && [ "\${p_group:-0}" -gt 1 ] || return 0
+  [ "${p_sid:-0}" -gt 1 ] && [ "${p_group:-0}" -gt 1 ] || return 0
   for h_dir in /proc/[0-9]*; do
-    h_pid=\${h_dir#/proc/}
+    h_pid=${h_dir#/proc/}
     h_stat "$h_pid" && { [ "$st_sid" = "$p_sid" ] || [ "$st_pgrp" = "$p_group" ]; } && h_mine "$h_pid" && echo "$h_pid"
   done
 }
 # Everything of the recorded run. $1 = fresh: the main process lived a moment ago, so its session is still its own.
 h_members() {
-  if [ "\${1:-}" = fresh ] || h_alive; then h_session; fi
+  if [ "${1:-}" = fresh ] || h_alive; then h_session; fi
   h_marked "$p_run"
 }
 h_send() {
@@ -119,20 +107,19 @@ h_send() {
 h_send_all() {
   h_signal=$1 h_group=$2; shift 2
   # 0 would be our own group and 1 everybody.
-  [ "\${h_group:-0}" -le 1 ] || kill -"$h_signal" -"$h_group" 2>/dev/null
+  [ "${h_group:-0}" -le 1 ] || kill -"$h_signal" -"$h_group" 2>/dev/null
   h_send "$h_signal" "$@"
 }
 # Whether one of the given pids still lives.
 h_any() { for h_pid in "$@"; do h_stat "$h_pid" && return 0; done; return 1; }
 # Ends leftovers: TERM, two seconds, KILL until nothing is left (at most five seconds).
 h_clear() {
-  h_list=$(h_members "\${1:-}")
+  h_list=$(h_members "${1:-}")
   [ -n "$h_list" ] || return 0
   h_send TERM $h_list
   h_t=0
   while h_any $h_list && [ $h_t -lt 20 ]; do h_nap; done
   h_t=0
   # The list counts, not how making it ended: that is "failed" where the last process found was gone a moment later.
-  while h_list=$(h_members "\${1:-}"); [ -n "$h_list" ] && [ $h_t -lt 50 ]; do h_send KILL $h_list; h_nap; done
+  while h_list=$(h_members "${1:-}"); [ -n "$h_list" ] && [ $h_t -lt 50 ]; do h_send KILL $h_list; h_nap; done
 }
-`;

@@ -1,21 +1,8 @@
-/**
- * The keeper of one run, as POSIX sh text: lives as long as the program, in another session than both the program and
- * whoever started it.
- *
- * @module
- */
-import { LOG_READER, LOG_WRITER } from "./log.ts";
-import { AS_SERVICE, OWN_SESSION } from "./run_as.ts";
-import { PROCESS_LIBRARY } from "./shell.ts";
-
-/**
- * Starts the program in a session of its own, waits for it, has its output written, writes down how it ended and
- * clears away what it leaves behind.
- *
- * $1 base path (run dir/name)  $2 log file  $3 max bytes  $4 files kept  $5 mode  $6 work dir  $7 env file or empty
- * $8 user or empty, then the argv. The run id comes on stdin; the pipe for the output is there as "base path".pipe.
- */
-export const PROCESS_KEEPER: string = `${PROCESS_LIBRARY}${LOG_WRITER}${LOG_READER}
+# The shim of one run: lives as long as the program, in another session than both the program and its starter.
+# Starts the program in a session of its own, waits for it, writes its log, records how it ended and clears away what
+# it leaves behind. The run id comes on stdin; the pipe for the output is there as "base path".pipe.
+# $1 base path (run dir/name)  $2 log file  $3 max bytes  $4 files kept  $5 mode  $6 work dir  $7 env file or empty
+# $8 user or empty, then the argv.
 h_base=$1 h_log=$2 h_max=$3 h_keep=$4 h_mode=$5 h_dir=$6 h_env=$7 h_as=$8; shift 8
 IFS= read -r h_id
 # A handler, not "ignore": ignored signals would be inherited by the program, handlers are not.
@@ -26,7 +13,7 @@ h_record() {
   h_stat "$1" || return 1
   {
     echo "$1"
-    echo "start=$st_start"; echo "boot=$h_boot"; echo "run=$h_id"; echo "mode=\${2:-$h_mode}"
+    echo "start=$st_start"; echo "boot=$h_boot"; echo "run=$h_id"; echo "mode=${2:-$h_mode}"
     # Without a tool to make a session the program shares ours: then only the marker tells what belongs to it.
     [ "$st_sid" = "$h_own_sid" ] || echo "sid=$st_sid"
     [ "$st_pgrp" = "$h_own_group" ] || echo "group=$st_pgrp"
@@ -56,7 +43,7 @@ h_find_main() {
       case $h_comm in
         su)
           for h_dir_of in /proc/[0-9]*; do
-            if h_stat "\${h_dir_of#/proc/}" && [ "$st_parent" = "$h_child" ]; then h_main=\${h_dir_of#/proc/}; return 0; fi
+            if h_stat "${h_dir_of#/proc/}" && [ "$st_parent" = "$h_child" ]; then h_main=${h_dir_of#/proc/}; return 0; fi
           done ;;
         env | setsid) ;;
         *) return 0 ;;
@@ -76,12 +63,12 @@ h_writer
 h_starting=
 [ "$h_mode" != daemon ] || h_starting=starting
 rm -f "$h_base.pid"
-${AS_SERVICE}
-${OWN_SESSION}
+#include as_service
+#include own_session
 (
   umask 022
   exec </dev/null >&4 2>&4 3<&- 4>&-
-  exec "$@" 7<<RUN 8<"\${h_env:-/dev/null}"
+  exec "$@" 7<<RUN 8<"${h_env:-/dev/null}"
 $h_id
 RUN
 ) &
@@ -121,4 +108,3 @@ h_stopping=
 [ ! -r "$h_base.stop" ] || IFS= read -r h_stopping < "$h_base.stop"
 [ "$h_stopping" = "$h_id" ] || h_clear $h_fresh
 exit 0
-`;

@@ -4,10 +4,10 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { HarnessError } from "../../../errors.ts";
-import { START_TIMEOUT_MS } from "../../limits.ts";
-import type { ProcessSpec } from "../process/commands.ts";
-import type { ServiceSpec } from "../../service_spec.ts";
+import { HarnessError } from "../../../../errors.ts";
+import { START_TIMEOUT_MS } from "../../../limits.ts";
+import type { ProcessSpec } from "../../process/commands.ts";
+import type { ServiceSpec } from "../../../service_spec.ts";
 import { hardeningLines } from "./hardening.ts";
 
 /** Time that is added to a unit's restart pauses to make the window in which restarts are counted. */

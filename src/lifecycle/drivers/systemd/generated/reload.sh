@@ -1,0 +1,6 @@
+h_examine
+if ! h_is_ours && [ "$h_class" != none ]; then h_occupied; fi
+[ "$(h_seen_is ActiveState)" = active ] || h_fail "it does not run"
+h_here
+if ! h_error=$(systemctl reload -- "$h_unit" 2>&1); then h_say failed "systemctl reload: $(h_one_line "$h_error")"; h_journal; exit 0; fi
+h_look; h_report
