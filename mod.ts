@@ -27,6 +27,7 @@
  *
  * @module
  */
+export type { ServerLimits } from "./src/model/server_limits.ts";
 export {
   DEPLOY_STEPS,
   type DeployFailure,
@@ -143,7 +144,6 @@ export type {
 } from "./src/server/backends.ts";
 export type { DocumentStore } from "./src/server/document_store.ts";
 export type { Host, HostDirectory } from "./src/server/hosts/host_directory.ts";
-export type { ServerLimits } from "./src/server/server_limits.ts";
 export type { ConnectionEvents, ServerSocket } from "./src/server/connection/server_socket.ts";
 export type { Admission, UpgradeDecision } from "./src/server/access/upgrade.ts";
 

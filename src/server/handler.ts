@@ -12,6 +12,7 @@
  *
  * @module
  */
+import { DEFAULT_SERVER_LIMITS, resolveLimits, type ServerLimits } from "../model/server_limits.ts";
 import { getLogger } from "@logtape/logtape";
 import { HarnessError } from "../errors.ts";
 import { CLOSE_TIMEOUT_MS, MIN_TURN_MESSAGES, TURN_MESSAGES_FACTOR } from "./limits.ts";
@@ -32,8 +33,6 @@ import { EventFanout } from "./connection/event_fanout.ts";
 import { LogReads } from "./services/log_reads.ts";
 import { LogStreams } from "./services/log_streams.ts";
 import { LogLimiter } from "./log_limiter.ts";
-import { MAX_CONNECTIONS_PER_ADDRESS } from "./peer_limits.ts";
-import { resolveLimits, type ServerLimits } from "./server_limits.ts";
 import type { ConnectionEvents, ServerSocket } from "./connection/server_socket.ts";
 import { InboxSpace } from "./connection/inbox.ts";
 import { Turns } from "./connection/turns.ts";
@@ -147,7 +146,9 @@ export class ConnectionHandler implements AsyncDisposable {
    */
   maxConnectionsOf(key: string): number {
     const { maxConnectionsPerAddress: max } = this.limits;
-    return isLoopback(key) && max === MAX_CONNECTIONS_PER_ADDRESS ? Infinity : max;
+    return isLoopback(key) && max === DEFAULT_SERVER_LIMITS.maxConnectionsPerAddress
+      ? Infinity
+      : max;
   }
 
   /** Gives the place of an accepted upgrade back whose socket never opened. */

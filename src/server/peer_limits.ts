@@ -35,11 +35,6 @@ export const REFUSED_LINGER_MS = 2000;
 export const MAX_PIPELINED_REQUESTS = 16;
 /** How often connections without a request are looked through, as a part of their time. */
 export const IDLE_SWEEPS = 4;
-/**
- * TCP connections and WebSockets of one address: a machine full of clients, or a small office behind one
- * address, fits; a single machine cannot take all of `MAX_CONNECTIONS`.
- */
-export const MAX_CONNECTIONS_PER_ADDRESS = 1000;
 /** Wrong tokens of one address that are answered 401: people who try, and clients with an old token. */
 export const FREE_WRONG_TOKENS = 30;
 /** Back-off after those; doubled with each further wrong token. */
@@ -57,18 +52,12 @@ export const MAX_LOGGED_ADDRESSES = 4096;
 /** Log lines in that time for all addresses together: a botnet must not fill the log either. */
 export const MAX_LOG_LINES = 60;
 
-/** Uploads at once, half of them from one address: each holds a descriptor and a few chunks. */
-export const MAX_UPLOADS = 16;
 /** Downloads at once, half of them to one address: a fleet's worth of hosts that fetch a package. */
 export const MAX_DOWNLOADS = 128;
 /** One address gets this part of all transfers. */
 export const TRANSFERS_SHARE = 2;
-/** How long an upload may bring, or a download take, hardly anything. */
-export const TRANSFER_STALL_MS = 30_000;
 /** Hardly anything: less than this in that time, about 1 kB a second. */
 export const MIN_TRANSFER_BYTES = 32 * 1024;
-/** All packages together: a hundred services with some versions of usual size, 32 of the largest size. */
-export const MAX_PACKAGES_BYTES = 64 * 1024 ** 3;
 /** Left free on the disk by uploads: the state beside them needs it for journal and snapshots. */
 export const MIN_FREE_BYTES = 256 * 1024 ** 2;
 /** On a small disk: this part of it. */

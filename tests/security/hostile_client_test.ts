@@ -1,4 +1,5 @@
 /** Weak clients that ask for much: what is done for one is bounded by bytes and time, and others have their turn. */
+import { resolveLimits } from "../../src/model/server_limits.ts";
 import assert from "node:assert/strict";
 import { entryText, EntryTexts, entryTexts } from "../../src/registry/entry_text.ts";
 import { Registry } from "../../src/registry/registry.ts";
@@ -11,7 +12,6 @@ import { EventFanout } from "../../src/server/connection/event_fanout.ts";
 import { Inbox, InboxSpace } from "../../src/server/connection/inbox.ts";
 import { LogReads } from "../../src/server/services/log_reads.ts";
 import { Replays } from "../../src/server/connection/replays.ts";
-import { resolveLimits } from "../../src/server/server_limits.ts";
 import { Turns, type Work } from "../../src/server/connection/turns.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";
 import { eventually, type Frame, RawClient } from "../helpers/raw_client.ts";

@@ -1,7 +1,7 @@
 /** C3: what the server keeps is bounded by bytes, and the memory it takes is what its bounds promise. */
+import { DEFAULT_SERVER_LIMITS } from "../../src/model/server_limits.ts";
 import assert from "node:assert/strict";
 import { ENTRY_TEXT_CACHE_BYTES } from "../../src/registry/entry_text.ts";
-import { DEFAULT_SERVER_LIMITS } from "../../src/server/server_limits.ts";
 import { ANSWER_CACHE_BYTES, REPLAY_CACHE_BYTES } from "../../src/server/limits.ts";
 import { HISTORY_RING_BYTES } from "../../src/storage/limits.ts";
 import { Feed } from "../../src/client/events/buffer.ts";

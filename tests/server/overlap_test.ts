@@ -1,4 +1,5 @@
 /** Subscriptions of one connection that overlap, while some are replayed and others end: once each, and no gap. */
+import { resolveLimits } from "../../src/model/server_limits.ts";
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { REPLAY_BATCH_EVENTS } from "../../src/server/limits.ts";
@@ -8,7 +9,6 @@ import { ConnectionSubscriptions } from "../../src/server/connection/subscribe.t
 import { ConnectionHandler } from "../../src/server/handler.ts";
 import { EventFanout } from "../../src/server/connection/event_fanout.ts";
 import { SendQueue } from "../../src/server/connection/send_queue.ts";
-import { resolveLimits } from "../../src/server/server_limits.ts";
 import type { ServerSocket } from "../../src/server/connection/server_socket.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";
 import { eventually, type Frame, RawClient } from "../helpers/raw_client.ts";

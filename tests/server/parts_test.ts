@@ -1,4 +1,5 @@
 /** The small parts of the server on their own. */
+import { resolveLimits } from "../../src/model/server_limits.ts";
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { RegistryEvent } from "../../src/model/event.ts";
@@ -8,7 +9,6 @@ import { ConnectionHandler } from "../../src/server/handler.ts";
 import { matchesPackage, parsePackageFile } from "../../src/server/packages/file_name.ts";
 import { TokenBucket } from "../../src/server/connection/rate_limit.ts";
 import { SendQueue } from "../../src/server/connection/send_queue.ts";
-import { resolveLimits } from "../../src/server/server_limits.ts";
 import type { ServerSocket } from "../../src/server/connection/server_socket.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";
 import { eventually } from "../helpers/raw_client.ts";

@@ -1,9 +1,9 @@
 /** Listening, TLS and the end of a server, over both listeners. */
+import { DEFAULT_SERVER_LIMITS } from "../../src/model/server_limits.ts";
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
 import { serve } from "../../src/server/serve.ts";
 import { HTTP_CLOSE_TIMEOUT_MS } from "../../src/server/limits.ts";
-import { SHUTDOWN_TIMEOUT_MS } from "../../src/model/limits.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";
 import { RawClient } from "../helpers/raw_client.ts";
@@ -55,10 +55,10 @@ for (const listener of LISTENERS) {
     name("ends within 5 s with peers that do not react, requests and uploads that hang"),
     async () => {
       // A whole shutdown may take 5 s. Half of it is asked for here, so that a busy machine has the other half.
-      assert.ok(SHUTDOWN_TIMEOUT_MS + HTTP_CLOSE_TIMEOUT_MS < 5000);
+      assert.ok(DEFAULT_SERVER_LIMITS.shutdownTimeoutMs + HTTP_CLOSE_TIMEOUT_MS < 5000);
       await using running = await startServer({
         listener,
-        limits: { shutdownTimeoutMs: SHUTDOWN_TIMEOUT_MS / 2 },
+        limits: { shutdownTimeoutMs: DEFAULT_SERVER_LIMITS.shutdownTimeoutMs / 2 },
         services: {
           act: () => new Promise(() => {}),
           logs: () => Promise.resolve({ lines: [] }),

@@ -4,7 +4,12 @@
  *
  * @module
  */
-import { DEFAULT_SERVER_LIMITS, type ServerLimits } from "../../server/server_limits.ts";
+import {
+  resolveLimits,
+  SERVER_LIMIT_KEYS,
+  SERVER_LIMITS,
+  type ServerLimits,
+} from "../../model/server_limits.ts";
 import { DURABILITIES } from "../../storage/journal/line.ts";
 import {
   choiceFlag,
@@ -93,54 +98,31 @@ export const SERVE_FLAGS = {
   }),
 } satisfies FlagTable;
 
-type LimitKind = "count" | "size" | "time";
-
-const LIMITS: Readonly<Record<keyof ServerLimits, [kind: LimitKind, help: string]>> = {
-  maxMessageBytes: ["size", "one message from a client, else 1009"],
-  maxMessageDepth: ["count", "nesting of a message"],
-  maxConnections: ["count", "connections at once, else 503"],
-  maxConnectionsPerAddress: ["count", "connections of one address; loopback only if set"],
-  maxInFlightRequests: ["count", "requests of one connection being worked on"],
-  maxRequestsPerSecond: ["count", "sustained requests a second of one connection"],
-  maxRateLimitedRequests: [
-    "count",
-    "requests refused over that rate, beyond those accepted, before 4429",
-  ],
-  maxBadMessages: ["count", "malformed messages in a row before 4400"],
-  maxSubscriptions: ["count", "subscriptions of one connection"],
-  maxSendQueueBytes: ["size", "queued for one client before events and responses wait"],
-  sendStallTimeoutMs: ["time", "how long they wait for a client that reads nothing"],
-  replayRingEvents: ["count", "events kept in memory for resuming"],
-  replayRingBytes: ["size", "bytes of events kept in memory for resuming"],
-  bookmarkIntervalMs: ["time", "a quiet subscriber gets a bookmark this often"],
-  bookmarkSkippedEvents: ["count", "or after this many events it did not ask for"],
-  pingIntervalMs: ["time", "a peer that answers no ping for this long is dropped"],
-  shutdownTimeoutMs: ["time", "whole shutdown in good order"],
-  maxPackageBytes: ["size", "one uploaded package"],
-  maxPackagesBytes: ["size", "all packages and unfinished uploads, else 507"],
-  maxUploads: ["count", "uploads at once, half of them from one address, else 429"],
-  transferStallTimeoutMs: ["time", "how long an upload or a download may hardly move"],
-};
-
-/** A flag has its unit in its value: the limit `pingIntervalMs` is `--ping-interval 30s`. */
+/** The flag key of a limit: the unit is in the value, so `pingIntervalMs` is `--ping-interval 30s`. */
 type LimitFlagKey<K extends string> = K extends `${infer Name}Ms` ? Name : K;
 
-/** The bounds of the server. */
+/** How the value of a flag is written, by the unit of its limit. */
+const LIMIT_VALUES = {
+  bytes: {
+    name: "size",
+    show: formatSize,
+    read: positive(size, Number.MAX_SAFE_INTEGER, formatSize),
+  },
+  ms: { name: "time", show: formatDuration, read: positive(duration, DAY_MS, formatDuration) },
+  count: { name: "n", show: String, read: integer(1, 1e9) },
+};
+
+/** The limits of the server. */
 export const LIMIT_FLAGS: { readonly [K in keyof ServerLimits as LimitFlagKey<K>]: Flag<number> } =
-  Object.fromEntries(limitKeys().map((key) => [limitFlagKey(key), limitFlag(key)])) as {
+  Object.fromEntries(SERVER_LIMIT_KEYS.map((key) => [limitFlagKey(key), limitFlag(key)])) as {
     readonly [K in keyof ServerLimits as LimitFlagKey<K>]: Flag<number>;
   };
 
-/** The limits of the server as the values of {@linkcode LIMIT_FLAGS} say. */
+/** The limits of the server from the values of {@linkcode LIMIT_FLAGS}. */
 export function serverLimits(values: FlagValues<typeof LIMIT_FLAGS>): ServerLimits {
   const byKey = values as Record<string, number>;
-  return Object.fromEntries(
-    limitKeys().map((key) => [key, byKey[limitFlagKey(key)] ?? DEFAULT_SERVER_LIMITS[key]]),
-  ) as unknown as ServerLimits;
-}
-
-function limitKeys(): Array<keyof ServerLimits> {
-  return Object.keys(LIMITS) as Array<keyof ServerLimits>;
+  const given = SERVER_LIMIT_KEYS.map((key) => [key, byKey[limitFlagKey(key)]]);
+  return resolveLimits(Object.fromEntries(given));
 }
 
 function limitFlagKey(key: keyof ServerLimits): string {
@@ -148,26 +130,10 @@ function limitFlagKey(key: keyof ServerLimits): string {
 }
 
 function limitFlag(key: keyof ServerLimits): Flag<number> {
-  const [kind, help] = LIMITS[key];
-  const fallback = DEFAULT_SERVER_LIMITS[key];
+  const { unit, help, fallback } = SERVER_LIMITS[key];
+  const { name, show, read } = LIMIT_VALUES[unit];
   const env = `HARNESS_${flagName(limitFlagKey(key)).toUpperCase().replaceAll("-", "_")}`;
-  if (kind === "size") {
-    const shownDefault = formatSize(fallback);
-    return valued(
-      "size",
-      { env, help, fallback, shownDefault },
-      positive(size, Number.MAX_SAFE_INTEGER, formatSize),
-    );
-  }
-  if (kind === "time") {
-    const shownDefault = formatDuration(fallback);
-    return valued(
-      "time",
-      { env, help, fallback, shownDefault },
-      positive(duration, DAY_MS, formatDuration),
-    );
-  }
-  return valued("n", { env, help, fallback, shownDefault: `${fallback}` }, integer(1, 1e9));
+  return valued(name, { env, help, fallback, shownDefault: show(fallback) }, read);
 }
 
 function positive(
@@ -177,7 +143,7 @@ function positive(
 ): (text: string) => number {
   return (text) => {
     const value = read(text);
-    if (value < 1) throw new Error(`must be more than 0`);
+    if (value < 1) throw new Error("must be more than 0");
     if (value > max) throw new Error(`must not be more than ${show(max)}`);
     return value;
   };

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { ServerLimits } from "../../model/server_limits.ts";
 import { getLogger } from "@logtape/logtape";
 import { HarnessError, toHarnessError } from "../../errors.ts";
 import { LARGE_ANSWER_BYTES, RECONNECT_AFTER_MS, TERMINATE_AFTER_MS } from "../limits.ts";
@@ -39,7 +40,6 @@ import { TokenBucket } from "./rate_limit.ts";
 import { type Access, ACTION_RIGHTS, type Client, requireRight } from "../access/rights.ts";
 import type { ServiceScope } from "../access/scope.ts";
 import { SendQueue } from "./send_queue.ts";
-import type { ServerLimits } from "../server_limits.ts";
 import type { ConnectionEvents, ServerSocket } from "./server_socket.ts";
 import { revocationText } from "../access/tokens.ts";
 import type { Turns } from "./turns.ts";

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import type { ServerLimits } from "../../model/server_limits.ts";
 import { REPLAY_BATCH_EVENTS, SNAPSHOT_PAGE_BYTES } from "../limits.ts";
 import { encodeEvent, encodeNotice } from "../../protocol/codec.ts";
 import type { EventType, RegistryEvent } from "../../model/event.ts";
@@ -13,7 +14,6 @@ import type { Registry } from "../../registry/registry.ts";
 import type { EventHead } from "../../registry/filter.ts";
 import { type EncodedEvent, EventRing, headOf } from "./event_ring.ts";
 import { Replays } from "./replays.ts";
-import type { ServerLimits } from "../server_limits.ts";
 import type { Turns } from "./turns.ts";
 
 /** One connection as the fanout sees it. */

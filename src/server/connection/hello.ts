@@ -1,21 +1,26 @@
 /**
- * The first frame on every connection: what the server is, and what it lets the client do.
+ * The `hello`: the first message on every connection, with the server's version, limits and capabilities.
  *
  * @module
  */
+import {
+  SERVER_LIMIT_KEYS,
+  SERVER_LIMITS,
+  type ServerLimit,
+  type ServerLimits,
+} from "../../model/server_limits.ts";
 import { MAX_PAGE_SIZE, MAX_SUBSCRIPTION_SERVICES } from "../../model/limits.ts";
 import { encodeNotice } from "../../protocol/codec.ts";
 import { PROTOCOL_VERSION } from "../../protocol/messages.ts";
 import { SERVER_NAME, VERSION } from "../../version.ts";
 import { type ActionBackends, capabilitiesOf } from "../actions/actions.ts";
 import type { Access } from "../access/rights.ts";
-import type { ServerLimits } from "../server_limits.ts";
 
-/** What `hello` tells of. */
+/** What `hello` is made from. */
 export interface HelloSources {
-  /** The registry and what there is besides. */
+  /** The registry and the backends. */
   readonly backends: ActionBackends;
-  /** Where events are. */
+  /** The position of the events. */
   readonly fanout: { readonly seq: number };
   /** The limits in force. */
   readonly limits: ServerLimits;
@@ -28,19 +33,20 @@ export function helloText({ backends, fanout, limits }: HelloSources, access: Ac
     server: { name: SERVER_NAME, version: VERSION },
     epoch: backends.registry.epoch,
     seq: fanout.seq,
-    limits: {
-      max_message_bytes: limits.maxMessageBytes,
-      max_message_depth: limits.maxMessageDepth,
-      max_in_flight: limits.maxInFlightRequests,
-      max_requests_per_second: limits.maxRequestsPerSecond,
-      max_bad_messages: limits.maxBadMessages,
-      max_subscriptions: limits.maxSubscriptions,
-      max_subscription_services: MAX_SUBSCRIPTION_SERVICES,
-      max_page_size: MAX_PAGE_SIZE,
-      max_send_queue_bytes: limits.maxSendQueueBytes,
-      max_package_bytes: limits.maxPackageBytes,
-      bookmark_interval_ms: limits.bookmarkIntervalMs,
-    },
+    limits: shownLimits(limits),
     capabilities: capabilitiesOf(backends, access),
   });
+}
+
+/** The limits that a client can keep by itself, by their names on the wire. */
+function shownLimits(limits: ServerLimits): Record<string, number> {
+  const shown: Record<string, number> = {
+    max_subscription_services: MAX_SUBSCRIPTION_SERVICES,
+    max_page_size: MAX_PAGE_SIZE,
+  };
+  for (const key of SERVER_LIMIT_KEYS) {
+    const { hello: name }: ServerLimit = SERVER_LIMITS[key];
+    if (name !== undefined) shown[name] = limits[key];
+  }
+  return shown;
 }

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import type { ServerLimits } from "../../model/server_limits.ts";
 import { getLogger } from "@logtape/logtape";
 import { HarnessError } from "../../errors.ts";
 import type { ActionData, ActionParams, ResumeMode } from "../../protocol/actions.ts";
@@ -22,7 +23,6 @@ import type { EventFanout, Subscriber } from "./event_fanout.ts";
 import type { LogStreams } from "../services/log_streams.ts";
 import { requireCovered, type ServiceScope } from "../access/scope.ts";
 import type { SendQueue } from "./send_queue.ts";
-import type { ServerLimits } from "../server_limits.ts";
 import { Turns } from "./turns.ts";
 import { type Subscription, SubscriptionSet } from "./subscriptions.ts";
 

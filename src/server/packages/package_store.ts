@@ -6,36 +6,31 @@
  *
  * @module
  */
+import { DEFAULT_SERVER_LIMITS } from "../../model/server_limits.ts";
 import { getLogger } from "@logtape/logtape";
 import { Mutex } from "async-mutex";
 import { createHash, randomUUID } from "node:crypto";
 import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { HarnessError } from "../../errors.ts";
-import { MAX_PACKAGE_BYTES } from "../../model/limits.ts";
 import type { PackageInfo } from "../../protocol/actions.ts";
 import type { CheckedPackage, Packages, PutPackageOptions } from "../backends.ts";
 import { matchesPackage, parsePackageFile } from "./file_name.ts";
 import { asStorage, hashFile, syncDirectory, writeAll } from "./files.ts";
 import { noSignature, PackageSignatures } from "./package_signatures.ts";
 import { PackageSpace, type UploadSpace } from "./package_space.ts";
-import {
-  MAX_DOWNLOADS,
-  MAX_PACKAGES_BYTES,
-  MAX_UPLOADS,
-  TRANSFER_STALL_MS,
-} from "../peer_limits.ts";
+import { MAX_DOWNLOADS } from "../peer_limits.ts";
 import { movingChunks, streamOf, TransferSlots } from "../http/transfers.ts";
 
 /** Options for {@linkcode PackageStore.open}. */
 export interface PackageStoreOptions {
-  /** Bytes of one package. @default {MAX_PACKAGE_BYTES} */
+  /** Bytes of one package. @default {DEFAULT_SERVER_LIMITS.maxPackageBytes} */
   maxBytes?: number;
-  /** Bytes of all packages and unfinished uploads. @default {MAX_PACKAGES_BYTES} */
+  /** Bytes of all packages and unfinished uploads. @default {DEFAULT_SERVER_LIMITS.maxPackagesBytes} */
   maxTotalBytes?: number;
-  /** Uploads at once; half of them from one address. @default {MAX_UPLOADS} */
+  /** Uploads at once; half of them from one address. @default {DEFAULT_SERVER_LIMITS.maxUploads} */
   maxUploads?: number;
-  /** How long a transfer may hardly move. @default {TRANSFER_STALL_MS} */
+  /** How long a transfer may hardly move. @default {DEFAULT_SERVER_LIMITS.transferStallTimeoutMs} */
   stallTimeoutMs?: number;
   /**
    * Reads and checks an uploaded file before it gets its name, such as `inspectPackage`. It throws for
@@ -75,12 +70,18 @@ export class PackageStore implements Packages {
 
   private constructor(dir: string, options: PackageStoreOptions) {
     this.#dir = dir;
-    this.#maxBytes = options.maxBytes ?? MAX_PACKAGE_BYTES;
+    this.#maxBytes = options.maxBytes ?? DEFAULT_SERVER_LIMITS.maxPackageBytes;
     this.#inspect = options.inspect;
     this.#signatures = new PackageSignatures(dir, options.trustedKeys ?? []);
-    this.#stallMs = options.stallTimeoutMs ?? TRANSFER_STALL_MS;
-    this.#space = new PackageSpace(dir, options.maxTotalBytes ?? MAX_PACKAGES_BYTES);
-    this.#uploads = new TransferSlots("uploads", options.maxUploads ?? MAX_UPLOADS);
+    this.#stallMs = options.stallTimeoutMs ?? DEFAULT_SERVER_LIMITS.transferStallTimeoutMs;
+    this.#space = new PackageSpace(
+      dir,
+      options.maxTotalBytes ?? DEFAULT_SERVER_LIMITS.maxPackagesBytes,
+    );
+    this.#uploads = new TransferSlots(
+      "uploads",
+      options.maxUploads ?? DEFAULT_SERVER_LIMITS.maxUploads,
+    );
   }
 
   /**
