@@ -9,13 +9,12 @@
  * @module
  */
 import process from "node:process";
+import { MemoryStore, Registry } from "@harness/service-registry";
 import {
   type Admission,
   type ConnectionEvents,
   ConnectionHandler,
-  MemoryStore,
-  Registry,
-} from "@harness/service-registry";
+} from "@harness/service-registry/server";
 
 /** What a socket carries from its upgrade to its end. */
 interface SocketData {

@@ -6,7 +6,9 @@
  * Nothing outside one temp folder is touched. Where no sshd is installed, the local executor is used
  * instead, and the demo says so.
  */
-import { buildPackage, connectSsh, RegistryClient } from "../mod.ts";
+import { RegistryClient } from "@harness/service-registry/client";
+import { connectSsh } from "@harness/service-registry/executor";
+import { buildPackage } from "@harness/service-registry/package";
 import { type Sshd, startSshd } from "../tests/helpers/sshd.ts";
 import { has } from "../tests/helpers/require.ts";
 

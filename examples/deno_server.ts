@@ -10,8 +10,8 @@
  *
  * @module
  */
-import { ConnectionHandler, MemoryStore, Registry } from "@harness/service-registry";
-import type { ConnectionEvents } from "@harness/service-registry";
+import { MemoryStore, Registry } from "@harness/service-registry";
+import { type ConnectionEvents, ConnectionHandler } from "@harness/service-registry/server";
 
 const registry = await Registry.open(new MemoryStore());
 const handler = new ConnectionHandler({ registry });

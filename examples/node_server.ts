@@ -17,12 +17,8 @@ import process from "node:process";
 import type { Duplex } from "node:stream";
 // @ts-types="@types/ws"
 import { type WebSocket, WebSocketServer } from "ws";
-import {
-  type Admission,
-  ConnectionHandler,
-  MemoryStore,
-  Registry,
-} from "@harness/service-registry";
+import { MemoryStore, Registry } from "@harness/service-registry";
+import { type Admission, ConnectionHandler } from "@harness/service-registry/server";
 
 const registry = await Registry.open(new MemoryStore());
 const handler = new ConnectionHandler({ registry });

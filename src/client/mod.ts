@@ -1,7 +1,30 @@
 /**
  * The client of harness-ws-server: typed calls, and events that survive the loss of a connection.
  *
- * It needs nothing but a standard WebSocket, so it runs in Deno, Node, Bun and browsers.
+ * It needs nothing but a standard WebSocket, so it runs in Deno, Node, Bun and browsers. docs/client.md is the guide.
+ *
+ * @example Register a service and follow its events
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { MemoryStore, Registry, serve } from "@harness/service-registry";
+ * import { RegistryClient } from "@harness/service-registry/client";
+ *
+ * await using registry = await Registry.open(new MemoryStore());
+ * await using server = await serve({ registry, port: 0 });
+ * await using client = await RegistryClient.connect(server.url);
+ *
+ * const events = client.events({ events: ["service_registered"] });
+ * await events.ready;
+ * await client.registerService({
+ *   name: "web",
+ *   version: "1.0.0",
+ *   execution: { type: "systemd_service", unit_name: "nginx.service" },
+ * });
+ * for await (const item of events) {
+ *   if (item.kind === "event") assert.equal(item.data.id, "web");
+ *   break;
+ * }
+ * ```
  *
  * @module
  */

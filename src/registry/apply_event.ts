@@ -15,7 +15,8 @@ import type { RegistryEvent } from "../model/event.ts";
  *
  * @example Usage
  * ```ts
- * import { applyEvent, MemoryStore, Registry, type ServiceEntry } from "@harness/service-registry";
+ * import { MemoryStore, type ServiceEntry } from "@harness/service-registry";
+ * import { applyEvent, Registry } from "@harness/service-registry/registry";
  *
  * await using registry = await Registry.open(new MemoryStore());
  * const mirror = new Map<string, ServiceEntry>();

@@ -50,6 +50,7 @@ export interface ControlPlane extends AsyncDisposable {
  *
  * @example A full server
  * ```ts
+ * import assert from "node:assert/strict";
  * import {
  *   Documents,
  *   FileStore,
@@ -72,7 +73,7 @@ export interface ControlPlane extends AsyncDisposable {
  *     localRunRoot: `${dir}/run`,
  *   });
  *   await using server = await serve({ ...controlPlane, port: 0 });
- *   console.log(`listening on ${server.url}`);
+ *   assert.match(server.url, /^ws:/);
  * }
  * await rm(dir, { recursive: true });
  * ```

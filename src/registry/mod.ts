@@ -1,0 +1,39 @@
+/**
+ * The registry in detail: queries, changes, events, and the {@linkcode Store} that a storage engine implements.
+ *
+ * @example Register, change, and follow a service in one process
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { MemoryStore } from "@harness/service-registry";
+ * import { Registry } from "@harness/service-registry/registry";
+ *
+ * await using registry = await Registry.open(new MemoryStore());
+ * const states: string[] = [];
+ * registry.subscribe((event) => {
+ *   if (event.event === "service_state_changed") states.push(event.data.new_state);
+ * });
+ * await registry.register({
+ *   name: "web",
+ *   version: "1.0.0",
+ *   execution: { type: "managed_process", command: "/usr/bin/web", args: [], pid: null },
+ * });
+ * await registry.update("web", { state: "starting" });
+ * assert.deepEqual(states, ["starting"]);
+ * ```
+ *
+ * @module
+ */
+export { applyEvent } from "./apply_event.ts";
+export type { DependencyInfo } from "./dependencies.ts";
+export type { EventsOptions } from "./event_stream.ts";
+export type { ServiceFilter } from "./filter.ts";
+export type { PageOptions, ServicePage } from "./queries.ts";
+export { Registry } from "./registry.ts";
+export type { Change, CommitRecord, LoadedState, Store, StoreListener } from "./store.ts";
+export type {
+  IfRevision,
+  RegisterOptions,
+  RegistryOptions,
+  UpdateOptions,
+} from "./update_options.ts";
+export type { EventBody, EventFilter, FreeEventBody, RegistryEvent } from "../model/event.ts";
