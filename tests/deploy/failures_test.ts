@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
 import type { Executor } from "../../src/executor/executor.ts";
 import { localExecutor } from "../../src/executor/local.ts";
-import type { DeployPackage } from "../../src/deploy/plan.ts";
 import type { HostResult } from "../../src/deploy/progress.ts";
 import type { DeployProgress } from "../../src/deploy/progress.ts";
 import { HarnessError } from "../../src/errors.ts";
 import { STOP_SCRIPT } from "../../src/lifecycle/drivers/process/scripts.ts";
-import { Bench, ends, type PackageOptions, run, START } from "./support.ts";
+import { Bench, ends, type PackageOptions, run } from "./support.ts";
 
 /** Deploys 1.0.0 well, then 1.1.0 as told, and checks that the host is as it was. */
 async function failSecond(
@@ -148,46 +147,6 @@ Deno.test("deploy() refuses what preflight finds, all of it at once, and changes
   assert(!(host.error?.message ?? "").includes("sh,"));
 });
 
-Deno.test("deploy() refuses an upload that arrives with other bytes", async () => {
-  await using bench = new Bench();
-  const wrong = async (source: DeployPackage): Promise<ReadableStream<Uint8Array>> => {
-    const bytes = new Uint8Array(await new Response(await source.open()).arrayBuffer());
-    bytes[bytes.length - 20] = (bytes[bytes.length - 20] ?? 0) ^ 1;
-    return new Blob([bytes]).stream();
-  };
-  await run(bench.plan(await bench.makePackage()));
-  const two = await bench.makePackage({ version: "1.1.0" });
-  const { host } = await run(bench.plan({ ...two, open: () => wrong(two) }));
-  assert.equal(host.outcome, "failed");
-  assert.equal(host.step, "verify");
-  assert.equal(host.error?.details?.["reason"], "digest");
-  assert.equal(host.error?.details?.["command"], undefined);
-  assertAsBefore(bench);
-  assert.throws(() => Deno.statSync(`${bench.root}/.harness/cache/${two.sha256}`));
-  assert.throws(() => Deno.statSync(`${bench.root}/web-1.1.0`));
-});
-
-Deno.test("deploy() survives a package stream that fails or ends early", async () => {
-  await using bench = new Bench();
-  await run(bench.plan(await bench.makePackage()));
-  const two = await bench.makePackage({ version: "1.1.0" });
-  const broken = new ReadableStream<Uint8Array>({
-    pull(controller) {
-      controller.error(new Error("disk error"));
-    },
-  });
-  const failed = await run(bench.plan({ ...two, open: () => Promise.resolve(broken) }));
-  assert.equal(failed.host.outcome, "failed");
-  assert.equal(failed.host.step, "upload");
-  assertAsBefore(bench);
-  const short = await run(
-    bench.plan({ ...two, open: () => Promise.resolve(new Blob(["short"]).stream()) }),
-  );
-  assert.equal(short.host.step, "upload");
-  assert.match(short.host.error?.message ?? "", /5 bytes instead of/);
-  assertAsBefore(bench);
-});
-
 Deno.test("deploy() says what to do when the install root cannot be written", async () => {
   await using bench = new Bench();
   Deno.writeTextFileSync(`${bench.dir}/file`, "");
@@ -196,92 +155,6 @@ Deno.test("deploy() says what to do when the install root cannot be written", as
   assert.equal(host.outcome, "failed");
   assert.equal(host.error?.details?.["reason"], "unwritable");
   assert.match(host.error?.message ?? "", /become/);
-});
-
-Deno.test("deploy() reports a host that cannot be reached as such", async () => {
-  await using bench = new Bench();
-  const refused = () =>
-    Promise.reject(
-      new HarnessError("unreachable", "Cannot connect to here: refused", {
-        details: { host: "here", step: "connect", reason: "refused" },
-      }),
-    );
-  const target = bench.target("here", { connect: refused });
-  const { result, host } = await run(bench.plan(await bench.makePackage(), { hosts: [target] }));
-  assert.equal(host.outcome, "unreachable");
-  assert.equal(host.step, "connect");
-  assert.equal(host.error?.details?.["reason"], "refused");
-  assert.equal(result.status, "failed");
-});
-
-for (
-  const step of [
-    "lock",
-    "upload",
-    "extract",
-    "configure",
-    "switch",
-    "start",
-    "health",
-    "commit",
-  ] as const
-) {
-  Deno.test(`deploy() cancelled in step ${step} puts the host back`, async () => {
-    await using bench = new Bench();
-    await run(bench.plan(await bench.makePackage()));
-    const two = await bench.makePackage({ version: "1.1.0", start: START });
-    const cancel = new AbortController();
-    const { result, host } = await run(bench.plan(two), {
-      signal: cancel.signal,
-      onEvent: (event) => {
-        if (event.step === step && event.status === "started") {
-          cancel.abort(new HarnessError("cancelled", "Cannot go on: cancelled by a client"));
-        }
-      },
-    });
-    // A commit that got through before the cancel counts: then nothing is undone.
-    if (step === "commit" && host.outcome === "ok") {
-      assert.deepEqual(bench.running(), ["1.1.0"]);
-    } else {
-      assert.equal(host.outcome, "cancelled", JSON.stringify(host));
-      assert.equal(result.status, "cancelled");
-      assertAsBefore(bench);
-    }
-    bench.assertClean();
-  });
-}
-
-Deno.test("deploy() cancelled before the lock is taken is cancelled, and leaves nothing", async () => {
-  await using bench = new Bench();
-  await run(bench.plan(await bench.makePackage()));
-  const cancel = new AbortController();
-  const local = localExecutor();
-  const executor: Executor = {
-    host: local.host,
-    run(command, options) {
-      // Only the first command of all, which takes the lock, has not begun yet when this fires.
-      cancel.abort(new HarnessError("cancelled", "Cannot go on: cancelled by a client"));
-      return local.run(command, options);
-    },
-    [Symbol.asyncDispose]: () => local[Symbol.asyncDispose](),
-  };
-  const target = bench.target("here", { connect: () => Promise.resolve(executor) });
-  const two = await bench.makePackage({ version: "1.1.0" });
-  const { host } = await run(bench.plan(two, { hosts: [target] }), { signal: cancel.signal });
-  assert.deepEqual([host.outcome, host.step], ["cancelled", "lock"], JSON.stringify(host));
-  assertAsBefore(bench);
-  bench.assertClean();
-});
-
-Deno.test("deploy() left in the middle of its loop puts the host back before it returns", async () => {
-  await using bench = new Bench();
-  await run(bench.plan(await bench.makePackage()));
-  const two = await bench.makePackage({ version: "1.1.0" });
-  const { deploy } = await import("../../src/deploy/deploy.ts");
-  for await (const event of deploy(bench.plan(two))) {
-    if (event.step === "start") break;
-  }
-  assertAsBefore(bench);
 });
 
 Deno.test("deploy() shows what an HTTP health check got: status and beginning of the body", async () => {
@@ -300,47 +173,6 @@ Deno.test("deploy() shows what an HTTP health check got: status and beginning of
   const health = host.error?.details?.["health"] as Record<string, unknown>;
   assert.equal(health["http_status"], 503);
   assert.match(String(health["output"]), /database is down/);
-});
-
-Deno.test("deploy() whose rollback fails too says so, and the next deployment sets the host right", async () => {
-  await using bench = new Bench();
-  // The new version leaves something behind that the old one cannot start with.
-  const start = '#!/bin/sh\n[ ! -e "$HARNESS_DATA_DIR/poison" ] || { echo poisoned; exit 5; }\n' +
-    "while :; do sleep 0.2; done\n";
-  await run(bench.plan(await bench.makePackage({ start })));
-  const poison = '#!/bin/sh\ntouch "$HARNESS_DATA_DIR/poison"\nexit 4\n';
-  const two = await bench.makePackage({ version: "2.0.0", start: poison });
-  const { events, result, host } = await run(bench.plan(two));
-  assert.equal(host.outcome, "rollback_failed", JSON.stringify(host.error));
-  assert.equal(result.status, "failed");
-  assert.equal(host.step, "start");
-  assert.equal(host.versionAfter, null);
-  assert.equal(host.error?.details?.["exit_code"], 4);
-  assert.match(String(host.error?.details?.["rollback_error"]), /poisoned/);
-  assert(ends(events).includes("rollback:failed"));
-  assert.match(host.error?.message ?? "", /going back failed too, and web is not running on here/);
-  // What was told when it failed stays as it was told: a replay of that event must say the same.
-  const told = events.find((e) => e.step === "start" && e.status === "failed")?.error;
-  assert(told !== undefined && told.message.startsWith("Cannot start web"), JSON.stringify(told));
-  assert.doesNotMatch(told.message, /going back/);
-  assert.deepEqual([told.details?.["rollback_error"], told.message === host.error?.message], [
-    undefined,
-    false,
-  ]);
-  assert.match(String(host.error?.details?.["next"]), /what keeps 1\.0\.0 from .* deploy again: /);
-  const failed = bench.state().releases.find((r) => r.version === "2.0.0");
-  assert.equal(failed?.status, "bad");
-  assert.match(failed?.reason ?? "", /^Cannot start web/);
-  // The record still says that a switch is under way, so whoever comes next begins by undoing it.
-  assert.deepEqual(bench.leftovers(), ["recover.sh"]);
-  Deno.removeSync(`${bench.base()}/shared/poison`);
-  const three = await bench.makePackage({ version: "3.0.0" });
-  const again = await run(bench.plan(three));
-  assert.equal(again.host.outcome, "ok", JSON.stringify(again.host.error));
-  assert.equal(again.host.versionBefore, "1.0.0");
-  assert.deepEqual(bench.running(), ["3.0.0"]);
-  assert.equal(bench.state().releases.find((r) => r.version === "2.0.0")?.status, "bad");
-  bench.assertClean();
 });
 
 Deno.test("deploy() that went back but could not stop the new release says that, and leaves the record of it", async () => {

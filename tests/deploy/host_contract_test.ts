@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { acquireCommand, releaseCommand } from "../../src/deploy/host/lock_commands.ts";
 import { hostLayout } from "../../src/deploy/host/layout.ts";
 import type { HostState } from "../../src/deploy/host/state.ts";
+import type { DeployStep } from "../../src/model/deployment.ts";
 import type { DeployPlan } from "../../src/deploy/plan.ts";
 import { localExecutor } from "../../src/executor/local.ts";
 import type { Command, Executor } from "../../src/executor/executor.ts";
@@ -14,6 +15,13 @@ import { Bench, run, until } from "./support.ts";
 
 /** Long enough to see a program end that ends at once. */
 const TIMING = { settleMs: 300, healthPollMs: 50, lockPollMs: 50 };
+
+interface RunOptions {
+  plan?: Partial<DeployPlan>;
+  faults?: Faults;
+  /** Cancels when this step begins. */
+  cancelAt?: DeployStep;
+}
 
 /** A host, and all that a scenario has seen of it. */
 abstract class ContractHost {
@@ -39,11 +47,11 @@ abstract class ContractHost {
   async deploy(
     version: string,
     program: Program = {},
-    more: { plan?: Partial<DeployPlan>; faults?: Faults } = {},
+    more: RunOptions = {},
   ): Promise<string> {
     this.behave(version, program);
     const source = await this.bench.makePackage({ version, ...packageOf(program) });
-    return await this.#run(this.bench.plan(source, more.plan), more.faults);
+    return await this.#run(this.bench.plan(source, more.plan), more);
   }
 
   async rollback(version?: string): Promise<string> {
@@ -66,7 +74,9 @@ abstract class ContractHost {
     });
   }
 
-  async #run(plan: DeployPlan, faults: Faults = () => undefined): Promise<string> {
+  async #run(plan: DeployPlan, more: RunOptions = {}): Promise<string> {
+    const { faults = () => undefined, cancelAt } = more;
+    const cancel = new AbortController();
     const connect = async () => new FaultyExecutor(await this.connect(), faults);
     const { events, result, host } = await run({
       ...plan,
@@ -74,6 +84,11 @@ abstract class ContractHost {
       deploymentId: `d-${this.#count++}`,
       hosts: [{ label: "here", installRoot: this.bench.root, connect }],
       timing: TIMING,
+    }, {
+      signal: cancel.signal,
+      onEvent: ({ step, status }) => {
+        if (step === cancelAt && status === "started") cancel.abort();
+      },
     });
     // How many of them come depends on the time that passes.
     this.seen.push({ events: events.filter((e) => e.status !== "progress"), result });
@@ -238,6 +253,11 @@ const SCENARIOS: Record<string, (host: ContractHost) => Promise<string[]>> = {
     const plan = { package: { ...source, open } } as Partial<DeployPlan>;
     return [await host.deploy("1.0.0", {}, { plan })];
   },
+  "a cancel before and after the switch": async (host) => [
+    await host.deploy("1.0.0"),
+    await host.deploy("2.0.0", {}, { cancelAt: "configure" }),
+    await host.deploy("3.0.0", {}, { cancelAt: "health" }),
+  ],
   "an answer to the commit that is lost": async (host) => {
     let left = 1;
     return [
@@ -274,6 +294,7 @@ const OUTCOMES: Record<keyof typeof SCENARIOS, string[]> = {
   "preflight": ["failed"],
   "a lock that somebody holds": ["failed", "ok"],
   "a package that changes on its way": ["failed"],
+  "a cancel before and after the switch": ["ok", "cancelled", "cancelled"],
   "an answer to the commit that is lost": ["ok", "ok"],
   "a host that is gone after the switch": ["ok", "unreachable", "ok"],
 };

@@ -16,6 +16,7 @@ export type Faults = (name: string, count: number) => Fault | undefined;
 export class FaultyExecutor implements Executor {
   readonly #inner: Executor;
   readonly #faults: Faults;
+  readonly #closing = new AbortController();
   #count = 0;
   #broken: HarnessError | null = null;
 
@@ -33,7 +34,7 @@ export class FaultyExecutor implements Executor {
     const fault = this.#faults(commandName(command), this.#count++);
     options.signal?.throwIfAborted();
     if (fault === undefined) return await this.#inner.run(command, options);
-    if (fault === "hang") return await hang(options);
+    if (fault === "hang") return await hang(this.#closing.signal, options);
     if (fault === "lose_answer") await this.#inner.run(command, options);
     if (typeof fault !== "string") {
       const [exitCode, stderr] = fault;
@@ -46,20 +47,21 @@ export class FaultyExecutor implements Executor {
   }
 
   [Symbol.asyncDispose](): PromiseLike<void> {
+    this.#closing.abort(new HarnessError("cancelled", "Cannot finish a command: it was closed"));
     return this.#inner[Symbol.asyncDispose]();
   }
 }
 
-function hang({ signal, timeoutMs }: RunOptions): Promise<never> {
+async function hang(closing: AbortSignal, { signal, timeoutMs }: RunOptions): Promise<never> {
+  using stack = new DisposableStack();
   const { promise, reject } = Promise.withResolvers<never>();
-  const abort = () => reject(signal?.reason);
-  signal?.addEventListener("abort", abort, { once: true });
-  const timer = timeoutMs === undefined ? undefined : setTimeout(
-    () => reject(new HarnessError("timeout", `still running after ${timeoutMs} ms`)),
-    timeoutMs,
-  );
-  return promise.finally(() => {
-    clearTimeout(timer);
-    signal?.removeEventListener("abort", abort);
-  });
+  for (const source of [closing, ...signal ? [signal] : []]) {
+    const abort = () => reject(source.reason);
+    source.addEventListener("abort", abort, { once: true });
+    stack.defer(() => source.removeEventListener("abort", abort));
+  }
+  const late = () => reject(new HarnessError("timeout", `still running after ${timeoutMs} ms`));
+  const timer = timeoutMs === undefined ? undefined : setTimeout(late, timeoutMs);
+  stack.defer(() => clearTimeout(timer));
+  return await promise;
 }
