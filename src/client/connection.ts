@@ -296,7 +296,7 @@ export class Connection {
   #notSent(action: Action, cause?: unknown): HarnessError {
     return new HarnessError(
       "unavailable",
-      `Cannot send "${action}": there is no connection to the server, try again once it is back`,
+      `Cannot send "${action}": there is no connection to the server; retry once it is back`,
       { details: { outcome: "not_sent", action }, cause },
     );
   }
@@ -326,7 +326,7 @@ function outcomeUnknown(action: Action, closure: Closure): HarnessError {
   const why = closure.reason === "" ? `code ${closure.code}` : `${closure.code} ${closure.reason}`;
   return new HarnessError(
     "unavailable",
-    `Cannot tell how "${action}" ended: the connection was lost (${why}) before the response, look at the state before repeating it`,
+    `No response to "${action}": the connection was lost (${why}); check the state before retrying a change`,
     { details: { outcome: "unknown", action, close_code: closure.code } },
   );
 }
@@ -334,7 +334,7 @@ function outcomeUnknown(action: Action, closure: Closure): HarnessError {
 function timedOut(action: Action, timeoutMs: number): HarnessError {
   return new HarnessError(
     "timeout",
-    `Cannot tell how "${action}" ended: no response within ${timeoutMs} ms, look at the state before repeating it`,
+    `No response to "${action}" within ${timeoutMs} ms; check the state before retrying a change`,
     { details: { outcome: "unknown", action } },
   );
 }

@@ -66,6 +66,42 @@ const STATUS_HINTS: Readonly<Record<number, string>> = {
   504: "a proxy is there, and the server behind it does not answer",
 };
 
+/** Why no connection was made: `details.reason` of the `unreachable` error. */
+export type ConnectFailure =
+  | "certificate_expired"
+  | "certificate_is_authority"
+  | "certificate_name"
+  | "certificate_untrusted"
+  | "not_http"
+  | "not_tls"
+  | "refused"
+  | "unknown_host";
+
+/** Deno reports these as text only; the first match counts. */
+const CONNECT_FAILURES: ReadonlyArray<readonly [RegExp, ConnectFailure, why: string]> = [
+  [/tcp connect error$/, "refused", "nothing accepts connections there"],
+  [/dns error$/, "unknown_host", "there is no host of that name"],
+  [/received corrupt message of type \w+$/, "not_tls", "the server does not use TLS"],
+  [/invalid HTTP version parsed$/, "not_http", "the server does not speak HTTP"],
+  [
+    /certificate: .*CaUsedAsEndEntity/s,
+    "certificate_is_authority",
+    "the server's certificate is that of an authority",
+  ],
+  [
+    /certificate: .*NotValidForName/s,
+    "certificate_name",
+    "the server's certificate is for another name",
+  ],
+  [/certificate: .*Expired/s, "certificate_expired", "the server's certificate has expired"],
+  // What is reported of an untrusted certificate depends on the other side's TLS.
+  [
+    /certificate|NoApplicationProtocol/,
+    "certificate_untrusted",
+    "the server's certificate is not trusted",
+  ],
+];
+
 /** What a connection that ended before its hello says to the caller, as far as it is known at once. */
 export function handshakeError(url: string, closure: Closure): HarnessError {
   if (closure.code === 1002) {
@@ -76,9 +112,11 @@ export function handshakeError(url: string, closure: Closure): HarnessError {
   }
   const status = statusIn(closure.reason);
   if (status !== null) return statusError(url, status);
-  const why = closure.reason === "" ? "unreachable, or it refused the handshake" : closure.reason;
+  const [, reason, known] = CONNECT_FAILURES.find(([text]) => text.test(closure.reason)) ?? [];
+  const why = known ?? (closure.reason || "it is unreachable, or it refused the handshake");
   return new HarnessError("unreachable", `Cannot connect to ${url}: ${why}`, {
-    details: { close_code: closure.code },
+    details: { close_code: closure.code, ...(reason && { reason }) },
+    ...(reason && { cause: closure.reason }),
   });
 }
 

@@ -130,7 +130,8 @@ export function webSocketUrl(url: string | URL): string {
   if (parsed.username !== "" || parsed.password !== "") {
     throw new HarnessError(
       "invalid_params",
-      "Cannot connect to a URL with a password in it: pass the token option instead",
+      "Cannot connect to a URL with a password in it: pass the token on its own",
+      { details: { reason: "url_password" } },
     );
   }
   parsed.hash = "";

@@ -207,7 +207,7 @@ export interface ServicePatch {
   last_health_check?: HealthResult | null;
 }
 
-const NAME_RULE = "must match ^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$";
+const NAME_RULE = "must be letters, digits, '.', '_' and '-', beginning with a letter or digit";
 const text = z.string().max(MAX_TEXT_LENGTH);
 const count = z.int().nonnegative();
 

@@ -315,8 +315,8 @@ async function publish(
     throw new HarnessError(
       "already_exists",
       `Cannot write ${path}: this version is there with other bytes; give the new one ` +
-        `another version, or replace it with force`,
-      { details: { path } },
+        `another version, or force it`,
+      { details: { reason: "package_differs", path } },
     );
   }
   const file = await open(part, "r+");

@@ -10,7 +10,7 @@
 import { HarnessError, isErrorCode } from "../errors.ts";
 import { entryText } from "../registry/entry_text.ts";
 import type { RegistryEvent } from "../model/event.ts";
-import { explainIssue } from "../registry/validate.ts";
+import { explainIssue, fieldProblem } from "../registry/validate.ts";
 import { MAX_MESSAGE_DEPTH } from "../model/limits.ts";
 import { MAX_PARAM_ISSUES, MAX_REQUEST_ID_LENGTH } from "./limits.ts";
 import { type Action, ACTION_PARAMS, type ActionParams, ACTIONS, isAction } from "./actions.ts";
@@ -129,14 +129,14 @@ export function requireAction(name: string): Action {
  * @throws {HarnessError} `invalid_params` with `details.issues` (`path`, `message`).
  */
 export function parseParams<A extends Action>(action: A, params: unknown): ActionParams<A> {
-  const result = ACTION_PARAMS[action].safeParse(params);
+  const result = ACTION_PARAMS[action].safeParse(params, { error: fieldProblem });
   if (result.success) return result.data;
   const found = result.error.issues.slice(0, MAX_PARAM_ISSUES).map(explainIssue);
   const issues = found.map(({ path, message }) => ({
     path: ["params", ...path.map(String)].join("."),
     message,
   }));
-  const why = issues.map((issue) => `${issue.path}: ${issue.message}`).join("; ");
+  const why = issues.map((issue) => `${issue.path} ${issue.message}`).join("; ");
   throw new HarnessError("invalid_params", `Cannot run ${action}: ${why}`, { details: { issues } });
 }
 

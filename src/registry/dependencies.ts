@@ -138,8 +138,8 @@ export function startOrder(names: Iterable<string>, dependsOn: DependsOn): strin
     : `${stuck.slice(0, 2 * MAX_NAMES_IN_TEXT).join(", ")} and ${left} more`;
   throw new HarnessError(
     "conflict",
-    `Cannot order the start: ${named} depend on each other; change depends_on of one`,
-    { details: { services: stuck.slice(0, MAX_NAMES_IN_DETAILS) } },
+    `Cannot order the start: ${named} depend on each other; remove one of these dependencies`,
+    { details: { reason: "dependency_cycle", services: stuck.slice(0, MAX_NAMES_IN_DETAILS) } },
   );
 }
 

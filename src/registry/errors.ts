@@ -10,8 +10,8 @@ import type { ServiceEntry } from "../model/service.ts";
 export function alreadyExists({ id, revision }: ServiceEntry): HarnessError {
   return new HarnessError(
     "already_exists",
-    `Cannot register "${id}": it is registered already; use replace to change it`,
-    { details: { id, revision } },
+    `Cannot register "${id}": it is already registered; replace it or choose another id`,
+    { details: { reason: "already_registered", id, revision } },
   );
 }
 
@@ -28,7 +28,7 @@ export function full(id: string, max: number): HarnessError {
 export function noLease(id: string): HarnessError {
   return new HarnessError(
     "invalid_params",
-    `Cannot renew the lease of "${id}": it has none; register it with ttl_ms`,
+    `Cannot renew the lease of "${id}": it was registered without a ttl_ms`,
     { details: { id } },
   );
 }

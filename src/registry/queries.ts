@@ -51,8 +51,8 @@ export function findName(index: EntryIndex, nameOrId: string): string {
 export function notFound(nameOrId: string): HarnessError {
   return new HarnessError(
     "not_found",
-    `Cannot find service "${nameOrId}": it is not registered; list_services shows what is`,
-    { details: { name: nameOrId } },
+    `Cannot find service "${nameOrId}": it is not registered`,
+    { details: { reason: "service_unknown", name: nameOrId } },
   );
 }
 
@@ -138,8 +138,8 @@ export function resolveEndpoints(
   if (endpoint === undefined || names.length === 0) {
     throw new HarnessError(
       "unavailable",
-      `Cannot resolve "${service}": its running instances have no endpoints; add them with update_service`,
-      { details: { service, instances: instances.length } },
+      `Cannot resolve "${service}": its running instances have no endpoints`,
+      { details: { reason: "no_endpoints", service, instances: instances.length } },
     );
   }
   throw new HarnessError(

@@ -30,9 +30,7 @@ export function assertTransition(id: string, from: ServiceState, to: ServiceStat
   const allowed = NEXT[from];
   throw new HarnessError(
     "invalid_transition",
-    `Cannot set "${id}" to ${to}: it is ${from}, from which only ${
-      allowed.join(" and ")
-    } can follow`,
+    `Cannot set "${id}" to ${to}: it is ${from}, which can only become ${allowed.join(" or ")}`,
     { details: { id, from, to, allowed: [...allowed] } },
   );
 }

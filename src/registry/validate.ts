@@ -46,6 +46,34 @@ export function parsePatch(id: string, patch: ServicePatch): ServicePatch {
   return parse(servicePatchSchema, patch, `update "${id}"`);
 }
 
+/** What is wrong with a field where its schema has no message of its own; it follows the field's path. */
+export function fieldProblem(issue: z.core.$ZodRawIssue): string {
+  switch (issue.code) {
+    case "invalid_type":
+      return issue.input === undefined ? "is missing" : `must be of type ${issue.expected}`;
+    case "invalid_value":
+      return issue.values.length === 1
+        ? `must be ${JSON.stringify(issue.values[0])}`
+        : `must be one of ${issue.values.map(String).join(", ")}`;
+    case "invalid_union":
+      return Array.isArray(issue.options)
+        ? `must be one of ${issue.options.join(", ")}`
+        : "has a wrong value";
+    case "too_small":
+      if (issue.origin === "number") return `must be at least ${issue.minimum}`;
+      return issue.minimum === 1
+        ? "must not be empty"
+        : `must have at least ${issue.minimum} items`;
+    case "too_big":
+      if (issue.origin === "number") return `must be at most ${issue.maximum}`;
+      return `must have at most ${issue.maximum} ${
+        issue.origin === "string" ? "characters" : "items"
+      }`;
+    default:
+      return "has a wrong value";
+  }
+}
+
 /** A failed check of one field. */
 export interface FieldIssue {
   /** Where it is. */
@@ -56,7 +84,7 @@ export interface FieldIssue {
 
 /**
  * What a check found, in the words of what was meant: of a union only what its nearest form asks for, of a key what
- * is wrong with it. By themselves both are an "Invalid input".
+ * is wrong with it.
  */
 export function explainIssue(issue: z.core.$ZodIssue): FieldIssue {
   const { path, message } = issue;
@@ -70,14 +98,14 @@ export function explainIssue(issue: z.core.$ZodIssue): FieldIssue {
 }
 
 function parse<T>(schema: z.ZodType<T>, value: unknown, doing: string): T {
-  const result = schema.safeParse(value);
+  const result = schema.safeParse(value, { error: fieldProblem });
   if (result.success) return result.data;
   const issues = result.error.issues.map(explainIssue).map(({ path, message }) => ({
     path: path.join("."),
     message,
   }));
   const first = issues[0];
-  const where = first === undefined || first.path === "" ? "" : `${first.path}: `;
+  const where = first === undefined || first.path === "" ? "" : `${first.path} `;
   throw new HarnessError("invalid_params", `Cannot ${doing}: ${where}${first?.message}`, {
     details: { issues },
   });

@@ -159,11 +159,12 @@ function checkTls(tls: ServeOptions["tls"]): void {
     throw new HarnessError(
       "invalid_params",
       "Cannot use the TLS certificate: certificate and key must be PEM files",
-      { cause },
+      { cause, details: { reason: "tls" } },
     );
   }
   throw new HarnessError(
     "invalid_params",
     "Cannot use the TLS certificate: the key is not the one of this certificate",
+    { details: { reason: "tls" } },
   );
 }

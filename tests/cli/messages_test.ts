@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { HarnessError } from "../../src/errors.ts";
-import { ACTIONS } from "../../src/protocol/actions.ts";
+import { handshakeError } from "../../src/client/decode.ts";
 import { reportDeployment } from "../../src/cli/output/deployment_report.ts";
 import { notConnected } from "../../src/cli/session/connect_error.ts";
-import { inCliWords, reasonInCliWords, textInCliWords } from "../../src/cli/output/wording.ts";
+import { hintFor } from "../../src/cli/output/hints.ts";
 import { noteOf } from "../../src/cli/output/progress_view.ts";
 import type { Deployment, DeploymentHost } from "../../src/protocol/actions.ts";
 import { localExecutor } from "../../src/executor/local.ts";
@@ -12,15 +12,17 @@ import { waitUntilHealthy } from "../../src/lifecycle/health/check.ts";
 import { health, Place } from "../lifecycle/fixture.ts";
 import { recorder, runCli, runHere, startServer } from "../helpers/cli.ts";
 
-/** A line that a command ends with, without the program's name: arguments, exit code, line. */
-type Case = readonly [args: readonly string[], code: number, line: string];
+/** What a command ends with: arguments, exit code, its error without the program's name, and the hint below. */
+type Case = readonly [args: readonly string[], code: number, line: string, hint?: string];
 
 const HELP = (path = "") => `\`harness-ws-server${path} --help\` shows what there is`;
 
 async function check(cases: readonly Case[], env: Record<string, string> = {}): Promise<void> {
-  for (const [args, code, line] of cases) {
+  for (const [args, code, line, hint] of cases) {
     const result = await runHere(args, env);
-    assert.equal(result.stderr.split("\n").at(-2), `harness-ws-server: ${line}`);
+    const lines = result.stderr.trimEnd().split("\n").slice(hint === undefined ? -1 : -2);
+    const hinted = hint === undefined ? [] : [`  hint: ${hint}`];
+    assert.deepEqual(lines, [`harness-ws-server: ${line}`, ...hinted]);
     assert.deepEqual([result.code, result.stdout], [code, ""], `${args}`);
   }
 }
@@ -154,20 +156,20 @@ Deno.test("a file that cannot be read is named with the flag or variable that na
       [
         ["package", "sign", "x", "--key", config],
         2,
-        `Cannot use --key ${config}: no secret key can be read from it, it is not in minisign's ` +
-        "format; `harness-ws-server package keygen` makes a pair [invalid_params]",
+        "Cannot read the secret key: it is not in minisign's format [invalid_params]",
+        `the key is in --key ${config}; \`harness-ws-server package keygen\` makes a pair`,
       ],
       [
         ["package", "verify", `${dir}/empty.tar.gz`],
         1,
-        `Cannot accept the package ${dir}/empty.tar.gz: the gzip file ends too early ` +
-        "[package_invalid]",
+        "Cannot accept the package: the gzip file ends too early [package_invalid]",
+        `the package is ${dir}/empty.tar.gz`,
       ],
       [
         ["package", "build", dir],
         1,
-        `Cannot build a package of ${dir}: there is no manifest.yaml in ${dir}; ` +
-        "`harness-ws-server package init` writes a directory to start from [package_invalid]",
+        `Cannot accept the package: there is no manifest.yaml in ${dir} [package_invalid]`,
+        "`harness-ws-server package init` writes a directory to start from",
       ],
     ], { HARNESS_STATE_DIR: `${dir}/state` });
     await check([[["services"], 1, none("HARNESS_TOKEN_FILE")]], { HARNESS_TOKEN_FILE: missing });
@@ -176,7 +178,7 @@ Deno.test("a file that cannot be read is named with the flag or variable that na
   }
 });
 
-Deno.test("what the server answers is said in flags and commands", async () => {
+Deno.test("errors of the server: a hint names the flag or command", async () => {
   await using server = await startServer();
   const dir = await Deno.makeTempDir({ prefix: "harness-messages-" });
   try {
@@ -184,57 +186,64 @@ Deno.test("what the server answers is said in flags and commands", async () => {
     await Deno.writeTextFile(entry, '{"name":"y","execution":{"type":"managed"}}');
     const register = ["service", "register", "a", "--version", "1", "--command", "/bin/true"];
     assert.equal((await runHere(register, { HARNESS_URL: server.url })).code, 0);
-    const unknown = 'Cannot find service "nope": it is not registered; ' +
-      "`harness-ws-server services` shows what is [not_found]";
-    const noDeployment = 'Cannot find deployment "d-x": `harness-ws-server deployments` shows ' +
-      "those that are kept [not_found]";
+    const unknown = (args: string[]): Case => [
+      args,
+      1,
+      'Cannot find service "nope": it is not registered [not_found]',
+      "`harness-ws-server services` lists the services",
+    ];
     await check([
-      ...["get", "start", "stop", "logs", "deregister"].map((it): Case => [
-        ["service", it, "nope"],
-        1,
-        unknown,
-      ]),
-      [["resolve", "nope"], 1, unknown],
-      [["rollback", "nope"], 1, unknown],
+      ...["get", "start", "stop", "logs", "deregister"].map((it) =>
+        unknown(["service", it, "nope"])
+      ),
+      unknown(["resolve", "nope"]),
+      unknown(["rollback", "nope"]),
       ...["show", "follow", "cancel", "resume"].map((it): Case => [
         ["deployments", it, "d-x"],
         1,
-        noDeployment,
+        'Cannot find deployment "d-x": there is none of this id, or it is no longer kept [not_found]',
+        "`harness-ws-server deployments` lists the deployments",
       ]),
       [
         register,
         1,
-        'Cannot register "a": it is registered already; add --replace to change it [already_exists]',
+        'Cannot register "a": it is already registered; replace it or choose another id ' +
+        "[already_exists]",
+        "add --replace to change the entry",
       ],
       [
         ["service", "stop", "a"],
         1,
-        'Cannot stop "a": it does not run, it is registered [invalid_transition]',
+        'Cannot set "a" to stopping: it is registered, which can only become starting or failed ' +
+        "[invalid_transition]",
       ],
       [
         ["service", "register", "a/b", "--version", "1", "--command", "x"],
         2,
-        "Cannot register the service: the name must be letters, digits, '.', '_' and '-', begin " +
-        "with a letter or digit, and have at most 128 characters [invalid_params]",
+        "Cannot run register_service: params.service.name must be letters, digits, '.', '_' and " +
+        "'-', beginning with a letter or digit [invalid_params]",
+        "check the name argument",
       ],
       [
         [...register, "--endpoint", "http=http://nowhere"],
         2,
-        "Cannot register the service: --endpoint must be host:port, with an IPv6 host in brackets " +
-        "and a port from 1 to 65535 [invalid_params]",
+        "Cannot run register_service: params.service.endpoints.0.address must be host:port, with " +
+        "an IPv6 host in brackets and a port from 1 to 65535 [invalid_params]",
+        "check --endpoint",
       ],
       [
         ["service", "register", "--file", entry],
         2,
-        `Cannot use --file ${entry}: version is missing; execution.type must be one of ` +
-        "'managed_process', 'docker_container', 'systemd_service', 'systemd_portable' " +
-        "[invalid_params]",
+        "Cannot run register_service: params.service.version is missing; " +
+        "params.service.execution.type must be one of managed_process, docker_container, " +
+        "systemd_service, systemd_portable [invalid_params]",
+        `the entry is in --file ${entry}`,
       ],
       [
         ["deploy", "nosuch@1.0.0", "--local"],
         1,
-        'Cannot find the package "nosuch@1.0.0": there is no such file here and the server does ' +
-        "not hold it; `harness-ws-server package list` shows what it holds [not_found]",
+        'Cannot find the package "nosuch@1.0.0": it was not uploaded to this server [not_found]',
+        "there is no such file here; `harness-ws-server package list` lists the server's packages",
       ],
     ], { HARNESS_URL: server.url });
   } finally {
@@ -242,78 +251,21 @@ Deno.test("what the server answers is said in flags and commands", async () => {
   }
 });
 
-Deno.test("inCliWords() leaves no action and no param in a message, and keeps code and details", () => {
-  for (const action of ACTIONS) {
-    const details = { issues: [{ path: "params.name", message: "Invalid input" }] };
-    const refused = new HarnessError(
-      "invalid_params",
-      `Cannot run ${action}: params.name: Invalid input`,
-      { details },
-    );
-    const said = inCliWords(refused);
-    assert.match(said.message, /^Cannot [a-z ]+: the name has a wrong value$/);
-    assert.deepEqual([said.code, said.details], ["invalid_params", details]);
-    const forbidden = new HarnessError(
-      "forbidden",
-      `Cannot run ${action}: this token may only read`,
-    );
-    assert.match(
-      inCliWords(forbidden).message,
-      /^Cannot [a-z ]+: this token may only read; give the full one with --token-file or HARNESS_TOKEN$/,
-    );
-  }
-  const lost = (action: string) =>
-    inCliWords(
-      new HarnessError(
-        "timeout",
-        `Cannot tell how "${action}" ended: no response within 50 ms, look at the state before ` +
-          "repeating it",
-      ),
-    ).message;
-  const advice = "no response within 50 ms; look at the state before repeating it, and give it " +
-    "longer with --timeout";
-  assert.equal(lost("list_services"), `Cannot list the services: ${advice}`);
+Deno.test("hintFor: by code and details, whatever the message", () => {
+  const lost = { outcome: "unknown", action: "list_services" };
+  assert.equal(hintFor({ code: "timeout", details: lost }), "allow more time with --timeout");
+  assert.equal(hintFor({ code: "timeout" }), null);
+  assert.equal(hintFor({ code: "internal", details: { reason: "tls" } }), null);
+  const started = { id: "s", from: "running", to: "starting", allowed: [] };
   assert.equal(
-    lost("service_action"),
-    `Cannot tell whether it worked to control the service: ${advice}`,
+    hintFor({ code: "invalid_transition", details: started }),
+    "`harness-ws-server service restart s` restarts it",
   );
-  const fine = new HarnessError("timeout", "Cannot reach web1: no answer");
-  assert.equal(inCliWords(fine), fine);
-  const system = new HarnessError(
-    "storage_unavailable",
-    "Cannot write /x: ENOENT: no such file or directory, mkdir '/x'; choose another",
-  );
-  assert.equal(
-    inCliWords(system).message,
-    "Cannot write /x: no such file or directory; choose another",
-  );
-  const started = new HarnessError("invalid_transition", "Cannot set", {
-    details: { id: "s", from: "running", to: "starting", allowed: [] },
-  });
-  assert.equal(
-    inCliWords(started).message,
-    'Cannot start "s": it is running; `harness-ws-server service restart s` starts it anew',
-  );
-});
-
-Deno.test("what is left of a deployment that the server's end cut off is told with commands", () => {
-  const message = "the server ended while it ran; " +
-    "resume_deployment finishes it, rollback_service undoes it";
-  const words =
-    "the server ended while it ran; `harness-ws-server deployments resume` finishes it, " +
-    "`harness-ws-server rollback` undoes it";
-  assert.equal(textInCliWords({ code: "unavailable", message }), words);
-  assert.equal(
-    reasonInCliWords(`deploy d-1 interrupted: ${message}`),
-    `deploy d-1 interrupted: ${words}`,
-  );
-  assert.equal(
-    noteOf({
-      ...{ deployment_id: "d-1", service: "api", host: null, at: "" },
-      ...{ step: "finish", status: "failed", message },
-    }),
-    words,
-  );
+  const fields = (...paths: string[]) =>
+    hintFor({ code: "invalid_params", details: { issues: paths.map((path) => ({ path })) } });
+  assert.equal(fields("params.strategy.canary", "params.env.A"), "check --canary and --env");
+  assert.equal(fields("params.service.execution.args.0", "ttl_ms"), "check --arg and --ttl");
+  assert.equal(fields("params.nosuch"), null);
 });
 
 /** What is said of a service that runs, and whose health check says `said` and fails. */
@@ -353,16 +305,10 @@ Deno.test("what a service said is never changed", async () => {
   const refused = await unhealthy("this token may only read");
   for (const code of ["unavailable", "timeout", "deploy_failed", "internal"] as const) {
     for (const message of [last, check, refused, `${last} ${denied}`, `${check} ${denied}`]) {
-      assert.equal(inCliWords(new HarnessError(code, message)).message, message);
       const progress = { deployment_id: "d-1", service: "api", host: "web1", at: "" };
       const error = { code, message };
       assert.equal(noteOf({ ...progress, step: "start", status: "failed", error }), message);
     }
-  }
-  const probe =
-    "health check http failed 3/3: 503 this token may only read; use replace to change it";
-  for (const reason of [refused, probe, `stopped by client; before that: ${probe}`]) {
-    assert.equal(reasonInCliWords(reason), reason);
   }
   await using server = await startServer();
   const env = { HARNESS_URL: server.url };
@@ -383,40 +329,43 @@ Deno.test("a token that is missing, wrong or read-only is said to whoever gave i
     const tokens = ["--token-file", `${dir}/full`, "--read-token-file", `${dir}/read`];
     await using server = await startServer(tokens);
     const { url } = server;
-    const at = `Cannot use the server at ${url}: it`;
+    const refused =
+      `Cannot connect to ${url}/: it answered 401; the server wants a token, or does not ` +
+      "know this one [unauthorized]";
     const register = ["service", "register", "a", "--version", "1", "--command", "x"];
     const env = { HARNESS_URL: url };
     await check([
       [
         ["services"],
         1,
-        `${at} wants a token; give one with --token-file or HARNESS_TOKEN [unauthorized]`,
+        refused,
+        "give a token with --token-file or HARNESS_TOKEN",
       ],
       [
         ["services", "--token-file", `${dir}/bad`],
         1,
-        `${at} does not know the token of --token-file ${dir}/bad; give the one that it was ` +
-        "started with [unauthorized]",
+        refused,
+        `the token came from --token-file ${dir}/bad; give one that the server accepts`,
       ],
       [
         [...register, "--token-file", `${dir}/read`],
         1,
-        "Cannot register the service: this token may only read; give the full one with " +
-        "--token-file or HARNESS_TOKEN [forbidden]",
+        "Cannot run register_service: this token may only read [forbidden]",
+        "give the full token with --token-file or HARNESS_TOKEN",
       ],
     ], env);
     await check([[
       ["services"],
       1,
-      `${at} does not know the token of HARNESS_TOKEN; give the one that it was started with ` +
-      "[unauthorized]",
+      refused,
+      "the token came from HARNESS_TOKEN; give one that the server accepts",
     ]], { ...env, HARNESS_TOKEN: "bad-token-1234" });
     const secure = url.replace("ws:", "wss:");
     await check([[
       ["services", "--url", secure],
       4,
-      `Cannot reach the server at ${secure}: it does not speak TLS; write its --url with ws:// ` +
-      "for wss:// [unreachable]",
+      `Cannot connect to ${secure}/: the server does not use TLS [unreachable]`,
+      "write its --url with ws:// instead of wss://",
     ]]);
   } finally {
     await Deno.remove(dir, { recursive: true });
@@ -448,7 +397,7 @@ Deno.test("with --json an error is JSON on stdout too, whatever failed", async (
   const error = async (args: string[], env: Record<string, string> = {}) => {
     const { code, stdout, stderr } = await runHere(args, env);
     const { error } = JSON.parse(stdout);
-    assert.equal(stderr, `harness-ws-server: ${error.message} [${error.code}]\n`);
+    assert.equal(stderr.split("\n")[0], `harness-ws-server: ${error.message} [${error.code}]`);
     return [code, error.code, error.retryable];
   };
   const nobody = ["--url", "ws://127.0.0.1:9"];
@@ -521,40 +470,42 @@ Deno.test("output that cannot be written is one line, with --json too", async ()
       lines[0] ?? "",
       args.endsWith("--json")
         ? /^harness-ws-server: Cannot read the package .* \[not_found\]$/
-        : /^harness-ws-server: Cannot write the output: No space left on device; make room, or send it elsewhere \[storage_unavailable\]$/,
+        : /^harness-ws-server: Cannot write the output: No space left on device \(os error 28\); make room, or send it elsewhere \[storage_unavailable\]$/,
     );
     assert.equal(code, 1);
   }
 });
 
-Deno.test("notConnected() says what the network stack means and what helps", () => {
+Deno.test("notConnected: a hint for each reason of the client", () => {
   const url = "wss://h:1";
   const said = (text: string) => {
-    const error = new HarnessError("unreachable", `Cannot connect to ${url}/: ${text}`);
-    const { message } = notConnected(error, { url, tokenPlace: null }) as Error;
-    return message.replace(`Cannot reach the server at ${url}: `, "");
+    const error = handshakeError(url, { code: 1006, reason: text });
+    const shown = notConnected(error, null) as HarnessError;
+    const [why] = shown.message.split(`Cannot connect to ${url}: `).slice(-1);
+    return [why, hintFor(shown)];
   };
   const start =
     "start one with `harness-ws-server serve`, or name another with --url or HARNESS_URL";
   const stack = "NetworkError: failed to connect to WebSocket: ";
-  assert.equal(said(`${stack}tcp connect error`), `nothing accepts a connection there; ${start}`);
-  assert.equal(said(`${stack}dns error`), `there is no host of that name; ${start}`);
-  assert.equal(
-    said("it answered 404; is it a harness-ws-server?"),
-    `it answered 404 as no harness-ws-server does; ${start}`,
-  );
-  assert.equal(
-    said("it answered 503; the server is full or shutting down"),
-    "it is full or shutting down; try again later",
-  );
-  assert.equal(
+  assert.deepEqual(said(`${stack}tcp connect error`), [
+    "nothing accepts connections there",
+    start,
+  ]);
+  assert.deepEqual(said(`${stack}dns error`), ["there is no host of that name", start]);
+  assert.deepEqual(said("status code 503"), [
+    "it answered 503; the server is full or shutting down",
+    null,
+  ]);
+  assert.deepEqual(
     said(`${stack}invalid peer certificate: Other(OtherError(CaUsedAsEndEntity))`),
-    "its certificate is that of an authority; give it one that is not (CA:FALSE), and the " +
-      "authority as --tls-ca",
+    [
+      "the server's certificate is that of an authority",
+      "give it one that is not an authority (CA:FALSE), and the authority as --tls-ca",
+    ],
   );
-  assert.equal(
-    said(`${stack}invalid peer certificate: UnknownIssuer`),
-    "its certificate is not trusted; if it is one of your own, give --tls-ca",
-  );
-  assert.equal(said("something new"), `something new; ${start}`);
+  assert.deepEqual(said(`${stack}invalid peer certificate: UnknownIssuer`), [
+    "the server's certificate is not trusted",
+    "if it is your own, give its authority with --tls-ca",
+  ]);
+  assert.deepEqual(said("something new"), ["something new", start]);
 });

@@ -27,7 +27,7 @@ Deno.test("package init, build, inspect and verify work together as they are", a
     await Deno.writeTextFile(`${dir}/my-svc/scripts/start.sh`, "#!/bin/sh\nexit 0\n");
     const other = await run("build", "my-svc", "--out", "dist");
     assert.equal(other.code, 1);
-    assert.match(other.stderr, /or replace it with --force \[already_exists\]$/m);
+    assert.match(other.stderr, /\[already_exists\]\n {2}hint: add --force/);
     assert.equal((await run("build", "my-svc", "--out", "dist", "--force")).code, 0);
   });
 });
@@ -42,7 +42,10 @@ Deno.test("package verify exits with 1 and names the reason", async () => {
     await Deno.writeFile(`${dir}/cut.tar.gz`, bytes.subarray(0, bytes.length - 20));
     const cut = await run("verify", "cut.tar.gz");
     assert.equal(cut.code, 1);
-    assert.match(cut.stderr, /ends too early \[package_invalid\]\n$/);
+    assert.match(
+      cut.stderr,
+      /ends too early \[package_invalid\]\n {2}hint: the package is cut\.tar\.gz\n$/,
+    );
     const missing = await run("verify", "nothing.tar.gz");
     assert.equal(missing.code, 1);
     assert.match(missing.stderr, /\[not_found\]\n$/);
@@ -97,7 +100,7 @@ Deno.test("package push hands a package over once, and other bytes under its nam
     await run("build", `${dir}/svc`, "--out", dir, "--force");
     const other = await run("push", file);
     assert.equal(other.code, 1);
-    assert.match(other.stderr, /raise the version or use --force \[already_exists\]$/m);
+    assert.match(other.stderr, /\[already_exists\]\n {2}hint: add --force/);
     assert.equal((await run("push", file, "--force")).code, 0);
     await Deno.copyFile(file, `${dir}/renamed.tar.gz`);
     assert.match(

@@ -2,12 +2,10 @@ import assert from "node:assert/strict";
 import { runCli, runHere, RunningCli, startServer } from "../helpers/cli.ts";
 import { TEST_TLS } from "../helpers/tls.ts";
 
-/** An error of the program is one line that ends in a code; nothing of a stack trace. */
+/** An error of the program is one line that ends in a code, perhaps with a hint below; no stack trace. */
 function assertOneLine(stderr: string, pattern: RegExp): void {
-  const lines = stderr.trimEnd().split("\n");
-  assert.equal(lines.length, 1, stderr);
-  assert.match(lines[0] ?? "", /^harness-ws-server: .+ \[[a-z_]+\]$/);
-  assert.match(lines[0] ?? "", pattern);
+  assert.match(stderr, /^harness-ws-server: .+ \[[a-z_]+\]\n(?: {2}hint: .+\n)?$/);
+  assert.match(stderr, pattern);
 }
 
 async function tempDir(): Promise<AsyncDisposable & { path: string }> {
@@ -185,9 +183,9 @@ Deno.test("a token is needed where one is set, and it appears nowhere", async ()
     runCli(["services", "--json", "--url", server.url, ...extra], { env });
   const without = await services([]);
   assert.equal(without.code, 1, without.stderr);
-  assertOneLine(without.stderr, /\[unauthorized\]$/);
+  assertOneLine(without.stderr, /\[unauthorized\]$/m);
   const wrong = await services([], { HARNESS_TOKEN: "something-else" });
-  assertOneLine(wrong.stderr, /\[unauthorized\]$/);
+  assertOneLine(wrong.stderr, /\[unauthorized\]$/m);
   assert.equal((await services(["--token-file", tokenFile])).stdout, "[]\n");
   assert.equal(
     (await services([], { HARNESS_TOKEN: "very-secret-token-of-operators" })).stdout,
@@ -198,7 +196,7 @@ Deno.test("a token is needed where one is set, and it appears nowhere", async ()
   const args = ["service", "register", "x", "--version", "1", "--command", "/bin/true"];
   const writing = await runCli([...args, "--url", server.url], { env: reader });
   assert.equal(writing.code, 1);
-  assertOneLine(writing.stderr, /\[forbidden\]$/);
+  assertOneLine(writing.stderr, /\[forbidden\]$/m);
   server.cli.kill("SIGTERM");
   const { stdout, stderr } = await server.cli.end();
   assert.doesNotMatch(stdout + stderr, /secret-token/);
@@ -248,10 +246,7 @@ Deno.test("serve speaks TLS, and client commands trust the authority they are gi
     const run = (...args: string[]) => runCli([...args, "--url", url], { env, cwd: dir.path });
     const distrusted = await run("services");
     assert.equal(distrusted.code, 4, distrusted.stderr);
-    assertOneLine(
-      distrusted.stderr,
-      /not trusted; if it is one of your own, give --tls-ca \[unreachable\]$/,
-    );
+    assertOneLine(distrusted.stderr, /not trusted \[unreachable\]\n {2}hint: .* --tls-ca$/m);
     const trusted = await run("services", "--json", "--tls-ca", cert);
     assert.deepEqual([trusted.code, trusted.stdout], [0, "[]\n"], trusted.stderr);
     await runCli(["package", "init", `${dir.path}/${listener}`]);

@@ -67,7 +67,7 @@ Deno.test("services: register, list, filter, get, endpoints, resolve, deregister
   assert.deepEqual([gone.code, gone.stdout], [0, "web removed\n"]);
   const missing = await run("service", "get", "web");
   assert.equal(missing.code, 1);
-  assert.match(missing.stderr, /^harness-ws-server: .+ \[not_found\]\n$/);
+  assert.match(missing.stderr, /^harness-ws-server: .+ \[not_found\]\n {2}hint: .+ services.+\n$/);
 });
 
 Deno.test("service register --file takes an entry as JSON, from a file or stdin", async () => {
@@ -201,7 +201,7 @@ Deno.test("a server that is not there is exit code 4 with a hint, a reader that 
   assert.equal(down.code, 4);
   assert.match(
     down.stderr,
-    /^harness-ws-server: Cannot reach the server at .*serve.*\[unreachable\]\n$/,
+    /^harness-ws-server: Cannot connect to .* \[unreachable\]\n {2}hint: .*serve.*\n$/,
   );
   const bad = await runCli(["services", "--url", "ftp://x"]);
   assert.equal(bad.code, 2);
@@ -223,7 +223,10 @@ Deno.test("a server that accepts and then says nothing is exit code 5", async ()
   const args = ["services", "--url", `ws://127.0.0.1:${mute.addr.port}`, "--timeout", "300ms"];
   const { code, stderr } = await runCli(args);
   assert.equal(code, 5, stderr);
-  assert.match(stderr, /^harness-ws-server: Cannot reach the server at .*\[timeout\]\n$/);
+  assert.match(
+    stderr,
+    /^harness-ws-server: Cannot connect to .* \[timeout\]\n {2}hint: .*--timeout.*\n$/,
+  );
 });
 
 Deno.test("completion offers the names of live services, and a table has colour only when asked", async () => {

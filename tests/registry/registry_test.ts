@@ -71,7 +71,7 @@ Deno.test("Registry refuses a duplicate, an unknown name and bad input, and keep
   await refusal("not_found", () => registry.update("nope", { version: "2" }));
   await refusal("not_found", () => registry.deregister("nope"));
   const bad = await refusal("invalid_params", () => registry.register(serviceInput("../etc")));
-  assert.match(bad.message, /name: must match/);
+  assert.match(bad.message, /name must be letters/);
   await refusal(
     "invalid_params",
     () => registry.update("web", { endpoints: [endpoint("http", "no-port")] }),
@@ -308,7 +308,7 @@ Deno.test("Registry.resolve() gives the endpoints of running instances that are 
   await registry.update("web@h3", { endpoints: [], state: "starting" });
   await registry.update("web@h3", { state: "running" });
   const bare = await refusal("unavailable", () => registry.resolve("web", "http"));
-  assert.match(bare.message, /its running instances have no endpoints; add them with/);
+  assert.match(bare.message, /its running instances have no endpoints$/);
   assert.deepEqual(Object.keys(registry.endpoints()), ["web@h1", "web@h2", "web@h3"]);
 });
 

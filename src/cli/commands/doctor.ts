@@ -19,7 +19,7 @@ import { unreadable } from "../flags/secrets.ts";
 import { defaultStateDir } from "../server_process/state_dir.ts";
 import { type Color, paint, printJson } from "../output/table.ts";
 import { parseTarget } from "../../model/target.ts";
-import { textInCliWords } from "../output/wording.ts";
+import { hintFor } from "../output/hints.ts";
 
 const DOCTOR_FLAGS = {
   host: listFlag("[user@]host[:port]", { help: "a host to look at too" }, (text) => text),
@@ -139,8 +139,8 @@ async function serverFinding(context: Context, given: Record<string, unknown>): 
     return { check, status: "ok", message };
   } catch (error) {
     const refused = error instanceof HarnessError && error.code !== "unreachable";
-    const code = error instanceof HarnessError ? error.code : "internal";
-    const message = textInCliWords({ code, message: messageOf(error) });
+    const hint = error instanceof HarnessError ? hintFor(error) : null;
+    const message = `${messageOf(error)}${hint === null ? "" : `; ${hint}`}`;
     return { check, status: refused ? "fail" : "warn", message };
   }
 }

@@ -16,7 +16,6 @@ import { CLI_CONTROL_TIMEOUT_MS } from "../limits.ts";
 import type { ServiceEntry } from "../../model/service.ts";
 import { duration, integer } from "../flags/values.ts";
 import { formatDuration } from "../../util/units.ts";
-import { reasonInCliWords } from "../output/wording.ts";
 
 const DEFAULT_TAIL = 50;
 
@@ -125,9 +124,7 @@ function facts(entry: ServiceEntry): Array<[string, string]> {
     ["version", entry.version],
     [
       "state",
-      entry.state_reason === null
-        ? entry.state
-        : `${entry.state}: ${reasonInCliWords(entry.state_reason)}`,
+      entry.state_reason === null ? entry.state : `${entry.state}: ${entry.state_reason}`,
     ],
     ["health", checked],
     ["runs as", [execution.type, ...how].join(", ")],

@@ -32,7 +32,7 @@ import { named, readNamedFile } from "../flags/secrets.ts";
 import { printJson } from "../output/table.ts";
 import { duration, pair } from "../flags/values.ts";
 import { formatDuration } from "../../util/units.ts";
-import { fieldIssues } from "../output/wording.ts";
+import { withHint } from "../output/hints.ts";
 
 const REGISTER_FLAGS = {
   file: fileFlag({ help: "the whole entry as JSON, - for stdin" }),
@@ -74,7 +74,8 @@ async function register(context: Context, given: unknown, name?: string): Promis
     service,
     ...(flags.replace ? { replace: true } : {}),
   }).catch((error) => {
-    throw flags.file === null ? error : aboutFile(flags.file, error);
+    if (flags.file === null) throw error;
+    throw withHint(error, { code: "invalid_params" }, `the entry is in ${named(flags.file)}`);
   });
   if (session.flags.json) printJson(context.io, entry);
   else context.io.out(`${visible(entry.id)} registered\n`);
@@ -96,15 +97,6 @@ async function fromFile(io: Io, file: NamedFile, name?: string): Promise<Service
       { cause: error },
     );
   }
-}
-
-/** What the server says of the fields of an entry, said of the file they are in. */
-function aboutFile(file: NamedFile, error: unknown): unknown {
-  const issues = error instanceof HarnessError ? fieldIssues(error) : null;
-  if (issues === null) return error;
-  return new HarnessError("invalid_params", `Cannot use ${named(file)}: ${issues}`, {
-    cause: error,
-  });
 }
 
 type RegisterFlags = ReturnType<typeof readFlags<typeof REGISTER_FLAGS>>;

@@ -16,7 +16,6 @@ import { CLIENT_FLAGS, openSession } from "../session/connect.ts";
 import { type Context, runs } from "../context.ts";
 import { addFlags, type FlagTable, readFlags, textFlag, valued } from "../flags/flags.ts";
 import { printJson, printTable } from "../output/table.ts";
-import { reasonInCliWords } from "../output/wording.ts";
 
 const FILTER_FLAGS = {
   state: valued<ServiceState | null>("state", {
@@ -101,7 +100,7 @@ function serviceRow(entry: ServiceEntry): string[] {
     health === null ? "-" : health.healthy ? "healthy" : "unhealthy",
     entry.location.type === "local" ? "local" : entry.location.host,
     entry.last_state_change.replace(/\.\d+Z$/, "Z"),
-    reasonInCliWords(entry.state_reason ?? ""),
+    entry.state_reason ?? "",
   ];
 }
 

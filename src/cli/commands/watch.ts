@@ -13,7 +13,6 @@ import { type Context, runs } from "../context.ts";
 import { addFlags, type FlagTable, listFlag, readFlags } from "../flags/flags.ts";
 import type { Io } from "../io.ts";
 import { paint, printJson } from "../output/table.ts";
-import { progressInCliWords, reasonInCliWords } from "../output/wording.ts";
 
 const WATCH_FLAGS = {
   event: listFlag<SubscribableEvent>("type", {
@@ -70,9 +69,7 @@ export function eventText(item: EventItem): string {
   switch (item.event) {
     case "service_state_changed": {
       const { id, old_state, new_state, reason } = item.data;
-      return `${id}  ${old_state} → ${new_state}${
-        reason === null ? "" : `: ${reasonInCliWords(reason)}`
-      }`;
+      return `${id}  ${old_state} → ${new_state}${reason === null ? "" : `: ${reason}`}`;
     }
     case "service_registered":
       return `${item.data.id}  registered, version ${item.data.entry.version}`;
@@ -93,7 +90,7 @@ export function eventText(item: EventItem): string {
       const { deployment_id, host, step, status, outcome, message } = item.data;
       const end = outcome ?? item.data.deployment_status ?? status;
       return `${deployment_id}  ${host ?? "all"}  ${step} ${end}${
-        message === undefined ? "" : `: ${progressInCliWords(message, host)}`
+        message === undefined ? "" : `: ${message}`
       }`;
     }
     case "service_log":

@@ -10,7 +10,7 @@ import { SERVER_NAME } from "../../version.ts";
 import { deploymentExitCode } from "../exit_codes.ts";
 import type { Io } from "../io.ts";
 import { printJson, printTable } from "./table.ts";
-import { textInCliWords } from "./wording.ts";
+import { hintFor } from "./hints.ts";
 
 /** Lines of a log that are shown with a failure. */
 const SHOWN_LOG_LINES = 10;
@@ -61,7 +61,7 @@ export function reportDeployment(
 }
 
 function hostRow(host: DeploymentHost, deployment: Deployment): string[] {
-  const why = host.error === undefined ? whyNotBegun(host, deployment) : textInCliWords(host.error);
+  const why = host.error === undefined ? whyNotBegun(host, deployment) : host.error.message;
   return [host.host, host.outcome ?? "-", host.step ?? "-", why];
 }
 
@@ -92,7 +92,7 @@ function counts(deployment: Deployment): string {
 function printFailure(io: Io, host: DeploymentHost): void {
   const { error } = host;
   if (error === undefined || error.code === "cancelled") return;
-  const facts = Object.entries(error.details ?? {})
+  const facts = Object.entries({ ...error.details, hint: hintFor(error) })
     .filter(([name, value]) => value !== null && value !== "" && !TOLD.includes(name));
   if (facts.length === 0) return;
   io.err(`\n${visible(`${host.host} at ${host.step ?? "?"} [${error.code}]`)}\n`);

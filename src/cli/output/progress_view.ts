@@ -9,7 +9,6 @@ import { visible } from "../../util/terminal_text.ts";
 import type { Io } from "../io.ts";
 import { colorOf, paint, printJson } from "./table.ts";
 import { formatSize } from "../../util/units.ts";
-import { progressInCliWords, textInCliWords } from "./wording.ts";
 
 /** What a view is told: the data of `deployment_progress`, of the server's or of our own deployment. */
 export type Progress = Omit<DeploymentProgressData, "id">;
@@ -59,8 +58,8 @@ export function plainView(io: Io, hosts: readonly string[]): ProgressView {
 
 /** What an event says besides its step: the message, the error, or how much was moved. */
 export function noteOf(progress: Progress): string {
-  if (progress.error !== undefined) return textInCliWords(progress.error);
-  if (progress.message !== undefined) return progressInCliWords(progress.message, progress.host);
+  if (progress.error !== undefined) return progress.error.message;
+  if (progress.message !== undefined) return progress.message;
   if (progress.bytes === undefined) return "";
   const of = progress.total_bytes === undefined ? "" : ` of ${formatSize(progress.total_bytes)}`;
   return `${formatSize(progress.bytes)}${of}`;

@@ -9,7 +9,7 @@ import { jsonText, visible } from "../../util/terminal_text.ts";
 import { SERVER_NAME } from "../../version.ts";
 import { EXIT, exitCodeOf } from "../exit_codes.ts";
 import { Interrupted, type Io } from "../io.ts";
-import { inCliWords } from "./wording.ts";
+import { hintFor } from "./hints.ts";
 
 /**
  * Prints what went wrong to stderr, with `--json` as JSON on stdout too, and returns the exit code.
@@ -24,8 +24,12 @@ export function report(
   if (interrupted !== null && isAbort(error)) return interrupted;
   // `harness-ws-server service` alone printed the help of that group: nothing to add.
   if (error instanceof CommanderError && error.code === "commander.help") return EXIT.usage;
-  const { code, message, details } = asShown(error);
+  const shownError = asShown(error);
+  const { code, details } = shownError;
+  const message = oneLine(shownError.message);
   io.err(`${SERVER_NAME}: ${message} [${code}]\n`);
+  const hint = hintFor(shownError);
+  if (hint !== null) io.err(`  hint: ${oneLine(hint)}\n`);
   if (options.json) {
     // As the protocol has it: a program reads both with the same code.
     const shown = { code, message, retryable: isRetryable(code) };
@@ -59,14 +63,12 @@ function printToo(io: Io, value: unknown): void {
   }
 }
 
-/** An error as the user reads it: in the words of the command line, on one line. */
 function asShown(error: unknown): HarnessError {
-  const known = error instanceof HarnessError ? inCliWords(error) : new HarnessError(
+  if (error instanceof HarnessError) return error;
+  return new HarnessError(
     "internal",
-    `Cannot go on: ${messageOf(error)} (run again with --debug for the place)`,
+    `Cannot go on: ${messageOf(error)} (run again with --debug for the stack trace)`,
   );
-  const { code, message, details } = known;
-  return new HarnessError(code, oneLine(message), details === undefined ? {} : { details });
 }
 
 /** Control characters of a message must not reach the terminal, and a message is one line. */

@@ -127,7 +127,7 @@ export async function openSession(
     return new Session(client, { ...flags, url }, io.interrupted);
   } catch (error) {
     io.interrupted.throwIfAborted();
-    throw notConnected(error, { url: flags.url, tokenPlace: place });
+    throw notConnected(error, place);
   }
 }
 

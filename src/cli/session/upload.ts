@@ -7,6 +7,7 @@ import { createHash } from "node:crypto";
 import { basename, join } from "node:path";
 import { HarnessError, isErrorCode, messageOf } from "../../errors.ts";
 import type { PackageInfo } from "../../protocol/actions.ts";
+import type { WireError } from "../../protocol/messages.ts";
 import { type ClientFlags, serverAccess, trustedClient } from "./connect.ts";
 import type { Context } from "../context.ts";
 import { readSecretFile, unreadable } from "../flags/secrets.ts";
@@ -175,15 +176,11 @@ function refusal(
   answer: unknown,
   verb: "upload" | "download" = "upload",
 ): HarnessError {
-  const error = (answer as { error?: { code?: unknown; message?: unknown } } | null)?.error;
+  const { error } = (answer ?? {}) as { error?: Partial<WireError> };
   if (!isErrorCode(error?.code) || typeof error.message !== "string") {
     return proxyRefusal(`Cannot ${verb} ${file}`, status);
   }
-  return new HarnessError(
-    error.code,
-    `Cannot ${verb} ${file}: ${error.message.replace(/^Cannot (?:[^:"]|"[^"]*")+: /, "")}`,
-    { details: { status } },
-  );
+  return new HarnessError(error.code, error.message, { details: { ...error.details, status } });
 }
 
 /** The error for an answer that is not the server's own. */

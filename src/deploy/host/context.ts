@@ -227,7 +227,7 @@ const REFUSALS: Readonly<Record<string, HarnessError["code"]>> = {
 };
 
 const HINTS: Readonly<Record<string, string>> = {
-  unwritable: 'use become: "sudo", another user, or another install root',
+  unwritable: "become root by sudo, or use another user or another install root",
   archive: "build the package anew with `harness-ws-server package build`",
   digest: "deploy again",
   lost: "deploy again",

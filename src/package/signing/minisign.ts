@@ -191,7 +191,9 @@ function decode(base64: string, length: number, what: string): Buffer {
 }
 
 function unreadable(what: string, why: string): HarnessError {
-  return new HarnessError("invalid_params", `Cannot read the ${what}: ${why}`);
+  return new HarnessError("invalid_params", `Cannot read the ${what}: ${why}`, {
+    details: { reason: "bad_key" },
+  });
 }
 
 function xor(bytes: Buffer, key: Uint8Array): void {

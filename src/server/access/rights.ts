@@ -85,7 +85,9 @@ export function requireRight(
 ): void {
   if (hasRight(access, right)) return;
   if (access === "anonymous") throw anonymousRefusal(what, tokenFile);
-  throw new HarnessError("forbidden", `Cannot ${what}: this token may only read`);
+  throw new HarnessError("forbidden", `Cannot ${what}: this token may only read`, {
+    details: { reason: "read_only_token" },
+  });
 }
 
 /** The error for a client without a token, which names the file that has it. */

@@ -193,6 +193,7 @@ function required<T>(backend: T | undefined, action: Action, what: string): T {
   if (backend !== undefined) return backend;
   throw new HarnessError(
     "unavailable",
-    `Cannot run ${action}: this server has no part that ${what}, see the capabilities in its hello`,
+    `Cannot run ${action}: this server has no part that ${what}; its hello lists its capabilities`,
+    { details: { reason: "not_supported" } },
   );
 }

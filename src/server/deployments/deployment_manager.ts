@@ -243,8 +243,8 @@ export class DeploymentManager implements Deployments {
     if (record !== undefined) return record;
     throw new HarnessError(
       "not_found",
-      `Cannot find deployment "${deploymentId}": list_deployments shows those that are kept`,
-      { details: { deployment_id: deploymentId } },
+      `Cannot find deployment "${deploymentId}": there is none of this id, or it is no longer kept`,
+      { details: { reason: "deployment_unknown", deployment_id: deploymentId } },
     );
   }
 
@@ -257,8 +257,8 @@ export class DeploymentManager implements Deployments {
     if (earlier.fingerprint === record.fingerprint) return { deployment_id };
     throw new HarnessError(
       "conflict",
-      `Cannot deploy: the idempotency key was used for another request, ${deployment_id}`,
-      { details: { deployment_id } },
+      `Cannot deploy: the idempotency key was used for another request, ${deployment_id}; choose a new key`,
+      { details: { reason: "idempotency_key_used", deployment_id } },
     );
   }
 

@@ -124,8 +124,10 @@ export function resumeParams(
   if (missing.length > 0) {
     throw new HarnessError(
       "invalid_params",
-      `Cannot resume ${id}: give the secrets ${missing.join(", ")} again; they are not kept`,
-      { details: { deployment_id: id, missing } },
+      `Cannot resume ${id}: give the secrets ${
+        missing.join(", ")
+      } again, because they are not stored`,
+      { details: { reason: "secrets_missing", deployment_id: id, missing } },
     );
   }
   return {

@@ -51,7 +51,7 @@ export interface DeploymentRunnerOptions {
   records: DeploymentRecords;
 }
 
-const WHAT_NEXT = "resume_deployment finishes it, rollback_service undoes it";
+const WHAT_NEXT = "resume it to finish it, or roll back to undo it";
 
 const log = getLogger(["harness", "server", "deployments"]);
 
@@ -255,7 +255,7 @@ export class DeploymentRunner {
     const { registry, services } = this.#options;
     const { deployment } = record;
     const id = deployment.deployment_id;
-    const message = `the server ended while it ran; ${WHAT_NEXT}`;
+    const message = `the server stopped while it ran; ${WHAT_NEXT}`;
     for (const host of deployment.hosts) {
       if (host.outcome === null) host.error ??= { code: "unavailable", message };
     }

@@ -45,8 +45,8 @@ export async function asStorage<T>(what: string, work: () => Promise<T>): Promis
     }
     throw new HarnessError(
       "storage_unavailable",
-      `Cannot ${what}: ${code}, check the disk and the permissions of the packages directory`,
-      { cause: error },
+      `Cannot ${what}: ${code}; check the disk and the permissions of the packages directory`,
+      { cause: error, details: { reason: "packages_directory" } },
     );
   }
 }

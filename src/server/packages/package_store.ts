@@ -238,9 +238,8 @@ export class PackageStore implements Packages {
     }
     throw new HarnessError(
       "not_found",
-      `Cannot find the package "${
-        reference.slice(0, 256)
-      }": the server does not hold it, upload it with PUT /packages/<name>-<version>.tar.gz`,
+      `Cannot find the package "${reference.slice(0, 256)}": it was not uploaded to this server`,
+      { details: { reason: "package_unknown" } },
     );
   }
 
@@ -308,8 +307,8 @@ export class PackageStore implements Packages {
     if (existing !== null && !force) {
       throw new HarnessError(
         "already_exists",
-        `Cannot store ${file}: the server holds other bytes under this name and version, raise the version or use ?force=1`,
-        { details: { sha256: existing.sha256 } },
+        `Cannot store ${file}: the server has other bytes under this name and version; raise the version or force it`,
+        { details: { reason: "package_differs", sha256: existing.sha256 } },
       );
     }
     await asStorage(`store ${file}`, async () => {

@@ -74,15 +74,12 @@ async function buildCommand(context: Context, given: unknown, dir: string): Prom
   const { io } = context;
   const flags = readFlags(BUILD_FLAGS, given as Record<string, unknown>, io);
   const { buildPackage } = await import("../../../package/build.ts");
-  const { aboutPackage } = await import("./file.ts");
   const built = await buildPackage(dir, {
     outDir: flags.out,
     ...(flags.version === null ? {} : { version: flags.version }),
     force: flags.force,
     onProgress: ({ phase, bytes, totalBytes }) => showProgress(io, phase, bytes, totalBytes),
     signal: io.interrupted,
-  }).catch((error) => {
-    throw aboutPackage(`Cannot build a package of ${dir}`, error);
   }).finally(() => clearProgress(io));
   for (const path of built.skipped) io.err(`left out: ${visible(path)}\n`);
   if (flags.json) {

@@ -14,7 +14,8 @@ import {
 import { SERVER_NAME } from "../../../version.ts";
 import type { NamedFile } from "../../flags/flags.ts";
 import type { Io } from "../../io.ts";
-import { aboutPackage, readPackage } from "./file.ts";
+import { readPackage } from "./file.ts";
+import { withHint } from "../../output/hints.ts";
 import { named, readSecretFile } from "../../flags/secrets.ts";
 import { printJson } from "../../output/table.ts";
 
@@ -101,7 +102,7 @@ export async function signCommand(
   const password = await keyPassword(io, options.passwordFile);
   const path = await signPackage(file, { secretKey, ...(password === null ? {} : { password }) })
     .catch((error) => {
-      throw aboutSigning(file, [options.key], error);
+      throw aboutKeys([options.key], error);
     });
   if (options.json) return printJson(io, { file, signature_file: path });
   io.out(`${path}\n`);
@@ -114,21 +115,16 @@ async function signedBy(file: string, keys: readonly NamedFile[]): Promise<strin
   try {
     return await requirePackageSignature(file, { trustedKeys });
   } catch (error) {
-    throw aboutSigning(file, keys, error);
+    throw aboutKeys(keys, error);
   }
 }
 
-/** Names the key that cannot be read, or the package. */
-function aboutSigning(file: string, keys: readonly NamedFile[], error: unknown): unknown {
-  if (!(error instanceof HarnessError)) return error;
-  const [, what, why] = /^Cannot read the (secret key|public key): (.*)$/s.exec(error.message) ??
-    [];
-  if (what === undefined) return aboutPackage(`Cannot accept the package ${file}`, error);
-  return new HarnessError(
-    error.code,
-    `Cannot use ${keys.map(named).join(", ")}: no ${what} can be read from it, ${why}; ` +
-      `\`${SERVER_NAME} package keygen\` makes a pair`,
-    { cause: error },
+/** Adds the files of the keys to the error of one that cannot be read. */
+function aboutKeys(keys: readonly NamedFile[], error: unknown): unknown {
+  return withHint(
+    error,
+    { code: "invalid_params", reason: "bad_key" },
+    `the key is in ${keys.map(named).join(", ")}; \`${SERVER_NAME} package keygen\` makes a pair`,
   );
 }
 
