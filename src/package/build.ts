@@ -7,7 +7,7 @@
  */
 import { Buffer } from "node:buffer";
 import { createHash, randomBytes } from "node:crypto";
-import { createReadStream, createWriteStream } from "node:fs";
+import { createWriteStream } from "node:fs";
 import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve, sep } from "node:path";
 import { Readable } from "node:stream";
@@ -26,6 +26,7 @@ import { parseManifest } from "./manifest/parse.ts";
 import { changed, fileBytes, hashEntry, packedName, readSourceTree } from "./source_tree.ts";
 import { compareBytes, formatSums } from "./sums.ts";
 import { parseYaml } from "./manifest/yaml_source.ts";
+import { digestFile, sha256 } from "../util/node/digest.ts";
 
 /** The time of every entry: 1980-01-01, which every tool can store. */
 const FIXED_TIME = new Date(315_532_800_000);
@@ -200,7 +201,6 @@ async function hashFiles(root: string, table: EntryTable, source: BuildSource): 
 
 function addSums(table: EntryTable, overrides: Map<string, Uint8Array>): void {
   const text = Buffer.from(formatSums(table));
-  const sha256 = createHash("sha256").update(text).digest("hex");
   overrides.set(SUMS_PATH, text);
   table.add({
     path: SUMS_PATH,
@@ -208,7 +208,7 @@ function addSums(table: EntryTable, overrides: Map<string, Uint8Array>): void {
     mode: 0o644,
     size: text.byteLength,
     target: null,
-    sha256,
+    sha256: sha256(text),
   });
 }
 
@@ -308,7 +308,9 @@ async function publish(
   made: { sha256: string; size: number; force: boolean },
 ): Promise<boolean> {
   const there = await stat(path).catch(() => null);
-  if (there !== null && there.size === made.size && await sha256Of(path) === made.sha256) {
+  if (
+    there !== null && there.size === made.size && (await digestFile(path)).sha256 === made.sha256
+  ) {
     return true;
   }
   if (there !== null && !made.force) {
@@ -327,10 +329,4 @@ async function publish(
   }
   await rename(part, path);
   return false;
-}
-
-async function sha256Of(path: string): Promise<string> {
-  const hash = createHash("sha256");
-  await pipeline(createReadStream(path), hash);
-  return hash.digest("hex");
 }

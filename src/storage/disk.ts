@@ -6,6 +6,7 @@
  */
 import * as fs from "node:fs/promises";
 import { dirname } from "node:path";
+import { hasErrorCode, syncDirectory } from "../util/node/files.ts";
 
 /** An open file. */
 export interface DiskFile {
@@ -69,31 +70,22 @@ export function localDisk(): Disk {
       try {
         await fs.link(from, temp);
       } catch (error) {
-        if (!isCode(error, "EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS")) throw error;
+        if (!hasErrorCode(error, "EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS")) throw error;
         await fs.rename(from, to);
         return;
       }
       await fs.rename(temp, to);
     },
     remove: (path) => fs.rm(path, { force: true }),
-    syncDir,
+    syncDir: syncDirectory,
   };
-}
-
-async function syncDir(path: string): Promise<void> {
-  const dir = await fs.open(path, "r");
-  try {
-    await dir.sync();
-  } finally {
-    await dir.close();
-  }
 }
 
 /** Makes new directories, from `first` down to `path`, as durable as what will be in them. */
 async function syncParents(path: string, first: string): Promise<void> {
   for (let dir = dirname(path); dir.length >= dirname(first).length; dir = dirname(dir)) {
     try {
-      await syncDir(dir);
+      await syncDirectory(dir);
     } catch {
       // A parent that may not be opened (narrow permissions): its file system will write it in its time.
     }
@@ -171,11 +163,6 @@ export async function replaceFile(
 }
 
 function nullIfMissing(error: unknown): null {
-  if (isCode(error, "ENOENT")) return null;
+  if (hasErrorCode(error, "ENOENT")) return null;
   throw error;
-}
-
-/** Whether an error of the operating system has one of these codes. */
-export function isCode(error: unknown, ...codes: string[]): boolean {
-  return error instanceof Error && "code" in error && codes.includes(String(error.code));
 }

@@ -4,13 +4,14 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { createHash } from "node:crypto";
 import { getLogger } from "@logtape/logtape";
 import { HarnessError, messageOf } from "../errors.ts";
 import { MAX_DOCUMENT_BYTES } from "./limits.ts";
 import { KeyedMutex } from "../util/keyed_mutex.ts";
-import { type Disk, isCode, localDisk, replaceFile } from "./disk.ts";
+import { type Disk, localDisk, replaceFile } from "./disk.ts";
 import { Sealer, sealProblem } from "./checksummed_file.ts";
+import { sha256 } from "../util/node/digest.ts";
+import { hasErrorCode } from "../util/node/files.ts";
 
 /** Options for {@linkcode Documents}. */
 export interface DocumentsOptions {
@@ -94,7 +95,7 @@ export class Documents {
       await this.#disk.remove(`${dir}/${name}`);
       await this.#disk.syncDir(dir).catch((error) => {
         // No directory: there never was a document in it.
-        if (!isCode(error, "ENOENT")) throw error;
+        if (!hasErrorCode(error, "ENOENT")) throw error;
       });
     });
   }
@@ -103,7 +104,7 @@ export class Documents {
     try {
       return (await this.#disk.list(dir)).filter((name) => name.endsWith(SUFFIX)).sort();
     } catch (error) {
-      if (isCode(error, "ENOENT")) return [];
+      if (hasErrorCode(error, "ENOENT")) return [];
       throw failed(`list ${collection}`, error);
     }
   }
@@ -166,7 +167,7 @@ function fileId(id: string): string {
     (char) => `_${char.codePointAt(0)?.toString(16)}_`,
   );
   if (encoded.length <= MAX_FILE_ID_LENGTH && /^[A-Za-z0-9]/.test(encoded)) return encoded;
-  return `h-${createHash("sha256").update(id).digest("hex")}`;
+  return `h-${sha256(id)}`;
 }
 
 function failed(doing: string, cause: unknown): HarnessError {

@@ -11,6 +11,7 @@ import * as fs from "node:fs/promises";
 import process from "node:process";
 import { HarnessError } from "../errors.ts";
 import { sleep } from "../util/async.ts";
+import { hasErrorCode } from "../util/node/files.ts";
 
 /** Name of the lock file in the state dir. It stays there when nobody holds it. */
 export const LOCK_NAME = "registry.lock";
@@ -146,7 +147,7 @@ async function tryLink(from: string, to: string): Promise<boolean> {
     await fs.link(from, to);
     return true;
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "EEXIST") return false;
+    if (hasErrorCode(error, "EEXIST")) return false;
     throw error;
   }
 }
@@ -157,7 +158,7 @@ async function isAlive(holder: string): Promise<boolean> {
   try {
     process.kill(Number(pid), 0);
   } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "EPERM")) return false;
+    if (!hasErrorCode(error, "EPERM")) return false;
   }
   const now = await startTime(Number(pid));
   return now === start || now === UNKNOWN || start === UNKNOWN;

@@ -33,6 +33,16 @@ const PURE: Readonly<Record<string, readonly string[]>> = {
   client: [],
 };
 
+/** The part of util/ that uses node: modules; folders that must run anywhere do without it. */
+const NODE_UTIL = "util/node/";
+
+/** The npm packages that a file may import when it must run anywhere, else `undefined`. */
+function allowedPackages(file: string): readonly string[] | undefined {
+  return file.startsWith(NODE_UTIL)
+    ? undefined
+    : PURE[file.slice(0, Math.max(0, file.indexOf("/")))];
+}
+
 /** What is wrong with an import of `specifier` in the file at `path`, or `null`. */
 export function importProblem(path: string, specifier: string): string | null {
   const file = path.replaceAll("\\", "/").split("/src/").at(-1) ?? "";
@@ -40,7 +50,7 @@ export function importProblem(path: string, specifier: string): string | null {
   if (!path.includes("/src/") || !(folder in ALLOWED)) return null;
   if (/^(?:jsr|https?):/.test(specifier)) return `"${specifier}" is not from npm`;
   if (!specifier.startsWith(".")) {
-    const pure = PURE[folder];
+    const pure = allowedPackages(file);
     if (pure === undefined || pure.includes(specifier)) return null;
     return `src/${folder} must run anywhere and must not import "${specifier}"`;
   }
@@ -50,6 +60,9 @@ export function importProblem(path: string, specifier: string): string | null {
   }
   const other = resolved.slice(0, resolved.indexOf("/"));
   const allowed = ALLOWED[folder] ?? [];
+  if (resolved.startsWith(NODE_UTIL) && allowedPackages(file) !== undefined) {
+    return `src/${folder} must run anywhere and must not import src/${resolved}`;
+  }
   if (COMMON_FOLDERS.includes(other) && folder !== "util") return null;
   if (other === folder || allowed.includes("*") || allowed.includes(other)) return null;
   return `src/${folder} must not import src/${other}`;
@@ -109,7 +122,7 @@ const plugin: Deno.lint.Plugin = {
       create(context) {
         const file = context.filename.replaceAll("\\", "/").split("/src/").at(-1) ?? "";
         const folder = file.slice(0, Math.max(0, file.indexOf("/")));
-        if (!context.filename.includes("/src/") || !(folder in PURE)) return {};
+        if (!context.filename.includes("/src/") || allowedPackages(file) === undefined) return {};
         return {
           MemberExpression(node) {
             if (node.object.type !== "Identifier") return;

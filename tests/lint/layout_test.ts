@@ -25,6 +25,10 @@ Deno.test("importProblem() refuses what the map of folders does not allow", () =
   assert.match(importProblem(at("registry"), "../server/serve.ts") ?? "", /must not import/);
   assert.match(importProblem(at("registry"), "ws") ?? "", /must run anywhere/);
   assert.match(importProblem(at("client"), "node:fs") ?? "", /must run anywhere/);
+  assert.equal(importProblem("/x/src/util/node/a.ts", "node:fs"), null);
+  assert.equal(importProblem(at("server"), "../util/node/digest.ts"), null);
+  assert.match(importProblem(at("registry"), "../util/node/digest.ts") ?? "", /must run anywhere/);
+  assert.match(importProblem("/x/src/util/a.ts", "node:fs") ?? "", /must run anywhere/);
   assert.match(importProblem(at("deploy"), "../registry/entry.ts") ?? "", /must not import/);
   assert.match(importProblem(at("deploy"), `${"jsr"}:@std/tar`) ?? "", /not from npm/);
 });

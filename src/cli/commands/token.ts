@@ -4,7 +4,7 @@
  * @module
  */
 import type { Command } from "commander";
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { HarnessError } from "../../errors.ts";
 import { type Context, runs } from "../context.ts";
 import {
@@ -22,6 +22,7 @@ import type { Io } from "../io.ts";
 import { printJson } from "../output/table.ts";
 import { nameProblem, parseTime, serviceProblem } from "../server_process/tokens_file.ts";
 import { duration } from "../flags/values.ts";
+import { sha256 } from "../../util/node/digest.ts";
 
 /** Bytes of a token: 256 bit. */
 const TOKEN_BYTES = 32;
@@ -60,7 +61,7 @@ function newToken(io: Io, flags: FlagValues<typeof NEW_FLAGS>): void {
     throw new HarnessError("invalid_params", "Cannot make a token: give --name, who is to use it");
   }
   const token = randomBytes(TOKEN_BYTES).toString("base64url");
-  const hash = `sha256:${createHash("sha256").update(token).digest("hex")}`;
+  const hash = `sha256:${sha256(token)}`;
   const services = flags.services.flat();
   const quoted = services.map((one) => JSON.stringify(one)).join(", ");
   const line = `- {name: ${JSON.stringify(name)}, hash: "${hash}", rights: ${rights}` +

@@ -6,6 +6,7 @@
 import { HarnessError, messageOf } from "../../errors.ts";
 import { CLI_MAX_SECRET_BYTES } from "../limits.ts";
 import type { NamedFile } from "./flags.ts";
+import { hasErrorCode } from "../../util/node/files.ts";
 
 /**
  * A token from a file or, where no file is named, from the text of an environment variable.
@@ -54,11 +55,11 @@ export async function readNamedFile(file: NamedFile): Promise<string> {
 
 /** The error for a file that cannot be read: which flag named it, and why in words. */
 export function unreadable(file: NamedFile, error: unknown): HarnessError {
-  const [code, why] = error instanceof Deno.errors.NotFound
+  const [code, why] = hasErrorCode(error, "ENOENT")
     ? ["not_found", "there is no such file, correct the path"] as const
-    : error instanceof Deno.errors.PermissionDenied
+    : hasErrorCode(error, "EACCES", "EPERM")
     ? ["forbidden", "permission denied, check its owner and mode"] as const
-    : error instanceof Deno.errors.IsADirectory
+    : hasErrorCode(error, "EISDIR")
     ? ["forbidden", "it is a directory, name a file"] as const
     : ["forbidden", messageOf(error)] as const;
   return new HarnessError(code, `Cannot read ${named(file)}: ${why}`, { cause: error });

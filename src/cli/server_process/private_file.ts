@@ -6,6 +6,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { dirname } from "node:path";
+import { syncDirectory, writeSynced } from "../../util/node/files.ts";
 
 /** What is wrong with a private file or directory, or `null`. Modes are those of Unix. */
 export function exposure(info: Deno.FileInfo, uid: number | null): string | null {
@@ -84,27 +85,5 @@ export async function createPrivateFile(path: string, text: string): Promise<boo
     return true;
   } finally {
     await Deno.remove(part).catch(() => {});
-  }
-}
-
-/** Writes a new private file and makes it durable. */
-async function writeSynced(path: string, text: string): Promise<void> {
-  const file = await Deno.open(path, { write: true, createNew: true, mode: 0o600 });
-  try {
-    const bytes = new TextEncoder().encode(text);
-    for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
-    await file.sync();
-  } finally {
-    file.close();
-  }
-}
-
-async function syncDirectory(dir: string): Promise<void> {
-  if (Deno.build.os === "windows") return; // a directory cannot be opened there
-  const handle = await Deno.open(dir, { read: true });
-  try {
-    await handle.sync();
-  } finally {
-    handle.close();
   }
 }

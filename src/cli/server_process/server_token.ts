@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { dirname, join } from "node:path";
 import { HarnessError, messageOf } from "../../errors.ts";
 import type { AuthOptions } from "../../server/access/auth.ts";
@@ -16,6 +16,7 @@ import { named, readToken } from "../flags/secrets.ts";
 import { CLIENT_TOKEN_FILE, type SERVE_FLAGS } from "../flags/serve_flags.ts";
 import { readTokensFile } from "./tokens_file.ts";
 import { isLoopback } from "../../server/access/addresses.ts";
+import { sha256 } from "../../util/node/digest.ts";
 
 /** Bytes of a made token: 256 bit. */
 const TOKEN_BYTES = 32;
@@ -134,7 +135,7 @@ function readOnly(instead: string): HarnessError {
 
 /** One token that stands twice would have the rights of both. */
 function requireDistinct(namedTokens: readonly NamedToken[], tokens: readonly string[]): void {
-  const hashes = tokens.map((token) => createHash("sha256").update(token).digest("hex"));
+  const hashes = tokens.map(sha256);
   const twice = namedTokens.find(({ sha256 }) => hashes.includes(sha256));
   if (twice === undefined) return;
   throw new HarnessError(

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
 import { basename, join } from "node:path";
 import { HarnessError, isErrorCode, messageOf } from "../../errors.ts";
 import type { PackageInfo } from "../../protocol/actions.ts";
@@ -12,6 +11,7 @@ import { type ClientFlags, serverAccess, trustedClient } from "./connect.ts";
 import type { Context } from "../context.ts";
 import { readSecretFile, unreadable } from "../flags/secrets.ts";
 import { formatSize } from "../../util/units.ts";
+import { digestFile } from "../../util/node/digest.ts";
 
 /** Options for {@linkcode uploadPackage}. */
 export interface UploadOptions {
@@ -21,18 +21,11 @@ export interface UploadOptions {
 
 /** The size and the SHA-256 of a file. */
 export async function digestOf(path: string): Promise<{ size: number; sha256: string }> {
-  const hash = createHash("sha256");
-  let size = 0;
   try {
-    const file = await Deno.open(path, { read: true });
-    for await (const chunk of file.readable) {
-      hash.update(chunk);
-      size += chunk.length;
-    }
+    return await digestFile(path);
   } catch (error) {
     throw unreadable({ place: "the package", path }, error);
   }
-  return { size, sha256: hash.digest("hex") };
 }
 
 /**

@@ -20,10 +20,7 @@ import {
   parseKnownHosts,
 } from "./known_hosts.ts";
 import { sleep } from "../../util/async.ts";
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ENOENT";
-}
+import { hasErrorCode } from "../../util/node/files.ts";
 
 /** The text of a small file, or `null` when there is none. */
 export async function readIfPresent(path: string): Promise<string | null> {
@@ -37,7 +34,7 @@ export async function readIfPresent(path: string): Promise<string | null> {
     }
     return await fs.readFile(path, "utf8");
   } catch (error) {
-    if (isMissing(error)) return null;
+    if (hasErrorCode(error, "ENOENT")) return null;
     if (error instanceof HarnessError) throw error;
     throw new HarnessError("unavailable", `Cannot read ${path}: ${messageOf(error)}`, {
       cause: error,
@@ -65,7 +62,7 @@ async function lock(path: string): Promise<() => Promise<void>> {
       await (await fs.open(path, "wx", 0o600)).close();
       return () => fs.rm(path, { force: true });
     } catch (error) {
-      const taken = error instanceof Error && "code" in error && error.code === "EEXIST";
+      const taken = hasErrorCode(error, "EEXIST");
       if (!taken || performance.now() > deadline) throw error;
       const age = await fs.stat(path).then((stat) => Date.now() - stat.mtimeMs, () => 0);
       // Its owner died: it is held for the time of one small write.

@@ -11,10 +11,10 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
 import { getLogger } from "@logtape/logtape";
 import type { ServiceEntry } from "../../model/service.ts";
 import type { DocumentStore } from "../document_store.ts";
+import { sha256 } from "../../util/node/digest.ts";
 
 const COLLECTION = "rights";
 const DOCUMENT = "vouched";
@@ -40,7 +40,7 @@ export function runOf({ execution, location = { type: "local" } }: Described): s
   const parts = [{ ...execution, pid: null, container_id: null }, location].map((part) =>
     Object.entries(part).filter(([, value]) => value !== null && value !== undefined).sort()
   );
-  return createHash("sha256").update(JSON.stringify(parts)).digest("hex");
+  return sha256(JSON.stringify(parts));
 }
 
 /** The ids that were registered with the token. */

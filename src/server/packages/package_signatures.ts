@@ -4,11 +4,12 @@
  * @module
  */
 import { randomUUID } from "node:crypto";
-import { open, readFile, rename, rm } from "node:fs/promises";
+import { readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { HarnessError } from "../../errors.ts";
 import { inspectNamed, type PackageSummary } from "../../package/read.ts";
 import { requireSignatureText, requireSignedPackage } from "../../package/signing/sign.ts";
+import { hasErrorCode, writeSynced } from "../../util/node/files.ts";
 
 /** The end of a signature's file name. */
 export const SIGNATURE_SUFFIX = ".minisig";
@@ -52,13 +53,7 @@ export class PackageSignatures {
   async stage(text: string): Promise<string> {
     requireSignatureText(text);
     const part = join(this.#dir, `.${randomUUID()}.part`);
-    const handle = await open(part, "wx", 0o600);
-    try {
-      await handle.writeFile(text);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
+    await writeSynced(part, text);
     return part;
   }
 
@@ -72,7 +67,7 @@ export class PackageSignatures {
     try {
       return await readFile(this.#pathOf(file), "utf8");
     } catch (error) {
-      if ((error as { code?: unknown }).code === "ENOENT") return null;
+      if (hasErrorCode(error, "ENOENT")) return null;
       throw error;
     }
   }

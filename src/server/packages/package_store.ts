@@ -16,11 +16,13 @@ import { HarnessError } from "../../errors.ts";
 import type { PackageInfo } from "../../protocol/actions.ts";
 import type { CheckedPackage, Packages, PutPackageOptions } from "../backends.ts";
 import { matchesPackage, parsePackageFile } from "./file_name.ts";
-import { asStorage, hashFile, syncDirectory, writeAll } from "./files.ts";
+import { asStorage } from "./files.ts";
 import { noSignature, PackageSignatures } from "./package_signatures.ts";
 import { PackageSpace, type UploadSpace } from "./package_space.ts";
 import { MAX_DOWNLOADS } from "../peer_limits.ts";
 import { movingChunks, streamOf, TransferSlots } from "../http/transfers.ts";
+import { digestFile } from "../../util/node/digest.ts";
+import { syncDirectory, writeAll } from "../../util/node/files.ts";
 
 /** Options for {@linkcode PackageStore.open}. */
 export interface PackageStoreOptions {
@@ -332,7 +334,7 @@ export class PackageStore implements Packages {
     let seen = this.#examining.get(key);
     if (seen === undefined) {
       const work = async () => ({
-        sha256: await hashFile(join(this.#dir, file)),
+        sha256: (await digestFile(join(this.#dir, file))).sha256,
         problem: await this.#problem(file),
       });
       seen = work().finally(() => this.#examining.delete(key));

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { HarnessError } from "../../errors.ts";
 import type { ServiceSpec, SpecExecution } from "../../lifecycle/service_spec.ts";
@@ -11,6 +10,7 @@ import type { ServiceEntry } from "../../model/service.ts";
 import { executionInputSchema } from "../../model/service_schema.ts";
 import { type HostDirectory, targetOf } from "../hosts/host_directory.ts";
 import type { Placement } from "./placements.ts";
+import { sha256 } from "../../util/node/digest.ts";
 
 /** The controller's view of an entry. `runRoot` is a writable directory on the entry's machine. */
 export function entrySpec(entry: ServiceEntry, runRoot: string): ServiceSpec {
@@ -27,7 +27,7 @@ export function entrySpec(entry: ServiceEntry, runRoot: string): ServiceSpec {
   }
   const execution = specExecution(entry);
   // Another command is another process with records of its own, whatever runs under the old one.
-  const digest = createHash("sha256").update(JSON.stringify([entry.id, execution])).digest("hex");
+  const digest = sha256(JSON.stringify([entry.id, execution]));
   const runDir = join(
     runRoot,
     `${entry.id.replace(/[^A-Za-z0-9._-]/g, "_")}-${digest.slice(0, 8)}`,

@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
 import { HarnessError } from "../../../../errors.ts";
 import { START_TIMEOUT_MS } from "../../../limits.ts";
 import type { ProcessSpec } from "../../process/commands.ts";
 import type { ServiceSpec } from "../../../service_spec.ts";
 import { hardeningLines } from "./hardening.ts";
+import { sha256 } from "../../../../util/node/digest.ts";
 
 /** Time that is added to a unit's restart pauses to make the window in which restarts are counted. */
 const RESTART_WINDOW_MS = 60_000;
@@ -101,10 +101,6 @@ function unitLines(spec: ProcessSpec, more: readonly string[]): string[] {
     "WantedBy=multi-user.target",
     "",
   ];
-}
-
-function sha256(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
 }
 
 /** Whether `unit` can be the name of a unit: systemctl would take others for an option or a pattern. */

@@ -1,0 +1,41 @@
+/**
+ * Durable writes, and the codes of file system errors.
+ *
+ * @module
+ */
+import { type FileHandle, open } from "node:fs/promises";
+import process from "node:process";
+
+/** Whether an error of the operating system has one of these codes, such as `ENOENT`. */
+export function hasErrorCode(error: unknown, ...codes: string[]): boolean {
+  return error instanceof Error && "code" in error && codes.includes(String(error.code));
+}
+
+/** Writes all of `bytes` at the file's position. */
+export async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) {
+    at += (await handle.write(bytes, at, bytes.length - at)).bytesWritten;
+  }
+}
+
+/** Writes a new file that only its owner may read, and returns when it is on the medium. */
+export async function writeSynced(path: string, text: string): Promise<void> {
+  const handle = await open(path, "wx", 0o600);
+  try {
+    await writeAll(handle, new TextEncoder().encode(text));
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Makes new names in a directory durable. */
+export async function syncDirectory(path: string): Promise<void> {
+  if (process.platform === "win32") return; // a directory cannot be opened there
+  const handle = await open(path, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
