@@ -13,7 +13,7 @@ import type { RegistryEvent } from "../model/event.ts";
 import { explainIssue, fieldProblem } from "../registry/validate.ts";
 import { MAX_MESSAGE_DEPTH } from "../model/limits.ts";
 import { MAX_PARAM_ISSUES, MAX_REQUEST_ID_LENGTH } from "./limits.ts";
-import { type Action, ACTION_PARAMS, type ActionParams, ACTIONS, isAction } from "./actions.ts";
+import { type Action, ACTION_NAMES, type ActionParams, ACTIONS, isAction } from "./actions.ts";
 import type { EventMessage, ResponseMessage, ServerMessage, WireEventMap } from "./messages.ts";
 import { nearestName } from "../util/did_you_mean.ts";
 import { salvageId } from "./id_recovery.ts";
@@ -114,9 +114,9 @@ function structureProblem(root: object, text: string, maxDepth: number): string 
 export function requireAction(name: string): Action {
   if (isAction(name)) return name;
   const shown = name.slice(0, 64);
-  const nearest = nearestName(name, ACTIONS);
+  const nearest = nearestName(name, ACTION_NAMES);
   const hint = nearest === null
-    ? `the actions are ${ACTIONS.join(", ")}`
+    ? `the actions are ${ACTION_NAMES.join(", ")}`
     : `did you mean "${nearest}"?`;
   throw new HarnessError("unknown_action", `Cannot run the action "${shown}": ${hint}`, {
     details: { action: shown, ...(nearest === null ? {} : { nearest }) },
@@ -129,7 +129,7 @@ export function requireAction(name: string): Action {
  * @throws {HarnessError} `invalid_params` with `details.issues` (`path`, `message`).
  */
 export function parseParams<A extends Action>(action: A, params: unknown): ActionParams<A> {
-  const result = ACTION_PARAMS[action].safeParse(params, { error: fieldProblem });
+  const result = ACTIONS[action].params.safeParse(params, { error: fieldProblem });
   if (result.success) return result.data;
   const found = result.error.issues.slice(0, MAX_PARAM_ISSUES).map(explainIssue);
   const issues = found.map(({ path, message }) => ({

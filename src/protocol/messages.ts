@@ -1,11 +1,19 @@
 /**
- * The three kinds of message of `harness.v1` and the data of the events that carry no seq.
+ * The three kinds of message of `harness.v1`: request, response and event.
  *
  * @module
  */
 import type { ErrorCode } from "../errors.ts";
-import type { ServiceEntry } from "../model/service.ts";
-import type { EventDataMap } from "../model/event.ts";
+import type { WireEventMap, WireEventType } from "./events.ts";
+
+export type {
+  DrainingData,
+  HelloData,
+  RegistryLoadedData,
+  ServiceLogData,
+  WireEventMap,
+  WireEventType,
+} from "./events.ts";
 
 /** The protocol version spoken here. */
 export const PROTOCOL_VERSION = 1;
@@ -42,65 +50,6 @@ export interface WireError {
 export type ResponseMessage =
   | { id: string | null; type: "response"; data: unknown }
   | { id: string | null; type: "response"; error: WireError };
-
-/** Data of `hello`, the first frame on every connection. */
-export interface HelloData {
-  /** Version in use and those supported. */
-  protocol: { version: number; supported: number[] };
-  /** Who answers. */
-  server: { name: string; version: string };
-  /** Lineage of the data. */
-  epoch: string;
-  /** Seq of the last event. */
-  seq: number;
-  /** The limits in force, by name. */
-  limits: Record<string, number>;
-  /** What this server can do beyond the registry: `deploy`, `lifecycle`, `packages`, `write`. */
-  capabilities: string[];
-}
-
-/** Data of `registry_loaded`: a page of the snapshot. */
-export interface RegistryLoadedData {
-  /** Entries of this page, sorted by id. */
-  services: ServiceEntry[];
-  /** Whether another page follows. */
-  more: boolean;
-}
-
-/** Data of `server_draining`. */
-export interface DrainingData {
-  /** Why. */
-  reason: string;
-  /** When to come back at the earliest, in milliseconds. */
-  reconnect_after_ms: number;
-}
-
-/** Data of `service_log`: a line as it was written. */
-export interface ServiceLogData {
-  /** Service name. */
-  service: string;
-  /** Instance id. */
-  id: string;
-  /** The line, without its newline. */
-  line: string;
-}
-
-/** Data of every event on the wire, by name. */
-export interface WireEventMap extends EventDataMap {
-  /** First frame of a connection. */
-  hello: HelloData;
-  /** A page of a snapshot. */
-  registry_loaded: RegistryLoadedData;
-  /** The server is about to close. */
-  server_draining: DrainingData;
-  /** How far a filtered or quiet subscriber is. */
-  bookmark: Record<string, never>;
-  /** A log line. */
-  service_log: ServiceLogData;
-}
-
-/** Name of an event on the wire. */
-export type WireEventType = keyof WireEventMap;
 
 /** Server to client: something happened. `hello`, `server_draining` and `service_log` have no `seq`. */
 export type EventMessage = {

@@ -4,11 +4,19 @@
  * @module
  */
 import { z } from "zod";
-import { ACTION_PARAMS, ACTIONS } from "./actions.ts";
-import { ACTION_DATA } from "./data_schemas.ts";
-import { EVENT_DATA, EVENT_HAS_SEQ, timeSchema, wireErrorSchema } from "./event_schemas.ts";
-import type { WireEventType } from "./messages.ts";
+import { ERROR_CODES } from "../errors.ts";
+import { ACTION_NAMES, ACTIONS } from "./actions.ts";
+import { EVENTS, timeSchema, type WireEventType } from "./events.ts";
+import type { WireError } from "./messages.ts";
 import { MAX_REQUEST_ID_LENGTH } from "./limits.ts";
+
+/** The error of a response. */
+export const wireErrorSchema: z.ZodType<WireError> = z.object({
+  code: z.enum(ERROR_CODES),
+  message: z.string(),
+  retryable: z.boolean(),
+  details: z.record(z.string(), z.unknown()).exactOptional(),
+});
 
 /** A JSON Schema as it is written to a file. */
 export type JsonSchema = Record<string, unknown>;
@@ -20,8 +28,8 @@ export type JsonSchema = Record<string, unknown>;
 export function protocolSchemas(): Map<string, JsonSchema> {
   const schemas = new Map<string, JsonSchema>();
   const id = z.string().max(MAX_REQUEST_ID_LENGTH);
-  for (const action of ACTIONS) {
-    const params: z.ZodType = ACTION_PARAMS[action];
+  for (const action of ACTION_NAMES) {
+    const params: z.ZodType = ACTIONS[action].params;
     const optional = params.safeParse({}).success;
     const request = z.object({
       id,
@@ -30,16 +38,16 @@ export function protocolSchemas(): Map<string, JsonSchema> {
       params: optional ? params.exactOptional() : params,
     });
     schemas.set(`${action}.request`, toJson(request, "input", `Request: ${action}`));
-    const data: z.ZodType = ACTION_DATA[action];
+    const data: z.ZodType = ACTIONS[action].data;
     const response = z.object({ id, type: z.literal("response"), data });
     schemas.set(`${action}.response`, toJson(response, "output", `Response: ${action}`));
   }
-  for (const event of Object.keys(EVENT_DATA) as WireEventType[]) {
-    const data: z.ZodType = EVENT_DATA[event];
+  for (const event of Object.keys(EVENTS) as WireEventType[]) {
+    const data: z.ZodType = EVENTS[event].data;
     const message = z.object({
       type: z.literal("event"),
       event: z.literal(event),
-      ...(EVENT_HAS_SEQ[event] ? { seq: z.int().nonnegative() } : {}),
+      ...(EVENTS[event].seq ? { seq: z.int().nonnegative() } : {}),
       time: timeSchema,
       data,
     });

@@ -18,7 +18,7 @@ import { HarnessError } from "../errors.ts";
 import { CLOSE_TIMEOUT_MS, MIN_TURN_MESSAGES, TURN_MESSAGES_FACTOR } from "./limits.ts";
 import { CLOSE_CODES } from "../protocol/messages.ts";
 import type { Registry } from "../registry/registry.ts";
-import type { ActionBackends } from "./actions/actions.ts";
+import type { ActionBackends } from "./actions/action_handler.ts";
 import { Answers } from "./connection/answers.ts";
 import { AddressCounts, addressKey, isLoopback } from "./access/addresses.ts";
 import type { AuditSink } from "./access/audit.ts";

@@ -1,6 +1,6 @@
 /** Bad requests: each answered, with its id, and none ends the connection. */
 import assert from "node:assert/strict";
-import { ACTIONS } from "../../src/protocol/actions.ts";
+import { ACTION_NAMES } from "../../src/protocol/actions.ts";
 import { assertError, type Check, type RawClient, requestText } from "./check.ts";
 
 /** Sends a bad frame, checks the error, and that the connection still works. */
@@ -132,7 +132,7 @@ export const ERROR_CHECKS: readonly Check[] = [
     name: "every action of the protocol is known",
     async run(server) {
       const client = await server.open();
-      for (const action of ACTIONS) {
+      for (const action of ACTION_NAMES) {
         const response = await client.request(action, { name: 0, package: 0, deployment_id: 0 });
         assert.notEqual(response["error"]?.code, "unknown_action", action);
       }

@@ -1,8 +1,8 @@
 /** The published schemas: fresh, and true of what a server sends. */
 import assert from "node:assert/strict";
-import { type Action, ACTION_PARAMS } from "../../src/protocol/actions.ts";
-import { ACTION_DATA } from "../../src/protocol/data_schemas.ts";
-import { EVENT_DATA, EVENT_HAS_SEQ, wireErrorSchema } from "../../src/protocol/event_schemas.ts";
+import { type Action, ACTION_NAMES, ACTIONS } from "../../src/protocol/actions.ts";
+import { wireErrorSchema } from "../../src/protocol/schemas.ts";
+import { EVENTS } from "../../src/protocol/events.ts";
 import type { WireEventType } from "../../src/protocol/messages.ts";
 import { type Frame, RawClient } from "../helpers/raw_client.ts";
 import { service, startServer } from "../helpers/test_server.ts";
@@ -24,7 +24,7 @@ Deno.test("docs/protocol.md names every action, event, error code and limit", as
   await using client = await RawClient.connect(running.url);
   const { limits } = (await client.next())["data"];
   const { ERROR_CODES } = await import("../../src/errors.ts");
-  const names = [...Object.keys(ACTION_PARAMS), ...Object.keys(EVENT_DATA), ...ERROR_CODES]
+  const names = [...ACTION_NAMES, ...Object.keys(EVENTS), ...ERROR_CODES]
     .concat(Object.keys(limits));
   assert.deepEqual(names.filter((name) => !text.includes(`| \`${name}\``)), []);
 });
@@ -97,18 +97,18 @@ Deno.test("every frame of a session is as its schema says, with no field besides
     if (frame["type"] === "event") events.add(checkEvent(frame));
     else checkResponse(frame, asked.get(frame["id"]));
   }
-  assert.deepEqual([...events].toSorted(), Object.keys(EVENT_DATA).toSorted());
+  assert.deepEqual([...events].toSorted(), Object.keys(EVENTS).toSorted());
 });
 
 function checkEvent(frame: Frame): string {
   const name = frame["event"] as WireEventType;
-  assert.deepEqual(EVENT_DATA[name].parse(frame["data"]), frame["data"], name);
-  assert.equal("seq" in frame, EVENT_HAS_SEQ[name], name);
+  assert.deepEqual(EVENTS[name].data.parse(frame["data"]), frame["data"], name);
+  assert.equal("seq" in frame, EVENTS[name].seq, name);
   return name;
 }
 
 function checkResponse(frame: Frame, action: Action | undefined): void {
   assert.ok(action !== undefined);
   if ("error" in frame) assert.deepEqual(wireErrorSchema.parse(frame["error"]), frame["error"]);
-  else assert.deepEqual(ACTION_DATA[action].parse(frame["data"]), frame["data"], action);
+  else assert.deepEqual(ACTIONS[action].data.parse(frame["data"]), frame["data"], action);
 }

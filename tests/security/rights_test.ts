@@ -1,7 +1,7 @@
 /** D1: who may do what, over both listeners and with the real program and a second user of the machine. */
 import assert from "node:assert/strict";
 import { Registry } from "../../src/registry/registry.ts";
-import { type Action, ACTION_PARAMS } from "../../src/protocol/actions.ts";
+import { type Action, ACTION_NAMES } from "../../src/protocol/actions.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";
 import { PackageStore } from "../../src/server/packages/package_store.ts";
 import { runCli, RunningCli, startServer as startCliServer } from "../helpers/cli.ts";
@@ -45,7 +45,7 @@ for (const listener of LISTENERS) {
     await using client = await RawClient.connect(running.url);
     assert.deepEqual((await client.next())["data"].capabilities, ["write"]);
     const refused: string[] = [];
-    for (const action of Object.keys(ACTION_PARAMS) as Action[]) {
+    for (const action of ACTION_NAMES) {
       const response = await client.request(action, PARAMS[action] ?? {});
       const error = response["error"];
       if (error?.code !== "unauthorized") continue;

@@ -1,7 +1,7 @@
 /** Named tokens: what they may do, on which services, until when, and what a SIGHUP changes. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { type Action, ACTION_PARAMS } from "../../src/protocol/actions.ts";
+import { type Action, ACTION_NAMES } from "../../src/protocol/actions.ts";
 import type { NamedToken } from "../../src/server/access/tokens.ts";
 import { PackageStore } from "../../src/server/packages/package_store.ts";
 import { runCli, runHere, startServer as startCliServer } from "../helpers/cli.ts";
@@ -115,7 +115,7 @@ for (const listener of LISTENERS) {
     }
     assert.deepEqual(calls, []);
     const lists = ["list_services", "list_endpoints", "list_deployments", "list_packages"];
-    const all = Object.keys(ACTION_PARAMS).filter((one) => one !== "unsubscribe");
+    const all = ACTION_NAMES.filter((one) => one !== "unsubscribe");
     assert.deepEqual(all.filter((one) => !named.has(one as Action)).sort(), lists.sort());
 
     const ids = (entries: unknown) => (entries as Array<{ id: string }>).map(({ id }) => id);

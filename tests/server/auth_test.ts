@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { serve } from "../../src/server/serve.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";
-import { type Action, ACTION_PARAMS } from "../../src/protocol/actions.ts";
+import { type Action, ACTION_NAMES } from "../../src/protocol/actions.ts";
 import { RawClient } from "../helpers/raw_client.ts";
 import { RawSocket } from "../helpers/raw_socket.ts";
 import { LISTENERS, service, startServer } from "../helpers/test_server.ts";
@@ -88,7 +88,7 @@ for (const listener of LISTENERS) {
       resume_deployment: { deployment_id: "d-1" },
     };
     const forbidden: string[] = [];
-    for (const action of Object.keys(ACTION_PARAMS) as Action[]) {
+    for (const action of ACTION_NAMES) {
       const response = await client.request(action, valid[action] ?? {});
       if (response["error"]?.code === "forbidden") forbidden.push(action);
     }

@@ -1,5 +1,5 @@
 /** Frames that are nearly right: mutated requests from a seeded generator. */
-import { ACTIONS } from "../../src/protocol/actions.ts";
+import { ACTION_NAMES } from "../../src/protocol/actions.ts";
 
 /** A frame and the id its answer must carry; `undefined` when that cannot be told from outside. */
 export interface FuzzedFrame {
@@ -39,7 +39,7 @@ export class Fuzzer {
     const request = {
       id,
       type: "request",
-      action: this.#pick<string>(ACTIONS),
+      action: this.#pick<string>(ACTION_NAMES),
       params: this.#params(),
     };
     const roll = this.#random();

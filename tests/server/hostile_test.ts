@@ -1,6 +1,6 @@
 /** Clients that are broken, greedy or hostile, over both listeners. */
 import assert from "node:assert/strict";
-import { type Action, ACTION_PARAMS } from "../../src/protocol/actions.ts";
+import { type Action, ACTION_NAMES, ACTIONS } from "../../src/protocol/actions.ts";
 import { eventually, RawClient } from "../helpers/raw_client.ts";
 import { RawSocket } from "../helpers/raw_socket.ts";
 import { LISTENERS, service, startServer } from "../helpers/test_server.ts";
@@ -189,8 +189,8 @@ for (const listener of LISTENERS) {
     });
     await using client = await RawClient.ready(running.url);
     const ids = new Set<string>();
-    for (const action of Object.keys(ACTION_PARAMS) as Action[]) {
-      const { safeParse } = ACTION_PARAMS[action];
+    for (const action of ACTION_NAMES) {
+      const { safeParse } = ACTIONS[action].params;
       assert.ok(safeParse(VALID[action]).success, `${action}: the valid params are not`);
       for (const params of spoiled(VALID[action])) {
         ids.add(client.ask(action, params));

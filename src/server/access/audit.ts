@@ -4,8 +4,8 @@
  * @module
  */
 import type { HarnessError } from "../../errors.ts";
-import type { Action } from "../../protocol/actions.ts";
-import { ACTION_RIGHTS, type Client } from "./rights.ts";
+import { type Action, ACTIONS } from "../../protocol/actions.ts";
+import type { Client } from "./rights.ts";
 
 /** One thing that a client did, or was refused. */
 export interface AuditEntry {
@@ -31,7 +31,7 @@ const NAMES = ["name", "action", "package", "version", "deployment_id"];
 
 /** Whether an action is recorded: those that change something, but not the steady heartbeats. */
 export function isAudited(action: Action): boolean {
-  const right = ACTION_RIGHTS[action];
+  const { right } = ACTIONS[action];
   return (right === "control" || right === "registry") && action !== "heartbeat";
 }
 

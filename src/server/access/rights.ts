@@ -1,10 +1,10 @@
 /**
- * Who may do what: the rights of each kind of client, and the right that each action needs.
+ * Who may do what: the rights of each kind of client.
  *
  * @module
  */
 import { HarnessError } from "../../errors.ts";
-import type { Action } from "../../protocol/actions.ts";
+import type { Right } from "../../protocol/actions.ts";
 import type { ServiceScope } from "./scope.ts";
 import type { TokenRights } from "./tokens.ts";
 
@@ -28,41 +28,11 @@ export interface Client {
   readonly revoked?: AbortSignal | undefined;
 }
 
-/**
- * A right: `read` what is registered and recorded, change the `registry`, read `logs`, read the bytes of a
- * package (`content`), and `control`: make the server run something, or change its packages.
- */
-export type Right = "read" | "registry" | "logs" | "content" | "control";
-
 const RIGHTS: Readonly<Record<Access, ReadonlySet<Right>>> = {
   full: new Set<Right>(["read", "registry", "logs", "content", "control"]),
   read: new Set<Right>(["read", "logs", "content"]),
   // Whoever reaches the port: on a machine with several users that is each of them.
   anonymous: new Set<Right>(["read", "registry"]),
-};
-
-/** The right that each action needs. A new action does not compile without one. */
-export const ACTION_RIGHTS: { readonly [A in Action]: Right } = {
-  list_services: "read",
-  get_service: "read",
-  register_service: "registry",
-  update_service: "registry",
-  deregister_service: "registry",
-  heartbeat: "registry",
-  service_action: "control",
-  list_endpoints: "read",
-  resolve_endpoint: "read",
-  get_dependencies: "read",
-  service_logs: "logs",
-  deploy_package: "control",
-  get_deployment: "read",
-  list_deployments: "read",
-  cancel_deployment: "control",
-  rollback_service: "control",
-  resume_deployment: "control",
-  list_packages: "read",
-  subscribe: "read",
-  unsubscribe: "read",
 };
 
 /** Whether a client has a right. */

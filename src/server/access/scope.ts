@@ -7,9 +7,7 @@
  * @module
  */
 import { HarnessError } from "../../errors.ts";
-import type { Action, ActionParams } from "../../protocol/actions.ts";
 import { eventMatcher } from "../../registry/filter.ts";
-import { isGlob } from "../../util/glob.ts";
 import type { Registry } from "../../registry/registry.ts";
 import { parsePackageFile } from "../packages/file_name.ts";
 
@@ -39,101 +37,36 @@ export class ServiceScope {
   }
 }
 
-/** What a check looks at. */
-interface ScopeSources {
-  readonly registry: Registry;
-  readonly deployments?: {
-    get(params: { deployment_id: string }): Promise<{ service: string }>;
-  } | undefined;
+/** Refuses a service outside a scope, for what is only known while an action runs. @throws {HarnessError} `forbidden`. */
+export function requireCovered(scope: ServiceScope | undefined, name: string): void {
+  if (scope !== undefined && !scope.covers(name)) throw outsideScope(name);
 }
 
-type Check<P> = (params: P, scope: ServiceScope, sources: ScopeSources) => void | Promise<void>;
-
-/** Lists are filtered where they are made. */
-const filtered = () => {};
-const named: Check<{ name: string }> = ({ name }, scope, { registry }) => {
-  requireService(name, scope, registry);
-};
-const ofDeployment: Check<{ deployment_id: string }> = async (params, scope, sources) => {
-  const { deployment_id } = params;
-  const deployment = await sources.deployments?.get({ deployment_id });
-  if (deployment !== undefined && !scope.covers(deployment.service)) throw outside(deployment_id);
-};
-
-/** What each action may not name. A new action does not compile without an entry. */
-const CHECKS: { readonly [A in Action]: Check<ActionParams<A>> } = {
-  list_services: filtered,
-  get_service: named,
-  register_service: ({ service }, scope, { registry }) => {
-    if (!scope.covers(service.name)) throw outside(service.name);
-    // An id that is another service's would stand where that one's entry is, or will be.
-    if (service.id !== undefined) requireService(service.id, scope, registry);
-    requireService(service.name, scope, registry);
-  },
-  update_service: named,
-  deregister_service: named,
-  heartbeat: named,
-  service_action: named,
-  list_endpoints: filtered,
-  resolve_endpoint: ({ service }, scope, { registry }) => requireService(service, scope, registry),
-  get_dependencies: named,
-  service_logs: named,
-  deploy_package: ({ package: reference }, scope) => {
-    // Its manifest is looked at later: this is so that nothing is told of packages outside.
-    const at = reference.lastIndexOf("@");
-    const name = parsePackageFile(reference)?.name ?? reference.slice(0, Math.max(0, at));
-    if (!scope.coversPackage(name)) throw outside(reference);
-  },
-  get_deployment: ofDeployment,
-  list_deployments: filtered,
-  cancel_deployment: ofDeployment,
-  rollback_service: named,
-  resume_deployment: ofDeployment,
-  list_packages: filtered,
-  subscribe: ({ services = [] }, scope, { registry }) => {
-    for (const one of services) {
-      if (!isGlob(one)) requireService(one, scope, registry);
-    }
-  },
-  unsubscribe: filtered,
-};
+/** Refuses the file of a package outside a scope. @throws {HarnessError} `forbidden`. */
+export function requireCoveredPackage(scope: ServiceScope | undefined, file: string): void {
+  if (scope === undefined || scope.coversPackage(parsePackageFile(file)?.name ?? "")) return;
+  throw outsideScope(file);
+}
 
 /**
- * Whether an action names only services that a token is limited to; what it lists is filtered elsewhere.
+ * Refuses an id or a name unless all it could mean is covered: the entries there are, and those still to come.
  *
  * @throws {HarnessError} `forbidden`, whether or not there is such a service.
  */
-export function requireScope<A extends Action>(
-  action: A,
-  params: ActionParams<A>,
+export function requireServiceInScope(
+  nameOrId: string,
   scope: ServiceScope,
-  sources: ScopeSources,
-): void | Promise<void> {
-  const check: Check<ActionParams<A>> = CHECKS[action];
-  return check(params, scope, sources);
-}
-
-/** The same for a service by name, for what is only known while an action is carried out. */
-export function requireCovered(scope: ServiceScope | undefined, name: string): void {
-  if (scope !== undefined && !scope.covers(name)) throw outside(name);
-}
-
-/** The same for the file of a package. */
-export function requireCoveredPackage(scope: ServiceScope | undefined, file: string): void {
-  if (scope === undefined || scope.coversPackage(parsePackageFile(file)?.name ?? "")) return;
-  throw outside(file);
-}
-
-/** All that an id or a name could mean is covered: the entries there are, and those still to come. */
-function requireService(nameOrId: string, scope: ServiceScope, registry: Registry): void {
+  registry: Registry,
+): void {
   const base = nameOrId.split("@", 1)[0] ?? "";
   const entries = registry.list({ name: nameOrId })
     .filter(({ id, name }) => id === nameOrId || name === nameOrId);
   if (scope.covers(base) && entries.every(({ name }) => scope.covers(name))) return;
-  throw outside(nameOrId);
+  throw outsideScope(nameOrId);
 }
 
-function outside(what: string): HarnessError {
+/** The error for something outside a scope. */
+export function outsideScope(what: string): HarnessError {
   const shown = what.slice(0, 256);
   return new HarnessError(
     "forbidden",

@@ -7,8 +7,13 @@ import type { ServerLimits } from "../../model/server_limits.ts";
 import { getLogger } from "@logtape/logtape";
 import { HarnessError, toHarnessError } from "../../errors.ts";
 import { LARGE_ANSWER_BYTES, RECONNECT_AFTER_MS, TERMINATE_AFTER_MS } from "../limits.ts";
-import type { Action, ActionData, ActionParams } from "../../protocol/actions.ts";
-import { isAction } from "../../protocol/actions.ts";
+import {
+  type Action,
+  type ActionData,
+  type ActionParams,
+  ACTIONS,
+  isAction,
+} from "../../protocol/actions.ts";
 import {
   encodeDataText,
   encodeError,
@@ -21,12 +26,8 @@ import {
 import { CLOSE_CODES } from "../../protocol/messages.ts";
 import { salvageId } from "../../protocol/id_recovery.ts";
 import type { EventHead } from "../../registry/filter.ts";
-import {
-  type ActionBackends,
-  type ActionContext,
-  dataText,
-  runAction,
-} from "../actions/actions.ts";
+import type { ActionBackends, ActionContext } from "../actions/action_handler.ts";
+import { dataText, runAction } from "../actions/run_action.ts";
 import { Answer } from "./answers.ts";
 import { auditEntry, isAudited } from "../access/audit.ts";
 import { ConnectionSubscriptions } from "./subscribe.ts";
@@ -37,7 +38,7 @@ import { helloText } from "./hello.ts";
 import { Inbox, type InboxSpace, type Message } from "./inbox.ts";
 import { Outbox } from "./outbox.ts";
 import { TokenBucket } from "./rate_limit.ts";
-import { type Access, ACTION_RIGHTS, type Client, requireRight } from "../access/rights.ts";
+import { type Access, type Client, requireRight } from "../access/rights.ts";
 import type { ServiceScope } from "../access/scope.ts";
 import { SendQueue } from "./send_queue.ts";
 import type { ConnectionEvents, ServerSocket } from "./server_socket.ts";
@@ -270,7 +271,7 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
     try {
       this.#checkLoad();
       const action = requireAction(name);
-      requireRight(ACTION_RIGHTS[action], this.access, `run ${action}`, this.tokenFile);
+      requireRight(ACTIONS[action].right, this.access, `run ${action}`, this.tokenFile);
       const params = parseParams(action, rawParams);
       const result = runAction(action, params, this.#host.backends, this);
       const data = result instanceof Promise ? await result : result;

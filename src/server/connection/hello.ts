@@ -13,7 +13,8 @@ import { MAX_PAGE_SIZE, MAX_SUBSCRIPTION_SERVICES } from "../../model/limits.ts"
 import { encodeNotice } from "../../protocol/codec.ts";
 import { PROTOCOL_VERSION } from "../../protocol/messages.ts";
 import { SERVER_NAME, VERSION } from "../../version.ts";
-import { type ActionBackends, capabilitiesOf } from "../actions/actions.ts";
+import type { ActionBackends } from "../actions/action_handler.ts";
+import { capabilitiesOf } from "../actions/run_action.ts";
 import type { Access } from "../access/rights.ts";
 
 /** What `hello` is made from. */

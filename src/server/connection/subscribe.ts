@@ -240,7 +240,8 @@ export class ConnectionSubscriptions {
     if (this.#host.logStreams === null) {
       throw new HarnessError(
         "unavailable",
-        "Cannot subscribe to service_log: this server has no part that reads logs",
+        'Cannot subscribe to service_log: this server lacks the capability "lifecycle"',
+        { details: { reason: "not_supported", capability: "lifecycle" } },
       );
     }
     if (services === null || services.some(isGlob)) {

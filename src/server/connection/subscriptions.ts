@@ -5,7 +5,7 @@
  */
 import { HarnessError } from "../../errors.ts";
 import { MAX_SUBSCRIPTION_GLOBS } from "../limits.ts";
-import { namedEventSchema } from "../../protocol/actions.ts";
+import { namedEventSchema } from "../../protocol/events.ts";
 import type { WireEventType } from "../../protocol/messages.ts";
 import { EVENT_TYPES, type EventType } from "../../model/event.ts";
 import { type EventHead, eventMatcher, type SequencedHead } from "../../registry/filter.ts";

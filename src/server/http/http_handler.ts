@@ -8,7 +8,7 @@ import { HarnessError, toHarnessError } from "../../errors.ts";
 import { MAX_SIGNATURE_FILE_BYTES } from "../../model/limits.ts";
 import { PROTOCOL_VERSION, SUBPROTOCOL } from "../../protocol/messages.ts";
 import { SERVER_NAME, VERSION } from "../../version.ts";
-import type { ActionBackends } from "../actions/actions.ts";
+import type { ActionBackends } from "../actions/action_handler.ts";
 import { auditEntry } from "../access/audit.ts";
 import type { Authenticator } from "../access/auth.ts";
 import type { Packages } from "../backends.ts";

@@ -1,84 +1,17 @@
 /**
- * The actions that change the registry, and what a client without a token may not do with them.
+ * What a client without a token may not do with entries.
  *
- * It may keep entries of services that somebody else runs. What this server deployed, started or is asked
- * to start is not its: otherwise the next start, cascade or deployment would do what it wrote there.
+ * It may keep entries of services that others run. Entries that this server deployed, started or is asked to
+ * start are off limits: otherwise the next start, cascade or deployment would run what it wrote there.
  *
  * @module
  */
 import { HarnessError } from "../../errors.ts";
-import type { ActionData, ActionParams } from "../../protocol/actions.ts";
 import type { ServiceEntry, ServiceInput } from "../../model/service.ts";
-import type { ActionBackends, ActionContext } from "./actions.ts";
+import type { ActionParams } from "../../protocol/actions.ts";
 import { anonymousRefusal } from "../access/rights.ts";
 import { runOf } from "../access/vouched_entries.ts";
-
-/** `register_service`. */
-export async function register(
-  { service, replace = false }: ActionParams<"register_service">,
-  backends: ActionBackends,
-  context: ActionContext,
-): Promise<ServiceEntry> {
-  const { registry, vouched } = backends;
-  const id = service.id ?? service.name;
-  let isNewlyVouched = false;
-  // Decided where nobody can come between: else what was checked would not be what is replaced.
-  const admit = (current: ServiceEntry | null) => {
-    if (context.access === "anonymous") return checkAnonymous(service, current, backends, context);
-    isNewlyVouched = vouched?.has(id) === false;
-    vouched?.add(id);
-  };
-  try {
-    const entry = await registry.register(service, { replace, admit });
-    if (context.access === "anonymous") vouched?.readd(entry);
-    return entry;
-  } catch (error) {
-    if (isNewlyVouched) vouched?.remove(id);
-    throw error;
-  }
-}
-
-/** `update_service`. */
-export function update(
-  params: ActionParams<"update_service">,
-  backends: ActionBackends,
-  context: ActionContext,
-): Promise<ServiceEntry> {
-  const { name, if_revision, ...patch } = params;
-  requireUnmanaged(name, "change", backends, context);
-  return backends.registry.update(name, patch, { ifRevision: if_revision });
-}
-
-/** `deregister_service`. */
-export async function deregister(
-  { name, if_revision }: ActionParams<"deregister_service">,
-  backends: ActionBackends,
-  context: ActionContext,
-): Promise<ActionData<"deregister_service">> {
-  requireUnmanaged(name, "remove", backends, context);
-  const { registry, vouched } = backends;
-  const entry = registry.get(name);
-  // First: there is no moment in which something else could come in its place.
-  if (context.access === "anonymous") vouched?.removeWithoutToken(entry);
-  try {
-    await registry.deregister(entry.id, { ifRevision: if_revision });
-  } catch (error) {
-    vouched?.readd(entry);
-    throw error;
-  }
-  if (context.access !== "anonymous") vouched?.remove(entry.id);
-  return { removed: true };
-}
-
-/** `heartbeat`. */
-export function heartbeat(
-  { name }: ActionParams<"heartbeat">,
-  backends: ActionBackends,
-  context: ActionContext,
-): Promise<ActionData<"heartbeat">> {
-  requireUnmanaged(name, "send a heartbeat for", backends, context);
-  return backends.registry.heartbeat(name);
-}
+import type { ActionBackends, ActionContext } from "./action_handler.ts";
 
 /** Whether an entry is the server's own or was registered with the token. */
 export function isTrusted({ services, vouched }: ActionBackends, id: string): boolean {
@@ -91,7 +24,7 @@ export function isTrusted({ services, vouched }: ActionBackends, id: string): bo
  * @throws {HarnessError} `ambiguous` for a name by which a client without a token registered an instance of
  * its own beside one that is trusted: an id goes before a name.
  */
-export function startable(
+export function trustedInstance(
   params: ActionParams<"service_action">,
   backends: ActionBackends,
 ): ActionParams<"service_action"> {
@@ -111,7 +44,7 @@ export function startable(
 }
 
 /** What a client without a token may not register. */
-function checkAnonymous(
+export function checkAnonymous(
   service: ServiceInput,
   current: ServiceEntry | null,
   backends: ActionBackends,
@@ -140,7 +73,8 @@ function checkAnonymous(
   throw anonymousRefusal(`replace ${id}`, tokenFile, why);
 }
 
-function requireUnmanaged(
+/** Refuses a client without a token to touch an instance that this server runs. */
+export function requireUnmanaged(
   name: string,
   verb: string,
   { registry, services }: ActionBackends,

@@ -1,0 +1,50 @@
+/**
+ * The shape of one action in the table of actions, and the schemas that several actions share.
+ *
+ * @module
+ */
+import { z } from "zod";
+import { serviceIdSchema } from "../model/service.ts";
+import { MAX_TEXT_LENGTH } from "../model/limits.ts";
+
+/**
+ * A right: `read` what is registered and recorded, change the `registry`, read `logs`, read the bytes of a
+ * package (`content`), and `control`: make the server run something, or change its packages.
+ */
+export type Right = "read" | "registry" | "logs" | "content" | "control";
+
+/** Params and data of an action. */
+export interface ActionShape {
+  /** What the client sends. */
+  params: unknown;
+  /** What a successful response carries. */
+  data: unknown;
+}
+
+/** One action: who may run it, and the schemas of its params and data. */
+export interface ActionDefinition<S extends ActionShape> {
+  /** The right that it needs. */
+  readonly right: Right;
+  /** What is sent; unknown fields are dropped, never an error. */
+  readonly params: z.ZodType<S["params"]>;
+  /** What a successful response carries: docs/schema is generated from it and tests check servers with it. */
+  readonly data: z.ZodType<S["data"]>;
+}
+
+/** A definition for each action of a map; a missing one does not compile. */
+export type ActionTable<M> = {
+  readonly [A in keyof M]: M[A] extends ActionShape ? ActionDefinition<M[A]> : never;
+};
+
+/** Text of bounded length. */
+export const textSchema: z.ZodType<string> = z.string().max(MAX_TEXT_LENGTH);
+/** A count or a size. */
+export const countSchema: z.ZodType<number> = z.int().nonnegative();
+/** Ids or names in data. */
+export const namesSchema: z.ZodType<string[]> = z.array(z.string());
+/** No params. */
+export const emptySchema: z.ZodType<Record<string, never>> = z.object({}) as z.ZodType<
+  Record<string, never>
+>;
+/** Params of what is about one service. */
+export const nameOrIdSchema: z.ZodType<{ name: string }> = z.object({ name: serviceIdSchema });

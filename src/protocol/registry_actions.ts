@@ -1,0 +1,163 @@
+/**
+ * Actions on the registry: their params, data and rights.
+ *
+ * @module
+ */
+import { z } from "zod";
+import {
+  type Endpoint,
+  endpointSchema,
+  labelsSchema,
+  type ServiceEntry,
+  serviceEntrySchema,
+  serviceIdSchema,
+  type ServiceInput,
+  serviceNameSchema,
+  type ServiceState,
+  serviceStateSchema,
+} from "../model/service.ts";
+import {
+  cursorSchema,
+  dependsOnInputSchema,
+  endpointsInputSchema,
+  serviceInputSchema,
+  versionSchema,
+} from "../model/service_schema.ts";
+import { MAX_PAGE_SIZE } from "../model/limits.ts";
+import {
+  type ActionTable,
+  countSchema,
+  emptySchema,
+  nameOrIdSchema,
+  namesSchema,
+  textSchema,
+} from "./action_table.ts";
+import { timeSchema } from "./events.ts";
+
+/** Params and data of the actions on the registry. */
+export interface RegistryActions {
+  /** The services that match, sorted by id. */
+  list_services: {
+    params: {
+      name?: string;
+      state?: ServiceState;
+      host?: string;
+      label?: string;
+      limit?: number;
+      cursor?: string;
+    };
+    data: ServiceEntry[] | { services: ServiceEntry[]; next_cursor: string | null; seq: number };
+  };
+  /** One service, by id, or by name when it has one instance. */
+  get_service: { params: { name: string }; data: ServiceEntry };
+  /** Registers a service. */
+  register_service: { params: { service: ServiceInput; replace?: boolean }; data: ServiceEntry };
+  /** Changes what is given. */
+  update_service: {
+    params: {
+      name: string;
+      if_revision?: number;
+      endpoints?: Endpoint[];
+      labels?: Record<string, string>;
+      depends_on?: string[];
+      version?: string;
+      state?: ServiceState;
+      state_reason?: string | null;
+    };
+    data: ServiceEntry;
+  };
+  /** Removes a service from the registry; what runs is left alone. */
+  deregister_service: { params: { name: string; if_revision?: number }; data: { removed: true } };
+  /** Renews the lease of a service registered with `ttl_ms`. */
+  heartbeat: { params: { name: string }; data: { expires_at: string } };
+  /** All endpoints by instance id. */
+  list_endpoints: { params: Record<string, never>; data: Record<string, Endpoint[]> };
+  /** The endpoints at which a service can be reached now. */
+  resolve_endpoint: {
+    params: { service: string; endpoint?: string };
+    data: Array<Endpoint & { id: string }>;
+  };
+  /** The dependency graph around a service. */
+  get_dependencies: {
+    params: { name: string };
+    data: {
+      dependencies: string[];
+      dependents: string[];
+      unmet: string[];
+      start_order: string[][];
+    };
+  };
+}
+
+const entries = z.array(serviceEntrySchema);
+// The endpoint's schema does not show that it is an object, so it cannot be extended.
+const resolvedEndpoint = z.intersection(endpointSchema, z.object({ id: z.string() }));
+
+/** The actions on the registry. */
+export const REGISTRY_ACTIONS: ActionTable<RegistryActions> = {
+  list_services: {
+    right: "read",
+    params: z.object({
+      name: textSchema.exactOptional(),
+      state: serviceStateSchema.exactOptional(),
+      host: textSchema.exactOptional(),
+      label: textSchema.exactOptional(),
+      limit: z.int().min(1).max(MAX_PAGE_SIZE).exactOptional(),
+      cursor: cursorSchema.exactOptional(),
+    }),
+    data: z.union([
+      entries,
+      z.object({ services: entries, next_cursor: z.string().nullable(), seq: countSchema }),
+    ]),
+  },
+  get_service: { right: "read", params: nameOrIdSchema, data: serviceEntrySchema },
+  register_service: {
+    right: "registry",
+    params: z.object({ service: serviceInputSchema, replace: z.boolean().exactOptional() }),
+    data: serviceEntrySchema,
+  },
+  update_service: {
+    right: "registry",
+    params: z.object({
+      name: serviceIdSchema,
+      if_revision: countSchema.exactOptional(),
+      endpoints: endpointsInputSchema.exactOptional(),
+      labels: labelsSchema.exactOptional(),
+      depends_on: dependsOnInputSchema.exactOptional(),
+      version: versionSchema.exactOptional(),
+      state: serviceStateSchema.exactOptional(),
+      state_reason: textSchema.nullable().exactOptional(),
+    }),
+    data: serviceEntrySchema,
+  },
+  deregister_service: {
+    right: "registry",
+    params: z.object({ name: serviceIdSchema, if_revision: countSchema.exactOptional() }),
+    data: z.object({ removed: z.literal(true) }),
+  },
+  heartbeat: {
+    right: "registry",
+    params: nameOrIdSchema,
+    data: z.object({ expires_at: timeSchema }),
+  },
+  list_endpoints: {
+    right: "read",
+    params: emptySchema,
+    data: z.record(z.string(), z.array(endpointSchema)),
+  },
+  resolve_endpoint: {
+    right: "read",
+    params: z.object({ service: serviceNameSchema, endpoint: textSchema.exactOptional() }),
+    data: z.array(resolvedEndpoint),
+  },
+  get_dependencies: {
+    right: "read",
+    params: nameOrIdSchema,
+    data: z.object({
+      dependencies: namesSchema,
+      dependents: namesSchema,
+      unmet: namesSchema,
+      start_order: z.array(namesSchema),
+    }),
+  },
+};

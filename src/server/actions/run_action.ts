@@ -1,0 +1,54 @@
+/**
+ * Runs actions by the table of their handlers.
+ *
+ * @module
+ */
+import type { Action, ActionMap, ActionParams } from "../../protocol/actions.ts";
+import { type Access, hasRight } from "../access/rights.ts";
+import type {
+  ActionBackends,
+  ActionContext,
+  ActionHandler,
+  ActionHandlers,
+  ActionResult,
+} from "./action_handler.ts";
+import { DEPLOYMENT_HANDLERS } from "./deployment_handlers.ts";
+import { LIFECYCLE_HANDLERS } from "./lifecycle_handlers.ts";
+import { REGISTRY_HANDLERS } from "./registry_handlers.ts";
+import { SUBSCRIPTION_HANDLERS } from "./subscription_handlers.ts";
+
+const HANDLERS: ActionHandlers<ActionMap> = {
+  ...REGISTRY_HANDLERS,
+  ...LIFECYCLE_HANDLERS,
+  ...DEPLOYMENT_HANDLERS,
+  ...SUBSCRIPTION_HANDLERS,
+};
+
+/** Runs an action whose params and right were checked, within the scope of the client's token. */
+export function runAction<A extends Action>(
+  action: A,
+  params: ActionParams<A>,
+  backends: ActionBackends,
+  context: ActionContext,
+): ActionResult<A> {
+  const handler: ActionHandler<A> = HANDLERS[action];
+  const checked = context.scope && handler.scope(params, context.scope, backends);
+  if (checked === undefined) return handler.run(params, backends, context);
+  return checked.then(() => handler.run(params, backends, context));
+}
+
+/** The JSON text of an action's data. */
+export function dataText(action: Action, data: unknown): string {
+  const { text } = HANDLERS[action] as ActionHandler<Action>;
+  return text === undefined ? JSON.stringify(data ?? null) : text(data as never);
+}
+
+/** What a client may do beyond reading the registry, for `hello`. */
+export function capabilitiesOf(backends: ActionBackends, access: Access): string[] {
+  const capabilities = hasRight(access, "registry") ? ["write"] : [];
+  if (access === "anonymous") return capabilities;
+  if (backends.deployments !== undefined) capabilities.push("deploy");
+  if (backends.services !== undefined) capabilities.push("lifecycle");
+  if (backends.packages !== undefined) capabilities.push("packages");
+  return capabilities;
+}
