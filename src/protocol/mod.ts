@@ -19,7 +19,8 @@
  *
  * @module
  */
-export { ACTIONS, isAction, RESUME_MODES } from "./actions.ts";
+export { ACTION_NAMES, isAction } from "./actions.ts";
+export { RESUME_MODES } from "./subscription_actions.ts";
 export type {
   Action,
   ActionData,
