@@ -56,28 +56,18 @@ async function openSsh(): Promise<OpenMachine> {
   return { executor, [Symbol.asyncDispose]: () => opened.disposeAsync() };
 }
 
-/** This machine, and this machine over a real sshd. */
-export const MACHINES: readonly Machine[] = [
-  { name: "local", ignore: false, open: openLocal },
-  { name: "ssh", ignore: needs("sshd"), open: openSsh },
-];
+/** This machine, reached without anything. */
+export const LOCAL: Machine = { name: "local", ignore: false, open: openLocal };
 
-/** Registers one test for each machine. */
-export function testOnEach(
-  name: string,
-  body: (executor: Executor) => Promise<void>,
-): void {
-  for (const machine of MACHINES) {
-    Deno.test({
-      name: `Executor.run() ${name} (${machine.name})`,
-      ignore: machine.ignore,
-      fn: async () => {
-        await using open = await machine.open();
-        await body(open.executor);
-      },
-    });
-  }
-}
+/** This machine over a real sshd. */
+export const SSH: Machine = {
+  name: "ssh",
+  // Asked for only where it is used: a quick test needs no sshd.
+  get ignore() {
+    return needs("sshd");
+  },
+  open: openSsh,
+};
 
 /** Waits until `check` holds; the deadline is far beyond what any machine needs. */
 export async function until(what: string, check: () => Promise<boolean> | boolean): Promise<void> {

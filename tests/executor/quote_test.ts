@@ -1,10 +1,8 @@
 import assert from "node:assert/strict";
-import { Buffer } from "node:buffer";
-import { existsSync } from "node:fs";
-import fc from "fast-check";
 import { quote, quoteWord } from "../../src/executor/shell/quote.ts";
 import { loginShellLine, shellText } from "../../src/executor/shell/shell_line.ts";
-import { hostileWord } from "./quote_fixture.ts";
+import { LOCAL } from "./machines.ts";
+import { testLoginShell, testRoundTrip } from "./quote_cases.ts";
 
 Deno.test("quoteWord() leaves plain words readable and quotes all others", () => {
   assert.equal(quoteWord("/opt/hello-1.0.0/bin"), "/opt/hello-1.0.0/bin");
@@ -31,38 +29,5 @@ Deno.test("shellText() and loginShellLine() put a command as documented", () => 
   );
 });
 
-/** Login shells that read a quoted backslash, newline or exclamation mark each in their own way. */
-const SHELLS: Record<string, string[]> = {
-  sh: ["sh", "-c"],
-  bash: ["bash", "-c"],
-  zsh: ["zsh", "-c"],
-  fish: ["fish", "-c"],
-  tcsh: ["tcsh", "-c"],
-  mksh: ["mksh", "-c"],
-  busybox: ["busybox", "sh", "-c"],
-};
-
-for (const [shell, [program = "", ...options]] of Object.entries(SHELLS)) {
-  const path = ["/bin", "/usr/bin", "/usr/local/bin"].find((dir) =>
-    existsSync(`${dir}/${program}`)
-  );
-  if (path === undefined) {
-    const hint = `skipped: the login shell ${shell} is missing: apt-get install ${program}\n`;
-    Deno.stderr.writeSync(new TextEncoder().encode(hint));
-  }
-  Deno.test({
-    name: `loginShellLine() is read the same by ${shell}`,
-    // A shell that is not installed cannot be anybody's login shell here.
-    ignore: path === undefined,
-    fn: async () => {
-      const words = [...fc.sample(hostileWord, { numRuns: 300, seed: 7 }), "x".repeat(5000)];
-      const script = String.raw`for word; do printf '%s\000' "$word"; done`;
-      const line = loginShellLine(shellText({ script, args: words }));
-      const { stdout, stderr } = await new Deno.Command(program, { args: [...options, line] })
-        .output();
-      const expected = Buffer.concat(words.map((word) => Buffer.from(`${word}\0`)));
-      assert.equal(new TextDecoder().decode(stderr), "");
-      assert.ok(Buffer.from(stdout).equals(expected));
-    },
-  });
-}
+testRoundTrip(LOCAL);
+testLoginShell("sh");

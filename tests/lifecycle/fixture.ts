@@ -237,16 +237,22 @@ export function busyboxMachine(place: Place): Promise<Machine> {
   });
 }
 
-/** The machines that a suite runs over, with the components each needs. */
-export const MACHINES: readonly {
+/** A kind of machine that tests run over, with the component it needs. */
+export interface MachineKind {
   name: string;
   component: "sshd" | "busybox" | null;
   open: (place: Place) => Promise<Machine>;
-}[] = [
+}
+
+/** The machines that a suite runs over; the first one needs nothing. */
+export const MACHINES: readonly [MachineKind, ...MachineKind[]] = [
   { name: "locally", component: null, open: localMachine },
   { name: "over ssh", component: "sshd", open: sshMachine },
   { name: "with BusyBox alone", component: "busybox", open: busyboxMachine },
 ];
+
+/** What quick tests run over, and what is left to system tests. */
+export const [LOCAL, ...REMOTES] = MACHINES;
 
 /** The controller without systemd, whatever PID 1 is: tests never touch this machine's units. */
 export function processController(

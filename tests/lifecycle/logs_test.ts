@@ -3,11 +3,13 @@ import fc from "fast-check";
 import { MAX_LOG_TAIL_LINES } from "../../src/model/limits.ts";
 import { SERVICE_LOG_KEEP, SERVICE_LOG_MAX_BYTES } from "../../src/lifecycle/limits.ts";
 import { LineSplitter } from "../../src/lifecycle/logs.ts";
-import { HarnessError } from "../../src/errors.ts";
-import { eventually, localMachine, MACHINES, Place, processController } from "./fixture.ts";
-import { needs } from "../helpers/require.ts";
+import { eventually, LOCAL, localMachine, Place, processController } from "./fixture.ts";
+import { testLongLine } from "./logs_cases.ts";
+
+testLongLine(LOCAL);
 
 const LOOP = "while :; do sleep 0.2; done";
+
 const encode = (text: string) => new TextEncoder().encode(text);
 
 Deno.test("LineSplitter gives the same lines wherever the bytes are cut", () => {
@@ -190,50 +192,3 @@ Deno.test("a log is written on when the keeper is killed", async () => {
   await eventually(async () => assert.deepEqual(await controller.logs(5), ["on"]));
   await controller.stop();
 });
-
-Deno.test({
-  name: "a full disk costs output, and never holds a service up",
-  ignore: needs("root", "tmpfs"),
-  async fn() {
-    await using place = new Place();
-    await using machine = await localMachine();
-    const [dir, gate] = [place.path("log"), place.path("gate")];
-    await Deno.mkdir(dir);
-    const mount = ["-t", "tmpfs", "-o", "size=1m", "tmpfs", dir];
-    assert.ok((await new Deno.Command("mount", { args: mount }).output()).success);
-    try {
-      await Deno.writeFile(`${dir}/ballast`, new Uint8Array(900_000));
-      const script = `head -c 3000000 /dev/zero | tr '\\0' x; : > ${place.path("written")}
-while [ ! -e ${gate} ]; do sleep 0.1; done; echo; while :; do echo again; sleep 0.1; done`;
-      const controller = processController(machine, place.shell("full", script));
-      await controller.start();
-      await eventually(() => Deno.stat(place.path("written")));
-      await Deno.remove(`${dir}/ballast`);
-      await Deno.writeTextFile(gate, "");
-      await eventually(async () => assert.equal((await controller.logs(1))[0], "again"));
-      assert.ok((await controller.status()).running);
-      await controller.stop();
-    } finally {
-      await new Deno.Command("umount", { args: ["-l", dir] }).output();
-    }
-  },
-});
-
-for (const { name: where, component, open } of MACHINES) {
-  Deno.test({
-    name: `a line without an end does not hide why a start failed, ${where}`,
-    ignore: component !== null && needs(component),
-    async fn() {
-      await using place = new Place();
-      await using machine = await open(place);
-      const text = "head -c 3000000 /dev/zero | tr '\\000' x; printf '\\nlast words\\n'; exit 3";
-      const controller = processController(machine, place.shell("svc", text));
-      await assert.rejects(controller.start(), (error) => {
-        assert.ok(error instanceof HarnessError);
-        const { exit_code, log } = error.details as { exit_code: number; log: string[] };
-        assert.deepEqual([exit_code, log.at(-1)], [3, "last words"], error.message.slice(0, 300));
-        return true;
-      });
-    },
-  });
-}

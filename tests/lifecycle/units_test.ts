@@ -22,7 +22,6 @@ import {
   parseUnitReport,
   unitStatus,
 } from "../../src/lifecycle/drivers/systemd/report.ts";
-import { has } from "../helpers/require.ts";
 import * as knownScripts from "../../src/lifecycle/drivers/systemd/known/scripts.ts";
 import * as systemdScripts from "../../src/lifecycle/drivers/systemd/generated/scripts.ts";
 import {
@@ -203,15 +202,11 @@ ExecMainStatus=3
   assert.deepEqual([status.running, status.exitCode], [false, 3]);
 });
 
-Deno.test("systemd scripts: sound sh in every shell", async () => {
-  const scripts = Object.entries({ ...systemdScripts, ...knownScripts });
-  for (const shell of [["sh"], ["bash"], ["busybox", "sh"]]) {
-    if (shell[0] === "busybox" && !has("busybox")) continue;
-    for (const [name, script] of scripts) {
-      const [program = "", ...args] = [...shell, "-n", "-c", script];
-      const { success, stderr } = await new Deno.Command(program, { args }).output();
-      assert.ok(success, `${shell[0]} ${name}: ${new TextDecoder().decode(stderr)}`);
-    }
+Deno.test("systemd scripts: sound sh", async () => {
+  for (const [name, script] of Object.entries({ ...systemdScripts, ...knownScripts })) {
+    const { success, stderr } = await new Deno.Command("sh", { args: ["-n", "-c", script] })
+      .output();
+    assert.ok(success, `${name}: ${new TextDecoder().decode(stderr)}`);
   }
 });
 

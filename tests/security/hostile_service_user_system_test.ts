@@ -10,6 +10,7 @@ import { formatEnvFile } from "../../src/lifecycle/env_file.ts";
 import { Bench } from "../deploy/support.ts";
 import {
   eventually,
+  LOCAL,
   type Machine,
   MACHINES,
   Place,
@@ -52,7 +53,7 @@ function holders(file: string): string[] {
 Deno.test("what our starter left open is closed for what we start", async () => {
   await using place = new Place();
   await using bench = new Bench();
-  await using machine = await MACHINES[0]!.open(place);
+  await using machine = await LOCAL.open(place);
   const file = place.path("left-open");
   Deno.writeTextFileSync(file, "");
   const executor = leaking(machine, file);

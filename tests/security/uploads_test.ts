@@ -5,7 +5,6 @@ import { join } from "node:path";
 import { PackageStore, type PackageStoreOptions } from "../../src/server/packages/package_store.ts";
 import { startServer as startProgram } from "../helpers/cli.ts";
 import { eventually } from "../helpers/raw_client.ts";
-import { needs } from "../helpers/require.ts";
 import { LISTENERS, startServer, type TestServer } from "../helpers/test_server.ts";
 import { Peers, untilServed } from "./peers.ts";
 
@@ -153,34 +152,6 @@ for (const listener of LISTENERS) {
       for await (const chunk of response.body ?? []) size += chunk.length;
       assert.equal(size, 64 * MIB);
     });
-  });
-
-  Deno.test(name("survives a full disk during an upload"), {
-    ignore: needs("root", "tmpfs"),
-  }, async () => {
-    const dir = await Deno.makeTempDir({ prefix: "harness-full-" });
-    const run = (command: string, ...args: string[]) =>
-      new Deno.Command(command, { args }).outputSync();
-    assert.ok(run("mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", dir).success);
-    try {
-      const packages = await PackageStore.open(dir);
-      await using running = await startServer({ listener, packages });
-      const url = `${running.http}/packages/${FILE}`;
-      const chunk = new Uint8Array(64 * 1024);
-      let left = 64;
-      const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
-        pull: (controller) => left-- > 0 ? controller.enqueue(chunk) : controller.close(),
-      });
-      const outcome = await fetch(url, { method: "PUT", body }).then(errorOf).catch(() => null);
-      // The answer may be lost when the client is still sending.
-      if (outcome !== null) assert.deepEqual(outcome, [507, "storage_unavailable"]);
-      await eventually(async () => (await readdir(dir)).length === 0, "the part file is gone");
-      const next = await fetch(url, { method: "PUT", body: "small" });
-      assert.equal((await next.json()).size, 5);
-    } finally {
-      run("umount", "-l", dir);
-      await Deno.remove(dir);
-    }
   });
 }
 

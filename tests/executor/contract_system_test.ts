@@ -1,0 +1,4 @@
+import { testContract } from "./contract.ts";
+import { SSH } from "./machines.ts";
+
+testContract(SSH);

@@ -1,0 +1,4 @@
+import { REMOTES } from "./fixture.ts";
+import { testChecks } from "./health_cases.ts";
+
+for (const kind of REMOTES) testChecks(kind);
