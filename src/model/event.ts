@@ -1,5 +1,5 @@
 /**
- * The events of the registry: what changed, in one global order.
+ * The events of the registry: each change, in one global order.
  *
  * Every event has a `seq`: one global, gapless, rising number within an `epoch` (a UUID of this data's
  * lineage). The data is the wire shape.
@@ -43,9 +43,9 @@ export interface StateChangedData {
   revision: number;
   /** The execution after the change, when that changed too (a new pid, a new container). */
   execution?: Execution;
-  /** There when the run that ended, or the one before the start, had a health result: there is none now. */
+  /** Present when the entry's health result was cleared by this change. */
   last_health_check?: null;
-  /** What is known of it beyond the reason: with `failed` the exit code, the signal, the last log lines. */
+  /** Facts beyond the reason: with `failed` the exit code, the signal, the last log lines. */
   details?: Record<string, unknown>;
 }
 
@@ -69,7 +69,7 @@ export interface HealthCheckData {
   id: string;
   /** Whether the check passed. */
   healthy: boolean;
-  /** What the check said, or `null`. */
+  /** Message of the check, or `null`. */
   message: string | null;
   /** When it ended, RFC 3339 UTC. */
   checked_at: string;
@@ -93,12 +93,9 @@ export interface EventDataMap {
   endpoint_updated: EndpointUpdatedData;
   /** A health check ended. */
   health_check_result: HealthCheckData;
-  /** A deployment moved on. */
+  /** A deployment made progress. */
   deployment_progress: DeploymentProgressData;
 }
-
-/** Name of an event that carries a seq. */
-export type EventType = keyof EventDataMap;
 
 /** All event types that carry a seq. */
 export const EVENT_TYPES = [
@@ -109,17 +106,20 @@ export const EVENT_TYPES = [
   "endpoint_updated",
   "health_check_result",
   "deployment_progress",
-] as const satisfies readonly EventType[];
+] as const;
 
-/** An event before it has its place in the order. */
+/** Name of an event that carries a seq. */
+export type EventType = (typeof EVENT_TYPES)[number];
+
+/** An event before it has a seq. */
 export type EventBody = { [T in EventType]: { event: T; data: EventDataMap[T] } }[EventType];
 
-/** An event that tells of no entry's change; all others are made by the change itself. */
-export type FreeEventBody = Extract<EventBody, { event: "deployment_progress" }>;
+/** An event that is published by itself; all others are made by the change of an entry. */
+export type StandaloneEvent = Extract<EventBody, { event: "deployment_progress" }>;
 
-/** An event in its place: the `seq` and the time are the store's. */
+/** An event with its `seq` and time, which the store assigns. */
 export type RegistryEvent = EventBody & {
-  /** Place in the global order of this epoch. */
+  /** Position in the global order of this epoch. */
   seq: number;
   /** When it happened, RFC 3339 UTC with milliseconds. */
   time: string;

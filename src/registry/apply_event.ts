@@ -1,5 +1,5 @@
 /**
- * The fold of events into state: the same for the registry's tests, a client's mirror and a recovery tool.
+ * Applies events to a map of entries: for a client's mirror, a recovery tool, and the registry's tests.
  *
  * @module
  */
@@ -40,8 +40,8 @@ export function applyEvent(services: Map<string, ServiceEntry>, event: RegistryE
         last_state_change: event.time,
         updated_at: event.time,
         revision,
-        ...(execution === undefined ? {} : { execution }),
-        ...(last_health_check === undefined ? {} : { last_health_check }),
+        ...(execution && { execution }),
+        ...(last_health_check === null && { last_health_check }),
       });
       return;
     }
@@ -58,6 +58,9 @@ export function applyEvent(services: Map<string, ServiceEntry>, event: RegistryE
     }
     case "deployment_progress":
       return;
+    default:
+      // A new event type must have a case above.
+      event satisfies never;
   }
 }
 

@@ -36,4 +36,4 @@ export type {
   RegistryOptions,
   UpdateOptions,
 } from "./update_options.ts";
-export type { EventBody, EventFilter, FreeEventBody, RegistryEvent } from "../model/event.ts";
+export type { EventBody, EventFilter, RegistryEvent, StandaloneEvent } from "../model/event.ts";

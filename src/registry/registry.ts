@@ -20,7 +20,7 @@ import type {
 import { EntryIndex } from "./entry_index.ts";
 import { EventBus } from "./event_bus.ts";
 import type { EventsOptions } from "./event_stream.ts";
-import type { FreeEventBody, RegistryEvent } from "../model/event.ts";
+import type { RegistryEvent, StandaloneEvent } from "../model/event.ts";
 import { type ServiceFilter, serviceMatcher } from "./filter.ts";
 import { DependencyGraph } from "./graph.ts";
 import { KeyedMutex } from "../util/keyed_mutex.ts";
@@ -243,7 +243,7 @@ export class Registry implements AsyncDisposable {
   }
 
   /** Puts an event in the order that changes no entry (`deployment_progress`). @throws {HarnessError} `storage_unavailable`. */
-  async publish(body: FreeEventBody): Promise<void> {
+  async publish(body: StandaloneEvent): Promise<void> {
     await this.#store.commit({ events: [body], time: this.#time() });
   }
 
