@@ -1,9 +1,8 @@
 /**
- * What the server asks of deployment, lifecycle and the package directory.
+ * Interfaces of what the server uses for deployments, lifecycle, packages and documents.
  *
- * Three small interfaces, so that the protocol side knows none of the machinery behind them and each
- * can be left out: an action whose backend is missing answers `unavailable`, and `hello.capabilities`
- * does not list it.
+ * Small, so that the protocol side depends on none of the machinery behind them and each can be left out: an
+ * action whose backend is missing answers `unavailable`, and `hello.capabilities` does not list it.
  *
  * @module
  */
@@ -153,4 +152,14 @@ export interface Packages {
   getSignature?(file: string): Promise<string>;
   /** Removes the signature of a package. @throws {HarnessError} `not_found`. */
   removeSignature?(file: string): Promise<void>;
+}
+
+/** Durable store of small JSON documents. */
+export interface DocumentStore {
+  /** Writes a document, whole and durably. */
+  put(collection: string, id: string, value: unknown): Promise<void>;
+  /** All intact documents of a collection; the id is the one that a file name can hold. */
+  list(collection: string): Promise<Array<{ id: string; value: unknown }>>;
+  /** Removes a document; fine when there is none. */
+  remove(collection: string, id: string): Promise<void>;
 }

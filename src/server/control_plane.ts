@@ -5,9 +5,8 @@
  */
 import type { Registry } from "../registry/registry.ts";
 import { VouchedEntries } from "./access/vouched_entries.ts";
-import type { Deployments, Packages, Services } from "./backends.ts";
+import type { Deployments, DocumentStore, Packages, Services } from "./backends.ts";
 import { DeploymentManager } from "./deployments/deployment_manager.ts";
-import type { DocumentStore } from "./document_store.ts";
 import { HostConnections } from "./hosts/host_connections.ts";
 import type { HostDirectory } from "./hosts/host_directory.ts";
 import { ServiceManager } from "./services/service_manager.ts";

@@ -39,6 +39,6 @@ export type {
   ServiceOwnership,
   Services,
 } from "./backends.ts";
-export type { DocumentStore } from "./document_store.ts";
+export type { DocumentStore } from "./backends.ts";
 export type { Host, HostDirectory } from "./hosts/host_directory.ts";
 export type { ServerLimits } from "../model/server_limits.ts";

@@ -10,7 +10,7 @@ import type { Services } from "../../src/server/backends.ts";
 import { TURN_BYTES } from "../../src/server/limits.ts";
 import { EventFanout } from "../../src/server/connection/event_fanout.ts";
 import { Inbox, InboxSpace } from "../../src/server/connection/inbox.ts";
-import { LogReads } from "../../src/server/services/log_reads.ts";
+import { LogReads } from "../../src/server/services/service_logs.ts";
 import { Replays } from "../../src/server/connection/replays.ts";
 import { Turns, type Work } from "../../src/server/connection/turns.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";

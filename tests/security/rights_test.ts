@@ -6,7 +6,7 @@ import { MemoryStore } from "../../src/storage/memory_store.ts";
 import { PackageStore } from "../../src/server/packages/package_store.ts";
 import { runCli, RunningCli, startServer as startCliServer } from "../helpers/cli.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
-import type { DocumentStore } from "../../src/server/document_store.ts";
+import type { DocumentStore } from "../../src/server/backends.ts";
 import { VouchedEntries } from "../../src/server/access/vouched_entries.ts";
 import { eventually, RawClient } from "../helpers/raw_client.ts";
 import { RawSocket } from "../helpers/raw_socket.ts";

@@ -4,7 +4,7 @@ import { eventually, type Frame, RawClient } from "../helpers/raw_client.ts";
 import { RawSocket } from "../helpers/raw_socket.ts";
 import { LISTENERS, service, startServer } from "../helpers/test_server.ts";
 import { Registry } from "../../src/registry/registry.ts";
-import { MAX_LOG_FOLLOWS } from "../../src/server/peer_limits.ts";
+import { MAX_LOG_FOLLOWS } from "../../src/server/limits.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";
 
 const ALL = [

@@ -3,12 +3,12 @@ import assert from "node:assert/strict";
 import { HarnessError } from "../../src/errors.ts";
 import { AddressCounts, addressKey, isLoopback } from "../../src/server/access/addresses.ts";
 import { AuthBackoff } from "../../src/server/access/auth_backoff.ts";
-import { LogLimiter } from "../../src/server/log_limiter.ts";
+import { LogLimiter } from "../../src/server/access/log_limiter.ts";
 import {
   FREE_WRONG_TOKENS,
   MAX_COUNTED_ADDRESSES,
   MAX_LOG_LINES,
-} from "../../src/server/peer_limits.ts";
+} from "../../src/server/limits.ts";
 
 Deno.test("addressKey: one for IPv4, one for a /64 of IPv6", () => {
   const keys: Array<[address: string, key: string]> = [

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { RestartMemory } from "../../src/lifecycle/supervisor/restart_policy.ts";
 import { SERVICE_STATES } from "../../src/model/service.ts";
 import { Registry } from "../../src/registry/registry.ts";
-import { recordedState } from "../../src/server/services/recorded_entry.ts";
+import { recordedState } from "../../src/server/services/entry_state.ts";
 import { RestartStateStore } from "../../src/server/services/restart_state.ts";
 import { Documents } from "../../src/storage/documents.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";

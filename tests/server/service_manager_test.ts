@@ -5,7 +5,7 @@ import { localExecutor } from "../../src/executor/local.ts";
 import type { Execution } from "../../src/model/service.ts";
 import type { RestartSpec } from "../../src/package/manifest/manifest.ts";
 import { Registry } from "../../src/registry/registry.ts";
-import type { DocumentStore } from "../../src/server/document_store.ts";
+import type { DocumentStore } from "../../src/server/backends.ts";
 import { HostConnections } from "../../src/server/hosts/host_connections.ts";
 import type { Host } from "../../src/server/hosts/host_directory.ts";
 import { ServiceManager } from "../../src/server/services/service_manager.ts";

@@ -153,7 +153,7 @@ async function heldPackage(
   flags: DeployFlags,
 ): Promise<Chosen> {
   if (flags.requireSignature === null) return { name: reference, sha256: null };
-  const { matchesPackage } = await import("../../server/packages/file_name.ts");
+  const { matchesPackage } = await import("../../server/packages/package_files.ts");
   const info = (await session.call("list_packages", {}))
     .find(({ file }) => file === reference || matchesPackage(file, reference));
   if (info === undefined) {

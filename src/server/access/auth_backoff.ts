@@ -13,14 +13,14 @@ import { getLogger } from "@logtape/logtape";
 import { HarnessError } from "../../errors.ts";
 import { TOKEN_SUBPROTOCOL_PREFIX } from "../../protocol/messages.ts";
 import { addressKey } from "./addresses.ts";
-import { LogLimiter } from "../log_limiter.ts";
+import { LogLimiter } from "./log_limiter.ts";
 import {
   FREE_WRONG_TOKENS,
   MAX_COUNTED_ADDRESSES,
   WRONG_TOKEN_BACKOFF_MAX_MS,
   WRONG_TOKEN_BACKOFF_MS,
   WRONG_TOKEN_MEMORY_MS,
-} from "../peer_limits.ts";
+} from "../limits.ts";
 
 interface Failures {
   count: number;

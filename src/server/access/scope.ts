@@ -9,7 +9,7 @@
 import { HarnessError } from "../../errors.ts";
 import { eventMatcher } from "../../registry/filter.ts";
 import type { Registry } from "../../registry/registry.ts";
-import { parsePackageFile } from "../packages/file_name.ts";
+import { parsePackageFile } from "../packages/package_files.ts";
 
 /** Service names and globs. */
 export class ServiceScope {

@@ -13,7 +13,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { ServiceEntry } from "../../model/service.ts";
-import type { DocumentStore } from "../document_store.ts";
+import type { DocumentStore } from "../backends.ts";
 import { sha256 } from "../../util/node/digest.ts";
 
 const COLLECTION = "rights";

@@ -12,7 +12,7 @@ import type { ServiceScope } from "../access/scope.ts";
 import type { VouchedEntries } from "../access/vouched_entries.ts";
 import type { CallContext, Deployments, Packages, Services } from "../backends.ts";
 import type { Answer, Answers } from "../connection/answers.ts";
-import type { LogReads } from "../services/log_reads.ts";
+import type { LogReads } from "../services/service_logs.ts";
 
 /** What all handlers share: one per server. */
 export interface ActionBackends {

@@ -5,7 +5,7 @@
  */
 import type { DeploymentActions } from "../../protocol/actions.ts";
 import { outsideScope, requireServiceInScope, type ServiceScope } from "../access/scope.ts";
-import { parsePackageFile } from "../packages/file_name.ts";
+import { parsePackageFile } from "../packages/package_files.ts";
 import { type ActionBackends, type ActionHandlers, filtered, required } from "./action_handler.ts";
 
 async function ofDeployment(

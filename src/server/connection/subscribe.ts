@@ -20,7 +20,7 @@ import { isGlob } from "../../util/glob.ts";
 import type { Registry } from "../../registry/registry.ts";
 import { catchUp, type CatchUpContext, catchUpLive, chooseResume } from "./catch_up.ts";
 import type { EventFanout, Subscriber } from "./event_fanout.ts";
-import type { LogStreams } from "../services/log_streams.ts";
+import type { LogStreams } from "../services/service_logs.ts";
 import { requireCovered, type ServiceScope } from "../access/scope.ts";
 import type { SendQueue } from "./send_queue.ts";
 import { Turns } from "./turns.ts";

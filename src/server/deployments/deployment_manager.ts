@@ -18,13 +18,18 @@ import type { ActionParams, Deployment, Target } from "../../protocol/actions.ts
 import type { ServiceEntry } from "../../model/service.ts";
 import { KeyedMutex } from "../../util/keyed_mutex.ts";
 import type { Registry } from "../../registry/registry.ts";
-import { type CallContext, callerText, type Deployments, type Packages } from "../backends.ts";
+import {
+  type CallContext,
+  callerText,
+  type Deployments,
+  type DocumentStore,
+  type Packages,
+} from "../backends.ts";
 import { checkDependencies, claimInstances, type Instance } from "./registry_sync.ts";
 import { dependencyEnv } from "./dependency_env.ts";
 import { type DeploymentRecord, DeploymentRecords } from "./deployment_records.ts";
 import { type DeploymentJob, DeploymentRunner } from "./deployment_runner.ts";
 import { newRecord, resumeParams, strategyOf, withSecretsApart } from "./deployment_request.ts";
-import type { DocumentStore } from "../document_store.ts";
 import { type Host, type HostDirectory, sameLocation } from "../hosts/host_directory.ts";
 import type { ServiceManager } from "../services/service_manager.ts";
 import { requireCovered } from "../access/scope.ts";

@@ -7,7 +7,7 @@
  */
 import { MAX_KEPT_DEPLOYMENTS } from "../limits.ts";
 import type { Deployment, StrategySpec, TargetSpec } from "../../protocol/actions.ts";
-import type { DocumentStore } from "../document_store.ts";
+import type { DocumentStore } from "../backends.ts";
 
 const COLLECTION = "deployments";
 

@@ -18,8 +18,7 @@ import type { Registry } from "../../registry/registry.ts";
 import { admitInstance, applyProgress, type Instance, recordOutcome } from "./registry_sync.ts";
 import type { DeploymentRecord, DeploymentRecords } from "./deployment_records.ts";
 import type { ServiceManager } from "../services/service_manager.ts";
-import { isRunning } from "../services/recorded_entry.ts";
-import { advanceTo } from "../services/entry_state.ts";
+import { advanceTo, isRunning } from "../services/entry_state.ts";
 
 /** A deployment that has not ended. */
 export interface DeploymentJob {

@@ -6,7 +6,7 @@
 import type { FileHandle } from "node:fs/promises";
 import { HarnessError } from "../../errors.ts";
 import { AddressCounts, addressKey } from "../access/addresses.ts";
-import { MIN_TRANSFER_BYTES, TRANSFERS_SHARE } from "../peer_limits.ts";
+import { MIN_TRANSFER_BYTES, TRANSFERS_SHARE } from "../limits.ts";
 import { resultWithin } from "../../util/async.ts";
 
 /** Places for transfers: so many in total, and half of them for one address. */

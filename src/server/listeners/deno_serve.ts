@@ -12,13 +12,17 @@
  * @module
  */
 import { HarnessError } from "../../errors.ts";
-import { MAX_CLOSE_DELAY_MS, QUIET_BEFORE_CLOSE_MS, QUIET_TURNS_BEFORE_CLOSE } from "../limits.ts";
+import {
+  DESCRIPTOR_PROBE,
+  MAX_CLOSE_DELAY_MS,
+  QUIET_BEFORE_CLOSE_MS,
+  QUIET_TURNS_BEFORE_CLOSE,
+} from "../limits.ts";
 import type { ConnectionHandler } from "../handler.ts";
 import { errorResponse } from "../http/http_errors.ts";
 import type { ConnectionEvents, ServerSocket } from "../connection/server_socket.ts";
 import { type Admission, isUpgrade } from "../access/upgrade.ts";
 import { DescriptorGuard, type DescriptorReserve } from "./descriptors.ts";
-import { DESCRIPTOR_PROBE } from "../peer_limits.ts";
 import { type Listener, listenError, type ListenOptions, ownAddress } from "./listener.ts";
 import { settleWithin, sleep } from "../../util/async.ts";
 

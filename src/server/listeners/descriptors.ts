@@ -17,7 +17,7 @@ import {
   DESCRIPTOR_RESERVE,
   DESCRIPTOR_RESERVE_SHARE,
   LISTEN_RETRY_MAX_MS,
-} from "../peer_limits.ts";
+} from "../limits.ts";
 
 /** What can stop accepting connections and start again. */
 export interface Acceptor {

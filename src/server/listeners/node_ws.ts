@@ -20,19 +20,17 @@ import type { Duplex } from "node:stream";
 import { type WebSocket as WsSocket, WebSocketServer } from "ws";
 import { HarnessError } from "../../errors.ts";
 import {
-  MAX_BUFFERED_CHUNKS,
-  MAX_FRAGMENTS,
-  REQUEST_TIMEOUT_MS,
-  TERMINATE_AFTER_MS,
-} from "../limits.ts";
-import {
   ACCEPT_BURST,
   ACCEPT_CHECK_TURNS,
   ACCEPT_TRY_INTERVAL_MS,
   ACCEPT_TURN_MS,
   DESCRIPTOR_HEADROOM,
   EXTRA_TCP_CONNECTIONS,
-} from "../peer_limits.ts";
+  MAX_BUFFERED_CHUNKS,
+  MAX_FRAGMENTS,
+  REQUEST_TIMEOUT_MS,
+  TERMINATE_AFTER_MS,
+} from "../limits.ts";
 import type { ConnectionHandler } from "../handler.ts";
 import { errorResponse } from "../http/http_errors.ts";
 import type { ConnectionEvents, ServerSocket } from "../connection/server_socket.ts";

@@ -6,8 +6,8 @@
 import type { Socket } from "node:net";
 import { getLogger } from "@logtape/logtape";
 import { AddressCounts, addressKey } from "../access/addresses.ts";
-import { LogLimiter } from "../log_limiter.ts";
-import { IDLE_SWEEPS, MAX_PIPELINED_REQUESTS, REFUSED_LINGER_MS } from "../peer_limits.ts";
+import { LogLimiter } from "../access/log_limiter.ts";
+import { IDLE_SWEEPS, MAX_PIPELINED_REQUESTS, REFUSED_LINGER_MS } from "../limits.ts";
 
 /** Bounds for {@linkcode TcpPeers}. */
 export interface TcpPeerOptions {

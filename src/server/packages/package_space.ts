@@ -7,7 +7,7 @@
 import { readdir, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { HarnessError } from "../../errors.ts";
-import { MIN_FREE_BYTES, MIN_FREE_SHARE, SPACE_CHECK_BYTES } from "../peer_limits.ts";
+import { MIN_FREE_BYTES, MIN_FREE_SHARE, SPACE_CHECK_BYTES } from "../limits.ts";
 
 /** The room of one packages directory. */
 export class PackageSpace {

@@ -1,10 +1,10 @@
 /**
- * Which services an action with `cascade` touches, and in which order.
+ * Computes which services a `service_action` with `cascade` touches, and in which order.
  *
  * @module
  */
 import { HarnessError } from "../../errors.ts";
-import type { ActionStep } from "../../protocol/actions.ts";
+import type { ActionData, ActionStep } from "../../protocol/actions.ts";
 import { startOrder } from "../../registry/dependencies.ts";
 import type { ServiceEntry } from "../../model/service.ts";
 import type { Registry } from "../../registry/registry.ts";
@@ -97,5 +97,26 @@ function checkTrust(
     } was registered ` +
       "by a client without a token; look at its command, then start it by its own name",
     { details: { reason: "not_vouched", ids } },
+  );
+}
+
+/** The outcome of an action that changed no state of the service itself: the plan, as ids and as names. */
+export function unchanged(
+  registry: Registry,
+  { id, state }: ServiceEntry,
+  plan: ActionStep[],
+): ActionData<"service_action"> {
+  const namesOf = ({ services }: ActionStep) => {
+    return [...new Set(services.map((service) => registry.get(service).name))];
+  };
+  return { service: id, old_state: state, new_state: state, waves: plan.map(namesOf), plan };
+}
+
+/** Why a service that does not run cannot be reloaded. */
+export function notRunning({ id, state }: ServiceEntry): HarnessError {
+  return new HarnessError(
+    "invalid_transition",
+    `Cannot reload ${id}: it is ${state}; only a running service reloads`,
+    { details: { id, from: state } },
   );
 }

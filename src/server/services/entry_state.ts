@@ -1,11 +1,13 @@
 /**
- * The way from one state to another by legal transitions, for whoever reports what already happened.
+ * The state of an entry: read for the supervisor, and moved to what already happened by legal transitions.
  *
  * @module
  */
 import type { ServiceEntry, ServicePatch, ServiceState } from "../../model/service.ts";
 import type { Registry } from "../../registry/registry.ts";
 import type { UpdateOptions } from "../../registry/update_options.ts";
+import type { RecordedState } from "../../lifecycle/supervisor/recorded_state.ts";
+import type { RestartMemory } from "../../lifecycle/supervisor/restart_policy.ts";
 
 /** Next state on the way to `running` and to `stopped`; `failed` is one step from everywhere. */
 const NEXT: Readonly<Record<"running" | "stopped", Partial<Record<ServiceState, ServiceState>>>> = {
@@ -59,4 +61,27 @@ export async function advanceTo(
     ...(last === undefined ? {} : { state: last }),
     state_reason: reason,
   }, options);
+}
+
+/** Whether there may be a process of it. */
+export function isRunning({ state }: ServiceEntry): boolean {
+  return state === "running" || state === "starting" || state === "stopping";
+}
+
+/** What the supervisor has to know of an entry that an earlier server, or a deployment, has left. */
+export function recordedState(
+  entry: ServiceEntry,
+  restarts: RestartMemory | null,
+): RecordedState {
+  const { state, execution, last_state_change } = entry;
+  // A clock that was set back makes no service run for less than no time.
+  const upMs = Math.max(0, Date.now() - Date.parse(last_state_change));
+  return {
+    running: isRunning(entry),
+    stopping: state === "stopping",
+    upMs: state === "running" ? upMs : 0,
+    pid: execution.type === "managed_process" ? execution.pid : null,
+    containerId: execution.type === "docker_container" ? execution.container_id : null,
+    restarts: restarts && { ...restarts, planned: restarts.planned && state === "failed" },
+  };
 }

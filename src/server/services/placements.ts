@@ -11,7 +11,7 @@ import type { ControllerOptions } from "../../lifecycle/controller.ts";
 import type { ServiceSpec } from "../../lifecycle/service_spec.ts";
 import { upgradeSpec } from "../../lifecycle/upgrade_spec.ts";
 import type { TargetSpec } from "../../protocol/actions.ts";
-import type { DocumentStore } from "../document_store.ts";
+import type { DocumentStore } from "../backends.ts";
 import type { Host, HostDirectory } from "../hosts/host_directory.ts";
 
 const COLLECTION = "placements";

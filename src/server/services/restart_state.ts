@@ -9,7 +9,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { RestartMemory } from "../../lifecycle/supervisor/restart_policy.ts";
-import type { DocumentStore } from "../document_store.ts";
+import type { DocumentStore } from "../backends.ts";
 
 const COLLECTION = "restarts";
 

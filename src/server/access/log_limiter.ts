@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { LOG_INTERVAL_MS, MAX_LOG_LINES, MAX_LOGGED_ADDRESSES } from "./peer_limits.ts";
+import { LOG_INTERVAL_MS, MAX_LOG_LINES, MAX_LOGGED_ADDRESSES } from "../limits.ts";
 
 interface Noted {
   /** What came since the last line. */
