@@ -286,7 +286,7 @@ export const endpointsSchema: z.ZodType<Endpoint[]> = z.array(endpointSchema)
   );
 
 /** Schema of a stored `depends_on`. */
-export const dependsOnSchema: z.ZodType<string[]> = z.array(serviceNameSchema)
+const dependsOnSchema: z.ZodType<string[]> = z.array(serviceNameSchema)
   .max(MAX_DEPENDENCIES);
 
 /** Schema of `labels`. */

@@ -52,35 +52,35 @@ export const userSchema: z.ZodType<string> = rule(
 );
 
 /** A unit: systemctl takes globs and flags, so nothing that could be one. */
-export const unitNameSchema: z.ZodType<string> = rule(
+const unitNameSchema: z.ZodType<string> = rule(
   /^[A-Za-z0-9_][A-Za-z0-9:_.@\\-]*$/,
   "must be a unit name: letters, digits and : _ . @ \\ -, not beginning with -",
   MAX_UNIT_LENGTH,
 );
 
 /** A container image: a reference or an id. */
-export const imageSchema: z.ZodType<string> = rule(
+const imageSchema: z.ZodType<string> = rule(
   /^[A-Za-z0-9][A-Za-z0-9._/:@+-]*$/,
   "must be an image reference such as registry/name:tag, not beginning with -",
   MAX_IMAGE_LENGTH,
 );
 
 /** A container's name or id. */
-export const containerSchema: z.ZodType<string> = rule(
+const containerSchema: z.ZodType<string> = rule(
   /^[A-Za-z0-9][A-Za-z0-9_.-]*$/,
   "must be a container name: letters, digits and _ . -, beginning with a letter or digit",
   255,
 );
 
 /** A portable image: a name, or an absolute path. */
-export const portableImageSchema: z.ZodType<string> = rule(
+const portableImageSchema: z.ZodType<string> = rule(
   /^(?!.*(?:^|\/)\.\.(?:\/|$))(?:\/|[A-Za-z0-9_])[A-Za-z0-9_.+:@/-]*$/,
   "must be the name or the absolute path of an image, without .. in it",
   MAX_IMAGE_LENGTH,
 );
 
 /** A program. */
-export const commandSchema: z.ZodType<string> = rule(
+const commandSchema: z.ZodType<string> = rule(
   /^(?![\s-])[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]+(?<!\s)$/u,
   "must be a program: text of one line that does not begin with -",
 );
@@ -120,7 +120,7 @@ export const executionInputSchema: z.ZodType<Execution> = z.discriminatedUnion("
 ]);
 
 /** Schema of a {@linkcode Location} from outside. */
-export const locationInputSchema: z.ZodType<Location> = z.discriminatedUnion("type", [
+const locationInputSchema: z.ZodType<Location> = z.discriminatedUnion("type", [
   z.object({ type: z.literal("local") }),
   z.object({
     type: z.literal("remote"),

@@ -14,7 +14,7 @@ export const MANIFEST_PATH = "manifest.yaml";
 /** The checksums' path. */
 export const SUMS_PATH = "SHA256SUMS";
 /** The script that starts the service. */
-export const START_SCRIPT = "scripts/start.sh";
+const START_SCRIPT = "scripts/start.sh";
 
 /** The text of a manifest's bytes. */
 export function decodeManifest(bytes: Uint8Array): string {

@@ -140,11 +140,6 @@ export function parseParams<A extends Action>(action: A, params: unknown): Actio
   throw new HarnessError("invalid_params", `Cannot run ${action}: ${why}`, { details: { issues } });
 }
 
-/** The text of a successful response. */
-export function encodeData(id: string, data: unknown): string {
-  return encodeDataText(id, JSON.stringify(data ?? null));
-}
-
 /** The text of a successful response around data that is JSON text already. */
 export function encodeDataText(id: string, data: string): string {
   return `{"id":${JSON.stringify(id)},"type":"response","data":${data}}`;

@@ -84,7 +84,7 @@ function pathText(path: readonly string[]): string {
 }
 
 /** Everything `name` needs, directly or not, without itself. */
-export function closureOf(name: string, dependsOn: DependsOn): Set<string> {
+function closureOf(name: string, dependsOn: DependsOn): Set<string> {
   const found = new Set<string>();
   const queue = [...dependsOn(name)];
   for (let next = queue.pop(); next !== undefined; next = queue.pop()) {

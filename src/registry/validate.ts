@@ -23,7 +23,7 @@ import {
 import { MAX_TEXT_LENGTH } from "../model/limits.ts";
 
 /** Schema of {@linkcode ServicePatch}. */
-export const servicePatchSchema: z.ZodType<ServicePatch> = z.object({
+const servicePatchSchema: z.ZodType<ServicePatch> = z.object({
   version: versionSchema.exactOptional(),
   // What runs, as it was seen: a patch has it from our own controllers, also of an entry of an earlier version.
   execution: executionSchema.exactOptional(),

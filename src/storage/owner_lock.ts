@@ -14,7 +14,7 @@ import { sleep } from "../util/async.ts";
 import { hasErrorCode } from "../util/node/files.ts";
 
 /** Name of the lock file in the state dir. It stays there when nobody holds it. */
-export const LOCK_NAME = "registry.lock";
+const LOCK_NAME = "registry.lock";
 
 /** A lock that is held. */
 export interface OwnerLock {

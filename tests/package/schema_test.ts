@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { parse } from "yaml";
-import { manifestJsonSchema } from "../../src/package/manifest/json_schema.ts";
 import { parseManifest } from "../../src/package/manifest/parse.ts";
-import { MANIFEST_SCHEMA_FILE, manifestSchemaText } from "../tools/generate_manifest_schema.ts";
+import {
+  MANIFEST_SCHEMA_FILE,
+  manifestJsonSchema,
+  manifestSchemaText,
+} from "../tools/generate_manifest_schema.ts";
 
 Deno.test("docs/schema/manifest.schema.json is what the code accepts", async () => {
   assert.equal(

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { HarnessError } from "../../src/errors.ts";
 import {
-  encodeData,
+  encodeDataText,
   encodeError,
   encodeEvent,
   encodeNotice,
@@ -194,12 +194,12 @@ Deno.test("encodeError() hides what is behind an internal error", () => {
 Deno.test("what the encoders write, parseServerMessage() reads", () => {
   fc.assert(
     fc.property(fc.string(), fc.jsonValue(), (id, data) => {
-      const message = parseServerMessage(encodeData(id, data));
+      const message = parseServerMessage(encodeDataText(id, JSON.stringify(data)));
       assert.deepEqual(message, { id, type: "response", data: JSON.parse(JSON.stringify(data)) });
     }),
     { seed: SEED },
   );
-  assert.deepEqual(parseServerMessage(encodeData("1", undefined)), {
+  assert.deepEqual(parseServerMessage(encodeDataText("1", "null")), {
     id: "1",
     type: "response",
     data: null,

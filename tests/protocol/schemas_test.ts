@@ -1,7 +1,7 @@
 /** The published schemas: fresh, and true of what a server sends. */
 import assert from "node:assert/strict";
 import { type Action, ACTION_NAMES, ACTIONS } from "../../src/protocol/actions.ts";
-import { wireErrorSchema } from "../../src/protocol/schemas.ts";
+import { wireErrorSchema } from "../tools/protocol_schemas.ts";
 import { EVENTS } from "../../src/protocol/events.ts";
 import type { WireEventType } from "../../src/protocol/messages.ts";
 import { type Frame, RawClient } from "../helpers/raw_client.ts";

@@ -1,6 +1,6 @@
 /** Writes docs/schema: `deno task schema`. */
 import { MANIFEST_SCHEMA_FILE, manifestSchemaText } from "./generate_manifest_schema.ts";
-import { protocolSchemas } from "../../src/protocol/schemas.ts";
+import { protocolSchemas } from "./protocol_schemas.ts";
 
 /** Where the protocol's schemas are kept. */
 export const SCHEMA_DIR: URL = new URL("../../docs/schema/protocol/", import.meta.url);

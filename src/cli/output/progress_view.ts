@@ -35,7 +35,7 @@ export async function openProgressView(
 }
 
 /** One line for every step that ended, and for the start of those that take long. */
-export function plainView(io: Io, hosts: readonly string[]): ProgressView {
+function plainView(io: Io, hosts: readonly string[]): ProgressView {
   const width = Math.max(8, ...hosts.map((host) => host.length));
   return {
     show(progress) {

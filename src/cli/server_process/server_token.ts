@@ -146,7 +146,7 @@ function requireDistinct(namedTokens: readonly NamedToken[], tokens: readonly st
 }
 
 /** Refuses a token that could be guessed: fewer than 128 bit, even if each character were random. */
-export function requireStrength(token: string, place: string): void {
+function requireStrength(token: string, place: string): void {
   const bits = token.length * (/^[0-9a-f]*$/i.test(token) ? 4 : 6);
   if (bits >= MIN_TOKEN_BITS) return;
   throw new HarnessError(

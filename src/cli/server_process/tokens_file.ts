@@ -36,7 +36,7 @@ export async function readTokensFile(file: NamedFile): Promise<NamedToken[]> {
 }
 
 /** The tokens in the text of a file. See {@linkcode readTokensFile}. */
-export function parseTokensFile(text: string, file: NamedFile): NamedToken[] {
+function parseTokensFile(text: string, file: NamedFile): NamedToken[] {
   const source = parse(text, file);
   const problems: SourceProblem[] = [];
   const found: NamedToken[] = [];

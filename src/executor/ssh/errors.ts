@@ -67,7 +67,7 @@ export function connectError(hop: Hop, error: unknown): HarnessError {
 }
 
 /** The server dropped us before the key exchange was over. */
-export function resetError(hop: Hop, cause?: unknown): HarnessError {
+function resetError(hop: Hop, cause?: unknown): HarnessError {
   return unreachable(
     hop,
     "handshake",

@@ -87,7 +87,7 @@ async function probeScript(script: string, context: ProbeContext): Promise<Verdi
 }
 
 /** Reads the result of a probe script: 0 ok, 1 warning, anything else critical. */
-export function scriptVerdict(result: RunResult): Verdict {
+function scriptVerdict(result: RunResult): Verdict {
   const output = `${result.stdout}${result.stderr}`.trim();
   const first = shorten(output.split("\n").find((line) => line.trim() !== "") ?? "");
   const status = result.exitCode === 0 ? "ok" : result.exitCode === 1 ? "warning" : "critical";
@@ -267,7 +267,7 @@ function connectOnce(host: string, port: number, context: ProbeContext): Promise
 }
 
 /** The port that a probe names: by its name in the manifest, or by number. */
-export function resolvePort(port: string | number, ports: readonly ManifestPort[]): ManifestPort {
+function resolvePort(port: string | number, ports: readonly ManifestPort[]): ManifestPort {
   const found = ports.find((p) => p.name === String(port) || p.port === Number(port));
   if (found !== undefined) return found;
   const number = Number(port);

@@ -7,7 +7,7 @@ import type { z } from "zod";
 import { isLoaderVariable } from "./loader_env.ts";
 import { nearestName } from "../../util/did_you_mean.ts";
 import type { HardeningSpec, HealthProbe, HealthSpec, Manifest, ManifestEnv } from "./manifest.ts";
-import { allowedKeys } from "./json_schema.ts";
+import { allowedKeys } from "./allowed_keys.ts";
 import { manifestSchema, type RawManifest } from "./schema.ts";
 import { parseDuration } from "../../util/units.ts";
 import {

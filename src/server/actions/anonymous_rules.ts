@@ -14,7 +14,7 @@ import { runOf } from "../access/vouched_entries.ts";
 import type { ActionBackends, ActionContext } from "./action_handler.ts";
 
 /** Whether an entry is the server's own or was registered with the token. */
-export function isTrusted({ services, vouched }: ActionBackends, id: string): boolean {
+function isTrusted({ services, vouched }: ActionBackends, id: string): boolean {
   return vouched === undefined || vouched.has(id) || services?.ownership?.manages(id) === true;
 }
 

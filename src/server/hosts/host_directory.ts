@@ -52,7 +52,7 @@ export function sameLocation(a: Location, b: Location): boolean {
 }
 
 /** The part of an instance id after the `@`. */
-export function hostIdPart(location: Location): string {
+function hostIdPart(location: Location): string {
   if (location.type === "local") return "local";
   const host = location.host.includes(":") ? `[${location.host}]` : location.host;
   return location.ssh_port === null || location.ssh_port === 22

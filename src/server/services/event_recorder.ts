@@ -130,7 +130,7 @@ async function recordHost(registry: Registry, event: HostEvent): Promise<void> {
 }
 
 /** The execution with what a controller saw of it, when that is news. */
-export function executionPatch(execution: Execution, status: ServiceStatus): ServicePatch {
+function executionPatch(execution: Execution, status: ServiceStatus): ServicePatch {
   if (execution.type === "managed_process" && execution.pid !== status.pid) {
     return { execution: { ...execution, pid: status.pid } };
   }

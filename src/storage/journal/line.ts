@@ -52,14 +52,6 @@ export interface OpenLine {
   at: string;
 }
 
-/** Last line of a run that ended in order. */
-export interface CloseLine {
-  /** Seq of the last change. */
-  seq: number;
-  /** When the run ended. */
-  at: string;
-}
-
 /** A stretch of a file that is no intact line. */
 export interface BadStretch {
   /** Where it begins. */

@@ -36,7 +36,7 @@ export interface ContainerMarks {
 }
 
 /** No container of this service. */
-export const ABSENT: ServiceStatus = {
+const ABSENT: ServiceStatus = {
   running: false,
   pid: null,
   containerId: null,
@@ -80,7 +80,7 @@ export function parseContainer(line: string): ContainerStatus | null {
 }
 
 /** Whether a container is of this service and install root. The scripts ask the same in `h_ours`. */
-export function isOurs({ marks }: ContainerStatus, owner: ContainerOwner): boolean {
+function isOurs({ marks }: ContainerStatus, owner: ContainerOwner): boolean {
   const { service, root, print, install } = marks;
   if (service !== owner.service) return false;
   if (root !== "") return root === owner.root;

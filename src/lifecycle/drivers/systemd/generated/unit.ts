@@ -19,7 +19,7 @@ export function unitName(name: string): string {
 }
 
 /** The first line of the units that earlier versions made: they carry no marks. */
-export const UNMARKED_HEADER = "# Made by harness-ws-server; written anew at each start.";
+const UNMARKED_HEADER = "# Made by harness-ws-server; written anew at each start.";
 
 const HEADER = `${UNMARKED_HEADER} Change it by a drop-in: an edited one is refused.`;
 

@@ -4,11 +4,11 @@
  * @module
  */
 import { z } from "zod";
-import { ERROR_CODES } from "../errors.ts";
-import { ACTION_NAMES, ACTIONS } from "./actions.ts";
-import { EVENTS, timeSchema, type WireEventType } from "./events.ts";
-import type { WireError } from "./messages.ts";
-import { MAX_REQUEST_ID_LENGTH } from "./limits.ts";
+import { ERROR_CODES } from "../../src/errors.ts";
+import { ACTION_NAMES, ACTIONS } from "../../src/protocol/actions.ts";
+import { EVENTS, timeSchema, type WireEventType } from "../../src/protocol/events.ts";
+import type { WireError } from "../../src/protocol/messages.ts";
+import { MAX_REQUEST_ID_LENGTH } from "../../src/protocol/limits.ts";
 
 /** The error of a response. */
 export const wireErrorSchema: z.ZodType<WireError> = z.object({

@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { deadExports, importCycles, moduleGraph } from "./module_graph.ts";
+
+const ROOT = new URL("../../", import.meta.url);
+
+/** The modules of the package, with the tools that publish parts of them, and the paths of its entry points. */
+async function ofPackage(): Promise<{ files: Map<string, string>; entryPoints: string[] }> {
+  const files = new Map<string, string>([["mod.ts", await read("mod.ts")]]);
+  for (const dir of ["src", "tests/tools"]) {
+    for (const path of sources(dir)) files.set(path, await read(path));
+  }
+  const { exports } = JSON.parse(await read("deno.json")) as { exports: Record<string, string> };
+  return { files, entryPoints: Object.values(exports).map((path) => path.replace("./", "")) };
+}
+
+function read(path: string): Promise<string> {
+  return Deno.readTextFile(new URL(path, ROOT));
+}
+
+function* sources(dir: string): Generator<string> {
+  for (const { name, isDirectory } of Deno.readDirSync(new URL(dir, ROOT))) {
+    if (isDirectory) yield* sources(`${dir}/${name}`);
+    else if (name.endsWith(".ts")) yield `${dir}/${name}`;
+  }
+}
+
+/** Used in their own file and tested without their user; this list may only become shorter. */
+const TESTED_ALONE = [
+  "src/cli/commands/doctor.ts: exitCode",
+  "src/cli/commands/watch.ts: eventText",
+  "src/cli/flags/config_file.ts: parseConfig",
+  "src/cli/logging.ts: jsonLine",
+  "src/cli/logging.ts: textLine",
+  "src/cli/program.ts: createProgram",
+  "src/cli/program.ts: withDefaultCommand",
+  "src/client/websocket.ts: base64Url",
+  "src/deploy/env.ts: portVariable",
+  "src/executor/ssh/route.ts: parseJump",
+  "src/lifecycle/drivers/systemd/generated/unit.ts: execLine",
+  "src/lifecycle/health/monitor.ts: HealthThresholds",
+  "src/lifecycle/health/probe.ts: parseHttpAnswer",
+  "src/lifecycle/logs.ts: LineSplitter",
+  "src/lifecycle/supervisor/host_status.ts: parseHostStatus",
+  "src/package/names.ts: releaseName",
+  "src/registry/dependencies.ts: findCycle",
+  "src/registry/entry_text.ts: ENTRY_TEXT_CACHE_BYTES",
+  "src/registry/entry_text.ts: EntryTexts",
+  "src/registry/transitions.ts: canTransition",
+  "src/server/deployments/dependency_env.ts: envName",
+  "src/server/services/entry_spec.ts: entrySpec",
+  "src/server/services/entry_state.ts: statePath",
+  "src/storage/snapshot.ts: encodeSnapshot",
+];
+
+Deno.test("src: every export is used by another source file", async () => {
+  const { files, entryPoints } = await ofPackage();
+  // What only a test imports is dead, too: test it through its user, or delete it.
+  const dead = deadExports(moduleGraph(files), entryPoints).filter((it) => it.startsWith("src/"));
+  assert.deepEqual(dead.sort(), TESTED_ALONE);
+});
+
+Deno.test("importCycles: names the circle, types and import() included", () => {
+  const graph = moduleGraph(
+    new Map([
+      ["src/a.ts", `import type { B } from "./b.ts"; export type A = B;`],
+      ["src/b.ts", `export { c } from "./c/c.ts"; export type B = 1;`],
+      ["src/c/c.ts", `export const c = () => import("../a.ts"); import "./d.ts";`],
+      ["src/c/d.ts", `import { readFile } from "node:fs/promises"; export const d = readFile;`],
+    ]),
+  );
+  assert.deepEqual(importCycles(graph), [["src/a.ts", "src/b.ts", "src/c/c.ts", "src/a.ts"]]);
+});
+
+Deno.test("deadExports: what nobody imports, but types of signatures", () => {
+  const graph = moduleGraph(
+    new Map([
+      ["mod.ts", `export { shown } from "./src/a.ts"; export const entry = 1;`],
+      [
+        "src/a.ts",
+        `export interface Options { x: Inner } export interface Inner { y: 1 } export type Alone = 1;
+         export function shown(options: Options): void {} export const { unused } = { unused: shown };
+         export class Used {} export function other(): void { const x: Alone = 1; }`,
+      ],
+      ["src/b.ts", `import { other as mine, type Used } from "./a.ts"; mine(); type X = Used;`],
+      ["src/c.ts", `export const all = 1;`],
+      ["src/d.ts", `import * as c from "./c.ts"; c.all;`],
+    ]),
+  );
+  assert.deepEqual(deadExports(graph, ["mod.ts"]), ["src/a.ts: Alone", "src/a.ts: unused"]);
+});
