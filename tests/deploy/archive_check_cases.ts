@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
-import { verifyCommand } from "../../src/deploy/host/commands.ts";
+import { verifyCommand } from "../../src/deploy/host/release/commands.ts";
 import { hostLayout } from "../../src/deploy/host/layout.ts";
 import { localExecutor } from "../../src/executor/local.ts";
 import { inspectPackage } from "../../src/package/read.ts";

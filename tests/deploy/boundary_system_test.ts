@@ -1,8 +1,8 @@
 /** Root works only below directories that nobody else can change, in every shell that a host may have. */
 import assert from "node:assert/strict";
-import { boundaryError } from "../../src/deploy/host/boundary.ts";
+import { boundaryError } from "../../src/deploy/host/lock/boundary.ts";
 import { hostLayout } from "../../src/deploy/host/layout.ts";
-import { acquireCommand } from "../../src/deploy/host/lock_commands.ts";
+import { acquireCommand } from "../../src/deploy/host/lock/commands.ts";
 import { needs } from "../helpers/require.ts";
 import { Bench, run } from "./support.ts";
 

@@ -1,7 +1,7 @@
 /** The memory host of the quick tests beside this machine: the same deployments give the same events and results. */
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { acquireCommand, releaseCommand } from "../../src/deploy/host/lock_commands.ts";
+import { acquireCommand, releaseCommand } from "../../src/deploy/host/lock/commands.ts";
 import { hostLayout } from "../../src/deploy/host/layout.ts";
 import type { HostState } from "../../src/deploy/host/state.ts";
 import type { DeployStep } from "../../src/model/deployment.ts";

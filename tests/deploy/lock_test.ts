@@ -6,7 +6,7 @@ import {
   acquireCommand,
   releaseCommand,
   renewCommand,
-} from "../../src/deploy/host/lock_commands.ts";
+} from "../../src/deploy/host/lock/commands.ts";
 import { Bench, run, until } from "./support.ts";
 
 /** So that the health step lasts as long as a test needs it. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { checkEnv, effectivePorts, portVariable, releaseEnv } from "../../src/deploy/env.ts";
 import { toFailure } from "../../src/deploy/failure.ts";
-import { parseFacts } from "../../src/deploy/host/facts.ts";
+import { parseFacts } from "../../src/deploy/host/lock/facts.ts";
 import {
   committed,
   emptyState,

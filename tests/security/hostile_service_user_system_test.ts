@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { hostLayout } from "../../src/deploy/host/layout.ts";
-import { acquireCommand, releaseCommand } from "../../src/deploy/host/lock_commands.ts";
+import { acquireCommand, releaseCommand } from "../../src/deploy/host/lock/commands.ts";
 import type { Executor } from "../../src/executor/executor.ts";
 import { formatEnvFile } from "../../src/lifecycle/env_file.ts";
 import { Bench } from "../deploy/support.ts";

@@ -13,7 +13,7 @@ import type { Controller, ServiceSpec, ServiceStatus } from "../../lifecycle/ser
 import { DEPLOY_COMMAND_TIMEOUT_MS, DEPLOY_OUTPUT_CHARACTERS } from "../limits.ts";
 import { logText } from "../hints.ts";
 import type { EnvSources } from "../env.ts";
-import type { HostFacts } from "./facts.ts";
+import type { HostFacts } from "./lock/facts.ts";
 import {
   emptyState,
   type HostState,
@@ -24,7 +24,8 @@ import {
   specOf,
 } from "./state.ts";
 import { type HostLayout, hostLayout, releaseLayout } from "./layout.ts";
-import type { HostPlace, Questions } from "./lock_commands.ts";
+import type { HostPlace } from "./command.ts";
+import type { Questions } from "./lock/commands.ts";
 import type { DeployPlan, HostTarget } from "../plan.ts";
 import { serviceNameOf } from "../plan.ts";
 import type { DeployProgress } from "../progress.ts";

@@ -12,13 +12,13 @@ import {
   DEPLOY_RECONNECT_TIMEOUT_MS,
   DEPLOY_ROLLBACK_TIMEOUT_MS,
 } from "../limits.ts";
-import { clearStagingCommand } from "./commands.ts";
+import { clearStagingCommand } from "./release/commands.ts";
 import { cancelError, lateError, toFailure } from "../failure.ts";
 import { HostContext, type StepNews } from "./context.ts";
-import { renewCommand } from "./lock_commands.ts";
+import { renewCommand } from "./lock/commands.ts";
 import { untilAborted } from "../../util/async.ts";
 import { redactDetails } from "../../util/redact.ts";
-import { LockKeeper } from "./lock.ts";
+import { LockKeeper } from "./lock/keeper.ts";
 import { hostResult } from "./result.ts";
 import type { DeployPlan, HostTarget } from "../plan.ts";
 import type { DeployProgress, HostResult } from "../progress.ts";

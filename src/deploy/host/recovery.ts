@@ -23,10 +23,12 @@ import {
   startContainerCommand,
   stopContainerCommand,
 } from "../../lifecycle/drivers/docker/commands.ts";
-import { SWITCH_BACK } from "./commands.ts";
-import { HOST_LIBRARY } from "./library.ts";
+import { SWITCH_BACK } from "./release/commands.ts";
 import { type HostState, stateText } from "./state.ts";
-import { hostCommand, type HostPlace } from "./lock_commands.ts";
+import { DEPLOY_RESERVE_BYTES } from "../limits.ts";
+import { HOST_LIBRARY, hostCommand, type HostPlace } from "./command.ts";
+import forgetRecovery from "./forget_recovery.sh" with { type: "text" };
+import leaveRecovery from "./leave_recovery.sh" with { type: "text" };
 
 /** What {@linkcode recoveryScript} puts back. */
 export interface Recovery {
@@ -49,9 +51,17 @@ export interface Recovery {
   state: HostState;
 }
 
+/**
+ * Leaves the script from stdin for the guardian, who runs it when nobody commits, and keeps a little space back:
+ * a disk that fills up from now on must keep neither the commit nor the way back from being recorded.
+ */
+export function leaveRecoveryCommand(place: HostPlace, bytes: number): Command {
+  return hostCommand(place, "leave_recovery", leaveRecovery, [bytes, DEPLOY_RESERVE_BYTES]);
+}
+
 /** Removes the script of a switch that was committed after all: the cut-off commit may not have come to it. */
 export function forgetRecoveryCommand(place: HostPlace): Command {
-  return hostCommand(place, "forget_recovery", 'd_held\nrm -f "$base/recover.sh"\nd_sync\n');
+  return hostCommand(place, "forget_recovery", forgetRecovery);
 }
 
 /** The script's text. It may be run twice: each part does nothing where it was done. */

@@ -18,10 +18,9 @@ import { startText } from "../hints.ts";
 import {
   commitCommand,
   giveDirsCommand,
-  leaveRecoveryCommand,
   pruneCommand,
   switchCommand,
-} from "../host/commands.ts";
+} from "../host/release/commands.ts";
 import type { HostContext } from "../host/context.ts";
 import {
   committed,
@@ -37,7 +36,7 @@ import {
   withRelease,
 } from "../host/state.ts";
 import { otherRun } from "../host/occupied.ts";
-import { recoveryScript } from "../host/recovery.ts";
+import { leaveRecoveryCommand, recoveryScript } from "../host/recovery.ts";
 import type { StepEnd } from "./step.ts";
 import { sleep } from "../../util/async.ts";
 

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { parseFacts } from "../host/facts.ts";
+import { parseFacts } from "../host/lock/facts.ts";
 import type { HostContext } from "../host/context.ts";
 import { parseState } from "../host/state.ts";
-import { factsCommand } from "../host/lock_commands.ts";
+import { factsCommand } from "../host/lock/commands.ts";
 import { forgetRecoveryCommand } from "../host/recovery.ts";
 
 /** Asks the host: its record is the truth. */

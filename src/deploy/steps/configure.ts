@@ -7,7 +7,7 @@ import { formatEnvFile } from "../../lifecycle/env_file.ts";
 import { redactor } from "../../util/redact.ts";
 import { readSecrets } from "../../lifecycle/secrets.ts";
 import type { ServiceSpec } from "../../lifecycle/service_spec.ts";
-import { configureCommand } from "../host/commands.ts";
+import { configureCommand } from "../host/release/commands.ts";
 import { effectivePorts } from "../env.ts";
 import type { HostContext } from "../host/context.ts";
 import type { DeployPackagePlan, RollbackPlan } from "../plan.ts";

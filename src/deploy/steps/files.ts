@@ -5,7 +5,7 @@
  */
 import { HarnessError } from "../../errors.ts";
 import { DEPLOY_EXTRACT_TIMEOUT_MS, DEPLOY_UPLOAD_STALL_MS } from "../limits.ts";
-import { extractCommand, uploadCommand, verifyCommand } from "../host/commands.ts";
+import { extractCommand, uploadCommand, verifyCommand } from "../host/release/commands.ts";
 import type { HostContext } from "../host/context.ts";
 import { stateText, withRelease } from "../host/state.ts";
 import type { DeployPackage } from "../plan.ts";

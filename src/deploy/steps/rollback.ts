@@ -8,7 +8,7 @@ import { HarnessError, messageOf } from "../../errors.ts";
 import { waitUntilHealthy } from "../../lifecycle/health/check.ts";
 import { removeGeneratedCommand } from "../../lifecycle/drivers/systemd/commands.ts";
 import { DEPLOY_COMMAND_TIMEOUT_MS } from "../limits.ts";
-import { commitCommand, recordCommand, switchBackCommand } from "../host/commands.ts";
+import { commitCommand, recordCommand, switchBackCommand } from "../host/release/commands.ts";
 import type { HostContext } from "../host/context.ts";
 import { type ReleaseRecord, specOf, stateText, undone } from "../host/state.ts";
 import type { StepEnd } from "./step.ts";

@@ -5,7 +5,7 @@
  */
 import { HarnessError } from "../../errors.ts";
 import { formatEnvFile } from "../../lifecycle/env_file.ts";
-import { sameEnvCommand } from "../host/commands.ts";
+import { sameEnvCommand } from "../host/release/commands.ts";
 import { releaseEnv } from "../env.ts";
 import type { HostContext } from "../host/context.ts";
 import { type ReleaseRecord, rollbackTarget, withoutSecrets } from "../host/state.ts";

@@ -13,8 +13,8 @@ import {
   DEPLOY_LOCK_TTL_MS,
 } from "../limits.ts";
 import { checkSudo, sudoExecutor } from "../host/become.ts";
-import { boundaryError } from "../host/boundary.ts";
-import { parseFacts } from "../host/facts.ts";
+import { boundaryError } from "../host/lock/boundary.ts";
+import { parseFacts } from "../host/lock/facts.ts";
 import { lockOwner } from "../owner.ts";
 import type { HostContext } from "../host/context.ts";
 import {
@@ -27,9 +27,8 @@ import {
   undone,
   withImageId,
 } from "../host/state.ts";
-import { acquireCommand, recoverCommand, releaseCommand } from "../host/lock_commands.ts";
-import { leaveRecoveryCommand } from "../host/commands.ts";
-import { recoveryScript } from "../host/recovery.ts";
+import { acquireCommand, recoverCommand, releaseCommand } from "../host/lock/commands.ts";
+import { leaveRecoveryCommand, recoveryScript } from "../host/recovery.ts";
 import type { StepEnd } from "./step.ts";
 import { sleep } from "../../util/async.ts";
 

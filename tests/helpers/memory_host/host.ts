@@ -5,7 +5,7 @@
  * a real host does is shown by tests/deploy/host_contract_test.ts.
  */
 import { HarnessError } from "../../../src/errors.ts";
-import type { HostScript } from "../../../src/deploy/host/lock_commands.ts";
+import type { HostScript } from "../../../src/deploy/host/command.ts";
 import type { HostTarget } from "../../../src/deploy/plan.ts";
 import { type HostState, stateText, undone } from "../../../src/deploy/host/state.ts";
 import type { Command, Executor } from "../../../src/executor/executor.ts";

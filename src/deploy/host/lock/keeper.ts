@@ -3,11 +3,12 @@
  *
  * @module
  */
-import { HarnessError } from "../../errors.ts";
-import type { Executor } from "../../executor/executor.ts";
-import { DEPLOY_LOCK_RENEWALS } from "../limits.ts";
-import { untilAborted } from "../../util/async.ts";
-import { type HostPlace, renewCommand } from "./lock_commands.ts";
+import { HarnessError } from "../../../errors.ts";
+import type { Executor } from "../../../executor/executor.ts";
+import { DEPLOY_LOCK_RENEWALS } from "../../limits.ts";
+import { untilAborted } from "../../../util/async.ts";
+import type { HostPlace } from "../command.ts";
+import { renewCommand } from "./commands.ts";
 
 /**
  * Renews a lock until it is stopped; `lost` aborts when somebody else has it, or when nothing got through to the host

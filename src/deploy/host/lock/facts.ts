@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { HarnessError } from "../../errors.ts";
+import { HarnessError } from "../../../errors.ts";
 
 /** Facts of a host, all of one moment. */
 export interface HostFacts {

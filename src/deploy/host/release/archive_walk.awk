@@ -1,22 +1,8 @@
-/**
- * What a host looks at in an archive before it unpacks a byte of it. Pure: text for a script.
- *
- * The archive was verified before it was sent; this is for what reached a host in another way. It must not depend on
- * the host's tar, which differ in just the cases that matter: names with a NUL, numbers with a sign, bytes behind the
- * end. So the headers are read here, by awk, with the rules of src/package/, and tar's own listing must agree.
- *
- * @module
- */
-
-/**
- * Reads a tar file of which each line is a block of 512 bytes, in which `\\001` stands for NUL and `\\002` for a line end.
- * Prints `=` and the number of entries, or `!` and what is wrong. Without a single quote: it stands between two.
- *
- * -v most  bytes it may unpack to  -v idle  bytes of zeros at its end  -v entries  entries and directories in it
- * -v path_bytes  length of a path  -v header_bytes  length of an extended header  -v pax_sizes  whether the host's tar
- * goes by the size in a PAX header: BusyBox does not
- */
-const WALK = String.raw`
+# Reads a tar file of which each line is a block of 512 bytes, in which \001 stands for NUL and \002 for a line end.
+# Prints `=` and the number of entries, or `!` and what is wrong. It is passed between single quotes, so it has none.
+# -v most  bytes it may unpack to  -v idle  bytes of zeros at its end  -v entries  entries and directories in it
+# -v path_bytes  length of a path  -v header_bytes  length of an extended header  -v pax_sizes  whether the tar of the
+# host goes by the size in a PAX header: that of BusyBox does not
 function bad(why) {
   gsub("[\001-\037\177]", "?", why)
   print "!" why
@@ -168,43 +154,3 @@ END {
   if (ended < 2) bad("it is damaged, or the tar file ends too early")
   print "=" listed + 0
 }
-`;
-
-/**
- * Refuses an archive that could write outside its directory, holds what no package may hold, or unpacks to too much.
- * $d_file the archive  $d_most how much it may unpack to  $d_idle how many zeros may be at its end  $d_entries how many
- * entries it may have  $d_path_bytes how long a path may be  $d_header_bytes how long an extended header may be.
- * Nothing is extracted yet.
- */
-export const ARCHIVE_CHECK: string = `
-d_bad() { d_refuse archive "$1\${2:+: $(printf '%s' "$2" | head -c 200 | tr '\\n' ' ')}"; }
-d_size=$(wc -c < "$d_file")
-d_pax_sizes=$(tar --version 2>/dev/null | grep -c -e 'GNU tar' -e bsdtar) || :
-[ "$d_size" -gt 0 ] || d_bad "it is empty"
-# Without its last byte a gzip file unpacks to the same and is cut off: if it is not, there is more behind its end,
-# which GNU's gzip only warns of and BusyBox' does not see.
-d_walk=$(
-  { head -c "$((d_size - 1))" "$d_file" | gzip -dc 2>/dev/null && : > "$stage/more"; } |
-    tr '\\000\\001\\n' '\\001\\002\\002' | fold -b -w 512 |
-    awk -v most="$d_most" -v idle="$d_idle" -v entries="$d_entries" -v path_bytes="$d_path_bytes" \\
-      -v header_bytes="$d_header_bytes" -v pax_sizes="$d_pax_sizes" '${WALK}' 2>&1
-) || :
-case $d_walk in
-  =*) ;;
-  !*) d_bad "$(printf '%s' "\${d_walk#!}" | head -c 300)" ;;
-  *) d_bad "its headers cannot be read" "$d_walk" ;;
-esac
-[ ! -f "$stage/more" ] || d_bad "data after the end of the gzip file"
-d_long="$stage/long"
-tar -tvzf "$d_file" > "$d_long" 2> "$stage/errors" || d_bad "it is damaged" "$(tail -n 2 "$stage/errors")"
-[ "$(wc -l < "$d_long")" -eq "\${d_walk#=}" ] || d_bad "tar sees other entries in it than there are"
-d_none() { # what it would be, then grep's options and pattern
-  d_what=$1; shift
-  d_hit=$(grep -E -m 1 "$@" "$d_long") || return 0
-  d_bad "$d_what" "$d_hit"
-}
-d_none "an entry that is no file, directory or symbolic link" -v -e '^[-dl]'
-d_none "a setuid, setgid or sticky entry" -e '^.{3}[sS]|^.{6}[sS]|^.{9}[tT]'
-d_none "a hard link" -e '^[-d].* (link to|->) '
-d_none "a link to an absolute path" -e '^l.* -> /'
-`;

@@ -1,18 +1,4 @@
-/**
- * The POSIX sh text that every script of a deployment begins with: the lock and how it is looked at.
- *
- * Constants only: whatever varies comes in as positional parameters, so nothing needs quoting. Runs in dash, bash,
- * ksh and BusyBox ash. Names: `d_…` are functions and scratch variables, `l_…` is what the lock file says.
- *
- * The lock is one line, `token|boot id|expires|ttl|deployment|since|owner`, replaced by rename. `expires` counts
- * seconds since the host's boot, so no clock matters. Every change of it happens under `lock.mutex`, which a script
- * on the host itself holds for milliseconds and whose holder is known by pid.
- *
- * @module
- */
-
-/** $1 install root  $2 bookkeeping directory  $3 our lock token; the rest are the script's own. */
-export const HOST_LIBRARY: string = `
+# $1 install root  $2 bookkeeping directory  $3 our lock token; the rest are the script's own.
 set -eu
 umask 022
 LC_ALL=C; export LC_ALL
@@ -20,7 +6,7 @@ PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 root=$1 base=$2 token=$3; shift 3
 # Temp files of this deployment alone: what an older one still does in its own cannot touch them.
 stage="$base/staging/$token"
-d_refuse() { d_code=$1; shift; printf '@refused %s %s\\n' "$d_code" "$*"; exit 3; }
+d_refuse() { d_code=$1; shift; printf '@refused %s %s\n' "$d_code" "$*"; exit 3; }
 d_nap() { sleep 0.1 2>/dev/null || sleep 1; }
 d_now() { if [ -r /proc/uptime ]; then IFS=. read -r d_time d_rest < /proc/uptime; else d_time=$(date +%s); fi; }
 d_boot=unknown
@@ -28,7 +14,7 @@ d_boot=unknown
 d_load() {
   l_token= l_boot= l_expires= l_ttl= l_deployment= l_since= l_owner=
   IFS='|' 2>/dev/null read -r l_token l_boot l_expires l_ttl l_deployment l_since l_owner < "$base/lock" || return 1
-  l_expires=\${l_expires##* } l_ttl=\${l_ttl##* }
+  l_expires=${l_expires##* } l_ttl=${l_ttl##* }
 }
 # Whether the lock that was loaded has run out: another boot, past its time, or a time no renewal can have given.
 d_stale() {
@@ -40,7 +26,7 @@ d_stale() {
 }
 d_record() { # seconds to live, deployment, since, owner: the length depends on nothing that a renewal changes
   d_now
-  printf '%s|%s|%12s|%6s|%s|%s|%s\\n' "$token" "$d_boot" "$((d_time + $1))" "$1" "$2" "$3" "$4"
+  printf '%s|%s|%12s|%6s|%s|%s|%s\n' "$token" "$d_boot" "$((d_time + $1))" "$1" "$2" "$3" "$4"
 }
 d_put() { d_record "$@" > "$base/.tmp.lock.$token.$$" && mv -f "$base/.tmp.lock.$token.$$" "$base/lock"; }
 # In place: takes no space, so that a full disk cannot cost us the lock.
@@ -53,9 +39,9 @@ d_enter() {
     # Where nobody can make it, nobody is to be waited for.
     [ -w "$base" ] || d_refuse unwritable "$base cannot be written"
     d_holder=$(readlink "$base/lock.mutex" 2>/dev/null) || d_holder=
-    d_pid=\${d_holder%%:*}
+    d_pid=${d_holder%%:*}
     # It is held for milliseconds, so a holder that is gone, or that we waited 20 seconds for, was killed.
-    if [ -n "$d_pid" ] && { [ "\${d_holder#*:}" != "$d_boot" ] || [ "$d_try" -ge 200 ] ||
+    if [ -n "$d_pid" ] && { [ "${d_holder#*:}" != "$d_boot" ] || [ "$d_try" -ge 200 ] ||
       { [ ! -d "/proc/$d_pid" ] && ! kill -0 "$d_pid" 2>/dev/null; }; }; then
       if mv "$base/lock.mutex" "$base/.tmp.dead.$$" 2>/dev/null; then
         d_moved=$(readlink "$base/.tmp.dead.$$") || d_moved=
@@ -73,6 +59,7 @@ d_enter() {
 d_leave() { rm -f "$base/lock.mutex"; trap - HUP PIPE; }
 # Every script that changes something begins with this: a deployment that lost its lock must not go on.
 d_lost() { d_refuse lost "the lock is no longer ours: it was not renewed in time, and the host has put itself back"; }
+# shellcheck disable=SC2015 # d_lost never returns
 d_held() { d_load && [ "$l_token" = "$token" ] || d_lost; }
 # Runs a command while the lock is known to be ours: the guardian takes it over under the same mutex.
 d_while_held() {
@@ -103,6 +90,7 @@ d_link() { # new target of the link "current"
 }
 d_env() { # file in envs/ that becomes the visible env: the same inode, so it is never half a file
   # GNU's mv refuses to put one name of a file in place of another.
+  # shellcheck disable=SC3013 # dash, bash, ksh and BusyBox ash have it
   if [ "$base/envs/$1" -ef "$base/env" ]; then return 0; fi
   rm -f "$stage/env"
   ln "$base/envs/$1" "$stage/env" && mv -f "$stage/env" "$base/env"
@@ -121,52 +109,6 @@ d_recover() {
 # What a killed script left; files of one that lives stay.
 d_sweep() {
   for d_file in "$base"/.tmp.*; do
-    [ -d "/proc/\${d_file##*.}" ] || rm -f "$d_file"
+    [ -d "/proc/${d_file##*.}" ] || rm -f "$d_file"
   done
 }
-`;
-
-/**
- * Lives on the host while a deployment does, in a session of its own: ends when the lock is freed; puts the host back
- * when the lock runs out, which means that the deploying process or the network died.
- *
- * $4 seconds the lock lives.
- */
-export const GUARDIAN_SCRIPT: string = `${HOST_LIBRARY}
-d_ttl=$1
-set +e
-trap '' HUP PIPE
-while :; do
-  sleep 1
-  d_load && [ "$l_token" = "$token" ] || exit 0
-  d_stale || continue
-  d_enter
-  if d_load && [ "$l_token" = "$token" ] && d_stale; then
-    token="guardian-$token"
-    if d_put "$d_ttl" "$l_deployment" "$l_since" "guardian of $l_owner"; then d_leave; break; fi
-    # A full disk: make room and try again.
-    token=\${token#guardian-}
-    rm -rf "$base/staging"
-  fi
-  d_leave
-  trap '' HUP PIPE
-done
-trap '' HUP PIPE
-# Recovery may take longer than the lock lives.
-( while sleep 2; do
-    d_load && [ "$l_token" = "$token" ] || exit 0
-    d_renew
-  done ) &
-d_renewer=$!
-# What was to be installed is of no use any more, and on a full disk its space is.
-rm -rf "$base/staging"
-d_recover
-kill "$d_renewer" 2>/dev/null
-wait "$d_renewer" 2>/dev/null
-rm -rf "$base/staging"
-d_sweep
-d_enter
-if d_load && [ "$l_token" = "$token" ]; then rm -f "$base/lock"; fi
-d_leave
-exit 0
-`;

@@ -1,0 +1,3 @@
+d_held
+rm -f "$base/recover.sh"
+d_sync

@@ -1,0 +1,37 @@
+# $1 seconds to live  $2 deployment  $3 since  $4 owner  $5 watchdog, then what facts.sh takes.
+# Staging is emptied before anything is put there: whatever is in it belongs to a deployment that is gone.
+d_error=$({ mkdir -p "$base" "$root/.harness/cache" && umask 077 && mkdir -p "$base/output"; } 2>&1) || d_refuse unwritable "$d_error"
+# Somebody may have been quicker to make them, in a directory where everybody may.
+d_boundary
+# By cat, which says why it cannot write; the shells' own echo only speaks of an I/O error.
+d_probe="$base/.tmp.probe.$token.$$"
+d_error=$( { echo probe | cat > "$d_probe"; } 2>&1) || { rm -f "$d_probe"; d_refuse unwritable "$d_error"; }
+rm -f "$d_probe"
+d_enter
+if d_load; then
+  if d_stale; then
+    printf '@stale %s %s\n' "$l_deployment" "$l_owner"
+  else
+    d_leave
+    printf '@held %s|%s|%s|%s\n' "$l_deployment" "$d_left" "$l_since" "$l_owner"
+    exit 0
+  fi
+fi
+d_put "$1" "$2" "$3" "$4" || { rm -f "$base/.tmp.lock.$token.$$"; d_leave; d_refuse unwritable "the lock cannot be written"; }
+d_leave
+d_own=
+if command -v setsid >/dev/null 2>&1; then d_own=setsid
+elif busybox setsid true >/dev/null 2>&1; then d_own='busybox setsid'
+elif command -v nohup >/dev/null 2>&1; then d_own='nohup'
+fi
+(
+  cd /
+  # shellcheck disable=SC2086 # two words, or none
+  set -- $d_own sh -c "$5" harness-guardian "$root" "$base" "$token" "$1"
+  #include own_descriptors
+  exec "$@"
+) </dev/null >/dev/null 2>&1 &
+shift 5
+rm -rf "$base/staging" 2>/dev/null || :
+( umask 077; mkdir -p "$stage" )
+d_sweep

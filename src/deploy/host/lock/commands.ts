@@ -1,0 +1,87 @@
+/**
+ * The commands of the lock: acquire it, ask for the facts of the host, renew it, release it. Pure: data for an executor.
+ *
+ * @module
+ */
+import type { Command } from "../../../executor/executor.ts";
+import { include } from "../../../executor/shell/include.ts";
+import { OWN_DESCRIPTORS } from "../../../lifecycle/drivers/shell/library.ts";
+import { HOST_LIBRARY, hostCommand, type HostPlace } from "../command.ts";
+import acquire from "./acquire.sh" with { type: "text" };
+import boundary from "./boundary.sh" with { type: "text" };
+import facts from "./facts.sh" with { type: "text" };
+import recover from "./recover.sh" with { type: "text" };
+import release from "./release.sh" with { type: "text" };
+import renew from "./renew.sh" with { type: "text" };
+import watchdog from "./watchdog.sh" with { type: "text" };
+
+/** What to find out about a host. */
+export interface Questions {
+  /** Directory the release will have, or empty. */
+  releaseDir: string;
+  /** Digest whose presence in the cache matters, or empty. */
+  sha256: string;
+  /** User the service runs as, or empty. */
+  user: string;
+  /** Commands it needs. */
+  commands: readonly string[];
+  /** Libraries it needs. */
+  libraries: readonly string[];
+  /** What the service runs in: the type of its manifest, or empty. */
+  serviceType: string;
+}
+
+const ACQUIRE = boundary + include(acquire, { own_descriptors: OWN_DESCRIPTORS }) + facts;
+
+/**
+ * Lives on the host while a deployment does, in a session of its own: ends when the lock is released; puts the host back
+ * when the lock runs out, which means that the deploying process or the network died.
+ */
+const WATCHDOG = HOST_LIBRARY + watchdog;
+
+/** Takes the lock, starts the watchdog, empties staging and answers the query. */
+export function acquireCommand(
+  place: HostPlace,
+  lock: { ttlSeconds: number; deploymentId: string; since: string; owner: string },
+  questions: Questions,
+): Command {
+  return hostCommand(place, "acquire", ACQUIRE, [
+    lock.ttlSeconds,
+    lock.deploymentId,
+    lock.since,
+    lock.owner,
+    WATCHDOG,
+    ...questionArgs(questions),
+  ]);
+}
+
+/** Undoes an interrupted switch and answers the query. */
+export function recoverCommand(place: HostPlace, questions: Questions): Command {
+  return hostCommand(place, "recover", recover + facts, questionArgs(questions));
+}
+
+/** Answers the query again: changes nothing. */
+export function factsCommand(place: HostPlace, questions: Questions): Command {
+  return hostCommand(place, "facts", facts, questionArgs(questions));
+}
+
+/** Renews the lock. */
+export function renewCommand(place: HostPlace): Command {
+  return hostCommand(place, "renew", renew);
+}
+
+/** Removes the temp files and releases the lock; fine when it is gone. */
+export function releaseCommand(place: HostPlace): Command {
+  return hostCommand(place, "release", release);
+}
+
+function questionArgs(questions: Questions): string[] {
+  return [
+    questions.releaseDir,
+    questions.sha256,
+    questions.user,
+    questions.commands.join("\n"),
+    questions.libraries.join("\n"),
+    questions.serviceType,
+  ];
+}

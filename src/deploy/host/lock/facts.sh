@@ -1,0 +1,68 @@
+# Prints what parseFacts() reads. $1 release directory  $2 sha256  $3 user  $4 commands  $5 libraries, a line each  $6 type.
+# shellcheck disable=SC2012 # the inode is all that is read of it
+d_say() { printf '%s=%s\n' "$1" "$2"; }
+echo @facts
+d_say arch "$(uname -m)"
+d_say uid "$(id -u)"
+d_say login "$(id -un 2>/dev/null || id -u)"
+# The same machine and directory under whatever name: no two machines share a boot.
+d_say place "$d_boot $(uname -n) $(stat -c %d:%i "$base" 2>/dev/null || ls -di "$base" 2>/dev/null | sed 's/^ *//; s/ .*//')"
+d_say free_kb "$(df -Pk "$base" 2>/dev/null | sed -n '2s/.* \([0-9][0-9]*\)  *[0-9]*%.*/\1/p')"
+d_same=yes
+d_mount() { df -Pk "$1" 2>/dev/null | sed -n '2s/ .*%  */ /p'; }
+[ "$(d_mount "$root")" = "$(d_mount "$base")" ] || d_same=no
+d_say same_fs "$d_same"
+d_say recover "$([ -f "$base/recover.sh" ] && echo yes || echo no)"
+d_say current "$(readlink "$base/current" 2>/dev/null || :)"
+d_say dir "$([ -n "$1" ] && { [ -e "$1" ] || [ -L "$1" ]; } && echo yes || echo no)"
+d_say forced_dir "$([ -n "$1" ] && [ -e "$1~$(printf '%.8s' "$2")" ] && echo yes || echo no)"
+d_digest=
+if [ -n "$2" ] && [ -f "$root/.harness/cache/$2" ]; then
+  d_digest=$(sha256sum < "$root/.harness/cache/$2" 2>/dev/null) || d_digest=
+fi
+d_say cached "${d_digest%% *}"
+d_say systemd "$([ -d /run/systemd/system ] && [ "$(id -u)" = 0 ] && command -v systemctl >/dev/null 2>&1 && echo yes || echo no)"
+d_say user "$([ -z "$3" ] || id "$3" >/dev/null 2>&1 && echo yes || echo no)"
+d_say writable "$([ -w "$root" ] && [ -w "$base" ] && echo yes || echo no)"
+d_lines() { [ -z "$1" ] || printf '%s\n' "$1"; }
+d_lines "$4" | while IFS= read -r d_item; do
+  command -v "$d_item" >/dev/null 2>&1 || d_say missing_command "$d_item"
+done
+for d_item in tar gzip sha256sum awk fold; do
+  command -v "$d_item" >/dev/null 2>&1 || d_say missing_command "$d_item"
+done
+d_lines "$5" | while IFS= read -r d_item; do
+  # The second look is for hosts without ldconfig (musl).
+  ldconfig -p 2>/dev/null | grep -q -F "	$d_item " ||
+    [ -n "$(find /lib /lib64 /usr/lib /usr/lib64 /usr/local/lib -maxdepth 2 -name "$d_item" 2>/dev/null | head -n 1)" ] ||
+    d_say missing_library "$d_item"
+done
+d_docker() { # in a way that podman's docker understands, too
+  # Well within the life of the lock. Old BusyBox has a timeout that wants its time otherwise.
+  if timeout 8 true >/dev/null 2>&1; then timeout 8 docker ps -q -n 1
+  elif timeout -t 8 true >/dev/null 2>&1; then timeout -t 8 docker ps -q -n 1
+  else docker ps -q -n 1; fi
+}
+d_engine=
+case $6 in
+  systemd_*) [ -d /run/systemd/system ] && command -v systemctl >/dev/null 2>&1 || d_engine="systemd does not run there" ;;
+  docker_*)
+    if ! command -v docker >/dev/null 2>&1; then d_engine="it does not have docker; install it"
+    else
+      # To a file: a child that docker leaves behind would keep a pipe open. Elsewhere if none can be made.
+      d_file="$base/.tmp.docker.$token.$$" d_code=0
+      ( : > "$d_file" ) 2>/dev/null || d_file=/dev/null
+      d_docker 2>"$d_file" >/dev/null </dev/null || d_code=$?
+      case $d_code in
+        0) ;;
+        # Of timeout's kinds: BusyBox's ends like what it ended.
+        124 | 137 | 143) d_engine="Docker did not respond within 8 s" ;;
+        *) d_error=$(tail -n 1 "$d_file"); d_engine="its docker does not answer: ${d_error:-it ended with code $d_code}" ;;
+      esac
+      [ "$d_file" = /dev/null ] || rm -f "$d_file"
+    fi ;;
+esac
+d_say engine "$d_engine"
+d_say state "$({ [ -e "$base/state.json" ] || [ -L "$base/state.json" ]; } && echo yes || echo no)"
+echo @state
+cat "$base/state.json" 2>/dev/null || :

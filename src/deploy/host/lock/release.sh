@@ -1,0 +1,12 @@
+# Of an acquire that was killed half-way.
+rm -f "$base"/.tmp.*."$token".*
+d_enter
+if d_load && [ "$l_token" = "$token" ]; then
+  rm -rf "$base/staging" || :
+  rm -f "$base/lock"
+  d_leave
+  echo @released
+else
+  d_leave
+  d_refuse lost "the lock was no longer ours"
+fi

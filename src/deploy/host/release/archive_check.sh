@@ -1,0 +1,35 @@
+# Refuses an archive that could write outside its directory, holds what no package may hold, or unpacks to too much.
+# $d_file the archive  $d_most bytes it may unpack to  $d_idle bytes of zeros that may follow its end  $d_entries entries
+# $d_path_bytes length of a path  $d_header_bytes length of an extended header. Nothing is extracted yet.
+d_bad() { d_refuse archive "$1${2:+: $(printf '%s' "$2" | head -c 200 | tr '\n' ' ')}"; }
+d_size=$(wc -c < "$d_file")
+d_pax_sizes=$(tar --version 2>/dev/null | grep -c -e 'GNU tar' -e bsdtar) || :
+[ "$d_size" -gt 0 ] || d_bad "it is empty"
+# Without its last byte a gzip file unpacks to the same and is cut off: if it is not, there is more behind its end,
+# which GNU's gzip only warns of and BusyBox' does not see.
+d_walk=$(
+  { head -c "$((d_size - 1))" "$d_file" | gzip -dc 2>/dev/null && : > "$stage/more"; } |
+    tr '\000\001\n' '\001\002\002' | fold -b -w 512 |
+    awk -v most="$d_most" -v idle="$d_idle" -v entries="$d_entries" -v path_bytes="$d_path_bytes" \
+      -v header_bytes="$d_header_bytes" -v pax_sizes="$d_pax_sizes" '
+#include archive_walk
+' 2>&1
+) || :
+case $d_walk in
+  =*) ;;
+  !*) d_bad "$(printf '%s' "${d_walk#!}" | head -c 300)" ;;
+  *) d_bad "its headers cannot be read" "$d_walk" ;;
+esac
+[ ! -f "$stage/more" ] || d_bad "data after the end of the gzip file"
+d_long="$stage/long"
+tar -tvzf "$d_file" > "$d_long" 2> "$stage/errors" || d_bad "it is damaged" "$(tail -n 2 "$stage/errors")"
+[ "$(wc -l < "$d_long")" -eq "${d_walk#=}" ] || d_bad "tar sees other entries in it than there are"
+d_none() { # what it would be, then grep's options and pattern
+  d_what=$1; shift
+  d_hit=$(grep -E -m 1 "$@" "$d_long") || return 0
+  d_bad "$d_what" "$d_hit"
+}
+d_none "an entry that is no file, directory or symbolic link" -v -e '^[-dl]'
+d_none "a setuid, setgid or sticky entry" -e '^.{3}[sS]|^.{6}[sS]|^.{9}[tT]'
+d_none "a hard link" -e '^[-d].* (link to|->) '
+d_none "a link to an absolute path" -e '^l.* -> /'

@@ -1,0 +1,180 @@
+/**
+ * The commands of the steps that change a host. Pure: data for an executor, tested as text and for real.
+ *
+ * Each begins by looking whether the lock is still ours, and each ends in a rename: whenever it is killed, the host
+ * has the state from before or the one from after.
+ *
+ * @module
+ */
+import type { Command } from "../../../executor/executor.ts";
+import {
+  MAX_ENTRY_PATH_BYTES,
+  MAX_PACKAGE_ENTRIES,
+  MAX_TAR_EXTENSION_BYTES,
+  MAX_UNPACK_RATIO,
+  MAX_UNPACKED_BYTES,
+  UNPACK_RATIO_FLOOR_BYTES,
+} from "../../../model/limits.ts";
+import { include } from "../../../executor/shell/include.ts";
+import { hostCommand, type HostPlace } from "../command.ts";
+import type { ReleaseLayout } from "../layout.ts";
+import archiveCheck from "./archive_check.sh" with { type: "text" };
+import archiveWalk from "./archive_walk.awk" with { type: "text" };
+import clearStaging from "./clear_staging.sh" with { type: "text" };
+import commit from "./commit.sh" with { type: "text" };
+import configure from "./configure.sh" with { type: "text" };
+import extract from "./extract.sh" with { type: "text" };
+import giveDirs from "./give_dirs.sh" with { type: "text" };
+import prune from "./prune.sh" with { type: "text" };
+import record from "./record.sh" with { type: "text" };
+import sameEnv from "./same_env.sh" with { type: "text" };
+import switchRelease from "./switch.sh" with { type: "text" };
+import switchBack from "./switch_back.sh" with { type: "text" };
+import upload from "./upload.sh" with { type: "text" };
+import verify from "./verify.sh" with { type: "text" };
+
+/** What a command begins with whose script may also run without a lock of its own. */
+const HELD = "d_held\n";
+
+/** Points `current` and `env` back, and gives the directories of the service back; also a part of `recover.sh`. */
+export const SWITCH_BACK: string = include(switchBack, { give_dirs: giveDirs });
+
+/**
+ * The archive was verified before it was sent; this is for what reached the host in another way. It must not depend on
+ * the host's tar, which differ in just the cases that matter: names with a NUL, numbers with a sign, bytes behind the
+ * end. So awk reads the headers, with the rules of src/package/, and tar's own listing must agree.
+ */
+const VERIFY = include(verify, {
+  archive_check: include(archiveCheck, { archive_walk: archiveWalk }),
+});
+
+/** Takes the package from stdin into staging. */
+export function uploadCommand(place: HostPlace): Command {
+  return hostCommand(place, "upload", upload);
+}
+
+/**
+ * Checks the digest of what was uploaded and every entry's name and kind, then keeps it in the cache.
+ * With `cached`, the file in the cache is looked at.
+ */
+export function verifyCommand(
+  place: HostPlace,
+  options: { sha256: string; cached: boolean; size: number },
+): Command {
+  const most = Math.max(UNPACK_RATIO_FLOOR_BYTES, options.size * MAX_UNPACK_RATIO);
+  return hostCommand(place, "verify", VERIFY, [
+    options.sha256,
+    options.cached ? "cached" : "uploaded",
+    Math.min(MAX_UNPACKED_BYTES, most),
+    UNPACK_RATIO_FLOOR_BYTES,
+    MAX_PACKAGE_ENTRIES,
+    MAX_ENTRY_PATH_BYTES,
+    MAX_TAR_EXTENSION_BYTES,
+  ]);
+}
+
+/**
+ * Extracts the cached package beside its final place, checks every file, and moves it there in one rename.
+ * stdin: `state.json` that says that the release is being installed.
+ */
+export function extractCommand(
+  place: HostPlace,
+  release: ReleaseLayout,
+  options: { sha256: string; bytes: number },
+): Command {
+  return hostCommand(place, "extract", extract, [release.dir, options.sha256, options.bytes]);
+}
+
+/**
+ * Puts the environment from stdin into `envs/<name>` (0600), after what `inherit` holds; makes the directories, and
+ * says what the release has.
+ */
+export function configureCommand(
+  place: HostPlace,
+  options: {
+    dir: string;
+    envName: string;
+    inherit: string | null;
+    bytes: number;
+  },
+): Command {
+  return hostCommand(place, "configure", configure, [
+    options.dir,
+    options.envName,
+    options.inherit ?? "",
+    options.bytes,
+  ]);
+}
+
+/** Whether `envs/<name>` is what comes on stdin, and `current` points to `dir`: exit code 0 or 1. */
+export function sameEnvCommand(place: HostPlace, envName: string, dir: string): Command {
+  return hostCommand(place, "same_env", sameEnv, [envName, dir]);
+}
+
+/** Records the switch (stdin: `state.json` with `pending`), then points `current` and `env` to the release. */
+export function switchCommand(
+  place: HostPlace,
+  options: { dir: string; envName: string; bytes: number },
+): Command {
+  return hostCommand(place, "switch", switchRelease, [options.dir, options.envName, options.bytes]);
+}
+
+/** Gives the directories of the service to `owner`. The release before has been stopped: until its end they were its user's. */
+export function giveDirsCommand(place: HostPlace, owner: string): Command {
+  return hostCommand(place, "give_dirs", HELD + giveDirs, [owner]);
+}
+
+/** Points `current` and `env` back, to nothing where there was nothing, and gives the directories of the service back. */
+export function switchBackCommand(
+  place: HostPlace,
+  to: { dir: string; envName: string; owner: string } | null,
+): Command {
+  return hostCommand(place, "switch_back", HELD + SWITCH_BACK, [
+    to?.dir ?? "",
+    to?.envName ?? "",
+    to?.owner ?? "",
+  ]);
+}
+
+/** Makes room on a disk that may be full: what is in staging is of no use after a failure. */
+export function clearStagingCommand(place: HostPlace): Command {
+  return hostCommand(place, "clear_staging", clearStaging);
+}
+
+/** Makes the state on stdin the state of the host; a switch that is under way stays one that is to be undone. */
+export function recordCommand(place: HostPlace, bytes: number): Command {
+  return hostCommand(place, "record", record, [bytes]);
+}
+
+/**
+ * Makes the state on stdin the state of the host and removes the recovery script: with the rename a deployment is
+ * committed, or undone for good.
+ */
+export function commitCommand(place: HostPlace, bytes: number): Command {
+  return hostCommand(place, "commit", commit, [bytes]);
+}
+
+/** What {@linkcode pruneCommand} removes and keeps. */
+export interface PruneLists {
+  /** Directories of releases to remove. */
+  dirs: readonly string[];
+  /** Digests to remove from the cache. */
+  digests: readonly string[];
+  /** Files in `envs/` to keep; all others go. */
+  keepEnvs: readonly string[];
+  /** Directories in `run/` to keep; all others go. */
+  keepRuns: readonly string[];
+  /** Length of what comes on stdin. */
+  bytes: number;
+}
+
+/** Removes releases; stdin: `state.json` without them, written first so that no record points to nothing. */
+export function pruneCommand(place: HostPlace, lists: PruneLists): Command {
+  return hostCommand(place, "prune", prune, [
+    lists.dirs.join("\n"),
+    lists.digests.join("\n"),
+    lists.keepEnvs.join("\n"),
+    lists.keepRuns.join("\n"),
+    lists.bytes,
+  ]);
+}

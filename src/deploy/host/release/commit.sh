@@ -1,0 +1,13 @@
+# $1 bytes of the record on stdin.
+d_held
+# In memory as well: what was kept back is given up only where the disk is full, and then it is written again.
+d_text=$(cat)
+d_write() { printf '%s\n' "$d_text" | cat > "$stage/new" && [ "$(wc -c < "$stage/new")" -eq "$1" ]; }
+if ! d_write "$1" 2>/dev/null; then
+  rm -f "$stage/reserve"
+  printf '%s\n' "$d_text" | d_receive "$stage/new" "$1"
+fi
+d_sync
+d_while_held mv -f "$stage/new" "$base/state.json"
+rm -f "$stage/reserve" "$base/recover.sh"
+d_sync

@@ -1,0 +1,15 @@
+# $1 release directory  $2 file in envs/  $3 file in envs/ that it continues, or empty  $4 bytes on stdin.
+d_held
+[ -d "$1" ] || d_refuse missing "the release is no longer there: $1"
+mkdir -p "$base/shared" "$base/log"
+umask 077
+mkdir -p "$base/envs" "$base/output" "$base/run"
+# Made by an earlier version, they could be read by everybody.
+chmod 700 "$base/output" "$base/run"
+d_receive "$stage/env.sent" "$4"
+{ [ -z "$3" ] || cat "$base/envs/$3"; cat "$stage/env.sent"; } > "$stage/env.new"
+mv -f "$stage/env.new" "$base/envs/$2"
+rm -f "$stage/env.sent"
+for d_part in scripts/stop.sh scripts/reload.sh image.tar; do
+  [ ! -f "$1/$d_part" ] || echo "@has $d_part"
+done

@@ -1,0 +1,34 @@
+# $1 release directory  $2 sha256  $3 bytes of the record on stdin, which has the release as being installed.
+# shellcheck disable=SC2164 # set -e
+d_held
+d_dir=$1 d_file="$root/.harness/cache/$2" d_tree="$stage/tree"
+d_replace "$base/state.json" "$3"
+rm -rf "$d_tree"
+mkdir "$d_tree"
+d_error=$(tar -xzof "$d_file" -C "$d_tree" 2>&1) || d_refuse extract "$(printf '%s' "$d_error" | head -c 300 | tr '\n' ' ')"
+cd "$d_tree"
+d_bad() { d_refuse archive "$1: $2"; }
+d_hit=$(find . ! -type f ! -type d ! -type l | head -n 1); [ -z "$d_hit" ] || d_bad "an entry that is no file, directory or symbolic link" "$d_hit"
+d_hit=$(find . -type f -links +1 | head -n 1); [ -z "$d_hit" ] || d_bad "a hard link" "$d_hit"
+d_real=$(pwd -P)
+find . -type l > ../links
+while IFS= read -r d_link; do
+  d_target=$(readlink "$d_link")
+  d_end=$(cd "$(dirname -- "$d_link")" 2>/dev/null && cd "$(dirname -- "$d_target")" 2>/dev/null && pwd -P) || d_end=
+  [ ! -d "$d_link" ] || d_end=$(cd "$d_link" && pwd -P)
+  case $d_end/ in "$d_real"/*) ;; *) d_bad "a link that leads out" "$d_link -> $d_target" ;; esac
+done < ../links
+[ -f SHA256SUMS ] || d_refuse sums "there is no SHA256SUMS in it"
+d_error=$(sha256sum -c SHA256SUMS 2>&1) || d_refuse sums "$(printf '%s\n' "$d_error" | grep -v -e ': OK$' | head -n 3 | tr '\n' ' ')"
+[ "$(find . -type f ! -path ./SHA256SUMS | wc -l)" -eq "$(sort -u SHA256SUMS | wc -l)" ] ||
+  d_refuse sums "SHA256SUMS does not list every file"
+# Whoever runs the service must be able to read it, and nobody but us to change it.
+chmod -R u+rwX,go+rX,go-w .
+cd /
+d_place() {
+  if [ -e "$d_dir" ]; then mv "$d_dir" "$stage/replaced" || return 1; fi
+  mv "$d_tree" "$d_dir"
+}
+d_while_held d_place
+d_sync
+rm -rf "$stage/replaced"

@@ -1,0 +1,20 @@
+# $1 directories  $2 digests in the cache  $3 files in envs/ to keep  $4 directories in run/ to keep, a line each
+# $5 bytes of the record on stdin, which is written first so that no record names what is gone.
+d_held
+d_replace "$base/state.json" "$5"
+d_lines() { [ -z "$1" ] || printf '%s\n' "$1"; }
+d_lines "$1" | while IFS= read -r d_item; do
+  # First out of the way in one rename, so that nobody sees half a release.
+  rm -rf "$stage/gone"
+  mv "$d_item" "$stage/gone" 2>/dev/null || :
+  rm -rf "$stage/gone"
+done
+d_lines "$2" | while IFS= read -r d_item; do rm -f "$root/.harness/cache/$d_item"; done
+d_sweep_dir() { # directory, what to keep
+  for d_item in "$1"/*; do
+    [ -e "$d_item" ] || continue
+    d_lines "$2" | grep -q -x -F -e "${d_item##*/}" || rm -rf "$d_item"
+  done
+}
+d_sweep_dir "$base/envs" "$3"
+d_sweep_dir "$base/run" "$4"

@@ -1,0 +1,3 @@
+# $1 bytes of the record on stdin.
+d_held
+d_replace "$base/state.json" "$1"

@@ -1,0 +1,2 @@
+d_held
+cat > "$stage/package"
