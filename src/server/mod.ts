@@ -26,8 +26,9 @@ export type { AuditEntry, AuditSink } from "./access/audit.ts";
 export type { Authenticator, AuthOptions } from "./access/auth.ts";
 export type { Access, Client } from "./access/rights.ts";
 export type { ServiceScope } from "./access/scope.ts";
-export { TOKEN_RIGHTS } from "./access/tokens.ts";
-export type { NamedToken, TokenOptions, TokenRights } from "./access/tokens.ts";
+export { TOKEN_RIGHTS } from "./access/rights.ts";
+export type { TokenRights } from "./access/rights.ts";
+export type { NamedToken, TokenOptions } from "./access/tokens.ts";
 export type { Admission, UpgradeDecision } from "./access/upgrade.ts";
 export { VouchedEntries } from "./access/vouched_entries.ts";
 export type {

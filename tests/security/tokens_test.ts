@@ -228,7 +228,7 @@ for (const listener of LISTENERS) {
     });
     assert.deepEqual(await reader.closed, {
       code: 4401,
-      reason: "what the token may do has changed: reconnect",
+      reason: "the token's rights have changed: reconnect",
     });
     upload?.enqueue(new Uint8Array(100));
     upload?.close();

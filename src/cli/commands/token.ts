@@ -17,7 +17,7 @@ import {
   readFlags,
   valued,
 } from "../flags/flags.ts";
-import { TOKEN_RIGHTS } from "../../server/access/tokens.ts";
+import { TOKEN_RIGHTS } from "../../server/access/rights.ts";
 import type { Io } from "../io.ts";
 import { printJson } from "../output/table.ts";
 import { nameProblem, parseTime, serviceProblem } from "../server_process/tokens_file.ts";

@@ -10,7 +10,8 @@ import {
   type YamlSource,
 } from "../../package/manifest/yaml_source.ts";
 import { nearestName } from "../../util/did_you_mean.ts";
-import type { NamedToken, TokenRights } from "../../server/access/tokens.ts";
+import type { TokenRights } from "../../server/access/rights.ts";
+import type { NamedToken } from "../../server/access/tokens.ts";
 import { MAX_NAMED_TOKENS, MAX_TOKENS_FILE_BYTES } from "../limits.ts";
 import type { NamedFile } from "../flags/flags.ts";
 import { exposure, textOf } from "./private_file.ts";

@@ -1,13 +1,13 @@
 /**
  * IP addresses of peers, as limits per address count them.
  *
- * Always the address of the TCP connection: a header such as `X-Forwarded-For` says what its sender wants.
+ * Always the address of the TCP connection: a header such as `X-Forwarded-For` can be forged.
  *
  * @module
  */
 
 /**
- * What counts as one address: an IPv4 address (also as `::ffff:…`), or the first 64 bits of an IPv6
+ * The key by which an address is counted: an IPv4 address (also as `::ffff:…`), or the first 64 bits of an IPv6
  * address, since every machine has all the addresses of such a network.
  */
 export function addressKey(address: string): string {
@@ -33,16 +33,16 @@ export function isLoopback(hostname: string): boolean {
     /^(?:::ffff:)?127(?:\.\d{1,3}){3}$/.test(plain);
 }
 
-/** How many somethings each address has. */
+/** Counts something per address. */
 export class AddressCounts {
   readonly #counts = new Map<string, number>();
 
-  /** Those of an address. */
+  /** The count of an address. */
   of(key: string): number {
     return this.#counts.get(key) ?? 0;
   }
 
-  /** One more; the returned function takes it back, once. */
+  /** Adds one; the returned function takes it back, once. */
   add(key: string): () => void {
     this.#counts.set(key, this.of(key) + 1);
     let added = true;

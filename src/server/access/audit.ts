@@ -1,5 +1,5 @@
 /**
- * What clients changed or had done, for an append-only record of who did it.
+ * Audit entries: which client changed what, for an append-only record.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import type { HarnessError } from "../../errors.ts";
 import { type Action, ACTIONS } from "../../protocol/actions.ts";
 import type { Client } from "./rights.ts";
 
-/** One thing that a client did, or was refused. */
+/** One request of a client that changed something or was refused. */
 export interface AuditEntry {
   /** When it ended, RFC 3339 UTC. */
   at: string;
@@ -17,19 +17,19 @@ export interface AuditEntry {
   address?: string;
   /** The action, or the method and the word `package`. */
   action: string;
-  /** What it was about, by name: never values, and never a secret. */
+  /** Names of what it was about: never values, and never a secret. */
   about: Record<string, string>;
   /** `ok`, or the code of the error. */
   outcome: string;
 }
 
-/** Takes the entries; must neither throw nor block. */
+/** Receives the entries; must neither throw nor block. */
 export type AuditSink = (entry: AuditEntry) => void;
 
-/** Params that name something. All others may hold values. */
+/** Params that hold names. All others may hold values. */
 const NAMES = ["name", "action", "package", "version", "deployment_id"];
 
-/** Whether an action is recorded: those that change something, but not the steady heartbeats. */
+/** Whether an action is recorded: those that change something, except heartbeats. */
 export function isAudited(action: Action): boolean {
   const { right } = ACTIONS[action];
   return (right === "control" || right === "registry") && action !== "heartbeat";
@@ -64,5 +64,5 @@ export function auditEntry(
   };
 }
 
-/** Of what a client sent, this much is kept: names are shorter. */
+/** Longest value kept of what a client sent: names are shorter. */
 const MAX_NAME_CHARS = 256;

@@ -1,9 +1,9 @@
 /**
- * Who may connect, decided before the 101: Host, Origin and token.
+ * Decides before the 101 whether a client may connect, by Host, Origin and token.
  *
- * A browser will open a WebSocket to any address for any page, so without the Origin check every page
- * could drive a server on the loopback interface; and without the Host check a page could do so through a
- * DNS name that it points at 127.0.0.1 after it was loaded.
+ * A browser opens a WebSocket to any address for any page. Without the Origin check every page could control a
+ * server on the loopback interface; without the Host check a page could do so through a DNS name that it
+ * points at 127.0.0.1 after it was loaded (DNS rebinding).
  *
  * @module
  */
@@ -24,7 +24,7 @@ export interface AuthOptions extends TokenOptions {
    * @default {"refused" with tokens, "registry" without}
    */
   anonymous?: "refused" | "registry" | "full";
-  /** The file that the full token is in, named to whoever sent none. */
+  /** The file with the full token, named in the error for clients that sent none. */
   tokenFile?: string;
   /** Origins (`https://ops.example.com`) allowed besides the server's own host; `*` = any. */
   allowOrigins?: readonly string[];
@@ -32,7 +32,7 @@ export interface AuthOptions extends TokenOptions {
   allowHosts?: readonly string[];
 }
 
-/** Names of headers by which proxies say that somebody else sent the request. */
+/** Headers by which proxies mark a request as forwarded. */
 const FORWARDING_HEADERS =
   /^(forwarded|via|x-(original-)?forwarded(-.*)?|x-real-ip|x-(cluster-)?client-ip|x-envoy-external-address|(true-client|cf-connecting|fly-client|fastly-client)-ip)$/;
 
@@ -42,10 +42,10 @@ export class Authenticator {
   readonly #origins: ReadonlySet<string>;
   readonly #hosts: ReadonlySet<string>;
   readonly #anonymous: "refused" | "registry" | "full";
-  /** The file that the full token is in, or `null` where that is not known. */
+  /** The file with the full token, or `null` where unknown. */
   readonly tokenFile: string | null;
 
-  /** Takes the tokens and what is allowed; only digests of the tokens are kept. */
+  /** Only digests of the tokens are kept. */
   constructor(options: AuthOptions = {}) {
     this.#tokens = new TokenSet(options);
     this.#origins = new Set(
@@ -61,18 +61,18 @@ export class Authenticator {
     return this.#tokens.size > 0;
   }
 
-  /** Takes other tokens: connections of those that are gone, or may do other things now, are closed. */
+  /** Replaces the tokens: connections whose token is gone or changed are closed. */
   setTokens(tokens: TokenOptions): void {
     this.#tokens.replace(tokens);
   }
 
-  /** Ends the watch on tokens that will expire. */
+  /** Stops watching for tokens that expire. */
   close(): void {
     this.#tokens.close();
   }
 
   /**
-   * Who sent a request, and what it may do.
+   * Returns the client that sent a request, with its rights.
    *
    * @param address The peer's IP address. Left out: a loopback address.
    * @throws {HarnessError} `forbidden` for a foreign Host or Origin, `unauthorized` for a missing or
@@ -113,7 +113,7 @@ export class Authenticator {
   #checkToken(request: Request, address: string | undefined): Client {
     const token = tokenOf(request);
     if (token === null) return this.#withoutToken(request, address);
-    // Where everybody may do everything, a token is not looked at.
+    // Where everybody has full access, tokens are ignored.
     if (!this.required && this.#anonymous === "full") return FULL_ANONYMOUS;
     return this.#tokens.clientOf(token);
   }
@@ -134,12 +134,12 @@ export class Authenticator {
     }
     throw new HarnessError(
       "unauthorized",
-      `Cannot accept the request: a token is needed, send it as "Authorization: Bearer <token>" or as the subprotocol "${TOKEN_SUBPROTOCOL_PREFIX}<base64url>"`,
+      `Cannot accept the request: a token is needed; send it as "Authorization: Bearer <token>" or as the subprotocol "${TOKEN_SUBPROTOCOL_PREFIX}<base64url>"`,
     );
   }
 }
 
-/** A client where everybody may do everything. */
+/** The client of a server where everybody has full access. */
 const FULL_ANONYMOUS: Client = { access: "full", by: "anonymous" };
 
 /** The subprotocols that a request offers. */

@@ -1,11 +1,10 @@
 /**
- * What happens to an address that keeps sending wrong tokens: 429 with `Retry-After` instead of 401, and
- * one log line in a while.
+ * Backoff for addresses that keep sending wrong tokens: 429 with `Retry-After` instead of 401, and log lines at
+ * a limited rate.
  *
- * A right token is accepted from every address at any time: behind a proxy or on one machine, many share
- * an address, and one bad neighbour must not lock the others out. So the token is always compared, which
- * costs one SHA-256 of at most a kilobyte, less than reading the request did. Guessing is no danger:
- * tokens have at least 128 bits.
+ * A right token is accepted from every address at any time: behind a proxy or on one machine many clients share
+ * an address, and one of them must not lock the others out. So the token is always compared, which costs one
+ * SHA-256 of at most a kilobyte. Guessing is not feasible: tokens have at least 128 bits.
  *
  * @module
  */
@@ -41,13 +40,13 @@ export class AuthBackoff {
     this.#log = new LogLimiter(now);
   }
 
-  /** Addresses that are remembered. */
+  /** Number of remembered addresses. */
   get size(): number {
     return this.#failures.size;
   }
 
   /**
-   * What `check` returns.
+   * Runs `check`, and counts it when it throws.
    *
    * @throws {HarnessError} `rate_limited` for a wrong token of an address that sent too many; else what
    * `check` throws.
@@ -64,13 +63,13 @@ export class AuthBackoff {
       if (waitMs === null) throw error;
       throw new HarnessError(
         "rate_limited",
-        "Cannot accept the request: too many wrong tokens came from this address, wait or send the right one",
+        "Cannot accept the request: too many wrong tokens from this address; wait, or send the right one",
         { details: { reason: "wrong_tokens", retry_after_ms: waitMs } },
       );
     }
   }
 
-  /** Counts a wrong token; how long to wait when there were too many, else `null`. */
+  /** Counts a wrong token. Returns how long to wait when there were too many, else `null`. */
   #failed(key: string): number | null {
     const now = this.#now();
     const known = this.#failures.get(key);
@@ -93,7 +92,7 @@ export class AuthBackoff {
     return waitMs;
   }
 
-  /** Whoever keeps trying is to be seen by who runs the server, by address and never with the token. */
+  /** Logs an address that keeps trying; never its token. */
   #report(address: string, { message, code }: HarnessError): void {
     const count = this.#log.note(`${address} ${code}`);
     if (count === null) return;

@@ -1,17 +1,17 @@
 /**
- * Keeps a flood of peers from becoming a flood of log lines.
+ * Rate limit for log lines about peers.
  *
  * @module
  */
 import { LOG_INTERVAL_MS, MAX_LOG_LINES, MAX_LOGGED_ADDRESSES } from "../limits.ts";
 
 interface Noted {
-  /** What came since the last line. */
+  /** Occurrences since the last line. */
   count: number;
   loggedAt: number;
 }
 
-/** Lets one line per key and interval pass, and a bounded number of them for all keys together. */
+/** Allows one line per key and interval, and a bounded number for all keys together. */
 export class LogLimiter {
   readonly #now: () => number;
   readonly #noted = new Map<string, Noted>();
@@ -24,7 +24,7 @@ export class LogLimiter {
     this.#linesSince = now();
   }
 
-  /** Counts one; how many there were since the last line when one is due now, else `null`. */
+  /** Counts one. Returns how many there were since the last line when one is due now, else `null`. */
   note(key: string): number | null {
     const now = this.#now();
     const noted = this.#noted.get(key) ?? { count: 0, loggedAt: -Infinity };

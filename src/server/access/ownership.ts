@@ -1,5 +1,5 @@
 /**
- * Which instances are the server's own, and which may become so without being named.
+ * Decides which instances are the server's own, and which may be started without being named.
  *
  * @module
  */
@@ -8,28 +8,28 @@ import type { Registry } from "../../registry/registry.ts";
 import type { Placements } from "../services/placements.ts";
 import type { VouchedEntries } from "./vouched_entries.ts";
 
-/** What {@linkcode Ownership} looks at. */
+/** Sources of {@linkcode Ownership}. */
 export interface OwnershipSources {
   /** Where names are looked up. */
   registry: Registry;
-  /** What was deployed or started. */
+  /** Placements of what was deployed or started. */
   placements: Placements;
-  /** What deployments work on, by id. */
+  /** Instances that deployments work on, by id. */
   reserved: ReadonlyMap<string, unknown>;
-  /** What was registered with the token; left out, all counts as such. */
+  /** Entries registered with the token; left out, all count as such. */
   vouched?: VouchedEntries | undefined;
 }
 
-/** Whose an instance is. */
+/** Knows which instances the server owns. */
 export class Ownership {
   readonly #sources: OwnershipSources;
 
-  /** Asks the sources anew each time. */
+  /** Keeps no state: each call reads the sources. */
   constructor(sources: OwnershipSources) {
     this.#sources = sources;
   }
 
-  /** Whether it is known how an instance is run. */
+  /** Whether there is a placement of an instance. */
   isPlaced(id: string): boolean {
     return this.#sources.placements.get(id) !== undefined;
   }

@@ -1,37 +1,42 @@
 /**
- * Who may do what: the rights of each kind of client.
+ * The rights of each kind of client, and the checks of them.
  *
  * @module
  */
 import { HarnessError } from "../../errors.ts";
 import type { Right } from "../../protocol/actions.ts";
 import type { ServiceScope } from "./scope.ts";
-import type { TokenRights } from "./tokens.ts";
+
+/** Rights of a named token. */
+export const TOKEN_RIGHTS = ["read", "full"] as const;
+
+/** One of {@linkcode TOKEN_RIGHTS}. */
+export type TokenRights = (typeof TOKEN_RIGHTS)[number];
 
 /**
- * What a client may do: everything; only what changes nothing; or, without a token on the loopback
- * interface, only read and keep the registry.
+ * The access of a client: full; read-only; or, without a token on the loopback interface, only reading and
+ * keeping the registry.
  */
 export type Access = TokenRights | "anonymous";
 
-/** A client as the server knows it. */
+/** A client that was let in. */
 export interface Client {
-  /** What it may do. */
+  /** Its access. */
   readonly access: Access;
-  /** Who it is, for records and logs: the kind or the name of its token, or `anonymous`. */
+  /** Name for records and logs: the kind or the name of its token, or `anonymous`. */
   readonly by: string;
   /** Its IP address, where the listener knows it. */
   readonly address?: string | undefined;
   /** The services that its token is limited to. Left out: all. */
   readonly scope?: ServiceScope | undefined;
-  /** Fires when its token is taken away, expires or may do other things from now on. Left out: never. */
+  /** Fires when its token is revoked, expires or changes its rights. Left out: never. */
   readonly revoked?: AbortSignal | undefined;
 }
 
 const RIGHTS: Readonly<Record<Access, ReadonlySet<Right>>> = {
   full: new Set<Right>(["read", "registry", "logs", "content", "control"]),
   read: new Set<Right>(["read", "logs", "content"]),
-  // Whoever reaches the port: on a machine with several users that is each of them.
+  // Anybody who reaches the port: on a machine with several users each of them.
   anonymous: new Set<Right>(["read", "registry"]),
 };
 
@@ -41,11 +46,11 @@ export function hasRight(access: Access, right: Right): boolean {
 }
 
 /**
- * Before anything else is looked at.
+ * Refuses a client that lacks a right, before anything else is checked.
  *
  * @param what What is refused, such as `run deploy_package`.
- * @param tokenFile Where the server's token is, for whoever sent none.
- * @throws {HarnessError} `unauthorized` for a client without a token, `forbidden` for one that may only read.
+ * @param tokenFile Path of the server's token, named to clients that sent none.
+ * @throws {HarnessError} `unauthorized` for a client without a token, `forbidden` for one with a read-only token.
  */
 export function requireRight(
   right: Right,
@@ -55,7 +60,7 @@ export function requireRight(
 ): void {
   if (hasRight(access, right)) return;
   if (access === "anonymous") throw anonymousRefusal(what, tokenFile);
-  throw new HarnessError("forbidden", `Cannot ${what}: this token may only read`, {
+  throw new HarnessError("forbidden", `Cannot ${what}: this token is read-only`, {
     details: { reason: "read_only_token" },
   });
 }
@@ -64,7 +69,7 @@ export function requireRight(
 export function anonymousRefusal(
   what: string,
   tokenFile: string | null,
-  why = "a client without a token may only read and keep the registry",
+  why = "clients without a token may only read and keep the registry",
 ): HarnessError {
   const where = tokenFile === null ? "" : `, which is in ${tokenFile}`;
   return new HarnessError(

@@ -1,8 +1,8 @@
 /**
  * The services that a token is limited to.
  *
- * A scope goes by service names: an id can be chosen by whoever registers an entry, and endpoints,
- * dependencies and deployments go by the name.
+ * A scope matches service names: an id is chosen by the client that registers an entry, and endpoints,
+ * dependencies and deployments use the name.
  *
  * @module
  */
@@ -18,7 +18,7 @@ export class ServiceScope {
   readonly #matches: (name: string) => boolean;
   readonly #matchesFile: (name: string) => boolean;
 
-  /** A scope of these names and globs; none covers nothing. */
+  /** A scope of these names and globs; an empty one covers nothing. */
   constructor(patterns: readonly string[]) {
     this.patterns = patterns;
     this.#matches = matcher(patterns);
@@ -49,7 +49,7 @@ export function requireCoveredPackage(scope: ServiceScope | undefined, file: str
 }
 
 /**
- * Refuses an id or a name unless all it could mean is covered: the entries there are, and those still to come.
+ * Refuses an id or a name unless every entry it could mean, now or later, is covered.
  *
  * @throws {HarnessError} `forbidden`, whether or not there is such a service.
  */

@@ -1,24 +1,17 @@
 /**
- * The tokens of a server: what each may do, on which services, until when, and what happens to who uses one
- * that is taken away.
+ * The tokens of a server: their rights, scopes and expiry, and the signal that fires when one is revoked.
  *
  * @module
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { HarnessError } from "../../errors.ts";
 import { MAX_TOKEN_LENGTH } from "../limits.ts";
-import type { Client } from "./rights.ts";
+import type { Client, TokenRights } from "./rights.ts";
 import { ServiceScope } from "./scope.ts";
-
-/** What a named token may do. */
-export const TOKEN_RIGHTS = ["read", "full"] as const;
-
-/** One of {@linkcode TOKEN_RIGHTS}. */
-export type TokenRights = (typeof TOKEN_RIGHTS)[number];
 
 /** A token with a name. */
 export interface NamedToken {
-  /** Who uses it, for records and logs. */
+  /** Name for records and logs. */
   name: string;
   /** SHA-256 of the token, 64 lower-case hex digits. */
   sha256: string;
@@ -26,13 +19,13 @@ export interface NamedToken {
   rights: TokenRights;
   /** Names and globs of the services that it is limited to. @default {all services} */
   services?: readonly string[];
-  /** When it ends, in milliseconds since 1970. @default {never} */
+  /** When it expires, in milliseconds since 1970. @default {never} */
   expiresAt?: number;
 }
 
 /** The tokens of a server. */
 export interface TokenOptions {
-  /** Tokens that may do everything. */
+  /** Tokens with full access. */
   tokens?: readonly string[];
   /** Tokens that may only read and subscribe. */
   readTokens?: readonly string[];
@@ -40,11 +33,11 @@ export interface TokenOptions {
   namedTokens?: readonly NamedToken[];
 }
 
-/** The clock is looked at this often while a token is going to expire: it may be set. */
+/** Clock poll interval while a token is going to expire: the clock may be set. */
 const EXPIRY_CHECK_MS = 30_000;
 
 interface KnownToken {
-  /** All that makes it this token. */
+  /** Identity of the token: everything that must be equal for it to be the same. */
   readonly key: string;
   readonly digest: Uint8Array;
   readonly client: Client;
@@ -52,7 +45,7 @@ interface KnownToken {
   readonly revocation: AbortController;
 }
 
-/** Tokens by their digests; they themselves are not kept. */
+/** Tokens by digest; the tokens themselves are not kept. */
 export class TokenSet {
   #known: readonly KnownToken[];
   readonly #now: () => number;
@@ -66,20 +59,20 @@ export class TokenSet {
     this.#schedule();
   }
 
-  /** How many there are. */
+  /** Number of tokens. */
   get size(): number {
     return this.#known.length;
   }
 
   /**
-   * Whose token it is.
+   * Returns the client of a token.
    *
-   * @throws {HarnessError} `unauthorized` for one that is not known or has expired.
+   * @throws {HarnessError} `unauthorized` for an unknown or expired token.
    */
   clientOf(token: string): Client {
     const digest = digestOf(token);
     let found: KnownToken | null = null;
-    // Every token is compared, so that the time tells nothing about which one is near.
+    // Every token is compared, so that timing does not reveal which one is close.
     for (const known of this.#known) {
       if (timingSafeEqual(digest, known.digest) && found?.client.access !== "full") found = known;
     }
@@ -90,7 +83,7 @@ export class TokenSet {
     return found.client;
   }
 
-  /** Takes others: who uses one that is gone, or may do other things now, is told by its signal at once. */
+  /** Replaces the tokens; the signal of a client whose token is gone or changed fires at once. */
   replace(options: TokenOptions): void {
     const next = knownTokens(options);
     const before = new Map(this.#known.map((token) => [token.key, token]));
@@ -104,7 +97,7 @@ export class TokenSet {
     this.#schedule();
   }
 
-  /** Ends the watch on the clock. */
+  /** Stops polling the clock. */
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
@@ -170,7 +163,7 @@ function digestOf(token: string): Uint8Array {
 function expired(): HarnessError {
   return new HarnessError(
     "unauthorized",
-    "Cannot accept the request: the token has expired, ask for a new one",
+    "Cannot accept the request: the token has expired; ask for a new one",
     { details: { reason: "token_expired" } },
   );
 }
@@ -186,18 +179,18 @@ function revoked(): HarnessError {
 function changedRights(): HarnessError {
   return new HarnessError(
     "unauthorized",
-    "Cannot go on: what the token may do has changed, connect again",
+    "Cannot continue: the token's rights have changed; connect again",
     { details: { reason: "token_changed" } },
   );
 }
 
-/** Why a connection is closed, by the reason of its token's signal. */
+/** The close reason for a connection, from the reason of its token's signal. */
 export function revocationText(reason: unknown): string {
   switch (reason instanceof HarnessError ? reason.details?.["reason"] : undefined) {
     case "token_expired":
       return "the token has expired";
     case "token_changed":
-      return "what the token may do has changed: reconnect";
+      return "the token's rights have changed: reconnect";
     default:
       return "the token is no longer valid";
   }

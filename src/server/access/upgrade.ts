@@ -1,5 +1,5 @@
 /**
- * Whether a WebSocket upgrade is accepted: everything that is checked before the 101.
+ * Decides on a WebSocket upgrade: all checks before the 101.
  *
  * @module
  */
@@ -9,18 +9,18 @@ import { type Authenticator, offeredProtocols } from "./auth.ts";
 import { errorBody, errorResponse, jsonResponse, urlOf } from "../http/http_errors.ts";
 import type { Client } from "./rights.ts";
 
-/** What was found out about a client before its socket was opened. */
+/** A client whose upgrade was accepted. */
 export interface Admission extends Client {
   /** The subprotocol to confirm, or `null` to confirm none. */
   protocol: string | null;
 }
 
-/** The answer to an upgrade request. */
+/** The decision on an upgrade request. */
 export type UpgradeDecision =
   | { ok: true; admission: Admission }
   | { ok: false; response: Response };
 
-/** Whether a request wants to become a WebSocket. */
+/** Whether a request asks for a WebSocket upgrade. */
 export function isUpgrade(request: Request): boolean {
   return request.headers.get("upgrade")?.toLowerCase() === "websocket";
 }
@@ -50,13 +50,16 @@ function handshakeProblem(request: Request): Response | null {
   const { headers } = request;
   if (request.method !== "GET" || !headers.has("sec-websocket-key") || !headers.has("host")) {
     return errorResponse(
-      new HarnessError("invalid_request", "Cannot upgrade: it is no WebSocket handshake"),
+      new HarnessError(
+        "invalid_request",
+        "Cannot upgrade: the request is not a WebSocket handshake",
+      ),
     );
   }
   if (request.headers.get("sec-websocket-version") !== "13") {
     const error = new HarnessError(
       "invalid_request",
-      "Cannot upgrade: the server speaks WebSocket version 13",
+      "Cannot upgrade: the server supports WebSocket version 13 only",
     );
     const headers = { "upgrade": "websocket", "sec-websocket-version": "13" };
     return jsonResponse(errorBody(error), 426, headers);
@@ -64,14 +67,14 @@ function handshakeProblem(request: Request): Response | null {
   return null;
 }
 
-/** The version to confirm; a client that offers none speaks version 1. */
+/** The subprotocol to confirm; a client that offers none uses version 1. */
 function chooseProtocol(request: Request): string | null {
   const offered = offeredProtocols(request).filter((p) => !p.startsWith(TOKEN_SUBPROTOCOL_PREFIX));
   if (offered.length === 0) return null;
   if (offered.includes(SUBPROTOCOL)) return SUBPROTOCOL;
   throw new HarnessError(
     "invalid_request",
-    `Cannot upgrade: none of the offered subprotocols is known, the server speaks ${SUBPROTOCOL}`,
+    `Cannot upgrade: none of the offered subprotocols is supported; the server supports ${SUBPROTOCOL}`,
     { details: { supported: [SUBPROTOCOL] } },
   );
 }

@@ -1,13 +1,13 @@
 /**
- * Which entries of the registry a holder of the full token registered.
+ * Remembers which entries of the registry were registered with the full token.
  *
  * Clients without a token may register services, but what they registered must not become what the server
- * runs unless somebody with the token named it: a `cascade` starts nothing else, and the addresses that a
- * deployed service is given are not theirs where there are others. They may remove what was registered with
- * the token, but not put something else in its place: who starts it by its name would run that.
+ * runs unless somebody with the token named it: a `cascade` starts nothing else, and a deployed service gets
+ * their addresses only where there are no others. They may remove what was registered with the token, but not
+ * replace it: the next start by name would run the replacement.
  *
- * Kept as one document that is written shortly after a change: what a crash loses is an entry that has to
- * be named once more.
+ * Kept as one document that is written shortly after a change: an entry that a crash loses has to be named
+ * once more.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import { sha256 } from "../../util/node/digest.ts";
 
 const COLLECTION = "rights";
 const DOCUMENT = "vouched";
-/** Registrations come in bursts, and each of them waits for the disk already. */
+/** Write delay: registrations come in bursts, and each of them waits for the disk already. */
 const WRITE_AFTER_MS = 200;
 
 /** Removed entries that are remembered, about 300 bytes each; the oldest are forgotten first. */
@@ -32,10 +32,10 @@ interface Removed {
   readonly run: string;
 }
 
-/** What is said of an entry at its registration: what is run, and where. */
+/** The fields of a registration that say what is run, and where. */
 type Described = Pick<ServiceEntry, "execution"> & Partial<Pick<ServiceEntry, "location">>;
 
-/** A digest of what would be run, and where: the pid or the container of what runs already does not count. */
+/** Digest of what would be run, and where; a pid or container of the present run does not count. */
 export function runOf({ execution, location = { type: "local" } }: Described): string {
   const parts = [{ ...execution, pid: null, container_id: null }, location].map((part) =>
     Object.entries(part).filter(([, value]) => value !== null && value !== undefined).sort()
@@ -57,7 +57,7 @@ export class VouchedEntries implements AsyncDisposable {
     this.#ids = new Set(ids);
   }
 
-  /** Loads what an earlier server left; without documents nothing outlives the process. */
+  /** Loads the ids that an earlier server kept; without documents nothing outlives the process. */
   static async load(documents: DocumentStore | null = null): Promise<VouchedEntries> {
     const found = (await documents?.list(COLLECTION))?.find(({ id }) => id === DOCUMENT)?.value;
     const { ids, removed } = (found ?? {}) as { ids?: unknown; removed?: unknown };
@@ -87,7 +87,7 @@ export class VouchedEntries implements AsyncDisposable {
     if (this.#ids.delete(id) || wasRemoved) this.#writeSoon();
   }
 
-  /** Remembers what an entry was that a client without a token removes: nothing else is to come in its place. */
+  /** Remembers an entry that a client without a token removes, so that nothing else takes its place. */
   removeWithoutToken(entry: ServiceEntry): void {
     const { id, name } = entry;
     if (!this.#ids.delete(id)) return;
@@ -100,8 +100,8 @@ export class VouchedEntries implements AsyncDisposable {
   }
 
   /**
-   * Whether something that a client without a token registers would be taken for an entry that was registered
-   * with one and removed without: it goes by the same id or name, and would run something else.
+   * Whether a registration without a token poses as an entry that was registered with one and removed without:
+   * it has the same id or name, and would run something else.
    */
   poses(
     service:
@@ -117,12 +117,12 @@ export class VouchedEntries implements AsyncDisposable {
     return false;
   }
 
-  /** An entry that was removed without the token is there again as it was. */
+  /** Notes that an entry that was removed without the token is back unchanged. */
   readd(entry: ServiceEntry): void {
     if (this.#removed.get(entry.id)?.run === runOf(entry)) this.add(entry.id);
   }
 
-  /** Writes what is not written yet. */
+  /** Flushes pending changes. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#timer !== undefined) this.#write();
     await this.#writing;
@@ -140,7 +140,7 @@ export class VouchedEntries implements AsyncDisposable {
       return this.#documents?.put(COLLECTION, DOCUMENT, { ids: [...this.#ids].sort(), removed });
     }).catch((error) => {
       getLogger(["harness", "server"]).warn(
-        "Cannot keep which services were registered with the token: {error}",
+        "Cannot save which services were registered with the token: {error}",
         { error },
       );
     });
