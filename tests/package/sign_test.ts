@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { blake2b } from "../../src/package/signing/blake2b.ts";
+import { blake2b } from "@noble/hashes/blake2.js";
 import { buildPackage } from "../../src/package/build.ts";
 import {
   generateKeyPair,
@@ -26,14 +26,14 @@ function anotherLetter(line: string): string {
   return `${line.slice(0, middle)}${line[middle] === "A" ? "B" : "A"}${line.slice(middle + 1)}`;
 }
 
-Deno.test("blake2b() agrees with node:crypto at 64 bytes and with the RFC's known values", () => {
+Deno.test("blake2b: as node:crypto at 64 bytes, known value at 32", () => {
   for (const length of [0, 1, 127, 128, 129, 1000]) {
     const data = Uint8Array.from({ length }, (_, i) => i * 7);
     const known = createHash("blake2b512").update(data).digest("hex");
-    assert.equal(toHex(blake2b(data, 64)), known);
+    assert.equal(toHex(blake2b(data, { dkLen: 64 })), known);
   }
   assert.equal(
-    toHex(blake2b(new TextEncoder().encode("abc"), 32)),
+    toHex(blake2b(new TextEncoder().encode("abc"), { dkLen: 32 })),
     "bddd813c634239723171ef3fee98579b94964e3bb1cb3e427262c8c068d52319",
   );
 });

@@ -5,8 +5,8 @@
  */
 import { Buffer } from "node:buffer";
 import { randomBytes, scrypt, webcrypto } from "node:crypto";
+import { blake2b } from "@noble/hashes/blake2.js";
 import { HarnessError } from "../../errors.ts";
-import { blake2b } from "./blake2b.ts";
 
 /** A public key. */
 export interface PublicKey {
@@ -174,8 +174,9 @@ export async function verify(
   );
 }
 
+/** BLAKE2b-256; `node:crypto` has only the 64-byte form, which is what the files themselves are hashed with. */
 function checksumOf(secret: Uint8Array): Uint8Array {
-  return blake2b(Buffer.concat([Buffer.from("Ed"), secret]), 32);
+  return blake2b(Buffer.concat([Buffer.from("Ed"), secret]), { dkLen: 32 });
 }
 
 function lastLine(text: string): string {
