@@ -350,7 +350,7 @@ Deno.test("a token that is missing, wrong or read-only is said to whoever gave i
       [
         [...register, "--token-file", `${dir}/read`],
         1,
-        "Cannot run register_service: this token may only read [forbidden]",
+        "Cannot run register_service: this token is read-only [forbidden]",
         "give the full token with --token-file or HARNESS_TOKEN",
       ],
     ], env);
