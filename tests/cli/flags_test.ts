@@ -72,7 +72,7 @@ Deno.test("readFlags() says where a bad value came from", () => {
   assert.match(refusal(() => read({}, {}, "mode: [one, two]")), /h\.yaml:1: "mode" takes one/);
 });
 
-Deno.test("parseConfig() refuses unknown keys, maps, empty values and bad YAML with their place", () => {
+Deno.test("parseConfig: reports every mistake with its place", () => {
   const known = ["listen", "state-dir"];
   const bad = (text: string) => refusal(() => parseConfig(text, "c.yaml", known));
   assert.match(bad("a: 1\n"), /c\.yaml:1:1: unknown key "a"/);
@@ -81,6 +81,7 @@ Deno.test("parseConfig() refuses unknown keys, maps, empty values and bad YAML w
     /c\.yaml:3:1: unknown key "state_dir", did you mean "state-dir"\?/,
   );
   assert.match(bad("listen: {host: x}"), /c\.yaml:1:9: "listen" must have a value/);
+  assert.match(bad("lsten: a\nstate-dir: {}\n"), /c\.yaml:1:1: .+; c\.yaml:2:12: "state-dir" must/);
   assert.match(bad("listen:\n"), /"listen" must have a value/);
   assert.match(bad("- a\n"), /must be a map/);
   assert.match(bad("listen: a\nlisten: b"), /c\.yaml:2/);
@@ -88,7 +89,7 @@ Deno.test("parseConfig() refuses unknown keys, maps, empty values and bad YAML w
   assert.equal(parseConfig("# nothing\n", "c.yaml", known).size, 0);
 });
 
-Deno.test("parseConfig() keeps the text of a value as it is written", () => {
+Deno.test("parseConfig: keeps the text of a value as it is written", () => {
   const values = parseConfig("listen: 0x10\nstate-dir: '1.0'", "c.yaml", ["listen", "state-dir"]);
   assert.deepEqual(values.get("listen")?.texts, ["0x10"]);
   assert.deepEqual(values.get("state-dir")?.texts, ["1.0"]);

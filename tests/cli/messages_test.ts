@@ -382,9 +382,9 @@ Deno.test("serve says of an address that this machine does not have what is to b
       const { code, stderr } = await runCli(["serve", ...args, ...rest]);
       assert.equal(
         stderr,
-        "harness-ws-server: Cannot listen on 192.0.2.1:7001: this machine has no such address; " +
-          "give one of its own with --listen, 127.0.0.1 for this machine alone, or 0.0.0.0 for all " +
-          "it has [unavailable]\n",
+        "harness-ws-server: Cannot listen on 192.0.2.1:7001: this machine has no such address " +
+          "[unavailable]\n  hint: give an address of this machine with --listen: 127.0.0.1 for " +
+          "this machine alone, 0.0.0.0 for all\n",
       );
       assert.equal(code, 1);
     }

@@ -3,25 +3,16 @@
  *
  * @module
  */
-import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
-import { HarnessError } from "../../errors.ts";
-import { nearestName } from "../../util/did_you_mean.ts";
-import type { NamedFile } from "./flags.ts";
+import type { SourceProblem, YamlPath, YamlSource } from "../../package/manifest/yaml_source.ts";
+import type { ConfigValue, NamedFile } from "./flags.ts";
 import { readNamedFile } from "./secrets.ts";
-
-/** What the config file says of one flag. */
-export interface ConfigValue {
-  /** The value, or several for a list. */
-  texts: string[];
-  /** `file:line`. */
-  place: string;
-}
+import { parseYamlFile, unknownKey, unusable, type YamlFile } from "./yaml_file.ts";
 
 /**
  * Reads the config file.
  *
- * @throws {HarnessError} `not_found` or `forbidden` when it cannot be read, `invalid_params` with file and line when its
- * text is not a flat map of the known keys.
+ * @throws {HarnessError} `not_found` or `forbidden` when it cannot be read, `invalid_params` with every problem and its
+ * line when its text is not a flat map of the known keys.
  */
 export async function readConfigFile(
   file: NamedFile,
@@ -30,39 +21,48 @@ export async function readConfigFile(
   return parseConfig(await readNamedFile(file), file.path, known);
 }
 
-/** The values in the YAML `text`; `fileName` is for messages. See {@linkcode readConfigFile}. */
+/** The values in the YAML `text`; `path` is for messages. See {@linkcode readConfigFile}. */
 export function parseConfig(
   text: string,
-  fileName: string,
+  path: string,
   known: readonly string[],
 ): Map<string, ConfigValue> {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines });
-  const refuse = (offset: number, why: string): never => {
-    const { line, col } = lines.linePos(offset);
-    const place = `${fileName}:${line}:${col}`;
-    throw new HarnessError("invalid_params", `Cannot use the config file: ${place}: ${why}`);
-  };
-  const syntax = document.errors[0];
-  if (syntax !== undefined) refuse(syntax.pos[0], syntax.message.split("\n")[0] ?? "not YAML");
-  const values = new Map<string, ConfigValue>();
-  const root = document.contents;
-  if (root === null) return values;
-  if (!isMap<Node, Node | null>(root)) return refuse(0, "must be a map of flag names to values");
-  for (const { key, value } of root.items) {
-    const offset = key.range?.[0] ?? 0;
-    const name = isScalar(key) ? String(key.value) : "";
-    if (!known.includes(name)) {
-      const close = nearestName(name, known);
-      const hint = close === null ? "" : `, did you mean "${close}"?`;
-      refuse(offset, `unknown key "${name}"${hint}`);
-    }
-    const items = isSeq<Node>(value) ? value.items : [value];
-    const texts = items.map((item) => {
-      if (isScalar(item) && item.value !== null) return item.source ?? String(item.value);
-      return refuse(item?.range?.[0] ?? offset, `"${name}" must have a value or a list of values`);
-    });
-    values.set(name, { texts, place: `${fileName}:${lines.linePos(offset).line}` });
+  const file: YamlFile = { place: "the config file", path, reason: "config_file" };
+  const source = parseYamlFile(text, file);
+  const data = source.data ?? {};
+  if (typeof data !== "object" || Array.isArray(data)) {
+    throw unusable(file, [{ ...source.at([]), message: "must be a map of flag names to values" }]);
   }
+  const values = new Map<string, ConfigValue>();
+  const problems: SourceProblem[] = [];
+  for (const [key, value] of Object.entries(data)) {
+    const at = source.atKey([], key);
+    if (!known.includes(key)) problems.push({ ...at, message: unknownKey(key, known) });
+    else {
+      const texts = Array.isArray(value)
+        ? value.map((item, index) => asWritten(text, source, item, [key, index]))
+        : [asWritten(text, source, value, [key])];
+      if (texts.every((one) => one !== null)) {
+        values.set(key, { texts, place: `${path}:${at.line}` });
+      } else {
+        const message = `"${key}" must have a value or a list of values`;
+        problems.push({ ...source.at([key]), message });
+      }
+    }
+  }
+  if (problems.length > 0) throw unusable(file, problems);
   return values;
+}
+
+/** A value as it is written: `0x10` is no number here. `null` for what is no single value. */
+function asWritten(
+  text: string,
+  source: YamlSource,
+  value: unknown,
+  path: YamlPath,
+): string | null {
+  if (typeof value === "string") return value;
+  const range = source.range(path);
+  if (value === null || typeof value === "object" || range === null) return null;
+  return text.slice(...range);
 }

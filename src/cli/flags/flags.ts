@@ -9,7 +9,6 @@
  */
 import { type Command, Option } from "commander";
 import { HarnessError, messageOf } from "../../errors.ts";
-import type { ConfigValue } from "./config_file.ts";
 
 /** One flag whose value is a `T`. */
 export interface Flag<T> {
@@ -158,6 +157,14 @@ export function addFlags(command: Command, table: FlagTable, heading?: string): 
     command.addOption(option);
   }
   return command;
+}
+
+/** The values that the config file has for one flag. */
+export interface ConfigValue {
+  /** The value, or several for a list. */
+  readonly texts: readonly string[];
+  /** `file:line`. */
+  readonly place: string;
 }
 
 /** Where the values of flags come from, besides the command line. */

@@ -51,8 +51,12 @@ const BY_REASON: Readonly<Record<string, string>> = {
   "package_invalid/manifest_missing":
     `\`${SERVER_NAME} package init\` writes a directory to start from`,
   "storage_unavailable/packages_directory": "the server's --packages-dir names the directory",
+  "unavailable/address_not_local":
+    "give an address of this machine with --listen: 127.0.0.1 for this machine alone, 0.0.0.0 for all",
   "unavailable/no_endpoints": "register the service again with --endpoint and --replace",
   "unavailable/not_supported": `\`${SERVER_NAME} doctor\` lists the server's capabilities`,
+  "unavailable/port_in_use": "--listen chooses the port; 0 takes a free one",
+  "unavailable/unknown_host": "give an address of this machine with --listen",
 };
 
 /** What sets a field of a request; of several prefixes the longest counts. */

@@ -66,7 +66,7 @@ export async function runServer(io: Io, flags: ServerFlags): Promise<number> {
     server = await serve({ ...exposure, ...parts.controlPlane, audit });
   } catch (error) {
     await parts.close();
-    throw withAdvice(error, flags);
+    throw notListening(error);
   }
   let current = tokens;
   let addresses = await announce(io, server, tokens, stateDir);
@@ -239,32 +239,13 @@ async function makeStateDir(dir: string): Promise<void> {
   }
 }
 
-/** Says what to do about an address that cannot be had. */
-function withAdvice(error: unknown, flags: ServerFlags): unknown {
+/** An address that another machine has is no malformed flag: the same command works there. */
+function notListening(error: unknown): unknown {
   if (!(error instanceof HarnessError)) return error;
-  const { hostname, port } = flags.serve.listen;
-  const address = hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
-  const why = error.code === "unavailable"
-    ? "another program uses the port; stop that one, or choose another with --listen " +
-      "(port 0 takes a free one)"
-    : addressProblem(error.cause);
-  if (why === null) return error;
-  // An address that another machine has is no malformed flag: the same command works there.
-  return new HarnessError("unavailable", `Cannot listen on ${address}: ${why}`, { cause: error });
-}
-
-/** Why nobody can listen on an address here, or `null` when that is not the problem. */
-function addressProblem(cause: unknown): string | null {
-  const code = (cause as { code?: unknown } | null)?.code;
-  const text = messageOf(cause);
-  if (code === "EADDRNOTAVAIL" || /cannot assign|not available|EINVAL/i.test(text)) {
-    return "this machine has no such address; give one of its own with --listen, " +
-      "127.0.0.1 for this machine alone, or 0.0.0.0 for all it has";
-  }
-  if (code === "ENOTFOUND" || code === "EAI_AGAIN" || /lookup address|getaddrinfo/i.test(text)) {
-    return "there is no host of that name; give an address of this machine with --listen";
-  }
-  return null;
+  const { details, message } = error;
+  const isElsewhere = details?.["reason"] === "address_not_local" ||
+    details?.["reason"] === "unknown_host";
+  return isElsewhere ? new HarnessError("unavailable", message, { cause: error, details }) : error;
 }
 
 function untilInterrupted(io: Io): Promise<void> {

@@ -4,18 +4,14 @@
  * @module
  */
 import { HarnessError } from "../../errors.ts";
-import {
-  parseYaml,
-  type SourceProblem,
-  type YamlSource,
-} from "../../package/manifest/yaml_source.ts";
-import { nearestName } from "../../util/did_you_mean.ts";
+import type { SourceProblem, YamlSource } from "../../package/manifest/yaml_source.ts";
 import type { TokenRights } from "../../server/access/rights.ts";
 import type { NamedToken } from "../../server/access/tokens.ts";
 import { MAX_NAMED_TOKENS, MAX_TOKENS_FILE_BYTES } from "../limits.ts";
 import type { NamedFile } from "../flags/flags.ts";
 import { exposure, textOf } from "./private_file.ts";
 import { named, unreadable } from "../flags/secrets.ts";
+import { parseYamlFile, unknownKey, unusable, type YamlFile } from "../flags/yaml_file.ts";
 
 /** Names that records give to others than named tokens. */
 const RESERVED = ["anonymous", "token", "read-token", "server", "embedder"];
@@ -24,7 +20,6 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 const SERVICE = /^[A-Za-z0-9*?][A-Za-z0-9._*?-]{0,127}$/;
 const TIME =
   /^(\d{4}-\d\d-\d\d)(?:T(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d))?$/;
-const SHOWN_PROBLEMS = 50;
 
 /**
  * The tokens of a file.
@@ -37,8 +32,9 @@ export async function readTokensFile(file: NamedFile): Promise<NamedToken[]> {
 }
 
 /** The tokens in the text of a file. See {@linkcode readTokensFile}. */
-function parseTokensFile(text: string, file: NamedFile): NamedToken[] {
-  const source = parse(text, file);
+function parseTokensFile(text: string, { place, path }: NamedFile): NamedToken[] {
+  const file: YamlFile = { place, path, reason: "tokens_file" };
+  const source = parseYamlFile(text, file);
   const problems: SourceProblem[] = [];
   const found: NamedToken[] = [];
   const seen = new Map<string, number>();
@@ -109,9 +105,7 @@ class ItemReader {
       return {};
     }
     for (const key of Object.keys(item).filter((key) => !KEYS.includes(key))) {
-      const close = nearestName(key, KEYS);
-      const hint = close === null ? "" : `, did you mean "${close}"?`;
-      const message = `unknown key ${JSON.stringify(key.slice(0, 64))}${hint}`;
+      const message = unknownKey(key, KEYS);
       this.problems.push({ ...this.#source.atKey([this.#index], key), message });
     }
     const given = item as Record<string, unknown>;
@@ -170,31 +164,6 @@ class ItemReader {
   #problem(path: PropertyKey[], message: string): undefined {
     this.problems.push({ ...this.#source.at([this.#index, ...path]), message });
   }
-}
-
-function parse(text: string, file: NamedFile): YamlSource {
-  try {
-    return parseYaml(text, file.path);
-  } catch (error) {
-    if (!(error instanceof HarnessError)) throw error;
-    const problems = error.details?.["problems"];
-    throw unusable(file, Array.isArray(problems) ? problems : [], error);
-  }
-}
-
-function unusable(
-  file: NamedFile,
-  problems: readonly SourceProblem[],
-  cause?: unknown,
-): HarnessError {
-  const sorted = problems.toSorted((a, b) => a.line - b.line || a.column - b.column);
-  const lines = sorted.map((p) => `${file.path}:${p.line}:${p.column}: ${p.message}`);
-  const shown = lines.slice(0, SHOWN_PROBLEMS);
-  if (lines.length > shown.length) shown.push(`and ${lines.length - shown.length} more`);
-  return new HarnessError("invalid_params", `Cannot use ${file.place}: ${shown.join("; ")}`, {
-    details: { reason: "tokens_file", file: file.path, problems: sorted.slice(0, SHOWN_PROBLEMS) },
-    cause,
-  });
 }
 
 /** The text of a file that only its owner can read: this user, or root. */

@@ -130,8 +130,7 @@ async function isRunning(context: HostContext, release: ReleaseRecord): Promise<
   }
 }
 
-/** Whether what was to stop the release is not there at all, or does not know it: then it cannot be running. */
+/** Whether what was to stop the release is not installed, or does not know it: then it cannot be running. */
 function nothingToStop(error: unknown): boolean {
-  return /has not been booted with systemd|systemctl: (command )?not found|unit \S+ not loaded|docker is not installed/i
-    .test(messageOf(error));
+  return error instanceof HarnessError && error.details?.["absent"] === true;
 }

@@ -18,7 +18,14 @@ export interface ControlFailure {
   log?: readonly string[];
 }
 
-/** The error of a start, stop or reload that did not work: `unavailable` with exit code, signal and log in its details. */
+/** How systemctl and docker report that they are not there, or have no such unit: then nothing can be running. */
+const ABSENT =
+  /has not been booted with systemd|systemctl: (command )?not found|unit \S+ not loaded|docker is not installed/i;
+
+/**
+ * The error of a start, stop or reload that did not work: `unavailable` with exit code, signal and log in its details,
+ * and `absent` where the service cannot be running at all.
+ */
 export function controlError(head: string, failure: ControlFailure): HarnessError {
   const exit = failure.exit ?? { exitCode: null, signal: null };
   const last = failure.log?.findLast((line) => line.trim() !== "");
@@ -29,6 +36,7 @@ export function controlError(head: string, failure: ControlFailure): HarnessErro
       exit_code: exit.exitCode,
       signal: exit.signal,
       log: [...(failure.log ?? [])],
+      ...(ABSENT.test(failure.reason) && { absent: true }),
     },
   });
 }

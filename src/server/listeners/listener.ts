@@ -31,16 +31,33 @@ export function ownAddress({ hostname }: ListenOptions): string {
   return hostname === "::" || hostname === "[::]" ? "::1" : hostname;
 }
 
-/** The error for a listen that failed: what, why, and what to do. */
+/** What the system reports of an address that nobody can listen on here; Deno has no code for some. */
+const ADDRESS_PROBLEMS = [
+  {
+    reason: "address_not_local",
+    codes: ["EADDRNOTAVAIL"],
+    text: /cannot assign|not available|EINVAL/i,
+    why: "this machine has no such address",
+  },
+  {
+    reason: "unknown_host",
+    codes: ["ENOTFOUND", "EAI_AGAIN"],
+    text: /lookup address|getaddrinfo/i,
+    why: "there is no host of that name",
+  },
+];
+
+/** The error for a listen that failed, with `details.reason` where the cause is known. */
 export function listenError(options: ListenOptions, cause: unknown): HarnessError {
-  const address = `${options.hostname}:${options.port}`;
+  const { hostname, port } = options;
+  const address = hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
   const code = (cause as { code?: unknown })?.code;
   const name = cause instanceof Error ? cause.name : "";
   if (code === "EADDRINUSE" || name === "AddrInUse") {
     return new HarnessError(
       "unavailable",
-      `Cannot listen on ${address}: another program uses this port, stop it or choose another with --listen`,
-      { cause, details: { address } },
+      `Cannot listen on ${address}: another program uses this port; stop it or choose another port`,
+      { cause, details: { address, reason: "port_in_use" } },
     );
   }
   if (code === "EACCES" || code === "EPERM" || name === "PermissionDenied") {
@@ -50,9 +67,13 @@ export function listenError(options: ListenOptions, cause: unknown): HarnessErro
       { cause, details: { address } },
     );
   }
-  return new HarnessError(
-    "invalid_params",
-    `Cannot listen on ${address}: ${messageOf(cause)}, check the address and the certificate`,
-    { cause, details: { address } },
+  const text = messageOf(cause);
+  const problem = ADDRESS_PROBLEMS.find((one) =>
+    one.codes.includes(String(code)) || one.text.test(text)
   );
+  const why = problem?.why ?? `${text}; check the address and the certificate`;
+  return new HarnessError("invalid_params", `Cannot listen on ${address}: ${why}`, {
+    cause,
+    details: { address, ...(problem && { reason: problem.reason }) },
+  });
 }
