@@ -1,5 +1,5 @@
 /**
- * The server of memory_test.ts, under a heap limit: `memory_child.ts <updates> <bytes>`. Changes one large entry
+ * The server of memory_system_test.ts, under a heap limit: `memory_child.ts <updates> <bytes>`. Changes one large entry
  * again and again while a subscriber reads and one does not, and prints its resident memory before and after.
  */
 import { Registry } from "../../src/registry/registry.ts";
