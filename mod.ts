@@ -33,8 +33,7 @@ export { ERROR_CODES, HarnessError, isErrorCode, isRetryable } from "./src/error
 export type { ErrorCode, HarnessErrorOptions } from "./src/errors.ts";
 
 // The registry, and where it is kept.
-export { Registry } from "./src/registry/registry.ts";
-export type { RegistryOptions } from "./src/registry/update_options.ts";
+export { Registry, type RegistryOptions } from "./src/registry/registry.ts";
 export type { ServiceEntry, ServiceInput } from "./src/model/service.ts";
 export type { RegistryEvent } from "./src/model/event.ts";
 export type { Disk, DiskFile } from "./src/storage/disk.ts";

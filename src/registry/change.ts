@@ -1,5 +1,5 @@
 /**
- * What a change makes of an entry, and the events that tell of it. Pure: nothing here knows the store.
+ * Computes the next entry and the events for a change. Pure: nothing here knows the store.
  *
  * One change is one step of `revision`, however many fields it touches, with at most one event of each
  * kind: `service_updated` first (it carries the whole entry), then `service_state_changed`,
@@ -16,11 +16,42 @@ import type {
   ServiceState,
 } from "../model/service.ts";
 import type { EventBody, StateChangedData } from "../model/event.ts";
-import { assertTransition } from "./transitions.ts";
+import { HarnessError } from "../errors.ts";
+import { freeze, sameJson } from "../util/json.ts";
 
-/** Reason of an entry whose lease ran out; a heartbeat brings exactly these back. */
+/** The states that may follow each state. */
+const NEXT: Readonly<Record<ServiceState, readonly ServiceState[]>> = {
+  registered: ["starting", "failed"],
+  starting: ["running", "stopping", "failed"],
+  running: ["stopping", "failed"],
+  stopping: ["stopped", "failed"],
+  stopped: ["starting", "failed"],
+  failed: ["starting", "failed"],
+};
+
+/** Whether a service in state `from` may be set to `to`. */
+export function canTransition(from: ServiceState, to: ServiceState): boolean {
+  return NEXT[from].includes(to);
+}
+
+/**
+ * Checks that a state change is allowed.
+ *
+ * @throws {HarnessError} `invalid_transition`, naming the states that are allowed.
+ */
+export function assertTransition(id: string, from: ServiceState, to: ServiceState): void {
+  if (canTransition(from, to)) return;
+  const allowed = NEXT[from];
+  throw new HarnessError(
+    "invalid_transition",
+    `Cannot set "${id}" to ${to}: it is ${from}, which can only become ${allowed.join(" or ")}`,
+    { details: { id, from, to, allowed: [...allowed] } },
+  );
+}
+
+/** Reason of an entry whose lease expired; a heartbeat revives exactly these. */
 export const HEARTBEAT_MISSED = "heartbeat missed";
-/** Reason of an entry that a heartbeat brought back. */
+/** Reason of an entry that a heartbeat revived. */
 export const HEARTBEAT_RETURNED = "heartbeat returned";
 
 /** An entry after a change, frozen, and the events of the change. */
@@ -57,8 +88,8 @@ export function planRegister(input: ServiceInput, time: string): PlannedChange {
 }
 
 /**
- * An existing entry registered again. What describes the service is replaced whole; what has become of it
- * (state, reason, health, pid or container, first registration) stays.
+ * An existing entry registered again. The description is replaced whole; the observed part (state, reason,
+ * health, pid or container, first registration) stays.
  */
 export function planReplace(
   current: ServiceEntry,
@@ -82,7 +113,7 @@ export function planReplace(
 
 /** Options for {@linkcode planUpdate}. */
 export interface PlanUpdateOptions {
-  /** Whether a health result is a change even when it says what the last one said. */
+  /** Whether a health result is a change even when it equals the last one. */
   healthAlways: boolean;
   /** Facts for the event of a state change; not kept in the entry. */
   details?: Record<string, unknown> | undefined;
@@ -91,9 +122,9 @@ export interface PlanUpdateOptions {
 /**
  * An entry with a patch applied; `null` when nothing changes.
  *
- * A health result is a change when it says something else than the last one: its time and duration alone
- * are not. It lives as long as the run that it is of: an entry that begins to start, is stopped or has
- * failed has none.
+ * A health result is a change when its verdict or message differ from the last one; its time and duration
+ * alone are no change. It is valid for one run: an entry that begins to start, is stopped or has failed has
+ * none.
  *
  * @throws {HarnessError} `invalid_transition`.
  */
@@ -112,7 +143,7 @@ export function planUpdate(
   return plan(current, next, time, options);
 }
 
-/** A missed-heartbeat entry coming back: `failed → starting → running` as one change with two events. */
+/** Revives an entry with a missed heartbeat: `failed → starting → running` as one change with two events. */
 export function planRevival(current: ServiceEntry, time: string): PlannedChange {
   const next: ServiceEntry = { ...current, state: "running", state_reason: HEARTBEAT_RETURNED };
   const entry = stamp(current, next, time);
@@ -132,7 +163,7 @@ function plan(
   { healthAlways, details }: PlanUpdateOptions,
 ): PlannedChange | null {
   const stateMoves = next.state !== current.state;
-  if (isOfOtherRun(current, next)) next.last_health_check = null;
+  if (healthIsStale(current, next)) next.last_health_check = null;
   const endpointsChange = !sameJson(current.endpoints, next.endpoints);
   const health = healthChange(current, next, healthAlways);
   if (health === "none") next.last_health_check = current.last_health_check;
@@ -198,10 +229,10 @@ function stateChanged(
 }
 
 /**
- * Whether the health result of an entry is not of its present run: what is down has none, and a new run has
- * none yet. So a result that comes late, when its run is over, says nothing.
+ * Whether the health result belongs to an earlier run: a stopped service has none, and a new run has none
+ * yet. So a result that arrives after its run has ended is dropped.
  */
-function isOfOtherRun(current: ServiceEntry, next: ServiceEntry): boolean {
+function healthIsStale(current: ServiceEntry, next: ServiceEntry): boolean {
   if (next.state === "stopped" || next.state === "failed") return true;
   return next.state === "starting" && current.state !== "starting" &&
     next.last_health_check === current.last_health_check;
@@ -219,7 +250,7 @@ function healthChange(
   return before.healthy !== after.healthy || before.message !== after.message ? "result" : "none";
 }
 
-/** A new description says nothing of the process that runs: its pid or container id is kept. */
+/** Keeps the pid or container id: a new description does not concern the running process. */
 function keepRuntime(current: Execution, wanted: Execution): Execution {
   if (wanted.type === "managed_process" && current.type === "managed_process") {
     return { ...wanted, pid: wanted.pid ?? current.pid };
@@ -228,23 +259,4 @@ function keepRuntime(current: Execution, wanted: Execution): Execution {
     return { ...wanted, container_id: wanted.container_id ?? current.container_id };
   }
   return wanted;
-}
-
-/** Whether two JSON values are equal; the order of keys does not matter. */
-export function sameJson(a: unknown, b: unknown): boolean {
-  if (a === b) return true;
-  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
-  if (Array.isArray(a) !== Array.isArray(b)) return false;
-  const left = a as Record<string, unknown>;
-  const right = b as Record<string, unknown>;
-  const keys = Object.keys(left);
-  return keys.length === Object.keys(right).length &&
-    keys.every((key) => Object.hasOwn(right, key) && sameJson(left[key], right[key]));
-}
-
-/** Freezes a JSON value all the way down: entries are shared with every reader. */
-export function freeze<T>(value: T): T {
-  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return value;
-  for (const inner of Object.values(value)) freeze(inner);
-  return Object.freeze(value);
 }

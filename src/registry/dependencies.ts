@@ -1,9 +1,10 @@
 /**
- * The dependency graph. Its nodes are service names: a service needs another service, not one instance.
+ * The dependency graph. Its nodes are service names: a service needs another service, not an instance.
  *
  * @module
  */
 import { HarnessError } from "../errors.ts";
+import type { EntryIndex } from "./entry_index.ts";
 
 /** The names a service needs directly. */
 export type DependsOn = (name: string) => Iterable<string>;
@@ -143,18 +144,66 @@ export function startOrder(names: Iterable<string>, dependsOn: DependsOn): strin
   );
 }
 
-/** The graph around `name`. */
-export function dependencyInfo(
-  name: string,
-  graph: { dependents: Iterable<string>; has: (name: string) => boolean; dependsOn: DependsOn },
-): DependencyInfo {
-  const { has, dependsOn } = graph;
-  const closure = closureOf(name, dependsOn);
-  const known = [...closure].filter(has);
-  return {
-    dependencies: [...new Set(dependsOn(name))].sort(),
-    dependents: [...graph.dependents].filter((other) => other !== name).sort(),
-    unmet: [...closure].filter((need) => !has(need)).sort(),
-    start_order: startOrder([...known, name], dependsOn),
-  };
+/**
+ * The dependency graph of a registry, including the edges of changes in flight: so two concurrent changes
+ * cannot close a cycle together.
+ */
+export class DependencyGraph {
+  readonly #index: EntryIndex;
+  readonly #pending = new Map<string, Set<readonly string[]>>();
+
+  /** A graph over an index. */
+  constructor(index: EntryIndex) {
+    this.#index = index;
+  }
+
+  /** The names that `name` needs directly, as registered or about to be; duplicates may occur. */
+  *dependsOn(name: string): Generator<string> {
+    for (const entry of this.#index.instancesOf(name)) yield* entry.depends_on;
+    for (const needs of this.#pending.get(name) ?? []) yield* needs;
+  }
+
+  /** The names that need `name` directly, as registered or about to be. */
+  dependentsOf(name: string): Set<string> {
+    const found = new Set(this.#index.dependentsOf(name));
+    for (const [other, pending] of this.#pending) {
+      for (const needs of pending) if (needs.includes(name)) found.add(other);
+    }
+    return found;
+  }
+
+  /**
+   * Runs `commit` with the edges `name → needs` already counted, after a check that they close no cycle.
+   *
+   * @throws {HarnessError} `invalid_params` naming the cycle.
+   */
+  async with<T>(name: string, needs: readonly string[], commit: () => Promise<T>): Promise<T> {
+    if (needs.length === 0) return await commit();
+    // A service that nobody needs can be part of no cycle but with itself.
+    if (needs.includes(name) || this.dependentsOf(name).size > 0) {
+      assertNoCycle(name, needs, (n) => this.dependsOn(n));
+    }
+    let pending = this.#pending.get(name);
+    if (pending === undefined) this.#pending.set(name, pending = new Set());
+    pending.add(needs);
+    try {
+      return await commit();
+    } finally {
+      pending.delete(needs);
+      if (pending.size === 0) this.#pending.delete(name);
+    }
+  }
+
+  /** The graph around a service. */
+  info(name: string): DependencyInfo {
+    const dependsOn = (needed: string) => this.dependsOn(needed);
+    const has = (needed: string) => this.#index.hasName(needed);
+    const closure = closureOf(name, dependsOn);
+    return {
+      dependencies: [...new Set(dependsOn(name))].sort(),
+      dependents: [...this.dependentsOf(name)].filter((other) => other !== name).sort(),
+      unmet: [...closure].filter((need) => !has(need)).sort(),
+      start_order: startOrder([...[...closure].filter(has), name], dependsOn),
+    };
+  }
 }

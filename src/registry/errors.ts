@@ -1,5 +1,5 @@
 /**
- * The registry's refusals, in words.
+ * The errors of the registry.
  *
  * @module
  */
@@ -39,5 +39,14 @@ export function otherRevision({ id, revision }: ServiceEntry, ifRevision: number
     "conflict",
     `Cannot change "${id}": its revision is ${revision}, not ${ifRevision}; read it again`,
     { details: { id, revision, if_revision: ifRevision } },
+  );
+}
+
+/** The error for a service that is not registered. */
+export function notFound(nameOrId: string): HarnessError {
+  return new HarnessError(
+    "not_found",
+    `Cannot find service "${nameOrId}": it is not registered`,
+    { details: { reason: "service_unknown", name: nameOrId } },
   );
 }

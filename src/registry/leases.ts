@@ -1,12 +1,12 @@
 /**
- * Leases as the registry sees them: which may be judged as missed when the store says one ran out.
+ * The leases of a registry's entries, over those of its store.
  *
  * @module
  */
 import type { ServiceEntry } from "../model/service.ts";
 import type { Store } from "./store.ts";
 
-/** Remembers when each lease ends, so that an expiry that a renewal has overtaken is known as such. */
+/** Keeps the end of each lease, so that an expiry that a renewal has overtaken is recognised. */
 export class LeaseKeeper {
   readonly #store: Store;
   readonly #ends = new Map<string, number>();
@@ -37,14 +37,14 @@ export class LeaseKeeper {
     return this.#ends.get(id);
   }
 
-  /** Gives a lease up. */
+  /** Ends a lease. */
   end(id: string): void {
     this.#store.endLease(id);
     this.#ends.delete(id);
   }
 }
 
-/** Whether a missed heartbeat of an entry means anything: one that is stopped or failed owes none. */
+/** Whether an entry owes heartbeats: one that is stopped or failed does not. */
 export function needsHeartbeat(entry: ServiceEntry): boolean {
   return entry.ttl_ms !== undefined && entry.state !== "failed" && entry.state !== "stopped";
 }

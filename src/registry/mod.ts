@@ -23,17 +23,12 @@
  *
  * @module
  */
+export type { IfRevision, RegisterOptions, UpdateOptions } from "./writer.ts";
 export { applyEvent } from "./apply_event.ts";
 export type { DependencyInfo } from "./dependencies.ts";
-export type { EventsOptions } from "./event_stream.ts";
+export type { EventsOptions } from "./events.ts";
 export type { ServiceFilter } from "./filter.ts";
 export type { PageOptions, ServicePage } from "./queries.ts";
-export { Registry } from "./registry.ts";
+export { Registry, type RegistryOptions } from "./registry.ts";
 export type { Change, CommitRecord, LoadedState, Store, StoreListener } from "./store.ts";
-export type {
-  IfRevision,
-  RegisterOptions,
-  RegistryOptions,
-  UpdateOptions,
-} from "./update_options.ts";
 export type { EventBody, EventFilter, RegistryEvent, StandaloneEvent } from "../model/event.ts";

@@ -6,12 +6,13 @@
 import { HarnessError } from "../errors.ts";
 import type { Endpoint, ServiceEntry } from "../model/service.ts";
 import { cursorAfter, idOfCursor } from "../model/service_schema.ts";
+import { notFound } from "./errors.ts";
 import type { EntryIndex } from "./entry_index.ts";
 import { type ServiceFilter, serviceMatcher } from "./filter.ts";
 
 /** Ids named in the text of an `ambiguous` error. */
 const MAX_IDS_IN_MESSAGE = 5;
-/** Ids in its details: more than anybody looks through. */
+/** Ids in its details. */
 const MAX_IDS_IN_DETAILS = 1000;
 
 /** The entry of an id, or of a name that has one instance. @throws {HarnessError} `not_found`, `ambiguous`. */
@@ -47,20 +48,11 @@ export function findName(index: EntryIndex, nameOrId: string): string {
   return name;
 }
 
-/** The error for a service that is not registered. */
-export function notFound(nameOrId: string): HarnessError {
-  return new HarnessError(
-    "not_found",
-    `Cannot find service "${nameOrId}": it is not registered`,
-    { details: { reason: "service_unknown", name: nameOrId } },
-  );
-}
-
-/** Which part of a list to give. */
+/** One page of a list. */
 export interface PageOptions {
   /** Entries at most. */
   limit: number;
-  /** The `next_cursor` of the page before. @default {the first page} */
+  /** The `next_cursor` of the previous page. @default {the first page} */
   cursor?: string | undefined;
 }
 
@@ -68,7 +60,7 @@ export interface PageOptions {
 export interface ServicePage {
   /** Entries, sorted by id. */
   services: ServiceEntry[];
-  /** Gives the next page; `null` at the end. */
+  /** Cursor of the next page; `null` at the end. */
   next_cursor: string | null;
 }
 
@@ -80,7 +72,7 @@ export function pageOf(
 ): ServicePage {
   const wants = serviceMatcher(filter);
   const services: ServiceEntry[] = [];
-  for (const entry of index.after(filter, idOf(cursor))) {
+  for (const entry of index.after(filter, cursorId(cursor))) {
     if (!wants(entry)) continue;
     if (services.length === limit) {
       const last = services.at(-1);
@@ -91,8 +83,8 @@ export function pageOf(
   return { services, next_cursor: null };
 }
 
-/** The id that a cursor stands behind. @throws {HarnessError} `invalid_params` for what is no cursor of ours. */
-export function idOf(cursor: string | undefined): string | undefined {
+/** The id in a cursor. @throws {HarnessError} `invalid_params` for a malformed cursor. */
+export function cursorId(cursor: string | undefined): string | undefined {
   const id = cursor === undefined ? undefined : idOfCursor(cursor);
   if (id !== null) return id;
   throw new HarnessError(

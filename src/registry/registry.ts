@@ -1,15 +1,13 @@
 /**
- * The registry: what is known of every service, changed in one order and told to whoever listens.
+ * The registry: the entries of all services, changed in one global order.
  *
- * Reads are answered from memory. A change is planned from the entry as it is, made durable by the store,
- * and only then becomes visible, is acknowledged and told: memory is a fold over the store's records and
- * never runs ahead of them.
+ * Reads are answered from memory. A change is planned from the entry as it is and made durable by the
+ * store; only then it becomes visible, is acknowledged and published. So memory is a fold over the store's
+ * records and never runs ahead of them.
  *
  * @module
  */
-import { LEASE_RETRY_MS, MAX_SERVICES } from "./limits.ts";
-import * as changes from "./change.ts";
-import type { DependencyInfo } from "./dependencies.ts";
+import type { RegistryEvent, StandaloneEvent } from "../model/event.ts";
 import type {
   Endpoint,
   HealthResult,
@@ -17,25 +15,37 @@ import type {
   ServiceInput,
   ServicePatch,
 } from "../model/service.ts";
+import { freeze } from "../util/json.ts";
+import { DependencyGraph, type DependencyInfo } from "./dependencies.ts";
 import { EntryIndex } from "./entry_index.ts";
-import { EventBus } from "./event_bus.ts";
-import type { EventsOptions } from "./event_stream.ts";
-import type { RegistryEvent, StandaloneEvent } from "../model/event.ts";
+import { EventBus, type EventsOptions } from "./events.ts";
 import { type ServiceFilter, serviceMatcher } from "./filter.ts";
-import { DependencyGraph } from "./graph.ts";
-import { KeyedMutex } from "../util/keyed_mutex.ts";
-import { LeaseKeeper, needsHeartbeat } from "./leases.ts";
-import { alreadyExists, full, noLease, otherRevision } from "./errors.ts";
-import * as queries from "./queries.ts";
-import type { PageOptions, ServicePage } from "./queries.ts";
+import { MAX_SERVICES } from "./limits.ts";
+import {
+  cursorId,
+  findEntry,
+  findInstances,
+  findName,
+  pageOf,
+  type PageOptions,
+  resolveEndpoints,
+  type ServicePage,
+} from "./queries.ts";
 import type { CommitRecord, LoadedState, Store } from "./store.ts";
-import { parseInput, parsePatch } from "./validate.ts";
-import type {
-  IfRevision,
-  RegisterOptions,
-  RegistryOptions,
-  UpdateOptions,
-} from "./update_options.ts";
+import {
+  EntryWriter,
+  type IfRevision,
+  type RegisterOptions,
+  type UpdateOptions,
+} from "./writer.ts";
+
+/** Options for {@linkcode Registry.open}. */
+export interface RegistryOptions {
+  /** The clock for all times in entries and events, in epoch milliseconds. @default {Date.now} */
+  now?: (() => number) | undefined;
+  /** Entries at most. @default {MAX_SERVICES} */
+  maxServices?: number | undefined;
+}
 
 /**
  * A registry of services over a {@linkcode Store}.
@@ -63,27 +73,27 @@ export class Registry implements AsyncDisposable {
   readonly warnings: readonly string[];
   readonly #store: Store;
   readonly #now: () => number;
-  readonly #maxServices: number;
   readonly #index = new EntryIndex();
   readonly #graph = new DependencyGraph(this.#index);
-  readonly #locks = new KeyedMutex();
-  readonly #leases: LeaseKeeper;
+  readonly #writer: EntryWriter;
   readonly #bus = new EventBus();
-  /** Ids on their way to the store for the first time. */
-  readonly #registering = new Set<string>();
   #seq: number;
   #problem: string | null = null;
-  #closed = false;
 
   private constructor(store: Store, loaded: LoadedState, options: RegistryOptions) {
     this.#store = store;
-    this.#leases = new LeaseKeeper(store);
     this.#now = options.now ?? Date.now;
-    this.#maxServices = options.maxServices ?? MAX_SERVICES;
+    this.#writer = new EntryWriter({
+      store,
+      index: this.#index,
+      graph: this.#graph,
+      now: this.#now,
+      maxServices: options.maxServices ?? MAX_SERVICES,
+    });
     this.epoch = loaded.epoch;
     this.warnings = loaded.warnings;
     this.#seq = loaded.seq;
-    this.#index.load(loaded.services.map(changes.freeze));
+    this.#index.load(loaded.services.map(freeze));
   }
 
   /**
@@ -98,13 +108,13 @@ export class Registry implements AsyncDisposable {
     let problem: string | null = null;
     const loaded = await store.open({
       onCommit: (record) => registry === null ? void early.push(record) : registry.#apply(record),
-      onLeaseExpired: (id) => registry === null ? undefined : void registry.#expire(id),
+      onLeaseExpired: (id) => registry === null ? undefined : void registry.#writer.expire(id),
       onHealth: (now) => registry === null ? problem = now : registry.#problem = now,
     });
     registry = new Registry(store, loaded, options);
     registry.#problem = problem;
     for (const record of early) registry.#apply(record);
-    await registry.#leases.start(registry.#index.sorted);
+    await registry.#writer.startLeases();
     return registry;
   }
 
@@ -130,12 +140,12 @@ export class Registry implements AsyncDisposable {
 
   /** What {@linkcode list} looks through now, after a cursor: for who filters it in pieces. */
   select(filter: ServiceFilter, cursor?: string): Iterable<ServiceEntry> {
-    return this.#index.after(filter, queries.idOf(cursor));
+    return this.#index.after(filter, cursorId(cursor));
   }
 
   /** The entries that match, a page at a time, and the seq that the page is of. */
   page(filter: ServiceFilter, page: PageOptions): ServicePage & { seq: number } {
-    return { ...queries.pageOf(this.#index, filter, page), seq: this.#seq };
+    return { ...pageOf(this.#index, filter, page), seq: this.#seq };
   }
 
   /**
@@ -144,7 +154,7 @@ export class Registry implements AsyncDisposable {
    * @throws {HarnessError} `not_found`, or `ambiguous` with `details.ids`.
    */
   get(nameOrId: string): ServiceEntry {
-    return queries.findEntry(this.#index, nameOrId);
+    return findEntry(this.#index, nameOrId);
   }
 
   /**
@@ -154,17 +164,7 @@ export class Registry implements AsyncDisposable {
    * @throws {HarnessError} `invalid_params` (a cycle, too), `already_exists`, `too_large`, `storage_unavailable`.
    */
   async register(input: ServiceInput, options: RegisterOptions = {}): Promise<ServiceEntry> {
-    const checked = parseInput(input);
-    const id = checked.id ?? checked.name;
-    return await this.#locks.run(id, async () => {
-      const current = this.#index.get(id);
-      if (current !== undefined && options.replace !== true) throw alreadyExists(current);
-      options.admit?.(current ?? null);
-      const time = this.#time();
-      if (!current) return await this.#registerNew(changes.planRegister(checked, time));
-      const planned = changes.planReplace(current, checked, time);
-      return await this.#commit(current, planned, { leases: true });
-    });
+    return await this.#writer.register(input, options);
   }
 
   /**
@@ -180,13 +180,7 @@ export class Registry implements AsyncDisposable {
     patch: ServicePatch,
     options: UpdateOptions = {},
   ): Promise<ServiceEntry> {
-    const checked = parsePatch(nameOrId, patch);
-    return await this.#change(nameOrId, options, (entry) => {
-      return changes.planUpdate(entry, checked, this.#time(), {
-        healthAlways: false,
-        details: options.details,
-      });
-    });
+    return await this.#writer.update(nameOrId, patch, options);
   }
 
   /**
@@ -197,10 +191,7 @@ export class Registry implements AsyncDisposable {
    * @throws {HarnessError} `not_found`, `ambiguous`, `invalid_params`, `storage_unavailable`.
    */
   async recordHealth(nameOrId: string, result: HealthResult): Promise<ServiceEntry> {
-    const checked = parsePatch(nameOrId, { last_health_check: result });
-    return await this.#change(nameOrId, {}, (entry) => {
-      return changes.planUpdate(entry, checked, this.#time(), { healthAlways: true });
-    });
+    return await this.#writer.recordHealth(nameOrId, result);
   }
 
   /**
@@ -209,17 +200,7 @@ export class Registry implements AsyncDisposable {
    * @throws {HarnessError} `not_found`, `ambiguous`, `conflict`, `storage_unavailable`.
    */
   async deregister(nameOrId: string, options: IfRevision = {}): Promise<void> {
-    const { id } = this.get(nameOrId);
-    await this.#locks.run(id, async () => {
-      const entry = this.#current(id, options);
-      await this.#store.commit({
-        remove: id,
-        if_revision: entry.revision,
-        events: [{ event: "service_deregistered", data: { service: entry.name, id } }],
-        time: this.#time(),
-      });
-      this.#leases.end(id);
-    });
+    await this.#writer.deregister(nameOrId, options);
   }
 
   /**
@@ -230,21 +211,13 @@ export class Registry implements AsyncDisposable {
    * `storage_unavailable`.
    */
   async heartbeat(nameOrId: string): Promise<{ expires_at: string }> {
-    const { id } = this.get(nameOrId);
-    return await this.#locks.run(id, async () => {
-      const entry = this.#current(id, {});
-      if (entry.ttl_ms === undefined) throw noLease(id);
-      const ends = await this.#leases.take(id, entry.ttl_ms);
-      if (entry.state === "failed" && entry.state_reason === changes.HEARTBEAT_MISSED) {
-        await this.#commit(entry, changes.planRevival(entry, this.#time()), { leases: false });
-      }
-      return { expires_at: new Date(ends).toISOString() };
-    });
+    return await this.#writer.heartbeat(nameOrId);
   }
 
   /** Puts an event in the order that changes no entry (`deployment_progress`). @throws {HarnessError} `storage_unavailable`. */
   async publish(body: StandaloneEvent): Promise<void> {
-    await this.#store.commit({ events: [body], time: this.#time() });
+    const time = new Date(this.#now()).toISOString();
+    await this.#store.commit({ events: [body], time });
   }
 
   /** The endpoints of every entry, by instance id. */
@@ -260,12 +233,12 @@ export class Registry implements AsyncDisposable {
    * instance can be used, saying why.
    */
   resolve(service: string, endpoint?: string): Array<Endpoint & { id: string }> {
-    return queries.resolveEndpoints(service, queries.findInstances(this.#index, service), endpoint);
+    return resolveEndpoints(service, findInstances(this.#index, service), endpoint);
   }
 
   /** The service name of an id or a name. @throws {HarnessError} `not_found`. */
   nameOf(nameOrId: string): string {
-    return queries.findName(this.#index, nameOrId);
+    return findName(this.#index, nameOrId);
   }
 
   /** The names of the services that need a service directly. */
@@ -300,7 +273,7 @@ export class Registry implements AsyncDisposable {
 
   /** Ends all event streams, waits for changes under way and closes the store. Idempotent. */
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#writer.close();
     try {
       await this.#store.close();
     } finally {
@@ -313,87 +286,14 @@ export class Registry implements AsyncDisposable {
     await this.close();
   }
 
-  async #registerNew(planned: changes.PlannedChange): Promise<ServiceEntry> {
-    const { id } = planned.entry;
-    const max = this.#maxServices;
-    if (this.#index.size + this.#registering.size >= max) throw full(id, max);
-    this.#registering.add(id);
-    try {
-      return await this.#commit(null, planned, { leases: true });
-    } finally {
-      this.#registering.delete(id);
-    }
-  }
-
-  /** Plans and commits a change of one entry while nobody else does. */
-  async #change(
-    nameOrId: string,
-    options: IfRevision,
-    planChange: (entry: ServiceEntry) => changes.PlannedChange | null,
-  ): Promise<ServiceEntry> {
-    const { id } = this.get(nameOrId);
-    return await this.#locks.run(id, () => {
-      const entry = this.#current(id, options);
-      return this.#commit(entry, planChange(entry), { leases: false });
-    });
-  }
-
-  async #commit(
-    current: ServiceEntry | null,
-    planned: changes.PlannedChange | null,
-    { leases }: { leases: boolean },
-  ): Promise<ServiceEntry> {
-    const entry = planned?.entry ?? current;
-    if (entry === null) throw new Error("neither an entry nor a change");
-    if (planned !== null) {
-      const [if_revision, time] = [current?.revision ?? 0, entry.updated_at];
-      const change = { put: entry, if_revision, events: planned.events, time };
-      const needs = current?.depends_on === entry.depends_on ? [] : entry.depends_on;
-      await this.#graph.with(entry.name, needs, () => this.#store.commit(change));
-    }
-    if (leases && entry.ttl_ms !== undefined) await this.#leases.take(entry.id, entry.ttl_ms);
-    else if (leases) this.#leases.end(entry.id);
-    return entry;
-  }
-
-  /** The entry as it is now, under its lock. */
-  #current(id: string, { ifRevision }: IfRevision): ServiceEntry {
-    const entry = this.#index.get(id);
-    if (entry === undefined) throw queries.notFound(id);
-    if (ifRevision === undefined || ifRevision === entry.revision) return entry;
-    throw otherRevision(entry, ifRevision);
-  }
-
   #apply(record: CommitRecord): void {
     if (record.seq <= this.#seq) return;
     if (record.put !== undefined) {
-      this.#index.put(changes.freeze(record.put));
-      this.#registering.delete(record.put.id);
+      this.#index.put(freeze(record.put));
+      this.#writer.applied(record.put.id);
     }
     if (record.remove !== undefined) this.#index.remove(record.remove);
     this.#seq = record.seq;
     this.#bus.deliver(record.events);
-  }
-
-  async #expire(id: string): Promise<void> {
-    const ended = this.#leases.endOf(id);
-    try {
-      await this.#locks.run(id, async () => {
-        const entry = this.#index.get(id);
-        // Renewed or given up while we waited for the lock, or stopped on purpose: nothing was missed.
-        if (this.#closed || this.#leases.endOf(id) !== ended) return;
-        if (entry === undefined || !needsHeartbeat(entry)) return;
-        const patch = { state: "failed", state_reason: changes.HEARTBEAT_MISSED } as const;
-        const planned = changes.planUpdate(entry, patch, this.#time());
-        await this.#commit(entry, planned, { leases: false });
-      });
-    } catch {
-      // The store refuses changes at present (that is its own report); the entry is judged again later.
-      if (!this.#closed) await this.#leases.take(id, LEASE_RETRY_MS).catch(() => {});
-    }
-  }
-
-  #time(): string {
-    return new Date(this.#now()).toISOString();
   }
 }

@@ -3,7 +3,7 @@ import { SERVICE_STATES, type ServiceState } from "../../src/model/service.ts";
 import type { RegistryEvent } from "../../src/model/event.ts";
 import { applyEvent } from "../../src/registry/apply_event.ts";
 import { Registry } from "../../src/registry/registry.ts";
-import { canTransition } from "../../src/registry/transitions.ts";
+import { canTransition } from "../../src/registry/change.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";
 import { endpoint, serviceInput } from "../helpers/fixtures.ts";
 import { refusal } from "../helpers/rejects.ts";

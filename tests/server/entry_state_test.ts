@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { SERVICE_STATES } from "../../src/model/service.ts";
 import { Registry } from "../../src/registry/registry.ts";
-import { canTransition } from "../../src/registry/transitions.ts";
+import { canTransition } from "../../src/registry/change.ts";
 import { advanceTo, statePath } from "../../src/server/services/entry_state.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";
 

@@ -3,9 +3,9 @@
  *
  * @module
  */
+import type { UpdateOptions } from "../../registry/writer.ts";
 import type { ServiceEntry, ServicePatch, ServiceState } from "../../model/service.ts";
 import type { Registry } from "../../registry/registry.ts";
-import type { UpdateOptions } from "../../registry/update_options.ts";
 import type { RecordedState } from "../../lifecycle/supervisor/recorded_state.ts";
 import type { RestartMemory } from "../../lifecycle/supervisor/restart_policy.ts";
 

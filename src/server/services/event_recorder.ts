@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { UpdateOptions } from "../../registry/writer.ts";
 import { getLogger } from "@logtape/logtape";
 import { HarnessError } from "../../errors.ts";
 import { MAX_REASON_LENGTH } from "../limits.ts";
@@ -16,7 +17,6 @@ import type {
 } from "../../lifecycle/supervisor/events.ts";
 import type { Execution, ServicePatch } from "../../model/service.ts";
 import type { Registry } from "../../registry/registry.ts";
-import type { UpdateOptions } from "../../registry/update_options.ts";
 import { advanceTo } from "./entry_state.ts";
 
 const log = getLogger(["harness", "server", "supervision"]);

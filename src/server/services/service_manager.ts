@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { sameJson } from "../../util/json.ts";
 import { getLogger } from "@logtape/logtape";
 import { healthTimeoutMs } from "../../deploy/steps/activate.ts";
 import { HarnessError, messageOf, toHarnessError } from "../../errors.ts";
@@ -12,10 +13,9 @@ import { Supervisor } from "../../lifecycle/supervisor/supervisor.ts";
 import type { SupervisorEvent } from "../../lifecycle/supervisor/events.ts";
 import type { ActionData, ActionParams, ActionStep, Target } from "../../protocol/actions.ts";
 import type { ServiceAction, ServiceEntry } from "../../model/service.ts";
-import { sameJson } from "../../registry/change.ts";
 import { KeyedMutex } from "../../util/keyed_mutex.ts";
 import type { Registry } from "../../registry/registry.ts";
-import { assertTransition } from "../../registry/transitions.ts";
+import { assertTransition } from "../../registry/change.ts";
 import { cascadePlan, isStartable, notRunning, unchanged } from "./action_plan.ts";
 import { type CallContext, callerText, type DocumentStore, type Services } from "../backends.ts";
 import { describedPlacement } from "./entry_spec.ts";

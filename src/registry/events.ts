@@ -1,5 +1,6 @@
 /**
- * Events as a Web Stream: first those already kept, then live ones, without a gap and bounded.
+ * Delivers events in order to listeners, and to Web Streams: first the kept ones, then live ones, without a
+ * gap and bounded.
  *
  * @module
  */
@@ -9,11 +10,11 @@ import { MAX_EVENT_QUEUE } from "./limits.ts";
 import type { EventFilter, RegistryEvent } from "../model/event.ts";
 import { eventMatcher } from "./filter.ts";
 
-/** What an event stream needs of the registry. */
+/** What an event stream needs from the registry. */
 export interface EventSource {
   /** Seq of the last event. */
   readonly seq: number;
-  /** Calls `listener` with every event from now on; returns what ends that. */
+  /** Calls `listener` with every event from now on; returns a function that ends it. */
   subscribe(listener: (event: RegistryEvent) => void): () => void;
   /** Kept events after a seq, or `null` when they are not all kept. */
   history(afterSeq: number, limit: number): Promise<RegistryEvent[] | null>;
@@ -32,12 +33,12 @@ export interface EventsOptions {
 }
 
 /** A stream and the way to end it from the registry's side. */
-export interface OpenStream {
+interface OpenStream {
   /** Whether it has ended. */
   readonly ended: boolean;
-  /** What the reader gets. */
+  /** The reader's side. */
   stream: ReadableStream<RegistryEvent>;
-  /** Ends it: the reader gets what is queued, then the end. */
+  /** Ends it after what is queued. */
   close(): void;
 }
 
@@ -46,7 +47,7 @@ export interface OpenStream {
  *
  * @param onEnd Called once when the stream has ended, however it did.
  */
-export function eventStream(
+function eventStream(
   source: EventSource,
   options: EventsOptions,
   onEnd: () => void,
@@ -62,7 +63,7 @@ class EventFeed implements OpenStream {
   readonly #signal: AbortSignal | undefined;
   readonly #onEnd: () => void;
   #controller: ReadableStreamDefaultController<RegistryEvent> | null = null;
-  /** Seq of the last event looked at. */
+  /** Seq of the last event processed. */
   #position: number;
   /** Set while the feed is live. */
   #unsubscribe: (() => void) | null = null;
@@ -100,7 +101,7 @@ class EventFeed implements OpenStream {
     if (live) this.#unsubscribe = this.#source.subscribe((event) => this.#deliver(event));
   }
 
-  /** Called when there is room in the queue: what is live comes by itself. */
+  /** Called when there is room in the queue; live events are pushed. */
   async #pull(): Promise<void> {
     if (this.#unsubscribe !== null || this.#ended) return;
     try {
@@ -110,7 +111,7 @@ class EventFeed implements OpenStream {
     }
   }
 
-  /** Moves on through the kept events until at least one is wanted, or goes live after the last. */
+  /** Reads kept events until at least one is wanted, or goes live after the last. */
   async #replay(): Promise<void> {
     while (!this.#ended && this.#position < this.#source.seq) {
       const room = this.#room();
@@ -179,4 +180,56 @@ function notKept(after: number): HarnessError {
     `Cannot replay events after seq ${after}: they are not all kept; start from list()`,
     { details: { after } },
   );
+}
+
+type Listener = (event: RegistryEvent) => void;
+
+/** The listeners and open streams of one registry. */
+export class EventBus {
+  readonly #streams = new Set<OpenStream>();
+  #listeners: readonly Listener[] = [];
+  #closed = false;
+
+  /** Adds a listener; returns a function that removes it, after whose call no event follows. */
+  subscribe(listener: Listener): () => void {
+    // Wrapped, so that the same function given twice is two subscriptions.
+    const own: Listener = (event) => listener(event);
+    this.#listeners = [...this.#listeners, own];
+    return () => {
+      this.#listeners = this.#listeners.filter((other) => other !== own);
+    };
+  }
+
+  /** Calls every listener with every event; one that throws does not affect the others. */
+  deliver(events: readonly RegistryEvent[]): void {
+    const listeners = this.#listeners;
+    for (const event of events) {
+      for (const listener of listeners) {
+        // Removed by an earlier listener of this very event: nothing may follow.
+        if (listeners !== this.#listeners && !this.#listeners.includes(listener)) continue;
+        try {
+          listener(event);
+        } catch (error) {
+          queueMicrotask(() => {
+            throw error;
+          });
+        }
+      }
+    }
+  }
+
+  /** Opens a stream that ends with the bus. */
+  stream(source: EventSource, options: EventsOptions): ReadableStream<RegistryEvent> {
+    let open: OpenStream | null = null;
+    open = eventStream(source, options, () => open !== null && this.#streams.delete(open));
+    if (this.#closed) open.close();
+    else if (!open.ended) this.#streams.add(open);
+    return open.stream;
+  }
+
+  /** Ends all streams, present and future. */
+  close(): void {
+    this.#closed = true;
+    for (const stream of [...this.#streams]) stream.close();
+  }
 }
