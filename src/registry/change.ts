@@ -52,7 +52,7 @@ export function assertTransition(id: string, from: ServiceState, to: ServiceStat
 /** Reason of an entry whose lease expired; a heartbeat revives exactly these. */
 export const HEARTBEAT_MISSED = "heartbeat missed";
 /** Reason of an entry that a heartbeat revived. */
-export const HEARTBEAT_RETURNED = "heartbeat returned";
+const HEARTBEAT_RETURNED = "heartbeat returned";
 
 /** An entry after a change, frozen, and the events of the change. */
 export interface PlannedChange {

@@ -95,7 +95,7 @@ export function cursorId(cursor: string | undefined): string | undefined {
 }
 
 /** Whether an instance may be sent requests: it runs, and its last health check, if any, passed. */
-export function isUsable(entry: ServiceEntry): boolean {
+function isUsable(entry: ServiceEntry): boolean {
   return entry.state === "running" && entry.last_health_check?.healthy !== false;
 }
 
