@@ -9,7 +9,7 @@ import type { ServiceSpec } from "../lifecycle/service_spec.ts";
 import { unitName } from "../lifecycle/drivers/systemd/generated/unit.ts";
 
 /** The command that starts a release; nothing of its environment is in it. */
-export function startText(spec: ServiceSpec, systemd: boolean): string {
+export function startHint(spec: ServiceSpec, systemd: boolean): string {
   const { execution } = spec;
   switch (execution.type) {
     case "managed_process":
@@ -28,7 +28,7 @@ export function startText(spec: ServiceSpec, systemd: boolean): string {
 }
 
 /** Where the log of a release is on its host: a file, or the command that prints it. */
-export function logText(spec: ServiceSpec, systemd: boolean): string {
+export function logHint(spec: ServiceSpec, systemd: boolean): string {
   const { execution } = spec;
   switch (execution.type) {
     case "managed_process":

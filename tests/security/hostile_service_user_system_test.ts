@@ -63,8 +63,8 @@ Deno.test("what our starter left open is closed for what we start", async () => 
   const lock = { ttlSeconds: 60, deploymentId: "d", since: "now", owner: "me" };
   const nothing = { releaseDir: "", sha256: "", user: "", serviceType: "" };
   const place_ = { layout, token: "t" };
-  const questions = { ...nothing, commands: [], libraries: [] };
-  const taken = await executor.run(acquireCommand(place_, lock, questions as never));
+  const query = { ...nothing, commands: [], libraries: [] };
+  const taken = await executor.run(acquireCommand(place_, lock, query as never));
   assert.match(taken.stdout, /@facts/, taken.stderr);
   await eventually(() => assert.deepEqual(holders(file), []));
   await executor.run(releaseCommand(place_));

@@ -35,7 +35,7 @@ export type HostScript =
   | "facts"
   | "forget_recovery"
   | "give_dirs"
-  | "leave_recovery"
+  | "write_recovery"
   | "prune"
   | "record"
   | "recover"

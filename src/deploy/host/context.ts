@@ -11,7 +11,7 @@ import type { HealthCheckResult } from "../../lifecycle/health/check.ts";
 import { type Redact, redactor } from "../../util/redact.ts";
 import type { Controller, ServiceSpec, ServiceStatus } from "../../lifecycle/service_spec.ts";
 import { DEPLOY_COMMAND_TIMEOUT_MS, DEPLOY_OUTPUT_CHARACTERS } from "../limits.ts";
-import { logText } from "../hints.ts";
+import { logHint } from "../hints.ts";
 import type { EnvSources } from "../env.ts";
 import type { HostFacts } from "./lock/facts.ts";
 import {
@@ -25,13 +25,23 @@ import {
 } from "./state.ts";
 import { type HostLayout, hostLayout, releaseLayout } from "./layout.ts";
 import type { HostPlace } from "./command.ts";
-import type { Questions } from "./lock/commands.ts";
+import type { FactsQuery } from "./lock/commands.ts";
 import type { DeployPlan, HostTarget } from "../plan.ts";
 import { serviceNameOf } from "../plan.ts";
 import type { DeployProgress } from "../progress.ts";
 
 /** What a step reports besides its name and status. */
-export type StepNews = Pick<DeployProgress, "percent" | "bytes" | "total_bytes" | "message">;
+export type StepProgress = Pick<DeployProgress, "percent" | "bytes" | "total_bytes" | "message">;
+
+/** The result of a step that did not fail. */
+export interface StepResult {
+  /** Whether there was nothing to do. */
+  skipped?: boolean;
+  /** One line for people. */
+  message?: string;
+  /** Bytes that were moved. */
+  bytes?: number;
+}
 
 /** How far the host has been changed: decides what a failure has to undo. */
 export type Phase = "untouched" | "locked" | "switched" | "committed";
@@ -49,7 +59,7 @@ export class HostContext {
   /** Token of our lock there. */
   readonly place: HostPlace;
   /** Reports news of the step under way. */
-  readonly news: (news: StepNews) => void;
+  readonly news: (news: StepProgress) => void;
   /** Labels by place of the deployment's hosts that have answered. */
   readonly places: Map<string, string>;
   /** Cancels what is under way: the caller's signal, or the loss of the lock. */
@@ -79,7 +89,7 @@ export class HostContext {
   /** What the release's own health check said when it passed; `null` before that, and where it has none. */
   health: HealthCheckResult | null = null;
   /** Ends the deadline for connecting, locking and looking. */
-  onTime: () => void = () => {};
+  clearDeadline: () => void = () => {};
   /** Takes the secrets that are known out of what is reported. */
   redact: Redact;
 
@@ -89,7 +99,7 @@ export class HostContext {
     target: HostTarget,
     options: {
       signal: AbortSignal;
-      news: (news: StepNews) => void;
+      news: (news: StepProgress) => void;
       places?: Map<string, string>;
     },
   ) {
@@ -120,7 +130,7 @@ export class HostContext {
   }
 
   /** What this deployment wants to know of the host. */
-  get questions(): Questions {
+  get query(): FactsQuery {
     if (this.plan.kind === "rollback") {
       const none = { releaseDir: "", sha256: "", user: "", serviceType: "" };
       return { ...none, commands: [], libraries: [] };
@@ -161,11 +171,11 @@ export class HostContext {
   }
 
   /** How to see the log of the service, or `null` before it is known. */
-  get logAdvice(): string | null {
+  get logHint(): string | null {
     if (this.instance !== null) return `harness-ws-server service logs ${this.instance}`;
     const release = this.release?.spec ? this.release : this.previous;
     if (release === null || release.spec === null || this.facts === null) return null;
-    return `${logText(release.spec, this.isUnit(release))} on ${this.target.label}`;
+    return `${logHint(release.spec, this.isUnit(release))} on ${this.target.label}`;
   }
 
   /** The controller of a release of this service: of what runs it by its record. */

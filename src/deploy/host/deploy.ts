@@ -14,7 +14,7 @@ import {
 } from "../limits.ts";
 import { clearStagingCommand } from "./release/commands.ts";
 import { cancelError, lateError, toFailure } from "../failure.ts";
-import { HostContext, type StepNews } from "./context.ts";
+import { HostContext, type StepProgress, type StepResult } from "./context.ts";
 import { renewCommand } from "./lock/commands.ts";
 import { untilAborted } from "../../util/async.ts";
 import { redactDetails } from "../../util/redact.ts";
@@ -22,23 +22,12 @@ import { LockKeeper } from "./lock/keeper.ts";
 import { hostResult } from "./result.ts";
 import type { DeployPlan, HostTarget } from "../plan.ts";
 import type { DeployProgress, HostResult } from "../progress.ts";
-import type { StepEnd } from "../steps/step.ts";
-import {
-  commit,
-  health,
-  markBad,
-  prune,
-  pruneBad,
-  start,
-  switchRelease,
-} from "../steps/activate.ts";
-import { alreadyThere, choose } from "../steps/select_release.ts";
-import { configure } from "../steps/configure.ts";
-import { extract, upload, verify } from "../steps/files.ts";
+import { markBad, prune, pruneBad } from "../steps/activate.ts";
+import { isUpToDate, selectRelease } from "../steps/select_release.ts";
 import { preflight } from "../steps/preflight.ts";
-import { leaveUndone, rollback } from "../steps/rollback.ts";
+import { recordFailedRollback, rollback, wasCommitted } from "../steps/rollback.ts";
 import { connect, lock, lockTtlMs, open, unlock } from "../steps/session.ts";
-import { wasCommitted } from "../steps/commit_check.ts";
+import { RELEASE_STEPS } from "../steps/release_steps.ts";
 
 /** Options for {@linkcode deployToHost}. */
 export interface HostDeployOptions {
@@ -49,18 +38,6 @@ export interface HostDeployOptions {
   /** Labels by place of the deployment's hosts that have answered, shared by all of them. */
   places?: Map<string, string>;
 }
-
-/** After the look at the host, before its lock is freed: what brings a release to a host, in order. */
-const STEPS: ReadonlyArray<[DeployStep, (context: HostContext) => Promise<StepEnd>]> = [
-  ["upload", upload],
-  ["verify", verify],
-  ["extract", extract],
-  ["configure", configure],
-  ["switch", switchRelease],
-  ["start", start],
-  ["health", health],
-  ["commit", commit],
-];
 
 /** Deploys to one host. Never rejects: whatever happens is in the result. */
 export async function deployToHost(
@@ -123,21 +100,21 @@ class HostDeploy {
     const context = this.#context;
     const { beginTimeoutMs: limit = DEPLOY_BEGIN_TIMEOUT_MS, lockWaitMs = 0 } = context.plan;
     const timer = setTimeout(() => this.#late.abort(lateError(context, limit)), limit + lockWaitMs);
-    context.onTime = () => clearTimeout(timer);
+    context.clearDeadline = () => clearTimeout(timer);
     try {
       // Not waited for once it is late: where a command hangs, so may what would end it.
       this.#beginning = this.#begin();
       await untilAborted(this.#beginning, this.#late.signal);
     } finally {
-      context.onTime();
+      context.clearDeadline();
     }
     if (this.#already) this.#emit("preflight", "skipped", { message: this.#alreadyMessage() });
-    for (const [name, body] of STEPS) {
+    for (const [name, body] of RELEASE_STEPS) {
       if (this.#already) this.#emit(name, "skipped", { message: this.#alreadyMessage() });
       else await this.#step(name, body);
     }
     if (this.#already) this.#emit("prune", "skipped", { message: this.#alreadyMessage() });
-    else await this.#harmless("prune", prune);
+    else await this.#bestEffort("prune", prune);
   }
 
   /** Connects, locks and looks. */
@@ -147,12 +124,15 @@ class HostDeploy {
     const signal = AbortSignal.any([this.#cancel, this.#late.signal]);
     await this.#step("lock", (c) => lock(c, () => this.#keep(signal)));
     context.step = "preflight";
-    choose(context);
-    this.#already = await alreadyThere(context);
+    selectRelease(context);
+    this.#already = await isUpToDate(context);
     if (!this.#already) await this.#step("preflight", preflight);
   }
 
-  async #step(name: DeployStep, body: (context: HostContext) => Promise<StepEnd>): Promise<void> {
+  async #step(
+    name: DeployStep,
+    body: (context: HostContext) => Promise<StepResult>,
+  ): Promise<void> {
     const context = this.#context;
     context.step = name;
     context.signal.throwIfAborted();
@@ -165,9 +145,9 @@ class HostDeploy {
   }
 
   /** A step whose failure is reported and does not make the deployment fail: what it is about has happened. */
-  async #harmless(
+  async #bestEffort(
     name: DeployStep,
-    body: (context: HostContext) => Promise<StepEnd>,
+    body: (context: HostContext) => Promise<StepResult>,
   ): Promise<void> {
     try {
       await this.#step(name, body);
@@ -194,7 +174,7 @@ class HostDeploy {
 
   /** What is reported of `error`: nothing of it holds a secret of this deployment. */
   #failureOf(error: unknown, step: DeployStep): DeployFailure {
-    const { target, instance, logAdvice: log } = this.#context;
+    const { target, instance, logHint: log } = this.#context;
     const cancelled = this.#cancel.aborted && error === this.#cancel.reason;
     const known = cancelled ? cancelError(error) : error;
     const plain = toFailure(known, { host: target.label, step, instance, log });
@@ -222,10 +202,10 @@ class HostDeploy {
     const failedAt = context.step;
     const cancelled = this.#cancel.aborted;
     if (context.phase === "untouched") return cancelled ? "cancelled" : outcomeOf(failure);
-    if (this.#isLost(failure)) return outcomeOf(failure);
+    if (this.#lockIsLost(failure)) return outcomeOf(failure);
     // A host that prints without end where it is asked first would do so wherever it is asked again.
     const floods = failedAt === "lock" && failure.details?.["reason"] === "output";
-    if (this.#hangs || floods) return this.#leaveToGuardian(failure);
+    if (this.#hangs || floods) return this.#leaveToWatchdog(failure);
     const switched = context.phase === "switched";
     const signal = AbortSignal.timeout(
       switched ? DEPLOY_ROLLBACK_TIMEOUT_MS : DEPLOY_CLEANUP_TIMEOUT_MS,
@@ -233,7 +213,7 @@ class HostDeploy {
     context.signal = AbortSignal.any([signal, ...this.#keeper ? [this.#keeper.lost] : []]);
     try {
       if (failure.code === "unreachable" && !await this.#reconnect(signal)) {
-        return this.#leaveToGuardian(failure);
+        return this.#leaveToWatchdog(failure);
       }
       if (switched && failedAt === "commit" && await wasCommitted(context)) return "ok";
       await context.run(clearStagingCommand(context.place));
@@ -243,7 +223,7 @@ class HostDeploy {
     } catch (error) {
       const second = this.#failureOf(error, context.step);
       // A cancel may have come before the lock was ours: then there was nothing to undo.
-      if (this.#isLost(second)) {
+      if (this.#lockIsLost(second)) {
         if (cancelled && !switched) return "cancelled";
         // What failed may well have failed by what the host did when it put itself back.
         this.#emit(context.step, "failed", { message: second.message, error: second });
@@ -251,11 +231,11 @@ class HostDeploy {
         return outcomeOf(failure);
       }
       const hangs = !switched && signal.aborted;
-      if (second.code === "unreachable" || hangs) return this.#leaveToGuardian(failure);
+      if (second.code === "unreachable" || hangs) return this.#leaveToWatchdog(failure);
       this.#emit(context.step, "failed", { message: second.message, error: second });
       failure.details = { ...failure.details, rollback_error: second.message };
       if (!switched) return outcomeOf(failure);
-      const { message, next } = await leaveUndone(context, failure.message);
+      const { message, next } = await recordFailedRollback(context, failure.message);
       failure.message += `; ${message}`;
       failure.details["next"] = next;
       return "rollback_failed";
@@ -281,13 +261,13 @@ class HostDeploy {
   }
 
   /** Whether the guardian has the lock now and puts the host back: then nothing is left for us to do. */
-  #isLost(failure: DeployFailure): boolean {
+  #lockIsLost(failure: DeployFailure): boolean {
     this.#lost ||= failure.details?.["reason"] === "lost";
     return this.#lost;
   }
 
   /** The host does by itself what we cannot do any more: the report says so. */
-  #leaveToGuardian(failure: DeployFailure): HostOutcome {
+  #leaveToWatchdog(failure: DeployFailure): HostOutcome {
     const context = this.#context;
     context.phase = "untouched";
     const seconds = Math.ceil(lockTtlMs(context) / 1000);
@@ -321,7 +301,7 @@ class HostDeploy {
     if (context.phase !== "untouched" && context.executor !== null) {
       context.signal = AbortSignal.timeout(DEPLOY_ROLLBACK_TIMEOUT_MS);
       // A lock that is not ours any more is the guardian's: there is nothing left to free.
-      if (!this.#lost) await this.#harmless("unlock", unlock);
+      if (!this.#lost) await this.#bestEffort("unlock", unlock);
       // Nor was it ours where the answer to its step never came; that may have left a temp file.
       else if (this.#keeper === null) await unlock(context).catch(() => undefined);
     }
@@ -363,7 +343,7 @@ class HostDeploy {
     return `already at ${version} (sha256:${sha256.slice(0, 12)}…)`;
   }
 
-  #news(news: StepNews): void {
+  #news(news: StepProgress): void {
     const now = performance.now();
     if (now - this.#lastNews < DEPLOY_PROGRESS_INTERVAL_MS) return;
     this.#lastNews = now;

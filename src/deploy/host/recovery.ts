@@ -28,7 +28,7 @@ import { type HostState, stateText } from "./state.ts";
 import { DEPLOY_RESERVE_BYTES } from "../limits.ts";
 import { HOST_LIBRARY, hostCommand, type HostPlace } from "./command.ts";
 import forgetRecovery from "./forget_recovery.sh" with { type: "text" };
-import leaveRecovery from "./leave_recovery.sh" with { type: "text" };
+import writeRecovery from "./write_recovery.sh" with { type: "text" };
 
 /** What {@linkcode recoveryScript} puts back. */
 export interface Recovery {
@@ -55,8 +55,8 @@ export interface Recovery {
  * Leaves the script from stdin for the guardian, who runs it when nobody commits, and keeps a little space back:
  * a disk that fills up from now on must keep neither the commit nor the way back from being recorded.
  */
-export function leaveRecoveryCommand(place: HostPlace, bytes: number): Command {
-  return hostCommand(place, "leave_recovery", leaveRecovery, [bytes, DEPLOY_RESERVE_BYTES]);
+export function writeRecoveryCommand(place: HostPlace, bytes: number): Command {
+  return hostCommand(place, "write_recovery", writeRecovery, [bytes, DEPLOY_RESERVE_BYTES]);
 }
 
 /** Removes the script of a switch that was committed after all: the cut-off commit may not have come to it. */

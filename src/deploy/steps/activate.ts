@@ -14,14 +14,14 @@ import {
   KEEP_RELEASES,
 } from "../limits.ts";
 import { sanitizeName } from "../../package/names.ts";
-import { startText } from "../hints.ts";
+import { startHint } from "../hints.ts";
 import {
   commitCommand,
   giveDirsCommand,
   pruneCommand,
   switchCommand,
 } from "../host/release/commands.ts";
-import type { HostContext } from "../host/context.ts";
+import type { HostContext, StepResult } from "../host/context.ts";
 import {
   committed,
   dirOwner,
@@ -36,12 +36,11 @@ import {
   withRelease,
 } from "../host/state.ts";
 import { otherRun } from "../host/occupied.ts";
-import { leaveRecoveryCommand, recoveryScript } from "../host/recovery.ts";
-import type { StepEnd } from "./step.ts";
+import { recoveryScript, writeRecoveryCommand } from "../host/recovery.ts";
 import { sleep } from "../../util/async.ts";
 
 /** Points `current` to the release, after leaving behind how that is undone. */
-export async function switchRelease(context: HostContext): Promise<StepEnd> {
+export async function switchRelease(context: HostContext): Promise<StepResult> {
   const { chosen, plan, previous, place } = context;
   const before = undone(context.state, chosen.id, `${plan.deploymentId} was interrupted`);
   const script = recoveryScript({
@@ -50,7 +49,7 @@ export async function switchRelease(context: HostContext): Promise<StepEnd> {
     back: previousPlace(context, context.previousRan),
     state: before,
   });
-  await context.send(script, (bytes) => leaveRecoveryCommand(place, bytes));
+  await context.send(script, (bytes) => writeRecoveryCommand(place, bytes));
   // From here on the switch may have happened, even if the answer never reaches us.
   context.phase = "switched";
   context.state = switching(context.state, plan.deploymentId, chosen, context.previousRan);
@@ -96,7 +95,7 @@ export function previousPlace(
 }
 
 /** Stops the old release and starts the new one. */
-export async function start(context: HostContext): Promise<StepEnd> {
+export async function start(context: HostContext): Promise<StepResult> {
   const { previous, chosen, signal } = context;
   if (previous?.spec) {
     context.news({ message: `stopping ${previous.version}` });
@@ -135,14 +134,14 @@ export async function startRelease(
   } catch (error) {
     if (context.signal.aborted || !(error instanceof HarnessError)) throw error;
     throw new HarnessError(error.code, error.message, {
-      details: { command: startText(specOf(release), context.isUnit(release)), ...error.details },
+      details: { command: startHint(specOf(release), context.isUnit(release)), ...error.details },
       cause: error,
     });
   }
 }
 
 /** Waits until the release is healthy and looks whether it is really ours that runs. */
-export async function health(context: HostContext): Promise<StepEnd> {
+export async function health(context: HostContext): Promise<StepResult> {
   const { machine, chosen, signal } = context;
   const spec = specOf(chosen);
   const controller = context.controller(chosen);
@@ -188,7 +187,7 @@ export function healthTimeoutMs(spec: ServiceSpec): number {
 }
 
 /** Records the release as good and active: the point of no return. */
-export async function commit(context: HostContext): Promise<StepEnd> {
+export async function commit(context: HostContext): Promise<StepResult> {
   const { chosen, plan, place } = context;
   const state = committed(context.state, chosen, {
     keepPlace: plan.kind === "rollback",
@@ -203,7 +202,7 @@ export async function commit(context: HostContext): Promise<StepEnd> {
 }
 
 /** Removes what retention does not keep. */
-export async function prune(context: HostContext): Promise<StepEnd> {
+export async function prune(context: HostContext): Promise<StepResult> {
   const gone = prunable(context.state, context.plan.keepReleases ?? KEEP_RELEASES);
   await remove(context, gone);
   return gone.length === 0

@@ -9,26 +9,25 @@ import { readSecrets } from "../../lifecycle/secrets.ts";
 import type { ServiceSpec } from "../../lifecycle/service_spec.ts";
 import { configureCommand } from "../host/release/commands.ts";
 import { effectivePorts } from "../env.ts";
-import type { HostContext } from "../host/context.ts";
+import type { HostContext, StepResult } from "../host/context.ts";
 import type { DeployPackagePlan, RollbackPlan } from "../plan.ts";
 import { releaseSpec } from "../release_spec.ts";
-import type { StepEnd } from "./step.ts";
-import { wantedEnvFile } from "./select_release.ts";
+import { envFileOf } from "./select_release.ts";
 
 /** Writes an env file of this deployment's own, so that the one of the running release is never touched. */
-export async function configure(context: HostContext): Promise<StepEnd> {
+export async function configure(context: HostContext): Promise<StepResult> {
   const { plan, chosen, place } = context;
   const envName = `${chosen.id}.${place.token}.env`;
   const spec = plan.kind === "deploy"
     ? await fresh(context, plan, envName)
     : await recorded(context, plan, envName);
   context.release = { ...chosen, env: envName, spec, run: context.runOf(spec) };
-  await learnSecrets(context);
+  await addKnownSecrets(context);
   return {};
 }
 
 /** Secrets of earlier deployments that the releases of this one still have: they are in env files only. */
-async function learnSecrets(context: HostContext): Promise<void> {
+async function addKnownSecrets(context: HostContext): Promise<void> {
   const { machine, signal, chosen, previous, plan, layout } = context;
   const names = [chosen.env, previous?.env ?? null].filter((name) => name !== null);
   const known = await readSecrets(machine, names.map((name) => `${layout.envs}/${name}`), {
@@ -45,7 +44,7 @@ async function fresh(
   const { chosen, layout } = context;
   const { manifest } = plan.package;
   const result = await context.send(
-    wantedEnvFile(context, plan),
+    envFileOf(context, plan),
     (bytes) =>
       configureCommand(context.place, {
         dir: chosen.dir,

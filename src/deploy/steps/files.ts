@@ -6,13 +6,12 @@
 import { HarnessError } from "../../errors.ts";
 import { DEPLOY_EXTRACT_TIMEOUT_MS, DEPLOY_UPLOAD_STALL_MS } from "../limits.ts";
 import { extractCommand, uploadCommand, verifyCommand } from "../host/release/commands.ts";
-import type { HostContext } from "../host/context.ts";
+import type { HostContext, StepResult } from "../host/context.ts";
 import { stateText, withRelease } from "../host/state.ts";
 import type { DeployPackage } from "../plan.ts";
-import type { StepEnd } from "./step.ts";
 
 /** Sends the package, unless the host has its bytes. */
-export async function upload(context: HostContext): Promise<StepEnd> {
+export async function upload(context: HostContext): Promise<StepResult> {
   const source = packageOf(context);
   if (source === null) return { skipped: true, message: "the release is there already" };
   if (isCached(context, source)) {
@@ -56,7 +55,7 @@ export async function upload(context: HostContext): Promise<StepEnd> {
 }
 
 /** Checks the digest and every entry on the host itself, and keeps the package there. */
-export async function verify(context: HostContext): Promise<StepEnd> {
+export async function verify(context: HostContext): Promise<StepResult> {
   const source = packageOf(context);
   if (source === null) return { skipped: true };
   const { sha256, size } = source;
@@ -68,7 +67,7 @@ export async function verify(context: HostContext): Promise<StepEnd> {
 }
 
 /** Unpacks beside the final place and renames. */
-export async function extract(context: HostContext): Promise<StepEnd> {
+export async function extract(context: HostContext): Promise<StepResult> {
   const source = packageOf(context);
   if (source === null) return { skipped: true };
   // The host records the release before it makes its directory: whatever is found later has an owner.

@@ -6,14 +6,13 @@
 import { HarnessError } from "../../errors.ts";
 import { DEPLOY_SPACE_FACTOR } from "../limits.ts";
 import type { Occupant } from "../../lifecycle/service_spec.ts";
-import type { HostContext } from "../host/context.ts";
+import type { HostContext, StepResult } from "../host/context.ts";
 import { isNeighbour, occupiedError } from "../host/occupied.ts";
 import type { DeployPackagePlan } from "../plan.ts";
 import { releaseSpec } from "../release_spec.ts";
-import type { StepEnd } from "./step.ts";
 
 /** Refuses with all reasons at once; then where something else has the release's name. */
-export async function preflight(context: HostContext): Promise<StepEnd> {
+export async function preflight(context: HostContext): Promise<StepResult> {
   const { service, target, state } = context;
   const problems = findProblems(context);
   if (problems.length > 0) {

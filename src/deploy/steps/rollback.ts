@@ -9,13 +9,15 @@ import { waitUntilHealthy } from "../../lifecycle/health/check.ts";
 import { removeGeneratedCommand } from "../../lifecycle/drivers/systemd/commands.ts";
 import { DEPLOY_COMMAND_TIMEOUT_MS } from "../limits.ts";
 import { commitCommand, recordCommand, switchBackCommand } from "../host/release/commands.ts";
-import type { HostContext } from "../host/context.ts";
-import { type ReleaseRecord, specOf, stateText, undone } from "../host/state.ts";
-import type { StepEnd } from "./step.ts";
+import type { HostContext, StepResult } from "../host/context.ts";
+import { forgetRecoveryCommand } from "../host/recovery.ts";
+import { parseFacts } from "../host/lock/facts.ts";
+import { factsCommand } from "../host/lock/commands.ts";
+import { parseState, type ReleaseRecord, specOf, stateText, undone } from "../host/state.ts";
 import { healthTimeoutMs, previousPlace, startRelease } from "./activate.ts";
 
 /** Stops the new release, points back, starts the old one if it ran, waits until it is healthy, records it. */
-export async function rollback(context: HostContext, reason: string): Promise<StepEnd> {
+export async function rollback(context: HostContext, reason: string): Promise<StepResult> {
   const { machine, chosen, previous, place, signal } = context;
   let stopProblem: unknown = null;
   try {
@@ -53,7 +55,7 @@ export async function rollback(context: HostContext, reason: string): Promise<St
   if (previous === null) {
     return { message: `stopped ${chosen.version}; there was no version before` };
   }
-  return { message: isBack(context, previous) };
+  return { message: describeBack(context, previous) };
 }
 
 /** Takes away the unit of a first release that failed: there was none before. */
@@ -64,7 +66,7 @@ async function removeUnit(context: HostContext, release: ReleaseRecord): Promise
 }
 
 /** What is told of the release from before once it is the active one again. */
-function isBack({ previousRan }: HostContext, { version }: ReleaseRecord): string {
+function describeBack({ previousRan }: HostContext, { version }: ReleaseRecord): string {
   return previousRan
     ? `${version} runs again`
     : `${version} is active again; it did not run before`;
@@ -73,7 +75,7 @@ function isBack({ previousRan }: HostContext, { version }: ReleaseRecord): strin
 /** After a rollback that is committed, where only the failed release would not end: the record is right as it is. */
 function notStopped(context: HostContext): { message: string; next: string } {
   const { chosen, previous, target } = context;
-  const back = previous === null ? "" : `${isBack(context, previous)}, but `;
+  const back = previous === null ? "" : `${describeBack(context, previous)}, but `;
   return {
     message: `${back}${chosen.version} could not be stopped on ${target.label}`,
     next: `end what is left of ${chosen.version} on ${target.label}`,
@@ -84,7 +86,7 @@ function notStopped(context: HostContext): { message: string; next: string } {
  * After a rollback that failed: records the release as bad where that can be done, looks at what runs, and says so.
  * The switch stays recorded as under way: whoever comes next begins by undoing it.
  */
-export async function leaveUndone(
+export async function recordFailedRollback(
   context: HostContext,
   reason: string,
 ): Promise<{ message: string; next: string }> {
@@ -103,7 +105,7 @@ export async function leaveUndone(
     });
   }
   const running = await isRunning(context, previous?.spec ? previous : chosen);
-  const log = context.logAdvice === null ? "" : ` (its log: ${context.logAdvice})`;
+  const log = context.logHint === null ? "" : ` (its log: ${context.logHint})`;
   const now = running === null ? "may not be running" : running ? "still runs" : "is not running";
   const message = `going back failed too, and ${service} ${now} on ${target.label} now`;
   if (previous === null) {
@@ -133,4 +135,21 @@ async function isRunning(context: HostContext, release: ReleaseRecord): Promise<
 /** Whether what was to stop the release is not installed, or does not know it: then it cannot be running. */
 function nothingToStop(error: unknown): boolean {
   return error instanceof HarnessError && error.details?.["absent"] === true;
+}
+
+/** Whether a commit whose answer was lost has happened: the record on the host decides. */
+export async function wasCommitted(context: HostContext): Promise<boolean> {
+  const { plan, chosen, place, target, service, layout } = context;
+  const result = await context.run(factsCommand(place, context.query));
+  const facts = parseFacts(result.stdout, target.label);
+  const state = parseState(facts.stateText, service, layout.state);
+  const release = state.releases.find((r) => r.id === state.active);
+  const done = state.pending === null && release?.id === chosen.id &&
+    release.deployment_id === plan.deploymentId;
+  if (done) {
+    await context.run(forgetRecoveryCommand(place));
+    context.state = state;
+    context.phase = "committed";
+  }
+  return done;
 }

@@ -14,7 +14,7 @@ import { otherRun } from "../host/occupied.ts";
 import type { DeployPackagePlan, RollbackPlan } from "../plan.ts";
 
 /** Chooses the release; for a deployment decides also whether its files must be brought. */
-export function choose(context: HostContext): void {
+export function selectRelease(context: HostContext): void {
   const { plan } = context;
   context.release = plan.kind === "deploy"
     ? releaseOf(context, plan)
@@ -84,7 +84,7 @@ function rollbackRelease(context: HostContext, plan: RollbackPlan): ReleaseRecor
 }
 
 /** Whether the host has and runs exactly what is wanted: same bytes, same environment. */
-export async function alreadyThere(context: HostContext): Promise<boolean> {
+export async function isUpToDate(context: HostContext): Promise<boolean> {
   const { plan, chosen, previous } = context;
   if (plan.force || context.needsFiles || !context.previousRan) return false;
   if (previous?.id !== chosen.id || previous.env === null) return false;
@@ -93,7 +93,7 @@ export async function alreadyThere(context: HostContext): Promise<boolean> {
     return false;
   }
   if (plan.kind === "rollback") return true;
-  const text = wantedEnvFile(context, plan);
+  const text = envFileOf(context, plan);
   const result = await context.machine.run(
     sameEnvCommand(context.place, previous.env, previous.dir),
     { stdin: text, signal: context.signal },
@@ -102,7 +102,7 @@ export async function alreadyThere(context: HostContext): Promise<boolean> {
 }
 
 /** The env file of the release on this host, with its secrets marked as such. */
-export function wantedEnvFile(context: HostContext, plan: DeployPackagePlan): string {
+export function envFileOf(context: HostContext, plan: DeployPackagePlan): string {
   const { manifest } = plan.package;
   const env = releaseEnv(manifest, {
     installDir: context.chosen.dir,

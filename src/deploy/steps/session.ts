@@ -16,7 +16,7 @@ import { checkSudo, sudoExecutor } from "../host/become.ts";
 import { boundaryError } from "../host/lock/boundary.ts";
 import { parseFacts } from "../host/lock/facts.ts";
 import { lockOwner } from "../owner.ts";
-import type { HostContext } from "../host/context.ts";
+import type { HostContext, StepResult } from "../host/context.ts";
 import {
   activeRelease,
   dirOwner,
@@ -28,12 +28,11 @@ import {
   withImageId,
 } from "../host/state.ts";
 import { acquireCommand, recoverCommand, releaseCommand } from "../host/lock/commands.ts";
-import { leaveRecoveryCommand, recoveryScript } from "../host/recovery.ts";
-import type { StepEnd } from "./step.ts";
+import { recoveryScript, writeRecoveryCommand } from "../host/recovery.ts";
 import { sleep } from "../../util/async.ts";
 
 /** Connects. */
-export async function connect(context: HostContext): Promise<StepEnd> {
+export async function connect(context: HostContext): Promise<StepResult> {
   await open(context, context.signal);
   return {};
 }
@@ -54,23 +53,23 @@ export function lockTtlMs(context: HostContext): number {
 export async function lock(
   context: HostContext,
   keep: () => void,
-): Promise<StepEnd> {
+): Promise<StepResult> {
   const taken = await acquire(context);
   keep();
-  learn(context, taken);
-  claimPlace(context);
+  storeFacts(context, taken);
+  claimMachine(context);
   const messages = [...taken.matchAll(/^@stale (\S+)/gm)].map((m) =>
     `took over from ${m[1]}, which is gone`
   );
   if (context.known.recoveryDue) {
-    context.onTime();
+    context.clearDeadline();
     const pending = context.state.pending?.deployment_id ?? "an interrupted deployment";
     context.news({ message: `undoing what ${pending} left` });
-    await leaveOwnRecovery(context);
-    const result = await context.run(recoverCommand(context.place, context.questions), {
+    await replaceRecovery(context);
+    const result = await context.run(recoverCommand(context.place, context.query), {
       timeoutMs: DEPLOY_EXTRACT_TIMEOUT_MS,
     });
-    learn(context, result.stdout);
+    storeFacts(context, result.stdout);
     messages.push(`undid what ${pending} left`);
   }
   // A switch without its recovery script can only be forgotten: the next switch sets everything right.
@@ -84,13 +83,13 @@ export async function lock(
       .status({ signal: context.signal });
     context.previousRan = status.running;
     context.status = status;
-    noteImage(context, context.previous, status);
+    recordImage(context, context.previous, status);
   }
   return messages.length === 0 ? {} : { message: messages.join("; ") };
 }
 
 /** A release that the version before recorded gets the image of its container before anything takes its place. */
-function noteImage(context: HostContext, previous: ReleaseRecord, status: ServiceStatus): void {
+function recordImage(context: HostContext, previous: ReleaseRecord, status: ServiceStatus): void {
   if (status.identity?.releaseDir !== previous.dir) return;
   const known = withImageId(previous, status);
   const releases = context.state.releases.map((release) =>
@@ -104,7 +103,7 @@ function noteImage(context: HostContext, previous: ReleaseRecord, status: Servic
  * Puts today's script in place of the one that was left: an earlier version's holds that version's commands. What it
  * undoes is read from the record.
  */
-async function leaveOwnRecovery(context: HostContext): Promise<void> {
+async function replaceRecovery(context: HostContext): Promise<void> {
   const { state, place } = context;
   const { pending } = state;
   if (pending === null || pending.to.spec === null) return;
@@ -124,7 +123,7 @@ async function leaveOwnRecovery(context: HostContext): Promise<void> {
     state: undone(state, pending.to.id, `${pending.deployment_id} was interrupted`),
   });
   try {
-    await context.send(script, (bytes) => leaveRecoveryCommand(place, bytes));
+    await context.send(script, (bytes) => writeRecoveryCommand(place, bytes));
   } catch (error) {
     // Where there is no room for ours, the one that is there has to do.
     if (!(error instanceof HarnessError) || error.details?.["reason"] !== "disk_full") throw error;
@@ -132,7 +131,7 @@ async function leaveOwnRecovery(context: HostContext): Promise<void> {
 }
 
 /** Refuses a machine and directory that this deployment has under another name already. */
-function claimPlace(context: HostContext): void {
+function claimMachine(context: HostContext): void {
   const { place } = context.known;
   const other = context.places.get(place) ?? context.target.label;
   context.places.set(place, other);
@@ -152,13 +151,13 @@ function givenTwice({ service, target }: HostContext, other: string | null): Har
 }
 
 /** Removes the temp files and frees the lock. */
-export async function unlock(context: HostContext): Promise<StepEnd> {
+export async function unlock(context: HostContext): Promise<StepResult> {
   await context.run(releaseCommand(context.place));
   context.phase = "untouched";
   return {};
 }
 
-function learn(context: HostContext, stdout: string): void {
+function storeFacts(context: HostContext, stdout: string): void {
   context.facts = parseFacts(stdout, context.target.label);
   const where = `${context.layout.state} on ${context.target.label}`;
   context.state = parseState(context.facts.stateText, context.service, where);
@@ -179,7 +178,7 @@ async function acquire(context: HostContext): Promise<string> {
         since,
         // One line without the field separator.
         owner: (plan.owner ?? lockOwner()).replaceAll(/[|\p{Cc}]/gu, " ").slice(0, 200),
-      }, context.questions),
+      }, context.query),
       { timeoutMs: DEPLOY_COMMAND_TIMEOUT_MS, signal: context.signal },
     );
     checkRefusal(context, result);

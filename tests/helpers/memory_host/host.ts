@@ -167,7 +167,7 @@ export class MemoryHost {
         base,
         path,
         token,
-        args: [ttl, deployment = "", since = "", owner = "", , ...questions],
+        args: [ttl, deployment = "", since = "", owner = "", , ...query],
         io,
       },
     ) => {
@@ -180,7 +180,7 @@ export class MemoryHost {
       const life = Number(ttl);
       base.lock = { token, expires: this.#uptime + life, ttl: life, deployment, since, owner };
       base.staging.clear();
-      return this.#facts(path, base, questions, io);
+      return this.#facts(path, base, query, io);
     },
     facts: ({ base, path, args, io }) => this.#facts(path, base, args, io),
     recover: (call) => {
@@ -231,7 +231,7 @@ export class MemoryHost {
       const text = new TextDecoder().decode(await readAll(call.io.stdin));
       return call.base.current === dir && call.base.envs.get(name) === text ? 0 : 1;
     },
-    leave_recovery: async (call) => {
+    write_recovery: async (call) => {
       call.base.recover = await received(call, call.args[0]);
     },
     switch: async (call) => {
@@ -270,8 +270,8 @@ export class MemoryHost {
     },
   };
 
-  #facts(path: string, base: Base, questions: string[], io: Io): number {
-    const [dir = "", sha256 = "", user = "", commands = "", libraries = ""] = questions;
+  #facts(path: string, base: Base, query: string[], io: Io): number {
+    const [dir = "", sha256 = "", user = "", commands = "", libraries = ""] = query;
     const yes = (value: boolean) => value ? "yes" : "no";
     const forced = `${dir}~${sha256.slice(0, 8)}`;
     const lines = commands.split("\n").filter((c) => c !== "" && !this.commands.has(c));

@@ -16,7 +16,7 @@ import renew from "./renew.sh" with { type: "text" };
 import watchdog from "./watchdog.sh" with { type: "text" };
 
 /** What to find out about a host. */
-export interface Questions {
+export interface FactsQuery {
   /** Directory the release will have, or empty. */
   releaseDir: string;
   /** Digest whose presence in the cache matters, or empty. */
@@ -43,7 +43,7 @@ const WATCHDOG = HOST_LIBRARY + watchdog;
 export function acquireCommand(
   place: HostPlace,
   lock: { ttlSeconds: number; deploymentId: string; since: string; owner: string },
-  questions: Questions,
+  query: FactsQuery,
 ): Command {
   return hostCommand(place, "acquire", ACQUIRE, [
     lock.ttlSeconds,
@@ -51,18 +51,18 @@ export function acquireCommand(
     lock.since,
     lock.owner,
     WATCHDOG,
-    ...questionArgs(questions),
+    ...queryArgs(query),
   ]);
 }
 
 /** Undoes an interrupted switch and answers the query. */
-export function recoverCommand(place: HostPlace, questions: Questions): Command {
-  return hostCommand(place, "recover", recover + facts, questionArgs(questions));
+export function recoverCommand(place: HostPlace, query: FactsQuery): Command {
+  return hostCommand(place, "recover", recover + facts, queryArgs(query));
 }
 
 /** Answers the query again: changes nothing. */
-export function factsCommand(place: HostPlace, questions: Questions): Command {
-  return hostCommand(place, "facts", facts, questionArgs(questions));
+export function factsCommand(place: HostPlace, query: FactsQuery): Command {
+  return hostCommand(place, "facts", facts, queryArgs(query));
 }
 
 /** Renews the lock. */
@@ -75,13 +75,13 @@ export function releaseCommand(place: HostPlace): Command {
   return hostCommand(place, "release", release);
 }
 
-function questionArgs(questions: Questions): string[] {
+function queryArgs(query: FactsQuery): string[] {
   return [
-    questions.releaseDir,
-    questions.sha256,
-    questions.user,
-    questions.commands.join("\n"),
-    questions.libraries.join("\n"),
-    questions.serviceType,
+    query.releaseDir,
+    query.sha256,
+    query.user,
+    query.commands.join("\n"),
+    query.libraries.join("\n"),
+    query.serviceType,
   ];
 }

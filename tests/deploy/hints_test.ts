@@ -1,6 +1,6 @@
 /** What a report tells people to do: commands and places that are really there. */
 import assert from "node:assert/strict";
-import { logText, startText } from "../../src/deploy/hints.ts";
+import { logHint, startHint } from "../../src/deploy/hints.ts";
 import { hostLayout } from "../../src/deploy/host/layout.ts";
 import { releaseSpec } from "../../src/deploy/release_spec.ts";
 import type { ServiceSpec } from "../../src/lifecycle/service_spec.ts";
@@ -22,10 +22,10 @@ const SPEC = releaseSpec({
   files: { stopScript: false, reloadScript: false, imageTar: false },
 });
 
-Deno.test("startText() is what starts a release by hand, for each kind of service", () => {
-  assert.equal(startText(SPEC, false), "/opt/web-1.0.0/scripts/start.sh");
-  assert.equal(startText(SPEC, true), "systemctl start harness-web.service");
-  const of = (execution: ServiceSpec["execution"]) => startText({ ...SPEC, execution }, false);
+Deno.test("startHint() is what starts a release by hand, for each kind of service", () => {
+  assert.equal(startHint(SPEC, false), "/opt/web-1.0.0/scripts/start.sh");
+  assert.equal(startHint(SPEC, true), "systemctl start harness-web.service");
+  const of = (execution: ServiceSpec["execution"]) => startHint({ ...SPEC, execution }, false);
   assert.equal(
     of({ type: "docker_container", image: "web:1", imageTar: null, container: "web" }),
     "docker run --name web -p 8080:8080 -p 53:53/udp web:1",
@@ -38,10 +38,10 @@ Deno.test("startText() is what starts a release by hand, for each kind of servic
   );
 });
 
-Deno.test("logText() is where the log is on the host, for each kind of service", () => {
-  assert.equal(logText(SPEC, false), "/opt/.harness/web/output/web.log");
-  assert.equal(logText(SPEC, true), "journalctl -u harness-web.service");
-  const of = (execution: ServiceSpec["execution"]) => logText({ ...SPEC, execution }, false);
+Deno.test("logHint() is where the log is on the host, for each kind of service", () => {
+  assert.equal(logHint(SPEC, false), "/opt/.harness/web/output/web.log");
+  assert.equal(logHint(SPEC, true), "journalctl -u harness-web.service");
+  const of = (execution: ServiceSpec["execution"]) => logHint({ ...SPEC, execution }, false);
   assert.equal(
     of({ type: "docker_container", image: "web:1", imageTar: null, container: "web" }),
     "docker logs web",
