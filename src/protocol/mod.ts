@@ -28,11 +28,15 @@ export type {
   ActionParams,
   ActionStep,
   Deployment,
+  DeploymentActions,
   DeploymentHost,
+  LifecycleActions,
   PackageInfo,
+  RegistryActions,
   ResumeMode,
   StrategySpec,
   SubscribableEvent,
+  SubscriptionActions,
 } from "./actions.ts";
 export { encodeRequest, parseServerMessage } from "./codec.ts";
 export { CLOSE_CODES, PROTOCOL_VERSION, SUBPROTOCOL } from "./messages.ts";

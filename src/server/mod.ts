@@ -42,4 +42,4 @@ export type {
 } from "./backends.ts";
 export type { DocumentStore } from "./backends.ts";
 export type { Host, HostDirectory } from "./hosts/host_directory.ts";
-export type { ServerLimits } from "../model/server_limits.ts";
+export { SERVER_LIMITS, type ServerLimits } from "../model/server_limits.ts";

@@ -22,7 +22,11 @@ export interface ServeOptions extends HandlerOptions {
   port?: number;
   /** Certificate and key, PEM. Left out: no TLS. */
   tls?: { cert: string; key: string };
-  /** `deno` is `Deno.serve`; `ws` is `node:http` with `npm:ws`, for hostile networks. @default {"deno"} */
+  /**
+   * `deno` is `Deno.serve`; `ws` is `node:http` with `npm:ws`, for hostile networks, Node and Bun.
+   *
+   * @default {"deno" on Deno, else "ws"}
+   */
   listener?: "deno" | "ws";
   /** Time to send all request headers; only the `ws` listener can enforce it. @default {10_000} */
   headersTimeoutMs?: number;
@@ -63,7 +67,8 @@ const DEFAULT_PORT = 8080;
  * `unavailable` when the port is taken, `invalid_params` for a bad address or certificate.
  */
 export async function serve(options: ServeOptions): Promise<WsServer> {
-  const { hostname = "127.0.0.1", port = DEFAULT_PORT, tls, listener: kind = "deno" } = options;
+  const { hostname = "127.0.0.1", port = DEFAULT_PORT, tls, listener: kind = defaultListener() } =
+    options;
   const handler = new ConnectionHandler({ ...options, auth: authFor(hostname, options) });
   let listener: Listener;
   try {
@@ -83,6 +88,10 @@ export async function serve(options: ServeOptions): Promise<WsServer> {
     throw error;
   }
   return new RunningServer(handler, listener, hostname, tls === undefined ? "ws" : "wss");
+}
+
+function defaultListener(): "deno" | "ws" {
+  return "Deno" in globalThis ? "deno" : "ws";
 }
 
 class RunningServer implements WsServer {

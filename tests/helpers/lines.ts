@@ -33,6 +33,11 @@ export class LineProcess implements AsyncDisposable {
     }
   }
 
+  /** Sends it a signal. */
+  kill(signal: Deno.Signal): void {
+    this.#child.kill(signal);
+  }
+
   /** How it ended. */
   get status(): Promise<Deno.CommandStatus> {
     return this.#child.status;

@@ -16,6 +16,8 @@ export type Component =
   | "chromium"
   | "bun"
   | "node"
+  | "node22"
+  | "node24"
   | "python3"
   | "busybox"
   | "dropbear"
@@ -32,6 +34,8 @@ const HINTS: Record<Component, string> = {
   chromium: "apt-get install chromium",
   bun: "npm install --global bun@1.4.5",
   node: "install Node.js 20 or newer",
+  node22: "install npm, and run `npx -y node@22 --version` once",
+  node24: "install npm, and run `npx -y node@24 --version` once",
   python3: "apt-get install python3",
   busybox: "apt-get install busybox-static",
   dropbear: "apt-get install dropbear-bin",
@@ -74,6 +78,8 @@ const PROBES: Record<Component, () => boolean> = {
   chromium: () => onPath("chromium"),
   bun: () => works("bun", ["--version"]),
   node: () => works("node", ["--version"]),
+  node22: () => works("npx", ["-y", "node@22", "--version"]),
+  node24: () => works("npx", ["-y", "node@24", "--version"]),
   python3: () => works("python3", ["--version"]),
   busybox: () => onPath("busybox"),
   dropbear: () => onPath("dropbear"),

@@ -1,0 +1,76 @@
+/**
+ * The runtimes that the library is for, and a project in which Node and Bun find it as a user would: the package that
+ * `deno task npm` builds, installed by npm.
+ */
+import type { Component } from "./require.ts";
+import { runProgram } from "./sshd.ts";
+import { tempDir } from "./temp_dir.ts";
+
+const EXAMPLES = new URL("../../examples/", import.meta.url).pathname;
+const BUILD = new URL("../../.ci/npm.ts", import.meta.url).pathname;
+
+/** A runtime that runs a program of examples/. */
+export interface Runtime {
+  readonly name: string;
+  /** The component that its tests need. */
+  readonly component: Component | null;
+  /** Program and arguments that run a file of the project. */
+  command(file: string): Promise<[string, ...string[]]>;
+}
+
+function node(version: 22 | 24): Runtime {
+  return {
+    name: `Node ${version}`,
+    component: `node${version}`,
+    // npx itself would not pass signals on.
+    command: async (file) => [await nodePath(version), file],
+  };
+}
+
+/** The Node of npm's package `node`, which .ci/run fetches. */
+export async function nodePath(version: 22 | 24): Promise<string> {
+  return (await runProgram("npx", ["-y", `node@${version}`, "-p", "process.execPath"])).trim();
+}
+
+/** Deno, from the source. */
+export const DENO: Runtime = {
+  name: "Deno",
+  component: null,
+  command: (file) => Promise.resolve([Deno.execPath(), "run", "-A", file]),
+};
+
+/** Those that need the package for npm. */
+export const NPM_RUNTIMES: readonly Runtime[] = [
+  node(22),
+  node(24),
+  { name: "Bun", component: "bun", command: (file) => Promise.resolve(["bun", file]) },
+];
+
+/** A project that has the package. */
+export interface Project extends AsyncDisposable {
+  readonly dir: string;
+}
+
+/** Builds and installs the package. `ssh2` does without the native code that npm would compile for it. */
+export async function npmProject(): Promise<Project> {
+  const dir = await tempDir();
+  const built = `${dir.path}/npm`;
+  const project = `${dir.path}/project`;
+  await runProgram(Deno.execPath(), ["run", "-A", BUILD, built]);
+  await Deno.mkdir(project);
+  await Deno.writeTextFile(`${project}/package.json`, '{ "type": "module", "private": true }');
+  const quiet = ["--no-audit", "--no-fund", "--omit=optional", "--ignore-scripts"];
+  await runProgram("npm", ["install", "--prefix", project, "--install-links", ...quiet, built]);
+  return { dir: project, [Symbol.asyncDispose]: () => dir[Symbol.asyncDispose]() };
+}
+
+/** Program and arguments that run an example: from the project, or from the source where there is none. */
+export async function exampleCommand(
+  runtime: Runtime,
+  name: string,
+  project: Project | null,
+): Promise<[string, ...string[]]> {
+  if (project === null) return await runtime.command(`${EXAMPLES}${name}`);
+  await Deno.copyFile(`${EXAMPLES}${name}`, `${project.dir}/${name}`);
+  return await runtime.command(`${project.dir}/${name}`);
+}
