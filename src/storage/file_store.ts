@@ -24,7 +24,7 @@ import type { Change, CommitRecord, LoadedState, Store, StoreListener } from "..
 import { AutoSave } from "./auto_save.ts";
 import { CommitQueue } from "./commit_queue.ts";
 import { type Disk, localDisk } from "./disk.ts";
-import type { EventRing } from "./event_ring.ts";
+import type { ChangeRing } from "./change_ring.ts";
 import type { Journal } from "./journal/journal.ts";
 import type { Durability } from "./journal/line.ts";
 import { JournalHistory } from "./journal/history.ts";
@@ -74,7 +74,7 @@ interface OpenState {
   journal: Journal;
   history: JournalHistory;
   queue: CommitQueue;
-  ring: EventRing;
+  ring: ChangeRing;
   leases: LeaseTable;
 }
 
@@ -145,7 +145,7 @@ export class FileStore implements Store {
   ): Promise<RegistryEvent[] | null> {
     if (this.#open === null) return null;
     const { ring, journal, history } = this.#open;
-    const recent = ring.after(afterSeq, limit, maxBytes);
+    const recent = ring.eventsAfter(afterSeq, limit, maxBytes);
     if (recent !== null || afterSeq > ring.seq || afterSeq < journal.floor) return recent;
     if (limit === 0) return [];
     const source = { floor: journal.floor, segments: () => journal.segments(ring.seq) };
@@ -206,7 +206,7 @@ export class FileStore implements Store {
   #apply(record: CommitRecord, line: Buffer): void {
     if (record.put !== undefined) this.#services.set(record.put.id, record.put);
     if (record.remove !== undefined) this.#services.delete(record.remove);
-    this.#open?.ring.push(keptLine(record.seq - record.events.length + 1, record.seq, line));
+    this.#open?.ring.add(keptLine(record.seq - record.events.length + 1, record.seq, line));
     this.#open?.listener.onCommit(record);
     this.#autoSave.touch();
   }

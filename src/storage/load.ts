@@ -10,7 +10,7 @@ import { HarnessError } from "../errors.ts";
 import { HISTORY_RING_BYTES, MIN_HISTORY_EVENTS } from "./limits.ts";
 import { type ServiceEntry, serviceEntrySchema } from "../model/service.ts";
 import type { Disk } from "./disk.ts";
-import { EventRing, type EventRingOptions, type KeptChange } from "./event_ring.ts";
+import { ChangeRing, type ChangeRingOptions, type KeptChange } from "./change_ring.ts";
 import { bytesOf, type ChainedLine, type JournalChain, readChain } from "./journal/chain.ts";
 import { JOURNAL_NAME, listJournalFiles } from "./journal/files.ts";
 import { toCommitRecord } from "./journal/line.ts";
@@ -31,7 +31,7 @@ export interface Loaded {
   /** All entries by id. */
   services: Map<string, ServiceEntry>;
   /** The last events. */
-  ring: EventRing;
+  ring: ChangeRing;
   /** What the journal's files hold. */
   chain: JournalChain;
   /** Seq of the snapshot in its place, or `null` when there is no good one. */
@@ -50,7 +50,7 @@ export interface Loaded {
 export async function load(
   disk: Disk,
   dir: string,
-  history: EventRingOptions = {},
+  history: ChangeRingOptions = {},
 ): Promise<Loaded> {
   const main = await readSnapshot(disk, `${dir}/${SNAPSHOT_NAME}`);
   const backup: SnapshotRead = main.kind === "ok"
@@ -71,7 +71,7 @@ export async function load(
     epoch: null,
     seq: Math.max(base?.seq ?? 0, chain.lastSeq),
     services,
-    ring: new EventRing(0, history),
+    ring: new ChangeRing(0, history),
     chain,
     snapshotSeq: main.kind === "ok" ? main.snapshot.seq : null,
     fresh,
@@ -90,10 +90,10 @@ export async function load(
   loaded.damaged = lost.length > 0 || loaded.damagedFiles.size > 0 ||
     (chain.active?.tornBytes ?? 0) > 0;
   const recent = loaded.epoch === null ? [] : recentLines(chain, wanted);
-  loaded.ring = new EventRing(loaded.seq, history);
+  loaded.ring = new ChangeRing(loaded.seq, history);
   for (const line of recent) {
     // Copied: a part of the file's bytes would keep all of them.
-    loaded.ring.push(keptLine(line.first, line.seq, Buffer.from(bytesOf(line))));
+    loaded.ring.add(keptLine(line.first, line.seq, Buffer.from(bytesOf(line))));
   }
   return loaded;
 }

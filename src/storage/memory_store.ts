@@ -8,7 +8,7 @@ import type { ServiceEntry } from "../model/service.ts";
 import type { RegistryEvent } from "../model/event.ts";
 import { entryText, textBytes } from "../registry/entry_text.ts";
 import type { Change, CommitRecord, LoadedState, Store, StoreListener } from "../registry/store.ts";
-import { EventRing, type KeptChange } from "./event_ring.ts";
+import { ChangeRing, type KeptChange } from "./change_ring.ts";
 import { LeaseTable } from "./lease_table.ts";
 import { checkChange, toRecord } from "./change_record.ts";
 
@@ -28,7 +28,7 @@ export class MemoryStore implements Store {
   readonly #epoch = crypto.randomUUID();
   readonly #entries = new Map<string, ServiceEntry>();
   readonly #listeners = new Set<StoreListener>();
-  readonly #ring: EventRing;
+  readonly #ring: ChangeRing;
   readonly #leases = new LeaseTable((id) => {
     for (const listener of [...this.#listeners]) listener.onLeaseExpired(id);
   });
@@ -36,7 +36,7 @@ export class MemoryStore implements Store {
 
   /** An empty store. */
   constructor(options: MemoryStoreOptions = {}) {
-    this.#ring = new EventRing(0, { keep: options.historyEvents });
+    this.#ring = new ChangeRing(0, { keep: options.historyEvents });
   }
 
   /** See {@linkcode Store.open}. */
@@ -59,7 +59,7 @@ export class MemoryStore implements Store {
       const record = toRecord(change, this.#ring.seq);
       if (record.put !== undefined) this.#entries.set(record.put.id, record.put);
       if (record.remove !== undefined) this.#entries.delete(record.remove);
-      this.#ring.push(keptOf(record));
+      this.#ring.add(keptOf(record));
       for (const listener of [...this.#listeners]) listener.onCommit(record);
       return Promise.resolve();
     } catch (error) {
@@ -69,7 +69,7 @@ export class MemoryStore implements Store {
 
   /** See {@linkcode Store.history}. */
   history(afterSeq: number, limit: number, maxBytes?: number): Promise<RegistryEvent[] | null> {
-    return Promise.resolve(this.#ring.after(afterSeq, limit, maxBytes));
+    return Promise.resolve(this.#ring.eventsAfter(afterSeq, limit, maxBytes));
   }
 
   /** See {@linkcode Store.lease}. */

@@ -22,7 +22,7 @@ function encoded(seq: number, size = 10): EncodedEvent {
   return { event, text: "x".repeat(size) };
 }
 
-Deno.test("EventRing.after() gives every event after a seq, or null, never a part", () => {
+Deno.test("EventRing: every event after a seq, or null, never a part", () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 0, max: 1000 }),
@@ -32,8 +32,8 @@ Deno.test("EventRing.after() gives every event after a seq, or null, never a par
       fc.integer({ min: 1, max: 60 }),
       (first, maxEvents, sizes, seq, limit) => {
         const maxChars = 1500;
-        const ring = new EventRing(first, { maxEvents, maxChars });
-        sizes.forEach((size, i) => ring.push(encoded(first + 1 + i, size)));
+        const ring = new EventRing(first, { maxSeqs: maxEvents, maxBytes: maxChars });
+        sizes.forEach((size, i) => ring.push(first + 1 + i, encoded(first + 1 + i, size)));
         assert.equal(ring.seq, first + sizes.length);
         let kept = 0;
         let chars = 0;
@@ -42,32 +42,35 @@ Deno.test("EventRing.after() gives every event after a seq, or null, never a par
           kept++;
           chars += size;
         }
-        assert.equal(ring.size, kept);
+        assert.equal(ring.seq - ring.floor, kept);
         const expected = seq > ring.seq || seq < ring.seq - kept
           ? null
           : Array.from({ length: Math.min(limit, ring.seq - seq) }, (_, i) => seq + 1 + i);
-        assert.deepEqual(ring.after(seq, limit)?.map((item) => item.event.seq) ?? null, expected);
+        assert.deepEqual(
+          ring.eventsAfter(seq, limit)?.map((item) => item.event.seq) ?? null,
+          expected,
+        );
       },
     ),
     { seed: SEED },
   );
 });
 
-Deno.test("EventRing.push() forgets what was before a hole", () => {
-  const ring = new EventRing(0, { maxEvents: 10, maxChars: 1000 });
-  ring.push(encoded(1));
-  ring.push(encoded(5));
-  assert.equal(ring.after(0, 10), null);
-  assert.deepEqual(ring.after(4, 10)?.map((item) => item.event.seq), [5]);
+Deno.test("EventRing: a gap evicts what was before it", () => {
+  const ring = new EventRing(0, { maxSeqs: 10, maxBytes: 1000 });
+  ring.push(1, encoded(1));
+  ring.push(5, encoded(5));
+  assert.equal(ring.eventsAfter(0, 10), null);
+  assert.deepEqual(ring.eventsAfter(4, 10)?.map((item) => item.event.seq), [5]);
 });
 
-Deno.test("EventRing keeps its bounds over many events", () => {
-  const ring = new EventRing(0, { maxEvents: 3000, maxChars: 1e9 });
-  for (let seq = 1; seq <= 20_000; seq++) ring.push(encoded(seq));
-  assert.equal(ring.size, 3000);
-  assert.deepEqual(ring.after(19_998, 5)?.map((item) => item.event.seq), [19_999, 20_000]);
-  assert.equal(ring.after(17_000, 1)?.[0]?.event.seq, 17_001);
-  assert.equal(ring.after(16_999, 1), null);
+Deno.test("EventRing: keeps its bounds over many events", () => {
+  const ring = new EventRing(0, { maxSeqs: 3000, maxBytes: 1e9 });
+  for (let seq = 1; seq <= 20_000; seq++) ring.push(seq, encoded(seq));
+  assert.equal(ring.seq - ring.floor, 3000);
+  assert.deepEqual(ring.eventsAfter(19_998, 5)?.map((item) => item.event.seq), [19_999, 20_000]);
+  assert.equal(ring.eventsAfter(17_000, 1)?.[0]?.event.seq, 17_001);
+  assert.equal(ring.eventsAfter(16_999, 1), null);
 });
 
 Deno.test("TokenBucket lets a burst of twice the rate pass, then the rate", () => {

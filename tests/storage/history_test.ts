@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { RegistryEvent } from "../../src/model/event.ts";
 import type { Registry } from "../../src/registry/registry.ts";
-import { EventRing } from "../../src/storage/event_ring.ts";
+import { ChangeRing } from "../../src/storage/change_ring.ts";
 import { FileStore } from "../../src/storage/file_store.ts";
 import { localDisk } from "../../src/storage/disk.ts";
 import { load } from "../../src/storage/load.ts";
@@ -98,16 +98,16 @@ Deno.test("FileStore.history() gives nothing of an older epoch", async () => {
   });
 });
 
-Deno.test("EventRing is bounded by bytes as well as by number", () => {
-  const ring = new EventRing(0, { keep: 100, maxBytes: 1000 });
+Deno.test("ChangeRing is bounded by bytes as well as by number", () => {
+  const ring = new ChangeRing(0, { keep: 100, maxBytes: 1000 });
   for (let seq = 1; seq <= 5000; seq++) {
-    ring.push({ first: seq, seq, bytes: seq % 10 === 0 ? 300 : 10, read: () => [] });
+    ring.add({ first: seq, seq, bytes: seq % 10 === 0 ? 300 : 10, read: () => [] });
     assert.ok(ring.bytes <= 1000, `${ring.bytes} bytes at ${seq}`);
   }
   assert.ok(ring.seq - ring.floor > 10);
-  ring.push({ first: 5001, seq: 5001, bytes: 5000, read: () => [] }); // larger than all of it
+  ring.add({ first: 5001, seq: 5001, bytes: 5000, read: () => [] }); // larger than all of it
   assert.equal(ring.floor, 5001);
-  assert.equal(ring.after(5000, 9), null);
+  assert.equal(ring.eventsAfter(5000, 9), null);
 });
 
 Deno.test("load() keeps the changes after the snapshot, and few before", async () => {

@@ -57,8 +57,8 @@ export class EventFanout {
     this.#turns = turns;
     this.#replays = new Replays(registry);
     this.#ring = new EventRing(registry.seq, {
-      maxEvents: limits.replayRingEvents,
-      maxChars: limits.replayRingBytes,
+      maxSeqs: limits.replayRingEvents,
+      maxBytes: limits.replayRingBytes,
     });
     this.#unsubscribe = registry.subscribe((event) => this.#publish(event));
   }
@@ -70,12 +70,12 @@ export class EventFanout {
 
   /** Whether the events after `seq` are all in memory. */
   isRecent(seq: number): boolean {
-    return this.#ring.after(seq, 0) !== null;
+    return this.#ring.covers(seq);
   }
 
   /** A page of the events after `seq`, or `null` when they are not all kept. */
   page(seq: number): EncodedEvent[] | Promise<EncodedEvent[] | null> {
-    const recent = this.#ring.after(seq, REPLAY_BATCH_EVENTS, SNAPSHOT_PAGE_BYTES);
+    const recent = this.#ring.eventsAfter(seq, REPLAY_BATCH_EVENTS, SNAPSHOT_PAGE_BYTES);
     return recent ?? this.#replays.after(seq);
   }
 
@@ -113,7 +113,7 @@ export class EventFanout {
 
   #publish(event: RegistryEvent): void {
     const text = encodeEvent(event);
-    this.#ring.push({ event: headOf(event), text });
+    this.#ring.push(event.seq, { event: headOf(event), text });
     for (const subscriber of this.#all.get(event.event) ?? []) {
       this.#send(subscriber, event.seq, text);
     }
