@@ -1,10 +1,122 @@
 /**
- * What every command gets, and how it is put into the program.
+ * What a command gets: the process around it (output, terminal, environment, interruption) and its result.
+ *
+ * Commands write through {@linkcode Io} and never exit, so a test can run any of them in its own process.
  *
  * @module
  */
 import type { Command } from "commander";
-import type { Io } from "./io.ts";
+import { HarnessError, messageOf } from "../errors.ts";
+import { drawn } from "./output/styles.ts";
+
+/** Width of a terminal that does not know its own. */
+const DEFAULT_COLUMNS = 80;
+
+/** Why a command was interrupted. */
+export class Interrupted extends Error {
+  /** The class name, for logs. */
+  override readonly name = "Interrupted";
+  /** The signal. */
+  readonly signalName: "SIGINT" | "SIGTERM";
+
+  /** Says which signal it was. */
+  constructor(signalName: "SIGINT" | "SIGTERM") {
+    super(`Interrupted by ${signalName}`);
+    this.signalName = signalName;
+  }
+}
+
+/** The surroundings of a command. */
+export interface Io {
+  /** Writes data: end it with a newline. Control characters are written out, but for tabs, newlines and styles. */
+  out(text: string): void;
+  /** Writes progress, hints and errors, in the same way. */
+  err(text: string): void;
+  /** Writes data of others as it is into a file or a pipe; on a terminal the same as {@linkcode Io.out}. */
+  raw(text: string): void;
+  /** Everything on standard input. */
+  readStdin(): Promise<Uint8Array>;
+  /** The value of an environment variable, or `undefined` where it is not set or empty. */
+  env(name: string): string | undefined;
+  /** Fires with an {@linkcode Interrupted} at the first SIGINT or SIGTERM. */
+  readonly interrupted: AbortSignal;
+  /** Fires when whoever reads our output has gone (`… | head`): a stream can end. */
+  readonly outputClosed: AbortSignal;
+  /** Whether stdout is a terminal. */
+  readonly outIsTerminal: boolean;
+  /** Whether stderr is a terminal that can redraw lines. */
+  readonly errIsTerminal: boolean;
+  /** Whether stdout may be coloured. */
+  readonly color: boolean;
+  /** Width of the terminal in characters. */
+  readonly columns: number;
+}
+
+/** The {@linkcode Io} of this process. */
+export function systemIo(interrupted: AbortSignal): Io {
+  const env = (name: string) => Deno.env.get(name) || undefined;
+  const outputClosed = new AbortController();
+  const dumb = env("TERM") === "dumb" || env("CI") !== undefined;
+  const outIsTerminal = Deno.stdout.isTerminal();
+  const forced = env("FORCE_COLOR");
+  const plain = env("NO_COLOR") !== undefined || forced === "0" || forced === "false";
+  return {
+    out: (text) => write(Deno.stdout, drawn(text), () => outputClosed.abort()),
+    err: (text) => tell(text),
+    raw: (text) =>
+      write(Deno.stdout, outIsTerminal ? drawn(text) : text, () => outputClosed.abort()),
+    readStdin: async () => new Uint8Array(await new Response(Deno.stdin.readable).arrayBuffer()),
+    env,
+    interrupted,
+    outputClosed: outputClosed.signal,
+    outIsTerminal,
+    // Some pseudo terminals say that they are 0 columns wide: nothing can be redrawn there.
+    errIsTerminal: Deno.stderr.isTerminal() && !dumb && terminalColumns() > 0,
+    color: !plain && (forced !== undefined || (outIsTerminal && !dumb)),
+    columns: width(env("COLUMNS"), outIsTerminal),
+  };
+}
+
+/** Writes all of `text`; calls `onClosed` when the reader has gone instead of failing. */
+function write(to: typeof Deno.stdout, text: string, onClosed: () => void): void {
+  let bytes = new TextEncoder().encode(text);
+  try {
+    while (bytes.length > 0) bytes = bytes.subarray(to.writeSync(bytes));
+  } catch (error) {
+    if (error instanceof Deno.errors.BrokenPipe) return onClosed();
+    throw new HarnessError(
+      "storage_unavailable",
+      `Cannot write the output: ${messageOf(error)}; make room, or send it elsewhere`,
+      { cause: error },
+    );
+  }
+}
+
+/** Writes to stderr; where that cannot be, there is nobody left to tell. */
+export function tell(text: string): void {
+  try {
+    write(Deno.stderr, drawn(text), () => {});
+  } catch {
+    // A command that works must not fail for want of its progress.
+  }
+}
+
+/** Terminal width: `COLUMNS`, the terminal's own, or wide enough not to cut anything in a pipe. */
+function width(columns: string | undefined, terminal: boolean): number {
+  const wanted = Number(columns);
+  if (Number.isInteger(wanted) && wanted > 0) return wanted;
+  if (!terminal) return 1000;
+  return terminalColumns() || DEFAULT_COLUMNS;
+}
+
+/** What the terminal says of its width; 0 where it does not know. */
+function terminalColumns(): number {
+  try {
+    return Deno.consoleSize().columns;
+  } catch {
+    return 0;
+  }
+}
 
 /** What every command gets. */
 export interface Context {
@@ -22,7 +134,7 @@ export interface Context {
 export type CommandResult = Promise<number | void>;
 
 /** Makes `run` what `command` does: its positional arguments, then its flags. */
-export function runs<Flags>(
+export function addHandler<Flags>(
   context: Context,
   command: Command,
   run: (flags: Flags, ...args: string[]) => CommandResult,

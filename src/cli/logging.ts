@@ -5,7 +5,7 @@
  */
 import { configure, type LogLevel, type LogRecord } from "@logtape/logtape";
 import { HIDDEN, redactor } from "../util/redact.ts";
-import type { Io } from "./io.ts";
+import type { Io } from "./context.ts";
 import { jsonText, visible } from "../util/terminal_text.ts";
 
 /** Options for {@linkcode configureLogging}. */

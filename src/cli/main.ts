@@ -6,7 +6,7 @@
 import { messageOf } from "../errors.ts";
 import { SERVER_NAME } from "../version.ts";
 import { EXIT } from "./exit_codes.ts";
-import { Interrupted, type Io, systemIo, tell } from "./io.ts";
+import { Interrupted, type Io, systemIo, tell } from "./context.ts";
 import { main } from "./program.ts";
 
 /** A second signal ends the program at once. */

@@ -2,20 +2,24 @@ import assert from "node:assert/strict";
 import { HarnessError } from "../../src/errors.ts";
 import { parseConfig } from "../../src/cli/flags/config_file.ts";
 import {
+  booleanFlag,
   choiceFlag,
   flagName,
   listFlag,
-  onOff,
   readFlags,
-  valued,
+  valueFlag,
 } from "../../src/cli/flags/flags.ts";
 import { LIMIT_FLAGS, SERVE_FLAGS } from "../../src/cli/flags/serve_flags.ts";
 import { integer } from "../../src/cli/flags/values.ts";
 
 const TABLE = {
-  maxThings: valued<number>("n", { env: "HARNESS_MAX_THINGS", help: "", fallback: 7 }, integer(1)),
+  maxThings: valueFlag<number>(
+    "n",
+    { env: "HARNESS_MAX_THINGS", help: "", fallback: 7 },
+    integer(1),
+  ),
   mode: choiceFlag(["one", "two"], { env: "HARNESS_MODE", help: "" }),
-  loud: onOff({ env: "HARNESS_LOUD", help: "" }),
+  loud: booleanFlag({ env: "HARNESS_LOUD", help: "" }),
   origin: listFlag("o", { env: "HARNESS_ORIGIN", help: "" }, (text) => text),
 };
 

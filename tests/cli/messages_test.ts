@@ -4,7 +4,7 @@ import { handshakeError } from "../../src/client/decode.ts";
 import { reportDeployment } from "../../src/cli/output/deployment_report.ts";
 import { notConnected } from "../../src/cli/session/connect_error.ts";
 import { hintFor } from "../../src/cli/output/hints.ts";
-import { noteOf } from "../../src/cli/output/progress_view.ts";
+import { noteOf } from "../../src/cli/output/progress.ts";
 import type { Deployment, DeploymentHost } from "../../src/protocol/actions.ts";
 import { localExecutor } from "../../src/executor/local.ts";
 import { createController } from "../../src/lifecycle/controller.ts";

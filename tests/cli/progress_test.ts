@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { Writable } from "node:stream";
 import type process from "node:process";
 import { listrView } from "../../src/cli/output/listr_view.ts";
-import { openProgressView, type Progress } from "../../src/cli/output/progress_view.ts";
+import type { Progress } from "../../src/cli/output/progress.ts";
+import { openProgressView } from "../../src/cli/output/progress_view.ts";
 import { recorder } from "../helpers/cli.ts";
 
 const AT = "2026-01-01T00:00:00.000Z";

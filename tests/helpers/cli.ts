@@ -1,7 +1,7 @@
 /**
  * Runs the real program as a child process, as a user's shell would.
  */
-import type { Io } from "../../src/cli/io.ts";
+import type { Io } from "../../src/cli/context.ts";
 import { main } from "../../src/cli/program.ts";
 import { drawn } from "../../src/cli/output/styles.ts";
 import { within } from "./raw_client.ts";

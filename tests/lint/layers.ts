@@ -76,7 +76,7 @@ function check(context: Deno.lint.RuleContext, node: Deno.lint.Node, specifier: 
 
 /** The only files that may write to a stream of this process; listr2 draws its lines itself. */
 const WRITERS: Readonly<Record<string, string>> = {
-  "Deno": "cli/io.ts",
+  "Deno": "cli/context.ts",
   "process": "cli/output/listr_view.ts",
 };
 

@@ -34,7 +34,7 @@ Deno.test("importProblem() refuses what the map of folders does not allow", () =
 });
 
 Deno.test("outputProblem() refuses output that goes past Io", () => {
-  assert.equal(outputProblem("/x/src/cli/io.ts", "Deno", "stdout"), null);
+  assert.equal(outputProblem("/x/src/cli/context.ts", "Deno", "stdout"), null);
   assert.equal(outputProblem("/x/src/executor/a.ts", "process", "stdout"), null);
   assert.equal(outputProblem("/x/tests/a.ts", "Deno", "stdout"), null);
   assert.match(outputProblem("/x/src/cli/watch.ts", "Deno", "stdout") ?? "", /through Io/);

@@ -1,6 +1,6 @@
 /** A hostile server: whatever it answers, a command line client ends, and its terminal is only written to. */
 import assert from "node:assert/strict";
-import type { Io } from "../../src/cli/io.ts";
+import type { Io } from "../../src/cli/context.ts";
 import { main } from "../../src/cli/program.ts";
 import { type Received, ScriptedServer } from "../client/scripted_server.ts";
 import { recorder } from "../helpers/cli.ts";

@@ -5,8 +5,7 @@
  */
 import { Argument, type Command } from "commander";
 import { SERVER_NAME } from "../../version.ts";
-import { type Context, runs } from "../context.ts";
-import type { Io } from "../io.ts";
+import { addHandler, type Context, type Io } from "../context.ts";
 
 const SHELLS = ["bash", "zsh", "fish", "powershell"];
 
@@ -15,7 +14,7 @@ export function addCompletionsCommand(program: Command, context: Context): void 
   const command = program.command("completions")
     .description("print a completion script for a shell")
     .addArgument(new Argument("<shell>").choices(SHELLS));
-  runs(context, command, async (_flags, shell = "") => {
+  addHandler(context, command, async (_flags, shell = "") => {
     const { script } = await import("@bomb.sh/tab");
     script(shell as "bash", SERVER_NAME, SERVER_NAME);
   });

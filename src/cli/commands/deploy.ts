@@ -7,7 +7,7 @@ import type { Command } from "commander";
 import { visible } from "../../util/terminal_text.ts";
 import { HarnessError } from "../../errors.ts";
 import { CLIENT_FLAGS, openSession, type Session } from "../session/connect.ts";
-import { type Context, runs } from "../context.ts";
+import { addHandler, type Context } from "../context.ts";
 import {
   chosenHosts,
   DEPLOY_FLAGS,
@@ -38,7 +38,7 @@ export function addDeployCommand(program: Command, context: Context): void {
   addFlags(command, FOLLOW_FLAGS);
   addFlags(command, DEPLOY_SSH_FLAGS, "SSH:");
   addFlags(command, CLIENT_FLAGS, "Server:");
-  runs(context, command, (given, reference = "") => {
+  addHandler(context, command, (given, reference = "") => {
     return deployCommand(context, given as Record<string, unknown>, reference);
   });
 }

@@ -8,10 +8,10 @@ import { MAX_PAGE_SIZE } from "../../model/limits.ts";
 import { visible } from "../../util/terminal_text.ts";
 import type { Deployment } from "../../protocol/actions.ts";
 import { CLIENT_FLAGS, openSession } from "../session/connect.ts";
-import { type Context, runs } from "../context.ts";
+import { addHandler, type Context } from "../context.ts";
 import { SECRET_FLAGS, secretsOf } from "../flags/deploy_flags.ts";
 import { reportDeployment } from "../output/deployment_report.ts";
-import { addFlags, type FlagTable, readFlags, textFlag, valued } from "../flags/flags.ts";
+import { addFlags, type FlagTable, readFlags, textFlag, valueFlag } from "../flags/flags.ts";
 import { followDeployment, openDeploymentEvents } from "../session/follow.ts";
 import { printJson, printTable } from "../output/table.ts";
 import { integer } from "../flags/values.ts";
@@ -20,7 +20,7 @@ const DEFAULT_SHOWN = 20;
 
 const LIST_FLAGS = {
   service: textFlag("name", { help: "only of this service" }),
-  limit: valued<number>("n", {
+  limit: valueFlag<number>("n", {
     help: "at most this many",
     fallback: DEFAULT_SHOWN,
     shownDefault: `${DEFAULT_SHOWN}`,
@@ -37,11 +37,11 @@ export function addDeploymentsCommands(program: Command, context: Context): void
   const list = group.command("list", { isDefault: true }).description("list them, newest first");
   addFlags(list, LIST_FLAGS);
   addFlags(list, CLIENT_FLAGS, "Server:");
-  runs(context, list, (given) => listDeployments(context, given));
+  addHandler(context, list, (given) => listDeployments(context, given));
 
   const show = group.command("show").description("show one, and exit as it ended").argument(...id);
   addFlags(show, CLIENT_FLAGS, "Server:");
-  runs(context, show, async (given, deployment_id = "") => {
+  addHandler(context, show, async (given, deployment_id = "") => {
     await using session = await openSession(context, given as object);
     const deployment = await session.call("get_deployment", { deployment_id });
     const { json } = session.flags;
@@ -50,7 +50,7 @@ export function addDeploymentsCommands(program: Command, context: Context): void
 
   const follow = group.command("follow").description("follow one until it ends").argument(...id);
   addFlags(follow, CLIENT_FLAGS, "Server:");
-  runs(context, follow, async (given, deploymentId = "") => {
+  addHandler(context, follow, async (given, deploymentId = "") => {
     await using session = await openSession(context, given as object, { follows: true });
     const events = await openDeploymentEvents(context, session);
     return await followDeployment(context, session, events, deploymentId);
@@ -61,7 +61,7 @@ export function addDeploymentsCommands(program: Command, context: Context): void
     .argument(...id);
   addFlags(resume, SECRET_FLAGS);
   addFlags(resume, CLIENT_FLAGS, "Server:");
-  runs(context, resume, async (given, deployment_id = "") => {
+  addHandler(context, resume, async (given, deployment_id = "") => {
     const secrets = await secretsOf(
       readFlags(SECRET_FLAGS, given as Record<string, unknown>, context.io),
     );
@@ -75,7 +75,7 @@ export function addDeploymentsCommands(program: Command, context: Context): void
     .description("cancel one: hosts in flight go back to the version before")
     .argument(...id);
   addFlags(cancel, CLIENT_FLAGS, "Server:");
-  runs(context, cancel, async (given, deployment_id = "") => {
+  addHandler(context, cancel, async (given, deployment_id = "") => {
     await using session = await openSession(context, given as object);
     const deployment = await session.call("cancel_deployment", { deployment_id });
     if (session.flags.json) printJson(context.io, deployment);

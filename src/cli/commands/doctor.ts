@@ -10,12 +10,12 @@ import { dirname, resolve as absolute } from "node:path";
 import { visible } from "../../util/terminal_text.ts";
 import { HarnessError, messageOf } from "../../errors.ts";
 import { CLIENT_FLAGS, openSession } from "../session/connect.ts";
-import { type Context, runs } from "../context.ts";
+import { addHandler, type Context, type Io } from "../context.ts";
 import { EXIT } from "../exit_codes.ts";
 import { addFlags, type FlagTable, listFlag, readFlags, textFlag } from "../flags/flags.ts";
-import type { Io } from "../io.ts";
 import { SSH_FLAGS } from "../flags/ssh_flags.ts";
 import { unreadable } from "../flags/secrets.ts";
+import type { Finding } from "./doctor_host.ts";
 import { defaultStateDir } from "../server_process/state_dir.ts";
 import { type Color, paint, printJson } from "../output/table.ts";
 import { parseTarget } from "../../model/target.ts";
@@ -29,18 +29,6 @@ const DOCTOR_FLAGS = {
   }),
 } satisfies FlagTable;
 
-/** One thing that was looked at. */
-export interface Finding {
-  /** What was looked at. */
-  check: string;
-  /** `warn` is worth knowing, `fail` will not work. */
-  status: "ok" | "warn" | "fail";
-  /** What was found, and what to do about it. */
-  message: string;
-  /** Whether the reason is that a host could not be reached. */
-  unreachable?: boolean;
-}
-
 const COLORS: Record<Finding["status"], Color> = { ok: "green", warn: "yellow", fail: "red" };
 
 /** Declares the command. */
@@ -50,7 +38,7 @@ export function addDoctorCommand(program: Command, context: Context): void {
   addFlags(command, DOCTOR_FLAGS);
   addFlags(command, SSH_FLAGS, "SSH:");
   addFlags(command, CLIENT_FLAGS, "Server:");
-  runs(context, command, (given) => doctor(context, given as Record<string, unknown>));
+  addHandler(context, command, (given) => doctor(context, given as Record<string, unknown>));
 }
 
 async function doctor(context: Context, given: Record<string, unknown>): Promise<number> {

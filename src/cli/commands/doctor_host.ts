@@ -8,8 +8,19 @@ import type { Executor } from "../../executor/executor.ts";
 import { CLI_DOCTOR_TIMEOUT_MS, CLI_LITTLE_SPACE_BYTES } from "../limits.ts";
 import { sshHostDirectory } from "../../server/hosts/ssh_directory.ts";
 import { hostDirectoryOptions, type SshFlags } from "../flags/ssh_flags.ts";
-import type { Finding } from "./doctor.ts";
 import { formatSize } from "../../util/units.ts";
+
+/** The result of one check. */
+export interface Finding {
+  /** What was checked. */
+  check: string;
+  /** `warn`: worth knowing; `fail`: will not work. */
+  status: "ok" | "warn" | "fail";
+  /** What was found, and what to do about it. */
+  message: string;
+  /** Whether the reason is that a host could not be reached. */
+  unreachable?: boolean;
+}
 
 /** What a deployment needs on a host. */
 const NEEDED = ["tar", "gzip", "sha256sum", "awk", "fold", "mkdir", "mv", "ln", "df"];

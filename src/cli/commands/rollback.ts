@@ -6,7 +6,7 @@
 import type { Command } from "commander";
 import { HarnessError } from "../../errors.ts";
 import { CLIENT_FLAGS, openSession } from "../session/connect.ts";
-import { type Context, runs } from "../context.ts";
+import { addHandler, type Context } from "../context.ts";
 import { detached } from "./deploy.ts";
 import {
   chosenHosts,
@@ -32,7 +32,7 @@ export function addRollbackCommand(program: Command, context: Context): void {
   addFlags(command, FOLLOW_FLAGS);
   addFlags(command, DEPLOY_SSH_FLAGS, "SSH:");
   addFlags(command, CLIENT_FLAGS, "Server:");
-  runs<RollbackFlags>(
+  addHandler<RollbackFlags>(
     context,
     command,
     (given, service = "") => rollback(context, given, service),

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Command } from "commander";
-import { type Context, runs } from "../context.ts";
+import { addHandler, type Context } from "../context.ts";
 import { readConfigFile } from "../flags/config_file.ts";
 import { addFlags, fileFlag, flagName, readFlags } from "../flags/flags.ts";
 import { CLIENT_TOKEN_FILE, LIMIT_FLAGS, SERVE_FLAGS } from "../flags/serve_flags.ts";
@@ -27,7 +27,7 @@ export function addServeCommand(program: Command, context: Context): void {
   addFlags(command, SERVE_FLAGS);
   addFlags(command, SSH_FLAGS, "SSH to the hosts:");
   addFlags(command, LIMIT_FLAGS, "Limits:");
-  runs(context, command, (given) => serveCommand(context, given as Record<string, unknown>));
+  addHandler(context, command, (given) => serveCommand(context, given as Record<string, unknown>));
 }
 
 async function serveCommand(context: Context, given: Record<string, unknown>): Promise<number> {

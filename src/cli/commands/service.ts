@@ -6,8 +6,8 @@
 import type { Command } from "commander";
 import { visible } from "../../util/terminal_text.ts";
 import { CLIENT_FLAGS, openSession } from "../session/connect.ts";
-import { type Context, runs } from "../context.ts";
-import { addFlags, type FlagTable, onOff, readFlags, valued } from "../flags/flags.ts";
+import { addHandler, type Context } from "../context.ts";
+import { addFlags, booleanFlag, type FlagTable, readFlags, valueFlag } from "../flags/flags.ts";
 import { protocolText } from "./services.ts";
 import { addRegisterCommand } from "./service_register.ts";
 import { paint, printJson } from "../output/table.ts";
@@ -21,7 +21,7 @@ const DEFAULT_TAIL = 50;
 
 const CONTROL_CLIENT_FLAGS = {
   ...CLIENT_FLAGS,
-  timeout: valued<number>("time", {
+  timeout: valueFlag<number>("time", {
     env: "HARNESS_TIMEOUT",
     help: "how long to wait until it is done",
     fallback: CLI_CONTROL_TIMEOUT_MS,
@@ -30,12 +30,12 @@ const CONTROL_CLIENT_FLAGS = {
 } satisfies FlagTable;
 
 const LOG_FLAGS = {
-  tail: valued<number>("n", {
+  tail: valueFlag<number>("n", {
     help: "lines of the past",
     fallback: DEFAULT_TAIL,
     shownDefault: `${DEFAULT_TAIL}`,
   }, integer(0, MAX_LOG_TAIL_LINES)),
-  follow: onOff({ help: "go on with new lines until Ctrl-C" }),
+  follow: booleanFlag({ help: "go on with new lines until Ctrl-C" }),
 } satisfies FlagTable;
 
 const ACTIONS = {
@@ -62,7 +62,7 @@ export function addServiceCommands(program: Command, context: Context): void {
 
   const get = group.command("get").description("show everything known of it").argument(...name);
   addFlags(get, CLIENT_FLAGS, "Server:");
-  runs(context, get, (given, id = "") => getService(context, given, id));
+  addHandler(context, get, (given, id = "") => getService(context, given, id));
 
   for (const [action, description] of Object.entries(ACTIONS)) {
     const command = group.command(action).description(description).argument(...name)
@@ -71,7 +71,7 @@ export function addServiceCommands(program: Command, context: Context): void {
       command.option("--cascade", CASCADES[action as ControlAction]);
     }
     addFlags(command, CONTROL_CLIENT_FLAGS, "Server:");
-    runs<ControlFlags>(
+    addHandler<ControlFlags>(
       context,
       command,
       (given, id = "") => control(context, given, action as ControlAction, id),
@@ -81,7 +81,7 @@ export function addServiceCommands(program: Command, context: Context): void {
   const logs = group.command("logs").description("show its log").argument(...name);
   addFlags(logs, LOG_FLAGS);
   addFlags(logs, CLIENT_FLAGS, "Server:");
-  runs(context, logs, (given, id = "") => showLogs(context, given, id));
+  addHandler(context, logs, (given, id = "") => showLogs(context, given, id));
 
   addRegisterCommand(group, context);
 
@@ -89,7 +89,7 @@ export function addServiceCommands(program: Command, context: Context): void {
     .description("remove it from the registry; what runs is left alone")
     .argument(...name);
   addFlags(deregister, CLIENT_FLAGS, "Server:");
-  runs(context, deregister, async (given, id = "") => {
+  addHandler(context, deregister, async (given, id = "") => {
     await using session = await openSession(context, given as object);
     const data = await session.call("deregister_service", { name: id });
     if (session.flags.json) printJson(context.io, data);

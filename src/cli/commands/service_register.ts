@@ -15,19 +15,18 @@ import {
   type ServiceInput,
 } from "../../model/service.ts";
 import { CLIENT_FLAGS, openSession } from "../session/connect.ts";
-import { type Context, runs } from "../context.ts";
+import { addHandler, type Context, type Io } from "../context.ts";
 import {
   addFlags,
+  booleanFlag,
   fileFlag,
   type FlagTable,
   listFlag,
   type NamedFile,
-  onOff,
   readFlags,
   textFlag,
-  valued,
+  valueFlag,
 } from "../flags/flags.ts";
-import type { Io } from "../io.ts";
 import { named, readNamedFile } from "../flags/secrets.ts";
 import { printJson } from "../output/table.ts";
 import { duration, pair } from "../flags/values.ts";
@@ -47,11 +46,11 @@ const REGISTER_FLAGS = {
   endpoint: listFlag("name=protocol://host:port", { help: "where it can be reached" }, endpoint),
   dependsOn: listFlag("service", { help: "a service it needs" }, (text) => text),
   label: listFlag("k=v", { help: "a label" }, pair),
-  ttl: valued<number | null>("time", {
+  ttl: valueFlag<number | null>("time", {
     help: "lease: it fails without a heartbeat in this time",
     fallback: null,
   }, leaseTime),
-  replace: onOff({ help: "replace the entry that is there" }),
+  replace: booleanFlag({ help: "replace the entry that is there" }),
 } satisfies FlagTable;
 
 /** Declares the command. */
@@ -61,7 +60,7 @@ export function addRegisterCommand(group: Command, context: Context): void {
     .argument("[name]", "service name; with --file it may be left out");
   addFlags(command, REGISTER_FLAGS);
   addFlags(command, CLIENT_FLAGS, "Server:");
-  runs(context, command, (given, name) => register(context, given, name));
+  addHandler(context, command, (given, name) => register(context, given, name));
 }
 
 async function register(context: Context, given: unknown, name?: string): Promise<void> {

@@ -13,12 +13,12 @@ import {
   type ServiceState,
 } from "../../model/service.ts";
 import { CLIENT_FLAGS, openSession } from "../session/connect.ts";
-import { type Context, runs } from "../context.ts";
-import { addFlags, type FlagTable, readFlags, textFlag, valued } from "../flags/flags.ts";
+import { addHandler, type Context } from "../context.ts";
+import { addFlags, type FlagTable, readFlags, textFlag, valueFlag } from "../flags/flags.ts";
 import { printJson, printTable } from "../output/table.ts";
 
 const FILTER_FLAGS = {
-  state: valued<ServiceState | null>("state", {
+  state: valueFlag<ServiceState | null>("state", {
     help: `only in this state: ${SERVICE_STATES.join(", ")}`,
     fallback: null,
   }, (text) => {
@@ -27,7 +27,7 @@ const FILTER_FLAGS = {
     return found;
   }),
   host: textFlag("host", { help: "only on this host" }),
-  label: valued<string | null>("k=v", {
+  label: valueFlag<string | null>("k=v", {
     help: "only with this label",
     fallback: null,
   }, (text) => {
@@ -43,20 +43,20 @@ export function addServicesCommands(program: Command, context: Context): void {
     .argument("[name]", "name or glob such as 'api-*'");
   addFlags(services, FILTER_FLAGS);
   addFlags(services, CLIENT_FLAGS, "Server:");
-  runs(context, services, (given, name) => listServices(context, given, name));
+  addHandler(context, services, (given, name) => listServices(context, given, name));
 
   const endpoints = program.command("endpoints").description(
     "list every endpoint of every instance",
   );
   addFlags(endpoints, CLIENT_FLAGS, "Server:");
-  runs(context, endpoints, (given) => listEndpoints(context, given));
+  addHandler(context, endpoints, (given) => listEndpoints(context, given));
 
   const resolve = program.command("resolve")
     .description("print where a service can be reached now")
     .argument("<service>", "service name")
     .option("--endpoint <name>", "only the endpoint of this name");
   addFlags(resolve, CLIENT_FLAGS, "Server:");
-  runs<{ endpoint?: string }>(
+  addHandler<{ endpoint?: string }>(
     context,
     resolve,
     (given, service = "") => resolveService(context, given, service),

@@ -6,19 +6,18 @@
 import type { Command } from "commander";
 import { randomBytes } from "node:crypto";
 import { HarnessError } from "../../errors.ts";
-import { type Context, runs } from "../context.ts";
+import { addHandler, type Context, type Io } from "../context.ts";
 import {
   addFlags,
+  booleanFlag,
   choiceFlag,
   type FlagTable,
   type FlagValues,
   listFlag,
-  onOff,
   readFlags,
-  valued,
+  valueFlag,
 } from "../flags/flags.ts";
 import { TOKEN_RIGHTS } from "../../server/access/rights.ts";
-import type { Io } from "../io.ts";
 import { printJson } from "../output/table.ts";
 import { nameProblem, parseTime, serviceProblem } from "../server_process/tokens_file.ts";
 import { duration } from "../flags/values.ts";
@@ -28,7 +27,7 @@ import { sha256 } from "../../util/node/digest.ts";
 const TOKEN_BYTES = 32;
 
 const NEW_FLAGS = {
-  name: valued<string>("name", {
+  name: valueFlag<string>("name", {
     help: "who uses it: stands in deployments, the log and the audit log",
     fallback: "",
   }, (text) => checked(text, nameProblem)),
@@ -36,11 +35,11 @@ const NEW_FLAGS = {
   services: listFlag("name|glob", {
     help: "limit it to services, several with commas between them",
   }, (text) => text.split(",").map((one) => checked(one.trim(), serviceProblem))),
-  expires: valued<string | null>("time", {
+  expires: valueFlag<string | null>("time", {
     help: "when it ends: 2027-01-31, 2027-01-31T12:00:00Z, or from now on: 720h",
     fallback: null,
   }, expiry),
-  json: onOff({ help: "machine-readable output" }),
+  json: booleanFlag({ help: "machine-readable output" }),
 } satisfies FlagTable;
 
 /** Declares `token` and its command. */
@@ -49,7 +48,7 @@ export function addTokenCommands(program: Command, context: Context): void {
   const command = group.command("new")
     .description("make a token; it is shown once, and the file gets its hash alone");
   addFlags(command, NEW_FLAGS);
-  runs(context, command, (given) => {
+  addHandler(context, command, (given) => {
     newToken(context.io, readFlags(NEW_FLAGS, given as Record<string, unknown>, context.io));
     return Promise.resolve();
   });

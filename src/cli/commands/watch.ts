@@ -9,9 +9,8 @@ import type { EventItem, StreamItem } from "../../client/mod.ts";
 import type { SubscribableEvent } from "../../protocol/actions.ts";
 import { EVENT_TYPES } from "../../model/event.ts";
 import { CLIENT_FLAGS, openSession } from "../session/connect.ts";
-import { type Context, runs } from "../context.ts";
+import { addHandler, type Context, type Io } from "../context.ts";
 import { addFlags, type FlagTable, listFlag, readFlags } from "../flags/flags.ts";
-import type { Io } from "../io.ts";
 import { paint, printJson } from "../output/table.ts";
 
 const WATCH_FLAGS = {
@@ -31,7 +30,7 @@ export function addWatchCommand(program: Command, context: Context): void {
     .argument("[services...]", "ids, names or globs; all when left out");
   addFlags(command, WATCH_FLAGS);
   addFlags(command, CLIENT_FLAGS, "Server:");
-  runs(context, command, (given, services) => watch(context, given, services));
+  addHandler(context, command, (given, services) => watch(context, given, services));
 }
 
 async function watch(context: Context, given: unknown, services: unknown): Promise<void> {

@@ -9,16 +9,16 @@ import { MAX_HOSTS } from "../../model/limits.ts";
 import type { UnreachablePolicy } from "../../model/deployment.ts";
 import type { StrategySpec, Target } from "../../protocol/actions.ts";
 import {
+  booleanFlag,
   fileFlag,
   flagName,
   type FlagTable,
   type FlagValues,
   listFlag,
   type NamedFile,
-  onOff,
   readFlags,
   textFlag,
-  valued,
+  valueFlag,
 } from "./flags.ts";
 import { named, readNamedFile, readSecretFile } from "./secrets.ts";
 import { SSH_FLAGS } from "./ssh_flags.ts";
@@ -32,7 +32,7 @@ const { identity, knownHosts, hostKeyPolicy, sshConfig, installRoot, become } = 
 export const HOST_FLAGS = {
   host: listFlag("[user@]host[:port]", { help: "a host" }, (text) => text),
   hostsFile: fileFlag({ help: "hosts, one a line" }),
-  local: onOff({ help: "this machine; with a server, the server's machine" }),
+  local: booleanFlag({ help: "this machine; with a server, the server's machine" }),
 } satisfies FlagTable;
 
 /** A secret by name, and the file that holds it. */
@@ -61,7 +61,7 @@ export const DEPLOY_FLAGS = {
   parallel: strategyNumber(1, "hosts at once", "10"),
   canary: strategyNumber(0, "hosts that go first, alone", "0"),
   maxFailures: strategyNumber(0, "failed hosts after which no new host is begun", "0"),
-  onUnreachable: valued<UnreachablePolicy | null>("fail|skip", {
+  onUnreachable: valueFlag<UnreachablePolicy | null>("fail|skip", {
     help: "whether an unreachable host counts as a failure",
     fallback: null,
     shownDefault: "fail",
@@ -69,7 +69,7 @@ export const DEPLOY_FLAGS = {
     if (text !== "fail" && text !== "skip") throw new Error("must be fail or skip");
     return text;
   }),
-  force: onOff({ help: "deploy again what is there, also with other bytes" }),
+  force: booleanFlag({ help: "deploy again what is there, also with other bytes" }),
   requireSignature: fileFlag({
     value: "key",
     env: "HARNESS_REQUIRE_SIGNATURE",
@@ -82,9 +82,9 @@ export const DEPLOY_FLAGS = {
 
 /** How the command behaves. */
 export const FOLLOW_FLAGS = {
-  quiet: onOff({ help: "no progress, only how it ended" }),
-  detach: onOff({ help: "print the deployment id and return at once" }),
-  direct: onOff({ help: "from this process, without a server; nothing is registered" }),
+  quiet: booleanFlag({ help: "no progress, only how it ended" }),
+  detach: booleanFlag({ help: "print the deployment id and return at once" }),
+  direct: booleanFlag({ help: "from this process, without a server; nothing is registered" }),
 } satisfies FlagTable;
 
 /** The SSH flags in the order of the help. */
@@ -216,7 +216,7 @@ async function readEnvFile(file: NamedFile): Promise<Pair[]> {
 }
 
 function strategyNumber(min: number, help: string, shownDefault: string) {
-  return valued<number | null>(
+  return valueFlag<number | null>(
     "n",
     { help, fallback: null, shownDefault },
     integer(min, MAX_HOSTS),

@@ -9,7 +9,7 @@ import { visible } from "../../util/terminal_text.ts";
 import { CLI_COMPLETION_TIMEOUT_MS, CLI_MAX_COMPLETIONS } from "../limits.ts";
 import { CLIENT_FLAGS, serverAccess } from "../session/connect.ts";
 import { readFlags } from "./flags.ts";
-import type { Io } from "../io.ts";
+import type { Io } from "../context.ts";
 
 /** First words of commands that take a service, and those that take a deployment. */
 const SERVICE_COMMANDS = ["service", "services", "resolve", "rollback", "watch"];

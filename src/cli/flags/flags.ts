@@ -48,7 +48,7 @@ const on = ["1", "true", "yes", "on"];
 const off = ["0", "false", "no", "off"];
 
 /** A flag without a value. */
-export function onOff(text: FlagText): Flag<boolean> {
+export function booleanFlag(text: FlagText): Flag<boolean> {
   return {
     value: null,
     env: text.env ?? null,
@@ -67,7 +67,7 @@ export function onOff(text: FlagText): Flag<boolean> {
 }
 
 /** A flag with a text that `read` makes something of. */
-export function valued<T>(
+export function valueFlag<T>(
   value: string,
   text: FlagText & { fallback: T; shownDefault?: string },
   read: (given: string) => T,
@@ -85,7 +85,7 @@ export function valued<T>(
 
 /** A flag with a text, such as a path. `null` when it is not given. */
 export function textFlag(value: string, text: FlagText): Flag<string | null> {
-  return valued<string | null>(value, { ...text, fallback: null }, nonEmpty);
+  return valueFlag<string | null>(value, { ...text, fallback: null }, nonEmpty);
 }
 
 /** A file as somebody named it: an error must say which flag or variable that was. */
@@ -111,7 +111,7 @@ export function choiceFlag<const C extends string>(
   text: FlagText,
 ): Flag<C> {
   const fallback = choices[0];
-  return valued<C>(choices.join("|"), { ...text, fallback, shownDefault: fallback }, (given) => {
+  return valueFlag<C>(choices.join("|"), { ...text, fallback, shownDefault: fallback }, (given) => {
     const found = choices.find((choice) => choice === given);
     if (found === undefined) throw new Error(`must be one of ${choices.join(", ")}`);
     return found;

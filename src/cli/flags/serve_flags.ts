@@ -12,6 +12,7 @@ import {
 } from "../../model/server_limits.ts";
 import { DURABILITIES } from "../../storage/journal/line.ts";
 import {
+  booleanFlag,
   choiceFlag,
   fileFlag,
   type Flag,
@@ -19,9 +20,8 @@ import {
   type FlagTable,
   type FlagValues,
   listFlag,
-  onOff,
   textFlag,
-  valued,
+  valueFlag,
 } from "./flags.ts";
 import { duration, integer, type ListenAddress, listenAddress, size } from "./values.ts";
 import { formatDuration, formatSize } from "../../util/units.ts";
@@ -33,7 +33,7 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** Where and how the server listens, keeps its state and logs. */
 export const SERVE_FLAGS = {
-  listen: valued<ListenAddress>("host:port", {
+  listen: valueFlag<ListenAddress>("host:port", {
     env: "HARNESS_LISTEN",
     help: "where to listen; port 0 takes a free one",
     fallback: listenAddress(DEFAULT_LISTEN),
@@ -56,7 +56,7 @@ export const SERVE_FLAGS = {
     env: "HARNESS_DURABILITY",
     help: "whether a change is on disk before it is acknowledged",
   }),
-  strictState: onOff({
+  strictState: booleanFlag({
     env: "HARNESS_STRICT_STATE",
     help: "refuse to start when the state had to be repaired",
   }),
@@ -74,7 +74,7 @@ export const SERVE_FLAGS = {
     env: "HARNESS_TOKENS_FILE",
     help: "named tokens, made with `token new`: hashes, rights, services, expiry",
   }),
-  allowUnauthenticated: onOff({
+  allowUnauthenticated: booleanFlag({
     env: "HARNESS_ALLOW_UNAUTHENTICATED",
     help: "let everybody who reaches the server do everything",
   }),
@@ -133,7 +133,7 @@ function limitFlag(key: keyof ServerLimits): Flag<number> {
   const { unit, help, fallback } = SERVER_LIMITS[key];
   const { name, show, read } = LIMIT_VALUES[unit];
   const env = `HARNESS_${flagName(limitFlagKey(key)).toUpperCase().replaceAll("-", "_")}`;
-  return valued(name, { env, help, fallback, shownDefault: show(fallback) }, read);
+  return valueFlag(name, { env, help, fallback, shownDefault: show(fallback) }, read);
 }
 
 function positive(

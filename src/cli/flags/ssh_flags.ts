@@ -14,7 +14,7 @@ import {
   type FlagValues,
   listFlag,
   textFlag,
-  valued,
+  valueFlag,
 } from "./flags.ts";
 
 /** Flags of `serve`, `doctor` and everything with `--direct`. */
@@ -35,13 +35,13 @@ export const SSH_FLAGS = {
     env: "HARNESS_SSH_CONFIG",
     help: "ssh_config file, none for none (default: ~/.ssh/config)",
   }),
-  installRoot: valued<string>("dir", {
+  installRoot: valueFlag<string>("dir", {
     env: "HARNESS_INSTALL_ROOT",
     help: "where releases go on a host",
     fallback: DEFAULT_INSTALL_ROOT,
     shownDefault: DEFAULT_INSTALL_ROOT,
   }, absolutePath),
-  become: valued<"sudo" | null>("sudo", {
+  become: valueFlag<"sudo" | null>("sudo", {
     env: "HARNESS_BECOME",
     help: "become root by sudo -n on the hosts",
     fallback: null,

@@ -8,7 +8,7 @@ import { visible } from "../../util/terminal_text.ts";
 import type { Deployment, DeploymentHost } from "../../protocol/actions.ts";
 import { SERVER_NAME } from "../../version.ts";
 import { deploymentExitCode } from "../exit_codes.ts";
-import type { Io } from "../io.ts";
+import type { Io } from "../context.ts";
 import { printJson, printTable } from "./table.ts";
 import { hintFor } from "./hints.ts";
 

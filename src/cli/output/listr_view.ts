@@ -7,7 +7,7 @@ import type { HostOutcome } from "../../model/deployment.ts";
 import process from "node:process";
 import { DefaultRenderer, Listr, ListrLogger, ProcessOutput } from "listr2";
 import { visible } from "../../util/terminal_text.ts";
-import { noteOf, type Progress, type ProgressView } from "./progress_view.ts";
+import { noteOf, type Progress, type ProgressView } from "./progress.ts";
 
 const FINE: readonly HostOutcome[] = ["ok"];
 

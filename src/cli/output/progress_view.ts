@@ -1,25 +1,12 @@
 /**
- * How a deployment looks while it runs: one moving line per host on a terminal, plain lines elsewhere,
- * JSON for programs.
+ * Progress of a running deployment: one moving line per host on a terminal, plain lines elsewhere, JSON for programs.
  *
  * @module
  */
-import type { DeploymentProgressData } from "../../model/deployment.ts";
 import { visible } from "../../util/terminal_text.ts";
-import type { Io } from "../io.ts";
+import type { Io } from "../context.ts";
 import { colorOf, paint, printJson } from "./table.ts";
-import { formatSize } from "../../util/units.ts";
-
-/** What a view is told: the data of `deployment_progress`, of the server's or of our own deployment. */
-export type Progress = Omit<DeploymentProgressData, "id">;
-
-/** Shows a deployment as it runs. */
-export interface ProgressView {
-  /** Shows one event. */
-  show(progress: Progress): void;
-  /** Lets go of the terminal; nothing is shown after it. */
-  end(): Promise<void>;
-}
+import { noteOf, type Progress, type ProgressView } from "./progress.ts";
 
 /** The view that suits the output. `hosts` are those known beforehand. */
 export async function openProgressView(
@@ -45,7 +32,7 @@ function plainView(io: Io, hosts: readonly string[]): ProgressView {
         visible(progress.host).padEnd(width),
         visible(progress.step).padEnd(9),
         paint(visible(status).padEnd(7), colorOf(status), false),
-        // The step that failed has said why; a host that was not begun had no step.
+        // The step that failed has reported why; a host that was not begun had no step.
         progress.step === "finish" && progress.status !== "skipped"
           ? ""
           : visible(noteOf(progress)),
@@ -54,15 +41,6 @@ function plainView(io: Io, hosts: readonly string[]): ProgressView {
     },
     end: async () => {},
   };
-}
-
-/** What an event says besides its step: the message, the error, or how much was moved. */
-export function noteOf(progress: Progress): string {
-  if (progress.error !== undefined) return progress.error.message;
-  if (progress.message !== undefined) return progress.message;
-  if (progress.bytes === undefined) return "";
-  const of = progress.total_bytes === undefined ? "" : ` of ${formatSize(progress.total_bytes)}`;
-  return `${formatSize(progress.bytes)}${of}`;
 }
 
 function worthALine(progress: Progress): boolean {

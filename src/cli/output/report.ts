@@ -8,7 +8,7 @@ import { HarnessError, isRetryable, messageOf } from "../../errors.ts";
 import { jsonText, visible } from "../../util/terminal_text.ts";
 import { SERVER_NAME } from "../../version.ts";
 import { EXIT, exitCodeOf } from "../exit_codes.ts";
-import { Interrupted, type Io } from "../io.ts";
+import { Interrupted, type Io } from "../context.ts";
 import { hintFor } from "./hints.ts";
 
 /**

@@ -4,7 +4,7 @@
  * @module
  */
 import { jsonText, visible } from "../../util/terminal_text.ts";
-import type { Io } from "../io.ts";
+import type { Io } from "../context.ts";
 import { style } from "./styles.ts";
 
 /** ANSI colour numbers used here. */

@@ -5,25 +5,31 @@
  */
 import { getLogger } from "@logtape/logtape";
 import { join, resolve as absolute } from "node:path";
-import { HarnessError, messageOf } from "../../errors.ts";
+import {
+  type ControlPlane,
+  Documents,
+  FileStore,
+  HarnessError,
+  openControlPlane,
+  PackageStore,
+  Registry,
+  serve,
+  type ServeOptions,
+  sshHostDirectory,
+  type WsServer,
+} from "../../../mod.ts";
+import { messageOf } from "../../errors.ts";
 import { CLI_CLOSE_GRACE_MS } from "../limits.ts";
 import { inspectPackage } from "../../package/read.ts";
 import { SUBPROTOCOL } from "../../protocol/messages.ts";
-import { Registry } from "../../registry/registry.ts";
-import { type ControlPlane, openControlPlane } from "../../server/control_plane.ts";
-import { PackageStore } from "../../server/packages/package_store.ts";
-import { serve, type ServeOptions, type WsServer } from "../../server/serve.ts";
-import { Documents } from "../../storage/documents.ts";
-import { FileStore } from "../../storage/file_store.ts";
 import { SERVER_NAME, VERSION } from "../../version.ts";
 import type { AuditEntry } from "../../server/access/audit.ts";
 import { AuditFile } from "./audit_file.ts";
 import { type AddressFiles, writeAddressFiles } from "./address_file.ts";
-import { sshHostDirectory } from "../../server/hosts/ssh_directory.ts";
 import { hostDirectoryOptions, type SshFlags } from "../flags/ssh_flags.ts";
 import { EXIT } from "../exit_codes.ts";
 import type { FlagValues } from "../flags/flags.ts";
-import type { Io } from "../io.ts";
+import type { Io } from "../context.ts";
 import { configureLogging } from "../logging.ts";
 import { interruptedExitCode } from "../output/report.ts";
 import { readNamedFile } from "../flags/secrets.ts";

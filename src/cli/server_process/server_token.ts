@@ -10,7 +10,7 @@ import type { AuthOptions } from "../../server/access/auth.ts";
 import type { NamedToken, TokenOptions } from "../../server/access/tokens.ts";
 import { CLI_MAX_SECRET_BYTES } from "../limits.ts";
 import type { FlagValues } from "../flags/flags.ts";
-import type { Io } from "../io.ts";
+import type { Io } from "../context.ts";
 import { createPrivateFile, openPrivateFile, privateFileProblem, textOf } from "./private_file.ts";
 import { named, readToken } from "../flags/secrets.ts";
 import { CLIENT_TOKEN_FILE, type SERVE_FLAGS } from "../flags/serve_flags.ts";

@@ -15,16 +15,15 @@ import { CLI_TIMEOUT_MS } from "../limits.ts";
 import type { ActionData, ActionParams } from "../../protocol/actions.ts";
 import { findAddressFile } from "../server_process/address_file.ts";
 import { notConnected } from "./connect_error.ts";
-import type { Context } from "../context.ts";
+import type { Context, Io } from "../context.ts";
 import {
+  booleanFlag,
   fileFlag,
   type FlagTable,
   type FlagValues,
-  onOff,
   readFlags,
-  valued,
+  valueFlag,
 } from "../flags/flags.ts";
-import type { Io } from "../io.ts";
 import { named, readNamedFile, readToken } from "../flags/secrets.ts";
 import { serverUrl, timeout } from "../flags/values.ts";
 import { formatDuration } from "../../util/units.ts";
@@ -33,7 +32,7 @@ const DEFAULT_URL = "ws://127.0.0.1:8080";
 
 /** Flags of every command that talks to a server. */
 export const CLIENT_FLAGS = {
-  url: valued<string>("url", {
+  url: valueFlag<string>("url", {
     env: "HARNESS_URL",
     help: "the server",
     fallback: DEFAULT_URL,
@@ -47,13 +46,13 @@ export const CLIENT_FLAGS = {
     env: "HARNESS_TLS_CA",
     help: "certificate authority of a wss: server, PEM",
   }),
-  timeout: valued<number>("time", {
+  timeout: valueFlag<number>("time", {
     env: "HARNESS_TIMEOUT",
     help: "how long to wait for an answer",
     fallback: CLI_TIMEOUT_MS,
     shownDefault: formatDuration(CLI_TIMEOUT_MS),
   }, timeout),
-  json: onOff({ help: "machine-readable output" }),
+  json: booleanFlag({ help: "machine-readable output" }),
 } satisfies FlagTable;
 
 /** The values of {@linkcode CLIENT_FLAGS}. */

@@ -11,7 +11,8 @@ import { SERVER_NAME } from "../../version.ts";
 import type { Session } from "./connect.ts";
 import type { Context } from "../context.ts";
 import { followHint, reportDeployment } from "../output/deployment_report.ts";
-import { openProgressView, type ProgressView } from "../output/progress_view.ts";
+import type { ProgressView } from "../output/progress.ts";
+import { openProgressView } from "../output/progress_view.ts";
 import { interruptedExitCode } from "../output/report.ts";
 import { resultWithin } from "../../util/async.ts";
 

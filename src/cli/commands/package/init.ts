@@ -8,7 +8,7 @@ import { visible } from "../../../util/terminal_text.ts";
 import { HarnessError, messageOf } from "../../../errors.ts";
 import { PACKAGE_NAME } from "../../../package/names.ts";
 import { SERVER_NAME } from "../../../version.ts";
-import type { Io } from "../../io.ts";
+import type { Io } from "../../context.ts";
 import { printJson } from "../../output/table.ts";
 import { packageTemplate } from "./template.ts";
 

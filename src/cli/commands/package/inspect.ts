@@ -6,7 +6,7 @@
 import { visible } from "../../../util/terminal_text.ts";
 import type { Manifest } from "../../../package/manifest/manifest.ts";
 import type { PackageSummary } from "../../../package/read.ts";
-import type { Io } from "../../io.ts";
+import type { Io } from "../../context.ts";
 import { readPackage } from "./file.ts";
 import { paint, printJson, printTable } from "../../output/table.ts";
 import { formatDuration, formatSize } from "../../../util/units.ts";

@@ -6,9 +6,8 @@
 import type { Command } from "commander";
 import { visible } from "../../../util/terminal_text.ts";
 import { CLIENT_FLAGS, openSession } from "../../session/connect.ts";
-import { type Context, runs } from "../../context.ts";
-import { addFlags, type FlagTable, onOff, readFlags, valued } from "../../flags/flags.ts";
-import type { Io } from "../../io.ts";
+import { addHandler, type Context, type Io } from "../../context.ts";
+import { addFlags, booleanFlag, type FlagTable, readFlags, valueFlag } from "../../flags/flags.ts";
 import { addSigningCommands } from "./sign.ts";
 import { CLEAR_LINE } from "../../output/styles.ts";
 import { printJson, printTable } from "../../output/table.ts";
@@ -17,21 +16,21 @@ import { semVer } from "../../flags/values.ts";
 import { formatSize } from "../../../util/units.ts";
 
 const BUILD_FLAGS = {
-  out: valued<string>("dir", {
+  out: valueFlag<string>("dir", {
     help: "where the package goes",
     fallback: ".",
     shownDefault: "the current directory",
   }, (text) => text),
-  version: valued<string | null>("version", {
+  version: valueFlag<string | null>("version", {
     help: "instead of the version in the manifest",
     fallback: null,
   }, semVer),
-  force: onOff({ help: "replace a package of that version with other bytes" }),
-  json: onOff({ help: "machine-readable output" }),
+  force: booleanFlag({ help: "replace a package of that version with other bytes" }),
+  json: booleanFlag({ help: "machine-readable output" }),
 } satisfies FlagTable;
 
 const PUSH_FLAGS = {
-  force: onOff({ help: "replace a package of that version with other bytes" }),
+  force: booleanFlag({ help: "replace a package of that version with other bytes" }),
 } satisfies FlagTable;
 
 /** Declares `package` and its commands. */
@@ -40,7 +39,7 @@ export function addPackageCommands(program: Command, context: Context): void {
 
   const init = group.command("init").description("write a new package directory to start from")
     .argument("<dir>", "directory to make").option("--json", "machine-readable output");
-  runs<{ json?: boolean }>(context, init, async (given, dir = "") => {
+  addHandler<{ json?: boolean }>(context, init, async (given, dir = "") => {
     const { initPackage } = await import("./init.ts");
     await initPackage(context.io, dir, { json: given.json === true });
   });
@@ -48,11 +47,11 @@ export function addPackageCommands(program: Command, context: Context): void {
   const build = group.command("build").description("make a package of a directory")
     .argument("<dir>", "directory with a manifest.yaml");
   addFlags(build, BUILD_FLAGS);
-  runs(context, build, (given, dir = "") => buildCommand(context, given, dir));
+  addHandler(context, build, (given, dir = "") => buildCommand(context, given, dir));
 
   const inspect = group.command("inspect").description("show what is in a package, and check it")
     .argument("<file>").option("--json", "machine-readable output");
-  runs<{ json?: boolean }>(context, inspect, async (given, file = "") => {
+  addHandler<{ json?: boolean }>(context, inspect, async (given, file = "") => {
     const { inspectCommand } = await import("./inspect.ts");
     await inspectCommand(context.io, file, { json: given.json === true });
   });
@@ -63,11 +62,11 @@ export function addPackageCommands(program: Command, context: Context): void {
     .argument("<file>");
   addFlags(push, PUSH_FLAGS);
   addFlags(push, CLIENT_FLAGS, "Server:");
-  runs(context, push, (given, file = "") => pushCommand(context, given, file));
+  addHandler(context, push, (given, file = "") => pushCommand(context, given, file));
 
   const list = group.command("list").description("list the packages that the server holds");
   addFlags(list, CLIENT_FLAGS, "Server:");
-  runs(context, list, (given) => listCommand(context, given));
+  addHandler(context, list, (given) => listCommand(context, given));
 }
 
 async function buildCommand(context: Context, given: unknown, dir: string): Promise<void> {

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Command } from "commander";
-import { type Context, runs } from "../../context.ts";
+import { addHandler, type Context } from "../../context.ts";
 import type { NamedFile } from "../../flags/flags.ts";
 
 interface VerifyFlags {
@@ -34,7 +34,7 @@ export function addSigningCommands(group: Command, context: Context): void {
     .argument("<file>")
     .option("--key <file...>", "minisign public key that must have signed it")
     .option("--json", "machine-readable output");
-  runs<VerifyFlags>(context, verify, async (given, file = "") => {
+  addHandler<VerifyFlags>(context, verify, async (given, file = "") => {
     const { verifyCommand } = await import("./signatures.ts");
     await verifyCommand(context.io, file, {
       keys: (given.key ?? []).map(keyFile),
@@ -47,7 +47,7 @@ export function addSigningCommands(group: Command, context: Context): void {
     .option("--force", "replace files that are there")
     .option("--password-file <file>", PASSWORD_HELP)
     .option("--json", "machine-readable output");
-  runs<KeyFlags>(context, keygen, async (given) => {
+  addHandler<KeyFlags>(context, keygen, async (given) => {
     const { keygenCommand } = await import("./signatures.ts");
     await keygenCommand(context.io, {
       out: given.out ?? "harness",
@@ -62,7 +62,7 @@ export function addSigningCommands(group: Command, context: Context): void {
     .requiredOption("--key <file>", "secret key of keygen or of minisign")
     .option("--password-file <file>", PASSWORD_HELP)
     .option("--json", "machine-readable output");
-  runs<SignFlags>(context, sign, async (given, file = "") => {
+  addHandler<SignFlags>(context, sign, async (given, file = "") => {
     const { signCommand } = await import("./signatures.ts");
     const key = keyFile(given.key ?? "");
     const json = given.json === true;

@@ -13,7 +13,7 @@ import {
 } from "../../../package/signing/sign.ts";
 import { SERVER_NAME } from "../../../version.ts";
 import type { NamedFile } from "../../flags/flags.ts";
-import type { Io } from "../../io.ts";
+import type { Io } from "../../context.ts";
 import { readPackage } from "./file.ts";
 import { withHint } from "../../output/hints.ts";
 import { named, readSecretFile } from "../../flags/secrets.ts";
