@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { driverFor } from "../lifecycle/drivers/table.ts";
 import { HarnessError } from "../errors.ts";
 import { isLoaderVariable } from "../package/manifest/loader_env.ts";
 import type { Manifest, ManifestPort } from "../package/manifest/manifest.ts";
@@ -72,7 +73,7 @@ export function checkEnv(manifest: Manifest, sources: EnvSources): void {
   }
   const { type, allowLoaderEnv = false } = manifest.service;
   const loader = Object.keys(outer).filter(isLoaderVariable);
-  if (loader.length > 0 && !allowLoaderEnv && type !== "docker_container") {
+  if (loader.length > 0 && !allowLoaderEnv && !driverFor({ type }).isolated) {
     throw new HarnessError(
       "invalid_params",
       `Cannot deploy ${manifest.name}: ${

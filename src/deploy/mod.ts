@@ -23,7 +23,7 @@
  */
 export { deploy } from "./deploy.ts";
 export type { DeployOptions } from "./deploy.ts";
-export type { RunManager } from "./host/state.ts";
+export type { RunManager } from "../lifecycle/drivers/driver.ts";
 export type {
   DeployPackage,
   DeployPackagePlan,

@@ -12,7 +12,7 @@ import type {
 } from "../model/deployment.ts";
 import type { Manifest } from "../package/manifest/manifest.ts";
 import type { HealthCheckResult } from "../lifecycle/health/check.ts";
-import type { RunManager } from "./host/state.ts";
+import type { RunManager } from "../lifecycle/drivers/driver.ts";
 import type { ServiceSpec, ServiceStatus } from "../lifecycle/service_spec.ts";
 
 /** One event of a deployment: the data of `deployment_progress` without the instance id. */

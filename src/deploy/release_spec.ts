@@ -4,19 +4,11 @@
  * @module
  */
 import type { HealthSpec, Manifest, ManifestPort } from "../package/manifest/manifest.ts";
+import type { Release } from "../lifecycle/drivers/driver.ts";
+import { driverFor } from "../lifecycle/drivers/table.ts";
 import type { ServiceSpec, SpecExecution } from "../lifecycle/service_spec.ts";
 import { sanitizeName } from "../package/names.ts";
 import type { HostLayout, ReleaseLayout } from "./host/layout.ts";
-
-/** What is in a release's directory that its control depends on. */
-export interface ReleaseFiles {
-  /** Whether `scripts/stop.sh` is there. */
-  stopScript: boolean;
-  /** Whether `scripts/reload.sh` is there. */
-  reloadScript: boolean;
-  /** Whether `image.tar` is there. */
-  imageTar: boolean;
-}
 
 /** What {@linkcode releaseSpec} builds on. */
 export interface ReleaseSpecInput {
@@ -31,7 +23,7 @@ export interface ReleaseSpecInput {
   /** Ports as configured on this host. */
   ports: ManifestPort[];
   /** What is in its directory. */
-  files: ReleaseFiles;
+  files: Release["files"];
 }
 
 /** The spec with which lifecycle controls the release. */
@@ -52,36 +44,11 @@ export function releaseSpec(input: ReleaseSpecInput): ServiceSpec {
   };
 }
 
-function executionOf(input: ReleaseSpecInput): SpecExecution {
-  const { manifest, release, files } = input;
-  const script = (name: string, there: boolean): readonly [string] | null =>
-    there ? [`${release.dir}/scripts/${name}`] : null;
-  switch (manifest.service.type) {
-    case "managed_process":
-      return {
-        type: "managed_process",
-        argv: [`${release.dir}/scripts/start.sh`],
-        start: manifest.service.start,
-        stopArgv: script("stop.sh", files.stopScript),
-        reloadArgv: script("reload.sh", files.reloadScript),
-        user: manifest.service.user,
-        // A manifest that an earlier version recorded says nothing of it.
-        hardening: manifest.service.hardening ?? {},
-      };
-    case "docker_container":
-      return {
-        type: "docker_container",
-        image: manifest.service.image ?? `${manifest.name}:${manifest.version}`,
-        imageTar: files.imageTar ? `${release.dir}/image.tar` : null,
-        container: sanitizeName(manifest.name),
-      };
-    case "systemd_service":
-      return {
-        type: "systemd_service",
-        unit: manifest.service.unit ?? `${manifest.name}.service`,
-        claim: true,
-      };
-  }
+function executionOf({ manifest, release, files }: ReleaseSpecInput): SpecExecution {
+  const { type } = manifest.service;
+  const execution = driverFor({ type }).fromManifest?.({ manifest, dir: release.dir, files });
+  if (execution !== undefined) return execution;
+  throw new Error(`no release can be run as ${type}`);
 }
 
 function healthOf(health: HealthSpec | null, dir: string): HealthSpec | null {

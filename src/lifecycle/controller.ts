@@ -1,13 +1,13 @@
 /**
- * Picks the controller that fits a service and its machine.
+ * The controller that fits a service and its machine.
  *
  * @module
  */
 import type { Executor } from "../executor/executor.ts";
 import { LOOK_TIMEOUT_MS } from "../model/limits.ts";
-import { DockerController } from "./drivers/docker/controller.ts";
-import { ProcessController } from "./drivers/process/controller.ts";
-import type { ProcessSpec } from "./drivers/process/commands.ts";
+import type { ControllerSettings } from "./drivers/driver.ts";
+import { USES_SYSTEMD } from "./drivers/shell/library.ts";
+import { dependsOnSystemd, driverFor } from "./drivers/table.ts";
 import type {
   Controller,
   ControlOptions,
@@ -16,17 +16,14 @@ import type {
   ServiceSpec,
   ServiceStatus,
 } from "./service_spec.ts";
-import { SystemdController } from "./drivers/systemd/controller.ts";
 
 /** Options for {@linkcode createController}. */
-export interface ControllerOptions {
+export interface ControllerOptions extends ControllerSettings {
   /**
    * Whether a managed process runs as a systemd unit. Left out: yes where PID 1 is systemd and we are root
    * there, found out at the first call.
    */
-  systemd?: boolean;
-  /** Time for the start of a managed process without systemd. @default {START_TIMEOUT_MS} */
-  startTimeoutMs?: number;
+  systemd?: boolean | undefined;
 }
 
 /** The controller for `spec` on the machine of `executor`. It keeps no state of its own: make one whenever needed. */
@@ -35,21 +32,11 @@ export function createController(
   spec: ServiceSpec,
   options: ControllerOptions = {},
 ): Controller {
-  const { execution } = spec;
-  switch (execution.type) {
-    case "docker_container":
-      return new DockerController(executor, { ...spec, execution });
-    case "systemd_service":
-    case "systemd_portable":
-      return SystemdController.known(executor, { ...spec, execution });
-    case "managed_process": {
-      const process: ProcessSpec = { ...spec, execution };
-      if (options.systemd === undefined) return new DetectingController(executor, process, options);
-      return options.systemd
-        ? SystemdController.generated(executor, process)
-        : new ProcessController(executor, process, options.startTimeoutMs);
-    }
+  const { systemd, ...settings } = options;
+  if (systemd === undefined && dependsOnSystemd(spec.execution)) {
+    return new DetectingController(executor, spec, settings);
   }
+  return driverFor(spec.execution, systemd).controller(executor, spec, settings);
 }
 
 /** Whether PID 1 of the machine is systemd and we may give it units. */
@@ -57,8 +44,7 @@ export async function usesSystemd(
   executor: Executor,
   options: ControlOptions = {},
 ): Promise<boolean> {
-  const script =
-    '[ -d /run/systemd/system ] && [ "$(id -u)" = 0 ] && command -v systemctl >/dev/null';
+  const script = `${USES_SYSTEMD}h_uses_systemd\n`;
   const result = await executor.run({ name: "systemd/detect", script }, {
     timeoutMs: LOOK_TIMEOUT_MS,
     ...options,
@@ -69,14 +55,14 @@ export async function usesSystemd(
 /** Finds out at the first call which of the two controllers for a process is the right one. */
 class DetectingController implements Controller {
   readonly #executor: Executor;
-  readonly #spec: ProcessSpec;
-  readonly #options: ControllerOptions;
+  readonly #spec: ServiceSpec;
+  readonly #settings: ControllerSettings;
   #found: Controller | null = null;
 
-  constructor(executor: Executor, spec: ProcessSpec, options: ControllerOptions) {
+  constructor(executor: Executor, spec: ServiceSpec, settings: ControllerSettings) {
     this.#executor = executor;
     this.#spec = spec;
-    this.#options = options;
+    this.#settings = settings;
   }
 
   async start(options: ControlOptions = {}): Promise<ServiceStatus> {
@@ -109,7 +95,7 @@ class DetectingController implements Controller {
 
   async #controller(options: ControlOptions): Promise<Controller> {
     this.#found ??= createController(this.#executor, this.#spec, {
-      ...this.#options,
+      ...this.#settings,
       systemd: await usesSystemd(this.#executor, options),
     });
     return this.#found;

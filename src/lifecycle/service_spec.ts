@@ -66,6 +66,11 @@ export type SpecExecution =
     claim?: boolean;
   };
 
+/** A spec with an execution of one type. */
+export type SpecOf<T extends SpecExecution["type"]> = ServiceSpec & {
+  execution: Extract<SpecExecution, { type: T }>;
+};
+
 /** One service on one machine. */
 export interface ServiceSpec {
   /** Service name: names the unit, the pid file and the log. */

@@ -252,10 +252,11 @@ function healthChange(
 
 /** Keeps the pid or container id: a new description does not concern the running process. */
 function keepRuntime(current: Execution, wanted: Execution): Execution {
-  if (wanted.type === "managed_process" && current.type === "managed_process") {
+  if (wanted.type !== current.type) return wanted;
+  if ("pid" in wanted && "pid" in current) {
     return { ...wanted, pid: wanted.pid ?? current.pid };
   }
-  if (wanted.type === "docker_container" && current.type === "docker_container") {
+  if ("container_id" in wanted && "container_id" in current) {
     return { ...wanted, container_id: wanted.container_id ?? current.container_id };
   }
   return wanted;

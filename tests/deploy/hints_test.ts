@@ -1,8 +1,8 @@
 /** What a report tells people to do: commands and places that are really there. */
 import assert from "node:assert/strict";
-import { logHint, startHint } from "../../src/deploy/hints.ts";
 import { hostLayout } from "../../src/deploy/host/layout.ts";
 import { releaseSpec } from "../../src/deploy/release_spec.ts";
+import { driverFor } from "../../src/lifecycle/drivers/table.ts";
 import type { ServiceSpec } from "../../src/lifecycle/service_spec.ts";
 import { parseManifest } from "../../src/package/manifest/parse.ts";
 import { Bench, run } from "./support.ts";
@@ -22,7 +22,12 @@ const SPEC = releaseSpec({
   files: { stopScript: false, reloadScript: false, imageTar: false },
 });
 
-Deno.test("startHint() is what starts a release by hand, for each kind of service", () => {
+const startHint = (spec: ServiceSpec, systemd: boolean) =>
+  driverFor(spec.execution, systemd).startHint(spec);
+const logHint = (spec: ServiceSpec, systemd: boolean) =>
+  driverFor(spec.execution, systemd).logHint(spec);
+
+Deno.test("startHint(): a command for each way to run a service", () => {
   assert.equal(startHint(SPEC, false), "/opt/web-1.0.0/scripts/start.sh");
   assert.equal(startHint(SPEC, true), "systemctl start harness-web.service");
   const of = (execution: ServiceSpec["execution"]) => startHint({ ...SPEC, execution }, false);
@@ -38,7 +43,7 @@ Deno.test("startHint() is what starts a release by hand, for each kind of servic
   );
 });
 
-Deno.test("logHint() is where the log is on the host, for each kind of service", () => {
+Deno.test("logHint(): a file or a command for each way", () => {
   assert.equal(logHint(SPEC, false), "/opt/.harness/web/output/web.log");
   assert.equal(logHint(SPEC, true), "journalctl -u harness-web.service");
   const of = (execution: ServiceSpec["execution"]) => logHint({ ...SPEC, execution }, false);

@@ -170,7 +170,7 @@ Deno.test("Supervisor.stop() that comes while a crash is being reported drops th
   go.resolve();
   assert.equal((await stopped).running, false);
   assert.equal(supervisor.awaitsRestart("api"), false);
-  await supervisor.look("local");
+  await supervisor.poll("local");
   assert.deepEqual(states, ["starting", "running", "failed"]);
 });
 

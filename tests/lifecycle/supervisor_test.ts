@@ -38,7 +38,7 @@ Deno.test("Supervisor.stop() ends it for good: no policy starts it again", async
   await supervisor.watch(service(spec), { running: false });
   await supervisor.start("api");
   await supervisor.stop("api");
-  for (let i = 0; i < 3; i++) await supervisor.look("local");
+  for (let i = 0; i < 3; i++) await supervisor.poll("local");
   await new Promise((resolve) => setTimeout(resolve, 600));
   assert.deepEqual(watcher.states("api"), ["starting", "running", "stopping", "stopped"]);
 });

@@ -482,14 +482,17 @@ Deno.test("parseHostStatus() tells processes, units and containers of one answer
     execution: { ...DOCKER.execution as never as object, container: "gone" } as never,
   };
   const queries = [BASE, unit, DOCKER, BASE, absent, unit].map((spec) => ({ spec }));
-  const stdout = `p 0 running 11
-p 3 ended 1 no
+  const stdout = `@harness status process
+0 running 11
+3 ended 1 no
+@harness status unit
 units 1 5
 ${SHOW({ Id: "nginx.service" })}
 
 ${SHOW({ Id: "other.service", ActiveState: "failed", MainPID: 0 })}
 
-containers
+carried
+@harness status docker
 ${inspected()}
 Error: No such container: gone
 ended 1
@@ -502,7 +505,7 @@ ended 1
   const dead = ["Cannot connect to the Docker daemon\nended 1", "silent", "ended 127"].flatMap(
     (text) =>
       parseHostStatus(
-        `containers\n${text}\n`,
+        `@harness status docker\n${text}\n`,
         [{ spec: DOCKER }],
         (_, reason) => reasons.push(reason),
       ),

@@ -9,10 +9,32 @@ import { parseKnownHosts } from "../../src/executor/ssh/known_hosts.ts";
 import { quoteWord } from "../../src/executor/shell/quote.ts";
 import { formatEnvFile, secretsIn } from "../../src/lifecycle/env_file.ts";
 import { LineSplitter } from "../../src/lifecycle/logs.ts";
+import type { ServiceSpec } from "../../src/lifecycle/service_spec.ts";
 import { parseHostStatus } from "../../src/lifecycle/supervisor/host_status.ts";
 import { parseProcessStatus, parseReport } from "../../src/lifecycle/drivers/process/commands.ts";
 import { parseUnitReport } from "../../src/lifecycle/drivers/systemd/report.ts";
 import { addressKey } from "../../src/server/access/addresses.ts";
+
+const SPEC: ServiceSpec = {
+  name: "web",
+  version: "1",
+  execution: {
+    type: "managed_process",
+    argv: ["web"],
+    start: "foreground",
+    stopArgv: null,
+    reloadArgv: null,
+    user: null,
+  },
+  workDir: "/",
+  envFile: null,
+  runDir: "/run/web",
+  logDir: "/run/web/log",
+  ports: [],
+  health: null,
+  restart: { policy: "no", maxRetries: 0, backoffMs: 1 },
+  stop: { signal: "TERM", timeoutMs: 1 },
+};
 
 const LENGTH = 1_000_000;
 const LONG = "s".repeat(LENGTH);
@@ -26,13 +48,16 @@ Deno.test("hostile lines: reports of a host are read in one go", () => {
     assert.equal(report.outcome, "failed");
     assert.equal(parseReport(`@harness failed ${LONG}${end}`)?.outcome, "failed");
     assert.equal(parseProcessStatus(`running 12 ${LONG}${end}`).pid, 12);
-    assert.deepEqual(parseHostStatus(`p 0 ${LONG}${end}`, []), []);
+    assert.deepEqual(parseHostStatus(`@harness status process\n0 ${LONG}${end}`, []), []);
   }
 });
 
 Deno.test("hostile lines: a status that was not asked for", () => {
-  const text = "p 4294967290 running 1 - /\np 99999999999 none\np -1 none\nunits 7 4294967290\n";
+  const text = "@harness status process\n4294967290 running 1 - /\n99999999999 none\n-1 none\n" +
+    "@harness status unit\nunits 7 4294967290\n\nMainPID=1\n\ncarried\n";
   assert.deepEqual(parseHostStatus(text, []), []);
+  // Both sections are read where the machine decides how a process runs.
+  assert.deepEqual(parseHostStatus(text, [{ spec: SPEC }]), [null]);
 });
 
 Deno.test("hostile lines: words and paths are quoted in one go", () => {

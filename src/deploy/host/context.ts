@@ -11,13 +11,12 @@ import type { HealthCheckResult } from "../../lifecycle/health/check.ts";
 import { type Redact, redactor } from "../../util/redact.ts";
 import type { Controller, ServiceSpec, ServiceStatus } from "../../lifecycle/service_spec.ts";
 import { DEPLOY_COMMAND_TIMEOUT_MS, DEPLOY_OUTPUT_CHARACTERS } from "../limits.ts";
-import { logHint } from "../hints.ts";
+import { driverFor, managerFor } from "../../lifecycle/drivers/table.ts";
 import type { EnvSources } from "../env.ts";
 import type { HostFacts } from "./lock/facts.ts";
 import {
   emptyState,
   type HostState,
-  managerFor,
   managerOf,
   type ReleaseRecord,
   type ReleaseRun,
@@ -175,7 +174,9 @@ export class HostContext {
     if (this.instance !== null) return `harness-ws-server service logs ${this.instance}`;
     const release = this.release?.spec ? this.release : this.previous;
     if (release === null || release.spec === null || this.facts === null) return null;
-    return `${logHint(release.spec, this.isUnit(release))} on ${this.target.label}`;
+    const { spec } = release;
+    const log = driverFor(spec.execution, this.isUnit(release)).logHint(spec);
+    return `${log} on ${this.target.label}`;
   }
 
   /** The controller of a release of this service: of what runs it by its record. */

@@ -7,22 +7,7 @@
 import type { Command } from "../../executor/executor.ts";
 import { quote, quoteWord } from "../../executor/shell/quote.ts";
 import type { ServiceSpec } from "../../lifecycle/service_spec.ts";
-import {
-  type ProcessSpec,
-  startCommand,
-  stopCommand,
-} from "../../lifecycle/drivers/process/commands.ts";
-import {
-  removeGeneratedCommand,
-  startGeneratedCommand,
-  startKnownCommand,
-  stopGeneratedCommand,
-  stopKnownCommand,
-} from "../../lifecycle/drivers/systemd/commands.ts";
-import {
-  startContainerCommand,
-  stopContainerCommand,
-} from "../../lifecycle/drivers/docker/commands.ts";
+import { driverFor } from "../../lifecycle/drivers/table.ts";
 import { SWITCH_BACK } from "./release/commands.ts";
 import { type HostState, stateText } from "./state.ts";
 import { DEPLOY_RESERVE_BYTES } from "../limits.ts";
@@ -75,10 +60,12 @@ export function recoveryScript(recovery: Recovery): string {
     HOST_LIBRARY,
     "set +e",
     'mkdir -p "$stage"',
-    commandText(stopServiceCommand(stop.spec, stop.unit, back === null)),
+    commandText(stopServiceCommand(stop, back === null)),
     `set -- ${quote([back?.dir ?? "", back?.envName ?? "", back?.owner ?? ""])}`,
     SWITCH_BACK,
-    ...(back?.start ? [commandText(startServiceCommand(back.spec, back.unit))] : []),
+    ...(back?.start
+      ? [commandText(driverFor(back.spec.execution, back.unit).startCommand(back.spec))]
+      : []),
     `printf '%s' ${quoteWord(stateText(recovery.state))} > "$stage/new" &&`,
     `  d_sync_file "$stage/new" && mv -f "$stage/new" "$base/state.json"`,
     "",
@@ -86,36 +73,10 @@ export function recoveryScript(recovery: Recovery): string {
   return lines.join("\n");
 }
 
-function startServiceCommand(spec: ServiceSpec, unit: boolean): Command {
-  const { execution } = spec;
-  switch (execution.type) {
-    case "managed_process": {
-      const process: ProcessSpec = { ...spec, execution };
-      return unit ? startGeneratedCommand(process, crypto.randomUUID()) : startCommand(process);
-    }
-    case "docker_container":
-      return startContainerCommand({ ...spec, execution });
-    case "systemd_service":
-    case "systemd_portable":
-      return startKnownCommand({ ...spec, execution });
-  }
-}
-
-/** Where there was no release before, there was no unit before, either. */
-function stopServiceCommand(spec: ServiceSpec, unit: boolean, first: boolean): Command {
-  const { execution } = spec;
-  switch (execution.type) {
-    case "managed_process": {
-      const process: ProcessSpec = { ...spec, execution };
-      if (!unit) return stopCommand(process);
-      return first ? removeGeneratedCommand(process) : stopGeneratedCommand(process);
-    }
-    case "docker_container":
-      return stopContainerCommand({ ...spec, execution });
-    case "systemd_service":
-    case "systemd_portable":
-      return stopKnownCommand({ ...spec, execution });
-  }
+/** Where there was no release before, nothing of the service stays. */
+function stopServiceCommand({ spec, unit }: Recovery["stop"], first: boolean): Command {
+  const driver = driverFor(spec.execution, unit);
+  return first && driver.removeCommand ? driver.removeCommand(spec) : driver.stopCommand(spec);
 }
 
 function commandText(command: Command): string {

@@ -7,18 +7,16 @@
  * @module
  */
 import { HarnessError } from "../../errors.ts";
-import type { Execution } from "../../model/service.ts";
 import type { Manifest } from "../../package/manifest/manifest.ts";
-import type { ServiceSpec, ServiceStatus, SpecExecution } from "../../lifecycle/service_spec.ts";
+import type { ServiceSpec, ServiceStatus } from "../../lifecycle/service_spec.ts";
+import type { RunManager } from "../../lifecycle/drivers/driver.ts";
+import { driverFor, managerFor } from "../../lifecycle/drivers/table.ts";
 import { upgradeSpec } from "../../lifecycle/upgrade_spec.ts";
 import { KEEP_BAD_RELEASES } from "../limits.ts";
 import { recordProblem, type RELEASE_STATUSES } from "./state_schema.ts";
 
 /** How a release stands. */
 export type ReleaseStatus = (typeof RELEASE_STATUSES)[number];
-
-/** What runs a release: a unit of ours, a process of ours, or whatever its type says. */
-export type RunManager = "process" | "systemd" | Exclude<Execution["type"], "managed_process">;
 
 /** How a release was run when it was configured last: it is stopped in the same way, whatever the host offers by then. */
 export interface ReleaseRun {
@@ -133,12 +131,6 @@ function upgradeRecord(record: ReleaseRecord): ReleaseRecord {
 export function managerOf(release: ReleaseRecord, systemd: boolean): RunManager {
   if (release.run !== undefined) return release.run.manager;
   return managerFor(release.spec?.execution.type ?? "managed_process", systemd);
-}
-
-/** What runs a release of that type on a host with or without systemd. */
-export function managerFor(type: SpecExecution["type"], systemd: boolean): RunManager {
-  if (type !== "managed_process") return type;
-  return systemd ? "systemd" : "process";
 }
 
 /**
@@ -261,7 +253,8 @@ export function withoutSecrets(manifest: Manifest): Manifest {
 /** With the image that its container was started from: a tag may name another one when the release is started again. */
 export function withImageId(release: ReleaseRecord, status: ServiceStatus): ReleaseRecord {
   const { spec } = release;
-  if (spec?.execution.type !== "docker_container" || !status.imageId) return release;
-  const execution = { ...spec.execution, imageId: status.imageId };
-  return { ...release, spec: { ...spec, execution } };
+  if (spec === null) return release;
+  const { execution } = spec;
+  const started = driverFor(execution).afterStart?.(execution, status) ?? execution;
+  return started === execution ? release : { ...release, spec: { ...spec, execution: started } };
 }

@@ -14,7 +14,7 @@ import {
   KEEP_RELEASES,
 } from "../limits.ts";
 import { sanitizeName } from "../../package/names.ts";
-import { startHint } from "../hints.ts";
+import { driverFor } from "../../lifecycle/drivers/table.ts";
 import {
   commitCommand,
   giveDirsCommand,
@@ -133,8 +133,10 @@ export async function startRelease(
     return await context.controller(release).start({ signal: context.signal });
   } catch (error) {
     if (context.signal.aborted || !(error instanceof HarnessError)) throw error;
+    const spec = specOf(release);
+    const command = driverFor(spec.execution, context.isUnit(release)).startHint(spec);
     throw new HarnessError(error.code, error.message, {
-      details: { command: startHint(specOf(release), context.isUnit(release)), ...error.details },
+      details: { command, ...error.details },
       cause: error,
     });
   }

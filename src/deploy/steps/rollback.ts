@@ -6,7 +6,7 @@
 import { getLogger } from "@logtape/logtape";
 import { HarnessError, messageOf } from "../../errors.ts";
 import { waitUntilHealthy } from "../../lifecycle/health/check.ts";
-import { removeGeneratedCommand } from "../../lifecycle/drivers/systemd/commands.ts";
+import { driverFor } from "../../lifecycle/drivers/table.ts";
 import { DEPLOY_COMMAND_TIMEOUT_MS } from "../limits.ts";
 import { commitCommand, recordCommand, switchBackCommand } from "../host/release/commands.ts";
 import type { HostContext, StepResult } from "../host/context.ts";
@@ -58,11 +58,11 @@ export async function rollback(context: HostContext, reason: string): Promise<St
   return { message: describeBack(context, previous) };
 }
 
-/** Takes away the unit of a first release that failed: there was none before. */
+/** Removes what the stop of a first release that failed left behind: there was nothing before. */
 async function removeUnit(context: HostContext, release: ReleaseRecord): Promise<void> {
-  const { execution, ...spec } = specOf(release);
-  if (execution.type !== "managed_process" || !context.isUnit(release)) return;
-  await context.run(removeGeneratedCommand({ ...spec, execution }));
+  const spec = specOf(release);
+  const command = driverFor(spec.execution, context.isUnit(release)).removeCommand?.(spec);
+  if (command !== undefined) await context.run(command);
 }
 
 /** What is told of the release from before once it is the active one again. */

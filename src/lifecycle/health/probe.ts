@@ -11,6 +11,7 @@ import type { Executor, RunResult } from "../../executor/executor.ts";
 import { COMMAND_GRACE_MS, MAX_HEALTH_MESSAGE_LENGTH, MAX_HEALTH_OUTPUT_BYTES } from "../limits.ts";
 import { LOOK_TIMEOUT_MS } from "../../model/limits.ts";
 import type { HealthProbe, ManifestPort } from "../../package/manifest/manifest.ts";
+import { driverFor } from "../drivers/table.ts";
 import { describeEnd } from "../exit_status.ts";
 import { CLEAR_PROBE, HTTP_PROBE, SCRIPT_PROBE, TCP_PROBE } from "./scripts.ts";
 import type { ServiceSpec } from "../service_spec.ts";
@@ -56,9 +57,9 @@ export function runProbe(probe: HealthProbe, context: ProbeContext): Promise<Ver
 async function probeScript(script: string, context: ProbeContext): Promise<Verdict> {
   const { executor, spec, timeoutMs, signal } = context;
   const runId = crypto.randomUUID();
-  const user = spec.execution.type === "managed_process" ? spec.execution.user : null;
-  // What a container is to load is nothing for this machine, where its health script runs.
-  const plain = spec.execution.type === "docker_container" ? "yes" : "";
+  const user = "user" in spec.execution ? spec.execution.user : null;
+  // A container's loader variables must not act on its health script, which runs on the machine itself.
+  const plain = driverFor(spec.execution).isolated ? "yes" : "";
   // Later than our own deadline, which knows more of what it ends.
   const seconds = Math.ceil((timeoutMs + COMMAND_GRACE_MS) / 1000);
   try {

@@ -112,8 +112,8 @@ export interface HostEvent {
   reason: string;
   /** The services there. */
   ids: string[];
-  /** Set where only docker does not answer, of which these services are. */
-  engine?: "docker";
+  /** The daemon that runs these services, such as `docker`, where it is not the whole machine that does not respond. */
+  engine?: string;
 }
 
 /** Everything a supervisor reports. */

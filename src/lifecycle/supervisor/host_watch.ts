@@ -8,7 +8,9 @@ import { getLogger } from "@logtape/logtape";
 import { HarnessError, messageOf } from "../../errors.ts";
 import type { Executor } from "../../executor/executor.ts";
 import { LOCAL_EXIT_POLL_MS } from "../limits.ts";
-import { hostStatus, type ObservedStatus } from "./host_status.ts";
+import type { ObservedStatus } from "../drivers/driver.ts";
+import { driverFor } from "../drivers/table.ts";
+import { hostStatus } from "./host_status.ts";
 import { sleep } from "../../util/async.ts";
 import type { SupervisedService } from "./supervised_service.ts";
 import { type HostEvent, type HostKey, isLocal } from "./events.ts";
@@ -33,9 +35,10 @@ export class HostWatch implements AsyncDisposable {
   readonly #exits = new Map<string, number>();
   #loop: Promise<void> | null = null;
   #reachable = true;
-  /** Services of which docker says nothing now. */
+  /** Services whose engine does not report them now. */
   readonly #unknown = new Set<string>();
-  #containers: Promise<void> | null = null;
+  /** The polls of services by their engine that have not ended. */
+  readonly #polls = new Map<string, Promise<void>>();
   #batch: { services: SupervisedService[]; found: Promise<(ObservedStatus | null)[]> } | null =
     null;
   #inspecting: Promise<unknown> = Promise.resolve();
@@ -70,24 +73,39 @@ export class HostWatch implements AsyncDisposable {
     return (await batch.found)[at] ?? null;
   }
 
-  /** Looks now, at everything; also called by whoever cannot wait for the next turn. */
-  async look(): Promise<void> {
-    await Promise.all([this.#lookAt("others"), this.#lookAt("containers")]);
+  /** Polls everything now: for callers that cannot wait for the next turn. */
+  async poll(): Promise<void> {
+    await Promise.all([undefined, ...this.#engines()].map((engine) => this.#pollServices(engine)));
   }
 
-  /** As a turn of the loop. A docker that hangs keeps nobody from seeing how the other services are. */
+  /** One turn of the loop. An engine that hangs does not delay the state of the other services. */
   async #turn(signal: AbortSignal): Promise<void> {
-    this.#containers ??= this.#lookAt("containers").finally(() => this.#containers = null);
-    const containers = this.#containers;
-    // Whoever stops waiting for it has not failed.
-    containers.catch(() => undefined);
-    await this.#lookAt("others");
-    await Promise.race([containers, sleep(this.#options.intervalMs, signal)]);
+    const polls = this.#engines().map((engine) => this.#pollEngine(engine));
+    await this.#pollServices(undefined);
+    if (polls.length === 0) return;
+    await Promise.race([Promise.all(polls), sleep(this.#options.intervalMs, signal)]);
   }
 
-  async #lookAt(which: "containers" | "others"): Promise<void> {
+  /** The engines of the services, such as docker: daemons that may not respond while the machine does. */
+  #engines(): string[] {
+    const engines = [...this.#services.values()].map(({ engine }) => engine);
+    return [...new Set(engines.filter((engine) => engine !== undefined))];
+  }
+
+  /** One poll of an engine at a time. */
+  #pollEngine(engine: string): Promise<void> {
+    const running = this.#polls.get(engine);
+    if (running !== undefined) return running;
+    const poll = this.#pollServices(engine).finally(() => this.#polls.delete(engine));
+    this.#polls.set(engine, poll);
+    // A turn that stops waiting for it has not failed.
+    poll.catch(() => undefined);
+    return poll;
+  }
+
+  async #pollServices(engine: string | undefined): Promise<void> {
     const services = [...this.#services.values()].filter((each) =>
-      !each.busy && isContainer(each) === (which === "containers")
+      !each.busy && each.engine === engine
     );
     if (services.length === 0) return;
     const before = services.map((service) => service.generation);
@@ -103,7 +121,7 @@ export class HostWatch implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort(new HarnessError("cancelled", "Supervision ended"));
     await this.#loop;
-    await this.#containers?.catch(() => undefined);
+    await Promise.allSettled(this.#polls.values());
     await this.#inspecting;
   }
 
@@ -119,9 +137,7 @@ export class HostWatch implements AsyncDisposable {
   }
 
   async #statusOf(services: readonly SupervisedService[]): Promise<(ObservedStatus | null)[]> {
-    const queries = services.map(({ service: { spec, systemd } }) =>
-      systemd === undefined ? { spec } : { spec, systemd }
-    );
+    const queries = services.map(({ service: { spec, systemd } }) => ({ spec, systemd }));
     const executor = await this.#options.executor();
     const silent = new Map<string, string>();
     const found = await hostStatus(executor, queries, {
@@ -129,19 +145,34 @@ export class HostWatch implements AsyncDisposable {
       onUnknown: (index, reason) => silent.set(services[index]?.service.id ?? "", reason),
     });
     await this.#report(true, "");
-    await this.#reportEngine(services.map(({ service }) => service.id), silent);
+    await this.#reportEngines(services, silent);
     return found;
   }
 
-  /** Reports which of the services looked at docker says nothing of, and which it speaks of again. */
-  async #reportEngine(ids: readonly string[], silent: ReadonlyMap<string, string>): Promise<void> {
-    const watched = ids.filter((id) => this.#services.has(id));
+  /** Reports the services whose engine stopped or began to report them. */
+  async #reportEngines(
+    polled: readonly SupervisedService[],
+    silent: ReadonlyMap<string, string>,
+  ): Promise<void> {
+    for (const engine of new Set(polled.map((service) => service.engine))) {
+      if (engine === undefined) continue;
+      const watched = polled.filter((service) => service.engine === engine)
+        .map(({ service }) => service.id).filter((id) => this.#services.has(id));
+      await this.#reportEngine(engine, watched, silent);
+    }
+  }
+
+  async #reportEngine(
+    engine: string,
+    watched: readonly string[],
+    silent: ReadonlyMap<string, string>,
+  ): Promise<void> {
     const lost = watched.filter((id) => silent.has(id) && !this.#unknown.has(id));
     const back = watched.filter((id) => !silent.has(id) && this.#unknown.has(id));
     for (const id of lost) this.#unknown.add(id);
     for (const id of back) this.#unknown.delete(id);
     const { host, onHost } = this.#options;
-    const event = { type: "host", host, engine: "docker" } as const;
+    const event = { type: "host", host, engine } as const;
     const reason = silent.get(lost[0] ?? "") ?? "";
     if (lost.length > 0) await onHost({ ...event, reachable: false, reason, ids: lost });
     if (back.length > 0) await onHost({ ...event, reachable: true, reason: "", ids: back });
@@ -176,13 +207,14 @@ export class HostWatch implements AsyncDisposable {
     }
   }
 
-  /** Whether the keeper of a local process has written down an end since we last looked. */
+  /** Whether the shim of a local process has recorded an end since the last poll. */
   async #someExited(): Promise<boolean> {
     const changed = await Promise.all([...this.#services.values()].map(async (service) => {
-      const { id, spec } = service.service;
-      if (!service.running || spec.execution.type !== "managed_process") return false;
-      // No record, or none that we may read: the full look finds it out in its own time.
-      const found = await stat(`${spec.runDir}/${spec.name}.exit`).catch(() => null);
+      const { id, spec, systemd } = service.service;
+      const record = driverFor(spec.execution, systemd).exitRecord?.(spec);
+      if (!service.running || record === undefined) return false;
+      // No record, or none that we may read: the next poll finds it out.
+      const found = await stat(record).catch(() => null);
       const at = found?.mtimeMs ?? 0;
       const before = this.#exits.get(id) ?? 0;
       this.#exits.set(id, at);
@@ -208,8 +240,4 @@ export class HostWatch implements AsyncDisposable {
     const ids = [...this.#services.keys()];
     await this.#options.onHost({ type: "host", host: this.#options.host, reachable, reason, ids });
   }
-}
-
-function isContainer({ service }: SupervisedService): boolean {
-  return service.spec.execution.type === "docker_container";
 }

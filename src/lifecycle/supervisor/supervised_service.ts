@@ -8,10 +8,11 @@ import { Mutex } from "async-mutex";
 import { HarnessError, messageOf } from "../../errors.ts";
 import { FAILURE_LOG_LINES } from "../limits.ts";
 import { endOf } from "../drivers/control_command.ts";
+import { dependsOnSystemd, driverFor } from "../drivers/table.ts";
 import { createController } from "../controller.ts";
 import { describeEnd } from "../exit_status.ts";
 import { waitUntilHealthy } from "../health/check.ts";
-import type { ObservedStatus } from "./host_status.ts";
+import type { Driver, ObservedStatus } from "../drivers/driver.ts";
 import { PlannedRestart } from "./planned_restart.ts";
 import type { RecordedState } from "./recorded_state.ts";
 import { isCleanEnd, RestartCounter } from "./restart_policy.ts";
@@ -48,6 +49,11 @@ export class SupervisedService {
   /** Changes with everything that is done to the service: an observation from before is worth nothing. */
   get generation(): number {
     return this.#generation;
+  }
+
+  /** The daemon that runs it, where that may not respond while the machine does. */
+  get engine(): string | undefined {
+    return this.#driver.engine;
   }
 
   /** Whether it was running when last seen. */
@@ -151,7 +157,7 @@ export class SupervisedService {
     }, { keepPending: true });
   }
 
-  /** Forgets a planned restart and waits until nothing is done any more. */
+  /** Cancels a planned restart and waits for the work under way. */
   async close(): Promise<void> {
     this.#wanted = false;
     this.#restart.cancel();
@@ -179,14 +185,13 @@ export class SupervisedService {
     const upMs = performance.now() - this.#startedAt;
     this.#notRunning();
     if (!this.#wanted) return;
-    const how = status.exitCode === null && status.signal === null
-      ? status.detail
-      : describeEnd(status);
+    const unknown = status.exitCode === null && status.signal === null;
+    const how = unknown ? status.detail : describeEnd(status);
     const reason = when === "" ? how : `${how} ${when}`;
     // Stopped on the machine by somebody else, on purpose: that is not for the policy to undo.
     const asked = status.asked ?? false;
     const clean = asked || isCleanEnd(status);
-    const decision = asked || this.#restartsItself
+    const decision = asked || this.#driver.restartsItself
       ? { action: "leave" as const }
       : this.#counter.ended(status, upMs, how);
     const log = clean
@@ -209,14 +214,13 @@ export class SupervisedService {
   ): Promise<void> {
     const { id } = this.service;
     const { reason, status, log } = facts;
-    const told = decision.action === "give_up"
-      ? `crash loop, gave up after ${decision.attempts} restarts: ${reason}`
-      : reason;
     await this.#context.emit({
       type: "state",
       id,
       state: "failed",
-      reason: told,
+      reason: decision.action === "give_up"
+        ? `crash loop, gave up after ${decision.attempts} restarts: ${reason}`
+        : reason,
       cause: decision.action === "leave" ? "observed" : "policy",
       status,
       log,
@@ -346,14 +350,12 @@ export class SupervisedService {
     this.#context.onRunning(false, false);
   }
 
-  /** What tells one run from the next. */
   #markOf(status: ServiceStatus): string {
     return `${status.containerId ?? ""} ${status.pid ?? ""}`;
   }
 
-  get #restartsItself(): boolean {
-    const { type } = this.service.spec.execution;
-    return type === "managed_process" ? this.#systemd : true;
+  get #driver(): Driver {
+    return driverFor(this.service.spec.execution, this.#systemd);
   }
 
   #state(
@@ -387,7 +389,7 @@ export class SupervisedService {
         this.#closing.signal.throwIfAborted();
         const { spec } = this.service;
         const executor = await this.#context.executor();
-        if (spec.execution.type === "managed_process") {
+        if (dependsOnSystemd(spec.execution)) {
           this.#systemd = this.service.systemd ?? await this.#context.systemd();
         }
         return await work(createController(executor, spec, { systemd: this.#systemd }));

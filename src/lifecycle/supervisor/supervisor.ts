@@ -8,6 +8,7 @@
 import { HarnessError } from "../../errors.ts";
 import type { Executor } from "../../executor/executor.ts";
 import { LOCAL_STATUS_INTERVAL_MS, REMOTE_STATUS_INTERVAL_MS } from "../limits.ts";
+import { dependsOnSystemd } from "../drivers/table.ts";
 import { createController, usesSystemd } from "../controller.ts";
 import { HealthMonitor } from "../health/monitor.ts";
 import { HostWatch } from "./host_watch.ts";
@@ -144,15 +145,13 @@ export class Supervisor implements AsyncDisposable {
     const { service } = this.#get(id);
     const executor = await this.#options.executorFor(service.host);
     const systemd = service.systemd ??
-      (service.spec.execution.type === "managed_process"
-        ? await this.#usesSystemd(service.host)
-        : false);
+      (dependsOnSystemd(service.spec.execution) && await this.#usesSystemd(service.host));
     return createController(executor, service.spec, { systemd });
   }
 
-  /** Looks at a machine now instead of at the next turn. */
-  async look(host: HostKey): Promise<void> {
-    await this.#hosts.get(host)?.look();
+  /** Polls a machine now instead of at the next turn. */
+  async poll(host: HostKey): Promise<void> {
+    await this.#hosts.get(host)?.poll();
   }
 
   /** Ends all supervision; every service stays as it is. */

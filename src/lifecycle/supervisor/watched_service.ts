@@ -17,7 +17,7 @@ export interface WatchedService {
   /** Its machine. */
   host: HostKey;
   /** As in `createController`. */
-  systemd?: boolean;
+  systemd?: boolean | undefined;
 }
 
 /** Options of a start by request. */

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { driverFor } from "../../lifecycle/drivers/table.ts";
 import type { DeployedService, DeployProgress, HostResult } from "../../deploy/progress.ts";
 import type { Deployment } from "../../protocol/actions.ts";
 import type { Manifest, ManifestPort } from "../../package/manifest/manifest.ts";
@@ -153,49 +154,20 @@ function inputOf(id: string, manifest: Manifest, host: Host): ServiceInput {
   };
 }
 
-/** What the entry says before the host has told more. */
-function plannedExecution({ name, service }: Manifest, installRoot: string): Execution {
-  if (service.type === "docker_container") {
-    return {
-      type: "docker_container",
-      image: service.image ?? name,
-      container_id: null,
-      name: null,
-    };
-  }
-  if (service.type === "systemd_service") {
-    return { type: "systemd_service", unit_name: service.unit ?? `${name}.service` };
-  }
-  const command = `${installRoot}/.harness/${name}/current/scripts/start.sh`;
-  return { type: "managed_process", command, args: [], pid: null };
+/** What the registry shows before the host has reported. */
+function plannedExecution(manifest: Manifest, installRoot: string): Execution {
+  const { name, service: { type } } = manifest;
+  const dir = `${installRoot}/.harness/${name}/current`;
+  const execution = driverFor({ type }).plannedEntry?.(manifest, dir);
+  if (execution !== undefined) return execution;
+  throw new Error(`no release can be run as ${type}`);
 }
 
 /** The execution as the registry shows it. */
 export function executionOf(
-  { spec, status }: Pick<DeployedService, "spec" | "status">,
+  { spec: { execution }, status }: Pick<DeployedService, "spec" | "status">,
 ): Execution {
-  const { execution } = spec;
-  switch (execution.type) {
-    case "managed_process": {
-      const [command, ...args] = execution.argv;
-      return { type: "managed_process", command, args, pid: status.pid };
-    }
-    case "docker_container":
-      return {
-        type: "docker_container",
-        image: execution.image,
-        container_id: status.containerId,
-        name: execution.container,
-      };
-    case "systemd_service":
-      return { type: "systemd_service", unit_name: execution.unit };
-    case "systemd_portable":
-      return {
-        type: "systemd_portable",
-        image_name: execution.image,
-        unit_name: execution.unit,
-      };
-  }
+  return driverFor(execution).toEntry(execution, status);
 }
 
 /** The ports as endpoints at `address`. */

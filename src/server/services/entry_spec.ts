@@ -5,7 +5,8 @@
  */
 import { join } from "node:path";
 import { HarnessError } from "../../errors.ts";
-import type { ServiceSpec, SpecExecution } from "../../lifecycle/service_spec.ts";
+import { driverFor } from "../../lifecycle/drivers/table.ts";
+import type { ServiceSpec } from "../../lifecycle/service_spec.ts";
 import type { ServiceEntry } from "../../model/service.ts";
 import { executionInputSchema } from "../../model/service_schema.ts";
 import { type HostDirectory, targetOf } from "../hosts/host_directory.ts";
@@ -25,7 +26,7 @@ export function entrySpec(entry: ServiceEntry, runRoot: string): ServiceSpec {
       { details: { issues: [{ path: field, message: issue?.message }] } },
     );
   }
-  const execution = specExecution(entry);
+  const execution = driverFor(entry.execution).fromEntry(entry.execution, entry.name);
   // Another command is another process with records of its own, whatever runs under the old one.
   const digest = sha256(JSON.stringify([entry.id, execution]));
   const runDir = join(
@@ -46,39 +47,6 @@ export function entrySpec(entry: ServiceEntry, runRoot: string): ServiceSpec {
     restart: { policy: "no", maxRetries: 0, backoffMs: 1000 },
     stop: { signal: "TERM", timeoutMs: 10_000 },
   };
-}
-
-function specExecution({ id, name, execution }: ServiceEntry): SpecExecution {
-  switch (execution.type) {
-    case "managed_process":
-      return {
-        type: "managed_process",
-        argv: [execution.command, ...execution.args],
-        start: "foreground",
-        stopArgv: null,
-        reloadArgv: null,
-        user: null,
-      };
-    case "docker_container":
-      return {
-        type: "docker_container",
-        image: execution.image,
-        imageTar: null,
-        container: execution.name ?? `harness-${name}`,
-      };
-    case "systemd_service":
-      return { type: "systemd_service", unit: execution.unit_name };
-    case "systemd_portable":
-      return {
-        type: "systemd_portable",
-        image: execution.image_name,
-        unit: execution.unit_name,
-      };
-    default:
-      throw new HarnessError("internal", `Cannot control ${id}: unknown execution`, {
-        details: { execution: execution satisfies never },
-      });
-  }
 }
 
 /** How an entry's own fields say that it is run, and where. */

@@ -80,8 +80,8 @@ export function recordedState(
     running: isRunning(entry),
     stopping: state === "stopping",
     upMs: state === "running" ? upMs : 0,
-    pid: execution.type === "managed_process" ? execution.pid : null,
-    containerId: execution.type === "docker_container" ? execution.container_id : null,
+    pid: "pid" in execution ? execution.pid : null,
+    containerId: "container_id" in execution ? execution.container_id : null,
     restarts: restarts && { ...restarts, planned: restarts.planned && state === "failed" },
   };
 }

@@ -131,10 +131,10 @@ async function recordHost(registry: Registry, event: HostEvent): Promise<void> {
 
 /** The execution with what a controller saw of it, when that is news. */
 function executionPatch(execution: Execution, status: ServiceStatus): ServicePatch {
-  if (execution.type === "managed_process" && execution.pid !== status.pid) {
+  if ("pid" in execution && execution.pid !== status.pid) {
     return { execution: { ...execution, pid: status.pid } };
   }
-  if (execution.type === "docker_container" && execution.container_id !== status.containerId) {
+  if ("container_id" in execution && execution.container_id !== status.containerId) {
     return { execution: { ...execution, container_id: status.containerId } };
   }
   return {};

@@ -6,7 +6,8 @@
  *
  * @module
  */
-import type { RunManager } from "../../deploy/host/state.ts";
+import type { RunManager } from "../../lifecycle/drivers/driver.ts";
+import { dependsOnSystemd } from "../../lifecycle/drivers/table.ts";
 import type { ControllerOptions } from "../../lifecycle/controller.ts";
 import type { ServiceSpec } from "../../lifecycle/service_spec.ts";
 import { upgradeSpec } from "../../lifecycle/upgrade_spec.ts";
@@ -41,7 +42,7 @@ export function hostOf(hosts: HostDirectory, { target, become }: Placement): Hos
 
 /** Which controller a placement has, as far as that is recorded. */
 export function controllerOptions({ manager, spec }: Placement): ControllerOptions {
-  return manager === undefined || spec.execution.type !== "managed_process"
+  return manager === undefined || !dependsOnSystemd(spec.execution)
     ? {}
     : { systemd: manager === "systemd" };
 }

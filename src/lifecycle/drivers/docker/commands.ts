@@ -12,12 +12,10 @@ import {
   START_CONTAINER,
   STOP_CONTAINER,
 } from "./scripts.ts";
-import { releaseDirOf, type ServiceSpec, type SpecExecution } from "../../service_spec.ts";
+import { releaseDirOf, type ServiceSpec, type SpecOf } from "../../service_spec.ts";
 
 /** A spec that is known to be a container. */
-export type DockerSpec = ServiceSpec & {
-  execution: Extract<SpecExecution, { type: "docker_container" }>;
-};
+export type DockerSpec = SpecOf<"docker_container">;
 
 /** Whose a container is: what its labels must say. */
 export interface ContainerOwner {
@@ -38,7 +36,10 @@ export function ownerOf(spec: ServiceSpec): ContainerOwner {
 /** Makes the container unless there is a fitting one, and starts it. */
 export function startContainerCommand(
   spec: DockerSpec,
-  runId: string = crypto.randomUUID(),
+  { runId = crypto.randomUUID(), settleMs = START_SETTLE_MS }: {
+    runId?: string;
+    settleMs?: number | undefined;
+  } = {},
 ): Command {
   const { execution, restart, stop } = spec;
   return {
@@ -53,12 +54,9 @@ export function startContainerCommand(
       dockerRestart(restart),
       stop.signal,
       spec.version,
-      String(Math.ceil(START_SETTLE_MS / 100)),
+      String(Math.ceil(settleMs / 100)),
       runId,
-      ...spec.ports.flatMap(({ port, protocol }) => [
-        "-p",
-        `${port}:${port}${protocol === "udp" ? "/udp" : ""}`,
-      ]),
+      ...portWords(spec.ports),
     ],
   };
 }
@@ -91,6 +89,14 @@ export function containerLogsCommand(spec: DockerSpec, lines: number): Command {
 /** Prints a container's log as it grows. */
 export function followContainerCommand(spec: DockerSpec): Command {
   return { name: "docker/follow", script: CONTAINER_LOGS, args: [...identityArgs(spec), "follow"] };
+}
+
+/** The words of `docker run` and `docker create` that publish ports. */
+export function portWords(ports: DockerSpec["ports"]): string[] {
+  return ports.flatMap(({ port, protocol }) => [
+    "-p",
+    `${port}:${port}${protocol === "udp" ? "/udp" : ""}`,
+  ]);
 }
 
 function identityArgs(spec: DockerSpec): string[] {

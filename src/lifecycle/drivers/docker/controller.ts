@@ -7,6 +7,7 @@ import { HarnessError } from "../../../errors.ts";
 import type { Command, Executor } from "../../../executor/executor.ts";
 import { COMMAND_GRACE_MS, START_TIMEOUT_MS } from "../../limits.ts";
 import { LOOK_TIMEOUT_MS } from "../../../model/limits.ts";
+import type { ControllerSettings } from "../driver.ts";
 import { controlError, runControl } from "../control_command.ts";
 import {
   containerLogsCommand,
@@ -44,19 +45,23 @@ interface Report {
 export class DockerController implements Controller {
   readonly #executor: Executor;
   readonly #spec: DockerSpec;
+  readonly #settings: ControllerSettings;
 
   /** A controller for `spec` on the machine of `executor`. */
-  constructor(executor: Executor, spec: DockerSpec) {
+  constructor(executor: Executor, spec: DockerSpec, settings: ControllerSettings = {}) {
     this.#executor = executor;
     this.#spec = spec;
+    this.#settings = settings;
   }
 
   /** Creates and starts the container unless it runs; resolves when it has stayed up for a moment. */
   start(options: ControlOptions = {}): Promise<ServiceStatus> {
     const { imageTar } = this.#spec.execution;
     const loadMs = imageTar === null ? 0 : DOCKER_LOAD_SECONDS * 1000;
-    const timeoutMs = START_TIMEOUT_MS + loadMs + COMMAND_GRACE_MS;
-    return this.#change("start", startContainerCommand(this.#spec), timeoutMs, options);
+    const { startTimeoutMs = START_TIMEOUT_MS, settleMs } = this.#settings;
+    const timeoutMs = startTimeoutMs + loadMs + COMMAND_GRACE_MS;
+    const command = startContainerCommand(this.#spec, { settleMs });
+    return this.#change("start", command, timeoutMs, options);
   }
 
   /** Stops the container; it stays, with its log. What is not this service's is left alone. */

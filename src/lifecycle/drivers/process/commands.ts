@@ -5,6 +5,7 @@
  * @module
  */
 import type { Command } from "../../../executor/executor.ts";
+import type { ControllerSettings } from "../driver.ts";
 import {
   KILL_WAIT_MS,
   SERVICE_LOG_KEEP,
@@ -20,12 +21,10 @@ import {
   STOP_SCRIPT,
 } from "./scripts.ts";
 import { statusFromCode } from "../../exit_status.ts";
-import type { RunIdentity, ServiceSpec, ServiceStatus, SpecExecution } from "../../service_spec.ts";
+import type { RunIdentity, ServiceStatus, SpecOf } from "../../service_spec.ts";
 
 /** A spec that is known to be a managed process. */
-export type ProcessSpec = ServiceSpec & {
-  execution: Extract<SpecExecution, { type: "managed_process" }>;
-};
+export type ProcessSpec = SpecOf<"managed_process">;
 
 /** What a start, stop or reload script said. */
 export interface ProcessReport {
@@ -40,10 +39,8 @@ export interface ProcessReport {
 }
 
 /** Starts the process unless it runs. Each run takes a fresh UUID on the host: it marks everything that it starts. */
-export function startCommand(
-  spec: ProcessSpec,
-  timeoutMs: number = START_TIMEOUT_MS,
-): Command {
+export function startCommand(spec: ProcessSpec, settings: ControllerSettings = {}): Command {
+  const { startTimeoutMs = START_TIMEOUT_MS, settleMs = START_SETTLE_MS } = settings;
   const { execution } = spec;
   return {
     name: "process/start",
@@ -58,8 +55,8 @@ export function startCommand(
       spec.workDir,
       spec.envFile ?? "",
       execution.user ?? "",
-      tenths(START_SETTLE_MS),
-      tenths(timeoutMs),
+      tenths(settleMs),
+      tenths(startTimeoutMs),
       spec.ports.filter((p) => p.protocol !== "udp").map((p) => p.port).join(" "),
       PROCESS_SHIM,
       ...execution.argv,

@@ -7,6 +7,7 @@ import { HarnessError } from "../../../errors.ts";
 import type { Executor } from "../../../executor/executor.ts";
 import { COMMAND_GRACE_MS, START_TIMEOUT_MS } from "../../limits.ts";
 import { LOOK_TIMEOUT_MS } from "../../../model/limits.ts";
+import type { ControllerSettings } from "../driver.ts";
 import { controlError, daemonHint, runControl } from "../control_command.ts";
 import { statusFromCode } from "../../exit_status.ts";
 import { followLog, tailLog } from "../../logs.ts";
@@ -34,22 +35,22 @@ import type {
 export class ProcessController implements Controller {
   readonly #executor: Executor;
   readonly #spec: ProcessSpec;
+  readonly #settings: ControllerSettings;
   readonly #startTimeoutMs: number;
 
   /** A controller for `spec` on the machine of `executor`. */
-  constructor(executor: Executor, spec: ProcessSpec, startTimeoutMs: number = START_TIMEOUT_MS) {
+  constructor(executor: Executor, spec: ProcessSpec, settings: ControllerSettings = {}) {
     this.#executor = executor;
     this.#spec = spec;
-    this.#startTimeoutMs = startTimeoutMs;
+    this.#settings = settings;
+    this.#startTimeoutMs = settings.startTimeoutMs ?? START_TIMEOUT_MS;
   }
 
   /** Starts the program unless it runs; resolves when it has stayed alive for a moment. */
   async start(options: ControlOptions = {}): Promise<ServiceStatus> {
-    const timeoutMs = this.#startTimeoutMs;
-    const command = startCommand(this.#spec, timeoutMs);
-    const report = await this.#report("start", command, {
+    const report = await this.#report("start", startCommand(this.#spec, this.#settings), {
       ...options,
-      timeoutMs: timeoutMs + COMMAND_GRACE_MS,
+      timeoutMs: this.#startTimeoutMs + COMMAND_GRACE_MS,
     });
     if (report.outcome === "running") return running(report);
     throw this.#failure("start", report);

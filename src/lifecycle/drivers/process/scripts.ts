@@ -40,11 +40,8 @@ export const STOP_SCRIPT: string = HEAD + include(stop, PARTS);
 /** Makes the program read its configuration again. */
 export const RELOAD_SCRIPT: string = HEAD + include(reload, PARTS);
 
-/** The function `h_status RUN_DIR NAME`, which prints one status line; see `parseProcessStatus`. */
-export const STATUS_FUNCTION: string = PROCESS_LIBRARY + status;
-
-/** $1 run dir  $2 name. */
-export const STATUS_SCRIPT: string = `${STATUS_FUNCTION}h_status "$1" "$2"\n`;
+/** Prints one status line; see `parseProcessStatus`. $1 run dir  $2 name. */
+export const STATUS_SCRIPT: string = `${PROCESS_LIBRARY}${status}h_status "$1" "$2"\n`;
 
 /** Looks for what runs in the place of a service. */
 export const OCCUPANT_SCRIPT: string = PROCESS_LIBRARY + REPORT + occupant;

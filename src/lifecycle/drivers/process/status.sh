@@ -34,3 +34,8 @@ h_status() {
   else echo "gone unknown"
   fi
 }
+# Reads lines INDEX<tab>RUN DIR<tab>NAME and prints INDEX and status.
+h_status_process() {
+  h_tab=$(printf '\t')
+  while IFS=$h_tab read -r h_index h_first h_second; do printf '%s ' "$h_index"; h_status "$h_first" "$h_second"; done
+}

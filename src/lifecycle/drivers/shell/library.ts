@@ -20,6 +20,7 @@ import login from "./login.sh" with { type: "text" };
 import ownDescriptors from "./own_descriptors.sh" with { type: "text" };
 import ownSession from "./own_session.sh" with { type: "text" };
 import report from "./report.sh" with { type: "text" };
+import usesSystemd from "./uses_systemd.sh" with { type: "text" };
 
 /** First lines of every script: nothing of the caller's environment decides which programs are executed. */
 export const OWN_ENVIRONMENT: string = environment;
@@ -36,7 +37,13 @@ export const OWN_SESSION: string = ownSession;
 export const OWN_DESCRIPTORS: string = ownDescriptors;
 
 /** Functions that find, watch and end the processes of a run. */
-export const PROCESS_LIBRARY: string = environment + login + library;
+export const PROCESS_FUNCTIONS: string = login + library;
+
+/** What a script that works on processes begins with. */
+export const PROCESS_LIBRARY: string = environment + PROCESS_FUNCTIONS;
 
 /** Functions that report one line, and that check a program before it is started. */
 export const REPORT: string = report;
+
+/** The function `h_uses_systemd`. */
+export const USES_SYSTEMD: string = usesSystemd;

@@ -10,7 +10,6 @@ import { LOOK_TIMEOUT_MS } from "../../../model/limits.ts";
 import { controlError, daemonHint, runControl } from "../control_command.ts";
 import { describeEnd, type EndFacts } from "../../exit_status.ts";
 import { followLog, tailLog } from "../../logs.ts";
-import type { ProcessSpec } from "../process/commands.ts";
 import type {
   Controller,
   ControlOptions,
@@ -19,31 +18,18 @@ import type {
   ServiceSpec,
   ServiceStatus,
 } from "../../service_spec.ts";
-import {
-  followJournalCommand,
-  journalCommand,
-  type KnownUnitSpec,
-  lookKnownCommand,
-  occupantGeneratedCommand,
-  reloadGeneratedCommand,
-  reloadKnownCommand,
-  runJournalCommand,
-  showCommand,
-  startGeneratedCommand,
-  startKnownCommand,
-  stopGeneratedCommand,
-  stopKnownCommand,
-} from "./commands.ts";
-import {
-  endInJournal,
-  knownOccupant,
-  ofService,
-  parseUnitReport,
-  unitOccupant,
-  type UnitReport,
-  unitStatus,
-} from "./report.ts";
-import { unitName } from "./generated/unit.ts";
+import { followJournalCommand, journalCommand, runJournalCommand } from "./commands.ts";
+import { endInJournal, ofService, parseUnitReport, type UnitReport, unitStatus } from "./report.ts";
+
+/** A unit as its driver controls it. */
+export interface ControlledUnit {
+  /** Unit name. */
+  name: string;
+  /** Its commands. */
+  commands: UnitCommands;
+  /** What a report shows to be under its name. */
+  occupant: (report: UnitReport) => Occupant | null;
+}
 
 /** The commands for one unit. */
 interface UnitCommands {
@@ -62,51 +48,13 @@ export class SystemdController implements Controller {
   readonly #commands: UnitCommands;
   readonly #occupant: (report: UnitReport) => Occupant | null;
 
-  private constructor(
-    executor: Executor,
-    spec: ServiceSpec,
-    unit: {
-      name: string;
-      commands: UnitCommands;
-      occupant: (report: UnitReport) => Occupant | null;
-    },
-  ) {
+  /** A controller for a unit on the machine of `executor`. */
+  constructor(executor: Executor, spec: ServiceSpec, unit: ControlledUnit) {
     this.#executor = executor;
     this.#spec = spec;
     this.#unit = unit.name;
     this.#commands = unit.commands;
     this.#occupant = unit.occupant;
-  }
-
-  /** A managed process, as a unit that we write: `harness-<name>.service`. */
-  static generated(executor: Executor, spec: ProcessSpec): SystemdController {
-    const name = unitName(spec.name);
-    return new SystemdController(executor, spec, {
-      name,
-      commands: {
-        start: () => startGeneratedCommand(spec, crypto.randomUUID()),
-        stop: () => stopGeneratedCommand(spec),
-        reload: () => reloadGeneratedCommand(spec),
-        look: () => showCommand(name),
-        occupant: () => occupantGeneratedCommand(spec),
-      },
-      occupant: unitOccupant,
-    });
-  }
-
-  /** A unit that systemd knows, or gets by attaching a portable image. */
-  static known(executor: Executor, spec: KnownUnitSpec): SystemdController {
-    return new SystemdController(executor, spec, {
-      name: spec.execution.unit,
-      commands: {
-        start: () => startKnownCommand(spec),
-        stop: () => stopKnownCommand(spec),
-        reload: () => reloadKnownCommand(spec),
-        look: () => lookKnownCommand(spec),
-        occupant: () => lookKnownCommand(spec),
-      },
-      occupant: (report) => knownOccupant(report, spec.execution),
-    });
   }
 
   /** Starts the unit; resolves when it has stayed up for a moment and what runs is known to be what was started. */
