@@ -56,7 +56,7 @@ export class SupervisedService {
     return this.#driver.engine;
   }
 
-  /** Whether it was running when last seen. */
+  /** Whether it ran when last polled. */
   get running(): boolean {
     return this.#running;
   }
@@ -273,14 +273,10 @@ export class SupervisedService {
     if (!(error instanceof HarnessError) || error.code === "unreachable") throw error;
     // Cut off by our own end: how the service is will be found out by whoever watches it next.
     if (this.#closing.signal.aborted) throw error;
-    const end = endOf(error);
-    const { log, status } = end;
-    const decision = this.#counter.ended(
-      // A start that fails is never a clean end, even with exit code 0.
-      { exitCode: end.exitCode === 0 ? null : end.exitCode, signal: null },
-      0,
-      end.reason,
-    );
+    const { exitCode, reason, log, status } = endOf(error);
+    // A start that fails is never a clean end, even with exit code 0.
+    const end = { exitCode: exitCode === 0 ? null : exitCode, signal: null };
+    const decision = this.#counter.ended(end, 0, reason);
     await this.#failed(decision, { reason: error.message, status, log });
   }
 

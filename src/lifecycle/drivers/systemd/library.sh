@@ -18,6 +18,9 @@ h_messages() { journalctl -q --no-pager -n "$h_failure_lines" -o cat "$h_from" "
 h_journal() {
   timeout 5 journalctl --sync >/dev/null 2>&1
   h_id=$(h_seen_is Id)
+  # A sync does not wait for what a program that is gone left in its pipe to journald.
+  h_t=0
+  while [ -z "$(h_messages _SYSTEMD_UNIT="$h_id")" ] && [ $h_t -lt 10 ]; do h_nap; done
   h_messages _PID=1 UNIT="$h_id" | sed 's/^/!/'
   h_messages _SYSTEMD_UNIT="$h_id" + _PID=1 UNIT="$h_id" | sed 's/^/|/'
 }
