@@ -17,4 +17,4 @@ export type { Command, Executor, RunOptions, RunResult, Stdin } from "./executor
 export { localExecutor } from "./local.ts";
 export { quote, quoteWord } from "./shell/quote.ts";
 export { connectSsh } from "./ssh/connect.ts";
-export type { HostKeyPolicy, SshOptions, SshTarget } from "./ssh/connect.ts";
+export type { HostKeyPolicy, SshOptions, SshTarget } from "./ssh/types.ts";

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { localExecutor } from "../../src/executor/local.ts";
-import { throughStdin } from "../../src/executor/shell/stdin_script.ts";
+import { stdinScript } from "../../src/executor/shell/stdin_script.ts";
 
 const LONG = `# ${'it\'s \\ a "long" comment $HOME `x` é '.repeat(1000)}\nprintf '%s|' "$@"\ncat\n`;
 
-Deno.test("throughStdin() leaves the rest of stdin to the command, whatever kind it is", async () => {
+Deno.test("stdinScript() leaves the rest of stdin to the command, whatever kind it is", async () => {
   await using machine = localExecutor();
   const stream = () => new Blob(["a".repeat(100_000), "end"]).stream();
   for (const stdin of [undefined, "text", new TextEncoder().encode("bytes"), stream()]) {
-    const sent = throughStdin(`set -- one 'two words'\n${LONG}`, stdin, "harness-nonce");
+    const sent = stdinScript(`set -- one 'two words'\n${LONG}`, stdin, "harness-nonce");
     const { stdout } = await machine.run({ script: sent.text }, { stdin: sent.stdin });
     const rest = stdin === undefined
       ? ""
@@ -21,10 +21,10 @@ Deno.test("throughStdin() leaves the rest of stdin to the command, whatever kind
   }
 });
 
-Deno.test("throughStdin() runs nothing of a text that was cut anywhere", async () => {
+Deno.test("stdinScript() runs nothing of a text that was cut anywhere", async () => {
   await using machine = localExecutor();
   const script = "echo ran; echo ran again";
-  const sent = throughStdin(script, undefined, "harness-nonce");
+  const sent = stdinScript(script, undefined, "harness-nonce");
   assert.ok(sent.stdin instanceof Uint8Array);
   for (let length = 0; length < sent.stdin.length; length += 1) {
     const stdin = sent.stdin.subarray(0, length);

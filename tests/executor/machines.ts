@@ -1,7 +1,8 @@
 /** The two kinds of machine that the contract tests run against. */
 import type { Executor } from "../../src/executor/executor.ts";
 import { localExecutor } from "../../src/executor/local.ts";
-import { connectSsh, type SshOptions } from "../../src/executor/ssh/connect.ts";
+import { connectSsh } from "../../src/executor/ssh/connect.ts";
+import type { SshOptions } from "../../src/executor/ssh/types.ts";
 import { type Sshd, startSshd } from "../helpers/sshd.ts";
 import { needs } from "../helpers/require.ts";
 

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { hostname } from "node:os";
 import { HarnessError } from "../../src/errors.ts";
-import { connectSsh, type SshOptions } from "../../src/executor/ssh/connect.ts";
+import { connectSsh } from "../../src/executor/ssh/connect.ts";
+import type { SshOptions } from "../../src/executor/ssh/types.ts";
 import { needs } from "../helpers/require.ts";
 import { makeKey, runProgram, type Sshd, startSshd } from "../helpers/sshd.ts";
 import { isolated, until } from "./machines.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { SshOptions, SshTarget } from "../../src/executor/ssh/connect.ts";
+import type { SshOptions, SshTarget } from "../../src/executor/ssh/types.ts";
 import { hostSettings } from "../../src/executor/ssh/config.ts";
 import { loginUser, parseJump, routeTo } from "../../src/executor/ssh/route.ts";
 import { failure } from "../helpers/rejects.ts";

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import type { HarnessError } from "../../src/errors.ts";
 import { failure } from "../helpers/rejects.ts";
-import { connectSsh, type SshOptions } from "../../src/executor/ssh/connect.ts";
+import { connectSsh } from "../../src/executor/ssh/connect.ts";
+import type { SshOptions } from "../../src/executor/ssh/types.ts";
 import { until } from "./machines.ts";
 import { TcpProxy } from "./tcp_proxy.ts";
 

@@ -1,6 +1,6 @@
 /** E1: the first connection of a process, which has hashed nothing yet: each key form, and none. */
 import assert from "node:assert/strict";
-import type { SshOptions } from "../../src/executor/ssh/connect.ts";
+import type { SshOptions } from "../../src/executor/ssh/types.ts";
 import { needs } from "../helpers/require.ts";
 import { makeKey, runProgram, type Sshd, startSshd } from "../helpers/sshd.ts";
 import { isolated } from "./machines.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { HarnessError } from "../../src/errors.ts";
-import type { SshOptions } from "../../src/executor/ssh/connect.ts";
+import type { SshOptions } from "../../src/executor/ssh/types.ts";
 import { needs } from "../helpers/require.ts";
 import { runProgram, type Sshd, startSshd } from "../helpers/sshd.ts";
 import { connectTo, until } from "./machines.ts";

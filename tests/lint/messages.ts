@@ -10,7 +10,7 @@ export const FOREIGN: Readonly<Record<string, string>> = {
   "cli/flags/usage.ts": "commander",
   "executor/ssh/auth.ts": "ssh2",
   "executor/ssh/channels.ts": "ssh2",
-  "executor/ssh/connect.ts": "ssh2",
+  "executor/ssh/ssh_executor.ts": "ssh2",
   "executor/ssh/connection.ts": "ssh2",
   "executor/ssh/errors.ts": "ssh2",
   "package/manifest/yaml_source.ts": "yaml",

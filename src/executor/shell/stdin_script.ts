@@ -16,7 +16,7 @@ import type { Stdin } from "../executor.ts";
  * @param nonce Ends the text: a connection that is cut while it is sent must not leave half a script,
  * which could do anything, to be run.
  */
-export function throughStdin(
+export function stdinScript(
   text: string,
   stdin: Stdin | undefined,
   nonce: string,

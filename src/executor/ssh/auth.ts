@@ -16,7 +16,7 @@ import { repairEcdsaKey } from "./workarounds/ecdsa_key.ts";
 import { fingerprint } from "./known_hosts.ts";
 import { expandHome } from "./config.ts";
 import { keyFileError } from "./errors.ts";
-import type { Hop } from "./route.ts";
+import type { Hop } from "./types.ts";
 
 /** Something to try, and how it is called in messages. */
 interface Attempt {

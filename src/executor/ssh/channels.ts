@@ -8,7 +8,7 @@ import type { Client, ClientChannel } from "ssh2";
 import { HarnessError, messageOf } from "../../errors.ts";
 import { SSH_OPEN_ATTEMPTS, SSH_OPEN_PAUSE_MS } from "../limits.ts";
 import { unreachable } from "./errors.ts";
-import type { Hop } from "./route.ts";
+import type { Hop } from "./types.ts";
 import { sleep, untilAborted } from "../../util/async.ts";
 
 /** Opens channels, and lets callers wait while there are enough. */

@@ -13,19 +13,23 @@ import { type HarnessError, messageOf } from "../../errors.ts";
 import { KILL_GRACE_MS, SSH_CLOSE_GRACE_MS, SSH_KEEPALIVE_COUNT } from "../limits.ts";
 import { settleWithin } from "../../util/async.ts";
 import { hostKeyAlgorithms, KEY_EXCHANGES, MACS } from "./algorithms.ts";
-import { freeCiphers, inOwnTurn, rememberCiphers, repairRekey } from "./workarounds/ssh2_repair.ts";
+import { freeCiphers, trackCiphers } from "./workarounds/ciphers.ts";
+import { inOwnTurn } from "./workarounds/host_verifier.ts";
+import { holdBackDuringRekey } from "./workarounds/rekey.ts";
 import type { Credentials } from "./auth.ts";
-import {
-  authError,
-  connectError,
-  type ConnectStep,
-  protocolError,
-  timeoutError,
-  unreachable,
-} from "./errors.ts";
+import { authError, connectError, protocolError, timeoutError, unreachable } from "./errors.ts";
+import type { ConnectStep } from "./types.ts";
 import type { HostKeyCheck } from "./host_key.ts";
 import { paceInput } from "./input.ts";
-import type { Hop } from "./route.ts";
+import type { Hop } from "./types.ts";
+
+/** A hop that is logged in to. */
+export interface HopConnection {
+  /** The connection. */
+  client: ssh2.Client;
+  /** What it runs over. */
+  socket: Duplex;
+}
 
 /** Options for {@linkcode connectHop}. */
 export interface HopOptions {
@@ -168,8 +172,8 @@ function logIn(
   attempt.step = "handshake";
   options.credentials.restart();
   client.connect(clientConfig(hop, options, attempt, sock));
-  repairRekey(client);
-  rememberCiphers(client);
+  holdBackDuringRekey(client);
+  trackCiphers(client);
   return { client, ready: promise };
 }
 
@@ -180,8 +184,8 @@ function authFailure(hop: Hop, options: HopOptions, error: Error): HarnessError 
   return protocolError(hop, "auth", error);
 }
 
-/** Ends a connection: says goodbye, waits at most `graceMs` for the answer, and closes the socket. */
-export async function closeClient(
+/** Ends a connection: sends a disconnect, waits at most `graceMs` for the server to close, and closes the socket. */
+async function closeClient(
   client: ssh2.Client,
   socket: Duplex,
   graceMs: number = SSH_CLOSE_GRACE_MS,
@@ -194,19 +198,16 @@ export async function closeClient(
   freeCiphers(client);
 }
 
+/** Closes the connections of a route, the last hop first. */
+export async function closeConnections(connections: readonly HopConnection[]): Promise<void> {
+  for (const { client, socket } of connections.toReversed()) await closeClient(client, socket);
+}
+
 function closeOf(socket: Duplex): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   if (socket.closed) resolve();
   else socket.once("close", () => resolve());
   return promise;
-}
-
-/** A hop that is logged in to. */
-export interface HopConnection {
-  /** The connection. */
-  client: ssh2.Client;
-  /** What it runs over. */
-  socket: Duplex;
 }
 
 /**

@@ -5,22 +5,7 @@
  */
 import { hostname } from "node:os";
 import { HarnessError, messageOf } from "../../errors.ts";
-import type { Hop } from "./route.ts";
-
-/** `details.reason` of an `unreachable` error. */
-export type UnreachableReason =
-  | "refused"
-  | "timeout"
-  | "dns"
-  | "reset"
-  | "host_key_unknown"
-  | "host_key_changed"
-  | "host_key_revoked"
-  | "auth"
-  | "closed";
-
-/** `details.step` of an `unreachable` error: how far it came. */
-export type ConnectStep = "connect" | "handshake" | "host_key" | "auth" | "run";
+import type { ConnectStep, Hop, UnreachableReason } from "./types.ts";
 
 /** Makes the one kind of error that this folder throws about connections. */
 export function unreachable(

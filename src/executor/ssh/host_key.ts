@@ -15,7 +15,7 @@ import {
 } from "./known_hosts.ts";
 import { addKnownHost, readKnownHosts } from "./known_hosts_file.ts";
 import { unreachable } from "./errors.ts";
-import type { Hop } from "./route.ts";
+import type { Hop } from "./types.ts";
 
 const logger = getLogger(["harness", "executor"]);
 

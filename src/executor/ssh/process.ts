@@ -12,7 +12,7 @@ import type { Exit, Process } from "../run_process.ts";
 import { killGroupText, loginShellLine } from "../shell/shell_line.ts";
 import { type ChannelPool, isRefusal } from "./channels.ts";
 import { unreachable } from "./errors.ts";
-import type { Hop } from "./route.ts";
+import type { Hop } from "./types.ts";
 import { settleWithin } from "../../util/async.ts";
 
 const logger = getLogger(["harness", "executor"]);

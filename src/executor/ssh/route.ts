@@ -7,7 +7,7 @@ import { HarnessError } from "../../errors.ts";
 import { SSH_MAX_JUMPS } from "../limits.ts";
 import { knownHostName } from "./known_hosts.ts";
 import { readIfPresent } from "./known_hosts_file.ts";
-import type { HostKeyPolicy, SshOptions, SshTarget } from "./connect.ts";
+import type { Hop, SshOptions, SshTarget } from "./types.ts";
 import {
   expandHome,
   homeDirectory,
@@ -16,34 +16,6 @@ import {
   localUserName,
 } from "./config.ts";
 import process from "node:process";
-
-/** One machine on the way: the last is the target, those before it are jump hosts. */
-export interface Hop {
-  /** How people call it. */
-  label: string;
-  /** Name or address to connect to. */
-  address: string;
-  /** TCP port. */
-  port: number;
-  /** User to log in as. */
-  user: string;
-  /** Name under which its key is looked up, and the plain name that ssh tries after it. */
-  keyNames: readonly [string, ...string[]];
-  /** known_hosts files; the first is where new keys go. */
-  knownHostsFiles: readonly string[];
-  /** What to do when its key is unknown. */
-  hostKeyPolicy: HostKeyPolicy;
-  /** Private keys that somebody named, best first. */
-  identityFiles: readonly string[];
-  /** Private keys to try where nobody named any. */
-  defaultIdentityFiles: readonly string[];
-  /** Whether the agent may only use keys of `identityFiles`. */
-  identitiesOnly: boolean;
-  /** Socket of ssh-agent, or `null`. */
-  agentSocket: string | null;
-  /** Passphrase of encrypted keys, or `null`. */
-  passphrase: string | null;
-}
 
 const DEFAULT_KEYS = ["id_ed25519", "id_ecdsa", "id_rsa"];
 

@@ -5,7 +5,8 @@
  */
 import { userInfo } from "node:os";
 import { localExecutor } from "../../executor/local.ts";
-import { connectSsh, type SshOptions } from "../../executor/ssh/connect.ts";
+import { connectSsh } from "../../executor/ssh/connect.ts";
+import type { SshOptions } from "../../executor/ssh/types.ts";
 import { loginUser } from "../../executor/ssh/route.ts";
 import { parseTarget, type Target, targetLabel, type TargetSpec } from "../../model/target.ts";
 import type { Host, HostDirectory } from "./host_directory.ts";

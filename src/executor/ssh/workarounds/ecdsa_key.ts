@@ -1,9 +1,12 @@
 /**
- * ECDSA private keys as Deno can use them.
+ * Rebuilds ECDSA private keys so that Deno accepts them.
  *
- * ssh2 copies the number from an OpenSSH key file into a SEC1 structure as it is: one byte longer when
- * its first bit is set, shorter when it begins with zeros. OpenSSL takes that; Deno's node:crypto
- * refuses it, which made half of all ECDSA keys unusable.
+ * ssh2 copies the number from an OpenSSH key file into a SEC1 structure unchanged: one byte longer when its first bit is
+ * set, shorter when it begins with zeros. OpenSSL accepts that; Deno's node:crypto does not, which made half of all ECDSA
+ * keys unusable.
+ *
+ * Upstream: ssh2 1.17 and Deno 2.9, no issue known. RFC 5915 asks for a number of fixed length.
+ * Remove when: tests/executor/ecdsa_key_system_test.ts passes without it.
  *
  * @module
  */

@@ -1,18 +1,29 @@
 /**
- * Two connections to one machine, for a server that bears no two commands on one.
+ * Runs one command at a time on a connection to dropbear, and further ones on a second connection.
  *
- * dropbear 2022.82 to 2024.85 takes the end of a process for the end of every channel whose command was not asked for
- * yet, and ends the connection by a failed assertion (https://github.com/mkj/dropbear/issues/321): a command that
- * begins while another one ends takes both down.
+ * dropbear 2022.82 to 2024.85 takes the exit of one process for the exit of every channel whose command has not been
+ * requested yet, and fails an assertion: a command that starts while another one ends takes the connection down.
+ *
+ * Upstream: https://github.com/mkj/dropbear/issues/321.
+ * Remove when: no supported distribution ships dropbear 2024.85 or older.
  *
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import { HarnessError, messageOf } from "../../errors.ts";
-import type { Command, Executor, RunOptions, RunResult } from "../executor.ts";
+import { HarnessError, messageOf } from "../../../errors.ts";
+// @ts-types="@types/ssh2"
+import type { Client } from "ssh2";
+import type { Command, Executor, RunOptions, RunResult } from "../../executor.ts";
 
-/** Runs a command on the first connection where that is free, and else on a second one, made when it is needed. */
-export class SshPair implements Executor {
+/** Whether the server is dropbear. */
+export function isDropbear(client: Client | undefined): boolean {
+  // ssh2 keeps the server's identification string and has no public way to read it.
+  const { _remoteVer: version } = (client ?? {}) as { _remoteVer?: string };
+  return version?.startsWith("dropbear") ?? false;
+}
+
+/** Runs a command on the first connection when that is idle, else on a second one, which is opened when needed. */
+export class SerialSshExecutor implements Executor {
   readonly host: string;
   readonly #first: Executor;
   readonly #connect: (signal: AbortSignal) => Promise<Executor>;
@@ -55,16 +66,19 @@ export class SshPair implements Executor {
     } catch (error) {
       if (this.#second === asked) this.#second = null;
       this.#closing.signal.throwIfAborted();
-      getLogger(["harness", "executor"]).info("Waits for the connection to {host}: {why}", {
-        host: this.host,
-        why: messageOf(error),
-      });
+      getLogger(["harness", "executor"]).info(
+        "No second connection to {host}, waiting for the first: {why}",
+        {
+          host: this.host,
+          why: messageOf(error),
+        },
+      );
       return await this.#first.run(command, options);
     }
     try {
       return await second.run(command, options);
     } catch (error) {
-      // It may be gone: the next one gets another.
+      // It may be broken: the next command opens another one.
       if (error instanceof HarnessError && error.code === "unreachable" && this.#second === asked) {
         this.#second = null;
         this.#lost.push(second);

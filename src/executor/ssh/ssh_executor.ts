@@ -1,0 +1,127 @@
+/**
+ * Commands on another machine over one SSH connection.
+ *
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import { HarnessError } from "../../errors.ts";
+import { SSH_MAX_LINE_BYTES } from "../limits.ts";
+import type { Command, Executor, RunOptions, RunResult, Stdin } from "../executor.ts";
+import { stdinScript } from "../shell/stdin_script.ts";
+import { runProcess } from "../run_process.ts";
+import { announceText, commandName, loginShellLine, shellText } from "../shell/shell_line.ts";
+import { ChannelPool } from "./channels.ts";
+import { closeConnections, type HopConnection } from "./connection.ts";
+import { unreachable } from "./errors.ts";
+import { SshProcess } from "./process.ts";
+import type { Hop } from "./types.ts";
+
+const logger = getLogger(["harness", "executor"]);
+
+/** One connection, over as many hops as it takes, and the commands that run on it. */
+export class SshExecutor implements Executor {
+  readonly host: string;
+  readonly #hop: Hop;
+  readonly #connections: readonly HopConnection[];
+  readonly #channels: ChannelPool;
+  readonly #runElsewhere: (line: string) => Promise<void>;
+  readonly #closing = new AbortController();
+  readonly #running = new Set<Promise<unknown>>();
+  #closed: Promise<void> | undefined;
+  #isLost = false;
+
+  constructor(
+    hop: Hop,
+    connections: readonly HopConnection[],
+    options: { maxChannels: number; runElsewhere: (line: string) => Promise<void> },
+  ) {
+    this.#runElsewhere = async (line) => {
+      if (!this.#isLost) await options.runElsewhere(line);
+    };
+    this.host = hop.label;
+    this.#hop = hop;
+    this.#connections = connections;
+    const last = connections[connections.length - 1];
+    if (last === undefined) throw new TypeError("Cannot use a route without a hop");
+    this.#channels = new ChannelPool(last.client, hop, options.maxChannels);
+    last.client.on("error", (error) => this.#lost(error));
+    last.client.once("close", () => this.#lost(undefined));
+  }
+
+  async run(command: Command, options: RunOptions = {}): Promise<RunResult> {
+    options.signal?.throwIfAborted();
+    this.#closing.signal.throwIfAborted();
+    const nonce = `harness-${crypto.randomUUID()}`;
+    const { line, stdin } = sessionLine(shellText(command, options), nonce, options.stdin);
+    const runOptions = stdin === undefined ? options : { ...options, stdin };
+    const running = this.#run(line, nonce, commandName(command), runOptions);
+    this.#running.add(running);
+    try {
+      return await running;
+    } finally {
+      this.#running.delete(running);
+    }
+  }
+
+  async #run(line: string, nonce: string, name: string, options: RunOptions): Promise<RunResult> {
+    const signals = [this.#closing.signal, ...options.signal ? [options.signal] : []];
+    const processOptions = {
+      nonce,
+      hop: this.#hop,
+      channels: this.#channels,
+      runElsewhere: this.#runElsewhere,
+    };
+    const process = await this.#channels.open(
+      line,
+      AbortSignal.any(signals),
+      (channel) => new SshProcess(channel, processOptions),
+    );
+    try {
+      return await runProcess(process, {
+        run: options,
+        what: `${JSON.stringify(name)} on ${this.host}`,
+        closing: this.#closing.signal,
+      });
+    } finally {
+      this.#channels.release();
+    }
+  }
+
+  /** The connection is gone: whoever runs something, or wants to, is told why. */
+  #lost(error: Error | undefined): void {
+    this.#isLost = true;
+    if (this.#closing.signal.aborted) return;
+    const why = /keepalive/i.test(error?.message ?? "")
+      ? "it stopped answering; the host or the network went down"
+      : `the connection broke${error === undefined ? "" : `: ${error.message}`}`;
+    logger.warn("Lost the connection to {host}: {why}", { host: this.host, why });
+    this.#closing.abort(unreachable(this.#hop, "run", "closed", why, error));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    this.#closing.abort(
+      new HarnessError("cancelled", `Cannot go on with ${this.host}: the connection was closed`),
+    );
+    await Promise.allSettled(this.#running);
+    await closeConnections(this.#connections);
+  }
+}
+
+/** The line for the login shell; the text of a long command goes ahead of its stdin instead. */
+function sessionLine(
+  text: string,
+  nonce: string,
+  stdin: Stdin | undefined,
+): { line: string; stdin: Stdin | undefined } {
+  if (text.length <= SSH_MAX_LINE_BYTES) {
+    const line = loginShellLine(announceText(nonce) + text);
+    if (line.length <= SSH_MAX_LINE_BYTES) return { line, stdin };
+  }
+  const sent = stdinScript(text, stdin, nonce);
+  return { line: loginShellLine(announceText(nonce) + sent.text), stdin: sent.stdin };
+}
