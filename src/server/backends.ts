@@ -10,24 +10,24 @@ import type { Manifest } from "../package/manifest/manifest.ts";
 import type { ActionData, ActionParams, PackageInfo } from "../protocol/actions.ts";
 import type { ServiceScope } from "./access/scope.ts";
 
-/** Who asks, and until when: handed to every backend call. */
+/** Per-call context: the client, and when to stop. */
 export interface CallContext {
   /** Aborted when the server shuts down. A disconnecting client does not abort anything. */
   signal: AbortSignal;
-  /** Who asks: the kind or the name of its token, or `anonymous`. */
+  /** The client: the kind or the name of its token, or `anonymous`. */
   by: string;
-  /** The IP address it asks from, where the listener knows it. */
+  /** The client's IP address, where the listener knows it. */
   address?: string | undefined;
   /** The services that its token is limited to. Left out: all. */
   scope?: ServiceScope | undefined;
 }
 
-/** Who asks, in a line of the log. */
+/** The client as text for the log. */
 export function callerText({ by, address }: Pick<CallContext, "by" | "address">): string {
   return address === undefined ? by : `${by} (${address})`;
 }
 
-/** Which instances are the server's own: clients without a token leave those alone. */
+/** Which instances are the server's own: clients without a token may not change those. */
 export interface ServiceOwnership {
   /** Whether the server has deployed or started an instance, or a deployment works on it. */
   manages(id: string): boolean;
@@ -37,7 +37,7 @@ export interface ServiceOwnership {
 
 /** Starts, stops and reads the logs of services: capability `lifecycle`. */
 export interface Services {
-  /** Carries a `service_action` out and resolves when it was really done. */
+  /** Runs a `service_action` and resolves when it has taken effect. */
   act(
     params: ActionParams<"service_action">,
     context: CallContext,
@@ -48,8 +48,8 @@ export interface Services {
     context: CallContext,
   ): Promise<ActionData<"service_logs">>;
   /**
-   * New lines of an instance's log as they are written, until `signal` aborts. The server asks once for
-   * an id, however many connections follow it.
+   * New lines of an instance's log as they are written, until `signal` aborts. The server calls it once per
+   * instance, however many connections follow it.
    */
   follow(id: string, signal: AbortSignal): AsyncIterable<string>;
   /** Which instances are the server's own. @default {none} */
@@ -65,7 +65,7 @@ export interface Deployments {
   ): Promise<ActionData<"deploy_package">>;
   /** One deployment. */
   get(params: ActionParams<"get_deployment">): Promise<ActionData<"get_deployment">>;
-  /** All deployments that are kept, newest first. */
+  /** All kept deployments, newest first. */
   list(params: ActionParams<"list_deployments">): Promise<ActionData<"list_deployments">>;
   /** Stops starting hosts and rolls back those in flight. */
   cancel(
@@ -86,40 +86,40 @@ export interface Deployments {
 
 /** Options for {@linkcode Packages.put}. */
 export interface PutPackageOptions {
-  /** What the content must hash to, lower-case hex. */
+  /** Expected SHA-256 of the content, lower-case hex. */
   sha256?: string;
   /** Replace a package of the same name and version that has other bytes. @default {false} */
   force?: boolean;
-  /** How many bytes are announced. Too many, or more than there is room for, are refused at once. */
+  /** Announced size in bytes. One over the limit or the free space is refused at once. */
   size?: number;
-  /** IP address of the sender: one address gets only a part of the places for uploads. */
+  /** IP address of the sender: one address gets only a part of the upload slots. */
   address?: string;
-  /** Ends the upload and removes what was written so far. */
+  /** Cancels the upload and removes what was written so far. */
   signal?: AbortSignal;
   /** Text of its minisign signature, kept beside it. */
   signature?: string;
 }
 
-/** What is known of a package when it is about to be deployed. */
+/** A package that was checked right before its deployment. */
 export interface CheckedPackage {
   /** Its manifest. */
   manifest: Manifest;
-  /** SHA-256 of the bytes that were checked, hex. */
+  /** SHA-256 of the checked bytes, hex. */
   sha256: string;
-  /** Their number. */
+  /** Number of checked bytes. */
   size: number;
 }
 
-/** Packages that the server holds: capability `packages`. */
+/** Package store: capability `packages`. */
 export interface Packages {
   /** All packages, sorted by file name. */
   list(): Promise<PackageInfo[]>;
   /**
-   * Stores a package under `<name>-<version>.tar.gz`. The same bytes again are fine.
+   * Stores a package under `<name>-<version>.tar.gz`. Idempotent for the same bytes.
    *
    * @throws {HarnessError} `invalid_params` for a bad name, `already_exists` for other bytes under the
-   * same name, `too_large`, `package_invalid` when the digest or the content does not fit, `rate_limited`
-   * with too many uploads at once, `timeout` when the body does not move, `storage_unavailable`.
+   * same name, `too_large`, `package_invalid` when the digest or the content does not match, `rate_limited`
+   * with too many uploads at once, `timeout` when the body stalls, `storage_unavailable`.
    */
   put(
     file: string,
@@ -140,13 +140,13 @@ export interface Packages {
   /** The local file of `<name>-<version>.tar.gz` or `name@version`. */
   resolve(reference: string): Promise<{ path: string; info: PackageInfo }>;
   /**
-   * Checks a package right before it is deployed: that it is what its file name says and, where signatures
-   * are demanded, that a trusted key signed it. Left out, the file at its path is read and nothing is demanded.
+   * Checks a package right before it is deployed: its content against its file name and, where signatures are
+   * required, its signature. Left out, the file at its path is read and no signature is required.
    *
    * @throws {HarnessError} `package_invalid`.
    */
   check?(file: string): Promise<CheckedPackage>;
-  /** Keeps the signature of a package that is there or still to come. Left out: `unavailable`. */
+  /** Stores the signature of a package, which may be uploaded later. Left out: `unavailable`. */
   putSignature?(file: string, text: string): Promise<void>;
   /** The signature of a package. @throws {HarnessError} `not_found`. */
   getSignature?(file: string): Promise<string>;

@@ -1,5 +1,5 @@
 /**
- * The server without a runtime: give it requests and sockets, whatever they come from.
+ * The server independent of the runtime: handles requests and sockets of any HTTP server.
  *
  * `serve()` uses it with `Deno.serve` or with `node:http` and `npm:ws`; with any other HTTP server:
  *
@@ -51,7 +51,7 @@ export interface HandlerOptions {
   packages?: Packages;
   /** Which entries were registered with the token. @default {all count as such} */
   vouched?: VouchedEntries;
-  /** Is told of what clients change. @default {nobody is} */
+  /** Receives what clients change. @default {none} */
   audit?: AuditSink;
   /** Tokens, and the hosts and origins allowed besides the server's own. */
   auth?: AuthOptions;
@@ -59,7 +59,7 @@ export interface HandlerOptions {
   limits?: Partial<ServerLimits>;
 }
 
-/** How often a shutdown looks whether its connections are gone. */
+/** Poll interval of a shutdown that waits for its connections. */
 const SHUTDOWN_POLL_MS = 10;
 
 /** All connections of a server. */
@@ -74,12 +74,12 @@ export class ConnectionHandler implements AsyncDisposable {
   readonly #inboxSpace = new InboxSpace();
   readonly #floods: FloodGuard;
   readonly #logStreams: LogStreams | null;
-  /** What a connection sees of us. */
+  /** The parts that connections share. */
   readonly #host: ConnectionHost;
   readonly #connections = new Map<Connection, Admission>();
   /** Accepted, but the runtime has not opened the socket yet. */
   readonly #admitted = new Set<Admission>();
-  /** Connections of each address, and how a connection gives its place back. */
+  /** Connections per address, and how a connection releases its slot. */
   readonly #ofAddress = new AddressCounts();
   readonly #places = new WeakMap<Admission, { address: string; leave: () => void }>();
   readonly #backoff = new AuthBackoff();
@@ -106,7 +106,7 @@ export class ConnectionHandler implements AsyncDisposable {
     this.#host = this.#connectionHost();
   }
 
-  /** Connections that hold a socket, those included that do not finish closing. */
+  /** Connections that hold a socket, including those that do not finish closing. */
   get connections(): number {
     return this.#connections.size + this.#admitted.size;
   }
@@ -117,7 +117,7 @@ export class ConnectionHandler implements AsyncDisposable {
   }
 
   /**
-   * Decides on a WebSocket upgrade. An accepted one takes a place until its socket is gone, so
+   * Decides on a WebSocket upgrade. An accepted one takes a slot until its socket is gone, so
    * {@linkcode open} or {@linkcode abandon} must follow.
    *
    * @param address The peer's IP address. Left out: nothing is counted per address.
@@ -140,8 +140,8 @@ export class ConnectionHandler implements AsyncDisposable {
   }
 
   /**
-   * How many connections an address may have. Everybody on one machine shares the loopback addresses, so
-   * these have no bound of their own unless one was asked for.
+   * The connection limit of an address. All clients on one machine share the loopback addresses, so these have
+   * no limit of their own unless one was set.
    */
   maxConnectionsOf(key: string): number {
     const { maxConnectionsPerAddress: max } = this.limits;
@@ -150,14 +150,14 @@ export class ConnectionHandler implements AsyncDisposable {
       : max;
   }
 
-  /** Gives the place of an accepted upgrade back whose socket never opened. */
+  /** Releases the slot of an accepted upgrade whose socket never opened. */
   abandon(admission: Admission): void {
     this.#admitted.delete(admission);
     this.#places.get(admission)?.leave();
   }
 
   /**
-   * Answers a request that is no upgrade. Never throws.
+   * Answers a request without an upgrade. Never throws.
    *
    * @param address The peer's IP address. Left out: nothing is counted per address.
    */
@@ -173,9 +173,9 @@ export class ConnectionHandler implements AsyncDisposable {
   }
 
   /**
-   * Takes an open socket, says hello, and serves it until `onClose()`.
+   * Takes an open socket, sends `hello`, and serves it until `onClose()`.
    *
-   * @param admission What {@linkcode checkUpgrade} said. @default {full access}
+   * @param admission The result of {@linkcode checkUpgrade}. @default {full access}
    */
   open(
     socket: ServerSocket,
@@ -189,7 +189,7 @@ export class ConnectionHandler implements AsyncDisposable {
   }
 
   /**
-   * Tells all clients, lets requests finish, closes all connections and drops who does not take part.
+   * Notifies all clients, lets requests finish, closes all connections and drops peers that do not close.
    * Ends within `limits.shutdownTimeoutMs`. Idempotent.
    */
   shutdown(reason = "server is shutting down"): Promise<void> {
@@ -244,7 +244,7 @@ export class ConnectionHandler implements AsyncDisposable {
     this.auth.close();
   }
 
-  /** One line per address, code and minute: whoever connects again at once must not fill the log. */
+  /** Logs one line per address, code and minute: a client that reconnects in a loop must not fill the log. */
   #logClosing(connection: Connection, code: number, reason: string): void {
     const admission = this.#connections.get(connection);
     const place = admission === undefined ? undefined : this.#places.get(admission);
@@ -257,7 +257,7 @@ export class ConnectionHandler implements AsyncDisposable {
     );
   }
 
-  /** The checks of a request, with what an address did before. */
+  /** Runs the checks of a request, with the backoff of its address. */
   #doorFor(address: string | undefined): Pick<Authenticator, "check" | "tokenFile"> {
     return {
       tokenFile: this.auth.tokenFile,
@@ -276,7 +276,7 @@ export class ConnectionHandler implements AsyncDisposable {
     const max = this.maxConnectionsOf(key);
     return new HarnessError(
       "rate_limited",
-      `Cannot connect: your address has its maximum of ${max} connections, close some of them`,
+      `Too many connections from your address (limit ${max}); close some of them`,
       { details: { reason: "connections_per_address", max_connections_per_address: max } },
     );
   }
@@ -288,7 +288,7 @@ export class ConnectionHandler implements AsyncDisposable {
     if (this.connections < this.limits.maxConnections) return null;
     return new HarnessError(
       "unavailable",
-      `Cannot connect: the server has its maximum of ${this.limits.maxConnections} connections, try again later`,
+      `Too many connections to the server (limit ${this.limits.maxConnections}); try again later`,
     );
   }
 
@@ -300,7 +300,7 @@ export class ConnectionHandler implements AsyncDisposable {
   }
 }
 
-/** Waits until `done()`, or until the clock of `performance.now()` reads `end`. */
+/** Polls until `done()`, or until `performance.now()` reaches `end`. */
 async function until(done: () => boolean, end: number): Promise<void> {
   while (!done() && performance.now() < end) {
     await sleep(SHUTDOWN_POLL_MS);

@@ -31,8 +31,8 @@ export interface ServeOptions extends HandlerOptions {
   /** Time to send all request headers; only the `ws` listener can enforce it. @default {10_000} */
   headersTimeoutMs?: number;
   /**
-   * Let everybody do everything without a token, other machines too. Else who sends none may read and keep the
-   * registry where there is no token, and nothing where there is one: see `auth.anonymous`.
+   * Gives everybody full access without a token, other machines too. Otherwise clients that send none may read and
+   * keep the registry where there is no token, and nothing where there is one: see `auth.anonymous`.
    *
    * @default {false}
    */
@@ -47,14 +47,13 @@ export interface WsServer extends AsyncDisposable {
   readonly hostname: string;
   /** Port it listens on. */
   readonly port: number;
-  /** Connections at the moment, for tests and logs. */
+  /** Number of open connections. */
   readonly connections: number;
   /**
-   * Takes other tokens, and only tokens: hosts, origins and what needs none stay. Connections of tokens that are
-   * gone, or may do other things now, are closed with 4401.
+   * Replaces the tokens and nothing else. Connections whose token is gone or changed are closed with 4401.
    */
   setTokens(tokens: TokenOptions): void;
-  /** Stops accepting, tells the clients, and ends within 5 s even with stuck peers. Idempotent. */
+  /** Stops accepting, notifies the clients, and ends within 5 s even with stuck peers. Idempotent. */
   shutdown(reason?: string): Promise<void>;
 }
 
@@ -135,7 +134,7 @@ class RunningServer implements WsServer {
   }
 }
 
-/** With tokens, a server for other machines is reached under names that only they know. */
+/** With tokens, a server for other machines accepts any Host: it cannot know the names that they use. */
 function authFor(
   hostname: string,
   { auth = {}, allowUnauthenticated = false }: ServeOptions,
@@ -145,7 +144,7 @@ function authFor(
   const any = hasToken && !isLoopback(hostname) && auth.allowHosts === undefined;
   const allowHosts = any ? ["*"] : [...(auth.allowHosts ?? []), hostname];
   if (allowUnauthenticated) return { ...auth, allowHosts, anonymous: "full" };
-  // Only who is on this machine may do something without a token.
+  // Without a token, only clients on this machine get any access.
   if (auth.anonymous === undefined || isLoopback(hostname)) return { ...auth, allowHosts };
   return { ...auth, allowHosts, anonymous: "refused" };
 }
@@ -154,11 +153,11 @@ function checkExposure(hostname: string, handler: ConnectionHandler, allowed: bo
   if (isLoopback(hostname) || handler.auth.required || allowed) return;
   throw new HarnessError(
     "forbidden",
-    `Cannot listen on ${hostname}: other machines reach it and there is no token, give one or use --allow-unauthenticated`,
+    `Cannot listen on ${hostname}: other machines reach it and there is no token; give one or use --allow-unauthenticated`,
   );
 }
 
-/** Both listeners take nonsense without a word and fail every handshake then. */
+/** Checked here, since both listeners accept invalid PEM silently and then fail every handshake. */
 function checkTls(tls: ServeOptions["tls"]): void {
   if (tls === undefined) return;
   try {
@@ -173,7 +172,7 @@ function checkTls(tls: ServeOptions["tls"]): void {
   }
   throw new HarnessError(
     "invalid_params",
-    "Cannot use the TLS certificate: the key is not the one of this certificate",
+    "Cannot use the TLS certificate: the key does not match it",
     { details: { reason: "tls" } },
   );
 }

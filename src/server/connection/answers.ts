@@ -1,8 +1,8 @@
 /**
- * Answers that can be large: made in pieces, once for all who ask the same, and bounded.
+ * Large answers: built in pieces, shared by equal requests, cached and bounded.
  *
- * The text of a list is kept until the registry's next change. Who asks for it while it is being made
- * carries on with the same one; nothing of it is made for clients that have gone, for nobody goes on.
+ * The text of a list is cached until the registry's next change. A request that comes while it is being built
+ * continues the same build. When all clients that wait for it are gone, nobody continues it.
  *
  * @module
  */
@@ -24,28 +24,28 @@ import {
 } from "../limits.ts";
 import type { Work } from "./turns.ts";
 
-/** The data of a response as JSON text, made in pieces when it is needed. */
+/** The data of a response as JSON text, built lazily in pieces. */
 export class Answer {
-  /** Makes the text. */
+  /** Builds the text. */
   readonly make: () => Work<string>;
 
-  /** An answer made by `make`. */
+  /** An answer built by `make`. */
   constructor(make: () => Work<string>) {
     this.make = make;
   }
 
-  /** An answer whose text is there. */
+  /** An answer whose text is known. */
   static of(text: string): Answer {
     return new Answer(() => new Draft(nothing(), text).finish());
   }
 }
 
-/** Text made of parts in pieces. */
+/** A text that is being built in pieces. */
 class Draft {
   readonly #steps: Work<string>;
-  /** The whole text, once it is made. */
+  /** The whole text, once it is complete. */
   text: string | null;
-  /** What it counts for in the cache. */
+  /** Its size in the cache. */
   bytes = 0;
   #failure: unknown = null;
 
@@ -54,7 +54,7 @@ class Draft {
     this.text = text;
   }
 
-  /** Carries on until the text is made: several may, and share the work. */
+  /** Continues until the text is complete: several callers may, and share the work. */
   *finish(): Work<string> {
     while (this.text === null) {
       if (this.#failure !== null) throw this.#failure;
@@ -75,12 +75,12 @@ function* nothing(): Work<string> {
   return "";
 }
 
-/** Makes the answers of one server, and keeps those that can be asked for again. */
+/** Builds and caches the answers of one server. */
 export class Answers {
   readonly #registry: Registry;
   readonly #unsubscribe: () => void;
   readonly #drafts = new Map<string, Draft>();
-  /** Bytes of the texts that are kept. */
+  /** Bytes of the cached texts. */
   #bytes = 0;
   #made = 0;
 
@@ -90,7 +90,7 @@ export class Answers {
     this.#unsubscribe = registry.subscribe(() => this.#forget());
   }
 
-  /** How many texts were begun so far. */
+  /** Number of texts begun so far. */
   get made(): number {
     return this.#made;
   }
@@ -125,7 +125,7 @@ export class Answers {
     });
   }
 
-  /** The dependency graph around a service, as far as it is covered. @throws {HarnessError} `not_found`. */
+  /** The dependency graph around a service, within the scope. @throws {HarnessError} `not_found`. */
   dependencies({ name }: ActionParams<"get_dependencies">, scope?: ServiceScope): Answer {
     const known = this.#registry.nameOf(name);
     return this.#shared(
@@ -139,7 +139,7 @@ export class Answers {
     );
   }
 
-  /** Things that are encoded one by one. */
+  /** A list whose items are encoded one by one. */
   items(items: Iterable<unknown>): Answer {
     return new Answer(() => new Draft(itemsText(items)).finish());
   }
@@ -179,7 +179,7 @@ export class Answers {
     }
   }
 
-  /** Counts a text that is made now, once, and makes room where there are too many bytes. */
+  /** Counts a text that has just been completed, once, and evicts the oldest where there are too many bytes. */
   #count(key: string, draft: Draft): void {
     if (draft.bytes > 0 || draft.text === null || this.#drafts.get(key) !== draft) return;
     draft.bytes = textBytes(draft.text);
@@ -227,7 +227,7 @@ class Joiner {
     if (this.#chunkLength > 128 * 1024) this.#joinChunk();
   }
 
-  /** Whether a piece of work is done. */
+  /** Whether the current piece of work has taken its time. */
   get due(): boolean {
     if (this.#chunkLength > 0 && ++this.#count % 16 !== 0) return false;
     if (performance.now() < this.#pieceEnd) return false;
@@ -235,7 +235,7 @@ class Joiner {
     return true;
   }
 
-  /** A new piece begins. */
+  /** Starts a new piece. */
   begin(): void {
     this.#pieceEnd = performance.now() + TURN_PIECE_MS;
   }
@@ -252,7 +252,7 @@ class Joiner {
   }
 }
 
-/** The entries that are covered; without a scope all are. */
+/** The entries within a scope; without one all are. */
 function within(
   entries: Iterable<ServiceEntry>,
   scope: ServiceScope | undefined,
@@ -260,7 +260,7 @@ function within(
   return scope === undefined ? entries : coveredOf(entries, scope);
 }
 
-/** `null` for one that is not, so that who reads many of those can stop between them. */
+/** Yields `null` for an entry outside the scope, so that the reader can pause between many of those. */
 function* coveredOf(
   entries: Iterable<ServiceEntry>,
   scope: ServiceScope,
@@ -291,7 +291,7 @@ function* listText(entries: Iterable<ServiceEntry | null>, filter: ServiceFilter
   return `[${joiner.finish()}]`;
 }
 
-/** A page ends where its limit or {@linkcode MAX_PAGE_BYTES} is reached, and more match. */
+/** A page ends at its limit or at {@linkcode MAX_PAGE_BYTES}, when more match. */
 function* pageText(
   entries: Iterable<ServiceEntry | null>,
   filter: ServiceFilter,
@@ -354,7 +354,7 @@ function bounded(text: string): string {
 function tooLarge(): HarnessError {
   return new HarnessError(
     "too_large",
-    `Cannot send the answer: it is over ${MAX_ANSWER_BYTES} bytes, ask for less at once (limit, a filter)`,
+    `Cannot send the answer: it exceeds ${MAX_ANSWER_BYTES} bytes; use a page limit or a filter`,
     { details: { max_answer_bytes: MAX_ANSWER_BYTES } },
   );
 }

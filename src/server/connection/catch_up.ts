@@ -2,8 +2,8 @@
  * Brings a new subscription to the present: a snapshot, or every event since a position, then live.
  *
  * All or nothing: either the client gets every missed event in order, or a snapshot and every event
- * after it. When neither can be finished (the peer reads too slowly, the history is gone meanwhile) the
- * connection is closed, so that the client resumes anew; a gap is never passed over in silence.
+ * after it. When neither can be completed (the peer reads too slowly, the history is gone meanwhile) the
+ * connection is closed, so that the client resumes again; a gap is never skipped silently.
  *
  * @module
  */
@@ -22,29 +22,29 @@ import type { SendQueue } from "./send_queue.ts";
 import type { Subscription, SubscriptionSet } from "./subscriptions.ts";
 import type { Turns, Work } from "./turns.ts";
 
-/** What catching up needs to know of its connection. */
+/** The parts of a connection that catching up uses. */
 export interface CatchUpContext {
   /** The registry. */
   registry: Registry;
   /** The fan-out with the recent events. */
   fanout: EventFanout;
-  /** Where to send. */
+  /** The send queue. */
   queue: SendQueue;
   /** The connection, for the fanout; its pages are sent in its turn. */
   subscriber: Subscriber;
   /** The services that it is limited to. Left out: all. */
   scope: ServiceScope | undefined;
-  /** Shares the event loop out. */
+  /** Scheduler of the event loop. */
   turns: Turns;
-  /** While the connection's live events are held back: resolves when they are not. Else `null`. */
+  /** While live events are held back: resolves when they are sent again. Else `null`. */
   resumed(): Promise<void> | null;
-  /** Tells the fanout what the live subscriptions want. */
+  /** Updates the fan-out's index of what the live subscriptions want. */
   index(): void;
   /** All subscriptions of the connection. */
   subscriptions: SubscriptionSet;
 }
 
-/** How a subscribe with these params is to begin. `since` wins over `snapshot` where it can be honoured. */
+/** Chooses how a subscription begins. `since` wins over `snapshot` where it can be honoured. */
 export async function chooseResume(
   params: ActionParams<"subscribe">,
   { registry, fanout }: CatchUpContext,
@@ -53,13 +53,13 @@ export async function chooseResume(
   if (since === undefined) return snapshot === true ? "snapshot" : "live";
   if (since.epoch !== registry.epoch || since.seq > fanout.seq) return "snapshot";
   if (fanout.isRecent(since.seq)) return "replayed";
-  // Whether it is kept, not what it is: nothing is read for that.
+  // Only checks whether the history is kept: a limit of 0 reads nothing.
   return await registry.history(since.seq, 0) === null ? "snapshot" : "replayed";
 }
 
 /**
- * Sends what a subscription has missed and makes it live. Resolves false when it could not be finished
- * and the connection must go; true also when the subscription was ended meanwhile.
+ * Sends what a subscription has missed and makes it live. Resolves false when that could not be completed
+ * and the connection must be closed; true also when the subscription was ended meanwhile.
  */
 export async function catchUp(
   subscription: Subscription,
@@ -69,7 +69,7 @@ export async function catchUp(
   if (resume === "snapshot" && !await sendSnapshot(subscription, context)) return true;
   const { fanout, queue, subscriber, subscriptions, turns } = context;
   while (isWanted(subscription, context)) {
-    // What is held back was not sent yet, but will be: only when nothing is can be said what was sent already.
+    // Events held back will still be sent: only when none are is it known what was sent already.
     const resumed = context.resumed();
     if (resumed !== null) {
       await resumed;
@@ -120,7 +120,7 @@ export async function catchUpLive(
   }
 }
 
-/** Sends a page, unless the room has gone to another who waited for it, too, or the position has moved. */
+/** Sends a page, unless another waiter has used the room or the position has moved. */
 function replayPage(
   subscription: Subscription,
   batch: readonly EncodedEvent[],
@@ -135,7 +135,7 @@ function replayPage(
   );
 }
 
-/** Sends what is wanted of a batch, as far as its time goes; returns the seq up to which it was looked at. */
+/** Sends the matching events of a batch within its time; returns the seq up to which it was checked. */
 function sendBatch(
   batch: readonly EncodedEvent[],
   { queue, turns }: CatchUpContext,
@@ -145,7 +145,7 @@ function sendBatch(
   let sent = 0;
   const end = performance.now() + TURN_PIECE_MS;
   for (const { event, text } of batch) {
-    // A few events can be as large as many: the rest comes when there is room. And globs can be slow.
+    // A few events can be large: the rest is sent when there is room. And globs can be slow.
     if (sent > SNAPSHOT_PAGE_BYTES || (position > 0 && performance.now() > end)) break;
     if (wanted(event)) {
       queue.pushLarge(text);
@@ -157,7 +157,7 @@ function sendBatch(
   return position;
 }
 
-/** Sends the registry as of now in pages; false when the subscription ended on the way. */
+/** Sends the present registry in pages; false when the subscription ended meanwhile. */
 async function sendSnapshot(
   subscription: Subscription,
   context: CatchUpContext,
@@ -181,7 +181,7 @@ async function sendSnapshot(
   }
 }
 
-/** Sends the next frame of a snapshot; true after the last, `null` when nobody wants it any more. */
+/** Sends the next frame of a snapshot; true after the last, `null` when it is no longer wanted. */
 function* sendFrame(
   frames: Generator<string | null>,
   subscription: Subscription,
@@ -202,7 +202,7 @@ function* sendFrame(
   return false;
 }
 
-/** The frames of a snapshot, each made when it is needed; there is always at least one. `null`: a piece of work. */
+/** The frames of a snapshot, built lazily; at least one. `null` = a piece of work without a frame. */
 function* snapshotFrames(
   entries: Iterable<ServiceEntry>,
   wants: (entry: ServiceEntry) => boolean,
@@ -230,7 +230,7 @@ function* snapshotFrames(
   yield snapshotPage(page, false, seq);
 }
 
-/** Entries are encoded once to know their size; the frame is put together around their text. */
+/** Entries are encoded once to know their size; the frame is assembled around their text. */
 function snapshotPage(entries: readonly string[], more: boolean, seq: number): string {
   const frame = encodeNotice("registry_loaded", { services: [], more }, { seq });
   return frame.replace('"services":[]', () => `"services":[${entries.join(",")}]`);

@@ -1,5 +1,5 @@
 /**
- * One client: requests in, responses and events out. Knows no socket, only {@linkcode ServerSocket}.
+ * One client connection: requests in, responses and events out, over a {@linkcode ServerSocket}.
  *
  * @module
  */
@@ -43,21 +43,21 @@ import type { ConnectionEvents, ServerSocket } from "./server_socket.ts";
 import { revocationText } from "../access/tokens.ts";
 import type { Turns } from "./turns.ts";
 
-/** What all connections of a server share. */
+/** The parts that all connections of a server share. */
 export interface ConnectionHost {
   /** Registry and backends. */
   readonly backends: ActionBackends;
-  /** Where the full token is, for whoever sent none. */
+  /** Path of the full token's file, for clients that sent no token. */
   readonly tokenFile: string | null;
   /** The fan-out. */
   readonly fanout: EventFanout;
-  /** The logs being followed, where services are managed. */
+  /** The log streams, where services are managed. */
   readonly logStreams: LogStreams | null;
-  /** Shares the event loop out among all connections. */
+  /** Schedules the event loop among all connections. */
   readonly turns: Turns;
-  /** Counts the messages that wait for their turn. */
+  /** Bounds the messages that wait for their turn. */
   readonly inboxSpace: InboxSpace;
-  /** Notices who takes it for itself. */
+  /** Detects peers that flood the server. */
   readonly floods: FloodGuard;
   /** The limits in force. */
   readonly limits: ServerLimits;
@@ -67,17 +67,17 @@ export interface ConnectionHost {
   readonly draining: boolean;
   /** Called once, when the socket is gone. */
   onGone(connection: Connection): void;
-  /** A connection is being closed by us, and not because the server ends. */
+  /** Called when the server closes a connection for another reason than its shutdown. */
   onClosing(connection: Connection, code: number, reason: string): void;
 }
 
-/** A connection, from its hello to its end. */
+/** A connection, from its `hello` to its end. */
 export class Connection implements ConnectionEvents, Subscriber, ActionContext {
-  /** What the client may do. */
+  /** The client's access. */
   readonly access: Access;
-  /** Who the client is. */
+  /** Name of the client's token. */
   readonly by: string;
-  /** From where it is. */
+  /** IP address of the client. */
   readonly address: string | undefined;
   /** The services that its token is limited to. */
   readonly scope: ServiceScope | undefined;
@@ -100,13 +100,13 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
   #badMessages = 0;
   #refusedForRate = 0;
   readonly #revoked: AbortSignal | undefined;
-  /** What was begun goes on; nothing more is taken, and nothing more is sent. */
+  /** After this, requests under way finish, but nothing more is accepted or sent. */
   readonly #onRevoked = () =>
     this.close(CLOSE_CODES.unauthorized, revocationText(this.#revoked?.reason));
   #gone = false;
   #terminateTimer: ReturnType<typeof setTimeout> | undefined;
 
-  /** Takes an open socket and says hello. */
+  /** Takes an open socket and sends `hello`. */
   constructor(host: ConnectionHost, socket: ServerSocket, client: Client) {
     const { limits } = host;
     this.access = client.access;
@@ -139,17 +139,17 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
     else this.#revoked?.addEventListener("abort", this.#onRevoked);
   }
 
-  /** Where the full token is, for whoever sent none. */
+  /** Path of the full token's file, for clients that sent no token. */
   get tokenFile(): string | null {
     return this.#host.tokenFile;
   }
 
-  /** Whether nothing is sent any more. */
+  /** Whether it is closed for sending. */
   get isGone(): boolean {
     return this.#queue.closed;
   }
 
-  /** Whether no request is being worked on. */
+  /** Whether no request is in flight. */
   get idle(): boolean {
     return this.#inFlight === 0 && this.#inbox.size === 0;
   }
@@ -164,7 +164,7 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
     return this.#subscriptions.wants(event);
   }
 
-  /** Whether that takes a while to find out. */
+  /** Whether that check can be slow. */
   get isSlow(): boolean {
     return this.#subscriptions.isSlow;
   }
@@ -197,7 +197,7 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
         salvageId(new TextDecoder().decode(data)),
         new HarnessError(
           "invalid_request",
-          "Cannot accept the message: it is a binary frame, send JSON in a text frame",
+          "Cannot accept the message: it is a binary frame; send JSON in a text frame",
         ),
       );
       return;
@@ -222,13 +222,13 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
     this.#host.onGone(this);
   }
 
-  /** Announces the end of the server. */
+  /** Announces the shutdown. */
   announceDraining(reason: string): void {
     const data = { reason, reconnect_after_ms: RECONNECT_AFTER_MS };
     this.#queue.push(encodeNotice("server_draining", data));
   }
 
-  /** Sends nothing more, starts the closing handshake, and drops the peer if it does not take part. */
+  /** Stops sending, starts the closing handshake, and drops the peer if it does not complete it. */
   close(code: number, reason: string): void {
     if (this.#gone || this.#terminateTimer !== undefined) return;
     this.#stop();
@@ -238,7 +238,7 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
     this.#terminateTimer = setTimeout(() => this.terminate(), TERMINATE_AFTER_MS);
   }
 
-  /** Ends the connection of a peer that sends faster than anybody could read: nothing else is heard meanwhile. */
+  /** Closes the connection of a peer that floods the server: it would starve all others. */
   #drop(): void {
     const reason = "too many messages at once: send fewer";
     this.close(CLOSE_CODES.rate_limited, reason);
@@ -306,7 +306,7 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
   }
 
   async #respondLater(id: string, action: Action, data: unknown): Promise<void> {
-    // Looked at anew by each who is woken: the answer of the one before it may have filled the queue.
+    // Checked again by each waiter that is woken: the answer before may have filled the queue.
     while (!this.#queue.isReady) await this.#queue.ready();
     const sent = this.#respond(id, action, data);
     if (sent !== null) await sent;
@@ -315,12 +315,15 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
   #checkLoad(): void {
     const { limits, draining } = this.#host;
     if (draining) {
-      throw new HarnessError("unavailable", "Cannot take the request: the server is shutting down");
+      throw new HarnessError(
+        "unavailable",
+        "Cannot accept the request: the server is shutting down",
+      );
     }
     if (this.#inFlight > limits.maxInFlightRequests) {
       throw new HarnessError(
         "rate_limited",
-        `Cannot take the request: ${limits.maxInFlightRequests} requests of this connection are being worked on, wait for an answer`,
+        `Too many in-flight requests (limit ${limits.maxInFlightRequests}); wait for a response`,
         { details: { max_in_flight: limits.maxInFlightRequests } },
       );
     }
@@ -329,15 +332,15 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
   /** Counts a message against the rate; false when it was refused. */
   #mayAsk(id: ResponseId): boolean {
     if (this.#rate.take()) {
-      // One that is let through makes up for one refused. Were the count begun anew, no flood would ever
-      // be ended: at 1,000 a second the bucket lets one through every millisecond.
+      // An accepted request makes up for one refused. With a reset count no flood would ever be
+      // ended: at 1,000 a second the bucket lets one through every millisecond.
       if (this.#refusedForRate > 0) this.#refusedForRate--;
       return true;
     }
     const { maxRequestsPerSecond, maxRateLimitedRequests } = this.#host.limits;
     const error = new HarnessError(
       "rate_limited",
-      `Cannot take the request: more than ${maxRequestsPerSecond} requests a second`,
+      `Too many requests (limit ${maxRequestsPerSecond} per second)`,
       { details: { retry_after_ms: this.#rate.waitMs } },
     );
     this.#queue.push(encodeError(id, error));
@@ -347,7 +350,7 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
     return false;
   }
 
-  /** Answers a malformed message, and ends the connection of a client that sends nothing else. */
+  /** Answers a malformed message, and closes the connection of a client that sends nothing else. */
   #refuse(id: ResponseId, error: HarnessError): void {
     this.#queue.push(encodeError(id, error));
     if (++this.#badMessages >= this.#host.limits.maxBadMessages) {
@@ -374,7 +377,7 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
   }
 }
 
-/** Whether a message is over the limit; the exact size of a text is only computed where it matters. */
+/** Whether a message is over the limit; the exact byte size of a text is only computed near it. */
 function isLarger(data: Message, maxBytes: number): boolean {
   if (typeof data !== "string") return data.byteLength > maxBytes;
   if (data.length > maxBytes) return true;

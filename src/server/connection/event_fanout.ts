@@ -1,8 +1,8 @@
 /**
- * Fan-out: every event of the registry is encoded once and handed to those who want it.
+ * Encodes every event of the registry once and sends it to the subscribers that want it.
  *
  * Subscribers are indexed by event type, so that the hot path for a plain subscription is one Set
- * iteration and one send; only subscriptions that name services are asked event by event.
+ * iteration and one send; only subscriptions that name services are matched event by event.
  *
  * @module
  */
@@ -16,25 +16,25 @@ import { type EncodedEvent, EventRing, headOf } from "./event_ring.ts";
 import { Replays } from "./replays.ts";
 import type { Turns } from "./turns.ts";
 
-/** One connection as the fanout sees it. */
+/** The view of a connection that the fan-out needs. */
 export interface Subscriber {
-  /** Seq of the last event or bookmark sent. The fanout sets it. */
+  /** Seq of the last event or bookmark sent. Set by the fan-out. */
   lastSeq: number;
-  /** The fanout's tick at that moment. The fanout sets it. */
+  /** The fan-out's tick at that moment. Set by the fan-out. */
   lastTick: number;
-  /** Whether a replay is under way: then a bookmark would claim too much. */
+  /** Whether a replay is under way: a bookmark would be premature. */
   readonly catchingUp: boolean;
   /** Queues a frame. Must not throw. */
   deliver(text: string): void;
   /** Whether one of its live subscriptions wants an event. */
   wants(event: EventHead): boolean;
-  /** Whether that takes a while to find out. @default {no} */
+  /** Whether that check can be slow. @default {no} */
   readonly isSlow?: boolean;
-  /** Has it catch up in its own turn with what comes after a seq. */
+  /** Makes it catch up in its own turn with the events after a seq. */
   fallBehind?(seq: number): void;
 }
 
-/** What of each event type a subscriber wants: all of it, or some services' only. */
+/** What a subscriber wants of each event type: all events, or those of some services. */
 export type Interest = ReadonlyMap<EventType, "all" | "some">;
 
 /** Sends events to subscribers and keeps the recent ones. */
@@ -51,7 +51,7 @@ export class EventFanout {
   #tick = 0;
   #sinceScan = 0;
 
-  /** Starts listening to a registry. With `turns`, slow subscribers get no more than a message's time in each. */
+  /** Starts listening to a registry. With `turns`, slow matching is bounded to a message's time per turn. */
   constructor(registry: Registry, limits: ServerLimits, turns: Turns | null = null) {
     this.#limits = limits;
     this.#turns = turns;
@@ -63,7 +63,7 @@ export class EventFanout {
     this.#unsubscribe = registry.subscribe((event) => this.#publish(event));
   }
 
-  /** Seq of the last event that was fanned out. */
+  /** Seq of the last event sent. */
   get seq(): number {
     return this.#ring.seq;
   }
@@ -79,7 +79,7 @@ export class EventFanout {
     return recent ?? this.#replays.after(seq);
   }
 
-  /** Sets what a subscriber wants; nothing = it leaves. */
+  /** Sets what a subscriber wants; an empty map removes it. */
   set(subscriber: Subscriber, interest: Interest): void {
     this.#move(subscriber, interest, this.#all, "all");
     this.#move(subscriber, interest, this.#some, "some");
@@ -95,7 +95,7 @@ export class EventFanout {
     this.#startTimer();
   }
 
-  /** Tells a subscriber that it has everything up to now. */
+  /** Sends a bookmark: the subscriber has everything up to now. */
   bookmark(subscriber: Subscriber, text: string = this.#bookmarkText()): void {
     subscriber.lastSeq = this.seq;
     subscriber.lastTick = this.#tick;
@@ -123,7 +123,7 @@ export class EventFanout {
     if (++this.#sinceScan >= this.#limits.bookmarkSkippedEvents / 2) this.#bookmarkSkippers();
   }
 
-  /** Whether an event is wanted; false also for who has to find that out in its own turn. */
+  /** Whether an event is wanted; false also for a subscriber that has to check that in its own turn. */
   #wants(subscriber: Subscriber, event: RegistryEvent): boolean {
     const turns = this.#turns;
     if (turns === null || subscriber.isSlow !== true) return subscriber.wants(event);
@@ -143,7 +143,7 @@ export class EventFanout {
     subscriber.deliver(text);
   }
 
-  /** Half the allowed number is looked at twice as often, so nobody ever skips more than allowed. */
+  /** Checks at half the allowed number, so that nobody skips more than allowed. */
   #bookmarkSkippers(): void {
     const text = this.#bookmarkText();
     const oldest = this.seq - this.#sinceScan;
@@ -184,7 +184,7 @@ export class EventFanout {
     }
   }
 
-  /** Two ticks an interval: who got nothing for one whole tick gets a bookmark at the next. */
+  /** Two ticks an interval: a subscriber that got nothing for a whole tick gets a bookmark at the next. */
   #startTimer(): void {
     this.#timer ??= setInterval(() => this.#onTick(), this.#limits.bookmarkIntervalMs / 2);
   }

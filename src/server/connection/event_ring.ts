@@ -7,15 +7,15 @@ import { textBytes } from "../../registry/entry_text.ts";
 import type { SequencedHead } from "../../registry/filter.ts";
 import { type RingBounds, SeqRing } from "../../util/seq_ring.ts";
 
-/** An event and its one encoding. */
+/** An event and its text frame. */
 export interface EncodedEvent {
-  /** What filters look at; not the whole event, whose objects take several times the room of its text. */
+  /** The fields that filters use; the whole event would take several times the memory of its text. */
   readonly event: SequencedHead;
-  /** Its text frame, shared by all who receive it. */
+  /** Its text frame, shared by all recipients. */
   readonly text: string;
 }
 
-/** What filters look at of an event, apart from the rest of it. */
+/** Copies the fields of an event that filters use. */
 export function headOf({ event, seq, data: { service, id } }: SequencedHead): SequencedHead {
   return { event, seq, data: { service, id } };
 }

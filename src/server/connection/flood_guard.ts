@@ -1,18 +1,18 @@
 /**
- * Ends the connection of whoever floods the server with messages.
+ * Detects peers that flood the server: per turn of the event loop, and by request rate.
  *
- * A WebSocket of `Deno.serve` hands over one message after the other for as long as there are any, in one
- * turn of the event loop: a peer that sends without end would be the only one ever heard, and no timer would
- * come to its end. `npm:ws` does so for each chunk it reads. So messages are counted where they arrive.
+ * A WebSocket of `Deno.serve` delivers messages for as long as there are any, in one turn of the event loop: a
+ * peer that never stops sending would starve all others and all timers. `npm:ws` does so for each chunk it reads.
+ * So messages are counted where they arrive.
  *
  * @module
  */
 
-/** How many messages a peer has brought in a turn of the event loop. */
+/** Number of messages of a peer in one turn of the event loop. */
 export interface PeerMessages {
-  /** Which turn. */
+  /** Number of the turn. */
   turn: number;
-  /** How many. */
+  /** Messages in it. */
   count: number;
 }
 
@@ -24,24 +24,24 @@ export class FloodGuard {
   #count = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** Messages in one turn of all connections, and of each where there are more. */
+  /** A flood is more than `max` messages of all connections in one turn, and more than `maxOfOne` of the peer. */
   constructor(max: number, maxOfOne: number) {
     this.#max = max;
     this.#maxOfOne = maxOfOne;
   }
 
-  /** Counts a message of a peer; true when it has brought its part of too many. */
+  /** Counts a message of a peer; true when there are too many and the peer has sent its share of them. */
   isFlood(peer: PeerMessages): boolean {
     if (peer.turn !== this.#turn) {
       peer.turn = this.#turn;
       peer.count = 0;
     }
-    // Not for every message: where there are few, several turns count as one.
+    // No timer for every message: with little traffic several turns count as one.
     if (++this.#count >= this.#maxOfOne) this.#timer ??= setTimeout(() => this.#begin(), 0);
     return ++peer.count > this.#maxOfOne && this.#count > this.#max;
   }
 
-  /** Counts no more. */
+  /** Stops counting. */
   close(): void {
     clearTimeout(this.#timer);
   }
@@ -53,7 +53,7 @@ export class FloodGuard {
   }
 }
 
-/** Lets `perSecond` pass in the long run and twice as many in a burst. */
+/** Token bucket: allows `perSecond` in the long run and twice as many in a burst. */
 export class TokenBucket {
   readonly #perSecond: number;
   readonly #capacity: number;
@@ -78,7 +78,7 @@ export class TokenBucket {
     return true;
   }
 
-  /** How long until the next token, in milliseconds. */
+  /** Milliseconds until the next token. */
   get waitMs(): number {
     return Math.max(1, Math.ceil((1 - this.#tokens) * 1000 / this.#perSecond));
   }

@@ -1,5 +1,5 @@
 /**
- * The `hello`: the first message on every connection, with the server's version, limits and capabilities.
+ * Encodes `hello`, the first message on every connection: version, limits and capabilities of the server.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import type { ActionBackends } from "../actions/action_handler.ts";
 import { capabilitiesOf } from "../actions/run_action.ts";
 import type { Access } from "../access/rights.ts";
 
-/** What `hello` is made from. */
+/** Sources of `hello`. */
 export interface HelloSources {
   /** The registry and the backends. */
   readonly backends: ActionBackends;

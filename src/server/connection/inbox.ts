@@ -1,23 +1,23 @@
 /**
- * The messages of one connection that wait for its turn, because all connections together sent more than is
- * read in one turn of the event loop. In order, bounded, and nothing of it is read once the connection is gone.
+ * Queue of received messages of one connection, for when all connections together send more than is read in one
+ * turn of the event loop. In order and bounded; discarded once the connection is gone.
  *
  * @module
  */
 import { MAX_INBOX_BYTES, MESSAGES_PIECE_MS } from "../limits.ts";
 import type { Turns } from "./turns.ts";
 
-/** A frame as a listener gives it. */
+/** A frame as a listener delivers it. */
 export type Message = string | Uint8Array | ArrayBuffer;
 
-/** What waits in all inboxes of a server together. */
+/** Bytes queued in all inboxes of a server together. */
 export class InboxSpace {
-  /** Bytes that may wait. */
+  /** Most bytes queued. */
   readonly maxBytes: number;
-  /** Bytes that wait. */
+  /** Bytes queued. */
   bytes = 0;
 
-  /** Nothing waits yet. */
+  /** Starts empty. */
   constructor(maxBytes: number = MAX_INBOX_BYTES) {
     this.maxBytes = maxBytes;
   }
@@ -25,28 +25,28 @@ export class InboxSpace {
 
 /** Options for {@linkcode Inbox}. */
 export interface InboxOptions {
-  /** Whose turn it is. */
+  /** The connection, for its turns. */
   owner: object;
-  /** Shares the event loop out. */
+  /** Scheduler of the event loop. */
   turns: Turns;
-  /** Bytes that may wait. */
+  /** Most bytes queued. */
   maxBytes: number;
-  /** Counts what waits in all inboxes; when it is full, only the first message of an inbox is taken. */
+  /** Counts the bytes of all inboxes; when it is full, an inbox takes one message at most. */
   space: InboxSpace;
   /** Reads a message. Must not throw. */
   read: (message: Message) => void;
-  /** Called when more than may wait would wait. */
+  /** Called when a message does not fit. */
   onFull: () => void;
 }
 
-/** Bytes that a waiting message takes besides its text. */
+/** Bytes of a queued message besides its text. */
 const OVERHEAD_BYTES = 64;
 
 /** Reads messages at once, or in turn. */
 export class Inbox {
   readonly #options: InboxOptions;
   #waiting: Message[] = [];
-  /** Index of the first that waits: what is before it goes in one piece. */
+  /** Index of the first queued message: those before it are removed in bulk. */
   #head = 0;
   #bytes = 0;
 
@@ -55,7 +55,7 @@ export class Inbox {
     this.#options = options;
   }
 
-  /** How many messages wait. */
+  /** Number of queued messages. */
   get size(): number {
     return this.#waiting.length - this.#head;
   }
@@ -79,7 +79,7 @@ export class Inbox {
     if (this.size === 1) void turns.once(owner, () => this.#readSome());
   }
 
-  /** Forgets what waits. */
+  /** Discards the queue. */
   clear(): void {
     this.#waiting = [];
     this.#head = 0;

@@ -1,5 +1,5 @@
 /**
- * Events of before what the fanout keeps, read from the store and encoded once for all who resume.
+ * Events older than the fan-out's ring, read from the store and encoded once for all connections that resume.
  *
  * @module
  */
@@ -20,7 +20,7 @@ import { sleep } from "../../util/async.ts";
 export class Replays {
   readonly #registry: Registry;
   readonly #maxBytes: number;
-  /** Events read not long ago, by seq, the oldest reading first: many resume from about the same place. */
+  /** Recently read events by seq, the oldest read first: many connections resume from about the same place. */
   readonly #events = new Map<number, EncodedEvent>();
   #bytes = 0;
   #encoded = 0;
@@ -33,12 +33,12 @@ export class Replays {
     this.#maxBytes = maxBytes;
   }
 
-  /** How many events were encoded so far. */
+  /** Number of events encoded so far. */
   get encoded(): number {
     return this.#encoded;
   }
 
-  /** Bytes of text kept. */
+  /** Bytes of cached text. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -61,14 +61,14 @@ export class Replays {
   }
 
   async #read(seq: number): Promise<EncodedEvent[] | null> {
-    // Another who waited in the same queue may have read it.
+    // Another waiter of the same queue may have read it.
     const known = this.#known(seq);
     if (known !== null) return known;
     await this.#pause();
     const begun = performance.now();
     const events = await this.#registry.history(seq, REPLAY_BATCH_EVENTS, SNAPSHOT_PAGE_BYTES);
     for (const event of events ?? []) {
-      // Where two who read began at different places, what follows is known to the other already.
+      // Of two readers that began at different places, one may already know what follows.
       if (this.#events.has(event.seq)) continue;
       const text = encodeEvent(event);
       this.#encoded++;
@@ -81,7 +81,7 @@ export class Replays {
     return page;
   }
 
-  /** Lets others have the event loop after some work: a promise that is settled already does not. */
+  /** Yields the event loop after some work: awaiting a settled promise does not. */
   async #pause(): Promise<void> {
     if (this.#worked < TURN_MS) return;
     await sleep(0);

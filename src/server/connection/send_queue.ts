@@ -1,9 +1,9 @@
 /**
- * Sending to one peer with a bounded queue: what may be queued, when to wait, when to give up.
+ * Backpressure towards one peer: a bounded send queue, and large answers that wait for room in it.
  *
- * The queue itself is the socket's. When it is full, events stop and are caught up later; responses,
+ * The queue itself is the socket's. When it is full, events pause and are caught up later; responses,
  * replays and snapshots wait for room. So neither a burst nor a big answer costs a healthy peer its
- * connection. A peer that takes nothing at all for a while is a slow consumer.
+ * connection. A peer that reads nothing for a while is a slow consumer.
  *
  * @module
  */
@@ -12,16 +12,16 @@ import { encodeDataText } from "../../protocol/codec.ts";
 import type { Answer } from "./answers.ts";
 import type { Turns, Work } from "./turns.ts";
 
-/** How often a waiting sender looks at the queue. */
+/** Poll interval of a sender that waits for room. */
 const POLL_INTERVAL_MS = 10;
 
 /** Options for {@linkcode SendQueue}. */
 export interface SendQueueOptions {
-  /** Bytes queued beyond which the queue is full. */
+  /** High-water mark in bytes. */
   maxBytes: number;
-  /** How long the peer may take nothing at all while somebody waits for room. */
+  /** How long the peer may read nothing while a sender waits for room. */
   stallTimeoutMs: number;
-  /** Called when the queue is full: what can wait must stop pushing and wait for {@linkcode SendQueue.ready}. */
+  /** Called when the queue is full: events must pause and wait for {@linkcode SendQueue.ready}. */
   onFull: () => void;
   /** Called once, when the peer is a slow consumer. */
   onSlow: () => void;
@@ -31,11 +31,11 @@ export interface SendQueueOptions {
 export class SendQueue {
   readonly #socket: ServerSocket;
   readonly #options: SendQueueOptions;
-  /** The socket is asked for its queue only every so many characters: asking costs as much as sending. */
+  /** The socket's queue is read only every so many characters: reading it costs as much as sending. */
   readonly #checkEvery: number;
   #unchecked = 0;
   #lastBuffered = 0;
-  /** Room granted for one big response, until the peer has taken it. */
+  /** Room granted for one big response, until the peer has read it. */
   #allowance = 0;
   #closed = false;
   #drain: Promise<void> | null = null;
@@ -48,7 +48,7 @@ export class SendQueue {
     this.#checkEvery = Math.min(64 * 1024, options.maxBytes / 16);
   }
 
-  /** Whether nothing more is sent. */
+  /** Whether it is closed. */
   get closed(): boolean {
     return this.#closed;
   }
@@ -69,15 +69,15 @@ export class SendQueue {
 
   /** Whether a large frame may be sent now. */
   get isReady(): boolean {
-    // What was queued when the socket was last asked, and what came since, as UTF-8 with its framing.
+    // The bytes queued at the last read, and those sent since, as UTF-8 with their framing.
     const atMost = this.#lastBuffered + 4 * this.#unchecked;
     const enough = this.#options.maxBytes / 2;
     return this.#closed || atMost <= enough || this.#buffered() <= enough;
   }
 
   /**
-   * Resolves when there was room for a large frame, or when nothing is sent any more. All who wait are woken at
-   * once: each must look at {@linkcode isReady} again in the turn in which it sends, and wait again where it lost.
+   * Resolves when there was room for a large frame, or when the queue is closed. All waiters are woken at once:
+   * each must check {@linkcode isReady} again in the turn in which it sends, and wait again if there is none left.
    */
   async ready(): Promise<void> {
     while (!this.isReady) {
@@ -86,7 +86,7 @@ export class SendQueue {
     }
   }
 
-  /** Nothing is sent from here on; who waits is woken. */
+  /** Stops sending and wakes all waiters. */
   close(): void {
     this.#closed = true;
     this.#wake?.();
@@ -95,7 +95,7 @@ export class SendQueue {
   #check(): void {
     const buffered = this.#buffered();
     const over = buffered - this.#options.maxBytes - this.#allowance;
-    // What cannot wait (log lines, error responses) may still come, but not without end.
+    // Frames that cannot wait (log lines, error responses) are still sent, within a bound.
     if (over > this.#options.maxBytes / 4) this.#giveUp();
     else if (over > 0) this.#options.onFull();
   }
@@ -145,7 +145,7 @@ export class SendQueue {
   }
 }
 
-/** Sends large answers. */
+/** Sends large answers in order, in the connection's turns. */
 export class Outbox {
   readonly #owner: object;
   readonly #queue: SendQueue;
@@ -153,14 +153,14 @@ export class Outbox {
   #last: Promise<unknown> = Promise.resolve();
   #size = 0;
 
-  /** The outbox of a connection, in front of its queue. Who ends the connection leaves the turns for it. */
+  /** The outbox of a connection, in front of its queue. The connection's end cancels its turns. */
   constructor(owner: object, queue: SendQueue, turns: Turns) {
     this.#owner = owner;
     this.#queue = queue;
     this.#turns = turns;
   }
 
-  /** Sends an answer after those before it. @throws what making it throws. */
+  /** Sends an answer after those before it. @throws what building it throws. */
   add(id: string, answer: Answer): Promise<void> {
     this.#size++;
     const sent = this.#size === 1
@@ -179,7 +179,7 @@ export class Outbox {
     }
   }
 
-  /** False when the room has gone to another meanwhile. */
+  /** False when another sender has used the room meanwhile. */
   *#steps(id: string, answer: Answer): Work<boolean> {
     const text = yield* answer.make();
     if (this.#queue.closed) return true;

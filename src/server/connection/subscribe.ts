@@ -1,9 +1,9 @@
 /**
  * `subscribe` and `unsubscribe` of one connection.
  *
- * A subscription begins in two steps: {@linkcode ConnectionSubscriptions.subscribe} makes the
- * acknowledgement, and only after that was sent does {@linkcode ConnectionSubscriptions.begin} let events
- * flow. So a client never reads an event before the answer that tells it what it is for.
+ * A subscription begins in two steps: {@linkcode ConnectionSubscriptions.subscribe} returns the acknowledgement,
+ * and {@linkcode ConnectionSubscriptions.begin} starts the events after it was sent. So a client never receives
+ * an event before the response that acknowledges its subscription.
  *
  * @module
  */
@@ -26,21 +26,21 @@ import type { SendQueue } from "./send_queue.ts";
 import { Turns } from "./turns.ts";
 import { type Subscription, SubscriptionSet } from "./subscriptions.ts";
 
-/** What the subscriptions need of their server. */
+/** The parts of the server that subscriptions use. */
 export interface SubscriptionHost {
   /** The registry. */
   readonly backends: { readonly registry: Registry };
   /** The fan-out. */
   readonly fanout: EventFanout;
-  /** The logs being followed, where services are managed. */
+  /** The log streams, where services are managed. */
   readonly logStreams: LogStreams | null;
-  /** Shares the event loop out. @default {among the subscriptions of this connection} */
+  /** Scheduler of the event loop. @default {one for this connection} */
   readonly turns?: Turns;
   /** The limits in force. */
   readonly limits: ServerLimits;
 }
 
-/** What the subscriptions need of their connection. */
+/** The parts of the connection that subscriptions use. */
 export interface SubscriptionOwner extends Subscriber {
   /** The services that it is limited to. Left out: all. */
   readonly scope?: ServiceScope | undefined;
@@ -55,11 +55,11 @@ interface Pending {
   readonly logs: readonly ServiceEntry[];
 }
 
-/** Live events that are held back because the peer does not keep up. */
+/** Live events that are held back because the peer is too slow. */
 interface Held {
-  /** Seq of the last one that was sent. */
+  /** Seq of the last event sent. */
   position: number;
-  /** Settles when no more is held back. */
+  /** Settles when none are held back. */
   readonly over: PromiseWithResolvers<void>;
 }
 
@@ -70,7 +70,7 @@ export class ConnectionSubscriptions {
   readonly #set: SubscriptionSet;
   readonly #context: CatchUpContext;
   readonly #pending = new Map<string, Pending>();
-  /** What is under way of {@linkcode subscribe} and {@linkcode unsubscribe}: they take effect in the order sent. */
+  /** Tail of the queue of {@linkcode subscribe} and {@linkcode unsubscribe}: they take effect in the order sent. */
   #last: Promise<unknown> | null = null;
   /** Ids whose log a subscription follows. */
   readonly #logs = new Map<Subscription, string[]>();
@@ -116,7 +116,7 @@ export class ConnectionSubscriptions {
     const services = params.services ?? null;
     const logs = types.includes("service_log") ? this.#logsOf(services) : [];
     const resume = await chooseResume(params, this.#context);
-    // The position is taken after the wait, in one go with adding the subscription.
+    // The position is read after the wait, in the same turn in which the subscription is added.
     const { seq } = this.#host.fanout;
     const position = resume === "replayed" ? params.since?.seq ?? seq : seq;
     const subscription = this.#set.add(types, services, position);
@@ -130,7 +130,7 @@ export class ConnectionSubscriptions {
     };
   }
 
-  /** Lets the events of an acknowledged subscription flow. */
+  /** Starts the events of an acknowledged subscription. */
   begin(id: string): void {
     const pending = this.#pending.get(id);
     if (pending === undefined) return;
@@ -144,12 +144,12 @@ export class ConnectionSubscriptions {
     void this.#run(subscription, resume);
   }
 
-  /** Whether it takes a while to find out what the live ones want. */
+  /** Whether matching the live subscriptions can be slow. */
   get isSlow(): boolean {
     return this.#isSlow;
   }
 
-  /** Holds live events after a seq back until the peer has taken what is queued, then catches up with them. */
+  /** Holds live events after a seq back until the peer has read its queue, then catches up with them. */
   pause(position: number = this.#host.fanout.seq): void {
     if (this.#held !== null) return;
     const held = this.#held = { position, over: Promise.withResolvers<void>() };
@@ -157,7 +157,7 @@ export class ConnectionSubscriptions {
     void this.#resume(held);
   }
 
-  /** Ends subscriptions, or some types of them: at once, unless one that was asked for before is being added. */
+  /** Ends subscriptions, or some types of them: at once, unless an earlier subscribe is still being added. */
   unsubscribe(
     params: ActionParams<"unsubscribe">,
   ): ActionData<"unsubscribe"> | Promise<ActionData<"unsubscribe">> {
@@ -235,7 +235,7 @@ export class ConnectionSubscriptions {
     this.#index();
   }
 
-  /** The instances whose logs are asked for, all of them there. */
+  /** The instances whose logs are requested; all must exist. */
   #logsOf(services: readonly string[] | null): ServiceEntry[] {
     if (this.#host.logStreams === null) {
       throw new HarnessError(

@@ -13,7 +13,7 @@ import { isGlob } from "../../util/glob.ts";
 import type { Interest } from "./event_fanout.ts";
 import type { ServiceScope } from "../access/scope.ts";
 
-/** Subscriptions that are looked through in no time. */
+/** Up to this number of subscriptions, matching is fast. */
 const FEW_SUBSCRIPTIONS = 8;
 
 /** One subscription. */
@@ -22,13 +22,13 @@ export class Subscription {
   readonly number: number;
   /** Ids, names and globs, or `null` for all. */
   readonly services: readonly string[] | null;
-  /** Event types; `unsubscribe` takes some away. */
+  /** Event types; `unsubscribe` may remove some. */
   readonly types: Set<WireEventType>;
   /** Matching events after this seq belong to it. */
   from: number;
-  /** Every matching event from {@linkcode from} up to this seq was sent. Means nothing once live. */
+  /** Every matching event from {@linkcode from} up to this seq was sent. Unused once live. */
   position: number;
-  /** Whether it has caught up and the fanout serves it. */
+  /** Whether it has caught up and gets events from the fan-out. */
   live = false;
   readonly #matchesService: (event: EventHead) => boolean;
   readonly #scope: ServiceScope | undefined;
@@ -55,23 +55,23 @@ export class Subscription {
     return `s-${this.number}`;
   }
 
-  /** Whether it asks for an event. */
+  /** Whether it matches an event. */
   wants(event: EventHead): boolean {
     return this.types.has(event.event as WireEventType) && this.#matchesService(event) &&
       (this.#scope === undefined || this.#scope.covers(event.data.service));
   }
 
-  /** Whether its connection already got an event because of it. */
+  /** Whether an event was already sent because of it. */
   hasSent(event: SequencedHead): boolean {
     return event.seq > this.from && (this.live || event.seq <= this.position) && this.wants(event);
   }
 }
 
-/** What an ended subscription, or the types taken from one, had brought to its connection. */
+/** Events already sent because of an ended subscription, or of types removed from one. */
 interface Ended {
-  /** Says by {@linkcode Subscription.hasSent} what was sent. */
+  /** Its {@linkcode Subscription.hasSent} covers what was sent. */
   readonly past: Subscription;
-  /** Number of the newest subscription at that time: for later ones it never was. */
+  /** Number of the newest subscription at that time: later ones ignore it. */
   readonly newest: number;
 }
 
@@ -80,7 +80,7 @@ export class SubscriptionSet {
   readonly #max: number;
   readonly #scope: ServiceScope | undefined;
   readonly #byId = new Map<string, Subscription>();
-  /** What those who are still catching up must not send a second time. */
+  /** What subscriptions that are still catching up must not send a second time. */
   #ended: Ended[] = [];
   #counter = 0;
 
@@ -90,7 +90,7 @@ export class SubscriptionSet {
     this.#scope = scope;
   }
 
-  /** How many there are. */
+  /** Number of subscriptions. */
   get size(): number {
     return this.#byId.size;
   }
@@ -113,21 +113,21 @@ export class SubscriptionSet {
     if (this.#byId.size >= this.#max) {
       throw new HarnessError(
         "too_large",
-        `Cannot subscribe: this connection has ${this.#max} subscriptions, unsubscribe from one first`,
+        `Too many subscriptions (limit ${this.#max}); unsubscribe from one first`,
       );
     }
     if (!this.catchingUp) this.#ended = [];
     if (this.#ended.length >= this.#max) {
       throw new HarnessError(
         "too_large",
-        `Cannot subscribe: ${this.#ended.length} subscriptions were ended during a replay, wait for its bookmark first`,
+        `Cannot subscribe: ${this.#ended.length} subscriptions were ended during a replay; wait for its bookmark first`,
       );
     }
     const globs = (services ?? []).filter(isGlob).length;
     if (this.#globs() + globs > MAX_SUBSCRIPTION_GLOBS) {
       throw new HarnessError(
         "too_large",
-        `Cannot subscribe: this connection would have more than ${MAX_SUBSCRIPTION_GLOBS} globs, name services or unsubscribe first`,
+        `Too many globs in subscriptions (limit ${MAX_SUBSCRIPTION_GLOBS}); name services or unsubscribe first`,
       );
     }
     const subscription = new Subscription(++this.#counter, types, services, position, this.#scope);
@@ -136,7 +136,7 @@ export class SubscriptionSet {
   }
 
   /**
-   * Takes types away from one subscription or from all; what has none left is gone. `liveSeq` is the last seq
+   * Removes types from one subscription or from all; one without types ends. `liveSeq` is the last seq
    * that was sent to live subscriptions.
    *
    * @throws {HarnessError} `not_found` for an unknown subscription.
@@ -174,13 +174,13 @@ export class SubscriptionSet {
     return this.#some((subscription) => subscription.live && subscription.wants(event));
   }
 
-  /** Whether it takes a while to find out what is wanted: there are globs, or many subscriptions. */
+  /** Whether matching can be slow: there are globs, or many subscriptions. */
   get isSlow(): boolean {
     return this.#byId.size > FEW_SUBSCRIPTIONS ||
       this.#some(({ services }) => services?.some(isGlob) === true);
   }
 
-  /** Whether another subscription already brought an event to this connection, be it ended meanwhile. */
+  /** Whether an event was already sent because of another subscription, even one that has ended. */
   hasSent(event: SequencedHead, except: Subscription): boolean {
     return this.#some((subscription) => subscription !== except && subscription.hasSent(event)) ||
       this.#ended.some(({ past, newest }) => except.number <= newest && past.hasSent(event));
@@ -191,7 +191,7 @@ export class SubscriptionSet {
     return this.#some((subscription) => !subscription.live);
   }
 
-  /** What the live ones want, for the fanout's index. */
+  /** What the live ones want, for the fan-out's index. */
   interest(): Interest {
     const interest = new Map<EventType, "all" | "some">();
     for (const { live, types, services } of this.#byId.values()) {
@@ -211,7 +211,7 @@ export class SubscriptionSet {
     return count;
   }
 
-  /** What was sent because of a subscription that ends stays sent. */
+  /** Remembers what was sent because of a subscription that ends. */
   #remember(of: Subscription, types: readonly WireEventType[], liveSeq: number): void {
     const past = new Subscription(of.number, types, of.services, of.from, this.#scope);
     past.position = of.live ? liveSeq : of.position;

@@ -1,12 +1,12 @@
 /**
- * Long work in small pieces, so that the event loop has its turn in between and every client its share.
+ * Cooperative scheduler: runs long work in small pieces, fairly among clients, with turns of the event loop between.
  *
  * A job is a generator that yields between pieces of a millisecond or so. Owners (connections) are served
- * in rotation, however many jobs each has; only a few jobs are under way at a time, so that what is half
- * made is bounded too. In one turn of the event loop all jobs together get {@linkcode TURN_MS}.
+ * in rotation, however many jobs each has; only a few jobs are active at a time, which bounds the memory of
+ * unfinished ones. In one turn of the event loop all jobs together get {@linkcode TURN_MS}.
  *
  * The turn ends with a timer of 0 ms and not with `setImmediate` or a message channel: with those Deno does
- * not look at its sockets in between.
+ * not poll its sockets in between.
  *
  * @module
  */
@@ -18,10 +18,10 @@ import {
   TURN_PIECE_MS,
 } from "../limits.ts";
 
-/** Work: yields where others may have their turn. */
+/** A job: yields where others may run. */
 export type Work<T> = Generator<void, T, void>;
 
-/** What is used of it. */
+/** The part of a generator that is used. */
 interface Steps<T> {
   next(): IteratorResult<void, T>;
   return(value: T): IteratorResult<void, T>;
@@ -40,47 +40,47 @@ interface Job {
 export interface TurnsOptions {
   /** Work in one turn of the event loop. @default {TURN_MS} */
   turnMs?: number;
-  /** Jobs under way at once. @default {MAX_ACTIVE_JOBS} */
+  /** Active jobs at once. @default {MAX_ACTIVE_JOBS} */
   maxActive?: number;
 }
 
-/** Shares the event loop out. */
+/** Schedules work in turns of the event loop. */
 export class Turns {
   readonly #turnMs: number;
   readonly #maxActive: number;
   /** Jobs that have not begun, by owner; the first owner is served next. */
   readonly #waiting = new Map<object, Job[]>();
   #active: Job[] = [];
-  /** The job whose piece is being done. */
+  /** The job that is running. */
   #current: Job | null = null;
-  /** Milliseconds of this turn, or of a few with little to do, that messages took. */
+  /** Milliseconds that messages took in this turn, or in a few turns with little to do. */
   #messagesMs = 0;
-  /** Bytes given to sockets that count for this turn. */
+  /** Bytes passed to sockets that count for this turn. */
   #spent = 0;
-  /** When the present turn is over. */
+  /** When the present turn ends. */
   #end = 0;
   /** Set from the first piece of a turn until the next turn. */
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** Nothing to do yet. */
+  /** Starts idle. */
   constructor(options: TurnsOptions = {}) {
     this.#turnMs = options.turnMs ?? TURN_MS;
     this.#maxActive = options.maxActive ?? MAX_ACTIVE_JOBS;
   }
 
-  /** Whether messages have had their time in this turn: those that come now wait for theirs in {@linkcode run}. */
+  /** Whether messages have used up this turn: those that arrive now wait for theirs in {@linkcode run}. */
   get isSpent(): boolean {
     return this.#messagesMs >= MESSAGES_TURN_MS;
   }
 
-  /** Counts the time that a message took at once. */
+  /** Counts the time of a message that was handled immediately. */
   used(ms: number): void {
     this.#messagesMs += ms;
-    // Rare where there is little to do, early where there is much.
+    // So a timer is rare with little traffic, and early with much.
     if (this.#messagesMs > TURN_PIECE_MS) this.#begin();
   }
 
-  /** How many jobs have not ended. */
+  /** Number of unfinished jobs. */
   get size(): number {
     let size = this.#active.length;
     for (const jobs of this.#waiting.values()) size += jobs.length;
@@ -88,7 +88,7 @@ export class Turns {
   }
 
   /**
-   * Does a piece of work when it is its owner's turn: at once where time is left in this turn of the event
+   * Runs a job piece by piece in its owner's turns: at once where time is left in this turn of the event
    * loop. Resolves with its result, or with `null` when its owner has left.
    */
   run<T>(owner: object, work: Steps<T>): Promise<T | null> {
@@ -101,7 +101,7 @@ export class Turns {
     });
   }
 
-  /** Does a single piece of work when it is its owner's turn; see {@linkcode Turns.run}. */
+  /** Runs a single piece of work in its owner's turn; see {@linkcode Turns.run}. */
   once<T>(owner: object, piece: () => T): Promise<T | null> {
     return this.run(owner, {
       next: () => ({ done: true, value: piece() }),
@@ -109,13 +109,13 @@ export class Turns {
     });
   }
 
-  /** Counts what was given to a socket: the runtime's work on it comes after ours, in the same turn. */
+  /** Counts bytes passed to a socket: the runtime writes them after our work, in the same turn. */
   spend(bytes: number): void {
     this.#spent += bytes;
     if (this.#spent >= TURN_BYTES) this.#end = 0;
   }
 
-  /** Gives up all work of an owner that is gone. */
+  /** Cancels all work of an owner that is gone. */
   leave(owner: object): void {
     const mine = [...this.#waiting.get(owner) ?? [], ...this.#active].filter((job) =>
       job.owner === owner
@@ -123,11 +123,11 @@ export class Turns {
     this.#waiting.delete(owner);
     this.#active = this.#active.filter((job) => job.owner !== owner);
     for (const job of mine) giveUp(job);
-    // In the middle of a piece: it ends with that.
+    // A running job is cancelled after its piece.
     if (this.#current?.owner === owner) this.#current.over = true;
   }
 
-  /** Gives everything up. */
+  /** Cancels everything. */
   close(): void {
     for (const owner of [...this.#waiting.keys(), ...this.#active.map((job) => job.owner)]) {
       this.leave(owner);
@@ -136,20 +136,20 @@ export class Turns {
     this.#timer = undefined;
   }
 
-  /** Whether a piece may be done now: none is being done, and this turn has not begun or has time left. */
+  /** Whether a piece may run now: none is running, and this turn has not begun or has time left. */
   get #mayWork(): boolean {
     if (this.#current !== null) return false;
     return this.#timer === undefined || performance.now() < this.#end;
   }
 
-  /** Notes that this turn has begun; when the next one comes, work goes on. */
+  /** Begins a turn; work continues in the next one. */
   #begin(): void {
     if (this.#timer !== undefined) return;
     this.#end = this.#spent < TURN_BYTES ? performance.now() + this.#turnMs : 0;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#messagesMs = 0;
-      // What was too much for one turn is made up for in the next ones: they are the runtime's and others'.
+      // Bytes beyond one turn's count for the next ones, which are left to the runtime and others.
       this.#spent = Math.max(0, this.#spent - TURN_BYTES);
       if (this.#spent >= TURN_BYTES) return this.#begin();
       if (this.#active.length > 0 || this.#waiting.size > 0) this.#work();

@@ -25,7 +25,7 @@ const STATUS: { readonly [C in ErrorCode]?: number } = {
   timeout: 504,
 };
 
-/** The HTTP response for anything thrown. */
+/** The HTTP response for a thrown value. */
 export function errorResponse(thrown: unknown): Response {
   const error = toHarnessError(thrown);
   if (error.code === "internal") {
@@ -38,7 +38,7 @@ export function errorResponse(thrown: unknown): Response {
   if (code === "unauthorized") headers["www-authenticate"] = "Bearer";
   if (code === "unavailable") headers["retry-after"] = "1";
   if (code === "rate_limited") headers["retry-after"] = `${retryAfterSeconds(error)}`;
-  // Then it was the client that did not go on; any other timeout is one of ours.
+  // Here the client stopped sending; any other timeout is one of ours.
   const status = error.details?.["reason"] === "stalled" ? 408 : STATUS[code] ?? 500;
   return jsonResponse(errorBody(error), status, headers);
 }
@@ -48,7 +48,7 @@ function retryAfterSeconds({ details }: HarnessError): number {
   return typeof ms === "number" ? Math.ceil(ms / 1000) : 1;
 }
 
-/** The JSON body that tells of an error. */
+/** The JSON body of an error. */
 export function errorBody({ code, message, retryable, details }: HarnessError): unknown {
   if (code === "internal") {
     const hint = "Internal error: the server's log has the detail";
@@ -57,7 +57,7 @@ export function errorBody({ code, message, retryable, details }: HarnessError): 
   return { error: { code, message, retryable, ...(details === undefined ? {} : { details }) } };
 }
 
-/** A JSON response that no cache keeps and no browser reads as something else. */
+/** A JSON response that is neither cached nor sniffed. */
 export function jsonResponse(
   body: unknown,
   status = 200,
@@ -75,7 +75,7 @@ export function jsonResponse(
 }
 
 /**
- * The URL of a request. In Deno it is put together when it is read, and throws for a Host that is none.
+ * The URL of a request. Deno assembles it when it is read, and throws for an invalid Host.
  *
  * @throws {HarnessError} `invalid_request`.
  */

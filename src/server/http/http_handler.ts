@@ -1,5 +1,5 @@
 /**
- * The HTTP side of the port: health, version, packages, and a hint for who forgot the upgrade.
+ * HTTP requests: health, version, packages, and a hint for requests that lack the upgrade.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import { movingChunks } from "./transfers.ts";
 import { type Client, requireRight } from "../access/rights.ts";
 import { requireCoveredPackage } from "../access/scope.ts";
 
-/** What the HTTP side needs of its server. */
+/** The parts of the server that HTTP requests use. */
 export interface HttpHost {
   /** Registry and backends. */
   readonly backends: ActionBackends;
@@ -28,11 +28,11 @@ export interface HttpHost {
   readonly draining: boolean;
   /** IP address of the peer, where the listener knows it. */
   readonly address?: string | undefined;
-  /** How long the body of a request may hardly move. */
+  /** Stall timeout of a request's body. */
   readonly stallMs: number;
 }
 
-/** Answers a request that is no upgrade. Never throws. */
+/** Answers a request without an upgrade. Never throws. */
 export async function respond(request: Request, host: HttpHost): Promise<Response> {
   try {
     return await route(request, host);
@@ -46,7 +46,7 @@ async function route(request: Request, host: HttpHost): Promise<Response> {
   if (pathname === "/packages" || pathname.startsWith("/packages/")) {
     return await packages(request, pathname, host);
   }
-  // A client whose handshake failed without a reason asks what is wrong with its token.
+  // A client whose handshake failed without a reason checks its token here.
   if (pathname === "/" && request.headers.has("authorization")) host.auth.check(request);
   const answer = fixedAnswer(pathname, host);
   if (answer === null) {
@@ -101,7 +101,7 @@ async function packages(request: Request, path: string, host: HttpHost): Promise
   const client = host.auth.check(request);
   const store = host.backends.packages;
   if (store === undefined) {
-    throw new HarnessError("unavailable", "Cannot use /packages: this server holds no packages");
+    throw new HarnessError("unavailable", "Cannot use /packages: this server has no package store");
   }
   const file = decodeURIComponentSafe(path.slice("/packages/".length));
   const { method } = request;
@@ -125,7 +125,7 @@ async function packages(request: Request, path: string, host: HttpHost): Promise
   }
 }
 
-/** Gives out or changes one package or signature. */
+/** Sends or changes one package or signature. */
 async function onPackage(
   request: Request,
   file: string,
@@ -144,7 +144,7 @@ async function onPackage(
     return await signature(request, signed, { store, stallMs });
   }
   if (method === "GET" || method === "HEAD") {
-    // A package may hold what is not for everybody on this machine.
+    // A package may hold secrets that other users of this machine must not read.
     requireRight("content", access, `${method} a package`, tokenFile);
     requireCoveredPackage(scope, file);
     return await download(file, store, { address, headOnly: method === "HEAD", revoked });
@@ -165,7 +165,10 @@ async function signature(
 ): Promise<Response> {
   const { method } = request;
   if (store.putSignature === undefined || store.getSignature === undefined) {
-    throw new HarnessError("unavailable", "Cannot use a signature: this server keeps none");
+    throw new HarnessError(
+      "unavailable",
+      "Cannot use a signature: this server has no store for signatures",
+    );
   }
   if (method === "GET" || method === "HEAD") {
     const text = await store.getSignature(file);
@@ -183,7 +186,7 @@ async function signature(
   return new Response(null, { status: 204 });
 }
 
-/** A body that is a signature file: never more than that is read. */
+/** Reads a body that is a signature file, up to the size limit of one. */
 async function smallText(request: Request, stallMs: number): Promise<string> {
   const chunks: Uint8Array[] = [];
   let size = 0;
@@ -193,7 +196,7 @@ async function smallText(request: Request, stallMs: number): Promise<string> {
     if (size > MAX_SIGNATURE_FILE_BYTES) {
       throw new HarnessError(
         "too_large",
-        `Cannot store the signature: it has more than ${MAX_SIGNATURE_FILE_BYTES} bytes`,
+        `Cannot store the signature: it exceeds ${MAX_SIGNATURE_FILE_BYTES} bytes`,
       );
     }
     chunks.push(chunk);
@@ -232,7 +235,7 @@ async function upload(
   return jsonResponse(info, 201);
 }
 
-/** The digest the client promises, from `X-Content-SHA256` (hex) or `Content-Digest` (RFC 9530). */
+/** The expected digest, from `X-Content-SHA256` (hex) or `Content-Digest` (RFC 9530). */
 function expectedDigest(headers: Headers): string | null {
   const refused = (why: string) =>
     new HarnessError("invalid_params", `Cannot store the package: ${why}`);
@@ -240,7 +243,7 @@ function expectedDigest(headers: Headers): string | null {
   if (ours !== null && !/^[0-9a-f]{64}$/.test(ours)) {
     throw refused("X-Content-SHA256 must be 64 hex digits");
   }
-  // Digests by other algorithms may stand beside it; nobody must look at those.
+  // Digests by other algorithms may be listed beside it and are ignored.
   const sha256 = (headers.get("content-digest") ?? "").split(",")
     .map((one) => one.trim()).find((one) => /^sha-256\b/i.test(one));
   if (sha256 === undefined) return ours;
@@ -276,7 +279,7 @@ async function download(
   });
 }
 
-/** A body that breaks off when the token of its reader is taken away. */
+/** A body that is cut off when its reader's token is revoked. */
 function until(
   revoked: AbortSignal | undefined,
   body: ReadableStream<Uint8Array>,
@@ -297,7 +300,7 @@ function decodeURIComponentSafe(text: string): string {
 function wrongMethod(allow: string): Response {
   const error = new HarnessError(
     "invalid_request",
-    `Cannot do this here: the methods are ${allow}`,
+    `Method not allowed: use ${allow}`,
   );
   return jsonResponse(errorBody(error), 405, { allow });
 }

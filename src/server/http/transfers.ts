@@ -1,5 +1,5 @@
 /**
- * Uploads and downloads of packages: how many at once, and what happens when one does not move.
+ * Uploads and downloads of packages: concurrency limits and stall timeouts.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { AddressCounts, addressKey } from "../access/addresses.ts";
 import { MIN_TRANSFER_BYTES, TRANSFERS_SHARE } from "../limits.ts";
 import { resultWithin } from "../../util/async.ts";
 
-/** Places for transfers: so many in total, and half of them for one address. */
+/** Slots for transfers: a total, and half of it for one address. */
 export class TransferSlots {
   readonly #what: string;
   readonly #max: number;
@@ -25,9 +25,9 @@ export class TransferSlots {
   }
 
   /**
-   * Takes a place; the returned function gives it back, once.
+   * Takes a slot; the returned function releases it, once.
    *
-   * @param address Whose it is. Left out: only the total counts.
+   * @param address The peer. Left out: only the total counts.
    * @throws {HarnessError} `rate_limited` when there is none.
    */
   take(address: string | undefined): () => void {
@@ -50,7 +50,7 @@ export class TransferSlots {
   #tooMany(who: string, max: number): HarnessError {
     return new HarnessError(
       "rate_limited",
-      `Cannot take the request: ${who} has its maximum of ${max} ${this.#what} at once, try again when one has ended`,
+      `Too many ${this.#what}: ${who} has ${max} at once (the limit); try again when one has ended`,
       { details: { reason: "transfers", max, retry_after_ms: 1000 } },
     );
   }
@@ -59,8 +59,8 @@ export class TransferSlots {
 /**
  * The chunks of an upload.
  *
- * @throws {HarnessError} `cancelled` when its sender left halfway, which is neither a defect nor the
- * disk's fault; `timeout` when it sends hardly anything for `stallMs`.
+ * @throws {HarnessError} `cancelled` when the sender disconnected; `timeout` when it sends hardly anything for
+ * `stallMs`.
  */
 export async function* movingChunks(
   body: ReadableStream<Uint8Array>,
@@ -74,7 +74,7 @@ export async function* movingChunks(
       const start = performance.now();
       const { done, value } = await readWithin(reader, stallMs);
       if (done) return;
-      // Only waiting counts: what a slow disk takes is not the sender's fault.
+      // Only time spent waiting for the sender counts, not a slow disk.
       waitedMs += performance.now() - start;
       bytes += value.length;
       if (bytes >= MIN_TRANSFER_BYTES) waitedMs = bytes = 0;
@@ -94,7 +94,7 @@ async function readWithin(
   const result = await resultWithin(reader.read(), stallMs).catch((cause) => {
     throw new HarnessError(
       "cancelled",
-      "Cannot store the package: the upload broke off before its end, send it again",
+      "Cannot store the package: the upload ended early; send it again",
       { cause },
     );
   });
@@ -105,14 +105,14 @@ async function readWithin(
 function stalled(stallMs: number): HarnessError {
   return new HarnessError(
     "timeout",
-    `Cannot store the package: the upload did not move for ${stallMs} ms, send it again`,
+    `Cannot store the package: the upload stalled for ${stallMs} ms; send it again`,
     { details: { reason: "stalled", stall_ms: stallMs } },
   );
 }
 
 /** Options for {@linkcode streamOf}. */
 export interface StreamOptions {
-  /** A reader that takes nothing for this long is given up. @default {never} */
+  /** Stall timeout of the reader. @default {none} */
   stallMs?: number;
   /** Called once when the file is closed. */
   onClosed?: () => void;
@@ -120,7 +120,7 @@ export interface StreamOptions {
 
 const READ_CHUNK_BYTES = 64 * 1024;
 
-/** A file as a stream that closes it at its end, when it is cancelled or when nobody reads on. */
+/** A file as a stream that closes it at its end, when cancelled, or when the reader stalls. */
 export function streamOf(
   handle: FileHandle,
   { stallMs, onClosed = () => {} }: StreamOptions = {},
@@ -137,7 +137,7 @@ export function streamOf(
   const watch = (controller: ReadableStreamDefaultController<Uint8Array>) => {
     if (stallMs === undefined || closed) return;
     timer = setTimeout(() => {
-      controller.error(new HarnessError("timeout", "Cannot send the package: nobody reads it"));
+      controller.error(new HarnessError("timeout", "Cannot send the package: the reader stalled"));
       void close();
     }, stallMs);
   };
