@@ -24,6 +24,14 @@ function* sources(dir: string): Generator<string> {
   }
 }
 
+const PACKAGE = await ofPackage();
+const GRAPH = moduleGraph(PACKAGE.files);
+
+Deno.test("src: no import cycle, type imports included", () => {
+  const cycles = importCycles(GRAPH);
+  assert.deepEqual(cycles.map((cycle) => cycle.join(" -> ")), []);
+});
+
 /** Used in their own file and tested without their user; this list may only become shorter. */
 const TESTED_ALONE = [
   "src/cli/commands/doctor.ts: exitCode",
@@ -52,10 +60,9 @@ const TESTED_ALONE = [
   "src/storage/snapshot.ts: encodeSnapshot",
 ];
 
-Deno.test("src: every export is used by another source file", async () => {
-  const { files, entryPoints } = await ofPackage();
+Deno.test("src: every export is used by another source file", () => {
   // What only a test imports is dead, too: test it through its user, or delete it.
-  const dead = deadExports(moduleGraph(files), entryPoints).filter((it) => it.startsWith("src/"));
+  const dead = deadExports(GRAPH, PACKAGE.entryPoints).filter((it) => it.startsWith("src/"));
   assert.deepEqual(dead.sort(), TESTED_ALONE);
 });
 
