@@ -1,6 +1,5 @@
 /** A whole server in this process, as `serve` wires it, for tests of deployment and lifecycle. */
 import { sshHostDirectory } from "../../src/server/hosts/ssh_directory.ts";
-import { inspectPackage } from "../../src/package/read.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import { type ControlPlane, openControlPlane } from "../../src/server/control_plane.ts";
 import { PackageStore } from "../../src/server/packages/package_store.ts";
@@ -36,9 +35,7 @@ export async function startControlServer(options: ControlServerOptions): Promise
   await Deno.mkdir(stateDir, { recursive: true, mode: 0o700 });
   await using stack = new AsyncDisposableStack();
   const registry = stack.use(await Registry.open(new FileStore({ dir: stateDir })));
-  const packages = await PackageStore.open(`${stateDir}/packages`, {
-    inspect: async (path) => (await inspectPackage(path)).manifest,
-  });
+  const packages = await PackageStore.open(`${stateDir}/packages`);
   const control = stack.use(
     await openControlPlane({
       registry,

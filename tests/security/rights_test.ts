@@ -70,7 +70,7 @@ for (const listener of LISTENERS) {
 
   Deno.test(`rights: ${listener} packages need a token, their list does not`, async () => {
     await using dir = await tempDir();
-    const packages = await PackageStore.open(`${dir.path}/packages`);
+    const packages = await PackageStore.open(`${dir.path}/packages`, { inspect: null });
     await Deno.writeTextFile(`${dir.path}/packages/a-1.0.0.tar.gz`, "x");
     await using running = await startServer({ listener, auth: AUTH, packages });
     const ask = async (method: string, path: string, headers: HeadersInit = {}) => {

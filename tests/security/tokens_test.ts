@@ -88,7 +88,7 @@ function backends(calls: string[]) {
 for (const listener of LISTENERS) {
   Deno.test(`tokens: a ${listener} token is limited to its services`, async () => {
     await using dir = await tempDir();
-    const packages = await PackageStore.open(`${dir.path}/packages`);
+    const packages = await PackageStore.open(`${dir.path}/packages`, { inspect: null });
     for (const file of ["db-1.0.0.tar.gz", "web-1.0.0.tar.gz"]) {
       await Deno.writeTextFile(`${dir.path}/packages/${file}`, "x");
     }
@@ -198,7 +198,7 @@ for (const listener of LISTENERS) {
     const other = "another-token-of-128-bit-at-least";
     const read = { name: "reader", sha256: sha256(other), rights: "read" } as const;
     await using dir = await tempDir();
-    const packages = await PackageStore.open(`${dir.path}/packages`);
+    const packages = await PackageStore.open(`${dir.path}/packages`, { inspect: null });
     const auth = { tokens: [FULL], namedTokens: [web(), read] };
     await using running = await startServer({ listener, auth, packages });
     const clients = await Promise.all(

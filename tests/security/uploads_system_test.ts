@@ -22,7 +22,7 @@ for (const listener of LISTENERS) {
         new Deno.Command(command, { args }).outputSync();
       assert.ok(run("mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", dir).success);
       try {
-        const packages = await PackageStore.open(dir);
+        const packages = await PackageStore.open(dir, { inspect: null });
         await using running = await startServer({ listener, packages });
         const url = `${running.http}/packages/${FILE}`;
         const chunk = new Uint8Array(64 * 1024);

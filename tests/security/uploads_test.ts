@@ -19,7 +19,7 @@ async function withPackages(
 ): Promise<void> {
   const dir = await Deno.makeTempDir({ prefix: "harness-uploads-" });
   try {
-    const packages = await PackageStore.open(dir, options);
+    const packages = await PackageStore.open(dir, { ...options, inspect: null });
     const limits = options.stallTimeoutMs === undefined
       ? {}
       : { transferStallTimeoutMs: options.stallTimeoutMs };

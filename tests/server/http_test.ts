@@ -89,7 +89,7 @@ for (const listener of LISTENERS) {
 
   Deno.test(name("stores, lists, gives and removes packages"), async () => {
     await withDir(async (dir) => {
-      const packages = await PackageStore.open(dir);
+      const packages = await PackageStore.open(dir, { inspect: null });
       await using running = await startServer({ listener, packages });
       const url = `${running.http}/packages/${FILE}`;
       const bytes = crypto.getRandomValues(new Uint8Array(50_000));
@@ -152,7 +152,7 @@ for (const listener of LISTENERS) {
 
   Deno.test(name("refuses bad package names and uploads that are too large"), async () => {
     await withDir(async (dir) => {
-      const packages = await PackageStore.open(dir, { maxBytes: 100_000 });
+      const packages = await PackageStore.open(dir, { maxBytes: 100_000, inspect: null });
       await using running = await startServer({ listener, packages });
       const put = (file: string, body: BodyInit) =>
         fetch(`${running.http}/packages/${file}`, { method: "PUT", body });
@@ -179,7 +179,7 @@ for (const listener of LISTENERS) {
     name("takes and gives a large package in pieces, and outlives who stops reading it"),
     async () => {
       await withDir(async (dir) => {
-        const packages = await PackageStore.open(dir);
+        const packages = await PackageStore.open(dir, { inspect: null });
         await using running = await startServer({ listener, packages });
         const url = `${running.http}/packages/${FILE}`;
         const piece = crypto.getRandomValues(new Uint8Array(64 * 1024));
@@ -233,7 +233,7 @@ for (const listener of LISTENERS) {
 
   Deno.test(name("keeps nothing of an upload that was broken off"), async () => {
     await withDir(async (dir) => {
-      const packages = await PackageStore.open(dir);
+      const packages = await PackageStore.open(dir, { inspect: null });
       await using running = await startServer({ listener, packages });
       const conn = await Deno.connect({ hostname: "127.0.0.1", port: running.server.port });
       const head =
@@ -247,7 +247,7 @@ for (const listener of LISTENERS) {
 
   Deno.test(name("guards packages with token, host and origin"), async () => {
     await withDir(async (dir) => {
-      const packages = await PackageStore.open(dir);
+      const packages = await PackageStore.open(dir, { inspect: null });
       await writeFile(join(dir, FILE), "content");
       const auth = { tokens: ["full-token-1234567"], readTokens: ["read-token-1234567"] };
       await using running = await startServer({ listener, packages, auth });
@@ -296,7 +296,7 @@ Deno.test("PackageStore.put() asks its inspector before a file gets its name", a
 
 Deno.test("PackageStore.put() blames neither itself nor the disk for an upload that breaks off", async () => {
   await withDir(async (dir) => {
-    const store = await PackageStore.open(dir);
+    const store = await PackageStore.open(dir, { inspect: null });
     // As the two listeners report it: without and with a code that looks like the file system's.
     const reset = Object.assign(new Error("aborted"), { code: "ECONNRESET" });
     for (const cause of [new Deno.errors.BadResource("no body any more"), reset]) {
@@ -316,7 +316,7 @@ Deno.test("PackageStore.put() blames neither itself nor the disk for an upload t
 
 Deno.test("PackageStore lets one of several simultaneous uploads with other bytes win", async () => {
   await withDir(async (dir) => {
-    const store = await PackageStore.open(dir);
+    const store = await PackageStore.open(dir, { inspect: null });
     const outcomes = await Promise.allSettled(
       Array.from({ length: 8 }, (_, i) => store.put(FILE, new Blob([`content ${i}`]).stream())),
     );
@@ -334,7 +334,7 @@ Deno.test("PackageStore.open() removes what interrupted uploads left, and counts
     await writeFile(join(dir, ".0000.part"), "half");
     await writeFile(join(dir, "api-2-1.2.3-rc.1.tar.gz"), "by hand");
     await writeFile(join(dir, "notes.txt"), "not a package");
-    const store = await PackageStore.open(dir);
+    const store = await PackageStore.open(dir, { inspect: null });
     const [info, ...more] = await store.list();
     assert.deepEqual(more, []);
     assert.deepEqual([info?.name, info?.version], ["api-2", "1.2.3-rc.1"]);

@@ -20,7 +20,6 @@ import {
 } from "../../../mod.ts";
 import { messageOf } from "../../errors.ts";
 import { CLI_CLOSE_GRACE_MS } from "../limits.ts";
-import { inspectPackage } from "../../package/read.ts";
 import { SUBPROTOCOL } from "../../protocol/messages.ts";
 import { SERVER_NAME, VERSION } from "../../version.ts";
 import type { AuditEntry } from "../../server/access/audit.ts";
@@ -131,7 +130,6 @@ async function openParts(stateDir: string, flags: ServerFlags): Promise<Parts> {
       maxUploads: flags.limits.maxUploads,
       stallTimeoutMs: flags.limits.transferStallTimeout,
       trustedKeys: await trustedKeys(flags.serve.trustedKey),
-      inspect: async (path) => (await inspectPackage(path)).manifest,
     });
     const hosts = sshHostDirectory(hostDirectoryOptions(flags.ssh));
     const localRunRoot = join(stateDir, "run");

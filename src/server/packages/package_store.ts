@@ -13,6 +13,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { HarnessError } from "../../errors.ts";
+import { inspectPackage } from "../../package/read.ts";
 import type { PackageInfo } from "../../protocol/actions.ts";
 import type { CheckedPackage, Packages, PutPackageOptions } from "../backends.ts";
 import { asStorage, matchesPackage, parsePackageFile } from "./package_files.ts";
@@ -34,10 +35,12 @@ export interface PackageStoreOptions {
   /** How long a transfer may hardly move. @default {DEFAULT_SERVER_LIMITS.transferStallTimeoutMs} */
   stallTimeoutMs?: number;
   /**
-   * Reads and checks an uploaded file before it gets its name, such as `inspectPackage`. It throws for
-   * a bad one; the name and version it returns must fit the file name.
+   * Reads and checks an uploaded file before it gets its name. It throws for a bad one; the name and version it returns
+   * must fit the file name. `null` takes any bytes.
+   *
+   * @default {reads and verifies the package}
    */
-  inspect?: (path: string) => Promise<{ name: string; version: string }>;
+  inspect?: ((path: string) => Promise<{ name: string; version: string }>) | null;
   /** Texts of minisign public keys: only packages that one of them signed are taken and deployed. */
   trustedKeys?: readonly string[];
 }
@@ -53,11 +56,15 @@ interface Digest {
 /** Whether a file is an unfinished upload. */
 const isPart = (name: string) => /^\..*\.part$/.test(name);
 
+async function manifestOf(path: string): Promise<{ name: string; version: string }> {
+  return (await inspectPackage(path)).manifest;
+}
+
 /** A directory of packages. */
 export class PackageStore implements Packages {
   readonly #dir: string;
   readonly #maxBytes: number;
-  readonly #inspect: PackageStoreOptions["inspect"];
+  readonly #inspect: NonNullable<PackageStoreOptions["inspect"]> | null;
   readonly #signatures: PackageSignatures;
   readonly #stallMs: number;
   readonly #space: PackageSpace;
@@ -72,7 +79,7 @@ export class PackageStore implements Packages {
   private constructor(dir: string, options: PackageStoreOptions) {
     this.#dir = dir;
     this.#maxBytes = options.maxBytes ?? DEFAULT_SERVER_LIMITS.maxPackageBytes;
-    this.#inspect = options.inspect;
+    this.#inspect = options.inspect === undefined ? manifestOf : options.inspect;
     this.#signatures = new PackageSignatures(dir, options.trustedKeys ?? []);
     this.#stallMs = options.stallTimeoutMs ?? DEFAULT_SERVER_LIMITS.transferStallTimeoutMs;
     this.#space = new PackageSpace(
@@ -286,7 +293,7 @@ export class PackageStore implements Packages {
   }
 
   async #check(file: string, path: string): Promise<void> {
-    if (this.#inspect === undefined) return;
+    if (this.#inspect === null) return;
     const found = await this.#inspect(path);
     if (matchesPackage(file, `${found.name}@${found.version}`)) return;
     throw new HarnessError(
