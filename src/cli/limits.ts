@@ -8,8 +8,6 @@
 export const CLI_TIMEOUT_MS = 30_000;
 /** The same for `service start` and the like: a start with its health check takes longer. */
 export const CLI_CONTROL_TIMEOUT_MS = 5 * 60 * 1000;
-/** How often a followed deployment is looked at itself: for what no event tells, such as a killed server. */
-export const CLI_FOLLOW_LOOK_MS = 5000;
 /** A follower gives up after this many times `--timeout` without a connection: CI must not hang. */
 export const CLI_FOLLOW_GIVE_UP_FACTOR = 4;
 /** Largest token or secret file: larger than any key, far from filling memory. */

@@ -1,8 +1,7 @@
 /**
- * Following a deployment to its end.
+ * Follows a deployment to its end.
  *
- * The deployment runs in the server: who follows it may lose the connection, or stop following, and it
- * goes on.
+ * The deployment runs in the server: it continues when the connection is lost or its follower stops.
  *
  * @module
  */
@@ -19,8 +18,15 @@ import { resultWithin } from "../util/async.ts";
 export interface FollowOptions {
   /** Stops following; the deployment goes on. */
   signal?: AbortSignal;
-  /** How often the deployment is asked after, for what no event tells. @default {5000} */
+  /** How often the deployment is polled while no event arrives. @default {5000} */
   lookIntervalMs?: number;
+  /** Fail with `unreachable` after this long without an event or a response. @default {Infinity} */
+  giveUpAfterMs?: number;
+  /**
+   * Events that were subscribed to before the deployment was started, so that no step is missed. The caller closes
+   * them. @default {subscribed to when following starts}
+   */
+  events?: EventStream<"deployment_progress">;
 }
 
 /**
@@ -49,6 +55,9 @@ export async function* followDeployment(
   deploymentId: string,
   options: FollowOptions = {},
 ): AsyncGenerator<DeploymentProgressData, Deployment, void> {
+  if (options.events !== undefined) {
+    return yield* follow(client, options.events, deploymentId, options);
+  }
   await using stream = await openStream(client, options);
   return yield* follow(client, stream, deploymentId, options);
 }
@@ -73,16 +82,22 @@ async function* follow(
   const lookIntervalMs = options.lookIntervalMs ?? CLIENT_DEPLOYMENT_LOOK_MS;
   let next = read(stream);
   let deployment = await client.getDeployment(id, callOptions(options));
+  let heardAt = Date.now();
   while (deployment.finished_at === null) {
     const result = await resultWithin(next, lookIntervalMs);
     if (result?.done) throw stopped(id, options.signal);
-    if (result !== null) next = read(stream);
+    if (result !== null) {
+      next = read(stream);
+      heardAt = Date.now();
+    }
     const progress = result === null ? null : progressOf(result.value, id);
     if (progress !== null) yield progress;
     const isLast = progress?.host === null && progress.step === "finish";
     // Silence, or events that are gone for good: the deployment may have ended unheard.
     if (isLast || result === null || result.value.kind === "snapshot") {
-      deployment = await look(client, deployment, options);
+      const polled = await poll(client, id, options);
+      if (polled !== null) [deployment, heardAt] = [polled, Date.now()];
+      else if (Date.now() - heardAt >= (options.giveUpAfterMs ?? Infinity)) throw silent(id);
     }
   }
   return deployment;
@@ -92,7 +107,7 @@ function read(
   stream: ProgressStream,
 ): Promise<IteratorResult<StreamItem<"deployment_progress">, undefined>> {
   const next = stream.next();
-  next.catch(() => {}); // it is looked at later, or the call in between fails for the same reason
+  next.catch(() => {}); // awaited later, or the call in between fails for the same reason
   return next;
 }
 
@@ -103,22 +118,29 @@ function progressOf(
   return item.kind === "event" && item.data.deployment_id === id ? item.data : null;
 }
 
-/** The deployment now; as it was while the server cannot be asked. */
-async function look(
+/** The deployment now, or `null` while the server cannot be asked. */
+async function poll(
   client: RegistryClient,
-  last: Deployment,
+  id: string,
   options: FollowOptions,
-): Promise<Deployment> {
+): Promise<Deployment | null> {
   try {
-    return await client.getDeployment(last.deployment_id, callOptions(options));
+    return await client.getDeployment(id, callOptions(options));
   } catch (error) {
-    if (error instanceof HarnessError && error.retryable && client.state !== "closed") return last;
+    if (error instanceof HarnessError && error.retryable && client.state !== "closed") return null;
     throw error;
   }
 }
 
 function callOptions({ signal }: FollowOptions): { signal?: AbortSignal } {
   return signal === undefined ? {} : { signal };
+}
+
+function silent(id: string): HarnessError {
+  return new HarnessError(
+    "unreachable",
+    `Cannot follow ${id} any longer: the server does not respond; the deployment may still be running`,
+  );
 }
 
 function stopped(id: string, signal: AbortSignal | undefined): HarnessError {

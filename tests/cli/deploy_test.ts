@@ -82,7 +82,7 @@ Deno.test("SIGTERM to a server parks its deployments; whoever follows gives up w
     assert.match(await Deno.readLink(`${it.root}/.harness/svc/current`), /svc-1\.0\.0/);
     const { code, stderr } = await cli.end();
     // It may have heard of the end before the server went.
-    if (code === 4) assert.match(stderr, /the server does not answer.*deployments follow d-/s);
+    if (code === 4) assert.match(stderr, /the server does not respond.*deployments follow d-/s);
     else assert.match(stderr, /deploy of svc 4\.0\.0 interrupted$/m);
   } finally {
     await stopAll(`${it.root}/.harness/svc/run`);

@@ -120,3 +120,17 @@ Deno.test("followDeployment() stops with its signal, and fails with the server's
   peer.fail(await peer.request(), "not_found");
   assert.equal((await unknown).code, "not_found");
 });
+
+Deno.test("followDeployment: gives up when the server stays away", async () => {
+  await using server = new ScriptedServer();
+  const connecting = RegistryClient.connect(server.url, { reconnect });
+  const peer = await server.greet();
+  await using client = await connecting;
+  const options = { lookIntervalMs: 5, giveUpAfterMs: 20 };
+  const lost = failure(collect(followDeployment(client, "d-1", options)));
+  await peer.acknowledge();
+  await answer(peer, "get_deployment", RUNNING);
+  peer.close(1001);
+  // Nobody greets the next connection: it never becomes one.
+  assert.equal((await lost).code, "unreachable");
+});

@@ -21,7 +21,7 @@ import {
 } from "../flags/deploy_flags.ts";
 import { followHint } from "../output/deployment_report.ts";
 import { addFlags, type FlagValues, readFlags } from "../flags/flags.ts";
-import { followDeployment, openDeploymentEvents } from "../session/follow.ts";
+import { openDeploymentEvents, showDeployment } from "../session/follow.ts";
 import { unreadable } from "../flags/secrets.ts";
 import { printJson } from "../output/table.ts";
 import { downloadPackage, uploadPackage } from "../session/upload.ts";
@@ -87,7 +87,7 @@ async function deployCommand(
     ...(flags.idempotencyKey === null ? {} : { idempotency_key: flags.idempotencyKey }),
   });
   if (detach) return detached(context, session, deployment_id);
-  return await followDeployment(context, session, events, deployment_id, { quiet });
+  return await showDeployment(context, session, events, deployment_id, { quiet });
 }
 
 /** What `--detach` prints: the id on stdout, what to do with it on stderr. */

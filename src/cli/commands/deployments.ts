@@ -12,7 +12,7 @@ import { addHandler, type Context } from "../context.ts";
 import { SECRET_FLAGS, secretsOf } from "../flags/deploy_flags.ts";
 import { reportDeployment } from "../output/deployment_report.ts";
 import { addFlags, type FlagTable, readFlags, textFlag, valueFlag } from "../flags/flags.ts";
-import { followDeployment, openDeploymentEvents } from "../session/follow.ts";
+import { openDeploymentEvents, showDeployment } from "../session/follow.ts";
 import { printJson, printTable } from "../output/table.ts";
 import { integer } from "../flags/values.ts";
 
@@ -53,7 +53,7 @@ export function addDeploymentsCommands(program: Command, context: Context): void
   addHandler(context, follow, async (given, deploymentId = "") => {
     await using session = await openSession(context, given as object, { follows: true });
     const events = await openDeploymentEvents(context, session);
-    return await followDeployment(context, session, events, deploymentId);
+    return await showDeployment(context, session, events, deploymentId);
   });
 
   const resume = group.command("resume")
@@ -68,7 +68,7 @@ export function addDeploymentsCommands(program: Command, context: Context): void
     await using session = await openSession(context, given as object, { follows: true });
     const events = await openDeploymentEvents(context, session);
     const again = await session.call("resume_deployment", { deployment_id, secrets });
-    return await followDeployment(context, session, events, again.deployment_id);
+    return await showDeployment(context, session, events, again.deployment_id);
   });
 
   const cancel = group.command("cancel")

@@ -16,7 +16,7 @@ import {
   targetsFor,
 } from "../flags/deploy_flags.ts";
 import { addFlags, readFlags } from "../flags/flags.ts";
-import { followDeployment, openDeploymentEvents } from "../session/follow.ts";
+import { openDeploymentEvents, showDeployment } from "../session/follow.ts";
 
 interface RollbackFlags extends Record<string, unknown> {
   version?: string;
@@ -62,5 +62,5 @@ async function rollback(context: Context, given: RollbackFlags, name: string): P
     ...(targets.length === 0 ? {} : { targets }),
   });
   if (detach) return detached(context, session, deployment_id);
-  return await followDeployment(context, session, events, deployment_id, { quiet });
+  return await showDeployment(context, session, events, deployment_id, { quiet });
 }
