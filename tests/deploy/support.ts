@@ -31,6 +31,9 @@ export interface PackageOptions {
   prepare?: (tree: string) => Promise<void>;
 }
 
+/** Short waits: these services come up at once, or not at all. */
+const TIMING = { settleMs: 250, healthPollMs: 100, lockPollMs: 50 };
+
 /** A temp directory with an install root, packages, and what is left of a test's services cleaned up. */
 export class Bench implements AsyncDisposable {
   readonly dir: string;
@@ -91,6 +94,7 @@ export class Bench implements AsyncDisposable {
       deploymentId: `d-${crypto.randomUUID().slice(0, 8)}`,
       package: source,
       hosts: [this.target()],
+      timing: TIMING,
       ...more,
     } as DeployPlan;
   }
@@ -102,6 +106,7 @@ export class Bench implements AsyncDisposable {
       deploymentId: `r-${crypto.randomUUID().slice(0, 8)}`,
       package: { name: "web", ...(version === undefined ? {} : { version }) },
       hosts: [this.target()],
+      timing: TIMING,
       ...more,
     } as DeployPlan;
   }
