@@ -1,7 +1,7 @@
 /**
  * Deploys a package to hosts, or rolls hosts back, as an async generator of progress.
  *
- * It knows nothing of WebSockets or of the registry: the server, the CLI and the tests iterate the same generator.
+ * It depends on neither WebSockets nor the registry: the server, the CLI and the tests iterate the same generator.
  *
  * @module
  */
@@ -16,17 +16,17 @@ import { ProgressQueue } from "./progress_queue.ts";
 
 /** Options for {@linkcode deploy}. */
 export interface DeployOptions {
-  /** Cancels: no new host is started, hosts in flight go back to the version they had. */
+  /** Cancels: no new host is started, hosts in flight are rolled back. */
   signal?: AbortSignal;
 }
 
 /**
- * Carries `plan` out. Yields every step of every host as it happens and returns the outcome per host.
+ * Executes `plan`: yields every step of every host as it happens and returns the outcome per host.
  *
- * Failures of hosts are outcomes, not exceptions. Leaving the loop early cancels and waits until the hosts in flight
- * are back as they were.
+ * Failures of hosts are outcomes, not exceptions. Leaving the loop early cancels, and waits until the hosts in flight
+ * are rolled back.
  *
- * @throws {HarnessError} `invalid_params` for a plan that makes no sense, before any host is touched.
+ * @throws {HarnessError} `invalid_params` for an invalid plan, before any host is changed.
  */
 export async function* deploy(
   plan: DeployPlan,
@@ -39,7 +39,7 @@ export async function* deploy(
     ? left.signal
     : AbortSignal.any([options.signal, left.signal]);
   const work = deployFleet(plan, { signal, report: (event) => queue.push(event) });
-  // The error itself is met by the `await work` below.
+  // Errors are handled by the `await work` below.
   work.catch(() => {}).finally(() => queue.close());
   try {
     yield* queue;
@@ -56,12 +56,17 @@ export async function* deploy(
     };
     return result;
   } finally {
-    left.abort(new HarnessError("cancelled", "Cannot go on: the deployment was left"));
+    left.abort(
+      new HarnessError(
+        "cancelled",
+        "Cannot continue: the progress of the deployment is no longer read",
+      ),
+    );
     await work.catch(() => {});
   }
 }
 
-/** One line: how many hosts ended how. */
+/** Counts the hosts per outcome, in one line. */
 function summary(result: DeployResult): string {
   const counts = new Map<string, number>();
   for (const { outcome } of result.hosts) counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
@@ -73,13 +78,13 @@ function checkPlan(plan: DeployPlan): void {
     throw new HarnessError("invalid_params", `Cannot deploy ${serviceNameOf(plan)}: ${why}`);
   };
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(plan.deploymentId)) {
-    refuse(`"${plan.deploymentId}" is not a deployment id`);
+    refuse(`"${plan.deploymentId}" is not a valid deployment id`);
   }
-  if (plan.hosts.length === 0) refuse("there is no host to deploy to");
-  if (plan.hosts.length > MAX_HOSTS) refuse(`at most ${MAX_HOSTS} hosts at once`);
+  if (plan.hosts.length === 0) refuse("no host is given");
+  if (plan.hosts.length > MAX_HOSTS) refuse(`more than ${MAX_HOSTS} hosts`);
   const seen = new Set<string>();
   for (const host of plan.hosts) {
-    if (seen.has(host.label)) refuse(`the host ${host.label} is there twice`);
+    if (seen.has(host.label)) refuse(`host ${host.label} is given twice`);
     seen.add(host.label);
     hostLayout(host.installRoot ?? "/opt", serviceNameOf(plan));
     if (plan.kind === "deploy") checkHostEnv(plan.package.manifest, sourcesOf(plan, host.env));

@@ -20,24 +20,24 @@ export interface GeneratedEnv {
   host: string;
 }
 
-/** What a caller may add to the manifest's environment, weakest first. */
+/** Variables from outside the manifest, lowest precedence first. */
 export interface EnvSources {
   /** Addresses of the dependencies. */
-  dependencies?: Readonly<Record<string, string>>;
+  dependencies?: Readonly<Record<string, string>> | undefined;
   /** Of the deployment. */
-  plan?: Readonly<Record<string, string>>;
+  plan?: Readonly<Record<string, string>> | undefined;
   /** Of the host. */
-  host?: Readonly<Record<string, string>>;
+  host?: Readonly<Record<string, string>> | undefined;
   /** Secrets of the deployment. */
-  secrets?: Readonly<Record<string, string>>;
+  secrets?: Readonly<Record<string, string>> | undefined;
 }
 
-/** The variable that says (and sets) the port called `name`. */
+/** The variable that holds, and overrides, the port named `name`. */
 export function portVariable(name: string): string {
   return `HARNESS_PORT_${name.toUpperCase().replaceAll(/[^A-Z0-9]/g, "_")}`;
 }
 
-/** The manifest's ports, moved where `HARNESS_PORT_<NAME>` is set from outside. */
+/** The manifest's ports, overridden by `HARNESS_PORT_<NAME>` from outside. */
 export function effectivePorts(manifest: Manifest, sources: EnvSources): ManifestPort[] {
   const outer = outside(sources);
   return manifest.service.ports.map((port) => {
@@ -47,27 +47,29 @@ export function effectivePorts(manifest: Manifest, sources: EnvSources): Manifes
     if (number < 1 || number > 65535) {
       throw new HarnessError(
         "invalid_params",
-        `Cannot deploy ${manifest.name}: ${portVariable(port.name)} must be a port, not "${text}"`,
+        `Cannot deploy ${manifest.name}: ${
+          portVariable(port.name)
+        } must be a port from 1 to 65535, not "${text}"`,
       );
     }
     return { ...port, port: number };
   });
 }
 
-/** Refuses names that no shell takes, NUL bytes, variables of the loader, and required variables that nobody sets. */
+/** Rejects invalid names, NUL bytes, loader variables, and required variables that are not set. */
 export function checkEnv(manifest: Manifest, sources: EnvSources): void {
   const outer = outside(sources);
   for (const [key, value] of Object.entries(outer)) {
     if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(key)) {
       throw new HarnessError(
         "invalid_params",
-        `Cannot deploy ${manifest.name}: "${key}" is not a name for a variable (letters, digits and _)`,
+        `Cannot deploy ${manifest.name}: "${key}" is not a valid variable name; use letters, digits and _`,
       );
     }
     if (value.includes("\0")) {
       throw new HarnessError(
         "invalid_params",
-        `Cannot deploy ${manifest.name}: the value of ${key} holds a NUL byte`,
+        `Cannot deploy ${manifest.name}: the value of ${key} contains a NUL byte`,
       );
     }
   }
@@ -78,8 +80,8 @@ export function checkEnv(manifest: Manifest, sources: EnvSources): void {
       "invalid_params",
       `Cannot deploy ${manifest.name}: ${
         loader.join(", ")
-      } would decide what its programs load or execute, and its manifest does not allow that ` +
-        `(service.allow_loader_env: true); leave it out`,
+      } can make its programs load or execute other code, which its manifest does not allow; ` +
+        `leave it out or set service.allow_loader_env: true`,
       { details: { reason: "loader_env", names: loader } },
     );
   }
@@ -91,7 +93,7 @@ export function checkEnv(manifest: Manifest, sources: EnvSources): void {
       "invalid_params",
       `Cannot deploy ${manifest.name}: its manifest requires ${
         missing.join(", ")
-      }; set each with --secret-file, or with --env what is no secret`,
+      }; set each with --secret-file, or --env if it is not secret`,
       { details: { missing } },
     );
   }
@@ -111,7 +113,7 @@ export function releaseEnv(
   for (const port of effectivePorts(manifest, sources)) {
     env[portVariable(port.name)] = String(port.port);
   }
-  // Every start sets its own: by it what runs is known.
+  // Set by every start, to identify the run.
   delete env["HARNESS_RUN"];
   return Object.fromEntries(Object.entries(env).sort(([a], [b]) => a < b ? -1 : 1));
 }

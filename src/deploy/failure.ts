@@ -1,29 +1,29 @@
 /**
- * From anything thrown to the failure that is reported. Pure.
+ * Converts errors to the failures that a deployment reports. Pure.
  *
  * @module
  */
 import type { DeployFailure, DeployStep } from "../model/deployment.ts";
 import { HarnessError, messageOf, toHarnessError } from "../errors.ts";
 
-/** What is known where something failed. */
+/** Where a failure happened. */
 export interface FailurePlace {
   /** Host label. */
   host: string;
   /** Step. */
   step: DeployStep;
-  /** What the service is called in the registry, or `null` where nobody can ask it. */
+  /** Id of the service in the registry, or `null` if it is not registered. */
   instance: string | null;
-  /** How to see the log of the service, or `null`. */
+  /** Command that shows the log of the service, or `null`. */
   log: string | null;
 }
 
-/** The report of `error`: a known error with its details, or `internal` with none. */
+/** The failure to report for `error`: code and details of a known error, else `internal`. */
 export function toFailure(error: unknown, place: FailurePlace): DeployFailure {
   const known = fromAbort(error) ?? toHarnessError(error);
   const next = nextStep(known, place);
   return {
-    // "unavailable" is about a server that may be asked again; this is about a release that did not work.
+    // `unavailable` means a server to be asked again later; here a release failed.
     code: known.code === "unavailable" ? "deploy_failed" : known.code,
     message: known.message,
     details: {
@@ -35,19 +35,21 @@ export function toFailure(error: unknown, place: FailurePlace): DeployFailure {
   };
 }
 
-/** What an aborted signal throws when its owner gave no reason of our kind. */
+/** The error for an aborted signal without a reason of ours. */
 function fromAbort(error: unknown): HarnessError | null {
   if (error instanceof HarnessError || !(error instanceof DOMException)) return null;
   const code = error.name === "TimeoutError" ? "timeout" : "cancelled";
-  return new HarnessError(code, `Cannot go on: ${error.message}`, { cause: error });
+  return new HarnessError(code, `Cannot continue: ${error.message}`, { cause: error });
 }
 
-/** What a cancel with this reason is reported as, whatever kind of reason its owner gave. */
+/** The error that reports a cancel with `reason`, of whatever type. */
 export function cancelError(reason: unknown): HarnessError {
   return fromAbort(reason) ??
     (reason instanceof HarnessError
       ? reason
-      : new HarnessError("cancelled", `Cannot go on: ${messageOf(reason)}`, { cause: reason }));
+      : new HarnessError("cancelled", `Cannot continue: ${messageOf(reason)}`, {
+        cause: reason,
+      }));
 }
 
 function nextStep(error: HarnessError, place: FailurePlace): string | null {
@@ -56,20 +58,20 @@ function nextStep(error: HarnessError, place: FailurePlace): string | null {
     case "start":
     case "health":
       return `${
-        place.log === null ? "" : `look at its log (${place.log}), `
-      }correct the package and deploy a new version`;
+        place.log === null ? "" : `check its log (${place.log}), `
+      }fix the package and deploy a new version`;
     case "rollback":
-      return `look at ${place.host} now${
+      return `check ${place.host} now${
         place.instance === null ? "" : `: harness-ws-server service get ${place.instance}`
       }`;
     case "connect":
-      return "correct the connection and run the same deployment again: hosts that have it are left alone";
+      return "fix the connection and run the same deployment again; hosts that are up to date are skipped";
     default:
       return error.retryable ? "run the same deployment again" : null;
   }
 }
 
-/** Of a host that logs us in, perhaps, and then does not answer within the time for connecting, locking and looking. */
+/** The error for a host that did not respond within the time for connect, lock and preflight. */
 export function lateError(
   at: { service: string; target: { label: string }; step: DeployStep },
   limitMs: number,
@@ -78,8 +80,8 @@ export function lateError(
   const what = step === "connect" ? `connect to ${label}` : `${step} ${service} on ${label}`;
   return new HarnessError(
     "unreachable",
-    `Cannot ${what}: it has not answered within ${limitMs / 1000} s; ` +
-      "look at its load, its disk and the login shell of the user",
+    `Cannot ${what}: no response within ${limitMs / 1000} s; ` +
+      "check its load, its disk and the login shell of the user",
     { details: { host: label, step, reason: "hangs" } },
   );
 }

@@ -1,5 +1,5 @@
 /**
- * Many hosts: how many at once, who goes first, when to stop, and what it all comes to.
+ * Deploys to many hosts: concurrency, canaries, when to stop, and the final status.
  *
  * @module
  */
@@ -11,20 +11,20 @@ import type { DeployProgress, DeployResult, HostResult } from "./progress.ts";
 
 /** Options for {@linkcode deployFleet}. */
 export interface FleetOptions {
-  /** Cancels: no new host is started, those under way go back. */
+  /** Cancels: no new host is started, hosts in flight are rolled back. */
   signal: AbortSignal;
   /** Called with each event of each host, in order per host. */
   report: (progress: DeployProgress) => void;
 }
 
-/** Deploys to all hosts of `plan`. One host's trouble never stops another one under way. */
+/** Deploys to all hosts of `plan`. A failing host never interrupts another one in flight. */
 export async function deployFleet(plan: DeployPlan, options: FleetOptions): Promise<DeployResult> {
   const strategy = plan.strategy ?? {};
   const canary = Math.min(strategy.canary ?? 0, plan.hosts.length);
   const fleet = new Fleet(plan, options);
   await fleet.deploy(plan.hosts.slice(0, canary));
-  // A canary that was not fine says that the rest must not follow, however many failures are allowed.
-  if (canary > 0 && !fleet.allFine()) fleet.stop("a canary host was not fine");
+  // A failed canary stops the rest, however many failures are allowed.
+  if (canary > 0 && !fleet.allOk()) fleet.stop("a canary host failed");
   await fleet.deploy(plan.hosts.slice(canary));
   const hosts = plan.hosts.map((host) => fleet.result(host));
   const status = fleetStatus(hosts.map((h) => h.outcome), {
@@ -34,7 +34,7 @@ export async function deployFleet(plan: DeployPlan, options: FleetOptions): Prom
   return { deploymentId: plan.deploymentId, status, hosts };
 }
 
-/** What the outcomes of the hosts come to. Pure. */
+/** The status of a deployment with these outcomes. Pure. */
 export function fleetStatus(
   outcomes: readonly HostOutcome[],
   options: { cancelled: boolean; skipUnreachable: boolean },
@@ -55,7 +55,7 @@ class Fleet {
   readonly #plan: DeployPlan;
   readonly #options: FleetOptions;
   readonly #results = new Map<string, HostResult>();
-  /** Label by place: a machine that is there under two names is found out when both have answered. */
+  /** Label by place, to detect one machine under two names. */
   readonly #places = new Map<string, string>();
   #stopped: string | null = null;
 
@@ -76,12 +76,12 @@ class Fleet {
     await Promise.all(Array.from({ length: Math.min(parallel, waiting.length) }, worker));
   }
 
-  /** No host is begun any more. */
+  /** Starts no further host. */
   stop(reason: string): void {
     this.#stopped ??= reason;
   }
 
-  allFine(): boolean {
+  allOk(): boolean {
     const outcomes = [...this.#results.values()].map((r) => r.outcome);
     const excused = (o: HostOutcome) =>
       o === "unreachable" && this.#plan.strategy?.onUnreachable === "skip";
@@ -96,12 +96,12 @@ class Fleet {
 
   async #one(host: HostTarget): Promise<HostResult> {
     const { signal, report } = this.#options;
-    if (signal.aborted) return this.#notBegun(host, "cancelled", "the deployment was cancelled");
-    if (this.#stopped !== null) return this.#notBegun(host, "skipped", this.#stopped);
+    if (signal.aborted) return this.#notStarted(host, "cancelled", "the deployment was cancelled");
+    if (this.#stopped !== null) return this.#notStarted(host, "skipped", this.#stopped);
     return await deployToHost(this.#plan, host, { signal, report, places: this.#places });
   }
 
-  #notBegun(host: HostTarget, outcome: "cancelled" | "skipped", message: string): HostResult {
+  #notStarted(host: HostTarget, outcome: "cancelled" | "skipped", message: string): HostResult {
     this.#options.report({
       deployment_id: this.#plan.deploymentId,
       service: serviceNameOf(this.#plan),
@@ -125,7 +125,7 @@ class Fleet {
     };
   }
 
-  /** A host that cannot be reached says nothing about the package, so it does not count here. */
+  /** Unreachable hosts do not count: they prove nothing about the package. */
   #countFailures(): void {
     const bad: HostOutcome[] = ["failed", "rolled_back", "rollback_failed"];
     const failed = [...this.#results.values()].filter((r) => bad.includes(r.outcome)).length;

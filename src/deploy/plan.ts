@@ -1,5 +1,5 @@
 /**
- * What a deployment is asked to do: which package (or which rollback), on which hosts, with which environment.
+ * The plan of a deployment: a package or a rollback, hosts, environment and strategy.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { Manifest } from "../package/manifest/manifest.ts";
 
 /** A package to deploy, already verified by the caller. */
 export interface DeployPackage {
-  /** Opens the package's bytes; called once for each host that does not hold them yet. */
+  /** Opens the bytes of the package; called once for each host that does not have them. */
   open(): Promise<ReadableStream<Uint8Array>>;
   /** File name, for messages. */
   file: string;
@@ -31,11 +31,11 @@ export interface RollbackRequest {
 
 /** One host of a deployment. */
 export interface HostTarget {
-  /** How people call it; unique within the deployment. */
+  /** Name for people; unique within the deployment. */
   label: string;
-  /** Connects. Called once, and once more when the connection broke and the host must be cleaned up. */
+  /** Connects. Called once, and again when the connection broke and the host must be cleaned up. */
   connect(signal: AbortSignal): Promise<Executor>;
-  /** Absolute directory below which releases and bookkeeping go. @default {"/opt"} */
+  /** Absolute directory for releases and bookkeeping. @default {"/opt"} */
   installRoot?: string;
   /** How to become root there, or `null` to work as the login user. @default {null} */
   become?: "sudo" | null;
@@ -45,27 +45,27 @@ export interface HostTarget {
   env?: Readonly<Record<string, string>>;
 }
 
-/** What {@linkcode PlanBase.admit} is told of a host. */
+/** A host as {@linkcode PlanBase.admit} gets it. */
 export interface FoundHost {
-  /** The same for two names of one machine and install root, and for nothing else, until it is rebooted. */
+  /** Identifies machine and install root, under whatever name, until a reboot. */
   place: string;
   /** The active release's version, or `null`. */
   version: string | null;
 }
 
-/** How the hosts of a deployment are treated. */
+/** In which order and how many hosts are deployed to. */
 export interface DeployStrategy {
   /** Hosts at once. @default {10} */
   parallel?: number;
-  /** Hosts that go first; the rest follows only when they are fine. @default {0} */
+  /** Hosts that go first; the rest follows only if they succeed. @default {0} */
   canary?: number;
-  /** Failed hosts that are put up with: one more, and no new host is started. @default {0} */
+  /** Failed hosts that are tolerated; with one more, no new host is started. @default {0} */
   maxFailures?: number;
   /** Whether an unreachable host counts as a failure. @default {"fail"} */
   onUnreachable?: UnreachablePolicy;
 }
 
-/** How often a deployment polls, and how long a start must hold; tests shorten it. */
+/** Poll and settle times; tests shorten them. */
 export interface DeployTiming {
   /** How long a service without a health check must stay up to count as started. @default {DEPLOY_SETTLE_MS} */
   settleMs?: number;
@@ -75,7 +75,7 @@ export interface DeployTiming {
   lockPollMs?: number;
 }
 
-/** What every deployment says. */
+/** Options of every deployment. */
 export interface PlanBase {
   /** Deployment id; also names the lock and the temp files on the hosts. Letters, digits, `.`, `_`, `-`. */
   deploymentId: string;
@@ -83,37 +83,37 @@ export interface PlanBase {
   hosts: readonly HostTarget[];
   /** Environment for the service, above the manifest's. */
   env?: Readonly<Record<string, string>>;
-  /** Environment that is never shown: travels on stdin to a 0600 file and nowhere else. */
+  /** Secret environment: sent on stdin to a 0600 file and nowhere else, never shown. */
   secrets?: Readonly<Record<string, string>>;
-  /** Addresses of the dependencies (`POSTGRES_HOST`, …), as the caller's registry knows them. */
+  /** Addresses of the dependencies (`POSTGRES_HOST`, …) from the registry of the caller. */
   dependencyEnv?: Readonly<Record<string, string>>;
-  /** How the hosts are treated. */
+  /** Order and concurrency. */
   strategy?: DeployStrategy;
   /** Good releases kept on a host. @default {KEEP_RELEASES} */
   keepReleases?: number;
-  /** Redo what is there already; accept other bytes under the same name and version. @default {false} */
+  /** Deploys again what is up to date; accepts other bytes under the same version. @default {false} */
   force?: boolean;
-  /** Who deploys, for the lock: shown to whoever meets it. @default {user@machine (pid …)} */
+  /** Who deploys: shown to others who wait for the lock. @default {user@machine (pid …)} */
   owner?: string;
   /** Life of the lock on a host without renewal. @default {DEPLOY_LOCK_TTL_MS} */
   lockTtlMs?: number;
-  /** How long to wait for a lock that somebody else holds. @default {0} */
+  /** How long to wait for a lock that is held. @default {0} */
   lockWaitMs?: number;
-  /** Time to connect, lock and look at one host. @default {DEPLOY_BEGIN_TIMEOUT_MS} */
+  /** Timeout of connect, lock and preflight on one host. @default {DEPLOY_BEGIN_TIMEOUT_MS} */
   beginTimeoutMs?: number;
   /**
-   * What the service is called on each host in the caller's registry, by label: reports name it where they say what
-   * to ask. Left out, they say where to look on the host itself.
+   * Registry ids of the service by host label: reports use them in the commands they suggest. Left out, they name
+   * commands for the host itself.
    */
   instances?: ReadonlyMap<string, string>;
   /**
-   * Called for each host when its lock is held and nothing else is changed: the caller's own records. Where it rejects,
-   * that host alone has failed.
+   * Called for each host once its lock is held and before anything else is changed. If it rejects, this host has
+   * failed.
    */
   admit?(host: HostTarget, found: FoundHost): Promise<void>;
   /** Time in which a service must become healthy. @default {derived from the manifest's health check} */
   healthTimeoutMs?: number;
-  /** How often it polls, and how long a start must hold. */
+  /** Poll and settle times. */
   timing?: DeployTiming;
 }
 
@@ -125,7 +125,7 @@ export interface DeployPackagePlan extends PlanBase {
   package: DeployPackage;
 }
 
-/** A return to an earlier release. */
+/** A rollback to an earlier release. */
 export interface RollbackPlan extends PlanBase {
   /** Which kind. */
   kind: "rollback";

@@ -1,5 +1,5 @@
 /**
- * What a deployment reports while it runs, and what it leaves as its result.
+ * The progress events and the result of a deployment.
  *
  * @module
  */
@@ -23,7 +23,7 @@ export interface DeployProgress extends Omit<DeploymentProgressData, "id"> {
   deployment_status?: DeployStatus;
 }
 
-/** What runs on a host after a deployment: what is needed to register and control it. */
+/** The service on a host after a deployment, with all that is needed to register and control it. */
 export interface DeployedService {
   /** Service name. */
   name: string;
@@ -37,11 +37,11 @@ export interface DeployedService {
   manifest: Manifest;
   /** How to control it; holds the ports as configured on this host. */
   spec: ServiceSpec;
-  /** What runs it there. */
+  /** What runs it on this host. */
   manager: RunManager;
-  /** The machine and directory it is on, under whatever name: see {@linkcode FoundHost.place}. */
+  /** Machine and directory: see {@linkcode FoundHost.place}. */
   place: string;
-  /** What the controller saw last: pid or container id. */
+  /** Last status that the controller saw: pid or container id. */
   status: ServiceStatus;
   /** Address under which others reach the host. */
   address: string;
@@ -59,13 +59,13 @@ export interface HostResult {
   error: DeployFailure | null;
   /** Version active before, or `null`. */
   versionBefore: string | null;
-  /** Version active now, or `null`; also `null` where the host could not be asked. */
+  /** Version active now, or `null`: there is none, or the host could not be asked. */
   versionAfter: string | null;
-  /** Whether anything was changed; `false` where everything was there already. */
+  /** Whether anything was changed; `false` if the host was up to date. */
   changed: boolean;
-  /** What runs there now, where that is known: the new release, or after a rollback the old one. */
+  /** The running service, if known: the new release, or after a rollback the old one. */
   service: DeployedService | null;
-  /** What the health check of the new release said; `null` where it has none, or was not brought or kept. */
+  /** Last health check of the new release; `null` if it has none, or the release is not active. */
   health: Pick<HealthCheckResult, "healthy" | "message" | "checked_at" | "duration_ms"> | null;
 }
 

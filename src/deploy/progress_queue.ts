@@ -1,12 +1,12 @@
 /**
- * Joins the events of many hosts into one stream for a reader that may be slower than they are.
+ * Merges the events of many hosts into one bounded stream for a possibly slow reader.
  *
  * @module
  */
 import { DEPLOY_EVENT_QUEUE } from "./limits.ts";
 import type { DeployProgress } from "./progress.ts";
 
-/** Events in the order in which they were pushed. Bounded: beyond the limit, `progress` ones give way. */
+/** Events in the order of `push`. Beyond its limit, those with status `progress` are dropped. */
 export class ProgressQueue {
   #events: DeployProgress[] = [];
   #wake = Promise.withResolvers<void>();
@@ -15,7 +15,7 @@ export class ProgressQueue {
   /** Adds an event. */
   push(event: DeployProgress): void {
     if (this.#events.length >= DEPLOY_EVENT_QUEUE) {
-      // Beginnings, ends and failures are never dropped; there are few of them.
+      // All others are few, and never dropped.
       this.#events = this.#events.filter((e) => e.status !== "progress");
     }
     this.#events.push(event);

@@ -1,5 +1,5 @@
 /**
- * How a release is controlled: from its manifest and its place on the host to a `ServiceSpec`. Pure.
+ * Builds the `ServiceSpec` of a release from its manifest and its paths on the host. Pure.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { ServiceSpec, SpecExecution } from "../lifecycle/service_spec.ts";
 import { sanitizeName } from "../package/names.ts";
 import type { HostLayout, ReleaseLayout } from "./host/layout.ts";
 
-/** What {@linkcode releaseSpec} builds on. */
+/** Input of {@linkcode releaseSpec}. */
 export interface ReleaseSpecInput {
   /** Manifest. */
   manifest: Manifest;
@@ -22,7 +22,7 @@ export interface ReleaseSpecInput {
   envName: string;
   /** Ports as configured on this host. */
   ports: ManifestPort[];
-  /** What is in its directory. */
+  /** Its optional files. */
   files: Release["files"];
 }
 

@@ -24,7 +24,10 @@ Deno.test("deploy --direct --local needs no server, and rollback --direct neithe
     await cli.until((it) => /health +started/.test(it.stderr));
     const second = await run("deploy", it.file("2.0.0"));
     assert.equal(second.code, 8, second.stderr);
-    assert.match(second.stdout, /^local +failed +lock +Cannot lock svc on local: d-\S+ by /m);
+    assert.match(
+      second.stdout,
+      /^local +failed +lock +Cannot lock svc on local: it is held by d-\S+ by /m,
+    );
     cli.kill("SIGTERM");
     const { code, stderr, stdout } = await cli.end();
     assert.equal(code, 143, stderr);

@@ -234,7 +234,7 @@ Deno.test("deploy() refuses a plan that makes no sense before it touches a host"
     });
   };
   await refused({ env: {} }, /requires NEEDED/);
-  await refused({ env: { NEEDED: "1", "A-B": "x" } }, /not a name for a variable/);
+  await refused({ env: { NEEDED: "1", "A-B": "x" } }, /not a valid variable name/);
   await refused({ env: { NEEDED: "1\0" } }, /NUL/);
   await refused({ hosts: [] }, /no host/);
   await refused({ hosts: [never, never] }, /twice/);

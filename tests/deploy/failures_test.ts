@@ -201,7 +201,7 @@ Deno.test("deploy() that went back but could not stop the new release says that,
   const { message = "", details } = host.error ?? {};
   assert.match(message, /; 1\.0\.0 runs again, but 2\.0\.0 could not be stopped on here$/);
   assert.match(String(details?.["rollback_error"]), /outlive SIGKILL/);
-  assert.equal(details?.["next"], "end what is left of 2.0.0 on here");
+  assert.equal(details?.["next"], "stop what is left of 2.0.0 on here");
   assertAsBefore(bench);
   assert.equal(bench.state().releases.find((r) => r.version === "2.0.0")?.status, "bad");
 });

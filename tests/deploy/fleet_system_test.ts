@@ -175,7 +175,7 @@ Deno.test({
     await cut;
     assert.equal(host.outcome, "unreachable", JSON.stringify(host.error));
     assert.equal(host.versionAfter, null);
-    assert.match(String(host.error?.details?.["next"]), /puts itself back/);
+    assert.match(String(host.error?.details?.["next"]), /restores itself/);
     assert.equal(result.status, "failed");
     await until(
       "the guardian has put the old version back",

@@ -271,7 +271,7 @@ Deno.test("a host that lost power in the middle of a switch is set right by the 
   assert.equal(host.versionBefore, "1.0.0");
   await assert.rejects(Deno.stat(`${bench.dir}/old-script`), Deno.errors.NotFound);
   const message = events.find((e) => e.step === "lock" && e.status === "done")?.message ?? "";
-  assert.match(message, /took over from power, which is gone; undid what power left/);
+  assert.match(message, /took over the stale lock of power; undid power/);
   assert.deepEqual(bench.running(), ["3.0.0"]);
   const bad = bench.state().releases.find((r) => r.version === "2.0.0");
   assert.equal(bad?.status, "bad");
@@ -318,7 +318,7 @@ Deno.test("a deployment that slept longer than its lock lives cannot go on: the 
   assert(slept);
   assert.match(
     said,
-    /its lock ran out and the host has put itself back|the lock is no longer ours/,
+    /its lock expired and the host has restored itself|the lock is no longer ours/,
   );
   assert.doesNotMatch(said, /rollback:started|commit:done/);
   assert.deepEqual(bench.running(), ["1.0.0"]);

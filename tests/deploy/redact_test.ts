@@ -126,7 +126,7 @@ Deno.test("deploy() cancelled with any reason reports that it was cancelled, wit
   assert.equal(host.outcome, "cancelled");
   assert.deepEqual([host.error?.code, host.error?.message], [
     "cancelled",
-    "Cannot go on: Interrupted by SIGINT",
+    "Cannot continue: Interrupted by SIGINT",
   ]);
   assert.equal(host.error?.details?.["next"], undefined);
   bench.assertClean();

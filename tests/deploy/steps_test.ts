@@ -185,7 +185,7 @@ Deno.test("rollback: one that fails leaves the switch recorded", async () => {
   assert(ends(events).includes("rollback:failed"));
   assert.equal(details?.["exit_code"], 4);
   assert.match(String(details?.["rollback_error"]), /poisoned/);
-  assert.match(message, /going back failed too, and web is not running on here/);
+  assert.match(message, /rollback failed; web is down on here/);
   assert.match(String(details?.["next"]), /what keeps 1\.0\.0 from .* deploy again: /);
   // What was reported when it failed stays as it was: a replay of that event must be the same.
   const failed = events.find((e) => e.step === "start" && e.status === "failed")?.error;

@@ -105,7 +105,7 @@ async function checkEnds(scene: Scene, way: Way): Promise<void> {
   const first = await ends("3.0.0", 1, "3.0.0 failed");
   assert.match(first.stdout, /^\S+ +failed +start +Cannot start svc on /m);
   // It is not registered afterwards: only the host itself has its log.
-  const onHost = /^ {2}next: look at its log \(\S+\/svc\/output\/svc\.log on \S+\), /m;
+  const onHost = /^ {2}next: check its log \(\S+\/svc\/output\/svc\.log on \S+\), /m;
   assert.match(first.stderr, onHost);
   await ends("1.0.0", 0, "1.0.0 succeeded");
   const both = ["--host", DEAD, "--host", scene.host];
@@ -124,7 +124,7 @@ async function checkEnds(scene: Scene, way: Way): Promise<void> {
   assert.match(back.stderr, /^ {4}no such config$/m);
   assert.match(back.stderr, /^ {2}command: \S+\/svc-3\.1\.0\/scripts\/start\.sh$/m);
   const throughServer = Object.keys(way.env).length > 0;
-  const asked = /^ {2}next: look at its log \(harness-ws-server service logs (\S+)\), /m;
+  const asked = /^ {2}next: check its log \(harness-ws-server service logs (\S+)\), /m;
   assert.match(back.stderr, throughServer ? asked : onHost);
   if (throughServer) {
     const id = asked.exec(back.stderr)?.[1] ?? "";
@@ -142,7 +142,7 @@ async function checkEnds(scene: Scene, way: Way): Promise<void> {
   assert.match(await Deno.readLink(`${way.root}/.harness/svc/current`), /svc-2\.0\.0$/);
 
   const stuck = await ends("5.0.0", 7, "5.0.0 failed");
-  assert.match(stuck.stdout, /^\S+ +rollback_failed +start +.* and svc is not running on /m);
+  assert.match(stuck.stdout, /^\S+ +rollback_failed +start +.* svc is down on /m);
   assert.match(stuck.stderr, /^ {2}rollback error: .*poisoned/m);
 }
 
@@ -155,7 +155,7 @@ async function checkLocked(scene: Scene, way: Way): Promise<void> {
   assertEnd(way, second, 8, "1.0.0 failed");
   assert.match(
     second.stdout,
-    /^\S+ +failed +lock +Cannot lock svc on \S+: d-\S+ by \S+@\S+ \(pid \d+\) /m,
+    /^\S+ +failed +lock +Cannot lock svc on \S+: it is held by d-\S+ by \S+@\S+ \(pid \d+\) /m,
   );
   holder.kill("SIGINT");
   assertEnd(other, await holder.end(), 130, "4.0.0 cancelled");

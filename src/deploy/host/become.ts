@@ -1,5 +1,5 @@
 /**
- * An executor whose commands run as root through `sudo -n`.
+ * Runs the commands of an executor as root through `sudo -n`.
  *
  * @module
  */
@@ -12,7 +12,7 @@ export function sudoExecutor(executor: Executor): Executor {
   return new SudoExecutor(executor);
 }
 
-/** Makes sure that sudo asks for nothing. */
+/** Checks that sudo works without a password. */
 export async function checkSudo(executor: Executor, signal: AbortSignal): Promise<void> {
   const result = await executor.run(
     { argv: ["sudo", "-n", "--", "true"] },
@@ -22,7 +22,7 @@ export async function checkSudo(executor: Executor, signal: AbortSignal): Promis
   throw new HarnessError(
     "deploy_failed",
     `Cannot become root on ${executor.host}: ${
-      result.stderr.trim() || "sudo does not work there"
+      result.stderr.trim() || "sudo does not work"
     }; allow this user to use sudo without a password (NOPASSWD)`,
     { details: { reason: "sudo", exit_code: result.exitCode } },
   );
@@ -41,7 +41,7 @@ class SudoExecutor implements Executor {
 
   run(command: Command, options: RunOptions = {}): Promise<RunResult> {
     const { env, ...rest } = options;
-    // sudo drops the environment, so what is wanted is set behind it.
+    // sudo drops the environment, so variables are set after it.
     const words = Object.entries(env ?? {}).map(([key, value]) => `${key}=${value}`);
     const inner = "argv" in command
       ? command.argv

@@ -14,7 +14,7 @@ import type { Command } from "../../executor/executor.ts";
 import type { HostLayout } from "./layout.ts";
 import library from "./library.sh" with { type: "text" };
 
-/** Functions that every script begins with: the lock, and how it is checked. */
+/** Functions for every script: the lock, and how it is checked. */
 export const HOST_LIBRARY: string = library;
 
 /** What every command on a host needs. */

@@ -1,5 +1,5 @@
 /**
- * One host of a deployment while it is under way: what is known of it, and how commands are run there.
+ * State of a deployment on one host, and how its commands are run.
  *
  * @module
  */
@@ -29,7 +29,7 @@ import type { DeployPlan, HostTarget } from "../plan.ts";
 import { serviceNameOf } from "../plan.ts";
 import type { DeployProgress } from "../progress.ts";
 
-/** What a step reports besides its name and status. */
+/** Progress of a step, besides its name and status. */
 export type StepProgress = Pick<DeployProgress, "percent" | "bytes" | "total_bytes" | "message">;
 
 /** The result of a step that did not fail. */
@@ -42,10 +42,10 @@ export interface StepResult {
   bytes?: number;
 }
 
-/** How far the host has been changed: decides what a failure has to undo. */
+/** How far the host was changed: decides what a failure has to undo. */
 export type Phase = "untouched" | "locked" | "switched" | "committed";
 
-/** One host of a deployment under way. The steps fill it in, in their order. */
+/** A deployment on one host. The steps fill it in, in their order. */
 export class HostContext {
   /** The deployment. */
   readonly plan: DeployPlan;
@@ -57,15 +57,15 @@ export class HostContext {
   readonly layout: HostLayout;
   /** Token of our lock there. */
   readonly place: HostPlace;
-  /** Reports news of the step under way. */
+  /** Reports progress of the current step. */
   readonly news: (news: StepProgress) => void;
-  /** Labels by place of the deployment's hosts that have answered. */
+  /** Labels by place of the hosts that responded so far. */
   readonly places: Map<string, string>;
-  /** Cancels what is under way: the caller's signal, or the loss of the lock. */
+  /** Cancels the current step: the signal of the caller, or the loss of the lock. */
   signal: AbortSignal;
   /** Runs commands there, as the user that owns the install root. */
   executor: Executor | null = null;
-  /** What the host said of itself. */
+  /** Facts of the host. */
   facts: HostFacts | null = null;
   /** The record of releases, as it is on the host. */
   state: HostState;
@@ -73,33 +73,33 @@ export class HostContext {
   release: ReleaseRecord | null = null;
   /** The release that was active before. */
   previous: ReleaseRecord | null = null;
-  /** Whether the release's files must be brought: not so when they are there, and good. */
+  /** Whether the files of the release must be installed: not if they are there and good. */
   needsFiles = false;
   /** Whether the release that was active before ran. */
   previousRan = false;
-  /** How far the host has been changed. */
+  /** How far the host was changed. */
   phase: Phase = "untouched";
-  /** The step under way. */
+  /** The current step. */
   step: DeployStep = "connect";
-  /** What runs now. */
+  /** Status of the running release. */
   status: ServiceStatus | null = null;
   /** The run that this deployment started, where it has an id. */
   started: string | null = null;
-  /** What the release's own health check said when it passed; `null` before that, and where it has none. */
+  /** Passed health check of the release; `null` before that, and if it has none. */
   health: HealthCheckResult | null = null;
-  /** Ends the deadline for connecting, locking and looking. */
+  /** Ends the deadline of connect, lock and preflight. */
   clearDeadline: () => void = () => {};
-  /** Takes the secrets that are known out of what is reported. */
+  /** Removes known secrets from reports. */
   redact: Redact;
 
-  /** A host at the beginning of its deployment. */
+  /** The beginning of a deployment. */
   constructor(
     plan: DeployPlan,
     target: HostTarget,
     options: {
       signal: AbortSignal;
       news: (news: StepProgress) => void;
-      places?: Map<string, string>;
+      places?: Map<string, string> | undefined;
     },
   ) {
     this.plan = plan;
@@ -120,15 +120,10 @@ export class HostContext {
   /** Environment from outside the manifest. */
   get env(): EnvSources {
     const { dependencyEnv, env, secrets } = this.plan;
-    return {
-      ...(dependencyEnv === undefined ? {} : { dependencies: dependencyEnv }),
-      ...(env === undefined ? {} : { plan: env }),
-      ...(this.target.env === undefined ? {} : { host: this.target.env }),
-      ...(secrets === undefined ? {} : { secrets }),
-    };
+    return { dependencies: dependencyEnv, plan: env, host: this.target.env, secrets };
   }
 
-  /** What this deployment wants to know of the host. */
+  /** The facts that this deployment needs. */
   get query(): FactsQuery {
     if (this.plan.kind === "rollback") {
       const none = { releaseDir: "", sha256: "", user: "", serviceType: "" };
@@ -151,9 +146,9 @@ export class HostContext {
     return this.executor;
   }
 
-  /** What the host said of itself, once asked. */
+  /** Facts of the host, once they are read. */
   get known(): HostFacts {
-    if (this.facts === null) throw new Error(`${this.target.label} was not asked yet`);
+    if (this.facts === null) throw new Error(`the facts of ${this.target.label} are not known yet`);
     return this.facts;
   }
 
@@ -163,13 +158,13 @@ export class HostContext {
     return this.release;
   }
 
-  /** What the registry calls the service here, or `null` where nobody can ask it: it is not registered, or not for long. */
+  /** Id of the service in the registry, or `null`: it is not registered, or not for long. */
   get instance(): string | null {
     if (this.previous === null) return null;
     return this.plan.instances?.get(this.target.label) ?? null;
   }
 
-  /** How to see the log of the service, or `null` before it is known. */
+  /** Command that shows the log of the service, or `null` if not known yet. */
   get logHint(): string | null {
     if (this.instance !== null) return `harness-ws-server service logs ${this.instance}`;
     const release = this.release?.spec ? this.release : this.previous;
@@ -179,26 +174,26 @@ export class HostContext {
     return `${log} on ${this.target.label}`;
   }
 
-  /** The controller of a release of this service: of what runs it by its record. */
+  /** The controller of a release, for the runtime in its record. */
   controller(release: ReleaseRecord): Controller {
     const spec = specOf(release);
     return createController(this.machine, spec, { systemd: this.isUnit(release) });
   }
 
-  /** Whether a release is, or was, run as a unit that we wrote: where no systemd runs by now, none can be running. */
+  /** Whether a release runs as a unit that we wrote: without systemd none can be running. */
   isUnit(release: ReleaseRecord): boolean {
     return this.known.systemd && managerOf(release, true) === "systemd";
   }
 
-  /** How a release is run that is configured now. */
+  /** How a release that is configured now will be run. */
   runOf(spec: ServiceSpec): ReleaseRun {
     const { systemd, uid, login } = this.known;
     return { manager: managerFor(spec.execution.type, systemd), uid, user: login };
   }
 
   /**
-   * Runs a command of commands.ts. A refusal or any exit code but 0 rejects, with the step, the exit code and the
-   * end of its output in the details.
+   * Runs a command. A refusal or an exit code other than 0 rejects, with the reason, the exit code and the end of its
+   * output in the details.
    */
   async run(command: Command, options: RunOptions = {}): Promise<RunResult> {
     const result = await this.machine.run(command, {
@@ -209,7 +204,7 @@ export class HostContext {
     return this.check(result);
   }
 
-  /** Runs a command that takes `text` on stdin; it is told the length, so that it never uses half a text. */
+  /** Runs a command with `text` on stdin. It gets the length, to detect truncated input. */
   async send(
     text: string,
     command: (bytes: number) => Command,
@@ -219,7 +214,7 @@ export class HostContext {
     return await this.run(command(stdin.length), { ...options, stdin });
   }
 
-  /** Passes a command's result on, or rejects as {@linkcode HostContext.run} does. */
+  /** Returns the result, or rejects like {@linkcode HostContext.run}. */
   check(result: RunResult): RunResult {
     if (result.exitCode === 0) return result;
     throw commandError(this, result);
@@ -240,7 +235,7 @@ const REFUSALS: Readonly<Record<string, HarnessError["code"]>> = {
 
 const HINTS: Readonly<Record<string, string>> = {
   unwritable: "become root by sudo, or use another user or another install root",
-  archive: "build the package anew with `harness-ws-server package build`",
+  archive: "rebuild the package with `harness-ws-server package build`",
   digest: "deploy again",
   lost: "deploy again",
 };

@@ -1,5 +1,5 @@
 /**
- * The deployment of one host: the list of steps, and what a failure undoes.
+ * Deploys to one host: runs the steps, and undoes them after a failure.
  *
  * @module
  */
@@ -31,15 +31,15 @@ import { RELEASE_STEPS } from "../steps/release_steps.ts";
 
 /** Options for {@linkcode deployToHost}. */
 export interface HostDeployOptions {
-  /** Cancels: the host goes back to what it had. */
+  /** Cancels: the host is rolled back. */
   signal: AbortSignal;
   /** Called with each event, in order. */
   report: (progress: DeployProgress) => void;
-  /** Labels by place of the deployment's hosts that have answered, shared by all of them. */
-  places?: Map<string, string>;
+  /** Labels by place of the hosts that responded so far, shared by all hosts of a deployment. */
+  places?: Map<string, string> | undefined;
 }
 
-/** Deploys to one host. Never rejects: whatever happens is in the result. */
+/** Deploys to one host. Never rejects: failures are in the result. */
 export async function deployToHost(
   plan: DeployPlan,
   target: HostTarget,
@@ -65,7 +65,7 @@ class HostDeploy {
     this.#cancel = options.signal;
     this.#context = new HostContext(plan, target, {
       signal: AbortSignal.any([options.signal, this.#late.signal]),
-      ...(options.places === undefined ? {} : { places: options.places }),
+      places: options.places,
       news: (news) => this.#news(news),
     });
   }
@@ -79,7 +79,7 @@ class HostDeploy {
     } catch (error) {
       failure = this.#failed(error);
       outcome = await this.#undo(failure);
-      // The answer to the commit was lost, and the host says that it happened.
+      // The response to the commit was lost, but it happened.
       if (outcome === "ok") failure = null;
     }
     const at = failure === null ? "finish" : context.step;
@@ -102,7 +102,7 @@ class HostDeploy {
     const timer = setTimeout(() => this.#late.abort(lateError(context, limit)), limit + lockWaitMs);
     context.clearDeadline = () => clearTimeout(timer);
     try {
-      // Not waited for once it is late: where a command hangs, so may what would end it.
+      // Not awaited after the deadline: if a command hangs, so may its cancellation.
       this.#beginning = this.#begin();
       await untilAborted(this.#beginning, this.#late.signal);
     } finally {
@@ -117,7 +117,7 @@ class HostDeploy {
     else await this.#bestEffort("prune", prune);
   }
 
-  /** Connects, locks and looks. */
+  /** Connects, locks and checks. */
   async #begin(): Promise<void> {
     const context = this.#context;
     await this.#step("connect", connect);
@@ -144,7 +144,7 @@ class HostDeploy {
     this.#emit(name, skipped ? "skipped" : "done", end);
   }
 
-  /** A step whose failure is reported and does not make the deployment fail: what it is about has happened. */
+  /** Best-effort step: failure is reported, not fatal. */
   async #bestEffort(
     name: DeployStep,
     body: (context: HostContext) => Promise<StepResult>,
@@ -168,11 +168,11 @@ class HostDeploy {
       });
     }
     this.#emit(step, "failed", { message: failure.message, error: failure });
-    // What becomes of it later is told at the end; what has been told must stay as it was.
+    // A copy: the final report adds to it, and the event must not change.
     return { ...failure, details: { ...failure.details } };
   }
 
-  /** What is reported of `error`: nothing of it holds a secret of this deployment. */
+  /** The failure to report for `error`, without known secrets. */
   #failureOf(error: unknown, step: DeployStep): DeployFailure {
     const { target, instance, logHint: log } = this.#context;
     const cancelled = this.#cancel.aborted && error === this.#cancel.reason;
@@ -186,7 +186,7 @@ class HostDeploy {
     };
   }
 
-  /** Keeps the lock alive from now on; what runs ends with `signal`, or when the lock is lost. */
+  /** Starts to renew the lock; commands are cancelled by `signal` or the loss of the lock. */
   #keep(signal: AbortSignal): void {
     const context = this.#context;
     this.#keeper = new LockKeeper(context.machine, context.place, {
@@ -196,14 +196,14 @@ class HostDeploy {
     context.signal = AbortSignal.any([signal, this.#keeper.lost]);
   }
 
-  /** Brings the host back to what it was before, and says how that ended. */
+  /** Restores the host, and returns the outcome. */
   async #undo(failure: DeployFailure): Promise<HostOutcome> {
     const context = this.#context;
     const failedAt = context.step;
     const cancelled = this.#cancel.aborted;
     if (context.phase === "untouched") return cancelled ? "cancelled" : outcomeOf(failure);
     if (this.#lockIsLost(failure)) return outcomeOf(failure);
-    // A host that prints without end where it is asked first would do so wherever it is asked again.
+    // A host whose shell prints without end would do so again.
     const floods = failedAt === "lock" && failure.details?.["reason"] === "output";
     if (this.#hangs || floods) return this.#leaveToWatchdog(failure);
     const switched = context.phase === "switched";
@@ -222,10 +222,10 @@ class HostDeploy {
       await this.#pruneBad();
     } catch (error) {
       const second = this.#failureOf(error, context.step);
-      // A cancel may have come before the lock was ours: then there was nothing to undo.
+      // A cancel may have come before the lock was acquired: then there was nothing to undo.
       if (this.#lockIsLost(second)) {
         if (cancelled && !switched) return "cancelled";
-        // What failed may well have failed by what the host did when it put itself back.
+        // The failure may be caused by the watchdog, which restores the host.
         this.#emit(context.step, "failed", { message: second.message, error: second });
         failure.details = { ...failure.details, rollback_error: second.message };
         return outcomeOf(failure);
@@ -246,7 +246,7 @@ class HostDeploy {
     return switched && context.previous !== null ? "rolled_back" : outcomeOf(failure);
   }
 
-  /** Failures alone must not fill a disk either. What it comes to changes nothing of how the deployment ended. */
+  /** Failed releases must not fill the disk. Best effort: does not change the outcome. */
   async #pruneBad(): Promise<void> {
     const context = this.#context;
     try {
@@ -260,19 +260,19 @@ class HostDeploy {
     }
   }
 
-  /** Whether the guardian has the lock now and puts the host back: then nothing is left for us to do. */
+  /** Whether the watchdog has taken the lock and restores the host: then nothing is left to do. */
   #lockIsLost(failure: DeployFailure): boolean {
     this.#lost ||= failure.details?.["reason"] === "lost";
     return this.#lost;
   }
 
-  /** The host does by itself what we cannot do any more: the report says so. */
+  /** Leaves the cleanup to the watchdog on the host, and reports that. */
   #leaveToWatchdog(failure: DeployFailure): HostOutcome {
     const context = this.#context;
     context.phase = "untouched";
     const seconds = Math.ceil(lockTtlMs(context) / 1000);
     const next =
-      `nothing: within about ${seconds} s the host puts itself back and frees its lock; ` +
+      `nothing: within about ${seconds} s the host restores itself and releases its lock; ` +
       `then run the same deployment again`;
     failure.details = { ...failure.details, next };
     return failure.code === "too_large" ? "failed" : "unreachable";
@@ -287,7 +287,7 @@ class HostDeploy {
       context.executor = null;
       await open(context, AbortSignal.timeout(DEPLOY_RECONNECT_TIMEOUT_MS));
     } catch {
-      // Whatever kept us from it, the guardian is there for exactly this.
+      // The watchdog is there for this case.
       return false;
     }
     await context.run(renewCommand(context.place));
@@ -300,17 +300,17 @@ class HostDeploy {
     await this.#keeper?.stop();
     if (context.phase !== "untouched" && context.executor !== null) {
       context.signal = AbortSignal.timeout(DEPLOY_ROLLBACK_TIMEOUT_MS);
-      // A lock that is not ours any more is the guardian's: there is nothing left to free.
+      // A lost lock belongs to the watchdog: there is nothing to release.
       if (!this.#lost) await this.#bestEffort("unlock", unlock);
-      // Nor was it ours where the answer to its step never came; that may have left a temp file.
+      // If the response to acquire never came, it may have left a temp file.
       else if (this.#keeper === null) await unlock(context).catch(() => undefined);
     }
-    // A host that hangs may also keep us from leaving.
+    // On a host that hangs, closing may hang too.
     if (this.#hangs) this.#beginning.catch(() => {}).finally(() => this.#close());
     else await this.#close();
   }
 
-  /** Whether the host does not answer: then its guardian is left to do what we cannot, also to free the lock. */
+  /** Whether the host does not respond: then the watchdog cleans up and releases the lock. */
   get #hangs(): boolean {
     return this.#late.signal.aborted || this.#keeper?.hangs.aborted === true;
   }
@@ -320,7 +320,7 @@ class HostDeploy {
     try {
       await context.executor?.[Symbol.asyncDispose]();
     } catch (error) {
-      // The work is done; a connection that cannot be closed well is only worth a line in the log.
+      // The work is done, so this is only logged.
       getLogger(["harness", "deploy"]).debug("closing {host}: {error}", {
         host: context.target.label,
         error,

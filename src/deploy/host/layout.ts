@@ -1,5 +1,5 @@
 /**
- * Where things are on a host. Pure: paths from names.
+ * Paths on a host. Pure.
  *
  * @module
  */
@@ -24,15 +24,15 @@ export interface HostLayout {
   envs: string;
   /** Data that outlives releases. */
   shared: string;
-  /** Log files that the service writes itself: its user's own, which we never look into. */
+  /** Log files that the service writes itself; they belong to its user, and we never read them. */
   log: string;
-  /** What we write for the service: its captured output, `recovery.log`. The deployer's alone. */
+  /** What we write for the service: its captured output and `recovery.log`. Private to the deploying user. */
   output: string;
   /** Pid files, one directory a release: old and new never share one. */
   run: string;
 }
 
-/** One release's place. */
+/** Path of a release. */
 export interface ReleaseLayout {
   /** Id within the service: the version as part of a path, with the digest behind it where forced. */
   id: string;
@@ -45,7 +45,7 @@ export function hostLayout(installRoot: string, service: string): HostLayout {
   if (!installRoot.startsWith("/") || /[\0\n\r]/.test(installRoot)) {
     throw new HarnessError(
       "invalid_params",
-      `Cannot deploy below "${installRoot}": the install root must be an absolute path without line ends`,
+      `Cannot deploy below "${installRoot}": the install root must be an absolute path without line breaks`,
     );
   }
   const root = installRoot.replace(/(?<!\/)\/+$/, "");
@@ -65,7 +65,7 @@ export function hostLayout(installRoot: string, service: string): HostLayout {
   };
 }
 
-/** The place of a version; with `digest`, the place beside it for other bytes under the same version. */
+/** The path of a version; with `digest`, that of other bytes under the same version. */
 export function releaseLayout(
   layout: HostLayout,
   service: string,

@@ -1,5 +1,5 @@
 /**
- * Whether what is under the name of a release may be put aside by it, and whether what runs is what was started. Pure.
+ * Checks whether a release may take its name, and whether the running service is the one that was started. Pure.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { HarnessError } from "../../errors.ts";
 import type { Occupant, ServiceStatus } from "../../lifecycle/service_spec.ts";
 import type { HostState } from "./state.ts";
 
-/** Where a release is to run. */
+/** Service and host of a release. */
 export interface OccupiedPlace {
   /** Service name. */
   service: string;
@@ -16,8 +16,8 @@ export interface OccupiedPlace {
 }
 
 /**
- * Why a deployment must not go on because of what is there, or `null`. What carries the marks of this service and
- * install root and is recorded there is its own; so is what of it does not run. What gives way by itself is taken over.
+ * Why a deployment must not continue because its name is taken, or `null`. What carries the marks of this service and
+ * install root belongs to it if it is recorded or stopped. What gives way is taken over.
  */
 export function occupiedError(
   occupant: Occupant | null,
@@ -33,9 +33,9 @@ export function occupiedError(
     ? occupant.detail
     : `${occupant.detail}, release ${release}`;
   const why = occupant.ours
-    ? `it is this service's, and the record of releases does not know it; ` +
-      "bring the record (state.json) back, or stop it first"
-    : "it was left as it is. Stop or remove it, or use another name";
+    ? `it belongs to this service but is not in its record; ` +
+      "restore the record (state.json), or stop it first"
+    : "it was not changed; stop or remove it, or use another name";
   return new HarnessError(
     "conflict",
     `Cannot deploy ${service} to ${host}: the ${named(occupant)} is taken (${whose}); ${why}`,
@@ -43,7 +43,7 @@ export function occupiedError(
   );
 }
 
-/** A process of another install root: nothing of it has our name, and the two run side by side. */
+/** A process of another install root: the two run side by side. */
 export function isNeighbour({ kind, ours }: Occupant): boolean {
   return kind === "process" && !ours;
 }
@@ -52,7 +52,7 @@ function named({ kind, name }: Occupant): string {
   return kind === "process" ? `place of process ${name}` : `${kind} ${name}`;
 }
 
-/** Why what runs is not the release in `dir`, or not the run that `started` names, or `null` when it is, or says nothing. */
+/** Why the running service is not the release in `dir`, or not the run `started`; `null` if it is or is unknown. */
 export function otherRun(
   status: ServiceStatus,
   { dir, started }: { dir: string; started: string | null },
@@ -61,7 +61,7 @@ export function otherRun(
   if (!status.running) return null;
   if (releaseDir !== null && releaseDir !== dir) return `it runs ${releaseDir} and not ${dir}`;
   if (runId === null || started === null || runId === started) return null;
-  // A unit of the machine has no run of ours: systemd's own id changes when systemd starts it again.
+  // A unit of the machine has an id of systemd, which changes with every restart.
   if (!isRunId(runId) || !isRunId(started)) return null;
   return `it is run ${runId} and not ${started}`;
 }

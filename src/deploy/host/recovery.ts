@@ -1,6 +1,6 @@
 /**
- * `recover.sh`: what the guardian on the host, or the next deployment, runs when a switch was begun and never
- * committed. Pure: a script built from the same commands with which the controllers start and stop services.
+ * Builds `recover.sh`, which the watchdog or the next deployment runs after a switch that was not committed. Pure: made
+ * of the commands with which the controllers start and stop services.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import { HOST_LIBRARY, hostCommand, type HostPlace } from "./command.ts";
 import forgetRecovery from "./forget_recovery.sh" with { type: "text" };
 import writeRecovery from "./write_recovery.sh" with { type: "text" };
 
-/** What {@linkcode recoveryScript} puts back. */
+/** Input of {@linkcode recoveryScript}. */
 export interface Recovery {
   /** Where. */
   place: HostPlace;
@@ -37,19 +37,19 @@ export interface Recovery {
 }
 
 /**
- * Leaves the script from stdin for the guardian, who runs it when nobody commits, and keeps a little space back:
- * a disk that fills up from now on must keep neither the commit nor the way back from being recorded.
+ * Writes the recovery script from stdin, which the watchdog runs if there is no commit, and reserves a little space: a
+ * disk that fills up later must prevent neither the commit nor the rollback from being recorded.
  */
 export function writeRecoveryCommand(place: HostPlace, bytes: number): Command {
   return hostCommand(place, "write_recovery", writeRecovery, [bytes, DEPLOY_RESERVE_BYTES]);
 }
 
-/** Removes the script of a switch that was committed after all: the cut-off commit may not have come to it. */
+/** Removes the script of a switch that was committed: an interrupted commit may have left it. */
 export function forgetRecoveryCommand(place: HostPlace): Command {
   return hostCommand(place, "forget_recovery", forgetRecovery);
 }
 
-/** The script's text. It may be run twice: each part does nothing where it was done. */
+/** The text of the script. It is idempotent. */
 export function recoveryScript(recovery: Recovery): string {
   const { place, back, stop } = recovery;
   const args = quote([place.layout.root, place.layout.base, place.token]);

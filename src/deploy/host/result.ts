@@ -1,5 +1,5 @@
 /**
- * From a host's deployment that has ended to its result. Pure.
+ * Builds the result of a host. Pure.
  *
  * @module
  */
@@ -16,7 +16,7 @@ export interface HostEnd {
   step: DeployStep;
   /** What went wrong, or `null`. */
   failure: DeployFailure | null;
-  /** Whether the host's record is known to be as it was read. */
+  /** Whether the state of the host is known. */
   known: boolean;
   /** Whether there was nothing to do. */
   already: boolean;
@@ -35,7 +35,7 @@ export function hostResult(context: HostContext, end: HostEnd): HostResult {
     versionAfter: known ? activeRelease(state)?.version ?? null : null,
     changed: !already && outcome === "ok" && release !== null && phase !== "switched",
     service: known ? service(context) : null,
-    // Of a release that was taken back it says nothing any more.
+    // Meaningless for a release that was rolled back.
     health: outcome === "ok" && health !== null
       ? {
         healthy: health.healthy,

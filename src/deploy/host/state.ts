@@ -1,5 +1,5 @@
 /**
- * `state.json` on a host: which releases are there, how each went, which one is active.
+ * `state.json` on a host: the record of its releases, their status, and the active one.
  *
  * Pure: parses, serialises, and computes the next state of each step. It is written whole, beside the old one,
  * and renamed: {@linkcode committed} is the moment in which a deployment has happened.
@@ -15,10 +15,10 @@ import { upgradeSpec } from "../../lifecycle/upgrade_spec.ts";
 import { KEEP_BAD_RELEASES } from "../limits.ts";
 import { recordProblem, type RELEASE_STATUSES } from "./state_schema.ts";
 
-/** How a release stands. */
+/** Status of a release. */
 export type ReleaseStatus = (typeof RELEASE_STATUSES)[number];
 
-/** How a release was run when it was configured last: it is stopped in the same way, whatever the host offers by then. */
+/** How a release was run when it was configured last: it is stopped in the same way, whatever the host has by then. */
 export interface ReleaseRun {
   /** What runs it. */
   manager: RunManager;
@@ -38,13 +38,13 @@ export interface ReleaseRecord {
   sha256: string;
   /** Directory. */
   dir: string;
-  /** How it stands. */
+  /** Its status. */
   status: ReleaseStatus;
-  /** The deployment that put it there or configured it last. */
+  /** The deployment that installed it or configured it last. */
   deployment_id: string;
   /** File in `envs/`, or `null` before it was configured. */
   env: string | null;
-  /** When it was put there, RFC 3339 UTC by the deploying machine's clock: for people only. */
+  /** When it was installed, RFC 3339 UTC by the clock of the deploying machine: for people only. */
   installed_at: string;
   /** When it was committed, or `null`. */
   committed_at: string | null;
@@ -54,19 +54,19 @@ export interface ReleaseRecord {
   manifest: Manifest;
   /** How to control it, or `null` before it was configured. */
   spec: ServiceSpec | null;
-  /** How it was run; earlier versions did not record it. */
+  /** How it was run; not recorded by earlier versions. */
   run?: ReleaseRun;
 }
 
-/** A switch that is under way. */
+/** A pending switch. */
 export interface PendingSwitch {
   /** The deployment that switches. */
   deployment_id: string;
   /** Id of the release that was active, or `null`. */
   from: string | null;
-  /** What is switched to: becomes the record of the release when it is committed. */
+  /** The new release: becomes its record when it is committed. */
   to: ReleaseRecord;
-  /** Whether the release that was active ran; earlier versions did not record it. */
+  /** Whether the active release ran; not recorded by earlier versions. */
   ran?: boolean;
 }
 
@@ -78,20 +78,20 @@ export interface HostState {
   service: string;
   /** Id of the active release, or `null`. */
   active: string | null;
-  /** The switch under way, or `null`. Recovery looks for exactly this line. */
+  /** The pending switch, or `null`. Recovery greps for exactly this line. */
   pending: PendingSwitch | null;
   /** Releases in the order in which they were deployed, oldest first. */
   releases: ReleaseRecord[];
 }
 
-/** Nothing installed yet. */
+/** The record before the first deployment. */
 export function emptyState(service: string): HostState {
   return { format: 1, service, active: null, pending: null, releases: [] };
 }
 
 /**
- * Reads `state.json`; `null` says that there is no such file, and only then there is no record. Whoever writes it
- * never leaves it empty, so an empty one has lost what it said: to begin anew would leave what runs running.
+ * Parses `state.json`; `null` means that there is no such file. It is never written empty, so an empty file has lost its
+ * content: to start with a new record would leave the running release running.
  */
 export function parseState(text: string | null, service: string, where: string): HostState {
   if (text === null) return emptyState(service);
@@ -105,17 +105,17 @@ export function parseState(text: string | null, service: string, where: string):
   try {
     state = JSON.parse(text) as HostState;
   } catch (cause) {
-    return refuse("it is not JSON; move it away to begin with an empty record", cause);
+    return refuse("it is not JSON; move it away to start with an empty record", cause);
   }
   if (typeof state !== "object" || state === null) return refuse("it is not a record of releases");
   if (state.format !== 1) {
     return refuse(`its format ${String(state.format)} is newer than this program`);
   }
   if (state.service !== service) {
-    return refuse(`it belongs to the service "${state.service}", whose name gives the same path`);
+    return refuse(`it belongs to the service "${state.service}", whose name maps to the same path`);
   }
   const problem = recordProblem(state);
-  if (problem !== null) return refuse(`${problem}; move it away to begin with an empty record`);
+  if (problem !== null) return refuse(`${problem}; move it away to start with an empty record`);
   return {
     ...state,
     pending: state.pending && { ...state.pending, to: upgradeRecord(state.pending.to) },
@@ -127,15 +127,15 @@ function upgradeRecord(record: ReleaseRecord): ReleaseRecord {
   return record.spec === null ? record : { ...record, spec: upgradeSpec(record.spec) };
 }
 
-/** What runs a release: by its record, and where an earlier version wrote none, as the host would run it now. */
+/** What runs a release: from its record, or what would run it now if an earlier version recorded nothing. */
 export function managerOf(release: ReleaseRecord, systemd: boolean): RunManager {
   if (release.run !== undefined) return release.run.manager;
   return managerFor(release.spec?.execution.type ?? "managed_process", systemd);
 }
 
 /**
- * Whom `shared/` and `log/` are to belong to while `release` runs, after or instead of `other`; empty: they are left as
- * they are. A release that names no user takes back what one with a user had; else their owner may be somebody's choice.
+ * Owner of `shared/` and `log/` while `release` runs after or instead of `other`; empty: not changed. A release without
+ * a user takes them back from one with a user; else their owner may be chosen by hand.
  */
 export function dirOwner(release: ReleaseRecord, other: ReleaseRecord | null): string {
   const { user } = release.manifest.service;
@@ -163,7 +163,7 @@ export function activeRelease(state: HostState): ReleaseRecord | null {
   return releaseById(state, state.active);
 }
 
-/** With `release` as the newest one; an earlier record of the same id gives way. */
+/** With `release` as the newest one, replacing a record of the same id. */
 export function withRelease(state: HostState, release: ReleaseRecord): HostState {
   return {
     ...state,
@@ -171,7 +171,7 @@ export function withRelease(state: HostState, release: ReleaseRecord): HostState
   };
 }
 
-/** With a switch to `to` under way; `ran` says whether the active release runs. */
+/** With a pending switch to `to`; `ran`: whether the active release runs. */
 export function switching(
   state: HostState,
   deploymentId: string,
@@ -182,8 +182,8 @@ export function switching(
 }
 
 /**
- * With `to` active and good. A deployment makes it the newest in the order; a rollback leaves it in its place, so
- * that the next rollback goes further back instead of forth again.
+ * With `to` active and good. A deployment makes it the newest one; a rollback keeps its position, so that the next
+ * rollback goes further back.
  */
 export function committed(
   state: HostState,
@@ -198,7 +198,7 @@ export function committed(
   return { ...state, active: to.id, pending: null, releases };
 }
 
-/** With the switch undone; a release that was never good is bad now, one that was stays as it was recorded. */
+/** With the switch undone; a release that was never good becomes bad, others keep their status. */
 export function undone(state: HostState, id: string, reason: string): HostState {
   return {
     ...state,
@@ -209,7 +209,7 @@ export function undone(state: HostState, id: string, reason: string): HostState 
   };
 }
 
-/** The release that a rollback chooses: the named version, or the last good one deployed before the active one. */
+/** The release for a rollback: the given version, or the last good one before the active one. */
 export function rollbackTarget(state: HostState, version?: string): ReleaseRecord | null {
   const good = state.releases.filter((r) => r.status === "good" && r.spec !== null);
   if (version !== undefined) return good.findLast((r) => r.version === version) ?? null;
@@ -218,8 +218,8 @@ export function rollbackTarget(state: HostState, version?: string): ReleaseRecor
 }
 
 /**
- * What retention removes: good releases beyond `keep`, bad ones beyond {@linkcode KEEP_BAD_RELEASES}, and whatever
- * was left installing. Never the active release, nor the one a rollback would choose.
+ * Releases to remove: good ones beyond `keep`, bad ones beyond {@linkcode KEEP_BAD_RELEASES}, and those left installing.
+ * Never the active release, nor the one a rollback would use.
  */
 export function prunable(state: HostState, keep: number): ReleaseRecord[] {
   const safe = new Set([state.active, rollbackTarget(state)?.id]);
@@ -242,7 +242,7 @@ export function without(state: HostState, gone: readonly ReleaseRecord[]): HostS
   return { ...state, releases: state.releases.filter((r) => !ids.has(r.id)) };
 }
 
-/** A manifest as it may be kept in a readable file: the values of secrets are left out. */
+/** A manifest without the values of secrets, for a readable file. */
 export function withoutSecrets(manifest: Manifest): Manifest {
   const env = Object.entries(manifest.env).map(([key, value]) =>
     [key, value.secret ? { ...value, value: null } : value] as const
@@ -250,7 +250,7 @@ export function withoutSecrets(manifest: Manifest): Manifest {
   return { ...manifest, env: Object.fromEntries(env) };
 }
 
-/** With the image that its container was started from: a tag may name another one when the release is started again. */
+/** With the image id of its container: its tag may name another image later. */
 export function withImageId(release: ReleaseRecord, status: ServiceStatus): ReleaseRecord {
   const { spec } = release;
   if (spec === null) return release;

@@ -1,5 +1,5 @@
 /**
- * The shape of a host's `state.json`: a host may have been taken over, or its file edited by hand.
+ * Validates `state.json`: a host may be compromised, or its file edited by hand.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { EXECUTION_TYPES } from "../../model/service.ts";
 /** The statuses of a release. */
 export const RELEASE_STATUSES = ["installing", "good", "bad"] as const;
 
-/** What must be text in a release. */
+/** Text fields of a release. */
 const TEXTS = ["id", "version", "sha256", "dir", "deployment_id"];
 const EXECUTIONS: readonly string[] = EXECUTION_TYPES;
 const STATUSES: readonly string[] = RELEASE_STATUSES;
@@ -24,15 +24,15 @@ function isTextOrNull(value: unknown): boolean {
   return value === null || typeof value === "string";
 }
 
-/** Why a record cannot be worked with, or `null`: unknown fields are left alone. */
+/** Why a record is invalid, or `null`; unknown fields are allowed. */
 export function recordProblem(state: object): string | null {
   const { releases, active, pending } = state as Fields;
   if (!Array.isArray(releases)) return "it lists no releases";
-  if (!releases.every(isRelease)) return "it lists something that is no release";
-  if (!isTextOrNull(active)) return "its active release has no name";
+  if (!releases.every(isRelease)) return "one of its releases is invalid";
+  if (!isTextOrNull(active)) return "its active release is invalid";
   if (pending === null) return null;
   if (!isObject(pending) || !isTextOrNull(pending["from"]) || !isRelease(pending["to"])) {
-    return "the switch that it says is under way is none";
+    return "its pending switch is invalid";
   }
   return null;
 }

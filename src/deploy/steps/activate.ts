@@ -39,7 +39,7 @@ import { otherRun } from "../host/occupied.ts";
 import { recoveryScript, writeRecoveryCommand } from "../host/recovery.ts";
 import { sleep } from "../../util/async.ts";
 
-/** Points `current` to the release, after leaving behind how that is undone. */
+/** Points `current` to the release, after writing the script that undoes it. */
 export async function switchRelease(context: HostContext): Promise<StepResult> {
   const { chosen, plan, previous, place } = context;
   const before = undone(context.state, chosen.id, `${plan.deploymentId} was interrupted`);
@@ -50,7 +50,7 @@ export async function switchRelease(context: HostContext): Promise<StepResult> {
     state: before,
   });
   await context.send(script, (bytes) => writeRecoveryCommand(place, bytes));
-  // From here on the switch may have happened, even if the answer never reaches us.
+  // From here on the switch may have happened, even if its response is lost.
   context.phase = "switched";
   context.state = switching(context.state, plan.deploymentId, chosen, context.previousRan);
   const { dir, env } = chosen;
@@ -63,15 +63,15 @@ export async function switchRelease(context: HostContext): Promise<StepResult> {
   };
 }
 
-/** Where the release before is and how it is run, for going back. */
+/** Path and runtime of the previous release, for a rollback. */
 export interface PreviousPlace {
-  /** Its directory. */
+  /** Directory. */
   dir: string;
-  /** Its file in `envs/`. */
+  /** File in `envs/`. */
   envName: string;
-  /** Whom the directories of the service belong to while it runs; empty: they are left as they are. */
+  /** Owner of the directories of the service while it runs; empty: not changed. */
   owner: string;
-  /** How it is controlled. */
+  /** How to control it. */
   spec: ServiceSpec;
   /** Whether it runs as a unit that we wrote. */
   unit: boolean;
@@ -81,7 +81,7 @@ export interface PreviousPlace {
   release: ReleaseRecord;
 }
 
-/** Where the release before is, for going back. */
+/** The previous release, for a rollback; `null` if there is none. */
 export function previousPlace(
   context: HostContext,
   start: boolean,
@@ -111,7 +111,7 @@ export async function start(context: HostContext): Promise<StepResult> {
   return { message: context.status.detail };
 }
 
-/** What runs must be what this deployment started, whatever has its name. */
+/** Throws if the running service is not the one that this deployment started. */
 function assertOwnRun(context: HostContext): void {
   const { status, chosen, started, service, target } = context;
   const why = status === null ? null : otherRun(status, { dir: chosen.dir, started });
@@ -119,12 +119,12 @@ function assertOwnRun(context: HostContext): void {
   throw new HarnessError(
     "conflict",
     `Cannot keep ${service} ${chosen.version} on ${target.label}: something else runs in its place (${why}); ` +
-      "look who started it",
+      "check what started it",
     { details: { reason: "other_run", identity: { ...status?.identity } } },
   );
 }
 
-/** Starts a release; a failure says with which command. */
+/** Starts a release; a failure has its command in the details. */
 export async function startRelease(
   context: HostContext,
   release: ReleaseRecord,
@@ -142,7 +142,7 @@ export async function startRelease(
   }
 }
 
-/** Waits until the release is healthy and looks whether it is really ours that runs. */
+/** Waits until the release is healthy, and checks that it is the one that was started. */
 export async function health(context: HostContext): Promise<StepResult> {
   const { machine, chosen, signal } = context;
   const spec = specOf(chosen);
@@ -160,11 +160,11 @@ export async function health(context: HostContext): Promise<StepResult> {
   });
   context.status = await controller.status({ signal });
   if (!context.status.running) {
-    // Something else answered on its port, or it died right after the answer.
+    // Something else responded on its port, or it died right after that.
     const log = await controller.logs(DEPLOY_LOG_LINES, { signal, lastRun: true }).catch(() => []);
     throw new HarnessError(
       "unavailable",
-      `Cannot keep ${context.service} on ${context.target.label}: it started and its health check passed, but then: ${context.status.detail}`,
+      `Cannot keep ${context.service} on ${context.target.label}: its health check passed, but it stopped: ${context.status.detail}`,
       {
         details: {
           reason: context.status.detail,
@@ -181,7 +181,7 @@ export async function health(context: HostContext): Promise<StepResult> {
   return { message: result.message };
 }
 
-/** How long a service may take by its own health check's timing. */
+/** Time to become healthy, from the timing of the health check. */
 export function healthTimeoutMs(spec: ServiceSpec): number {
   if (spec.health === null) return DEPLOY_HEALTH_GRACE_MS;
   const { startPeriodMs, retries, timeoutMs } = spec.health;
@@ -203,7 +203,7 @@ export async function commit(context: HostContext): Promise<StepResult> {
   return {};
 }
 
-/** Removes what retention does not keep. */
+/** Removes old releases. */
 export async function prune(context: HostContext): Promise<StepResult> {
   const gone = prunable(context.state, context.plan.keepReleases ?? KEEP_RELEASES);
   await remove(context, gone);
@@ -213,12 +213,12 @@ export async function prune(context: HostContext): Promise<StepResult> {
 }
 
 /**
- * After a failure: removes failed releases beyond those that are kept as evidence, and the env file that the failed
- * one got. Good releases are left alone until a deployment succeeds.
+ * After a failure: removes failed releases beyond those kept as evidence, and the env file of the failed one. Good
+ * releases are kept until a deployment succeeds.
  */
 export async function pruneBad(context: HostContext): Promise<void> {
   const { state, release, place } = context;
-  // Only where this deployment has chosen a release is the state what the host has recorded.
+  // Before a release is selected, the state may not be that of the host.
   if (release === null) return;
   const gone = prunable(state, Infinity);
   const ownEnv = release.env?.includes(place.token) === true;
@@ -229,7 +229,7 @@ async function remove(context: HostContext, gone: readonly ReleaseRecord[]): Pro
   const { layout, place, service } = context;
   const state = without(context.state, gone);
   const used = new Set(state.releases.map((r) => r.sha256));
-  // The record is a file on the host: whatever it says, nothing but releases of this service is removed.
+  // The record is not trusted: only releases of this service are removed.
   const prefix = `${layout.root.replace(/\/$/, "")}/${sanitizeName(service)}-`;
   const ours = (dir: string) =>
     dir.startsWith(prefix) && !dir.slice(prefix.length).includes("/") && !dir.includes("\n");
@@ -244,7 +244,7 @@ async function remove(context: HostContext, gone: readonly ReleaseRecord[]): Pro
   context.state = state;
 }
 
-/** Marks a release that was never switched to as bad; its record and its files stay as evidence. */
+/** Marks a release as bad that was not switched to; its record and files stay as evidence. */
 export async function markBad(context: HostContext, reason: string): Promise<void> {
   const { state, release, place } = context;
   if (release === null || !state.releases.some((r) => r.id === release.id)) return;

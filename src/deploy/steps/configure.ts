@@ -1,5 +1,5 @@
 /**
- * Step `configure`: the environment of the release, and how it will be controlled.
+ * Step `configure`: the environment of the release, and the spec to control it with.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import type { DeployPackagePlan, RollbackPlan } from "../plan.ts";
 import { releaseSpec } from "../release_spec.ts";
 import { envFileOf } from "./select_release.ts";
 
-/** Writes an env file of this deployment's own, so that the one of the running release is never touched. */
+/** Writes a new env file, so that the one of the running release is not changed. */
 export async function configure(context: HostContext): Promise<StepResult> {
   const { plan, chosen, place } = context;
   const envName = `${chosen.id}.${place.token}.env`;
@@ -26,7 +26,7 @@ export async function configure(context: HostContext): Promise<StepResult> {
   return {};
 }
 
-/** Secrets of earlier deployments that the releases of this one still have: they are in env files only. */
+/** Adds secrets of earlier deployments, which are only in the env files on the host. */
 async function addKnownSecrets(context: HostContext): Promise<void> {
   const { machine, signal, chosen, previous, plan, layout } = context;
   const names = [chosen.env, previous?.env ?? null].filter((name) => name !== null);
@@ -68,7 +68,7 @@ async function fresh(
   });
 }
 
-/** A rollback takes the recorded environment; what the plan says of it comes after, and so wins. */
+/** A rollback uses the recorded environment; the plan overrides it. */
 async function recorded(
   context: HostContext,
   plan: RollbackPlan,

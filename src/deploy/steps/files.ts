@@ -1,5 +1,5 @@
 /**
- * Steps `upload`, `verify` and `extract`: the package's way onto the host.
+ * Steps `upload`, `verify` and `extract`: bring the package to the host.
  *
  * @module
  */
@@ -10,12 +10,12 @@ import type { HostContext, StepResult } from "../host/context.ts";
 import { stateText, withRelease } from "../host/state.ts";
 import type { DeployPackage } from "../plan.ts";
 
-/** Sends the package, unless the host has its bytes. */
+/** Sends the package, unless the host has it. */
 export async function upload(context: HostContext): Promise<StepResult> {
   const source = packageOf(context);
-  if (source === null) return { skipped: true, message: "the release is there already" };
+  if (source === null) return { skipped: true, message: "the release is installed" };
   if (isCached(context, source)) {
-    return { skipped: true, message: "the host has these bytes already", bytes: 0 };
+    return { skipped: true, message: "the host has this package", bytes: 0 };
   }
   const stall = new AbortController();
   const sent = watched(await source.open(), {
@@ -29,9 +29,9 @@ export async function upload(context: HostContext): Promise<StepResult> {
       stall.abort(
         new HarnessError(
           "timeout",
-          `Cannot upload ${source.file} to ${context.target.label}: nothing moved for ${
+          `Cannot upload ${source.file} to ${context.target.label}: no progress for ${
             DEPLOY_UPLOAD_STALL_MS / 1000
-          } s`,
+          } s; check the network`,
         ),
       ),
   });
@@ -47,14 +47,14 @@ export async function upload(context: HostContext): Promise<StepResult> {
   if (sent.bytes() !== source.size) {
     throw new HarnessError(
       "deploy_failed",
-      `Cannot upload ${source.file}: it has ${sent.bytes()} bytes instead of ${source.size}; it was changed meanwhile`,
+      `Cannot upload ${source.file}: it has ${sent.bytes()} bytes instead of ${source.size}; do not change it during an upload`,
       { details: { reason: "size" } },
     );
   }
   return { bytes: source.size };
 }
 
-/** Checks the digest and every entry on the host itself, and keeps the package there. */
+/** Checks the digest and every entry on the host, and caches the package there. */
 export async function verify(context: HostContext): Promise<StepResult> {
   const source = packageOf(context);
   if (source === null) return { skipped: true };
@@ -70,7 +70,7 @@ export async function verify(context: HostContext): Promise<StepResult> {
 export async function extract(context: HostContext): Promise<StepResult> {
   const source = packageOf(context);
   if (source === null) return { skipped: true };
-  // The host records the release before it makes its directory: whatever is found later has an owner.
+  // The release is recorded before its directory is made, so that every directory is known.
   context.state = withRelease(context.state, context.chosen);
   const { place, chosen } = context;
   await context.send(
@@ -81,7 +81,7 @@ export async function extract(context: HostContext): Promise<StepResult> {
   return { message: context.chosen.dir };
 }
 
-/** The package whose files must be brought, or `null` when they are there. */
+/** The package to install, or `null` if its files are there. */
 function packageOf(context: HostContext): DeployPackage | null {
   return context.plan.kind === "deploy" && context.needsFiles ? context.plan.package : null;
 }
@@ -90,7 +90,7 @@ function isCached(context: HostContext, source: DeployPackage): boolean {
   return context.known.cached === source.sha256;
 }
 
-/** A stream that tells how much has passed, and when nothing did for too long. */
+/** A stream that reports the bytes that passed, and when it stalls. */
 function watched(
   source: ReadableStream<Uint8Array>,
   on: { onBytes: (bytes: number) => void; onStall: () => void },
@@ -100,7 +100,7 @@ function watched(
   const reader = source.getReader();
   const stream = new ReadableStream<Uint8Array>({
     async pull(controller) {
-      // A pull means that the chunk before was taken.
+      // A pull means that the previous chunk was consumed.
       clearTimeout(timer);
       timer = setTimeout(on.onStall, DEPLOY_UPLOAD_STALL_MS);
       if (bytes > 0) on.onBytes(bytes);

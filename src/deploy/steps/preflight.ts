@@ -1,5 +1,5 @@
 /**
- * Step `preflight`: whether the host can take the release, before anything is sent.
+ * Step `preflight`: checks the host before anything is sent.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { isNeighbour, occupiedError } from "../host/occupied.ts";
 import type { DeployPackagePlan } from "../plan.ts";
 import { releaseSpec } from "../release_spec.ts";
 
-/** Refuses with all reasons at once; then where something else has the release's name. */
+/** Fails with all problems of the host at once; then if something else has the name of the release. */
 export async function preflight(context: HostContext): Promise<StepResult> {
   const { service, target, state } = context;
   const problems = findProblems(context);
@@ -28,12 +28,12 @@ export async function preflight(context: HostContext): Promise<StepResult> {
   if (error !== null) throw error;
   if (occupant === null) return {};
   if (isNeighbour(occupant)) {
-    return { message: `another install root has one, too: ${occupant.detail}` };
+    return { message: `another install root runs one too: ${occupant.detail}` };
   }
   return occupant.givesWay === true ? { message: `takes ${occupant.name} over` } : {};
 }
 
-/** Only root can stop what another user runs; to find out by trying would leave two of it. */
+/** Only root can stop what another user runs; trying to would leave two running. */
 function assertSameUser({ previous, known, service, target }: HostContext): void {
   const run = previous?.run;
   if (run === undefined || known.uid === 0 || run.uid === known.uid) return;
@@ -46,7 +46,7 @@ function assertSameUser({ previous, known, service, target }: HostContext): void
   );
 }
 
-/** What is under the name that the release will take. */
+/** What has the name of the release. */
 async function findOccupant(context: HostContext): Promise<Occupant | null> {
   const { chosen, plan, layout, signal } = context;
   const spec = plan.kind === "rollback" ? chosen.spec : releaseSpec({
@@ -55,7 +55,7 @@ async function findOccupant(context: HostContext): Promise<Occupant | null> {
     release: chosen,
     envName: "",
     ports: [],
-    // They say nothing about names.
+    // Irrelevant for names.
     files: { stopScript: false, reloadScript: false, imageTar: false },
   });
   if (spec === null) return null;
@@ -73,7 +73,7 @@ function findProblems(context: HostContext): string[] {
   if (!known.writable) problems.push(`${layout.root} cannot be written`);
   if (!known.sameFileSystem) {
     problems.push(
-      `${layout.root} and ${layout.base} are on two file systems, so no rename is atomic`,
+      `${layout.root} and ${layout.base} are on two file systems; renames must be atomic`,
     );
   }
   if (plan.kind === "deploy") problems.push(...packageProblems(context, plan));

@@ -1,5 +1,5 @@
 /**
- * Step `rollback`: after a failure between `switch` and `commit`, exactly the release from before.
+ * Step `rollback`: restores the previous release after a failure between `switch` and `commit`.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import { factsCommand } from "../host/lock/commands.ts";
 import { parseState, type ReleaseRecord, specOf, stateText, undone } from "../host/state.ts";
 import { healthTimeoutMs, previousPlace, startRelease } from "./activate.ts";
 
-/** Stops the new release, points back, starts the old one if it ran, waits until it is healthy, records it. */
+/** Stops the new release, points back, starts the previous one if it ran, waits until it is healthy, records it. */
 export async function rollback(context: HostContext, reason: string): Promise<StepResult> {
   const { machine, chosen, previous, place, signal } = context;
   let stopProblem: unknown = null;
@@ -24,7 +24,7 @@ export async function rollback(context: HostContext, reason: string): Promise<St
     await context.controller(chosen).stop({ signal });
     if (previous === null) await removeUnit(context, chosen);
   } catch (error) {
-    // The old one is tried all the same: half a rollback is worse than two problems in one report.
+    // Continue anyway: half a rollback is worse than two problems in one report.
     if (!nothingToStop(error)) stopProblem = error;
   }
   const back = previousPlace(context, context.previousRan);
@@ -39,7 +39,7 @@ export async function rollback(context: HostContext, reason: string): Promise<St
     });
     context.status = await context.controller(back.release).status({ signal });
   }
-  // Only now: until the old one runs, the guardian must still be able to finish this if we die.
+  // Only now: until the previous release runs, the watchdog must be able to finish this if we die.
   context.state = undone(context.state, chosen.id, reason);
   await context.send(stateText(context.state), (bytes) => commitCommand(place, bytes));
   context.phase = "locked";
@@ -65,26 +65,26 @@ async function removeUnit(context: HostContext, release: ReleaseRecord): Promise
   if (command !== undefined) await context.run(command);
 }
 
-/** What is told of the release from before once it is the active one again. */
+/** Describes the restored release. */
 function describeBack({ previousRan }: HostContext, { version }: ReleaseRecord): string {
   return previousRan
     ? `${version} runs again`
     : `${version} is active again; it did not run before`;
 }
 
-/** After a rollback that is committed, where only the failed release would not end: the record is right as it is. */
+/** After a committed rollback whose failed release could not be stopped: the record is correct. */
 function notStopped(context: HostContext): { message: string; next: string } {
   const { chosen, previous, target } = context;
   const back = previous === null ? "" : `${describeBack(context, previous)}, but `;
   return {
     message: `${back}${chosen.version} could not be stopped on ${target.label}`,
-    next: `end what is left of ${chosen.version} on ${target.label}`,
+    next: `stop what is left of ${chosen.version} on ${target.label}`,
   };
 }
 
 /**
- * After a rollback that failed: records the release as bad where that can be done, looks at what runs, and says so.
- * The switch stays recorded as under way: whoever comes next begins by undoing it.
+ * After a failed rollback: records the release as bad if possible, and reports what runs. The switch stays recorded as
+ * pending: the next deployment begins by undoing it.
  */
 export async function recordFailedRollback(
   context: HostContext,
@@ -106,28 +106,28 @@ export async function recordFailedRollback(
   }
   const running = await isRunning(context, previous?.spec ? previous : chosen);
   const log = context.logHint === null ? "" : ` (its log: ${context.logHint})`;
-  const now = running === null ? "may not be running" : running ? "still runs" : "is not running";
-  const message = `going back failed too, and ${service} ${now} on ${target.label} now`;
+  const now = running === null ? "may be down" : running ? "still runs" : "is down";
+  const message = `rollback failed; ${service} ${now} on ${target.label}`;
   if (previous === null) {
     return {
       message,
-      next: `end what is left of ${chosen.version} there${log}, then deploy again`,
+      next: `stop what is left of ${chosen.version} there${log}, then deploy again`,
     };
   }
-  const first = state.pending === null ? "" : `: that begins by putting ${previous.version} back`;
+  const first = state.pending === null ? "" : `: that first restores ${previous.version}`;
   return {
     message,
-    next: `correct there what keeps ${previous.version} from running well${log}, ` +
+    next: `fix what keeps ${previous.version} from running there${log}, ` +
       `then deploy again${first}`,
   };
 }
 
-/** Whether it runs, or `null` where that cannot be found out. */
+/** Whether it runs, or `null` if unknown. */
 async function isRunning(context: HostContext, release: ReleaseRecord): Promise<boolean | null> {
   try {
     return (await context.controller(release).status({ signal: context.signal })).running;
   } catch {
-    // The report is about a host in trouble: what it does not answer is part of it.
+    // The host is in trouble: unknown is an answer.
     return null;
   }
 }

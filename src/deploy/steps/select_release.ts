@@ -1,5 +1,5 @@
 /**
- * Which release a deployment brings to a host, and whether it is there already.
+ * Selects the release of a deployment, and checks whether the host is up to date.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { releaseLayout } from "../host/layout.ts";
 import { otherRun } from "../host/occupied.ts";
 import type { DeployPackagePlan, RollbackPlan } from "../plan.ts";
 
-/** Chooses the release; for a deployment decides also whether its files must be brought. */
+/** Selects the release; for a deployment decides also whether its files must be installed. */
 export function selectRelease(context: HostContext): void {
   const { plan } = context;
   context.release = plan.kind === "deploy"
@@ -31,16 +31,16 @@ function releaseOf(context: HostContext, plan: DeployPackagePlan): ReleaseRecord
     throw new HarnessError(
       "conflict",
       `Cannot deploy ${service} ${manifest.version} to ${context.target.label}: this version is there with ` +
-        `other bytes (sha256 ${other.sha256.slice(0, 12)}…, not ${sha256.slice(0, 12)}…); ` +
-        `give it a version of its own, or deploy with --force`,
+        `other content (sha256 ${other.sha256.slice(0, 12)}…, not ${sha256.slice(0, 12)}…); ` +
+        `use a new version, or deploy with --force`,
       { details: { reason: "other_bytes", there: other.sha256, wanted: sha256 } },
     );
   }
   if (same === undefined && other === undefined && known.dirExists) {
     throw new HarnessError(
       "conflict",
-      `Cannot deploy ${service} ${manifest.version} to ${context.target.label}: ${place.dir} exists and was ` +
-        `not put there for this service; move it away`,
+      `Cannot deploy ${service} ${manifest.version} to ${context.target.label}: ${place.dir} exists and does ` +
+        `not belong to this service; move it away`,
       { details: { reason: "foreign_directory", path: place.dir } },
     );
   }
@@ -48,7 +48,7 @@ function releaseOf(context: HostContext, plan: DeployPackagePlan): ReleaseRecord
     (other === undefined ? place : releaseLayout(layout, service, manifest.version, sha256));
   const there = dir === place.dir ? known.dirExists : known.forcedDirExists;
   const good = same?.status === "good" && there;
-  // A release that runs is never touched, not even by force.
+  // The active release is never changed, not even by force.
   context.needsFiles = !good || (plan.force === true && state.active !== id);
   return {
     id,
@@ -83,7 +83,7 @@ function rollbackRelease(context: HostContext, plan: RollbackPlan): ReleaseRecor
   );
 }
 
-/** Whether the host has and runs exactly what is wanted: same bytes, same environment. */
+/** Whether the host runs exactly this release: same bytes, same environment. */
 export async function isUpToDate(context: HostContext): Promise<boolean> {
   const { plan, chosen, previous } = context;
   if (plan.force || context.needsFiles || !context.previousRan) return false;
@@ -101,7 +101,7 @@ export async function isUpToDate(context: HostContext): Promise<boolean> {
   return result.exitCode === 0;
 }
 
-/** The env file of the release on this host, with its secrets marked as such. */
+/** The env file of the release on this host; secrets are marked. */
 export function envFileOf(context: HostContext, plan: DeployPackagePlan): string {
   const { manifest } = plan.package;
   const env = releaseEnv(manifest, {

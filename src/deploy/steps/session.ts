@@ -1,5 +1,5 @@
 /**
- * Steps `connect`, `lock` and `unlock`: the connection and the host's lock.
+ * Steps `connect`, `lock` and `unlock`.
  *
  * @module
  */
@@ -37,19 +37,19 @@ export async function connect(context: HostContext): Promise<StepResult> {
   return {};
 }
 
-/** Opens the connection, the first one or the one that cleans up after it broke. */
+/** Opens the connection: the first one, or the one that cleans up after it broke. */
 export async function open(context: HostContext, signal: AbortSignal): Promise<void> {
   const executor = await context.target.connect(signal);
   context.executor = context.target.become === "sudo" ? sudoExecutor(executor) : executor;
   if (context.target.become === "sudo") await checkSudo(executor, signal);
 }
 
-/** Life of the lock of this deployment. */
+/** Time to live of the lock. */
 export function lockTtlMs(context: HostContext): number {
   return context.plan.lockTtlMs ?? DEPLOY_LOCK_TTL_MS;
 }
 
-/** Takes the lock, has `keep` keep it alive, and learns what is on the host; finishes what an interrupted deployment left. */
+/** Acquires the lock, calls `keep` to renew it, reads the facts, and undoes an interrupted deployment. */
 export async function lock(
   context: HostContext,
   keep: () => void,
@@ -59,20 +59,20 @@ export async function lock(
   storeFacts(context, taken);
   claimMachine(context);
   const messages = [...taken.matchAll(/^@stale (\S+)/gm)].map((m) =>
-    `took over from ${m[1]}, which is gone`
+    `took over the stale lock of ${m[1]}`
   );
   if (context.known.recoveryDue) {
     context.clearDeadline();
     const pending = context.state.pending?.deployment_id ?? "an interrupted deployment";
-    context.news({ message: `undoing what ${pending} left` });
+    context.news({ message: `undoing ${pending}` });
     await replaceRecovery(context);
     const result = await context.run(recoverCommand(context.place, context.query), {
       timeoutMs: DEPLOY_EXTRACT_TIMEOUT_MS,
     });
     storeFacts(context, result.stdout);
-    messages.push(`undid what ${pending} left`);
+    messages.push(`undid ${pending}`);
   }
-  // A switch without its recovery script can only be forgotten: the next switch sets everything right.
+  // Without its recovery script a pending switch is only dropped: the next switch sets everything.
   const { pending } = context.state;
   if (pending !== null) context.state = undone(context.state, pending.to.id, "interrupted");
   context.previous = activeRelease(context.state);
@@ -88,7 +88,7 @@ export async function lock(
   return messages.length === 0 ? {} : { message: messages.join("; ") };
 }
 
-/** A release that the version before recorded gets the image of its container before anything takes its place. */
+/** Adds the image of the running container to a release that an earlier version recorded. */
 function recordImage(context: HostContext, previous: ReleaseRecord, status: ServiceStatus): void {
   if (status.identity?.releaseDir !== previous.dir) return;
   const known = withImageId(previous, status);
@@ -100,8 +100,8 @@ function recordImage(context: HostContext, previous: ReleaseRecord, status: Serv
 }
 
 /**
- * Puts today's script in place of the one that was left: an earlier version's holds that version's commands. What it
- * undoes is read from the record.
+ * Replaces the recovery script by one of this version: that of an earlier version has its commands. What it undoes is
+ * read from the record.
  */
 async function replaceRecovery(context: HostContext): Promise<void> {
   const { state, place } = context;
@@ -125,18 +125,18 @@ async function replaceRecovery(context: HostContext): Promise<void> {
   try {
     await context.send(script, (bytes) => writeRecoveryCommand(place, bytes));
   } catch (error) {
-    // Where there is no room for ours, the one that is there has to do.
+    // If there is no space for it, the existing one is used.
     if (!(error instanceof HarnessError) || error.details?.["reason"] !== "disk_full") throw error;
   }
 }
 
-/** Refuses a machine and directory that this deployment has under another name already. */
+/** Rejects a machine and directory that this deployment has under another name. */
 function claimMachine(context: HostContext): void {
   const { place } = context.known;
   const other = context.places.get(place) ?? context.target.label;
   context.places.set(place, other);
   if (other === context.target.label) return;
-  // Whatever is there is the other name's.
+  // The record belongs to the deployment under the other name.
   context.state = emptyState(context.service);
   throw givenTwice(context, other);
 }
@@ -145,12 +145,12 @@ function givenTwice({ service, target }: HostContext, other: string | null): Har
   const same = other === null ? "another host of this deployment" : other;
   return new HarnessError(
     "invalid_params",
-    `Cannot deploy ${service} to ${target.label}: it is the same machine as ${same}, so it is given twice; leave one out`,
+    `Cannot deploy ${service} to ${target.label}: it is the same machine as ${same}; leave one out`,
     { details: { reason: "given_twice", ...(other === null ? {} : { same_as: other }) } },
   );
 }
 
-/** Removes the temp files and frees the lock. */
+/** Removes the temp files and releases the lock. */
 export async function unlock(context: HostContext): Promise<StepResult> {
   await context.run(releaseCommand(context.place));
   context.phase = "untouched";
@@ -167,16 +167,16 @@ async function acquire(context: HostContext): Promise<string> {
   const { plan, place } = context;
   const deadline = performance.now() + (plan.lockWaitMs ?? 0);
   const since = new Date().toISOString();
-  let told = false;
+  let reported = false;
   while (true) {
-    // From here on the lock may be ours, even if the answer never reaches us.
+    // From here on the lock may be ours, even if the response is lost.
     context.phase = "locked";
     const result = await context.machine.run(
       acquireCommand(place, {
         ttlSeconds: Math.ceil(lockTtlMs(context) / 1000),
         deploymentId: plan.deploymentId,
         since,
-        // One line without the field separator.
+        // One line, without the field separator.
         owner: (plan.owner ?? lockOwner()).replaceAll(/[|\p{Cc}]/gu, " ").slice(0, 200),
       }, context.query),
       { timeoutMs: DEPLOY_COMMAND_TIMEOUT_MS, signal: context.signal },
@@ -187,14 +187,16 @@ async function acquire(context: HostContext): Promise<string> {
     context.phase = "untouched";
     if (held[1]?.startsWith(`${plan.deploymentId}|`)) throw givenTwice(context, null);
     if (performance.now() >= deadline) throw lockedError(context, held[1] ?? "");
-    if (!told) context.news({ message: `waiting for the lock: ${describeHolder(held[1] ?? "")}` });
-    told = true;
+    if (!reported) {
+      context.news({ message: `waiting for the lock of ${describeHolder(held[1] ?? "")}` });
+    }
+    reported = true;
     await sleep(plan.timing?.lockPollMs ?? DEPLOY_LOCK_POLL_MS, context.signal);
     context.signal.throwIfAborted();
   }
 }
 
-/** A refusal comes before the lock is taken: then there is nothing to undo. */
+/** A refusal comes before the lock is acquired: then there is nothing to undo. */
 function checkRefusal(context: HostContext, result: RunResult): void {
   const { service, target } = context;
   if (/^@refused /m.test(result.stdout)) context.phase = "untouched";
@@ -216,8 +218,10 @@ function lockedError(context: HostContext, text: string): HarnessError {
   const [deployment = "", left = "", since = "", ...owner] = text.split("|");
   return new HarnessError(
     "conflict",
-    `Cannot lock ${context.service} on ${context.target.label}: ${describeHolder(text)} has it; ` +
-      `wait for it or cancel it (a dead one is released by itself within ${left} s)`,
+    `Cannot lock ${context.service} on ${context.target.label}: it is held by ${
+      describeHolder(text)
+    }; ` +
+      `wait for it or cancel it (a stale lock expires within ${left} s)`,
     {
       details: {
         reason: "locked",

@@ -1,6 +1,6 @@
 /**
- * Who may change what a deployment works with: root never runs, reads or writes below a directory that another user
- * can change. Pure: the errors from what boundary.sh refused.
+ * Ownership checks: root never runs, reads or writes below a directory that another user can change. Pure: builds the
+ * errors for what boundary.sh refused.
  *
  * FOUND is `bookkeeping` (of a deployment as that user), `path` (a part of the install root's path) or `content`
  * (something in our own directory); DEPLOYED is `yes` where a release is recorded.
@@ -9,17 +9,17 @@
  */
 import { HarnessError } from "../../../errors.ts";
 
-/** Where and for whom {@linkcode boundaryError} is made. */
+/** Service and host of a {@linkcode boundaryError}. */
 export interface BoundaryPlace {
   /** Service name. */
   service: string;
   /** Host label. */
   host: string;
-  /** Whether root is become there by sudo. */
+  /** Whether commands run as root by sudo. */
   sudo: boolean;
 }
 
-/** The error of a refusal by boundary.sh in what a command printed, or `null`. */
+/** The error for a refusal of boundary.sh in `stdout`, or `null`. */
 export function boundaryError(stdout: string, place: BoundaryPlace): HarnessError | null {
   const [, found = "", rest = ""] = /^@refused owner (\w+)\|(.*)$/m.exec(stdout) ?? [];
   const fields = rest.split("|");
@@ -38,12 +38,12 @@ export function boundaryError(stdout: string, place: BoundaryPlace): HarnessErro
     `${head}: root must not work in ${path}, ${whose} (${mode}); ` +
       (found === "path"
         ? "use an install root that only root can change, up to /, or deploy without root"
-        : `look who put it there, then give it to root or remove it`),
+        : `check where it comes from, then give it to root or remove it`),
     { details: { ...details, mode } },
   );
 }
 
-/** What is said where the service's own directory belongs to another user than the one that deploys now. */
+/** Code and text for a bookkeeping directory that belongs to another user. */
 function bookkeeping(
   path: string,
   owner: string,

@@ -1,5 +1,5 @@
 /**
- * The commands of the lock: acquire it, ask for the facts of the host, renew it, release it. Pure: data for an executor.
+ * Commands that acquire, renew and release the lock and query the facts of a host. Pure: data for an executor.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import release from "./release.sh" with { type: "text" };
 import renew from "./renew.sh" with { type: "text" };
 import watchdog from "./watchdog.sh" with { type: "text" };
 
-/** What to find out about a host. */
+/** Input of facts.sh: what a deployment needs to know of a host. */
 export interface FactsQuery {
   /** Directory the release will have, or empty. */
   releaseDir: string;
@@ -27,15 +27,15 @@ export interface FactsQuery {
   commands: readonly string[];
   /** Libraries it needs. */
   libraries: readonly string[];
-  /** What the service runs in: the type of its manifest, or empty. */
+  /** Service type of the manifest, or empty. */
   serviceType: string;
 }
 
 const ACQUIRE = boundary + include(acquire, { own_descriptors: OWN_DESCRIPTORS }) + facts;
 
 /**
- * Lives on the host while a deployment does, in a session of its own: ends when the lock is released; puts the host back
- * when the lock runs out, which means that the deploying process or the network died.
+ * Runs on the host during a deployment, in a session of its own. It exits when the lock is released, and restores the
+ * host when the lock expires, which means that the deploying process or the network died.
  */
 const WATCHDOG = HOST_LIBRARY + watchdog;
 

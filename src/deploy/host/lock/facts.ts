@@ -1,11 +1,11 @@
 /**
- * What a host said about itself. Pure: from the text of the lock command to facts.
+ * Parses the facts that a host reports with its lock. Pure.
  *
  * @module
  */
 import { HarnessError } from "../../../errors.ts";
 
-/** Facts of a host, all of one moment. */
+/** Facts of a host at one moment. */
 export interface HostFacts {
   /** `uname -m`. */
   arch: string;
@@ -13,13 +13,13 @@ export interface HostFacts {
   uid: number;
   /** Name of that user, or the number of one that has none. */
   login: string;
-  /** What is the same for two names of one machine and install root, and for nothing else: until it is rebooted. */
+  /** Identifies machine and install root, under whatever name, until a reboot. */
   place: string;
-  /** Free space for the install root in bytes, or `null` where df said nothing we understand. */
+  /** Free space for the install root in bytes, or `null` if the output of df is unknown. */
   freeBytes: number | null;
   /** Whether releases and bookkeeping are on one file system, so that a rename is one step. */
   sameFileSystem: boolean;
-  /** Whether an interrupted switch waits to be undone. */
+  /** Whether an interrupted switch must be undone. */
   recoveryDue: boolean;
   /** What the link `current` points to, or `null`. */
   current: string | null;
@@ -31,7 +31,7 @@ export interface HostFacts {
   cached: string | null;
   /** Whether processes run as systemd units there. */
   systemd: boolean;
-  /** Why what the service runs in cannot be used there, or `null`. */
+  /** Why systemd or Docker cannot be used for this service, or `null`. */
   engineProblem: string | null;
   /** Whether the service's user exists. */
   userExists: boolean;
@@ -45,14 +45,14 @@ export interface HostFacts {
   stateText: string | null;
 }
 
-/** Reads what the questions' answer looks like. */
+/** Parses the output of facts.sh. */
 export function parseFacts(stdout: string, host: string): HostFacts {
   const begin = stdout.indexOf("@facts\n");
   const state = stdout.indexOf("@state\n", begin);
   if (begin < 0 || state < 0) {
     throw new HarnessError(
       "deploy_failed",
-      `Cannot understand what ${host} says of itself: its shell printed something else`,
+      `Cannot read the facts of ${host}: its shell printed something else`,
       { details: { host, output: stdout.slice(0, 500) } },
     );
   }

@@ -1,5 +1,5 @@
 /**
- * Keeps a host's lock alive while its deployment is under way.
+ * Renews the lock of a host during its deployment.
  *
  * @module
  */
@@ -11,8 +11,8 @@ import type { HostPlace } from "../command.ts";
 import { renewCommand } from "./commands.ts";
 
 /**
- * Renews a lock until it is stopped; `lost` aborts when somebody else has it, or when nothing got through to the host
- * for as long as the lock lives: whatever step is under way then waits for a host that hangs.
+ * Renews a lock until it is stopped. `lost` aborts when another one has the lock, or when no renewal got through for as
+ * long as the lock lives: then the current step waits for a host that hangs.
  */
 export class LockKeeper {
   readonly #lost = new AbortController();
@@ -22,7 +22,7 @@ export class LockKeeper {
   #renewing: Promise<void> | null = null;
   #lastAnswer = performance.now();
 
-  /** Begins to renew the lock at `place`. */
+  /** Starts to renew the lock at `place`. */
   constructor(executor: Executor, place: HostPlace, options: { ttlMs: number; label: string }) {
     const every = options.ttlMs / DEPLOY_LOCK_RENEWALS;
     this.#timer = setInterval(() => {
@@ -31,12 +31,12 @@ export class LockKeeper {
     }, every);
   }
 
-  /** Aborts, with the reason, when the lock is no longer ours. */
+  /** Aborts, with the reason, when the lock is lost. */
   get lost(): AbortSignal {
     return this.#lost.signal;
   }
 
-  /** Aborts, with the reason, when the host has not answered for as long as the lock lives. */
+  /** Aborts, with the reason, when the host has not responded for as long as the lock lives. */
   get hangs(): AbortSignal {
     return this.#hangs.signal;
   }
@@ -55,25 +55,25 @@ export class LockKeeper {
   ): Promise<void> {
     try {
       const signal = AbortSignal.any([this.#stopped.signal, AbortSignal.timeout(options.ttlMs)]);
-      // Not waited for beyond that: on a host that hangs, ending a command hangs, too.
+      // Not awaited after that: on a host that hangs, cancelling a command hangs too.
       const result = await untilAborted(executor.run(renewCommand(place), { signal }), signal);
       this.#lastAnswer = performance.now();
       if (!result.stdout.includes("@refused lost")) return;
     } catch {
-      // Judged after an attempt and never by the clock alone: it may be we who were suspended.
+      // Judged after an attempt, never by the clock alone: this process may have been suspended.
       const silent = performance.now() - this.#lastAnswer;
       if (!this.#stopped.signal.aborted && silent >= options.ttlMs) {
         this.#hangs.abort(silentError(options.label, silent));
         this.#lost.abort(this.#hangs.signal.reason);
       }
-      // A renewal that did not get through is tried again; the host judges by its own clock, and a
-      // broken connection shows in the step that is under way.
+      // A failed renewal is retried; the host judges by its own clock, and a broken connection shows in the
+      // current step.
       return;
     }
     this.#lost.abort(
       new HarnessError(
         "conflict",
-        `Cannot go on with ${options.label}: its lock ran out and the host has put itself back; deploy again`,
+        `Cannot continue on ${options.label}: its lock expired and the host has restored itself; deploy again`,
         { details: { reason: "lost" } },
       ),
     );
@@ -83,8 +83,8 @@ export class LockKeeper {
 function silentError(label: string, silentMs: number): HarnessError {
   return new HarnessError(
     "unreachable",
-    `Cannot go on with ${label}: it has not answered for ${Math.round(silentMs / 1000)} s; ` +
-      "look at its load, its disk and the network",
+    `Cannot continue on ${label}: no response for ${Math.round(silentMs / 1000)} s; ` +
+      "check its load, its disk and the network",
     { details: { host: label, reason: "hangs" } },
   );
 }

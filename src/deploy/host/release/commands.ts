@@ -1,8 +1,8 @@
 /**
- * The commands of the steps that change a host. Pure: data for an executor, tested as text and for real.
+ * Commands of the steps that change a host. Pure: data for an executor.
  *
- * Each begins by looking whether the lock is still ours, and each ends in a rename: whenever it is killed, the host
- * has the state from before or the one from after.
+ * Each begins by checking that the lock is still held, and ends in a rename: whenever it is killed, the host has the
+ * old state or the new one.
  *
  * @module
  */
@@ -33,10 +33,10 @@ import switchBack from "./switch_back.sh" with { type: "text" };
 import upload from "./upload.sh" with { type: "text" };
 import verify from "./verify.sh" with { type: "text" };
 
-/** What a command begins with whose script may also run without a lock of its own. */
+/** Checks the lock, before scripts that also run without it. */
 const HELD = "d_held\n";
 
-/** Points `current` and `env` back, and gives the directories of the service back; also a part of `recover.sh`. */
+/** Points `current` and `env` back and restores the owner of the directories; also a part of `recover.sh`. */
 export const SWITCH_BACK: string = include(switchBack, { give_dirs: giveDirs });
 
 /**
@@ -48,14 +48,14 @@ const VERIFY = include(verify, {
   archive_check: include(archiveCheck, { archive_walk: archiveWalk }),
 });
 
-/** Takes the package from stdin into staging. */
+/** Writes the package from stdin to staging. */
 export function uploadCommand(place: HostPlace): Command {
   return hostCommand(place, "upload", upload);
 }
 
 /**
- * Checks the digest of what was uploaded and every entry's name and kind, then keeps it in the cache.
- * With `cached`, the file in the cache is looked at.
+ * Checks the digest of the upload, and name and type of every entry, then moves it to the cache. With `cached`, checks
+ * the file in the cache.
  */
 export function verifyCommand(
   place: HostPlace,
@@ -75,7 +75,7 @@ export function verifyCommand(
 
 /**
  * Extracts the cached package beside its final place, checks every file, and moves it there in one rename.
- * stdin: `state.json` that says that the release is being installed.
+ * stdin: `state.json` with the release as being installed.
  */
 export function extractCommand(
   place: HostPlace,
@@ -86,8 +86,8 @@ export function extractCommand(
 }
 
 /**
- * Puts the environment from stdin into `envs/<name>` (0600), after what `inherit` holds; makes the directories, and
- * says what the release has.
+ * Writes the environment from stdin to `envs/<name>` (0600), after the content of `inherit`; makes the directories, and
+ * reports the optional files of the release.
  */
 export function configureCommand(
   place: HostPlace,
@@ -106,7 +106,7 @@ export function configureCommand(
   ]);
 }
 
-/** Whether `envs/<name>` is what comes on stdin, and `current` points to `dir`: exit code 0 or 1. */
+/** Whether `envs/<name>` equals stdin and `current` points to `dir`: exit code 0 or 1. */
 export function sameEnvCommand(place: HostPlace, envName: string, dir: string): Command {
   return hostCommand(place, "same_env", sameEnv, [envName, dir]);
 }
@@ -119,12 +119,12 @@ export function switchCommand(
   return hostCommand(place, "switch", switchRelease, [options.dir, options.envName, options.bytes]);
 }
 
-/** Gives the directories of the service to `owner`. The release before has been stopped: until its end they were its user's. */
+/** Changes the owner of the directories of the service, once the previous release is stopped. */
 export function giveDirsCommand(place: HostPlace, owner: string): Command {
   return hostCommand(place, "give_dirs", HELD + giveDirs, [owner]);
 }
 
-/** Points `current` and `env` back, to nothing where there was nothing, and gives the directories of the service back. */
+/** Points `current` and `env` back, or removes them, and restores the owner of the directories. */
 export function switchBackCommand(
   place: HostPlace,
   to: { dir: string; envName: string; owner: string } | null,
@@ -136,25 +136,25 @@ export function switchBackCommand(
   ]);
 }
 
-/** Makes room on a disk that may be full: what is in staging is of no use after a failure. */
+/** Empties staging after a failure: the disk may be full. */
 export function clearStagingCommand(place: HostPlace): Command {
   return hostCommand(place, "clear_staging", clearStaging);
 }
 
-/** Makes the state on stdin the state of the host; a switch that is under way stays one that is to be undone. */
+/** Replaces the state of the host by stdin; a pending switch still has to be undone. */
 export function recordCommand(place: HostPlace, bytes: number): Command {
   return hostCommand(place, "record", record, [bytes]);
 }
 
 /**
- * Makes the state on stdin the state of the host and removes the recovery script: with the rename a deployment is
- * committed, or undone for good.
+ * Replaces the state of the host by stdin and removes the recovery script: the rename commits a deployment, or its
+ * rollback.
  */
 export function commitCommand(place: HostPlace, bytes: number): Command {
   return hostCommand(place, "commit", commit, [bytes]);
 }
 
-/** What {@linkcode pruneCommand} removes and keeps. */
+/** Input of {@linkcode pruneCommand}. */
 export interface PruneLists {
   /** Directories of releases to remove. */
   dirs: readonly string[];
@@ -164,11 +164,11 @@ export interface PruneLists {
   keepEnvs: readonly string[];
   /** Directories in `run/` to keep; all others go. */
   keepRuns: readonly string[];
-  /** Length of what comes on stdin. */
+  /** Length of stdin in bytes. */
   bytes: number;
 }
 
-/** Removes releases; stdin: `state.json` without them, written first so that no record points to nothing. */
+/** Removes releases. stdin: `state.json` without them, written first so that no record points to nothing. */
 export function pruneCommand(place: HostPlace, lists: PruneLists): Command {
   return hostCommand(place, "prune", prune, [
     lists.dirs.join("\n"),
