@@ -4,8 +4,8 @@
  * @module
  */
 import type { Executor } from "../executor/executor.ts";
-import { LOOK_TIMEOUT_MS } from "../model/limits.ts";
-import type { ControllerSettings } from "./drivers/driver.ts";
+import { STATUS_TIMEOUT_MS } from "../model/limits.ts";
+import type { ControllerOptions } from "./drivers/driver.ts";
 import { USES_SYSTEMD } from "./drivers/shell/library.ts";
 import { dependsOnSystemd, driverFor } from "./drivers/table.ts";
 import type {
@@ -17,26 +17,16 @@ import type {
   ServiceStatus,
 } from "./service_spec.ts";
 
-/** Options for {@linkcode createController}. */
-export interface ControllerOptions extends ControllerSettings {
-  /**
-   * Whether a managed process runs as a systemd unit. Left out: yes where PID 1 is systemd and we are root
-   * there, found out at the first call.
-   */
-  systemd?: boolean | undefined;
-}
-
 /** The controller for `spec` on the machine of `executor`. It keeps no state of its own: make one whenever needed. */
 export function createController(
   executor: Executor,
   spec: ServiceSpec,
   options: ControllerOptions = {},
 ): Controller {
-  const { systemd, ...settings } = options;
-  if (systemd === undefined && dependsOnSystemd(spec.execution)) {
-    return new DetectingController(executor, spec, settings);
+  if (options.systemd === undefined && dependsOnSystemd(spec.execution)) {
+    return new DetectingController(executor, spec, options);
   }
-  return driverFor(spec.execution, systemd).controller(executor, spec, settings);
+  return driverFor(spec.execution, options.systemd).controller(executor, spec, options);
 }
 
 /** Whether PID 1 of the machine is systemd and we may give it units. */
@@ -46,7 +36,7 @@ export async function usesSystemd(
 ): Promise<boolean> {
   const script = `${USES_SYSTEMD}h_uses_systemd\n`;
   const result = await executor.run({ name: "systemd/detect", script }, {
-    timeoutMs: LOOK_TIMEOUT_MS,
+    timeoutMs: STATUS_TIMEOUT_MS,
     ...options,
   });
   return result.exitCode === 0;
@@ -56,13 +46,13 @@ export async function usesSystemd(
 class DetectingController implements Controller {
   readonly #executor: Executor;
   readonly #spec: ServiceSpec;
-  readonly #settings: ControllerSettings;
+  readonly #options: ControllerOptions;
   #found: Controller | null = null;
 
-  constructor(executor: Executor, spec: ServiceSpec, settings: ControllerSettings) {
+  constructor(executor: Executor, spec: ServiceSpec, options: ControllerOptions) {
     this.#executor = executor;
     this.#spec = spec;
-    this.#settings = settings;
+    this.#options = options;
   }
 
   async start(options: ControlOptions = {}): Promise<ServiceStatus> {
@@ -95,7 +85,7 @@ class DetectingController implements Controller {
 
   async #controller(options: ControlOptions): Promise<Controller> {
     this.#found ??= createController(this.#executor, this.#spec, {
-      ...this.#settings,
+      ...this.#options,
       systemd: await usesSystemd(this.#executor, options),
     });
     return this.#found;

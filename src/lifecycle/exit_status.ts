@@ -27,7 +27,7 @@ const SIGNALS: Readonly<Record<number, string>> = {
 };
 
 /** How something ended. */
-export interface EndFacts {
+export interface ExitStatus {
   /** Exit code, or `null`. */
   exitCode: number | null;
   /** Signal name, or `null`. */
@@ -40,7 +40,7 @@ export function signalName(number: number): string {
 }
 
 /** Reads an exit code as a shell gives it: 128 + n is signal n. Also gives the words for people. */
-export function statusFromCode(code: string): { facts: EndFacts; text: string } {
+export function statusFromCode(code: string): { facts: ExitStatus; text: string } {
   const number = /^\d+$/.test(code) ? Number(code) : NaN;
   if (Number.isNaN(number)) {
     return { facts: { exitCode: null, signal: null }, text: "ended, exit code unknown" };
@@ -56,7 +56,7 @@ export function statusFromCode(code: string): { facts: EndFacts; text: string } 
 }
 
 /** How it ended in words: "exited with code 3", "ended by SIGKILL". */
-export function describeEnd(end: EndFacts): string {
+export function describeEnd(end: ExitStatus): string {
   if (end.signal !== null) return `ended by ${end.signal}`;
   if (end.exitCode !== null) return `exited with code ${end.exitCode}${hint(end.exitCode)}`;
   return "ended, exit code unknown";

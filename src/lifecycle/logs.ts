@@ -5,7 +5,7 @@
  */
 import { HarnessError } from "../errors.ts";
 import type { Command, Executor } from "../executor/executor.ts";
-import { LOOK_TIMEOUT_MS, MAX_LOG_TAIL_LINES } from "../model/limits.ts";
+import { MAX_LOG_TAIL_LINES, STATUS_TIMEOUT_MS } from "../model/limits.ts";
 import { MAX_FOLLOW_QUEUE_LINES, MAX_LOG_LINE_BYTES, MAX_TAIL_BYTES } from "./limits.ts";
 import type { ControlOptions } from "./service_spec.ts";
 
@@ -112,7 +112,7 @@ export async function tailLog(
   };
   const { exitCode, stderr } = await executor.run(command, {
     ...options,
-    timeoutMs: LOOK_TIMEOUT_MS,
+    timeoutMs: STATUS_TIMEOUT_MS,
     onStdout: (chunk) => keep(splitter.push(chunk)),
   });
   keep(splitter.flush());

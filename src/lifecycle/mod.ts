@@ -40,7 +40,7 @@
  * @module
  */
 export { createController } from "./controller.ts";
-export type { ControllerOptions } from "./controller.ts";
+export type { ControllerOptions } from "./drivers/driver.ts";
 export { checkHealth, waitUntilHealthy } from "./health/check.ts";
 export type {
   CheckHealthOptions,
@@ -58,7 +58,10 @@ export type {
   SpecExecution,
 } from "./service_spec.ts";
 export type { HostKey } from "./supervisor/events.ts";
-export type { RecordedState } from "./supervisor/recorded_state.ts";
-export type { EndRecord, RestartMemory } from "./supervisor/restart_policy.ts";
+export type { EndRecord, RestartState } from "./supervisor/restart_policy.ts";
 export { Supervisor } from "./supervisor/supervisor.ts";
-export type { StartOptions, WatchedService } from "./supervisor/watched_service.ts";
+export type {
+  RecordedState,
+  StartOptions,
+  SupervisedService,
+} from "./supervisor/supervised_service.ts";

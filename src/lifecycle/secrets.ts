@@ -8,7 +8,7 @@
  */
 import { type ErrorCode, HarnessError, messageOf } from "../errors.ts";
 import type { Executor } from "../executor/executor.ts";
-import { LOOK_TIMEOUT_MS } from "../model/limits.ts";
+import { STATUS_TIMEOUT_MS } from "../model/limits.ts";
 import { MAX_ENV_FILE_BYTES } from "./limits.ts";
 import { secretsIn } from "./env_file.ts";
 import { type Redact, redactDetails, redactor } from "../util/redact.ts";
@@ -29,7 +29,7 @@ export async function readSecrets(
     script: READ,
     args: [...files],
   }, {
-    timeoutMs: LOOK_TIMEOUT_MS,
+    timeoutMs: STATUS_TIMEOUT_MS,
     maxOutputBytes: MAX_ENV_FILE_BYTES,
     ...options,
   });

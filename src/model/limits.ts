@@ -41,7 +41,7 @@ export const MAX_LOG_TAIL_LINES = 10_000;
 // ---- lifecycle ---------------------------------------------------------------------------------
 
 /** Longest status, reload or log command: these only read. */
-export const LOOK_TIMEOUT_MS = 15_000;
+export const STATUS_TIMEOUT_MS = 15_000;
 
 // ---- server ------------------------------------------------------------------------------------
 

@@ -259,7 +259,7 @@ export function processController(
   machine: Machine,
   spec: ServiceSpec,
 ): ReturnType<typeof createController> {
-  return createController(machine.executor, spec, { systemd: false });
+  return createController(machine.executor, spec, { systemd: false, settleMs: 100 });
 }
 
 /** A user that is not us, for tests as root: `nobody`; as an ordinary user there is none to switch to. */

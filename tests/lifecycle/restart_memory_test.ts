@@ -2,23 +2,23 @@
 import assert from "node:assert/strict";
 import { HarnessError } from "../../src/errors.ts";
 import { localExecutor } from "../../src/executor/local.ts";
-import type { RecordedState } from "../../src/lifecycle/supervisor/recorded_state.ts";
-import type { RestartMemory } from "../../src/lifecycle/supervisor/restart_policy.ts";
+import type { RecordedState } from "../../src/lifecycle/supervisor/supervised_service.ts";
+import type { RestartState } from "../../src/lifecycle/supervisor/restart_policy.ts";
 import type { SupervisorEvent } from "../../src/lifecycle/supervisor/events.ts";
 import { eventually, kill, Place } from "./fixture.ts";
 import { LOOP, service, Watcher } from "./watcher.ts";
 
 const end = { at: "2026-11-23T11:57:19.024Z", reason: "exited with code 9" };
-const memory = (attempts: number, planned: boolean): RestartMemory => ({
+const memory = (attempts: number, planned: boolean): RestartState => ({
   attempts,
   history: Array(attempts).fill(end),
   planned,
 });
-const down = (restarts: RestartMemory): RecordedState => ({ running: false, restarts });
+const down = (restarts: RestartState): RecordedState => ({ running: false, restarts });
 
 Deno.test("Supervisor.adopt() plans a restart again that an earlier supervisor had planned, with its pause", async () => {
   await using place = new Place();
-  let restarts: RestartMemory | undefined;
+  let restarts: RestartState | undefined;
   const spec = place.shell("api", LOOP, {
     restart: { policy: "on-failure", maxRetries: 3, backoffMs: 2_000 },
   });

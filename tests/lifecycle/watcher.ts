@@ -4,7 +4,7 @@ import { localExecutor } from "../../src/executor/local.ts";
 import type { ServiceSpec } from "../../src/lifecycle/service_spec.ts";
 import { Supervisor, type SupervisorOptions } from "../../src/lifecycle/supervisor/supervisor.ts";
 import type { SupervisorEvent } from "../../src/lifecycle/supervisor/events.ts";
-import type { WatchedService } from "../../src/lifecycle/supervisor/watched_service.ts";
+import type { SupervisedService } from "../../src/lifecycle/supervisor/supervised_service.ts";
 
 /** A program that runs until it is ended. */
 export const LOOP = "while :; do sleep 0.2; done";
@@ -30,8 +30,9 @@ export class Watcher implements AsyncDisposable {
     this.supervisor = new Supervisor({
       executorFor: () => Promise.resolve(executor),
       onEvent: (event) => void this.events.push(event),
-      localIntervalMs: 300,
-      remoteIntervalMs: 300,
+      localIntervalMs: 100,
+      remoteIntervalMs: 100,
+      settleMs: 100,
       ...options,
     });
   }
@@ -56,6 +57,6 @@ export class Watcher implements AsyncDisposable {
 }
 
 /** A process without systemd, whatever PID 1 is. */
-export function service(spec: ServiceSpec, host = "local"): WatchedService {
+export function service(spec: ServiceSpec, host = "local"): SupervisedService {
   return { id: spec.name, spec, host, systemd: false };
 }

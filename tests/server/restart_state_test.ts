@@ -1,6 +1,6 @@
 /** What a new server knows of the restarts that the one before had planned. */
 import assert from "node:assert/strict";
-import type { RestartMemory } from "../../src/lifecycle/supervisor/restart_policy.ts";
+import type { RestartState } from "../../src/lifecycle/supervisor/restart_policy.ts";
 import { SERVICE_STATES } from "../../src/model/service.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import { recordedState } from "../../src/server/services/entry_state.ts";
@@ -9,7 +9,7 @@ import { Documents } from "../../src/storage/documents.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";
 import { service } from "../helpers/test_server.ts";
 
-const planned: RestartMemory = {
+const planned: RestartState = {
   attempts: 2,
   history: [{ at: "2026-11-23T11:57:19.024Z", reason: "ended by SIGKILL" }],
   planned: true,

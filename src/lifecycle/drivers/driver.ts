@@ -26,7 +26,12 @@ export type ExecutionType<M extends RunManager> = M extends "process" | "systemd
   : M;
 
 /** Options of a controller. */
-export interface ControllerSettings {
+export interface ControllerOptions {
+  /**
+   * Whether a managed process runs as a systemd unit. Left out: yes where PID 1 is systemd and we are root there, found
+   * out at the first call.
+   */
+  systemd?: boolean | undefined;
   /** Time for a start. @default {START_TIMEOUT_MS} */
   startTimeoutMs?: number | undefined;
   /** How long a started program must stay alive before its start counts as having worked. @default {START_SETTLE_MS} */
@@ -87,7 +92,7 @@ export interface Driver<
   exitRecord?(spec: SpecOf<S>): string;
 
   /** Controls a service. */
-  controller(executor: Executor, spec: SpecOf<S>, settings: ControllerSettings): Controller;
+  controller(executor: Executor, spec: SpecOf<S>, options: ControllerOptions): Controller;
   /** Starts a service without a controller: for the recovery of a host by itself. */
   startCommand(spec: SpecOf<S>): Command;
   /** Stops a service without a controller. */

@@ -6,7 +6,7 @@
 import { HarnessError } from "../../errors.ts";
 import type { Executor } from "../../executor/executor.ts";
 import { FAILURE_LOG_LINES, WAIT_HEALTHY_POLL_MS } from "../limits.ts";
-import { daemonHint } from "../drivers/control_command.ts";
+import { daemonHint } from "../drivers/run_control.ts";
 import { createController } from "../controller.ts";
 import { describeEnd } from "../exit_status.ts";
 import { runProbe, type Verdict } from "./probe.ts";

@@ -23,9 +23,9 @@ export interface HealthMonitorOptions {
   /** Called with every result, one at a time per service. */
   onEvent: (event: HealthEvent) => void | Promise<void>;
   /** Checks at once over all services. @default {MAX_CONCURRENT_HEALTH_CHECKS} */
-  maxConcurrent?: number;
+  maxConcurrent?: number | undefined;
   /** A number from 0 to 1. @default {Math.random} */
-  random?: () => number;
+  random?: (() => number) | undefined;
 }
 
 /** One service to check. */

@@ -9,7 +9,7 @@ import { connect } from "node:net";
 import { HarnessError, messageOf } from "../../errors.ts";
 import type { Executor, RunResult } from "../../executor/executor.ts";
 import { COMMAND_GRACE_MS, MAX_HEALTH_MESSAGE_LENGTH, MAX_HEALTH_OUTPUT_BYTES } from "../limits.ts";
-import { LOOK_TIMEOUT_MS } from "../../model/limits.ts";
+import { STATUS_TIMEOUT_MS } from "../../model/limits.ts";
 import type { HealthProbe, ManifestPort } from "../../package/manifest/manifest.ts";
 import { driverFor } from "../drivers/table.ts";
 import { describeEnd } from "../exit_status.ts";
@@ -79,7 +79,7 @@ async function probeScript(script: string, context: ProbeContext): Promise<Verdi
     if (!(error instanceof HarnessError) || error.code !== "unreachable") {
       await executor.run({ name: "health/clear", script: CLEAR_PROBE, args: [user ?? ""] }, {
         stdin: `${runId}\n`,
-        timeoutMs: LOOK_TIMEOUT_MS,
+        timeoutMs: STATUS_TIMEOUT_MS,
       })
         .catch(() => undefined); // Best effort: the verdict does not depend on it.
     }

@@ -4,7 +4,7 @@
  * @module
  */
 import type { HealthCheckResult } from "../health/check.ts";
-import type { EndRecord, RestartMemory } from "./restart_policy.ts";
+import type { EndRecord, RestartState } from "./restart_policy.ts";
 import type { ServiceStatus } from "../service_spec.ts";
 
 /** A machine as the supervisor calls it: `local` (also with a space and more behind it), or whatever key the caller uses. */
@@ -39,7 +39,7 @@ export interface StateEvent {
    * {@linkcode RecordedState.restarts} when the service is adopted. Keep it before you record the state: then a crash
    * in between loses no restart.
    */
-  restarts?: RestartMemory;
+  restarts?: RestartState;
 }
 
 /** A health check ended. */

@@ -5,7 +5,7 @@
  */
 import { HarnessError } from "../../errors.ts";
 import type { Executor } from "../../executor/executor.ts";
-import { LOOK_TIMEOUT_MS } from "../../model/limits.ts";
+import { STATUS_TIMEOUT_MS } from "../../model/limits.ts";
 import type { Driver, ObservedStatus, StatusSource } from "../drivers/driver.ts";
 import { OWN_ENVIRONMENT, USES_SYSTEMD } from "../drivers/shell/library.ts";
 import { dependsOnSystemd, driverFor } from "../drivers/table.ts";
@@ -64,7 +64,7 @@ export async function hostStatus(
   ].join("");
   const result = await executor.run({ name: "host_status", script }, {
     stdin: sections.flatMap(({ lines }) => lines).join(""),
-    timeoutMs: LOOK_TIMEOUT_MS,
+    timeoutMs: STATUS_TIMEOUT_MS,
     maxOutputBytes: HOST_STATUS_OUTPUT_BYTES,
     ...control,
   });

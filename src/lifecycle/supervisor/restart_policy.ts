@@ -10,7 +10,7 @@ import {
   RESTART_STABLE_MS,
 } from "../limits.ts";
 import type { RestartSpec } from "../../package/manifest/manifest.ts";
-import { describeEnd, type EndFacts } from "../exit_status.ts";
+import { describeEnd, type ExitStatus } from "../exit_status.ts";
 
 /** One end of a service. */
 export interface EndRecord {
@@ -21,7 +21,7 @@ export interface EndRecord {
 }
 
 /** What a restart policy must not forget when the program that follows it is itself started anew. */
-export interface RestartMemory {
+export interface RestartState {
   /** Restarts in a row, with the one that is planned. */
   attempts: number;
   /** How the service ended, each time. */
@@ -39,13 +39,13 @@ export type RestartDecision =
 /** Options for {@linkcode RestartCounter}. */
 export interface RestartCounterOptions {
   /** How long it must run for earlier ends to be forgotten. @default {RESTART_STABLE_MS} */
-  stableMs?: number;
+  stableMs?: number | undefined;
   /** A number from 0 to 1. @default {Math.random} */
-  random?: () => number;
+  random?: (() => number) | undefined;
 }
 
 /** Whether an end is one that was asked for politely: exit 0, or a signal that means "please end". */
-export function isCleanEnd(end: EndFacts): boolean {
+export function isCleanEnd(end: ExitStatus): boolean {
   return end.exitCode === 0 || end.exitCode === 130 || end.exitCode === 143 ||
     (end.signal !== null && ["SIGTERM", "SIGINT", "SIGHUP", "SIGPIPE"].includes(end.signal));
 }
@@ -77,18 +77,18 @@ export class RestartCounter {
   }
 
   /** Goes on from what an earlier counter of the service knew. */
-  restore({ attempts, history }: RestartMemory): void {
+  restore({ attempts, history }: RestartState): void {
     this.#attempts = attempts;
     this.#history = [...history];
   }
 
   /** What {@linkcode restore} needs. */
-  memory(options: { planned: boolean }): RestartMemory {
+  state(options: { planned: boolean }): RestartState {
     return { attempts: this.#attempts, history: [...this.#history], ...options };
   }
 
   /** Notes an end after `upMs` of running and decides. */
-  ended(end: EndFacts, upMs: number, reason: string = describeEnd(end)): RestartDecision {
+  ended(end: ExitStatus, upMs: number, reason: string = describeEnd(end)): RestartDecision {
     if (upMs >= this.#stableMs) this.reset();
     this.#history.push({ at: new Date().toISOString(), reason });
     if (this.#history.length > MAX_RESTART_HISTORY) this.#history.shift();

@@ -11,13 +11,12 @@ import { LOCAL_STATUS_INTERVAL_MS, REMOTE_STATUS_INTERVAL_MS } from "../limits.t
 import { dependsOnSystemd } from "../drivers/table.ts";
 import { createController, usesSystemd } from "../controller.ts";
 import { HealthMonitor } from "../health/monitor.ts";
-import { HostWatch } from "./host_watch.ts";
-import type { RecordedState } from "./recorded_state.ts";
+import { HostPoller } from "./host_poller.ts";
 import type { Controller, ControlOptions, ServiceStatus } from "../service_spec.ts";
-import { SupervisedService } from "./supervised_service.ts";
+import { ServiceReconciler } from "./service_reconciler.ts";
 import { SecretFilter } from "../secrets.ts";
 import { type HealthEvent, type HostKey, isLocal, type SupervisorEvent } from "./events.ts";
-import type { StartOptions, WatchedService } from "./watched_service.ts";
+import type { RecordedState, StartOptions, SupervisedService } from "./supervised_service.ts";
 
 /** Options for {@linkcode Supervisor}. */
 export interface SupervisorOptions {
@@ -37,20 +36,22 @@ export interface SupervisorOptions {
   localIntervalMs?: number;
   /** Time between looks at another machine. @default {REMOTE_STATUS_INTERVAL_MS} */
   remoteIntervalMs?: number;
+  /** How long a started program must stay alive before its start counts as having worked. @default {START_SETTLE_MS} */
+  settleMs?: number | undefined;
   /** How long a service must run for earlier crashes to be forgotten. @default {RESTART_STABLE_MS} */
-  stableMs?: number;
+  stableMs?: number | undefined;
   /** Health checks at once. @default {MAX_CONCURRENT_HEALTH_CHECKS} */
-  maxConcurrentHealthChecks?: number;
+  maxConcurrentHealthChecks?: number | undefined;
   /** A number from 0 to 1, for jitter and splay. @default {Math.random} */
-  random?: () => number;
+  random?: (() => number) | undefined;
 }
 
 /** Supervises services. All calls for one service are carried out one after the other. */
 export class Supervisor implements AsyncDisposable {
   readonly #options: SupervisorOptions;
-  readonly #services = new Map<string, SupervisedService>();
+  readonly #services = new Map<string, ServiceReconciler>();
   readonly #secrets = new Map<string, SecretFilter>();
-  readonly #hosts = new Map<HostKey, HostWatch>();
+  readonly #hosts = new Map<HostKey, HostPoller>();
   readonly #systemd = new Map<HostKey, Promise<boolean>>();
   readonly #health: HealthMonitor;
   #closed = false;
@@ -60,10 +61,8 @@ export class Supervisor implements AsyncDisposable {
     this.#options = options;
     this.#health = new HealthMonitor({
       onEvent: (event) => this.#reportHealth(event),
-      ...(options.maxConcurrentHealthChecks === undefined
-        ? {}
-        : { maxConcurrent: options.maxConcurrentHealthChecks }),
-      ...(options.random ? { random: options.random } : {}),
+      maxConcurrent: options.maxConcurrentHealthChecks,
+      random: options.random,
     });
   }
 
@@ -76,7 +75,7 @@ export class Supervisor implements AsyncDisposable {
    * Begins to supervise a service, in place of an earlier one of the same id. `running` is what is true of it right
    * now: a deploy that has just started it says yes. To find out instead, use {@linkcode adopt}.
    */
-  async watch(service: WatchedService, options: { running: boolean }): Promise<void> {
+  async watch(service: SupervisedService, options: { running: boolean }): Promise<void> {
     const supervised = await this.#add(service);
     supervised.assume(options);
     this.#hostOf(service.host).add(supervised);
@@ -88,7 +87,7 @@ export class Supervisor implements AsyncDisposable {
    * planned again. Rejects with `unreachable` when the machine does not answer; the service is supervised nevertheless
    * and is reported on when it does.
    */
-  async adopt(service: WatchedService, recorded: RecordedState): Promise<ServiceStatus> {
+  async adopt(service: SupervisedService, recorded: RecordedState): Promise<ServiceStatus> {
     const supervised = await this.#add(service);
     const host = this.#hostOf(service.host);
     host.add(supervised);
@@ -166,16 +165,16 @@ export class Supervisor implements AsyncDisposable {
     this.#hosts.clear();
   }
 
-  async #add(service: WatchedService): Promise<SupervisedService> {
+  async #add(service: SupervisedService): Promise<ServiceReconciler> {
     await this.unwatch(service.id);
     if (this.#closed) {
       throw new HarnessError("cancelled", `Cannot supervise ${service.id}: supervision has ended`);
     }
-    const { stableMs, random, onEvent } = this.#options;
+    const { stableMs, random, settleMs, onEvent } = this.#options;
     const executor = () => this.#options.executorFor(service.host);
     const secrets = new SecretFilter(executor, service.spec.envFile);
     this.#secrets.set(service.id, secrets);
-    const supervised = new SupervisedService(service, {
+    const supervised = new ServiceReconciler(service, {
       executor,
       systemd: () => this.#usesSystemd(service.host),
       confirm: async () => await this.#options.confirmRestart?.(service.id),
@@ -184,10 +183,8 @@ export class Supervisor implements AsyncDisposable {
         if (!running || this.#closed) this.#health.remove(service.id);
         else this.#health.add({ id: service.id, spec: service.spec, executor, fresh });
       },
-      restart: {
-        ...(stableMs === undefined ? {} : { stableMs }),
-        ...(random ? { random } : {}),
-      },
+      restart: { stableMs, random },
+      settleMs,
     });
     this.#services.set(service.id, supervised);
     return supervised;
@@ -208,17 +205,17 @@ export class Supervisor implements AsyncDisposable {
     }
   }
 
-  #get(id: string): SupervisedService {
+  #get(id: string): ServiceReconciler {
     const found = this.#services.get(id);
     if (found !== undefined) return found;
     throw new HarnessError("not_found", `Cannot control ${id}: it is not supervised here`);
   }
 
-  #hostOf(host: HostKey): HostWatch {
+  #hostOf(host: HostKey): HostPoller {
     const known = this.#hosts.get(host);
     if (known !== undefined) return known;
     const { localIntervalMs, remoteIntervalMs, executorFor, onEvent } = this.#options;
-    const made = new HostWatch({
+    const made = new HostPoller({
       host,
       executor: () => executorFor(host),
       intervalMs: isLocal(host)

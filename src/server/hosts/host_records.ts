@@ -7,7 +7,7 @@
 import { getLogger } from "@logtape/logtape";
 import { activeRelease, type HostState, parseState } from "../../deploy/host/state.ts";
 import { HarnessError } from "../../errors.ts";
-import { LOOK_TIMEOUT_MS } from "../../model/limits.ts";
+import { STATUS_TIMEOUT_MS } from "../../model/limits.ts";
 import { MAX_REASON_LENGTH } from "../limits.ts";
 import { sleep } from "../../util/async.ts";
 import type { ServiceSpec } from "../../lifecycle/service_spec.ts";
@@ -205,7 +205,7 @@ function baseOf({ origin, spec }: Placement): string | null {
 
 async function readRecords(executor: HostExecutor, bases: string[]): Promise<Map<string, string>> {
   const { stdout } = await executor.run({ script: READ_RECORDS, args: bases }, {
-    timeoutMs: LOOK_TIMEOUT_MS,
+    timeoutMs: STATUS_TIMEOUT_MS,
     maxOutputBytes: RECORD_MAX_BYTES,
   });
   const found = new Map<string, string>();

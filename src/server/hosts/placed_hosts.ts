@@ -6,7 +6,7 @@
 import { HarnessError } from "../../errors.ts";
 import { createController } from "../../lifecycle/controller.ts";
 import type { Controller } from "../../lifecycle/service_spec.ts";
-import type { WatchedService } from "../../lifecycle/supervisor/watched_service.ts";
+import type { SupervisedService } from "../../lifecycle/supervisor/supervised_service.ts";
 import type { HostConnections, HostExecutor } from "./host_connections.ts";
 import type { Host, HostDirectory } from "./host_directory.ts";
 import { controllerOptions, hostOf, type Placement } from "../services/placements.ts";
@@ -33,7 +33,7 @@ export class PlacedHosts {
   }
 
   /** A placement as the supervisor takes it. */
-  watched(placement: Placement): WatchedService {
+  watched(placement: Placement): SupervisedService {
     const { id, spec } = placement;
     return { id, spec, host: this.keyOf(placement), ...controllerOptions(placement) };
   }

@@ -6,8 +6,8 @@
 import type { UpdateOptions } from "../../registry/writer.ts";
 import type { ServiceEntry, ServicePatch, ServiceState } from "../../model/service.ts";
 import type { Registry } from "../../registry/registry.ts";
-import type { RecordedState } from "../../lifecycle/supervisor/recorded_state.ts";
-import type { RestartMemory } from "../../lifecycle/supervisor/restart_policy.ts";
+import type { RecordedState } from "../../lifecycle/supervisor/supervised_service.ts";
+import type { RestartState } from "../../lifecycle/supervisor/restart_policy.ts";
 
 /** Next state on the way to `running` and to `stopped`; `failed` is one step from everywhere. */
 const NEXT: Readonly<Record<"running" | "stopped", Partial<Record<ServiceState, ServiceState>>>> = {
@@ -71,7 +71,7 @@ export function isRunning({ state }: ServiceEntry): boolean {
 /** What the supervisor has to know of an entry that an earlier server, or a deployment, has left. */
 export function recordedState(
   entry: ServiceEntry,
-  restarts: RestartMemory | null,
+  restarts: RestartState | null,
 ): RecordedState {
   const { state, execution, last_state_change } = entry;
   // A clock that was set back makes no service run for less than no time.

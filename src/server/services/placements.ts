@@ -8,7 +8,7 @@
  */
 import type { RunManager } from "../../lifecycle/drivers/driver.ts";
 import { dependsOnSystemd } from "../../lifecycle/drivers/table.ts";
-import type { ControllerOptions } from "../../lifecycle/controller.ts";
+import type { ControllerOptions } from "../../lifecycle/drivers/driver.ts";
 import type { ServiceSpec } from "../../lifecycle/service_spec.ts";
 import { upgradeSpec } from "../../lifecycle/upgrade_spec.ts";
 import type { TargetSpec } from "../../protocol/actions.ts";

@@ -8,7 +8,7 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import type { RestartMemory } from "../../lifecycle/supervisor/restart_policy.ts";
+import type { RestartState } from "../../lifecycle/supervisor/restart_policy.ts";
 import type { DocumentStore } from "../backends.ts";
 
 const COLLECTION = "restarts";
@@ -18,7 +18,7 @@ const log = getLogger(["harness", "server", "operator"]);
 /** The memories by instance id, in memory and on disk. */
 export class RestartStateStore {
   readonly #documents: DocumentStore;
-  readonly #byId = new Map<string, RestartMemory>();
+  readonly #byId = new Map<string, RestartState>();
 
   private constructor(documents: DocumentStore) {
     this.#documents = documents;
@@ -29,26 +29,26 @@ export class RestartStateStore {
     const memories = new RestartStateStore(documents);
     for (const { value } of await documents.list(COLLECTION)) {
       // Written by this file only, and the store checks that it is whole.
-      const { id, ...memory } = value as RestartMemory & { id: string };
+      const { id, ...memory } = value as RestartState & { id: string };
       memories.#byId.set(id, memory);
     }
     return memories;
   }
 
   /** The memory of an instance. */
-  get(id: string): RestartMemory | null {
+  get(id: string): RestartState | null {
     return this.#byId.get(id) ?? null;
   }
 
   /** Keeps one; one that says nothing is not kept. */
-  async put(id: string, memory: RestartMemory): Promise<void> {
+  async put(id: string, memory: RestartState): Promise<void> {
     if (!memory.planned && memory.attempts === 0) return await this.remove(id);
     await this.#documents.put(COLLECTION, id, { id, ...memory });
     this.#byId.set(id, memory);
   }
 
   /** Like {@linkcode put}; what cannot be written is logged. */
-  async note(id: string, memory: RestartMemory): Promise<void> {
+  async note(id: string, memory: RestartState): Promise<void> {
     await this.put(id, memory).catch((error) =>
       log.error("Cannot keep the restarts of {id}: {error}", { id, error })
     );

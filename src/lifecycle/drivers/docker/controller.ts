@@ -6,9 +6,9 @@
 import { HarnessError } from "../../../errors.ts";
 import type { Command, Executor } from "../../../executor/executor.ts";
 import { COMMAND_GRACE_MS, START_TIMEOUT_MS } from "../../limits.ts";
-import { LOOK_TIMEOUT_MS } from "../../../model/limits.ts";
-import type { ControllerSettings } from "../driver.ts";
-import { controlError, runControl } from "../control_command.ts";
+import { STATUS_TIMEOUT_MS } from "../../../model/limits.ts";
+import type { ControllerOptions } from "../driver.ts";
+import { controlError, runControl } from "../run_control.ts";
 import {
   containerLogsCommand,
   type DockerSpec,
@@ -45,10 +45,10 @@ interface Report {
 export class DockerController implements Controller {
   readonly #executor: Executor;
   readonly #spec: DockerSpec;
-  readonly #settings: ControllerSettings;
+  readonly #settings: ControllerOptions;
 
   /** A controller for `spec` on the machine of `executor`. */
-  constructor(executor: Executor, spec: DockerSpec, settings: ControllerSettings = {}) {
+  constructor(executor: Executor, spec: DockerSpec, settings: ControllerOptions = {}) {
     this.#executor = executor;
     this.#spec = spec;
     this.#settings = settings;
@@ -72,7 +72,7 @@ export class DockerController implements Controller {
 
   /** Sends SIGHUP to the container's main process. */
   reload(options: ControlOptions = {}): Promise<ServiceStatus> {
-    return this.#change("reload", reloadContainerCommand(this.#spec), LOOK_TIMEOUT_MS, options);
+    return this.#change("reload", reloadContainerCommand(this.#spec), STATUS_TIMEOUT_MS, options);
   }
 
   /** Looks at the container: a container of the name that is not this service's says nothing about it. */
@@ -106,7 +106,7 @@ export class DockerController implements Controller {
     const head = `look at ${this.#spec.name}`;
     const result = await runControl(this.#executor, inspectCommand(this.#spec), {
       what: head,
-      timeoutMs: LOOK_TIMEOUT_MS,
+      timeoutMs: STATUS_TIMEOUT_MS,
       ...options,
     });
     const [before = "", after] = result.stdout.split(/^@harness seen.*\n/m, 2);

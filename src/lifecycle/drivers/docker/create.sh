@@ -5,7 +5,7 @@ h_create() {
   h_from=$1
   shift
   # Docker would fetch an image that went away this moment; old ones do not know how not to.
-  case $(h_docker "$h_look_seconds" create --help 2>/dev/null </dev/null) in *--pull*) set -- --pull never "$@" ;; esac
+  case $(h_docker "$h_status_seconds" create --help 2>/dev/null </dev/null) in *--pull*) set -- --pull never "$@" ;; esac
   set -- --name "$h_name" --label "harness.service=$h_service" --label "harness.root=$h_root" \
     --label "harness.release=$h_release" --label "harness.run=$h_run" --label "harness.print=$h_print" \
     --restart "$h_restart" --stop-signal "$h_stop" "$@"

@@ -9,7 +9,7 @@ import { sanitizeName } from "../../../package/names.ts";
 import type { Driver, ObservedStatus } from "../driver.ts";
 import { ownerOf, portWords, startContainerCommand, stopContainerCommand } from "./commands.ts";
 import { DockerController } from "./controller.ts";
-import { DOCKER_LOOK_SECONDS } from "./limits.ts";
+import { DOCKER_STATUS_SECONDS } from "./limits.ts";
 import { RUN_DOCKER } from "./scripts.ts";
 import { parseContainer, statusOf } from "./status.ts";
 import hostStatus from "./host_status.sh" with { type: "text" };
@@ -24,7 +24,7 @@ export const dockerDriver: Driver<"docker_container", "docker_container"> = {
   engine: "docker",
   status: {
     section: "docker",
-    script: RUN_DOCKER + assign({ h_look_seconds: DOCKER_LOOK_SECONDS }) + hostStatus,
+    script: RUN_DOCKER + assign({ h_status_seconds: DOCKER_STATUS_SECONDS }) + hostStatus,
     read(text, asked) {
       const lines = text.split("\n").filter((line) => line !== "");
       const last = lines.at(-1) ?? "";
@@ -78,7 +78,7 @@ export const dockerDriver: Driver<"docker_container", "docker_container"> = {
 };
 
 function reason(lines: readonly string[]): string {
-  if (lines.at(-1) === "silent") return `Docker did not respond within ${DOCKER_LOOK_SECONDS} s`;
+  if (lines.at(-1) === "silent") return `Docker did not respond within ${DOCKER_STATUS_SECONDS} s`;
   const words = lines.findLast((line) =>
     !line.startsWith("{") && !/^ended \d+$/.test(line) && !NONE.test(line)
   );

@@ -11,6 +11,6 @@ h_status_docker() {
   unset IFS
   set +f
   h_code=0
-  h_docker "$h_look_seconds" inspect --type container -f "$h_inspect_format" -- "$@" 2>&1 </dev/null || h_code=$?
+  h_docker "$h_status_seconds" inspect --type container -f "$h_inspect_format" -- "$@" 2>&1 </dev/null || h_code=$?
   if h_late $h_code; then echo silent; else echo "ended $h_code"; fi
 }

@@ -2,10 +2,10 @@
 # The id of image $1 into h_found, which stays empty where there is none.
 h_image_id() {
   h_code=0
-  h_found=$(h_docker "$h_look_seconds" image inspect -f '{{.Id}}' -- "$1" 2>&1 </dev/null) || h_code=$?
+  h_found=$(h_docker "$h_status_seconds" image inspect -f '{{.Id}}' -- "$1" 2>&1 </dev/null) || h_code=$?
   if [ "$h_code" = 0 ]; then h_found=$(printf '%s\n' "$h_found" | tail -n 1); return 0; fi
   case $h_found in *"o such image"* | *"o such object"* | *"image not known"*) h_found=; return 0 ;; esac
-  h_refused "$h_code" "$h_look_seconds" docker "$h_found"
+  h_refused "$h_code" "$h_status_seconds" docker "$h_found"
 }
 # Loads the image file; what was in it comes into h_refs, a line each.
 h_load() {

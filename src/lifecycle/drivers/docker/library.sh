@@ -36,10 +36,10 @@ h_facts_format='@facts
 h_look() {
   s_id= s_state= s_image= s_service= s_root= s_release= s_print= s_install=
   h_code=0
-  h_rest=$(h_docker "$h_look_seconds" inspect --type container -f "$h_facts_format" -- "$1" 2>&1 </dev/null) || h_code=$?
+  h_rest=$(h_docker "$h_status_seconds" inspect --type container -f "$h_facts_format" -- "$1" 2>&1 </dev/null) || h_code=$?
   if [ "$h_code" != 0 ]; then
     case $h_rest in *"o such "*) return 0 ;; esac
-    h_refused "$h_code" "$h_look_seconds" docker "$h_rest"
+    h_refused "$h_code" "$h_status_seconds" docker "$h_rest"
   fi
   h_rest=${h_rest#*"@facts$h_nl"}
   h_next; h_is=${h_field#/}
@@ -66,11 +66,11 @@ h_up() { case $s_state in running | paused | restarting) return 0 ;; esac; retur
 # Reports container $1 as it is.
 h_show() {
   printf '@harness container '
-  h_docker "$h_look_seconds" inspect --type container -f "$h_inspect_format" -- "$1" 2>/dev/null </dev/null || echo
+  h_docker "$h_status_seconds" inspect --type container -f "$h_inspect_format" -- "$1" 2>/dev/null </dev/null || echo
 }
 # Containers of this service and root that run under another name: there is to be one.
 h_strays() {
-  h_docker "$h_look_seconds" ps --no-trunc --filter "label=harness.service=$h_service" \
+  h_docker "$h_status_seconds" ps --no-trunc --filter "label=harness.service=$h_service" \
     --filter "label=harness.root=$h_root" --format '{{.ID}} {{.Names}}' 2>/dev/null </dev/null |
     grep -v -e "^$1 " | head -n 1
 }

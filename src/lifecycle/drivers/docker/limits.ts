@@ -5,7 +5,7 @@
  */
 
 /** A look at containers: well within the life of a deployment's lock (20 s) and of a look (15 s). */
-export const DOCKER_LOOK_SECONDS = 8;
+export const DOCKER_STATUS_SECONDS = 8;
 /** Creating, starting or removing a container: a busy daemon takes seconds, and a start has 70 s. */
 export const DOCKER_CHANGE_SECONDS = 30;
 /** Loading an image file: some hundred MB a minute on a slow disk. */

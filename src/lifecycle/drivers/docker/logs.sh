@@ -5,4 +5,4 @@ h_silent() { h_fail "Docker did not respond within $1 s"; }
 h_look "$h_name"
 h_ours || h_fail "there is no container of this service"
 if [ "$1" = follow ]; then h_exec=exec; h_client docker logs --tail 0 -f "$s_id" 2>&1 </dev/null; fi
-h_docker "$h_look_seconds" logs --tail "$1" "$s_id" 2>&1 </dev/null
+h_docker "$h_status_seconds" logs --tail "$1" "$s_id" 2>&1 </dev/null

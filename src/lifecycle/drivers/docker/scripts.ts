@@ -25,7 +25,7 @@ import {
   DOCKER_CHANGE_SECONDS,
   DOCKER_ENV_LINE_BYTES,
   DOCKER_LOAD_SECONDS,
-  DOCKER_LOOK_SECONDS,
+  DOCKER_STATUS_SECONDS,
   DOCKER_STOP_GRACE_SECONDS,
 } from "./limits.ts";
 import create from "./create.sh" with { type: "text" };
@@ -43,7 +43,7 @@ import stop from "./stop.sh" with { type: "text" };
 export const RUN_DOCKER: string = runDocker;
 
 const HEAD = OWN_ENVIRONMENT + runDocker + assign({
-  h_look_seconds: DOCKER_LOOK_SECONDS,
+  h_status_seconds: DOCKER_STATUS_SECONDS,
   h_change_seconds: DOCKER_CHANGE_SECONDS,
   h_load_seconds: DOCKER_LOAD_SECONDS,
   h_stop_grace_seconds: DOCKER_STOP_GRACE_SECONDS,

@@ -61,7 +61,7 @@ if [ -z "$s_id" ]; then
   [ -z "$h_env" ] || h_names=$(awk "$h_awk" odd "$h_env") || h_fail "its env file $h_env cannot be read"
   if [ -z "$h_names" ]; then h_create "$h_ref" "$@"; else h_request "$h_ref" "$@"; fi
   [ "$h_code" = 0 ] || h_refused "$h_code" "$h_change_seconds" "docker create" "$h_words"
-  h_new=$(h_docker "$h_look_seconds" ps -a --no-trunc --filter "label=harness.run=$h_run" --format '{{.ID}}' 2>/dev/null </dev/null | head -n 1)
+  h_new=$(h_docker "$h_status_seconds" ps -a --no-trunc --filter "label=harness.run=$h_run" --format '{{.ID}}' 2>/dev/null </dev/null | head -n 1)
   [ -z "$h_new" ] || h_look "$h_new"
   [ -n "$s_id" ] && [ "$s_image" = "$h_id" ] && h_ours || {
     [ -z "$s_id" ] || h_docker "$h_change_seconds" rm -f "$s_id" >/dev/null 2>&1 </dev/null
@@ -74,11 +74,11 @@ fi
 h_mine=$s_id
 h_since=$(date +%s)
 h_give_up() {
-  h_docker "$h_look_seconds" update --restart no "$s_id" >/dev/null 2>&1 </dev/null
+  h_docker "$h_status_seconds" update --restart no "$s_id" >/dev/null 2>&1 </dev/null
   h_show "$s_id"
   h_tell failed "$1"
   h_tell log
-  h_docker "$h_look_seconds" logs --since "$h_since" --tail "$h_failure_lines" "$s_id" 2>&1 </dev/null |
+  h_docker "$h_status_seconds" logs --since "$h_since" --tail "$h_failure_lines" "$s_id" 2>&1 </dev/null |
     tail -c "$h_failure_bytes"
   h_docker "$h_change_seconds" stop -t 1 "$s_id" >/dev/null 2>&1 </dev/null
   exit 0
@@ -90,7 +90,7 @@ if [ "$h_code" != 0 ]; then
   h_give_up "docker start: $(printf '%s\n' "$h_words" | grep -v '^Error: failed to start' | tail -n 1)"
 fi
 # What was started now, and nothing that took its place: docker counts restarts from zero again at each start.
-h_life() { h_docker "$h_look_seconds" inspect --type container -f '{{.State.Status}} {{.State.Pid}} {{.State.StartedAt}}' "$s_id" 2>/dev/null </dev/null; }
+h_life() { h_docker "$h_status_seconds" inspect --type container -f '{{.State.Status}} {{.State.Pid}} {{.State.StartedAt}}' "$s_id" 2>/dev/null </dev/null; }
 h_born=$(h_life)
 h_t=0
 while [ $h_t -lt "$h_settle" ]; do h_nap; done

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Command } from "../../../executor/executor.ts";
-import type { ControllerSettings } from "../driver.ts";
+import type { ControllerOptions } from "../driver.ts";
 import {
   KILL_WAIT_MS,
   SERVICE_LOG_KEEP,
@@ -39,7 +39,7 @@ export interface ProcessReport {
 }
 
 /** Starts the process unless it runs. Each run takes a fresh UUID on the host: it marks everything that it starts. */
-export function startCommand(spec: ProcessSpec, settings: ControllerSettings = {}): Command {
+export function startCommand(spec: ProcessSpec, settings: ControllerOptions = {}): Command {
   const { startTimeoutMs = START_TIMEOUT_MS, settleMs = START_SETTLE_MS } = settings;
   const { execution } = spec;
   return {

@@ -6,9 +6,9 @@
 import { HarnessError } from "../../../errors.ts";
 import type { Executor } from "../../../executor/executor.ts";
 import { COMMAND_GRACE_MS, START_TIMEOUT_MS } from "../../limits.ts";
-import { LOOK_TIMEOUT_MS } from "../../../model/limits.ts";
-import type { ControllerSettings } from "../driver.ts";
-import { controlError, daemonHint, runControl } from "../control_command.ts";
+import { STATUS_TIMEOUT_MS } from "../../../model/limits.ts";
+import type { ControllerOptions } from "../driver.ts";
+import { controlError, daemonHint, runControl } from "../run_control.ts";
 import { statusFromCode } from "../../exit_status.ts";
 import { followLog, tailLog } from "../../logs.ts";
 import {
@@ -35,11 +35,11 @@ import type {
 export class ProcessController implements Controller {
   readonly #executor: Executor;
   readonly #spec: ProcessSpec;
-  readonly #settings: ControllerSettings;
+  readonly #settings: ControllerOptions;
   readonly #startTimeoutMs: number;
 
   /** A controller for `spec` on the machine of `executor`. */
-  constructor(executor: Executor, spec: ProcessSpec, settings: ControllerSettings = {}) {
+  constructor(executor: Executor, spec: ProcessSpec, settings: ControllerOptions = {}) {
     this.#executor = executor;
     this.#spec = spec;
     this.#settings = settings;
@@ -87,7 +87,7 @@ export class ProcessController implements Controller {
   async status(options: ControlOptions = {}): Promise<ServiceStatus> {
     const result = await runControl(this.#executor, statusCommand(this.#spec), {
       what: `look at ${this.#spec.name}`,
-      timeoutMs: LOOK_TIMEOUT_MS,
+      timeoutMs: STATUS_TIMEOUT_MS,
       ...options,
     });
     return parseProcessStatus(result.stdout);
@@ -98,7 +98,7 @@ export class ProcessController implements Controller {
     const what = `look for other runs of ${this.#spec.name}`;
     const result = await runControl(this.#executor, processOccupantCommand(this.#spec), {
       what,
-      timeoutMs: LOOK_TIMEOUT_MS,
+      timeoutMs: STATUS_TIMEOUT_MS,
       ...options,
     });
     const found = parseOccupant(result.stdout);

@@ -6,9 +6,9 @@
 import { HarnessError } from "../../../errors.ts";
 import type { Command, Executor } from "../../../executor/executor.ts";
 import { COMMAND_GRACE_MS, START_TIMEOUT_MS } from "../../limits.ts";
-import { LOOK_TIMEOUT_MS } from "../../../model/limits.ts";
-import { controlError, daemonHint, runControl } from "../control_command.ts";
-import { describeEnd, type EndFacts } from "../../exit_status.ts";
+import { STATUS_TIMEOUT_MS } from "../../../model/limits.ts";
+import { controlError, daemonHint, runControl } from "../run_control.ts";
+import { describeEnd, type ExitStatus } from "../../exit_status.ts";
 import { followLog, tailLog } from "../../logs.ts";
 import type {
   Controller,
@@ -102,7 +102,7 @@ export class SystemdController implements Controller {
   async #look(command: () => Command, options: ControlOptions): Promise<UnitReport> {
     const result = await runControl(this.#executor, command(), {
       what: `look at ${this.#spec.name}`,
-      timeoutMs: LOOK_TIMEOUT_MS,
+      timeoutMs: STATUS_TIMEOUT_MS,
       ...options,
     });
     return parseUnitReport(result.stdout);
@@ -133,7 +133,7 @@ export class SystemdController implements Controller {
     const log = report.outcome === "done" ? stderr.split("\n") : report.log;
     const status = report.properties === "" ? null : unitStatus(report);
     const known = status !== null && (status.exitCode !== null || status.signal !== null);
-    const exit: EndFacts | null = known ? status : endInJournal(report.messages);
+    const exit: ExitStatus | null = known ? status : endInJournal(report.messages);
     const hint = verb === "start" && exit !== null ? this.#hint(exit) : "";
     return controlError(head, {
       reason: exit === null
@@ -144,7 +144,7 @@ export class SystemdController implements Controller {
     });
   }
 
-  #hint(exit: EndFacts): string {
+  #hint(exit: ExitStatus): string {
     const { execution } = this.#spec;
     const confined = execution.type === "managed_process" &&
       execution.hardening !== undefined && execution.hardening !== false;

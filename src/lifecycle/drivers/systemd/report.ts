@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type EndFacts, signalName } from "../../exit_status.ts";
+import { type ExitStatus, signalName } from "../../exit_status.ts";
 import {
   type Occupant,
   releaseDirOf,
@@ -246,7 +246,7 @@ function propertiesOf(text: string): (name: string) => string {
  * The last end of a main process that systemd wrote into the journal, or `null`: where a unit runs again already, its
  * properties speak of the new process.
  */
-export function endInJournal(lines: readonly string[]): EndFacts | null {
+export function endInJournal(lines: readonly string[]): ExitStatus | null {
   for (const line of lines.toReversed()) {
     const found = /Main process exited, code=(exited|killed|dumped), status=(\d+)/.exec(line);
     if (found === null) continue;
@@ -259,7 +259,7 @@ export function endInJournal(lines: readonly string[]): EndFacts | null {
 }
 
 /** ExecMainCode is the `si_code` of SIGCHLD: 1 exited, 2 killed, 3 dumped core, 0 never ran. */
-function unitEnd(get: (name: string) => string): EndFacts {
+function unitEnd(get: (name: string) => string): ExitStatus {
   const status = Number(get("ExecMainStatus"));
   switch (get("ExecMainCode")) {
     case "1":

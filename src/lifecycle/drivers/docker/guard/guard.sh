@@ -8,7 +8,7 @@ h_id=$1 h_mark=$2 h_token=$3 h_away= h_tries=0
 h_mine() { { IFS= read -r h_line < "$h_mark"; } 2>/dev/null && [ "$h_line" = "$h_token" ]; }
 while h_mine; do
   h_code=0
-  h_seen=$(h_docker "$h_look_seconds" inspect --type container -f '{{.State.Status}} {{.HostConfig.RestartPolicy.Name}}' "$h_id" 2>&1 </dev/null) || h_code=$?
+  h_seen=$(h_docker "$h_status_seconds" inspect --type container -f '{{.State.Status}} {{.HostConfig.RestartPolicy.Name}}' "$h_id" 2>&1 </dev/null) || h_code=$?
   case $h_code:$h_seen in
     "0:running on-failure" | "0:restarting on-failure" | "0:paused on-failure")
       h_away= h_tries=0

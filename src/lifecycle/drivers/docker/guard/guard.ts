@@ -11,7 +11,7 @@
  * @module
  */
 import { assign } from "../../../../executor/shell/include.ts";
-import { DOCKER_CHANGE_SECONDS, DOCKER_LOOK_SECONDS } from "../limits.ts";
+import { DOCKER_CHANGE_SECONDS, DOCKER_STATUS_SECONDS } from "../limits.ts";
 import functions from "./functions.sh" with { type: "text" };
 import guard from "./guard.sh" with { type: "text" };
 import runDocker from "../run_docker.sh" with { type: "text" };
@@ -37,7 +37,8 @@ LockPersonality=yes
 SystemCallArchitectures=native`;
 
 const GUARD = runDocker +
-  assign({ h_look_seconds: DOCKER_LOOK_SECONDS, h_change_seconds: DOCKER_CHANGE_SECONDS }) + guard;
+  assign({ h_status_seconds: DOCKER_STATUS_SECONDS, h_change_seconds: DOCKER_CHANGE_SECONDS }) +
+  guard;
 
 /** Functions that start and end the guard. */
 export const GUARD_FUNCTIONS: string = assign({ h_hardening: HARDENING, h_guard_text: GUARD }) +

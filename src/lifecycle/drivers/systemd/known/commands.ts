@@ -37,7 +37,7 @@ export function reloadKnownCommand(spec: KnownUnitSpec): Command {
 }
 
 /** Looks at a unit that systemd knows, with this service's record of it. */
-export function lookKnownCommand(spec: KnownUnitSpec): Command {
+export function showKnownCommand(spec: KnownUnitSpec): Command {
   const place = releaseDirOf(spec) === null ? "" : servicePlace(spec);
   return { name: "systemd/known/look", script: LOOK_KNOWN, args: [...claimArgs(spec), place] };
 }

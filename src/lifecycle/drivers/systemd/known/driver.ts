@@ -6,15 +6,15 @@
 import type { Executor } from "../../../../executor/executor.ts";
 import { quote } from "../../../../executor/shell/quote.ts";
 import type { Controller } from "../../../service_spec.ts";
-import type { ControllerSettings, Driver } from "../../driver.ts";
+import type { ControllerOptions, Driver } from "../../driver.ts";
 import { SystemdController } from "../controller.ts";
 import { isUnitName } from "../generated/unit.ts";
 import { knownOccupant } from "../report.ts";
 import { NO_UNIT, UNIT_STATUS } from "../status.ts";
 import {
   type KnownUnitSpec,
-  lookKnownCommand,
   reloadKnownCommand,
+  showKnownCommand,
   startKnownCommand,
   stopKnownCommand,
 } from "./commands.ts";
@@ -28,7 +28,7 @@ const KNOWN_UNIT = {
   controller(
     executor: Executor,
     spec: KnownUnitSpec,
-    { settleMs }: ControllerSettings,
+    { settleMs }: ControllerOptions,
   ): Controller {
     return new SystemdController(executor, spec, {
       name: spec.execution.unit,
@@ -36,8 +36,8 @@ const KNOWN_UNIT = {
         start: () => startKnownCommand(spec, settleMs),
         stop: () => stopKnownCommand(spec),
         reload: () => reloadKnownCommand(spec),
-        look: () => lookKnownCommand(spec),
-        occupant: () => lookKnownCommand(spec),
+        look: () => showKnownCommand(spec),
+        occupant: () => showKnownCommand(spec),
       },
       occupant: (report) => knownOccupant(report, spec.execution),
     });

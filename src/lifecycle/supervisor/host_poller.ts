@@ -12,11 +12,11 @@ import type { ObservedStatus } from "../drivers/driver.ts";
 import { driverFor } from "../drivers/table.ts";
 import { hostStatus } from "./host_status.ts";
 import { sleep } from "../../util/async.ts";
-import type { SupervisedService } from "./supervised_service.ts";
+import type { ServiceReconciler } from "./service_reconciler.ts";
 import { type HostEvent, type HostKey, isLocal } from "./events.ts";
 
-/** Options for {@linkcode HostWatch}. */
-export interface HostWatchOptions {
+/** Options for {@linkcode HostPoller}. */
+export interface HostPollerOptions {
   /** The machine. */
   host: HostKey;
   /** Its executor. */
@@ -28,9 +28,9 @@ export interface HostWatchOptions {
 }
 
 /** Looks at one machine's services for as long as there are any. */
-export class HostWatch implements AsyncDisposable {
-  readonly #options: HostWatchOptions;
-  readonly #services = new Map<string, SupervisedService>();
+export class HostPoller implements AsyncDisposable {
+  readonly #options: HostPollerOptions;
+  readonly #services = new Map<string, ServiceReconciler>();
   readonly #stop = new AbortController();
   readonly #exits = new Map<string, number>();
   #loop: Promise<void> | null = null;
@@ -39,12 +39,12 @@ export class HostWatch implements AsyncDisposable {
   readonly #unknown = new Set<string>();
   /** The polls of services by their engine that have not ended. */
   readonly #polls = new Map<string, Promise<void>>();
-  #batch: { services: SupervisedService[]; found: Promise<(ObservedStatus | null)[]> } | null =
+  #batch: { services: ServiceReconciler[]; found: Promise<(ObservedStatus | null)[]> } | null =
     null;
   #inspecting: Promise<unknown> = Promise.resolve();
 
   /** A watch that looks at nothing yet. */
-  constructor(options: HostWatchOptions) {
+  constructor(options: HostPollerOptions) {
     this.#options = options;
   }
 
@@ -54,7 +54,7 @@ export class HostWatch implements AsyncDisposable {
   }
 
   /** Begins to watch a service. */
-  add(service: SupervisedService): void {
+  add(service: ServiceReconciler): void {
     this.#services.set(service.service.id, service);
     this.#loop ??= this.#run();
   }
@@ -67,7 +67,7 @@ export class HostWatch implements AsyncDisposable {
   }
 
   /** Looks at one service. Calls that come together are answered by one command: hundreds may be adopted at once. */
-  async inspect(service: SupervisedService): Promise<ObservedStatus | null> {
+  async inspect(service: ServiceReconciler): Promise<ObservedStatus | null> {
     const batch = this.#batch ??= this.#openBatch();
     const at = batch.services.push(service) - 1;
     return (await batch.found)[at] ?? null;
@@ -126,8 +126,8 @@ export class HostWatch implements AsyncDisposable {
   }
 
   /** A batch that takes services in until the one before it is done. */
-  #openBatch(): { services: SupervisedService[]; found: Promise<(ObservedStatus | null)[]> } {
-    const services: SupervisedService[] = [];
+  #openBatch(): { services: ServiceReconciler[]; found: Promise<(ObservedStatus | null)[]> } {
+    const services: ServiceReconciler[] = [];
     const found = this.#inspecting.then(() => {
       this.#batch = null;
       return this.#statusOf(services);
@@ -136,7 +136,7 @@ export class HostWatch implements AsyncDisposable {
     return { services, found };
   }
 
-  async #statusOf(services: readonly SupervisedService[]): Promise<(ObservedStatus | null)[]> {
+  async #statusOf(services: readonly ServiceReconciler[]): Promise<(ObservedStatus | null)[]> {
     const queries = services.map(({ service: { spec, systemd } }) => ({ spec, systemd }));
     const executor = await this.#options.executor();
     const silent = new Map<string, string>();
@@ -151,7 +151,7 @@ export class HostWatch implements AsyncDisposable {
 
   /** Reports the services whose engine stopped or began to report them. */
   async #reportEngines(
-    polled: readonly SupervisedService[],
+    polled: readonly ServiceReconciler[],
     silent: ReadonlyMap<string, string>,
   ): Promise<void> {
     for (const engine of new Set(polled.map((service) => service.engine))) {

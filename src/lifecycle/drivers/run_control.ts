@@ -5,7 +5,7 @@
  */
 import { HarnessError, messageOf } from "../../errors.ts";
 import type { Command, Executor, RunOptions, RunResult } from "../../executor/executor.ts";
-import type { EndFacts } from "../exit_status.ts";
+import type { ExitStatus } from "../exit_status.ts";
 import type { ServiceStatus, SpecExecution } from "../service_spec.ts";
 
 /** What went wrong, for {@linkcode controlError}. */
@@ -13,7 +13,7 @@ export interface ControlFailure {
   /** Why, in words that name the thing. */
   reason: string;
   /** How the program ended, when it did. */
-  exit?: EndFacts;
+  exit?: ExitStatus;
   /** Its last log lines. */
   log?: readonly string[];
 }
@@ -42,7 +42,7 @@ export function controlError(head: string, failure: ControlFailure): HarnessErro
 }
 
 /** The usual cause where a program ended well that should have stayed: it went into the background. Else nothing. */
-export function daemonHint(execution: SpecExecution, end: EndFacts): string {
+export function daemonHint(execution: SpecExecution, end: ExitStatus): string {
   const stays = execution.type === "managed_process" && execution.start === "foreground";
   return stays && end.exitCode === 0
     ? " (if it goes on in the background, its manifest needs start: daemon)"
@@ -72,7 +72,7 @@ export async function runControl(
 }
 
 /** The facts that a failed start carries in its details. */
-export function endOf(error: unknown): {
+export function failureFacts(error: unknown): {
   exitCode: number | null;
   reason: string;
   log: string[];
