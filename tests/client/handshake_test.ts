@@ -41,10 +41,10 @@ for (const listener of LISTENERS) {
     const ask = (env: Record<string, string>, ...more: string[]) =>
       runCli(["services", "--url", url, ...more], { env });
     const wrong = await ask({ HARNESS_TOKEN: "not-the-token" }, "--tls-ca", cert);
-    assert.match(wrong.stderr, /does not know the token of HARNESS_TOKEN.*\[unauthorized\]/);
+    assert.match(wrong.stderr, /it answered 401;.*\[unauthorized\]\n.*HARNESS_TOKEN/);
     assert.equal(wrong.code, 1);
     const none = await ask({}, "--tls-ca", cert);
-    assert.match(none.stderr, /it wants a token.*\[unauthorized\]/);
+    assert.match(none.stderr, /it answered 401;.*\[unauthorized\]\n.*--token-file/);
     const distrusted = await ask({ HARNESS_TOKEN: TOKEN });
     assert.match(distrusted.stderr, /certificate is not trusted.*\[unreachable\]/);
   });
