@@ -20,8 +20,8 @@
  *   service: {
  *     name: "web",
  *     version: "1.0.0",
- *     execution: { type: "managed_process", command: "/usr/bin/web", args: [], pid: null },
- *     endpoints: [{ name: "http", address: "127.0.0.1:8000", protocol: "http", metadata: {} }],
+ *     execution: { type: "managed_process", command: "/usr/bin/web" },
+ *     endpoints: [{ name: "http", address: "127.0.0.1:8000", protocol: "http" }],
  *   },
  * });
  * assert.equal((await client.call("get_service", { name: "web" })).state, "registered");
@@ -34,7 +34,13 @@ export type { ErrorCode, HarnessErrorOptions } from "./src/errors.ts";
 
 // The registry, and where it is kept.
 export { Registry, type RegistryOptions } from "./src/registry/registry.ts";
-export type { ServiceEntry, ServiceInput } from "./src/model/service.ts";
+export type {
+  EndpointInput,
+  ExecutionInput,
+  LocationInput,
+  ServiceEntry,
+  ServiceInput,
+} from "./src/model/service.ts";
 export type { RegistryEvent } from "./src/model/event.ts";
 export type { Disk, DiskFile } from "./src/storage/disk.ts";
 export { Documents } from "./src/storage/documents.ts";

@@ -73,10 +73,13 @@ export type {
 } from "../protocol/messages.ts";
 export type {
   Endpoint,
+  EndpointInput,
   EndpointProtocol,
   Execution,
+  ExecutionInput,
   HealthResult,
   Location,
+  LocationInput,
   ServiceEntry,
   ServiceInput,
   ServiceState,

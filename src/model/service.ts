@@ -163,6 +163,50 @@ export interface ServiceEntry {
   updated_at: string;
 }
 
+/** An {@linkcode Execution} as callers give it; the schema fills in the rest. */
+export type ExecutionInput =
+  | {
+    /** A program started and watched by us. */
+    type: "managed_process";
+    /** Program or script, absolute or found on the host's PATH. */
+    command: string;
+    /** Arguments, passed as they are. @default {[]} */
+    args?: string[] | undefined;
+    /** Process id of what runs already. @default {null} */
+    pid?: number | null | undefined;
+  }
+  | {
+    /** A container of the host's Docker daemon. */
+    type: "docker_container";
+    /** Image reference. */
+    image: string;
+    /** Id of a container that is there already. @default {null} */
+    container_id?: string | null | undefined;
+    /** Container name. @default {derived from the service} */
+    name?: string | null | undefined;
+  }
+  | Extract<Execution, { type: "systemd_service" | "systemd_portable" }>;
+
+/** A {@linkcode Location} as callers give it; the schema fills in the rest. */
+export type LocationInput =
+  | Extract<Location, { type: "local" }>
+  | {
+    /** On another machine, reached by SSH. */
+    type: "remote";
+    /** Host name or address. */
+    host: string;
+    /** SSH login name. */
+    ssh_user: string;
+    /** SSH port. @default {the configured one} */
+    ssh_port?: number | null | undefined;
+  };
+
+/** An {@linkcode Endpoint} as callers give it. */
+export interface EndpointInput extends Omit<Endpoint, "metadata"> {
+  /** Free pairs for the user's tools. @default {{}} */
+  metadata?: Record<string, string> | undefined;
+}
+
 /** What a caller gives to register a service; the rest of the entry is filled in. */
 export interface ServiceInput {
   /** Instance id. @default {name} */
@@ -172,11 +216,11 @@ export interface ServiceInput {
   /** Version text. */
   version: string;
   /** How it is executed. */
-  execution: Execution;
+  execution: ExecutionInput;
   /** Where it runs. @default {{ type: "local" }} */
-  location?: Location;
+  location?: LocationInput;
   /** Where it can be reached. @default {[]} */
-  endpoints?: Endpoint[];
+  endpoints?: EndpointInput[];
   /** Names of the services it needs. @default {[]} */
   depends_on?: string[];
   /** Free pairs to filter by. @default {{}} */
@@ -185,16 +229,27 @@ export interface ServiceInput {
   ttl_ms?: number;
 }
 
+/** A {@linkcode ServiceInput} after its check, with nested defaults filled in. */
+export interface CheckedServiceInput
+  extends Omit<ServiceInput, "execution" | "location" | "endpoints"> {
+  /** How it is executed. */
+  execution: Execution;
+  /** Where it runs. */
+  location?: Location;
+  /** Where it can be reached. */
+  endpoints?: Endpoint[];
+}
+
 /** What may be changed of an entry; a field left out stays as it is. */
 export interface ServicePatch {
   /** New version text. */
   version?: string;
   /** New execution, whole. */
-  execution?: Execution;
+  execution?: ExecutionInput;
   /** New location, whole. */
-  location?: Location;
+  location?: LocationInput;
   /** New endpoints, whole. */
-  endpoints?: Endpoint[];
+  endpoints?: EndpointInput[];
   /** New labels, whole. */
   labels?: Record<string, string>;
   /** New dependencies, whole. */
@@ -207,17 +262,28 @@ export interface ServicePatch {
   last_health_check?: HealthResult | null;
 }
 
+/** A {@linkcode ServicePatch} after its check, with nested defaults filled in. */
+export interface CheckedServicePatch
+  extends Omit<ServicePatch, "execution" | "location" | "endpoints"> {
+  /** New execution, whole. */
+  execution?: Execution;
+  /** New location, whole. */
+  location?: Location;
+  /** New endpoints, whole. */
+  endpoints?: Endpoint[];
+}
+
 const NAME_RULE = "must be letters, digits, '.', '_' and '-', beginning with a letter or digit";
 const text = z.string().max(MAX_TEXT_LENGTH);
 const count = z.int().nonnegative();
 
 /** A service name: `^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`. */
-export const serviceNameSchema: z.ZodType<string> = z.string()
+export const serviceNameSchema: z.ZodType<string, string> = z.string()
   .max(MAX_NAME_LENGTH)
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, NAME_RULE);
 
 /** An instance id: a service name, optionally followed by `@host`. */
-export const serviceIdSchema: z.ZodType<string> = z.string()
+export const serviceIdSchema: z.ZodType<string, string> = z.string()
   .max(2 * MAX_NAME_LENGTH)
   .regex(
     /^[A-Za-z0-9][A-Za-z0-9._-]*(@[A-Za-z0-9[][A-Za-z0-9._:[\]%-]*)?$/,
@@ -225,16 +291,16 @@ export const serviceIdSchema: z.ZodType<string> = z.string()
   );
 
 /** One of the six states. */
-export const serviceStateSchema: z.ZodType<ServiceState> = z.enum(SERVICE_STATES);
+export const serviceStateSchema: z.ZodType<ServiceState, ServiceState> = z.enum(SERVICE_STATES);
 
 /** `host:port` with an IPv4 address, an IPv6 address in brackets, or a host name. */
-export const addressSchema: z.ZodType<string> = z.string().max(512).refine(
+export const addressSchema: z.ZodType<string, string> = z.string().max(512).refine(
   isAddress,
   "must be host:port, with an IPv6 host in brackets and a port from 1 to 65535",
 );
 
 /** Schema of {@linkcode Endpoint}. */
-export const endpointSchema: z.ZodType<Endpoint> = z.object({
+export const endpointSchema: z.ZodType<Endpoint, EndpointInput> = z.object({
   name: serviceNameSchema,
   address: addressSchema,
   protocol: z.union([
@@ -245,7 +311,7 @@ export const endpointSchema: z.ZodType<Endpoint> = z.object({
 });
 
 /** Schema of a stored {@linkcode Execution}; `model/service_schema.ts` has what may be registered. */
-export const executionSchema: z.ZodType<Execution> = z.discriminatedUnion("type", [
+export const executionSchema: z.ZodType<Execution, ExecutionInput> = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("managed_process"),
     command: text.min(1),
@@ -267,7 +333,7 @@ export const executionSchema: z.ZodType<Execution> = z.discriminatedUnion("type"
 ]);
 
 /** Schema of a stored {@linkcode Location}. */
-export const locationSchema: z.ZodType<Location> = z.discriminatedUnion("type", [
+export const locationSchema: z.ZodType<Location, LocationInput> = z.discriminatedUnion("type", [
   z.object({ type: z.literal("local") }),
   z.object({
     type: z.literal("remote"),
@@ -278,7 +344,7 @@ export const locationSchema: z.ZodType<Location> = z.discriminatedUnion("type", 
 ]);
 
 /** Schema of a list of {@linkcode Endpoint}s with distinct names. */
-export const endpointsSchema: z.ZodType<Endpoint[]> = z.array(endpointSchema)
+export const endpointsSchema: z.ZodType<Endpoint[], EndpointInput[]> = z.array(endpointSchema)
   .max(MAX_ENDPOINTS)
   .refine(
     (list) => new Set(list.map((e) => e.name)).size === list.length,
@@ -286,18 +352,21 @@ export const endpointsSchema: z.ZodType<Endpoint[]> = z.array(endpointSchema)
   );
 
 /** Schema of a stored `depends_on`. */
-const dependsOnSchema: z.ZodType<string[]> = z.array(serviceNameSchema)
+const dependsOnSchema: z.ZodType<string[], string[]> = z.array(serviceNameSchema)
   .max(MAX_DEPENDENCIES);
 
 /** Schema of `labels`. */
-export const labelsSchema: z.ZodType<Record<string, string>> = z.record(text.min(1), text)
+export const labelsSchema: z.ZodType<Record<string, string>, Record<string, string>> = z.record(
+  text.min(1),
+  text,
+)
   .refine(
     (o: Record<string, string>) => Object.keys(o).length <= MAX_LABELS,
     `at most ${MAX_LABELS} labels`,
   );
 
 /** Schema of {@linkcode HealthResult}. */
-export const healthResultSchema: z.ZodType<HealthResult> = z.object({
+export const healthResultSchema: z.ZodType<HealthResult, HealthResult> = z.object({
   healthy: z.boolean(),
   message: z.string().nullable(),
   checked_at: z.string(),
@@ -305,7 +374,7 @@ export const healthResultSchema: z.ZodType<HealthResult> = z.object({
 });
 
 /** Schema of `ttl_ms`. */
-export const ttlSchema: z.ZodType<number> = z.int().min(MIN_TTL_MS).max(MAX_TTL_MS);
+export const ttlSchema: z.ZodType<number, number> = z.int().min(MIN_TTL_MS).max(MAX_TTL_MS);
 
 /** Schema of {@linkcode ServiceEntry}: what a store may load and a client may receive. */
 export const serviceEntrySchema: z.ZodType<ServiceEntry> = z.object({

@@ -11,11 +11,15 @@ import { z } from "zod";
 import { MAX_DEPENDENCIES, MAX_ENDPOINTS, MAX_NAME_LENGTH, MAX_TEXT_LENGTH } from "./limits.ts";
 import {
   addressSchema,
+  type CheckedServiceInput,
   type Endpoint,
+  type EndpointInput,
   type Execution,
+  type ExecutionInput,
   KNOWN_PROTOCOLS,
   labelsSchema,
   type Location,
+  type LocationInput,
   serviceIdSchema,
   type ServiceInput,
   serviceNameSchema,
@@ -35,52 +39,52 @@ const LINE = /^(?!\s)[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]+(?<!\s)$/u;
 const LINE_RULE = "must be text of one line, without control characters or spaces around it";
 
 /** A version. */
-export const versionSchema: z.ZodType<string> = rule(LINE, LINE_RULE);
+export const versionSchema: z.ZodType<string, string> = rule(LINE, LINE_RULE);
 
 /** A host as ssh takes it: a name, an alias of ssh_config, or an address. */
-export const hostSchema: z.ZodType<string> = rule(
+export const hostSchema: z.ZodType<string, string> = rule(
   /^(?:[\p{L}\p{N}_][\p{L}\p{M}\p{N}_.-]*|\[?(?:[0-9A-Fa-f.]*:){2,}[0-9A-Fa-f.]*(?:%[\w.-]+)?\]?)$/u,
   "must be a host name or an address: letters, digits and . _ -, not beginning with -",
   255,
 );
 
 /** A user to log in as. */
-export const userSchema: z.ZodType<string> = rule(
+export const userSchema: z.ZodType<string, string> = rule(
   /^[\p{L}\p{N}_][\p{L}\p{M}\p{N}_.@\\+-]*\$?$/u,
   "must be a user name: letters, digits and . _ - @ + \\, not beginning with -",
   64,
 );
 
 /** A unit: systemctl takes globs and flags, so nothing that could be one. */
-const unitNameSchema: z.ZodType<string> = rule(
+const unitNameSchema: z.ZodType<string, string> = rule(
   /^[A-Za-z0-9_][A-Za-z0-9:_.@\\-]*$/,
   "must be a unit name: letters, digits and : _ . @ \\ -, not beginning with -",
   MAX_UNIT_LENGTH,
 );
 
 /** A container image: a reference or an id. */
-const imageSchema: z.ZodType<string> = rule(
+const imageSchema: z.ZodType<string, string> = rule(
   /^[A-Za-z0-9][A-Za-z0-9._/:@+-]*$/,
   "must be an image reference such as registry/name:tag, not beginning with -",
   MAX_IMAGE_LENGTH,
 );
 
 /** A container's name or id. */
-const containerSchema: z.ZodType<string> = rule(
+const containerSchema: z.ZodType<string, string> = rule(
   /^[A-Za-z0-9][A-Za-z0-9_.-]*$/,
   "must be a container name: letters, digits and _ . -, beginning with a letter or digit",
   255,
 );
 
 /** A portable image: a name, or an absolute path. */
-const portableImageSchema: z.ZodType<string> = rule(
+const portableImageSchema: z.ZodType<string, string> = rule(
   /^(?!.*(?:^|\/)\.\.(?:\/|$))(?:\/|[A-Za-z0-9_])[A-Za-z0-9_.+:@/-]*$/,
   "must be the name or the absolute path of an image, without .. in it",
   MAX_IMAGE_LENGTH,
 );
 
 /** A program. */
-const commandSchema: z.ZodType<string> = rule(
+const commandSchema: z.ZodType<string, string> = rule(
   /^(?![\s-])[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]+(?<!\s)$/u,
   "must be a program: text of one line that does not begin with -",
 );
@@ -89,38 +93,41 @@ const commandSchema: z.ZodType<string> = rule(
 const argumentSchema = rule(/^[^\0\p{Cs}]*$/u, "must not contain a NUL byte or broken Unicode");
 
 /** An absolute path on a host. */
-export const absolutePathSchema: z.ZodType<string> = rule(
+export const absolutePathSchema: z.ZodType<string, string> = rule(
   /^\/(?!(?:.*\/)?\.\.(?:\/|$))[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]*$/u,
   "must be an absolute path without .. or control characters",
 );
 
 /** A path of ours: a file that this server opens. */
-export const filePathSchema: z.ZodType<string> = rule(LINE, LINE_RULE);
+export const filePathSchema: z.ZodType<string, string> = rule(LINE, LINE_RULE);
 
 /** Schema of an {@linkcode Execution} from outside. */
-export const executionInputSchema: z.ZodType<Execution> = z.discriminatedUnion("type", [
-  z.object({
-    type: z.literal("managed_process"),
-    command: commandSchema,
-    args: z.array(argumentSchema).max(1024).default([]),
-    pid: z.int().positive().nullable().default(null),
-  }),
-  z.object({
-    type: z.literal("docker_container"),
-    image: imageSchema,
-    container_id: containerSchema.nullable().default(null),
-    name: containerSchema.nullable().default(null),
-  }),
-  z.object({ type: z.literal("systemd_service"), unit_name: unitNameSchema }),
-  z.object({
-    type: z.literal("systemd_portable"),
-    image_name: portableImageSchema,
-    unit_name: unitNameSchema,
-  }),
-]);
+export const executionInputSchema: z.ZodType<Execution, ExecutionInput> = z.discriminatedUnion(
+  "type",
+  [
+    z.object({
+      type: z.literal("managed_process"),
+      command: commandSchema,
+      args: z.array(argumentSchema).max(1024).default([]),
+      pid: z.int().positive().nullable().default(null),
+    }),
+    z.object({
+      type: z.literal("docker_container"),
+      image: imageSchema,
+      container_id: containerSchema.nullable().default(null),
+      name: containerSchema.nullable().default(null),
+    }),
+    z.object({ type: z.literal("systemd_service"), unit_name: unitNameSchema }),
+    z.object({
+      type: z.literal("systemd_portable"),
+      image_name: portableImageSchema,
+      unit_name: unitNameSchema,
+    }),
+  ],
+);
 
 /** Schema of a {@linkcode Location} from outside. */
-const locationInputSchema: z.ZodType<Location> = z.discriminatedUnion("type", [
+const locationInputSchema: z.ZodType<Location, LocationInput> = z.discriminatedUnion("type", [
   z.object({ type: z.literal("local") }),
   z.object({
     type: z.literal("remote"),
@@ -139,7 +146,7 @@ const plainAddressSchema = addressSchema.refine(
   "must not have zeros in front of a number",
 );
 
-const endpointInputSchema: z.ZodType<Endpoint> = z.object({
+const endpointInputSchema: z.ZodType<Endpoint, EndpointInput> = z.object({
   name: serviceNameSchema,
   address: plainAddressSchema,
   protocol: z.union([
@@ -150,7 +157,9 @@ const endpointInputSchema: z.ZodType<Endpoint> = z.object({
 });
 
 /** Schema of a list of {@linkcode Endpoint}s from outside. */
-export const endpointsInputSchema: z.ZodType<Endpoint[]> = z.array(endpointInputSchema)
+export const endpointsInputSchema: z.ZodType<Endpoint[], EndpointInput[]> = z.array(
+  endpointInputSchema,
+)
   .max(MAX_ENDPOINTS)
   .refine(
     (list) => new Set(list.map((e) => e.name)).size === list.length,
@@ -158,12 +167,12 @@ export const endpointsInputSchema: z.ZodType<Endpoint[]> = z.array(endpointInput
   );
 
 /** Schema of `depends_on` from outside. */
-export const dependsOnInputSchema: z.ZodType<string[]> = z.array(serviceNameSchema)
+export const dependsOnInputSchema: z.ZodType<string[], string[]> = z.array(serviceNameSchema)
   .max(MAX_DEPENDENCIES)
   .refine((names) => new Set(names).size === names.length, "must not name a service twice");
 
 /** Schema of {@linkcode ServiceInput}. */
-export const serviceInputSchema: z.ZodType<ServiceInput> = z.object({
+export const serviceInputSchema: z.ZodType<CheckedServiceInput, ServiceInput> = z.object({
   id: serviceIdSchema.exactOptional(),
   name: serviceNameSchema,
   version: versionSchema,
@@ -190,5 +199,7 @@ export function idOfCursor(cursor: string): string | null {
 }
 
 /** Schema of the `next_cursor` of a page. */
-export const cursorSchema: z.ZodType<string> = z.string().max(CURSOR.length + 2 * MAX_NAME_LENGTH)
+export const cursorSchema: z.ZodType<string, string> = z.string().max(
+  CURSOR.length + 2 * MAX_NAME_LENGTH,
+)
   .refine((cursor) => idOfCursor(cursor) !== null, "must be the next_cursor of a page");

@@ -77,10 +77,13 @@ export type {
 export { KNOWN_PROTOCOLS, SERVICE_ACTIONS, SERVICE_STATES } from "../model/service.ts";
 export type {
   Endpoint,
+  EndpointInput,
   EndpointProtocol,
   Execution,
+  ExecutionInput,
   HealthResult,
   Location,
+  LocationInput,
   ServiceAction,
   ServiceEntry,
   ServiceInput,

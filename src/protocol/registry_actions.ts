@@ -6,6 +6,7 @@
 import { z } from "zod";
 import {
   type Endpoint,
+  type EndpointInput,
   endpointSchema,
   labelsSchema,
   type ServiceEntry,
@@ -57,7 +58,7 @@ export interface RegistryActions {
     params: {
       name: string;
       if_revision?: number;
-      endpoints?: Endpoint[];
+      endpoints?: EndpointInput[];
       labels?: Record<string, string>;
       depends_on?: string[];
       version?: string;

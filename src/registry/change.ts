@@ -8,11 +8,11 @@
  * @module
  */
 import type {
+  CheckedServiceInput,
+  CheckedServicePatch,
   Execution,
   HealthResult,
   ServiceEntry,
-  ServiceInput,
-  ServicePatch,
   ServiceState,
 } from "../model/service.ts";
 import type { EventBody, StateChangedData } from "../model/event.ts";
@@ -63,7 +63,7 @@ export interface PlannedChange {
 }
 
 /** The first entry of a new id. */
-export function planRegister(input: ServiceInput, time: string): PlannedChange {
+export function planRegister(input: CheckedServiceInput, time: string): PlannedChange {
   const { name, version, execution, ttl_ms } = input;
   const entry = freeze<ServiceEntry>({
     id: input.id ?? name,
@@ -93,7 +93,7 @@ export function planRegister(input: ServiceInput, time: string): PlannedChange {
  */
 export function planReplace(
   current: ServiceEntry,
-  input: ServiceInput,
+  input: CheckedServiceInput,
   time: string,
 ): PlannedChange | null {
   const { ttl_ms: _, ...rest } = current;
@@ -130,7 +130,7 @@ export interface PlanUpdateOptions {
  */
 export function planUpdate(
   current: ServiceEntry,
-  patch: ServicePatch,
+  patch: CheckedServicePatch,
   time: string,
   options: PlanUpdateOptions = { healthAlways: false },
 ): PlannedChange | null {

@@ -15,7 +15,7 @@
  * await registry.register({
  *   name: "web",
  *   version: "1.0.0",
- *   execution: { type: "managed_process", command: "/usr/bin/web", args: [], pid: null },
+ *   execution: { type: "managed_process", command: "/usr/bin/web" },
  * });
  * await registry.update("web", { state: "starting" });
  * assert.deepEqual(states, ["starting"]);
@@ -32,3 +32,4 @@ export type { PageOptions, ServicePage } from "./queries.ts";
 export { Registry, type RegistryOptions } from "./registry.ts";
 export type { Change, CommitRecord, LoadedState, Store, StoreListener } from "./store.ts";
 export type { EventBody, EventFilter, RegistryEvent, StandaloneEvent } from "../model/event.ts";
+export type { CheckedServiceInput } from "../model/service.ts";

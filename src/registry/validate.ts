@@ -6,6 +6,8 @@
 import { z } from "zod";
 import { HarnessError } from "../errors.ts";
 import {
+  type CheckedServiceInput,
+  type CheckedServicePatch,
   executionSchema,
   healthResultSchema,
   labelsSchema,
@@ -23,7 +25,7 @@ import {
 import { MAX_TEXT_LENGTH } from "../model/limits.ts";
 
 /** Schema of {@linkcode ServicePatch}. */
-const servicePatchSchema: z.ZodType<ServicePatch> = z.object({
+const servicePatchSchema: z.ZodType<CheckedServicePatch, ServicePatch> = z.object({
   version: versionSchema.exactOptional(),
   // What runs, as it was seen: a patch has it from our own controllers, also of an entry of an earlier version.
   execution: executionSchema.exactOptional(),
@@ -37,12 +39,12 @@ const servicePatchSchema: z.ZodType<ServicePatch> = z.object({
 });
 
 /** A checked copy of what is to be registered. @throws {HarnessError} `invalid_params`. */
-export function parseInput(input: ServiceInput): ServiceInput {
+export function parseInput(input: ServiceInput): CheckedServiceInput {
   return parse(serviceInputSchema, input, "register a service");
 }
 
 /** A checked copy of a patch. @throws {HarnessError} `invalid_params`. */
-export function parsePatch(id: string, patch: ServicePatch): ServicePatch {
+export function parsePatch(id: string, patch: ServicePatch): CheckedServicePatch {
   return parse(servicePatchSchema, patch, `update "${id}"`);
 }
 

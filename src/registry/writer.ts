@@ -3,7 +3,13 @@
  *
  * @module
  */
-import type { HealthResult, ServiceEntry, ServiceInput, ServicePatch } from "../model/service.ts";
+import type {
+  CheckedServiceInput,
+  HealthResult,
+  ServiceEntry,
+  ServiceInput,
+  ServicePatch,
+} from "../model/service.ts";
 import { KeyedMutex } from "../util/keyed_mutex.ts";
 import {
   HEARTBEAT_MISSED,
@@ -32,8 +38,12 @@ export interface IfRevision {
 export interface RegisterOptions {
   /** Replaces an entry of that id. @default {false} */
   replace?: boolean | undefined;
-  /** Called under the entry's lock with the entry that is replaced; throws to refuse the registration. */
-  admit?: ((current: ServiceEntry | null) => void) | undefined;
+  /**
+   * Called under the entry's lock with the entry that is replaced and what is registered; throws to refuse.
+   */
+  admit?:
+    | ((current: ServiceEntry | null, checked: CheckedServiceInput) => void)
+    | undefined;
 }
 
 /** Options for `Registry.update()`. */
@@ -93,7 +103,7 @@ export class EntryWriter {
     return await this.#locks.run(id, async () => {
       const current = this.#parts.index.get(id);
       if (current !== undefined && options.replace !== true) throw alreadyExists(current);
-      options.admit?.(current ?? null);
+      options.admit?.(current ?? null, checked);
       const entry = current === undefined
         ? await this.#commitNew(planRegister(checked, this.#time()))
         : await this.#commitIfAny(current, planReplace(current, checked, this.#time()));

@@ -1,8 +1,11 @@
 /** Small valid values for tests. */
-import type { Endpoint, ServiceInput } from "../../src/model/service.ts";
+import type { CheckedServiceInput, Endpoint } from "../../src/model/service.ts";
 
 /** A service to register; `changes` replaces fields. */
-export function serviceInput(name: string, changes: Partial<ServiceInput> = {}): ServiceInput {
+export function serviceInput(
+  name: string,
+  changes: Partial<CheckedServiceInput> = {},
+): CheckedServiceInput {
   return {
     name,
     version: "1.0.0",

@@ -16,6 +16,32 @@ async function openWith(...names: string[]) {
   return { registry, events };
 }
 
+Deno.test("Registry.register: fills in what an input leaves out", async () => {
+  await using registry = await Registry.open(new MemoryStore());
+  const entry = await registry.register({
+    name: "web",
+    version: "1.0.0",
+    execution: { type: "managed_process", command: "/usr/bin/web" },
+    location: { type: "remote", host: "h1", ssh_user: "deploy" },
+    endpoints: [{ name: "http", address: "h1:80", protocol: "http" }],
+  });
+  assert.deepEqual(entry.execution, {
+    type: "managed_process",
+    command: "/usr/bin/web",
+    args: [],
+    pid: null,
+  });
+  assert.deepEqual(entry.location, {
+    type: "remote",
+    host: "h1",
+    ssh_user: "deploy",
+    ssh_port: null,
+  });
+  assert.deepEqual(entry.endpoints, [
+    { name: "http", address: "h1:80", protocol: "http", metadata: {} },
+  ]);
+});
+
 Deno.test("canTransition() allows exactly the transitions of the contract", () => {
   const allowed = SERVICE_STATES.flatMap((from) =>
     SERVICE_STATES.filter((to) => canTransition(from, to)).map((to) => `${from}>${to}`)

@@ -7,7 +7,7 @@
  * @module
  */
 import { HarnessError } from "../../errors.ts";
-import type { ServiceEntry, ServiceInput } from "../../model/service.ts";
+import type { CheckedServiceInput, ServiceEntry } from "../../model/service.ts";
 import type { ActionParams } from "../../protocol/actions.ts";
 import { anonymousRefusal } from "../access/rights.ts";
 import { runOf } from "../access/vouched_entries.ts";
@@ -45,7 +45,7 @@ export function trustedInstance(
 
 /** What a client without a token may not register. */
 export function checkAnonymous(
-  service: ServiceInput,
+  service: CheckedServiceInput,
   current: ServiceEntry | null,
   backends: ActionBackends,
   { tokenFile }: ActionContext,

@@ -4,7 +4,7 @@
  * @module
  */
 import { HarnessError } from "../../errors.ts";
-import type { ServiceEntry } from "../../model/service.ts";
+import type { CheckedServiceInput, ServiceEntry } from "../../model/service.ts";
 import type { ActionData, ActionParams, RegistryActions } from "../../protocol/actions.ts";
 import { entryText } from "../../registry/entry_text.ts";
 import { outsideScope, requireServiceInScope, type ServiceScope } from "../access/scope.ts";
@@ -87,8 +87,8 @@ async function register(
   const id = service.id ?? service.name;
   let isNewlyVouched = false;
   // Decided where nobody can come between: else what was checked would not be what is replaced.
-  const admit = (current: ServiceEntry | null) => {
-    if (context.access === "anonymous") return checkAnonymous(service, current, backends, context);
+  const admit = (current: ServiceEntry | null, checked: CheckedServiceInput) => {
+    if (context.access === "anonymous") return checkAnonymous(checked, current, backends, context);
     isNewlyVouched = vouched?.has(id) === false;
     vouched?.add(id);
   };
