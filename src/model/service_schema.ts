@@ -2,28 +2,30 @@
  * What may be registered and asked for: the rules that values from outside must keep before they become names of
  * units, containers and hosts, or words of a command.
  *
- * They are stricter than what a store may load (`model/service.ts`): an entry that an earlier version took in stays readable,
+ * They are stricter than what a store may load (`entry_schema.ts`): an entry that an earlier version took in stays readable,
  * and it is only refused when it is registered or started again.
  *
  * @module
  */
+import {
+  addressSchema,
+  labelsSchema,
+  serviceIdSchema,
+  serviceNameSchema,
+  ttlSchema,
+} from "./entry_schema.ts";
 import { z } from "zod";
 import { MAX_DEPENDENCIES, MAX_ENDPOINTS, MAX_NAME_LENGTH, MAX_TEXT_LENGTH } from "./limits.ts";
 import {
-  addressSchema,
   type CheckedServiceInput,
   type Endpoint,
   type EndpointInput,
   type Execution,
   type ExecutionInput,
   KNOWN_PROTOCOLS,
-  labelsSchema,
   type Location,
   type LocationInput,
-  serviceIdSchema,
   type ServiceInput,
-  serviceNameSchema,
-  ttlSchema,
 } from "./service.ts";
 
 const MAX_IMAGE_LENGTH = 512;

@@ -3,8 +3,8 @@
  *
  * @module
  */
+import { serviceIdSchema } from "../model/entry_schema.ts";
 import { z } from "zod";
-import { serviceIdSchema } from "../model/service.ts";
 import { MAX_TEXT_LENGTH } from "../model/limits.ts";
 
 /**

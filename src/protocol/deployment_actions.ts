@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { serviceIdSchema, serviceNameSchema } from "../model/entry_schema.ts";
 import { z } from "zod";
 import {
   type DeployFailure,
@@ -15,7 +16,6 @@ import {
   type UnreachablePolicy,
 } from "../model/deployment.ts";
 import { MAX_HOSTS, MAX_PAGE_SIZE } from "../model/limits.ts";
-import { serviceIdSchema, serviceNameSchema } from "../model/service.ts";
 import { versionSchema } from "../model/service_schema.ts";
 import { type Target, targetSchema, targetsSchema } from "../model/target.ts";
 import { type ActionTable, countSchema, emptySchema } from "./action_table.ts";

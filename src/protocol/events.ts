@@ -5,14 +5,14 @@
  *
  * @module
  */
-import { z } from "zod";
 import {
   endpointsSchema,
   executionSchema,
-  type ServiceEntry,
   serviceEntrySchema,
   serviceStateSchema,
-} from "../model/service.ts";
+} from "../model/entry_schema.ts";
+import { z } from "zod";
+import type { ServiceEntry } from "../model/service.ts";
 import {
   DEPLOY_STEPS,
   type DeployFailure,

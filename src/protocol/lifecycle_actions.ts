@@ -3,14 +3,9 @@
  *
  * @module
  */
+import { serviceIdSchema, serviceStateSchema } from "../model/entry_schema.ts";
 import { z } from "zod";
-import {
-  SERVICE_ACTIONS,
-  type ServiceAction,
-  serviceIdSchema,
-  type ServiceState,
-  serviceStateSchema,
-} from "../model/service.ts";
+import { SERVICE_ACTIONS, type ServiceAction, type ServiceState } from "../model/service.ts";
 import { MAX_LOG_TAIL_LINES } from "../model/limits.ts";
 import { type ActionTable, namesSchema } from "./action_table.ts";
 

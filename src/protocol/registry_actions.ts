@@ -3,19 +3,21 @@
  *
  * @module
  */
-import { z } from "zod";
 import {
-  type Endpoint,
-  type EndpointInput,
   endpointSchema,
   labelsSchema,
-  type ServiceEntry,
   serviceEntrySchema,
   serviceIdSchema,
-  type ServiceInput,
   serviceNameSchema,
-  type ServiceState,
   serviceStateSchema,
+} from "../model/entry_schema.ts";
+import { z } from "zod";
+import type {
+  Endpoint,
+  EndpointInput,
+  ServiceEntry,
+  ServiceInput,
+  ServiceState,
 } from "../model/service.ts";
 import {
   cursorSchema,

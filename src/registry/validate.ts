@@ -3,18 +3,20 @@
  *
  * @module
  */
-import { z } from "zod";
-import { HarnessError } from "../errors.ts";
 import {
-  type CheckedServiceInput,
-  type CheckedServicePatch,
   executionSchema,
   healthResultSchema,
   labelsSchema,
   locationSchema,
-  type ServiceInput,
-  type ServicePatch,
   serviceStateSchema,
+} from "../model/entry_schema.ts";
+import { z } from "zod";
+import { HarnessError } from "../errors.ts";
+import type {
+  CheckedServiceInput,
+  CheckedServicePatch,
+  ServiceInput,
+  ServicePatch,
 } from "../model/service.ts";
 import {
   dependsOnInputSchema,

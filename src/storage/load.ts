@@ -5,10 +5,11 @@
  *
  * @module
  */
+import { serviceEntrySchema } from "../model/entry_schema.ts";
 import { Buffer } from "node:buffer";
 import { HarnessError } from "../errors.ts";
 import { HISTORY_RING_BYTES, MIN_HISTORY_EVENTS } from "./limits.ts";
-import { type ServiceEntry, serviceEntrySchema } from "../model/service.ts";
+import type { ServiceEntry } from "../model/service.ts";
 import type { Disk } from "./disk.ts";
 import { ChangeRing, type ChangeRingOptions, type KeptChange } from "./change_ring.ts";
 import { bytesOf, type ChainedLine, type JournalChain, readChain } from "./journal/chain.ts";

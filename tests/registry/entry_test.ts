@@ -1,11 +1,11 @@
-import assert from "node:assert/strict";
 import {
   addressSchema,
   executionSchema,
   locationSchema,
   serviceIdSchema,
   serviceNameSchema,
-} from "../../src/model/service.ts";
+} from "../../src/model/entry_schema.ts";
+import assert from "node:assert/strict";
 import { serviceInputSchema } from "../../src/model/service_schema.ts";
 
 const accepts = (schema: { safeParse(value: unknown): { success: boolean } }, value: unknown) =>

@@ -1,9 +1,9 @@
 /** F12 and its siblings: what cannot be meant, or would be a flag or a glob to a program, is refused at the door. */
+import { serviceEntrySchema } from "../../src/model/entry_schema.ts";
 import assert from "node:assert/strict";
 import { parseTarget } from "../../src/model/target.ts";
 import { HarnessError } from "../../src/errors.ts";
 import { parseManifest } from "../../src/package/manifest/parse.ts";
-import { serviceEntrySchema } from "../../src/model/service.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import { entrySpec } from "../../src/server/services/entry_spec.ts";
 import { FileStore } from "../../src/storage/file_store.ts";
