@@ -1,4 +1,5 @@
 import { testContract } from "./contract.ts";
-import { LOCAL } from "./machines.ts";
+import { LOCAL, MEMORY } from "./machines.ts";
 
 testContract(LOCAL);
+testContract(MEMORY);

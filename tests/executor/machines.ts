@@ -1,8 +1,9 @@
-/** The two kinds of machine that the contract tests run against. */
+/** The kinds of machine that the contract tests run against. */
 import type { Executor } from "../../src/executor/executor.ts";
 import { localExecutor } from "../../src/executor/local.ts";
 import { connectSsh } from "../../src/executor/ssh/connect.ts";
 import type { SshOptions } from "../../src/executor/ssh/types.ts";
+import { MemoryHost } from "../helpers/memory_host/host.ts";
 import { type Sshd, startSshd } from "../helpers/sshd.ts";
 import { needs } from "../helpers/require.ts";
 
@@ -10,6 +11,8 @@ import { needs } from "../helpers/require.ts";
 export interface Machine {
   name: string;
   ignore: boolean;
+  /** Whether it has a shell. @default {true} */
+  shell?: boolean;
   open(): Promise<OpenMachine>;
 }
 
@@ -59,6 +62,17 @@ async function openSsh(): Promise<OpenMachine> {
 
 /** This machine, reached without anything. */
 export const LOCAL: Machine = { name: "local", ignore: false, open: openLocal };
+
+/** The simulated host of the quick tests. */
+export const MEMORY: Machine = {
+  name: "memory",
+  ignore: false,
+  shell: false,
+  open: async () => {
+    const executor = await new MemoryHost().connect();
+    return { executor, [Symbol.asyncDispose]: () => executor[Symbol.asyncDispose]() };
+  },
+};
 
 /** This machine over a real sshd. */
 export const SSH: Machine = {
