@@ -1,8 +1,5 @@
 /**
- * The command executor: run a command on a machine, this one or one behind SSH, with one interface.
- *
- * Everything above it (deploy, lifecycle) is written once and works for both. A command needs only a
- * POSIX `sh` on the other side.
+ * One interface to run commands on this machine or over SSH; the other side needs only a POSIX `sh`.
  *
  * @module
  */
@@ -15,7 +12,7 @@ export type Command =
     script: string;
     /** Positional parameters `$1…` of the script, passed byte for byte. */
     args?: readonly string[];
-    /** How messages call it, such as `deploy/upload`: which script this is, without reading it. */
+    /** Name for messages, such as `deploy/upload`. */
     name?: string;
   };
 
@@ -34,11 +31,11 @@ export interface RunOptions {
   timeoutMs?: number;
   /** Kills the whole process group and rejects with `signal.reason`. */
   signal?: AbortSignal;
-  /** How much of stdout and of stderr is kept (the last bytes are). @default {MAX_COMMAND_OUTPUT_BYTES} */
+  /** Bytes of stdout and of stderr that are kept, the last ones. @default {MAX_COMMAND_OUTPUT_BYTES} */
   maxOutputBytes?: number;
-  /** Called with stdout as it comes; nothing is kept in the result then. */
+  /** Called with stdout as it arrives; the result then has none. */
   onStdout?: (chunk: Uint8Array) => void;
-  /** Called with stderr as it comes; nothing is kept in the result then. */
+  /** Called with stderr as it arrives; the result then has none. */
   onStderr?: (chunk: Uint8Array) => void;
 }
 
@@ -48,9 +45,9 @@ export interface RunResult {
   exitCode: number | null;
   /** Signal name such as `SIGKILL`, or `null`. */
   signal: string | null;
-  /** What it printed, decoded as UTF-8; only the end when it was long. */
+  /** Its stdout, decoded as UTF-8; only the end when it was long. */
   stdout: string;
-  /** What it printed to stderr, decoded as UTF-8; only the end when it was long. */
+  /** Its stderr, decoded as UTF-8; only the end when it was long. */
   stderr: string;
   /** Whether the beginning of stdout or stderr was dropped. */
   truncated: boolean;
@@ -66,7 +63,7 @@ export interface RunResult {
  * or the abort reason. Disposing closes the connection; running commands are killed.
  */
 export interface Executor extends AsyncDisposable {
-  /** How people call this machine: `local`, or the host as given. */
+  /** Name for messages: `local`, or the host as given. */
   readonly host: string;
   /** Runs a command to its end. */
   run(command: Command, options?: RunOptions): Promise<RunResult>;

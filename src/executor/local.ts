@@ -55,7 +55,7 @@ class LocalProcess implements Process {
     const text = killGroupText(pid, { ownGroup: true, leaderGone: this.#gone });
     const killer = spawn("sh", ["-c", text], { stdio: "ignore" });
     killer.once("error", () => {
-      // No sh any more: then at least the process itself.
+      // There is no sh any more: kill at least the process itself.
       this.#child.kill("SIGKILL");
       resolve();
     });

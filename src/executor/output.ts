@@ -1,5 +1,5 @@
 /**
- * What a command prints: keeps the end of it, within a bound.
+ * Output of a command: the bounded tail, and the announcement line of an SSH session.
  *
  * @module
  */
@@ -23,7 +23,7 @@ export class Tail {
     return this.#truncated;
   }
 
-  /** Adds a chunk and drops what is now too much at the beginning. */
+  /** Adds a chunk and drops the excess at the beginning. */
   push(chunk: Uint8Array): void {
     this.#chunks.push(chunk);
     this.#size += chunk.length;
@@ -38,7 +38,7 @@ export class Tail {
     if (this.#size > this.#maxBytes) this.#truncated = true;
   }
 
-  /** What was kept, as text. A character cut in two at the beginning is left out. */
+  /** The kept bytes as text, without a character cut in two at the beginning. */
   text(): string {
     let bytes = Buffer.concat(this.#chunks);
     if (bytes.length > this.#maxBytes) bytes = bytes.subarray(bytes.length - this.#maxBytes);
@@ -51,7 +51,7 @@ export class Tail {
   }
 }
 
-/** What a session announced about itself. */
+/** The process that a session announced. */
 export interface Announcement {
   /** Process id of the command. */
   pid: number;
@@ -60,8 +60,8 @@ export interface Announcement {
 }
 
 /**
- * Finds the line `<nonce> <pid> <0|1>` in a stream, takes it out together with everything that a login
- * shell's start-up files printed before it, and passes on what follows.
+ * Removes the line `<nonce> <pid> <0|1>` from a stream, with everything that start-up files of the login shell printed
+ * before it, and passes on the rest.
  */
 export class AnnouncementFilter {
   readonly #nonce: string;
@@ -69,7 +69,7 @@ export class AnnouncementFilter {
   readonly #found: (announcement: Announcement) => void;
   #held: Buffer | null = Buffer.alloc(0);
 
-  /** Passes what follows the line to `sink`, and what the line says to `found`. */
+  /** Passes the rest of the stream to `sink` and the announcement to `found`. */
   constructor(
     nonce: string,
     sink: (chunk: Uint8Array) => void,
@@ -80,7 +80,7 @@ export class AnnouncementFilter {
     this.#found = found;
   }
 
-  /** Takes the next chunk. */
+  /** Adds the next chunk. */
   push(chunk: Uint8Array): void {
     if (this.#held === null) return this.#sink(chunk);
     const held = Buffer.concat([this.#held, chunk]);
@@ -95,12 +95,12 @@ export class AnnouncementFilter {
       if (end + 1 < held.length) this.#sink(held.subarray(end + 1));
       return;
     }
-    // Too much noise: the oldest of it goes, never what may be the beginning of the line.
+    // Too much noise: drop the oldest of it, never what may be the beginning of the line.
     const excess = Math.max(0, held.length - MAX_LOGIN_NOISE_BYTES);
     this.#held = held.subarray(excess);
   }
 
-  /** At the end of the stream: without a line it all was output, such as a refusal of the login shell. */
+  /** At the end of the stream. Without an announcement all of it was output, such as a refusal of the login shell. */
   end(): void {
     if (this.#held !== null && this.#held.length > 0) this.#sink(this.#held);
     this.#held = null;

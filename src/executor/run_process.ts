@@ -1,6 +1,6 @@
 /**
- * Drives one running command to its end, the same for a local process and for an SSH channel: feeds
- * stdin with back-pressure, keeps the end of the output, and kills the whole group on timeout or abort.
+ * Runs one process to its end, local or in an SSH channel: feeds stdin with backpressure, keeps the end of the output,
+ * and kills the whole process group on timeout or abort.
  *
  * @module
  */
@@ -29,7 +29,7 @@ export interface Exit {
   signal: string | null;
 }
 
-/** A process that runs, as {@linkcode runProcess} sees it. */
+/** A running process. */
 export interface Process {
   /** Its standard input. */
   readonly stdin: Writable;
@@ -37,29 +37,29 @@ export interface Process {
   readonly stdout: Readable;
   /** Its standard error. */
   readonly stderr: Readable;
-  /** Settles when it ended; rejects when that cannot be known any more. Never unhandled. */
+  /** Settles when it exited; rejects when that cannot be known any more. Never unhandled. */
   readonly exited: Promise<Exit>;
-  /** Resolves when its output is at an end too. */
+  /** Resolves when its output has ended, too. */
   readonly closed: Promise<void>;
-  /** Passes stdout through; an SSH session takes its announcement out here. */
+  /** Filters stdout; an SSH session removes its announcement here. */
   filter?(sink: (chunk: Uint8Array) => void): { push(chunk: Uint8Array): void; end(): void };
   /** Kills the whole process group; resolves when it is gone, or could not be killed. */
   kill(): Promise<void>;
-  /** Lets go of its streams, whether they ended or not. */
+  /** Releases its streams, whether they ended or not. */
   release(): void;
 }
 
 /** Options for {@linkcode runProcess}. */
 export interface RunProcessOptions {
-  /** The options of the caller of `run`. */
+  /** The caller's options. */
   run: RunOptions;
-  /** How the command is called in messages, such as `"tar" on web1`. */
+  /** The command in messages, such as `"tar" on web1`. */
   what: string;
   /** Fires when the executor is closed. */
   closing: AbortSignal;
 }
 
-/** A promise that rejects when the command has to stop, and what has to be undone at the end. */
+/** Rejects when the command has to stop; disposing removes its timer and listeners. */
 class Stop implements Disposable {
   readonly #cleanups: Array<() => void> = [];
   readonly promise: Promise<never>;
@@ -67,7 +67,7 @@ class Stop implements Disposable {
 
   constructor(options: RunProcessOptions) {
     const { promise, reject } = Promise.withResolvers<never>();
-    // Raced by whoever waits; when nobody does any more, its rejection is of no interest.
+    // Raced by those who wait; a rejection after that is of no interest.
     promise.catch(() => {});
     this.promise = promise;
     this.fail = reject;
@@ -94,7 +94,7 @@ class Stop implements Disposable {
 function timeoutError(what: string, timeoutMs: number): HarnessError {
   return new HarnessError(
     "timeout",
-    `Cannot finish ${what}: still running after ${timeoutMs} ms; it and its children were killed`,
+    `Cannot finish ${what}: still running after ${timeoutMs} ms; it was killed with its children`,
     { details: { timeout_ms: timeoutMs } },
   );
 }
@@ -103,7 +103,7 @@ function printedTooMuch(what: string, maxBytes: number): HarnessError {
   const mib = Math.round(maxBytes / 1024 / 1024);
   return new HarnessError(
     "too_large",
-    `Cannot finish ${what}: it printed more than ${mib} MiB and was killed; look at what the login shell prints`,
+    `Cannot finish ${what}: it printed more than ${mib} MiB and was killed; check what the login shell prints`,
     { details: { reason: "output", max_bytes: maxBytes } },
   );
 }
@@ -113,20 +113,20 @@ function stdinStream(stdin: Stdin | undefined): ReadableStream<Uint8Array> | Uin
   return typeof stdin === "string" ? new TextEncoder().encode(stdin) : stdin;
 }
 
-/** Writes one chunk; answers false when the command does not read any more. */
+/** Writes one chunk; returns false when the command does not read any more. */
 async function write(target: Writable, chunk: Uint8Array, gone: Promise<false>): Promise<boolean> {
   for (let at = 0; at < chunk.length; at += STDIN_CHUNK_BYTES) {
     if (target.destroyed || !target.writable) return false;
     const piece = chunk.subarray(at, at + STDIN_CHUNK_BYTES);
     const { promise, resolve } = Promise.withResolvers<boolean>();
     target.write(piece, (error) => resolve(!error));
-    // One piece at a time: what is queued never exceeds it, however slow the other side is.
+    // One piece at a time, so the queue never exceeds it, however slow the reader is.
     if (!await Promise.race([promise, gone])) return false;
   }
   return true;
 }
 
-/** Feeds stdin to its end. A command that stops reading is no failure; a source that breaks is one. */
+/** Feeds stdin to its end. A command that stops reading is not a failure; a source that fails is one. */
 async function feed(process: Process, stdin: Stdin | undefined, stop: Stop): Promise<void> {
   const target = process.stdin;
   const { promise: gone, resolve } = Promise.withResolvers<false>();
@@ -148,7 +148,7 @@ async function feed(process: Process, stdin: Stdin | undefined, stop: Stop): Pro
     }
     await reader.cancel();
   } catch (error) {
-    // The command must not take half of the input for all of it: it is killed before stdin ends.
+    // The command must not take partial input for complete input: it is killed before stdin ends.
     stop.fail(error);
     await reader.cancel(error).catch(() => {});
   }
@@ -162,7 +162,7 @@ class Output {
   readonly #stop: Stop;
   readonly #what: string;
   readonly #maxPrinted: number;
-  /** What was printed and no callback has taken. */
+  /** Printed bytes that no callback has consumed. */
   #untaken = 0;
   #pauseAt = UNPACED_OUTPUT_BYTES;
   #pause: ReturnType<typeof setTimeout> | undefined;
@@ -190,8 +190,8 @@ class Output {
   }
 
   /**
-   * Takes what was printed on its way to the sink; false when that is too much. A command that prints a lot is read
-   * slowly, so that hosts that print without end leave time for the others.
+   * Counts what was printed; returns false when it is too much. A command that prints a lot is read slowly, so that hosts
+   * that print endlessly leave time for the others.
    */
   allows(chunk: Uint8Array, stream: Readable): boolean {
     this.#untaken += chunk.length;
@@ -205,13 +205,13 @@ class Output {
     return false;
   }
 
-  /** Nothing is read any more. */
+  /** Ends reading. */
   end(): void {
     clearTimeout(this.#pause);
   }
 }
 
-/** Waits until the output ends, or nothing more came for a while after the command itself had ended. */
+/** Waits until the output ends, or is silent for a while after the command exited. */
 async function drained(closed: Promise<void>, outputs: readonly Output[]): Promise<void> {
   let done = false;
   const end = closed.then(() => {
@@ -227,7 +227,7 @@ async function drained(closed: Promise<void>, outputs: readonly Output[]): Promi
 }
 
 /**
- * Drives `process` to its end.
+ * Runs `process` to its end.
  *
  * @throws {HarnessError} `timeout`, or `unreachable` from the process.
  * @throws the reason of an abort, or the error of the stdin stream.
@@ -257,7 +257,7 @@ export async function runProcess(
   try {
     const exit = await Promise.race([process.exited, stop.promise]);
     await Promise.race([drained(process.closed, [stdout, stderr]), stop.promise]);
-    // A source whose cancel() never ends must not keep the result back.
+    // A source whose cancel() never ends must not hold back the result.
     await settleWithin(feeding, KILL_GRACE_MS);
     return {
       exitCode: exit.code,

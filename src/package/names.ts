@@ -50,7 +50,7 @@ export function sanitizeVersion(version: string): string {
 }
 
 /** `<name>-<version>` for paths: the name of a release's directory and, with `.tar.gz`, of its package. */
-export function releaseName(name: string, version: string): string {
+function releaseName(name: string, version: string): string {
   if (name === "" || version === "") {
     throw new HarnessError(
       "package_invalid",

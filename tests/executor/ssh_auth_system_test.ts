@@ -81,7 +81,7 @@ Deno.test({
     const none = await refusal(sshd, { identityFiles });
     assert.match(
       none.message,
-      /locked \(encrypted: give its passphrase in \$HARNESS_SSH_PASSPHRASE/,
+      /locked \(encrypted: set \$HARNESS_SSH_PASSPHRASE/,
     );
     const wrong = await refusal(sshd, { identityFiles, passphrase: "open barley" });
     assert.match(wrong.message, /the passphrase is wrong/);
@@ -167,7 +167,7 @@ Deno.test({
     assert.match(error.message, /stranger \(SHA256:/);
     assert.match(error.message, /no_key \(/);
     assert.match(error.message, /missing \(cannot be read: /);
-    assert.match(error.message, /the server takes publickey/);
+    assert.match(error.message, /the server accepts publickey/);
     assert.match(error.message, /authorized_keys/);
     const nothing = await refusal(sshd, { identityFiles: [`${sshd.dir}/missing`] });
     assert.match(nothing.message, /no key was tried/);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { SshOptions, SshTarget } from "../../src/executor/ssh/types.ts";
 import { hostSettings } from "../../src/executor/ssh/config.ts";
-import { loginUser, parseJump, routeTo } from "../../src/executor/ssh/route.ts";
+import { loginUser, routeTo } from "../../src/executor/ssh/route.ts";
 import { failure } from "../helpers/rejects.ts";
 import { withConfig } from "./ssh_config_fixture.ts";
 
@@ -155,13 +155,18 @@ Deno.test("routeTo() takes names and addresses only", async () => {
   assert.equal((await failure(route(config, { host: "web1" }))).code, "invalid_params");
 });
 
-Deno.test("parseJump() reads every form and refuses others", () => {
-  assert.deepEqual(parseJump("web1"), { host: "web1" });
-  assert.deepEqual(parseJump("me@web1:22"), { host: "web1", user: "me", port: 22 });
-  assert.deepEqual(parseJump("ssh://me@web1:22/"), { host: "web1", user: "me", port: 22 });
-  assert.deepEqual(parseJump("[fe80::1]:2222"), { host: "fe80::1", port: 2222 });
-  for (const bad of ["", "a:b", "a b:c:d", "@", "[x"]) {
-    assert.throws(() => parseJump(bad), { code: "invalid_params" }, bad);
+Deno.test("routeTo: jump hosts in every form, others refused", async () => {
+  const through = async (jump: string) => {
+    const text = `Host target\n  ProxyJump ${jump}\nHost *\n  User me\n`;
+    const [first] = await route(text, { host: "target" });
+    return [first?.user, first?.address, first?.port];
+  };
+  assert.deepEqual(await through("web1"), ["me", "web1", 22]);
+  assert.deepEqual(await through("you@web1:22"), ["you", "web1", 22]);
+  assert.deepEqual(await through("ssh://you@web1:2222/"), ["you", "web1", 2222]);
+  assert.deepEqual(await through("[fe80::1]:2222"), ["me", "fe80::1", 2222]);
+  for (const bad of ["a:b", "a:1:2", "@", "[x", "you@"]) {
+    await assert.rejects(through(bad), { code: "invalid_params" }, bad);
   }
 });
 

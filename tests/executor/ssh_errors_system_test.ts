@@ -74,7 +74,7 @@ Deno.test({
     proxy.stall();
     const error = await running;
     assert.deepEqual(facts(error), ["unreachable", "127.0.0.1", "run", "closed"]);
-    assert.match(error.message, /stopped answering/);
+    assert.match(error.message, /stopped responding/);
   },
 });
 

@@ -61,6 +61,6 @@ Deno.test("paceInput(): who makes us answer and does not read is given up", asyn
     // What ssh2 does with each request of theirs: it writes an answer.
     socket.on("data", () => socket.write(new Uint8Array(1024 * 1024)));
     paceInput(socket);
-    assert.match(String(await once(socket, "error")), /does not read what it is answered/);
+    assert.match(String(await once(socket, "error")), /does not read the replies/);
   });
 });

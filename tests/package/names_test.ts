@@ -3,7 +3,6 @@ import fc from "fast-check";
 import {
   installPath,
   packageFileName,
-  releaseName,
   sanitizeName,
   sanitizeVersion,
   SEMVER,
@@ -60,7 +59,12 @@ Deno.test("installPath() is a direct child of its root, whatever name and versio
   );
 });
 
-Deno.test("releaseName() refuses empty and overlong names and versions", () => {
+/** The name of a package file without `.tar.gz`: that of its release. */
+function releaseName(name: string, version: string): string {
+  return packageFileName(name, version).replace(/\.tar\.gz$/, "");
+}
+
+Deno.test("packageFileName: refuses empty and overlong parts", () => {
   const refused = { code: "package_invalid", details: { reason: "bad_name" } };
   assert.throws(() => releaseName("", "1.0.0"), refused);
   assert.throws(() => releaseName("a", ""), refused);
@@ -82,7 +86,7 @@ const version = fc.tuple(
 );
 const name = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,12}$/);
 
-Deno.test("releaseName() can be read in one way only: foo-1.0.0 at 2.0.0 is not foo at 1.0.0-2.0.0", () => {
+Deno.test("packageFileName: name and version can be told apart", () => {
   assert.notEqual(releaseName("foo-1.0.0", "2.0.0"), releaseName("foo", "1.0.0-2.0.0"));
   fc.assert(
     fc.property(name, version, (name, version) => {
@@ -97,7 +101,7 @@ Deno.test("releaseName() can be read in one way only: foo-1.0.0 at 2.0.0 is not 
   );
 });
 
-Deno.test("releaseName() differs for versions that differ", () => {
+Deno.test("packageFileName: differs for versions that differ", () => {
   fc.assert(
     fc.property(version, version, (a, b) => {
       assert.equal(a === b, releaseName("x", a) === releaseName("x", b));

@@ -1,11 +1,11 @@
 /**
- * Quoting for POSIX sh: the one place where words become shell text.
+ * Quoting for POSIX sh.
  *
  * @module
  */
 import { HarnessError } from "../../errors.ts";
 
-/** Words that mean something to sh although they hold only letters. */
+/** Reserved words of sh. */
 const RESERVED: ReadonlySet<string> = new Set(
   "case coproc do done elif else esac fi for function if in select then time until while".split(
     " ",
@@ -13,8 +13,8 @@ const RESERVED: ReadonlySet<string> = new Set(
 );
 
 /**
- * No quotes needed: holds nothing that sh, or a shell with more features, treats specially. Digits
- * alone are left out since `2` before `>` is a file descriptor, and `=` since `A=b` is an assignment.
+ * Words that need no quotes in any shell. Digits alone are excluded since `2` before `>` is a file descriptor, and `=`
+ * since `A=b` is an assignment.
  */
 const PLAIN = /^(?!\d+$)[A-Za-z0-9_@%+:,./-]+$/;
 
@@ -23,7 +23,7 @@ const PLAIN = /^(?!\d+$)[A-Za-z0-9_@%+:,./-]+$/;
  *
  * @param word The word: any text without NUL.
  * @returns Shell text for it.
- * @throws {HarnessError} `invalid_params` for what no argument can hold: NUL, or half a surrogate pair.
+ * @throws {HarnessError} `invalid_params` for what no argument can contain: NUL, or half a surrogate pair.
  *
  * @example Usage
  * ```ts
@@ -39,13 +39,13 @@ export function quoteWord(word: string): string {
   if (word.includes("\0")) {
     throw new HarnessError(
       "invalid_params",
-      "Cannot pass an argument: it holds a NUL character, which no command can receive",
+      "Cannot pass an argument: it contains a NUL character",
     );
   }
   if (!word.isWellFormed()) {
     throw new HarnessError(
       "invalid_params",
-      "Cannot pass an argument: it holds half of a surrogate pair, which has no bytes in UTF-8",
+      "Cannot pass an argument: it contains half of a surrogate pair, which UTF-8 cannot encode",
     );
   }
   if (PLAIN.test(word) && !RESERVED.has(word)) return word;

@@ -1,20 +1,19 @@
 /**
- * Commands too long for a server's limit on a command line: dropbear breaks the connection at 9,000 bytes.
+ * Sends a command that is too long for a server's command line on stdin: dropbear breaks the connection at 9,000 bytes.
  *
- * Their text goes first on stdin, and a short command reads exactly that much of it and runs it; the rest of stdin
- * is the command's own.
+ * A short command reads exactly that text from stdin and evaluates it; the rest of stdin is the command's own.
  *
  * @module
  */
 import type { Stdin } from "../executor.ts";
 
 /**
- * sh text that takes `text` from stdin and becomes it, and the stdin that begins with it.
+ * The short command, and stdin with `text` in front.
  *
  * @param text The command's text.
  * @param stdin The command's own stdin.
- * @param nonce Ends the text: a connection that is cut while it is sent must not leave half a script,
- * which could do anything, to be run.
+ * @param nonce Marks the end of the text: when the connection breaks while it is sent, a partial script, which could do
+ * anything, must not run.
  */
 export function stdinScript(
   text: string,
@@ -23,7 +22,7 @@ export function stdinScript(
 ): { text: string; stdin: Stdin } {
   const bytes = new TextEncoder().encode(`${text}\n#${nonce}-end`);
   return {
-    // One byte at a time: anything else may read further than the text on a pipe.
+    // One byte at a time: larger reads may consume more than the text from a pipe.
     text: `t_=$(dd ibs=1 obs=4096 count=${bytes.length} 2>/dev/null)
 case $t_ in *'#${nonce}-end') eval "unset t_
 $t_" ;; *) echo "the command was cut off on its way" >&2; exit 1 ;; esac`,

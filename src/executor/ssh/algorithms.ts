@@ -1,5 +1,5 @@
 /**
- * The algorithms we offer: modern ones only, ciphers in the order of their speed under Deno.
+ * The algorithms that are offered: modern ones only, ciphers in the order of their speed under Deno.
  *
  * @module
  */
@@ -8,8 +8,8 @@
  * Ciphers, fastest first, measured under Deno 2.9 with tests/bench/ssh_upload_bench.ts: AES-CTR with a
  * separate MAC beats AES-GCM there.
  *
- * chacha20-poly1305 is not offered: ssh2 makes three ciphers for each packet and never ends them, and
- * Deno holds every one of them until the process ends. Every server has AES.
+ * chacha20-poly1305 is not offered: ssh2 creates three ciphers for each packet and never finalizes them, and Deno keeps
+ * every one of them until the process ends. Every server has AES.
  */
 export const CIPHERS: readonly string[] = [
   "aes128-ctr",
@@ -49,8 +49,8 @@ const HOST_KEYS: readonly string[] = [
 ];
 
 /**
- * Host key algorithms to ask for: first those by whose key types the host is known, so that a host
- * recorded with one type is not taken for a changed one because it also has another.
+ * Host key algorithms to ask for, first those of the key types by which the host is known: a host recorded with one type
+ * must not count as changed because it also has another.
  */
 export function hostKeyAlgorithms(knownTypes: readonly string[]): string[] {
   const known = knownTypes.flatMap((type) =>

@@ -1,5 +1,5 @@
 /**
- * Logging in: which keys are tried, in which order, and what to say when none was accepted.
+ * Authentication: which keys are tried, in which order, and a summary for when none was accepted.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import { expandHome } from "./config.ts";
 import { keyFileError } from "./errors.ts";
 import type { Hop } from "./types.ts";
 
-/** Something to try, and how it is called in messages. */
+/** A method to try, and its label for messages. */
 interface Attempt {
   label: string;
   method: AnyAuthMethod;
@@ -28,7 +28,7 @@ function publicBlob(key: ParsedKey): Buffer {
   return Buffer.from(key.getPublicSSH());
 }
 
-/** An agent that shows only keys that were named: `IdentitiesOnly`. */
+/** An agent that offers only the named keys: `IdentitiesOnly`. */
 class FilteredAgent extends ssh2.OpenSSHAgent {
   readonly #allowed: readonly Buffer[];
 
@@ -52,9 +52,9 @@ class FilteredAgent extends ssh2.OpenSSHAgent {
 }
 
 /**
- * Makes sure that a key file that somebody named for this very host can be read.
+ * Checks that the key file named for this host can be read.
  *
- * @throws {HarnessError} `unreachable` at step `auth`, with the file and the machine that should have it.
+ * @throws {HarnessError} `unreachable` at step `auth`, naming the file and this machine.
  */
 export async function requireKeyFile(file: string, hop: Hop): Promise<void> {
   const path = expandHome(file, process.cwd());
@@ -65,7 +65,7 @@ export async function requireKeyFile(file: string, hop: Hop): Promise<void> {
   }
 }
 
-/** What can be tried on one hop, read before it is connected to. */
+/** The credentials for one hop, read before connecting. */
 export class Credentials {
   readonly #hop: Hop;
   readonly #attempts: Attempt[] = [];
@@ -93,7 +93,7 @@ export class Credentials {
   async #addFile(file: string, options: { named: boolean }): Promise<void> {
     const keys = this.#attempts.filter(({ method }) => method.type === "publickey").length;
     if (keys >= SSH_MAX_KEYS) {
-      this.#notes.push(`${file} (not tried: ${SSH_MAX_KEYS} keys are enough for any sshd)`);
+      this.#notes.push(`${file} (not tried: at most ${SSH_MAX_KEYS} keys are)`);
       return;
     }
     let text: Buffer;
@@ -125,7 +125,7 @@ export class Credentials {
     if (key === undefined || !(key instanceof Error)) return "holds no private key";
     if (!/passphrase|integrity check|decrypt/i.test(key.message)) return key.message;
     return this.#hop.passphrase === null
-      ? "encrypted: give its passphrase in $HARNESS_SSH_PASSPHRASE or $HARNESS_SSH_PASSPHRASE_FILE, or load it into ssh-agent"
+      ? "encrypted: set $HARNESS_SSH_PASSPHRASE or $HARNESS_SSH_PASSPHRASE_FILE, or load it into ssh-agent"
       : "encrypted: the passphrase is wrong";
   }
 
@@ -154,12 +154,12 @@ export class Credentials {
     return found;
   }
 
-  /** Starts again from the first, for a new connection. */
+  /** Starts over with the first method, for a new connection. */
   restart(): void {
     this.#next = 0;
   }
 
-  /** What to try next, or `false`; `accepts` is what the server said it would take. */
+  /** The next method to try, or `false`; `accepts` are the methods that the server offers. */
   next(accepts: readonly string[] | null): AnyAuthMethod | false {
     if (accepts !== null) this.#accepts = accepts;
     const attempt = this.#attempts[this.#next];
@@ -167,17 +167,17 @@ export class Credentials {
     return attempt?.method ?? false;
   }
 
-  /** Adds something that happened on the way, such as an agent that does not answer. */
+  /** Adds a problem to the summary, such as an agent that does not respond. */
   note(text: string): void {
     if (!this.#notes.includes(text)) this.#notes.push(text);
   }
 
-  /** What was tried, for a message. */
+  /** What was tried and what was not usable, for a message. */
   summary(): string {
     const tried = this.#attempts.slice(0, this.#next).map(({ label }) => label);
     const parts = [tried.length === 0 ? "no key was tried" : `tried ${tried.join(", ")}`];
     if (this.#notes.length > 0) parts.push(`not usable: ${this.#notes.join(", ")}`);
-    if (this.#accepts !== null) parts.push(`the server takes ${this.#accepts.join(", ")}`);
+    if (this.#accepts !== null) parts.push(`the server accepts ${this.#accepts.join(", ")}`);
     return parts.join("; ");
   }
 }

@@ -1,5 +1,5 @@
 /**
- * The channels of one connection: at most so many at once, since sshd refuses more (MaxSessions).
+ * A pool of channels on one connection, limited since sshd refuses more than MaxSessions.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { unreachable } from "./errors.ts";
 import type { Hop } from "./types.ts";
 import { sleep, untilAborted } from "../../util/async.ts";
 
-/** Opens channels, and lets callers wait while there are enough. */
+/** Opens channels; callers wait while the pool is exhausted. */
 export class ChannelPool {
   readonly #client: Client;
   readonly #hop: Hop;
@@ -26,16 +26,16 @@ export class ChannelPool {
     this.#limit = Math.max(1, limit);
   }
 
-  /** Channels at once. */
+  /** Concurrent channels. */
   get limit(): number {
     return this.#limit;
   }
 
   /**
-   * Runs `line` in a new channel, when there is room. Call {@linkcode release} when it has ended.
+   * Runs `line` in a new channel as soon as there is room. Call {@linkcode release} when it has ended.
    *
-   * `adopt` is called at once when the channel opens: a short command may be over in the same packet,
-   * and whoever begins to listen a moment later misses how it ended.
+   * `adopt` is called synchronously when the channel opens: a short command may end in the same packet, and a listener
+   * that is added later misses its exit.
    *
    * @throws {HarnessError} `unavailable` when the server refuses the channel, `unreachable`.
    * @throws the reason of `signal`.
@@ -55,10 +55,10 @@ export class ChannelPool {
         this.release();
         if (!isRefusal(error)) throw error;
         if (others > 0) {
-          // The server's limit is what the others have: from now on no more than that at once.
+          // The server's limit is the number of the others: do not exceed it again.
           this.#limit = Math.max(1, Math.min(this.#limit, others));
         } else {
-          // A session that has just ended may still count there.
+          // The server may still count a session that has just ended.
           refusals += 1;
           if (refusals >= SSH_OPEN_ATTEMPTS) throw this.#refused(error);
           await sleep(SSH_OPEN_PAUSE_MS);
@@ -67,7 +67,7 @@ export class ChannelPool {
     }
   }
 
-  /** Runs `line` whether there is room or not, and waits for its end: for kills. */
+  /** Runs `line` regardless of the limit and waits for its end: for kills. */
   async runAtOnce(line: string): Promise<void> {
     await runAside(this.#client, line);
   }
@@ -82,7 +82,7 @@ export class ChannelPool {
     return promise;
   }
 
-  /** Says that a channel from {@linkcode open} has ended. */
+  /** Returns a channel of {@linkcode open} that has ended. */
   release(): void {
     this.#used -= 1;
     this.#waiting.shift()?.();
@@ -116,7 +116,7 @@ export class ChannelPool {
     signal.throwIfAborted();
     let abandoned = false;
     const opening = this.#openAtOnce(line, (channel) => {
-      // Nobody waits for it any more: what has only just begun is told to stop and closed.
+      // The caller has given up: stop the command that has just started.
       if (abandoned) {
         channel.signal("KILL");
         channel.close();
@@ -139,7 +139,7 @@ export class ChannelPool {
   }
 }
 
-/** Runs `line` in a channel of its own, drops what it prints, and waits for its end. */
+/** Runs `line` in a channel of its own, discards its output, and waits for its end. */
 export function runAside(client: Client, line: string): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const onOpen = (error: Error | undefined, channel: ClientChannel): void => {
@@ -157,7 +157,7 @@ export function runAside(client: Client, line: string): Promise<void> {
   return promise;
 }
 
-/** Whether sshd refused a channel, on a connection that works. */
+/** Whether sshd refused a channel on a working connection. */
 export function isRefusal(error: unknown): boolean {
   return error instanceof Error && /open failure|unable to exec/i.test(error.message);
 }

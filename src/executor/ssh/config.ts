@@ -1,9 +1,9 @@
 /**
- * ssh_config: what `~/.ssh/config` says about a host. `npm:ssh-config` reads the syntax; which lines
- * apply is decided here, since its own evaluation runs commands (`Match exec`, name look-ups).
+ * ssh_config: the settings for one host. `npm:ssh-config` parses the syntax; which lines apply is decided here, since its
+ * own evaluation runs commands (`Match exec`, name look-ups).
  *
- * Not followed, because they need a running command or another protocol step: `Match exec`, `final`
- * and `canonical` (never match) and `CanonicalizeHostname`.
+ * Not supported, because they need a command or another protocol step: `Match exec`, `final` and `canonical` (never match)
+ * and `CanonicalizeHostname`.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import { SSH_MAX_INCLUDE_DEPTH, SSH_MAX_INCLUDED_FILES } from "../limits.ts";
 import { readIfPresent } from "./known_hosts_file.ts";
 import { globMatcher, matchesPatternList } from "../../util/glob.ts";
 
-/** What ssh_config says about one host, keywords in lower case, first value first. */
+/** Settings of ssh_config for one host, keywords in lower case, first value first. */
 export class HostSettings {
   readonly #values = new Map<string, string[][]>();
 
@@ -26,7 +26,7 @@ export class HostSettings {
     this.#values.set(keyword, [...lines, words]);
   }
 
-  /** The words of the first line with this keyword: that one counts. */
+  /** The words of the first line with this keyword: the first one applies. */
   words(keyword: string): string[] | undefined {
     return this.#values.get(keyword)?.[0];
   }
@@ -42,7 +42,7 @@ export class HostSettings {
   }
 }
 
-/** Who we are and what is asked for, as `Host` and `Match` see it. */
+/** The subjects of `Host` and `Match`. */
 interface Question {
   host: string;
   user: string | undefined;
@@ -61,7 +61,7 @@ export function homeDirectory(): string {
   return homedir();
 }
 
-/** The name of the user we are. */
+/** The name of the user of this process. */
 export function localUserName(): string {
   try {
     return userInfo().username;
@@ -94,7 +94,7 @@ function matchesCriteria(line: Line, question: Question, settings: HostSettings)
     const keyword = name.slice(negated ? 1 : 0).toLowerCase();
     if (keyword === "all") return !negated;
     const subject = subjects[keyword];
-    // A criterion that is not followed makes the block not apply, negated or not.
+    // With an unsupported criterion the block does not apply, negated or not.
     if (subject === undefined || typeof value !== "string") return false;
     return matchesPatternList(subject, value.split(",")) !== negated;
   });
@@ -155,12 +155,12 @@ async function apply(
 }
 
 /**
- * What `files` say about a host.
+ * The settings for a host.
  *
- * @param files ssh_config files in the order in which they count; missing ones say nothing.
+ * @param files ssh_config files, first match wins; missing ones are ignored.
  * @param host The host as the user calls it.
  * @param user The user to log in as, where one was given.
- * @throws {HarnessError} `invalid_params` for a file that cannot be understood.
+ * @throws {HarnessError} `invalid_params` for a file that cannot be parsed.
  */
 export async function hostSettings(
   files: readonly string[],

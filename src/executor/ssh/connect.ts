@@ -71,9 +71,8 @@ async function runOnce(route: readonly Hop[], options: SshOptions, line: string)
 /**
  * Connects to a machine.
  *
- * The host's key is checked against known_hosts before anything is sent to it. A server that drops the
- * connection before the key exchange, as sshd does when too many log in at once, is tried again after a
- * pause of random length.
+ * The host key is checked against known_hosts before anything is sent. When the server drops the connection before the
+ * key exchange, as sshd does when too many log in at once, the attempt is retried after a random backoff.
  *
  * @param target The machine.
  * @param options How to connect.
@@ -108,8 +107,8 @@ export async function connectSsh(target: SshTarget, options: SshOptions = {}): P
       );
     } catch (error) {
       if (attempt >= attempts || !isTransient(error)) throw error;
-      logger.info("Will try {host} again: {error}", { host: target.host, error: String(error) });
-      // Full jitter: hosts that were dropped together must not come back together.
+      logger.info("Retrying {host}: {error}", { host: target.host, error: String(error) });
+      // Full jitter: hosts that were dropped together must not retry together.
       await sleep(Math.random() * SSH_RETRY_BASE_MS * 2 ** (attempt - 1), options.signal);
       options.signal?.throwIfAborted();
     }

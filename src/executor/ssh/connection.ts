@@ -23,25 +23,25 @@ import type { HostKeyCheck } from "./host_key.ts";
 import { paceInput } from "./input.ts";
 import type { Hop } from "./types.ts";
 
-/** A hop that is logged in to. */
+/** An authenticated connection to one hop. */
 export interface HopConnection {
   /** The connection. */
   client: ssh2.Client;
-  /** What it runs over. */
+  /** Its transport. */
   socket: Duplex;
 }
 
 /** Options for {@linkcode connectHop}. */
 export interface HopOptions {
-  /** Checks the host's key. */
+  /** Verifies the host's key. */
   hostKey: HostKeyCheck;
-  /** What to log in with. */
+  /** What to authenticate with. */
   credentials: Credentials;
   /** The connection to the hop before, when there is one. */
   through: ssh2.Client | null;
-  /** Time for all of it. */
+  /** Timeout over all steps. */
   timeoutMs: number;
-  /** Pause between keepalives. */
+  /** Interval of keepalives. */
   keepaliveMs: number;
   /** Ciphers, best first. */
   ciphers: readonly string[];
@@ -49,7 +49,7 @@ export interface HopOptions {
   signal: AbortSignal | undefined;
 }
 
-/** How far a connection has come, and the first thing that went wrong with it. */
+/** The progress of a connection attempt, and its first failure. */
 class Attempt {
   step: ConnectStep = "connect";
   /** Whether it has failed: ssh2 must not be called any more. */
@@ -72,7 +72,7 @@ class Attempt {
 
 function openTcp(hop: Hop, attempt: Attempt): { socket: Socket; opened: Promise<void> } {
   const socket = connectTcp({ host: hop.address, port: hop.port });
-  // Every command is a few small packets back and forth: Nagle's algorithm would hold them up.
+  // Every command is a few small packets back and forth: Nagle's algorithm would delay them.
   socket.setNoDelay(true);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   promise.catch(() => {});
@@ -116,14 +116,14 @@ function clientConfig(
     sock: sock as unknown as NonNullable<ConnectConfig["sock"]>,
     username: hop.user,
     algorithms,
-    // Time is kept by connectHop(), over all steps.
+    // connectHop() has a timeout over all steps.
     readyTimeout: 0,
     keepaliveInterval: options.keepaliveMs,
     keepaliveCountMax: SSH_KEEPALIVE_COUNT,
     hostVerifier: (key: unknown, verify: (valid: boolean) => void): void => {
       attempt.step = "host_key";
       options.hostKey.check(key as Uint8Array).then((refusal) => {
-        // A key that is refused is answered by closing the connection, before anything more is sent.
+        // For a refused key the connection is closed before anything more is sent.
         if (refusal !== null) return attempt.fail(refusal);
         inOwnTurn(() => {
           if (attempt.isOver) return;
@@ -140,8 +140,8 @@ function clientConfig(
   };
 }
 
-/** ssh2 reports these and goes on with the next key. */
-function isPassing(error: Error): boolean {
+/** Whether ssh2 goes on with the next key after this error. */
+function isRecoverable(error: Error): boolean {
   const level = "level" in error ? error.level : "";
   return level === "agent" ||
     (level === "client-authentication" && error.message.startsWith("Error "));
@@ -158,7 +158,7 @@ function logIn(
   client.once("ready", resolve);
   client.on("error", (error) => {
     if (attempt.step === "auth") {
-      if (isPassing(error)) return options.credentials.note(messageOf(error));
+      if (isRecoverable(error)) return options.credentials.note(messageOf(error));
       attempt.fail(authFailure(hop, options, error));
     } else {
       attempt.fail(protocolError(hop, attempt.step, error));
@@ -237,7 +237,7 @@ export async function connectHop(hop: Hop, options: HopOptions): Promise<HopConn
     }
     const login = logIn(hop, options, attempt, socket);
     client = login.client;
-    // What comes through a jump host is paced on its connection.
+    // Traffic through a jump host is paced on that connection.
     if (socket instanceof Socket) paceInput(socket);
     await Promise.race([login.ready, attempt.failed]);
     return { client, socket };

@@ -1,5 +1,5 @@
 /**
- * Why a machine could not be reached, in words that say what to do about it.
+ * Errors of connections: `unreachable` with step and reason, and a hint on what to do.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { hostname } from "node:os";
 import { HarnessError, messageOf } from "../../errors.ts";
 import type { ConnectStep, Hop, UnreachableReason } from "./types.ts";
 
-/** Makes the one kind of error that this folder throws about connections. */
+/** An `unreachable` error, the only kind that is thrown about connections. */
 export function unreachable(
   hop: Pick<Hop, "label" | "address" | "port">,
   step: ConnectStep,
@@ -28,7 +28,7 @@ function codeOf(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "";
 }
 
-/** What a failed TCP connection means. */
+/** The error of a failed TCP connection. */
 export function connectError(hop: Hop, error: unknown): HarnessError {
   const code = codeOf(error);
   const text = `${code} ${messageOf(error)}`;
@@ -43,15 +43,15 @@ export function connectError(hop: Hop, error: unknown): HarnessError {
     return unreachable(hop, "connect", "dns", why, error);
   }
   if (/ETIMEDOUT/i.test(text)) {
-    const why = "no answer; is the host up, and does a firewall drop the packets?";
+    const why = "no response; is the host up, and does a firewall drop the packets?";
     return unreachable(hop, "connect", "timeout", why, error);
   }
   if (/ECONNRESET|EPIPE/i.test(text)) return resetError(hop, error);
-  const why = `${messageOf(error)}; check the route to the host`;
+  const why = `${messageOf(error)}; check the network route to the host`;
   return unreachable(hop, "connect", "refused", why, error);
 }
 
-/** The server dropped us before the key exchange was over. */
+/** The server dropped the connection before the key exchange was complete. */
 function resetError(hop: Hop, cause?: unknown): HarnessError {
   return unreachable(
     hop,
@@ -64,24 +64,23 @@ function resetError(hop: Hop, cause?: unknown): HarnessError {
   );
 }
 
-/** The time for one hop was over. */
+/** Connecting to one hop timed out. */
 export function timeoutError(hop: Hop, step: ConnectStep, timeoutMs: number): HarnessError {
   const where = {
-    connect: "no answer; is the host up, and does a firewall drop the packets?",
-    handshake:
-      "connected, but it did not finish the key exchange; is it an SSH server, or overloaded?",
+    connect: "no response; is the host up, and does a firewall drop the packets?",
+    handshake: "the key exchange did not complete; is it an SSH server, or overloaded?",
     host_key: "the host key could not be checked in time",
-    auth: "it did not answer the login; is the host overloaded, or its user directory slow?",
-    run: "it did not answer",
+    auth: "the login did not complete; is the host overloaded, or its user directory slow?",
+    run: "no response",
   }[step];
   return unreachable(hop, step, "timeout", `${where} (waited ${timeoutMs} ms)`);
 }
 
-/** Logging in failed. */
+/** Authentication failed. */
 export function authError(hop: Hop, summary: string, cause?: unknown): HarnessError {
   const tooMany = /too many authentication/i.test(messageOf(cause));
   const hint = tooMany
-    ? "the server counts every key: name one with --identity, or set IdentitiesOnly yes"
+    ? "the server limits the number of keys: name one with --identity, or set IdentitiesOnly yes"
     : `add the public key to authorized_keys of ${hop.user} there, or name another key or user`;
   return unreachable(
     hop,
@@ -92,7 +91,7 @@ export function authError(hop: Hop, summary: string, cause?: unknown): HarnessEr
   );
 }
 
-/** A key that was named for this host cannot be read. The file is one of this machine, which is often a server. */
+/** The key file named for this host cannot be read on this machine, which is often a server. */
 export function keyFileError(hop: Hop, path: string, cause: unknown): HarnessError {
   const words: Record<string, string> = {
     ENOENT: "there is no such file",
@@ -104,22 +103,22 @@ export function keyFileError(hop: Hop, path: string, cause: unknown): HarnessErr
     hop,
     "auth",
     "auth",
-    `the identity file ${path} cannot be read on ${ourName()}, the machine that makes the connection: ` +
+    `the identity file ${path} cannot be read on ${ourName()}, where the connection is made: ` +
       `${why}; name a private key there`,
     cause,
   );
 }
 
-/** Our own name; narrow permissions may keep it from us. */
+/** The name of this machine; narrow permissions may hide it. */
 function ourName(): string {
   try {
     return hostname();
   } catch {
-    return "ours";
+    return "this machine";
   }
 }
 
-/** An error that ssh2 reported, by how far the connection had come. */
+/** An error of ssh2, by the step that the connection had reached. */
 export function protocolError(hop: Hop, step: ConnectStep, error: unknown): HarnessError {
   const message = messageOf(error);
   if (step === "connect" || step === "handshake") {

@@ -1,5 +1,5 @@
 /**
- * The check of a host's key, made before anything of ours is sent to it.
+ * Verifies a host's key before anything is sent to the host.
  *
  * @module
  */
@@ -40,7 +40,7 @@ export class HostKeyCheck {
   }
 
   /**
-   * Answers `null` when the key is the host's, else why the connection must not go on.
+   * Returns `null` when the key is the host's, else the error that ends the connection.
    *
    * @throws {HarnessError} `unavailable` when a new key cannot be recorded.
    */
@@ -95,9 +95,7 @@ export class HostKeyCheck {
       "host_key",
       "host_key_changed",
       `its host key has CHANGED: it offers ${offered}, but ${place} has ${entry.type}` +
-        ` ${
-          fingerprint(entry.key)
-        }; somebody may be listening in. When the host was really set up anew,` +
+        ` ${fingerprint(entry.key)}; this may be an attack. If the host was set up anew,` +
         ` remove that line (ssh-keygen -R '${name}' -f ${entry.file}) and add the new key`,
     );
   }

@@ -1,6 +1,6 @@
 /**
- * How much of what machines send is read: all connections share it, so that machines that send without end leave time
- * for the others, and for everything else of this process.
+ * Rate limit for what machines send, shared by all connections: machines that send endlessly must leave time for the
+ * others and for the rest of this process.
  *
  * @module
  */
@@ -12,11 +12,11 @@ import {
   SSH_INPUT_FREE_BYTES_PER_S,
 } from "../limits.ts";
 
-/** Time to read that is given away in order, so many bytes a second. */
+/** A budget of so many bytes a second, given out in order. */
 class SharedInput {
   #free = 0;
 
-  /** How long whoever has just read `bytes` has to wait, in milliseconds. */
+  /** Takes `bytes`; returns how many milliseconds to wait. */
   take(bytes: number, now: number): number {
     this.#free = Math.max(this.#free, now) + 1000 * bytes / SSH_INPUT_BYTES_PER_S;
     return this.#free - now;
@@ -26,8 +26,8 @@ class SharedInput {
 const shared = new SharedInput();
 
 /**
- * Reads `socket` no faster than its share, beyond what it may send freely: decrypting is what costs, whatever becomes
- * of the data. A machine that makes us answer and does not read the answers is given up.
+ * Reads `socket` no faster than its share once its free input is used up: decrypting costs, whatever becomes of the data.
+ * A machine that makes us reply and does not read the replies is disconnected.
  *
  * Call it right after ssh2's `connect()`, which listens first and has the socket paused until then.
  */
@@ -37,7 +37,7 @@ export function paceInput(socket: Socket): void {
   let pause: ReturnType<typeof setTimeout> | undefined;
   socket.on("data", (chunk: Uint8Array) => {
     if (socket.writableLength > MAX_UNREAD_REPLY_BYTES) {
-      socket.destroy(new Error("it sends and does not read what it is answered"));
+      socket.destroy(new Error("it sends and does not read the replies"));
       return;
     }
     const now = performance.now();

@@ -1,5 +1,5 @@
 /**
- * known_hosts: which key a host is known by. Pure; the files are read and written in known_hosts_file.ts.
+ * The known_hosts format: which key a host is known by. Pure; known_hosts_file.ts reads and writes the files.
  *
  * @module
  */
@@ -23,15 +23,15 @@ export interface KnownHost {
   key: Buffer;
 }
 
-/** What known_hosts files say. */
+/** The content of known_hosts files. */
 export interface KnownHosts {
-  /** All lines that could be read. */
+  /** All valid lines. */
   entries: KnownHost[];
-  /** Lines that could not, such as `~/.ssh/known_hosts:7`. */
+  /** Invalid lines, such as `~/.ssh/known_hosts:7`. */
   unreadable: string[];
 }
 
-/** What known_hosts files say about one key of one host. */
+/** The verdict on one key of one host. */
 export type HostKeyVerdict =
   | { status: "known"; entry: KnownHost }
   | { status: "unknown" }
@@ -49,7 +49,7 @@ export function fingerprint(key: Uint8Array): string {
   return `SHA256:${createHash("sha256").update(key).digest("base64").replace(/(?<!=)=+$/, "")}`;
 }
 
-/** The type that a public key says it has, such as `ssh-ed25519`. */
+/** The type inside a public key, such as `ssh-ed25519`. */
 export function keyTypeOf(key: Uint8Array): string {
   const bytes = Buffer.from(key);
   if (bytes.length < 4) return "unknown";
@@ -81,8 +81,7 @@ function parseLine(text: string, file: string, line: number): KnownHost | null {
 }
 
 /**
- * Reads the text of a known_hosts file. Lines that cannot be read are reported, not refused: OpenSSH
- * skips them too.
+ * Parses a known_hosts file. Invalid lines are reported, not refused: OpenSSH skips them too.
  */
 export function parseKnownHosts(text: string, file: string): KnownHosts {
   const found: KnownHosts = { entries: [], unreadable: [] };
@@ -101,10 +100,10 @@ function matchesHost(entry: KnownHost, name: string): boolean {
 }
 
 /**
- * What is known about `key` of the host stored as `name`.
+ * Checks `key` of the host stored as `name`.
  *
- * A host known by a key of another type counts as changed: otherwise whoever answers in its place could
- * simply offer a type that was never recorded.
+ * A host known by a key of another type counts as changed: otherwise an impostor could simply offer a type that was never
+ * recorded.
  */
 export function checkHostKey(
   entries: readonly KnownHost[],

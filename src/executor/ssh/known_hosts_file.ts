@@ -42,7 +42,7 @@ export async function readIfPresent(path: string): Promise<string | null> {
   }
 }
 
-/** Everything that `files` say; those that are missing say nothing. */
+/** The entries of all files; missing files are ignored. */
 export async function readKnownHosts(files: readonly string[]): Promise<KnownHosts> {
   const all: KnownHosts = { entries: [], unreadable: [] };
   for (const file of files) {
@@ -65,7 +65,7 @@ async function lock(path: string): Promise<() => Promise<void>> {
       const taken = hasErrorCode(error, "EEXIST");
       if (!taken || performance.now() > deadline) throw error;
       const age = await fs.stat(path).then((stat) => Date.now() - stat.mtimeMs, () => 0);
-      // Its owner died: it is held for the time of one small write.
+      // Stale: a lock is held for one small write only.
       if (age > KNOWN_HOSTS_LOCK_STALE_MS) await fs.rm(path, { force: true });
       await sleep(10 + Math.random() * 40);
     }
@@ -78,7 +78,7 @@ async function append(path: string, line: string): Promise<void> {
     const { size } = await file.stat();
     const last = Buffer.alloc(1);
     if (size > 0) await file.read(last, 0, 1, size - 1);
-    // A last line without its newline would swallow ours.
+    // Without a newline at its end, the last line and ours would be one.
     const separator = size > 0 && last[0] !== 0x0a ? "\n" : "";
     await file.write(`${separator}${line}\n`);
     await file.sync();
@@ -88,9 +88,9 @@ async function append(path: string, line: string): Promise<void> {
 }
 
 /**
- * Adds a host's key to the first of `files`, unless somebody else has done so meanwhile.
+ * Adds a host's key to the first of `files`, unless another process has done so meanwhile.
  *
- * @returns What the files say now: `known`, or `changed` when another process recorded another key.
+ * @returns The verdict now: `known`, or `changed` when another process recorded another key.
  * @throws {HarnessError} `unavailable` when the file cannot be written.
  */
 export async function addKnownHost(

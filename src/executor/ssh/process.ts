@@ -19,13 +19,13 @@ const logger = getLogger(["harness", "executor"]);
 
 /** What a process needs from its connection. */
 export interface SshProcessOptions {
-  /** Begins the line in which the command announces itself. */
+  /** Marks the line in which the command announces its pid. */
   nonce: string;
-  /** The machine, for messages. */
+  /** The host, for messages. */
   hop: Hop;
-  /** Where a second channel comes from, for kills. */
+  /** Opens a second channel, for kills. */
   channels: ChannelPool;
-  /** Runs a line over a new connection, for kills where there is no second channel. */
+  /** Runs a line over a new connection, for kills when there is no second channel. */
   runElsewhere(line: string): Promise<void>;
 }
 
@@ -38,12 +38,12 @@ export class SshProcess implements Process {
   #gone = false;
   readonly #announced = Promise.withResolvers<Announcement>();
 
-  /** Takes over a channel in which the command was just started. */
+  /** Wraps a channel in which the command was just started. */
   constructor(channel: ClientChannel, options: SshProcessOptions) {
     this.#channel = channel;
     this.#options = options;
     const exit = Promise.withResolvers<Exit>();
-    const why = "the command's channel closed before it said how the command ended";
+    const why = "the command's channel closed without an exit status";
     channel.on("exit", (code: number | null, signal?: string) => {
       this.#gone = true;
       exit.resolve({ code, signal: signal ?? null });
@@ -70,14 +70,14 @@ export class SshProcess implements Process {
     return this.#channel.stderr as unknown as Process["stderr"];
   }
 
-  /** Takes the announcement out of stdout. */
+  /** Removes the announcement from stdout. */
   filter(sink: (chunk: Uint8Array) => void): AnnouncementFilter {
     return new AnnouncementFilter(this.#options.nonce, sink, this.#announced.resolve);
   }
 
   /**
-   * Kills the process group through a second channel: sshd passes on signals only since 7.9, not for
-   * root, and not to the group. Before it has announced itself there is nothing to kill yet but its shell.
+   * Kills the process group through a second channel: sshd forwards signals only since 7.9, not for root, and not to the
+   * group. Before the announcement only the shell is running.
    */
   async kill(): Promise<void> {
     this.#channel.signal("KILL");
@@ -96,10 +96,10 @@ export class SshProcess implements Process {
     try {
       if (channels.limit > 1) return await channels.runAtOnce(line);
     } catch (refusal) {
-      // A lost connection is not built up again for this: there may be nobody to answer.
+      // Do not reconnect for this after a lost connection: the host may be down.
       if (!isRefusal(refusal)) return;
     }
-    // No room for a second channel (MaxSessions 1, dropbear): over another connection then.
+    // No second channel (MaxSessions 1, dropbear): use another connection.
     await runElsewhere(line).catch((error) => {
       logger.warn("Cannot kill process group {pid} on {host}: {error}", {
         pid,
@@ -109,7 +109,7 @@ export class SshProcess implements Process {
     });
   }
 
-  /** Closes the channel; what is still on its way is read and dropped. */
+  /** Closes the channel and discards what still arrives. */
   release(): void {
     this.#channel.close();
     this.#channel.stdout.resume();

@@ -1,5 +1,5 @@
 /**
- * From a target to the hops that lead to it: ssh_config, defaults and ProxyJump put together.
+ * Resolves a target to its hops from ssh_config, defaults and ProxyJump.
  *
  * @module
  */
@@ -80,19 +80,19 @@ function portOf(target: SshTarget, settings: HostSettings): number {
 }
 
 /**
- * Refuses what is no host name or address. A host may come from a client over the network and ends up in
- * known_hosts files and messages: it must not bring a line break or a pattern with it.
+ * Refuses what is not a host name or address. A host may come from a client over the network and ends up in known_hosts
+ * files and messages: it must not contain a line break or a pattern.
  */
 function checkHost(name: string): string {
   if (/^[\p{L}\p{N}_.:%-]+$/u.test(name) && !name.startsWith("-")) return name;
   throw new HarnessError(
     "invalid_params",
-    `Cannot connect to ${JSON.stringify(name)}: this is not a host name or an address`,
+    `Cannot connect to ${JSON.stringify(name)}: not a host name or an address`,
   );
 }
 
 /**
- * The user that {@linkcode routeTo} logs in as: given, or from ssh_config, or the one we are.
+ * The user that {@linkcode routeTo} logs in as: given, or from ssh_config, or that of this process.
  *
  * @throws {HarnessError} `invalid_params` for an ssh_config that cannot be used.
  */
@@ -140,7 +140,7 @@ async function hopOf(
     keyNames: alias !== undefined || name === plain ? [name] : [name, plain],
     knownHostsFiles: knownHostsFilesOf(settings, options, expand),
     hostKeyPolicy: options.hostKeyPolicy ?? (acceptNew ? "accept-new" : "strict"),
-    // A key named on the command line is meant from where we are, not from the home directory.
+    // A key named on the command line is relative to the working directory, not to the home directory.
     identityFiles: [
       ...named.filter((file) => file !== undefined).map((file) => expandHome(file, process.cwd())),
       ...keys,
@@ -153,7 +153,7 @@ async function hopOf(
 }
 
 /** `[user@]host[:port]`, `ssh://…`, `[v6]:port`. */
-export function parseJump(text: string): SshTarget {
+function parseJump(text: string): SshTarget {
   const match = /^(?:ssh:\/\/)?(?:([^@\s]+)@)?(?:\[([^\]\s]+)\]|([^:[\]@\s]+))(?::(\d+))?\/?$/.exec(
     text,
   );
@@ -180,7 +180,7 @@ function jumpsOf(target: SshTarget, settings: HostSettings): SshTarget[] {
   if (jumps === undefined && command !== undefined && command[0] !== "none") {
     throw new HarnessError(
       "invalid_params",
-      `Cannot connect to ${target.host}: ssh_config has a ProxyCommand for it, which is not supported; use ProxyJump`,
+      `Cannot connect to ${target.host}: its ProxyCommand in ssh_config is not supported; use ProxyJump`,
     );
   }
   return [];
@@ -189,8 +189,7 @@ function jumpsOf(target: SshTarget, settings: HostSettings): SshTarget[] {
 /**
  * The hops that lead to `target`, itself last.
  *
- * As in ssh, the jump hosts of a jump host count for the first in a list only: the others are reached
- * from the one before them.
+ * As in ssh, only the first jump host of a list uses its own jump hosts: the others are reached from the one before them.
  *
  * @throws {HarnessError} `invalid_params` for a configuration that cannot be used.
  */

@@ -1,5 +1,5 @@
 /**
- * Commands on another machine over one SSH connection.
+ * Runs commands over one SSH connection.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import type { Hop } from "./types.ts";
 
 const logger = getLogger(["harness", "executor"]);
 
-/** One connection, over as many hops as it takes, and the commands that run on it. */
+/** One connection, over any number of hops, and the commands that run on it. */
 export class SshExecutor implements Executor {
   readonly host: string;
   readonly #hop: Hop;
@@ -87,12 +87,12 @@ export class SshExecutor implements Executor {
     }
   }
 
-  /** The connection is gone: whoever runs something, or wants to, is told why. */
+  /** The connection is lost: fails running commands and future ones with the reason. */
   #lost(error: Error | undefined): void {
     this.#isLost = true;
     if (this.#closing.signal.aborted) return;
     const why = /keepalive/i.test(error?.message ?? "")
-      ? "it stopped answering; the host or the network went down"
+      ? "the host stopped responding; it or the network went down"
       : `the connection broke${error === undefined ? "" : `: ${error.message}`}`;
     logger.warn("Lost the connection to {host}: {why}", { host: this.host, why });
     this.#closing.abort(unreachable(this.#hop, "run", "closed", why, error));
@@ -112,7 +112,7 @@ export class SshExecutor implements Executor {
   }
 }
 
-/** The line for the login shell; the text of a long command goes ahead of its stdin instead. */
+/** The line for the login shell; a long command is sent on stdin, before its own input. */
 function sessionLine(
   text: string,
   nonce: string,

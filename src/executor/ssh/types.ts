@@ -1,18 +1,18 @@
 /**
- * The vocabulary of this folder: what to connect to, how, and how far a connection came.
+ * Targets, options, hops, and the steps and reasons of connection errors.
  *
  * @module
  */
 
-/** A machine to connect to. What is left out comes from ssh_config, then from the defaults of ssh. */
+/** A machine to connect to. Missing values come from ssh_config, then from the defaults of ssh. */
 export interface SshTarget {
   /** Host name, address, or a `Host` of ssh_config. */
   host: string;
-  /** User to log in as. @default {the user we are} */
+  /** User to log in as. @default {the user of this process} */
   user?: string;
   /** TCP port. @default {22} */
   port?: number;
-  /** Private key to use, before those of ssh_config. It must be there: no other one takes its place unseen. */
+  /** Private key to use, before those of ssh_config. It must exist: it is not silently replaced by another one. */
   identityFile?: string;
 }
 
@@ -29,27 +29,27 @@ export interface SshOptions {
   sshConfigFile?: string | null;
   /** Private keys to try before those of ssh_config. */
   identityFiles?: readonly string[];
-  /** Passphrase of encrypted keys. @default {$HARNESS_SSH_PASSPHRASE, or what is in the file $HARNESS_SSH_PASSPHRASE_FILE} */
+  /** Passphrase of encrypted keys. @default {$HARNESS_SSH_PASSPHRASE, or the content of the file $HARNESS_SSH_PASSPHRASE_FILE} */
   passphrase?: string;
   /** Socket of ssh-agent; `null` uses none. @default {$SSH_AUTH_SOCK} */
   agentSocket?: string | null;
-  /** Time for each hop to connect and log in. @default {SSH_CONNECT_TIMEOUT_MS} */
+  /** Timeout for each hop to connect and log in. @default {SSH_CONNECT_TIMEOUT_MS} */
   connectTimeoutMs?: number;
-  /** Tries when a server drops us before the key exchange. @default {SSH_CONNECT_ATTEMPTS} */
+  /** Attempts when the server drops the connection before the key exchange. @default {SSH_CONNECT_ATTEMPTS} */
   connectAttempts?: number;
-  /** Commands at once on the connection. @default {SSH_MAX_CHANNELS} */
+  /** Concurrent commands on the connection. @default {SSH_MAX_CHANNELS} */
   maxChannels?: number;
-  /** Pause between keepalives. @default {SSH_KEEPALIVE_MS} */
+  /** Interval of keepalives. @default {SSH_KEEPALIVE_MS} */
   keepaliveMs?: number;
   /** Ciphers to offer, best first. @default {CIPHERS} */
   ciphers?: readonly string[];
-  /** Gives up connecting. */
+  /** Aborts connecting. */
   signal?: AbortSignal;
 }
 
-/** One machine on the way: the last is the target, those before it are jump hosts. */
+/** One machine of a route: the last is the target, those before it are jump hosts. */
 export interface Hop {
-  /** How people call it. */
+  /** Name for messages. */
   label: string;
   /** Name or address to connect to. */
   address: string;
@@ -57,15 +57,15 @@ export interface Hop {
   port: number;
   /** User to log in as. */
   user: string;
-  /** Name under which its key is looked up, and the plain name that ssh tries after it. */
+  /** Name under which its key is looked up, and the plain name that is tried next. */
   keyNames: readonly [string, ...string[]];
   /** known_hosts files; the first is where new keys go. */
   knownHostsFiles: readonly string[];
   /** What to do when its key is unknown. */
   hostKeyPolicy: HostKeyPolicy;
-  /** Private keys that somebody named, best first. */
+  /** Named private keys, best first. */
   identityFiles: readonly string[];
-  /** Private keys to try where nobody named any. */
+  /** Private keys to try when none is named. */
   defaultIdentityFiles: readonly string[];
   /** Whether the agent may only use keys of `identityFiles`. */
   identitiesOnly: boolean;
@@ -87,5 +87,5 @@ export type UnreachableReason =
   | "auth"
   | "closed";
 
-/** `details.step` of an `unreachable` error: how far it came. */
+/** `details.step` of an `unreachable` error: the step that failed. */
 export type ConnectStep = "connect" | "handshake" | "host_key" | "auth" | "run";
