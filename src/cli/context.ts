@@ -19,7 +19,7 @@ export class Interrupted extends Error {
   /** The signal. */
   readonly signalName: "SIGINT" | "SIGTERM";
 
-  /** Says which signal it was. */
+  /** Keeps the signal. */
   constructor(signalName: "SIGINT" | "SIGTERM") {
     super(`Interrupted by ${signalName}`);
     this.signalName = signalName;
@@ -40,7 +40,7 @@ export interface Io {
   env(name: string): string | undefined;
   /** Fires with an {@linkcode Interrupted} at the first SIGINT or SIGTERM. */
   readonly interrupted: AbortSignal;
-  /** Fires when whoever reads our output has gone (`… | head`): a stream can end. */
+  /** Fires when the reader of our output has gone (`… | head`): a stream can end. */
   readonly outputClosed: AbortSignal;
   /** Whether stdout is a terminal. */
   readonly outIsTerminal: boolean;
@@ -70,7 +70,7 @@ export function systemIo(interrupted: AbortSignal): Io {
     interrupted,
     outputClosed: outputClosed.signal,
     outIsTerminal,
-    // Some pseudo terminals say that they are 0 columns wide: nothing can be redrawn there.
+    // Some pseudo terminals report 0 columns: nothing can be redrawn there.
     errIsTerminal: Deno.stderr.isTerminal() && !dumb && terminalColumns() > 0,
     color: !plain && (forced !== undefined || (outIsTerminal && !dumb)),
     columns: width(env("COLUMNS"), outIsTerminal),
@@ -92,12 +92,12 @@ function write(to: typeof Deno.stdout, text: string, onClosed: () => void): void
   }
 }
 
-/** Writes to stderr; where that cannot be, there is nobody left to tell. */
+/** Writes to stderr, best effort. */
 export function tell(text: string): void {
   try {
     write(Deno.stderr, drawn(text), () => {});
   } catch {
-    // A command that works must not fail for want of its progress.
+    // A command that works must not fail because its progress cannot be written.
   }
 }
 
@@ -109,7 +109,7 @@ function width(columns: string | undefined, terminal: boolean): number {
   return terminalColumns() || DEFAULT_COLUMNS;
 }
 
-/** What the terminal says of its width; 0 where it does not know. */
+/** The width that the terminal reports; 0 where it has none. */
 function terminalColumns(): number {
   try {
     return Deno.consoleSize().columns;

@@ -1,12 +1,12 @@
 /**
- * The exit codes of the program, and which one an error or a deployment ends with.
+ * Exit codes, and the one for an error or a deployment.
  *
  * @module
  */
 import type { DeploymentStatus, HostOutcome } from "../model/deployment.ts";
 import { type ErrorCode, HarnessError } from "../errors.ts";
 
-/** The documented exit codes; docs/cli.md says more of each. */
+/** The exit codes; docs/cli.md explains each. */
 export const EXIT = {
   /** Done. */
   ok: 0,
@@ -46,7 +46,7 @@ export function exitCodeOf(error: unknown): number {
   return BY_CODE[error.code] ?? EXIT.failure;
 }
 
-/** What {@linkcode deploymentExitCode} looks at: the end of a deployment, of the server's or our own. */
+/** What {@linkcode deploymentExitCode} needs of a finished deployment. */
 export interface DeploymentEnd {
   /** How the whole deployment ended. */
   status: DeploymentStatus;
@@ -79,7 +79,7 @@ export function deploymentExitCode(end: DeploymentEnd): number {
   return EXIT.failure;
 }
 
-/** Whether an error says that somebody else holds a lock: a deployment, or the owner of a state directory. */
+/** Whether another deployment holds the host, or another process the state directory. */
 function isLocked(error: { code: string; details?: Record<string, unknown> | undefined }): boolean {
   const { code, details = {} } = error;
   if (code !== "conflict") return false;

@@ -1,5 +1,5 @@
 /**
- * The bounds of the command line, each with its reason: like src/model/limits.ts, for what only src/cli uses.
+ * Limits of the command line, each with its reason.
  *
  * @module
  */
@@ -14,7 +14,7 @@ export const CLI_FOLLOW_GIVE_UP_FACTOR = 4;
 export const CLI_MAX_SECRET_BYTES = 64 * 1024;
 /** A completion must feel instant: without an answer in this time it offers no live names. */
 export const CLI_COMPLETION_TIMEOUT_MS = 700;
-/** Live names that a completion offers: nobody reads more. */
+/** Live names that a completion offers: more than a person reads. */
 export const CLI_MAX_COMPLETIONS = 500;
 /** What the end of a server process may take beyond its shutdown: to close hosts and state. */
 export const CLI_CLOSE_GRACE_MS = 800;

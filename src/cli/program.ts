@@ -33,7 +33,7 @@ Examples:
 Exit codes: 0 ok, 1 failure, 2 usage, 3 partial, 4 unreachable, 5 timeout,
 6 rolled back, 7 rollback failed, 8 locked, 130/143 interrupted.`;
 
-/** Flags that may stand before a command's name. */
+/** Flags that may come before a command's name. */
 const LEADING = ["--debug", "--no-color"];
 /** Flags that are answered without any command. */
 const ANSWERED = ["-h", "--help", "-V", "--version"];

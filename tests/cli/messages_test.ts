@@ -15,7 +15,7 @@ import { recorder, runCli, runHere, startServer } from "../helpers/cli.ts";
 /** What a command ends with: arguments, exit code, its error without the program's name, and the hint below. */
 type Case = readonly [args: readonly string[], code: number, line: string, hint?: string];
 
-const HELP = (path = "") => `\`harness-ws-server${path} --help\` shows what there is`;
+const HELP = (path = "") => `\`harness-ws-server${path} --help\` lists what there is`;
 
 async function check(cases: readonly Case[], env: Record<string, string> = {}): Promise<void> {
   for (const [args, code, line, hint] of cases) {

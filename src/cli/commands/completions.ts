@@ -23,7 +23,7 @@ export function addCompletionsCommand(program: Command, context: Context): void 
 /**
  * What answers `complete -- <words>`, the question of a completion script; `null` for other commands.
  *
- * It stands outside the program so that no typo can end up there, and no help shows it.
+ * It is no command of the program, so that no typo reaches it and no help lists it.
  */
 export function completionCommand(
   args: readonly string[],
@@ -33,7 +33,7 @@ export function completionCommand(
     const { default: describe } = await import("@bomb.sh/tab/commander");
     const words = args.slice(2);
     const { addLiveNames } = await import("../flags/dynamic_completions.ts");
-    // tab adds commands of its own under these names: they are not offered to anybody.
+    // tab adds commands of its own under these names: they are not offered.
     const root = describe(program, { completionCommandName: "completions-of-tab" });
     root.commands.delete("completions-of-tab");
     root.commands.delete("complete");

@@ -1,5 +1,5 @@
 /**
- * `deploy`: bring a package onto hosts, through a server or directly.
+ * `deploy`: deploys a package to hosts, through a server or directly.
  *
  * @module
  */

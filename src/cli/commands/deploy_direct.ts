@@ -1,5 +1,5 @@
 /**
- * `deploy --direct` and `rollback --direct`: the same deployment, carried out by this process.
+ * `deploy --direct` and `rollback --direct`: deployments run by this process, without a server.
  *
  * @module
  */
@@ -102,7 +102,7 @@ async function hostsOf(
   hosts: readonly string[],
 ): Promise<HostTarget[]> {
   const flags = readFlags(SSH_FLAGS, given, context.io);
-  // Said before anything is uploaded; a known_hosts file may still be to be made.
+  // Checked before anything is uploaded. A known_hosts file may not exist yet.
   for (const path of flags.identity) {
     await readNamedFile({ place: placeOf(given, "identity"), path });
   }
@@ -127,8 +127,8 @@ async function carryOut(
   const { io } = context;
   const startedAt = new Date().toISOString();
   const view = await openProgressView(io, plan.hosts.map((host) => host.label), options);
-  const told = () => io.err("cancelling: hosts in flight go back to the version they had\n");
-  io.interrupted.addEventListener("abort", told);
+  const announce = () => io.err("cancelling: hosts in flight return to their previous version\n");
+  io.interrupted.addEventListener("abort", announce);
   let result: DeployResult;
   try {
     const steps = deploy(plan, { signal: io.interrupted });
@@ -136,7 +136,7 @@ async function carryOut(
     for (; next.done !== true; next = await steps.next()) view.show(next.value);
     result = next.value;
   } finally {
-    io.interrupted.removeEventListener("abort", told);
+    io.interrupted.removeEventListener("abort", announce);
     await view.end();
   }
   const code = reportDeployment(

@@ -1,5 +1,5 @@
 /**
- * `doctor`: checks what usually goes wrong, and says what to do about it. Changes nothing.
+ * `doctor`: checks for common problems and reports what to do about them. Changes nothing.
  *
  * @module
  */
@@ -22,7 +22,7 @@ import { parseTarget } from "../../model/target.ts";
 import { hintFor } from "../output/hints.ts";
 
 const DOCTOR_FLAGS = {
-  host: listFlag("[user@]host[:port]", { help: "a host to look at too" }, (text) => text),
+  host: listFlag("[user@]host[:port]", { help: "a host to check too" }, (text) => text),
   stateDir: textFlag("dir", {
     env: "HARNESS_STATE_DIR",
     help: "state directory that the server would use",
@@ -34,7 +34,7 @@ const COLORS: Record<Finding["status"], Color> = { ok: "green", warn: "yellow", 
 /** Declares the command. */
 export function addDoctorCommand(program: Command, context: Context): void {
   const command = program.command("doctor")
-    .description("check what usually goes wrong; changes nothing");
+    .description("check for common problems; changes nothing");
   addFlags(command, DOCTOR_FLAGS);
   addFlags(command, SSH_FLAGS, "SSH:");
   addFlags(command, CLIENT_FLAGS, "Server:");
@@ -45,33 +45,33 @@ async function doctor(context: Context, given: Record<string, unknown>): Promise
   const { io } = context;
   const flags = readFlags(DOCTOR_FLAGS, given, io);
   const ssh = readFlags(SSH_FLAGS, given, io);
-  // What cannot be meant is said before anything is looked at.
+  // Malformed hosts are reported before the checks begin.
   flags.host.forEach((host) => parseTarget(host));
   const { json } = readFlags(CLIENT_FLAGS, given, io);
   const findings: Finding[] = [];
-  const tell = (finding: Finding) => {
+  const add = (finding: Finding) => {
     findings.push(finding);
     if (json) printJson(io, finding);
     else print(io, finding);
   };
-  tell({
+  add({
     check: "runtime",
     status: "ok",
     message: `deno ${Deno.version.deno} on ${Deno.build.target}`,
   });
-  tell(await stateDirFinding(io, flags.stateDir));
-  tell(await serverFinding(context, given));
-  for (const key of ssh.identity) tell(await identityFinding(key));
+  add(await stateDirFinding(io, flags.stateDir));
+  add(await serverFinding(context, given));
+  for (const key of ssh.identity) add(await identityFinding(key));
   if (ssh.knownHosts !== null) {
-    tell(await readableFinding("known_hosts", "--known-hosts", ssh.knownHosts));
+    add(await readableFinding("known_hosts", "--known-hosts", ssh.knownHosts));
   }
   if (ssh.sshConfig !== null && ssh.sshConfig !== "none") {
-    tell(await readableFinding("ssh_config", "--ssh-config", ssh.sshConfig));
+    add(await readableFinding("ssh_config", "--ssh-config", ssh.sshConfig));
   }
   if (flags.host.length > 0) {
     const { hostFindings } = await import("./doctor_host.ts");
     for (const host of flags.host) {
-      for (const finding of await hostFindings(host, ssh, io.interrupted)) tell(finding);
+      for (const finding of await hostFindings(host, ssh, io.interrupted)) add(finding);
     }
   }
   io.interrupted.throwIfAborted();

@@ -1,5 +1,5 @@
 /**
- * What `doctor` looks at on a host: one connection, one command that only reads.
+ * The checks of `doctor` on a host: one connection, one read-only command.
  *
  * @module
  */
@@ -25,7 +25,7 @@ export interface Finding {
 /** What a deployment needs on a host. */
 const NEEDED = ["tar", "gzip", "sha256sum", "awk", "fold", "mkdir", "mv", "ln", "df"];
 
-/** Prints `key=value` lines; `$1` is the install root, `$2…` the commands to look for. */
+/** Prints `key=value` lines; `$1` is the install root, `$2…` the commands to find. */
 const LOOK = `
 root=$1; shift
 echo "system=$(uname -sm)"

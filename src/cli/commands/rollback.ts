@@ -1,5 +1,5 @@
 /**
- * `rollback`: back to the last good version.
+ * `rollback`: returns to the last good version.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * `serve`: the command; what it does is in run_server.ts, loaded only when it is needed.
+ * `serve`: declares the command; run_server.ts, loaded on demand, runs it.
  *
  * @module
  */
@@ -35,7 +35,7 @@ async function serveCommand(context: Context, given: Record<string, unknown>): P
   const { config: file } = readFlags(CONFIG_FLAG, given, io);
   const known = [SERVE_FLAGS, SSH_FLAGS, LIMIT_FLAGS].flatMap(Object.keys).map(flagName);
   const config = file === null ? new Map() : await readConfigFile(file, known);
-  // A variable of the client commands does not take the place of what was said to the server.
+  // The client commands' variable does not override the server's own setting.
   const env = (name: string) =>
     name === CLIENT_TOKEN_FILE && config.has("token-file") ? undefined : io.env(name);
   const sources = { env, config };

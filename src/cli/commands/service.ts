@@ -1,5 +1,5 @@
 /**
- * `service …`: look at, control and register one service.
+ * `service …`: shows, controls and registers one service.
  *
  * @module
  */
@@ -57,7 +57,7 @@ const CASCADES = {
 
 /** Declares the commands. */
 export function addServiceCommands(program: Command, context: Context): void {
-  const group = program.command("service").description("look at and control one service");
+  const group = program.command("service").description("show and control one service");
   const name = ["<name>", "instance id, or service name where there is one instance"] as const;
 
   const get = group.command("get").description("show everything known of it").argument(...name);
@@ -66,7 +66,7 @@ export function addServiceCommands(program: Command, context: Context): void {
 
   for (const [action, description] of Object.entries(ACTIONS)) {
     const command = group.command(action).description(description).argument(...name)
-      .option("--dry-run", "only say what would be done, in which order");
+      .option("--dry-run", "only print what would be done, in order");
     if (action !== "reload") {
       command.option("--cascade", CASCADES[action as ControlAction]);
     }
@@ -186,7 +186,7 @@ async function showLogs(context: Context, given: unknown, name: string): Promise
   await using session = await openSession(context, given as object, { follows: flags.follow });
   const print = (line: string) => {
     if (session.flags.json) printJson(io, { line });
-    // Into a pipe or a file goes what the service wrote.
+    // A pipe or a file gets the bytes of the service unchanged.
     else if (io.outIsTerminal) io.out(`${visible(line, { keep: "\t" })}\n`);
     else io.raw(`${line}\n`);
   };

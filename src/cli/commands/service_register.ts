@@ -1,5 +1,5 @@
 /**
- * `service register`: put a service into the registry that was not deployed by us.
+ * `service register`: registers a service that was not deployed by this program.
  *
  * @module
  */
@@ -87,7 +87,7 @@ async function fromFile(io: Io, file: NamedFile, name?: string): Promise<Service
   try {
     const entry: unknown = JSON.parse(text);
     if (typeof entry !== "object" || entry === null) throw new Error("it is not a JSON object");
-    // The server checks the rest, and says which field is wrong.
+    // The server checks the fields.
     return { ...entry, ...(name === undefined ? {} : { name }) } as ServiceInput;
   } catch (error) {
     throw new HarnessError(

@@ -1,5 +1,5 @@
 /**
- * `services`, `endpoints`, `resolve`: what runs where, and where it can be reached.
+ * `services`, `endpoints`, `resolve`: list services and where they can be reached.
  *
  * @module
  */

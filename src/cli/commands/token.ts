@@ -28,7 +28,7 @@ const TOKEN_BYTES = 32;
 
 const NEW_FLAGS = {
   name: valueFlag<string>("name", {
-    help: "who uses it: stands in deployments, the log and the audit log",
+    help: "who uses it; recorded in deployments, the log and the audit log",
     fallback: "",
   }, (text) => checked(text, nameProblem)),
   rights: choiceFlag(TOKEN_RIGHTS, { help: "what it may do" }),

@@ -1,5 +1,5 @@
 /**
- * `watch`: events as they happen.
+ * `watch`: prints events as they happen.
  *
  * @module
  */
@@ -58,7 +58,7 @@ function printItem(io: Io, item: StreamItem): void {
   else if (item.kind === "event") {
     io.out(`${paint(visible(item.time), "dim", io.color)}  ${visible(eventText(item))}\n`);
   } else if (item.why === "events_missed") {
-    io.err("some events were missed and cannot be had again; what is true now:\n");
+    io.err("some events were missed and are no longer available; current states:\n");
     for (const entry of item.services) io.out(`${visible(`${entry.id}  ${entry.state}`)}\n`);
   }
 }
@@ -82,8 +82,8 @@ export function eventText(item: EventItem): string {
     }
     case "health_check_result": {
       const { id, healthy, message, duration_ms } = item.data;
-      const said = message === null ? "" : `: ${message}`;
-      return `${id}  ${healthy ? "healthy" : "unhealthy"}${said} (${Math.round(duration_ms)} ms)`;
+      const text = message === null ? "" : `: ${message}`;
+      return `${id}  ${healthy ? "healthy" : "unhealthy"}${text} (${Math.round(duration_ms)} ms)`;
     }
     case "deployment_progress": {
       const { deployment_id, host, step, status, outcome, message } = item.data;

@@ -1,5 +1,5 @@
 /**
- * The flags of `deploy` and `rollback`, and what is made of them.
+ * The flags of `deploy` and `rollback`, and the requests made from them.
  *
  * @module
  */
@@ -69,7 +69,7 @@ export const DEPLOY_FLAGS = {
     if (text !== "fail" && text !== "skip") throw new Error("must be fail or skip");
     return text;
   }),
-  force: booleanFlag({ help: "deploy again what is there, also with other bytes" }),
+  force: booleanFlag({ help: "deploy again even if it is there, also with other bytes" }),
   requireSignature: fileFlag({
     value: "key",
     env: "HARNESS_REQUIRE_SIGNATURE",
@@ -97,7 +97,7 @@ export const DEPLOY_SSH_FLAGS = {
   sshConfig,
 } satisfies FlagTable;
 
-/** Only of use where this process makes the connections. */
+/** Only useful where this process makes the connections. */
 const DIRECT_ONLY = ["knownHosts", "hostKeyPolicy", "sshConfig"] as const;
 
 /**
@@ -128,7 +128,7 @@ export async function chosenHosts(flags: FlagValues<typeof HOST_FLAGS>): Promise
   return all;
 }
 
-/** The hosts as the server takes them, with what the SSH flags say of each. */
+/** The hosts as targets of a request, with the values of the SSH flags. */
 export function targetsFor(hosts: readonly string[], given: Record<string, unknown>): Target[] {
   for (const key of DIRECT_ONLY) {
     if (given[key] === undefined) continue;
@@ -166,7 +166,7 @@ export function targetsFor(hosts: readonly string[], given: Record<string, unkno
   });
 }
 
-/** How the hosts are treated, as the server takes it. */
+/** The strategy of a request. */
 export function strategyOf(flags: FlagValues<typeof DEPLOY_FLAGS>): StrategySpec {
   return {
     ...(flags.parallel === null ? {} : { parallel: flags.parallel }),
@@ -194,7 +194,7 @@ export async function secretsOf(
   return secrets;
 }
 
-/** The pairs of a file of `K=V` lines: a value is what stands after the `=`, as it is. */
+/** The pairs of a file of `K=V` lines; a value is taken as it is, without unquoting. */
 async function readEnvFile(file: NamedFile): Promise<Pair[]> {
   const text = await readNamedFile(file);
   const pairs: Pair[] = [];

@@ -1,9 +1,8 @@
 /**
  * Flags that may also come from the environment and from a config file.
  *
- * One table entry says everything about a flag: name, environment variable, default, how its text is
- * read. Precedence: command line > environment > config file > default. Whatever is wrong with a value
- * is said with the place it came from.
+ * One table entry has everything about a flag: name, environment variable, default, and its parser. Precedence:
+ * command line > environment > config file > default. An error names the place of the wrong value.
  *
  * @module
  */
@@ -12,7 +11,7 @@ import { HarnessError, messageOf } from "../../errors.ts";
 
 /** One flag whose value is a `T`. */
 export interface Flag<T> {
-  /** What stands for its value in the help, or `null` for an on/off flag. */
+  /** Placeholder of its value in the help, or `null` for a boolean flag. */
   readonly value: string | null;
   /** Environment variable, or `null` for none. */
   readonly env: string | null;
@@ -20,11 +19,11 @@ export interface Flag<T> {
   readonly help: string;
   /** Whether it may be given several times. */
   readonly repeatable: boolean;
-  /** Reads the given texts, which came from `place`. Throws an `Error` that says what is wanted. */
+  /** Parses the given texts, which came from `place`. Throws an `Error` with what is expected. */
   readonly parse: (texts: readonly string[], place: string) => T;
   /** The value where the flag is not given. */
   readonly fallback: T;
-  /** How the help shows the default, or `null` for not at all. */
+  /** The default as the help shows it, or `null` to leave it out. */
   readonly shownDefault: string | null;
 }
 
@@ -88,7 +87,7 @@ export function textFlag(value: string, text: FlagText): Flag<string | null> {
   return valueFlag<string | null>(value, { ...text, fallback: null }, nonEmpty);
 }
 
-/** A file as somebody named it: an error must say which flag or variable that was. */
+/** A file with the flag or variable that named it, for errors. */
 export interface NamedFile {
   /** The path as given. */
   readonly path: string;
@@ -178,7 +177,7 @@ export interface FlagSources {
 /**
  * The values of all flags of `table`.
  *
- * @throws {HarnessError} `invalid_params` when a value cannot be read: says which, from where and why.
+ * @throws {HarnessError} `invalid_params` when a value is wrong, with its place and the reason.
  */
 export function readFlags<F extends FlagTable>(
   table: F,

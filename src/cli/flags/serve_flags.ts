@@ -1,6 +1,5 @@
 /**
- * The flags of `serve`: one table, from which come the help, the environment names and the keys of the
- * config file.
+ * The flags of `serve`: one table for the help, the environment names and the keys of the config file.
  *
  * @module
  */
@@ -61,7 +60,7 @@ export const SERVE_FLAGS = {
     help: "refuse to start when the state had to be repaired",
   }),
   tokenFile: fileFlag({
-    // Client commands read it too: server_token.ts says what that means.
+    // Client commands read it too; see server_token.ts.
     env: CLIENT_TOKEN_FILE,
     help: "token that may do everything, instead of the one that the server makes; better " +
       "HARNESS_SERVER_TOKEN_FILE",
@@ -76,7 +75,7 @@ export const SERVE_FLAGS = {
   }),
   allowUnauthenticated: booleanFlag({
     env: "HARNESS_ALLOW_UNAUTHENTICATED",
-    help: "let everybody who reaches the server do everything",
+    help: "give every client full access without a token",
   }),
   allowOrigin: listFlag("origin", {
     env: "HARNESS_ALLOW_ORIGIN",

@@ -1,5 +1,5 @@
 /**
- * The flags that say how hosts are reached and where releases go on them.
+ * Flags for connecting to hosts, and for the install root on them.
  *
  * @module
  */

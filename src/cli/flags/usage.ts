@@ -1,5 +1,5 @@
 /**
- * Usage errors: what was typed wrong, what was probably meant, and which help tells more.
+ * Usage errors: what was typed wrong, what was probably meant, and the help to read.
  *
  * @module
  */
@@ -75,7 +75,7 @@ export function helpArguments(program: Command, args: readonly string[]): string
 }
 
 function usage(command: Command, text: string, cause?: unknown): HarnessError {
-  const next = `\`${pathOf(command)} --help\` shows what there is`;
+  const next = `\`${pathOf(command)} --help\` lists what there is`;
   const message = `${text}${text.endsWith("?") ? "" : ";"} ${next}`;
   return new HarnessError("invalid_params", message, cause === undefined ? {} : { cause });
 }

@@ -1,7 +1,7 @@
 /**
- * How texts of the command line are read: numbers, sizes, durations, addresses, pairs.
+ * Parsers of flag values: numbers, sizes, durations, addresses, pairs.
  *
- * Each throws a plain `Error` that says what is wanted; the caller knows where the text came from.
+ * Each throws a plain `Error` with what is expected; the caller adds where the text came from.
  *
  * @module
  */
@@ -38,7 +38,7 @@ export function duration(text: string): number {
   return ms;
 }
 
-/** Reads a duration that something waits at most: 0 would be no time at all. */
+/** Reads the duration of a timeout: 0 would be no time at all. */
 export function timeout(text: string): number {
   const value = duration(text);
   if (value < 1) throw new Error("must be more than 0");

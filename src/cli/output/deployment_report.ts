@@ -1,5 +1,5 @@
 /**
- * How a deployment that ended is shown: a table, what went wrong, and what to do next.
+ * Prints a finished deployment: a table, what failed, and what to do next.
  *
  * @module
  */
@@ -14,10 +14,10 @@ import { hintFor } from "./hints.ts";
 
 /** Lines of a log that are shown with a failure. */
 const SHOWN_LOG_LINES = 10;
-/** Failures that are told in full; a fleet often fails on every host for one reason. */
+/** Failures that are printed in full; a fleet often fails on every host for one reason. */
 const SHOWN_FAILURES = 3;
-/** Details that the message says already. */
-const TOLD = ["host", "step", "reason", "problems"];
+/** Details that the message repeats. */
+const IN_MESSAGE = ["host", "step", "reason", "problems"];
 
 /** What happened on a host after which others are not begun. */
 const STOPPING: Partial<Record<HostOutcome, string>> = {
@@ -30,7 +30,7 @@ const STOPPING: Partial<Record<HostOutcome, string>> = {
 /** Ends after which something is left to do. */
 const RESUMABLE: readonly Deployment["status"][] = ["failed", "partial", "interrupted"];
 
-/** Prints a deployment and returns the exit code it stands for. */
+/** Prints a deployment and returns its exit code. */
 export function reportDeployment(
   io: Io,
   deployment: Deployment,
@@ -88,12 +88,12 @@ function counts(deployment: Deployment): string {
   return ` (${[...byOutcome].map(([word, count]) => `${count} ${word}`).join(", ")})`;
 }
 
-/** The failure of one host: which step and command, what the log said, and where to look further. */
+/** Prints the failure of one host: step, details, last log lines. */
 function printFailure(io: Io, host: DeploymentHost): void {
   const { error } = host;
   if (error === undefined || error.code === "cancelled") return;
   const facts = Object.entries({ ...error.details, hint: hintFor(error) })
-    .filter(([name, value]) => value !== null && value !== "" && !TOLD.includes(name));
+    .filter(([name, value]) => value !== null && value !== "" && !IN_MESSAGE.includes(name));
   if (facts.length === 0) return;
   io.err(`\n${visible(`${host.host} at ${host.step ?? "?"} [${error.code}]`)}\n`);
   for (const [name, value] of facts) {
@@ -117,10 +117,10 @@ function factText(value: unknown): string {
     .join(", ");
 }
 
-/** What to tell whoever stopped following a deployment that goes on. */
+/** The commands for a deployment that is no longer followed and still runs. */
 export function followHint(deploymentId: string): string {
   const id = visible(deploymentId);
-  return `${id} goes on in the server\n` +
+  return `${id} continues in the server\n` +
     `  follow it:  ${SERVER_NAME} deployments follow ${id}\n` +
     `  cancel it:  ${SERVER_NAME} deployments cancel ${id}\n`;
 }

@@ -56,7 +56,7 @@ export function listrView(
       collapseErrors: true,
       showErrorMessage: false,
       collapseSkips: false,
-      // One line per host, whatever it says.
+      // One line per host, however long its text.
       formatOutput: "truncate",
       logger: new ListrLogger({ processOutput: new ProcessOutput(terminal, terminal) }),
     },

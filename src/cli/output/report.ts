@@ -1,5 +1,5 @@
 /**
- * How an error reaches the user: one line, and the exit code.
+ * Prints errors: one line with the code, a hint below, and the exit code.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { Interrupted, type Io } from "../context.ts";
 import { hintFor } from "./hints.ts";
 
 /**
- * Prints what went wrong to stderr, with `--json` as JSON on stdout too, and returns the exit code.
+ * Prints an error to stderr, with `--json` as JSON on stdout too, and returns the exit code.
  */
 export function report(
   io: Io,
@@ -54,12 +54,12 @@ function isAbort(error: unknown): boolean {
     (error instanceof HarnessError && error.code === "cancelled");
 }
 
-/** What cannot be printed was said on stderr; often the error is that nothing can be printed. */
+/** Best effort: often the error is that stdout cannot be written. */
 function printToo(io: Io, value: unknown): void {
   try {
     io.out(`${jsonText(value)}\n`);
   } catch {
-    // See above.
+    // The error is on stderr.
   }
 }
 

@@ -1,8 +1,8 @@
 /**
- * The only way of control sequences to a terminal: what is ours is marked, and everything else is written out.
+ * Marks for colours and line control: the only way to send control sequences to a terminal.
  *
- * Commands write text with marks through `Io`, which turns them into sequences. A mark is random in each process, so
- * nobody outside can write one: a command that forgets to clean what it prints shows ugly text, and nothing worse.
+ * Commands write marks through `Io`, which turns them into sequences and escapes every other control character. Marks
+ * are random in each process, so text from outside cannot contain one.
  *
  * @module
  */

@@ -1,8 +1,8 @@
 /**
- * How client commands of the same user find the token that a server made: a file per address.
+ * Files through which client commands of the same user find the token that a server made, one per address.
  *
- * The server keeps the file locked while it serves, and the lock dies with it: so a file that a killed
- * server left behind is not used, and no token goes to whoever listens at its address by then.
+ * The server holds a lock on the file while it serves. A file that a killed server left behind is not locked, so it is
+ * not used, and its token is not sent to another program that listens at the address by then.
  *
  * @module
  */
@@ -26,7 +26,7 @@ export interface AddressRecord {
   readonly pid: number;
 }
 
-/** The environment, as far as it says where the files are. */
+/** Reads an environment variable. */
 type Env = (name: string) => string | undefined;
 
 /** Directory in a state directory, for where there is no runtime directory. */
@@ -38,7 +38,7 @@ export interface AddressFiles extends AsyncDisposable {
   readonly paths: readonly string[];
 }
 
-/** Writes the files of a server, wherever client commands look; a place that cannot be used is left out. */
+/** Writes a server's file to each directory that client commands search; one that cannot be used is skipped. */
 export async function writeAddressFiles(
   record: AddressRecord,
   env: Env,
@@ -69,9 +69,9 @@ export async function writeAddressFiles(
 export interface FoundServer {
   /** The token that the server made. */
   readonly token: string;
-  /** The host to connect to: a literal address, where a name could mean somebody else's server. */
+  /** The host to connect to: a literal address where a name could lead to another server. */
   readonly hostname: string;
-  /** The file that said so. */
+  /** The file with the token. */
   readonly path: string;
 }
 
@@ -139,7 +139,7 @@ async function writeLocked(
   const part = `${path}.${randomBytes(6).toString("hex")}.part`;
   const file = await Deno.open(part, { read: true, write: true, createNew: true, mode: 0o600 });
   try {
-    // Locked before it has its name: nobody finds it unlocked.
+    // Locked before it has its name, so that it is never found unlocked.
     await file.lock(true);
     await file.write(new TextEncoder().encode(`${JSON.stringify(record)}\n`));
     await Deno.rename(part, path);
@@ -156,7 +156,7 @@ async function sweep(dir: string, uid: number | null): Promise<void> {
   for await (const { name } of Deno.readDir(dir)) {
     if (!name.endsWith(".json")) continue;
     using file = await openPrivateFile(join(dir, name), uid);
-    // Shared: an exclusive lock would make a file look live to who asks just now.
+    // Shared: an exclusive lock would make the file seem live to a concurrent reader.
     if (await file.tryLock(false)) await Deno.remove(join(dir, name));
   }
 }

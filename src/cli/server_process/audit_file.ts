@@ -17,12 +17,12 @@ const MAX_WAITING_BYTES = 1024 * 1024;
 /** Entries are written together that come in this time: opening the file for each costs more than the change. */
 const BATCH_MS = 10;
 
-/** Entries in a row of one client that anybody could cause: a few scripts that ran wild. */
+/** Burst of budgeted entries of one client: a few runaway scripts. */
 const BURST = 1000;
 /** After that, this often one more: some 2 MB a day at worst, of 50 MB that are kept. */
 const REFILL_MS = 60_000;
 
-/** What anybody can cause has a budget, so that nobody can rotate away what others did. */
+/** Entries that any client can cause have a budget, so that a flood cannot rotate the others away. */
 class Budget {
   readonly #now: () => number;
   #left = BURST;
@@ -54,7 +54,7 @@ export interface AuditFileOptions {
   maxFileBytes?: number;
   /** Entries that come within so many milliseconds are written together. @default {10} */
   batchMs?: number;
-  /** Whether nobody needs a token: then what succeeds has no budget, whoever did it. @default {false} */
+  /** Whether no token is needed: then successful actions have no budget. @default {false} */
   open?: boolean;
   /** A clock in milliseconds. @default {performance.now} */
   now?: () => number;
@@ -86,9 +86,9 @@ export class AuditFile implements AsyncDisposable {
     this.#now = now;
   }
 
-  /** Adds an entry; it goes to the disk at once, or some milliseconds after the one before. */
+  /** Adds an entry; it is written at once, or in the next batch some milliseconds later. */
   add(entry: AuditEntry): void {
-    // A refusal costs its sender nothing, and a client without a token is anybody.
+    // A refused request costs its sender nothing, and a client without a token is anonymous.
     const isCheap = entry.outcome !== "ok" || (entry.by === "anonymous" && !this.#open);
     if (isCheap) {
       const budget = this.#budgetOf(entry.by);

@@ -1,6 +1,5 @@
 /**
- * Files that hold a token: made so that nobody else can read them, and not used when somebody else could
- * have read or written them.
+ * Files with tokens: created readable by their owner only, and refused when other users may read or change them.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The server process: wires the parts, serves until it is told to stop, and ends in good order.
+ * The server process: opens the parts, serves until a signal, and shuts down in order.
  *
  * @module
  */
@@ -39,7 +39,7 @@ import { trustedKeys } from "../commands/package/signatures.ts";
 import { defaultStateDir } from "./state_dir.ts";
 import { resultWithin } from "../../util/async.ts";
 
-/** All that the flags of `serve` say. */
+/** The values of all flags of `serve`. */
 export interface ServerFlags {
   /** Where and how to listen, keep state and log. */
   serve: FlagValues<typeof SERVE_FLAGS>;
@@ -102,7 +102,7 @@ export async function runServer(io: Io, flags: ServerFlags): Promise<number> {
     log.info("Read the tokens again: {source}", { source: next.source });
   };
   await untilInterrupted(io);
-  // First: no client command is to send the token to whoever has the address afterwards.
+  // First, so that no client command sends the token to a later program at this address.
   await addresses[Symbol.asyncDispose]();
   return await end(io, server, parts, flags.limits.shutdownTimeout);
 }
@@ -146,7 +146,7 @@ async function openParts(stateDir: string, flags: ServerFlags): Promise<Parts> {
   }
 }
 
-/** Shuts down in order; what does not end in time is left behind. */
+/** Shuts down in order; what does not end in time is abandoned. */
 async function end(
   io: Io,
   server: WsServer,

@@ -1,5 +1,5 @@
 /**
- * Where the server's token comes from, and the one it makes where none is configured.
+ * The server's tokens: those that are configured, else one made at the first start.
  *
  * @module
  */
@@ -37,7 +37,7 @@ export interface ServerTokens {
 
 type ServeValues = FlagValues<typeof SERVE_FLAGS>;
 
-/** A full token that somebody gave, and where. */
+/** A full token from a flag or the environment. */
 interface Configured {
   readonly token: string;
   readonly place: string;
@@ -78,7 +78,7 @@ export async function serverTokens(
     if (!again) requireFull(flags, tokens, namedTokens);
     requireDistinct(namedTokens, [...tokens, ...readTokens]);
     return {
-      // Also where every token is taken away later: then nobody may do anything.
+      // Also when a reload leaves no token: then no client has any right.
       auth: { tokens, readTokens, namedTokens, anonymous: "refused", ...fileOf(configured) },
       source: sourceText(flags, configured, namedTokens),
       made: null,
@@ -128,12 +128,12 @@ function requireFull(
 function readOnly(instead: string): HarnessError {
   return new HarnessError(
     "invalid_params",
-    "Cannot serve with read-only tokens alone: nobody could change anything, give " +
+    "Cannot serve with read-only tokens alone: no client could change anything; give " +
       `${instead} too`,
   );
 }
 
-/** One token that stands twice would have the rights of both. */
+/** A token that is listed twice would have the rights of both. */
 function requireDistinct(namedTokens: readonly NamedToken[], tokens: readonly string[]): void {
   const hashes = tokens.map(sha256);
   const twice = namedTokens.find(({ sha256 }) => hashes.includes(sha256));
@@ -169,7 +169,7 @@ async function configuredToken(io: Io, flags: ServeValues): Promise<Configured |
     variable("HARNESS_TOKEN", true),
   ].filter(({ place, path }) => path === null || place !== CLIENT_TOKEN_FILE);
   for (const { place, isClients, path } of sources) {
-    // A variable of the clients' is not looked at where the server was told what it needs.
+    // The clients' variables do not count where the server's own are set.
     if (isClients && (flags.allowUnauthenticated || flags.tokensFile !== null)) continue;
     const text = path === null ? io.env(place) : path;
     if (text === undefined) continue;
@@ -186,7 +186,7 @@ async function configuredToken(io: Io, flags: ServeValues): Promise<Configured |
   return null;
 }
 
-/** What opens the server to other machines must be said to the server, not to its clients. */
+/** A token that opens the server to other machines must be given to the server itself, not to its clients. */
 function checkAddress({ listen }: ServeValues, { place, isClients }: Configured): void {
   if (!isClients || isLoopback(listen.hostname)) return;
   throw new HarnessError(
@@ -207,13 +207,13 @@ function unauthenticated(
   if (place !== null) {
     throw new HarnessError(
       "invalid_params",
-      `Cannot serve with --allow-unauthenticated and a token (${place}): one lets everybody do ` +
-        "everything, the other does not; leave one out",
+      `Cannot serve with --allow-unauthenticated and a token (${place}): they contradict ` +
+        "each other; leave one out",
     );
   }
   return {
     auth: { anonymous: "full" },
-    source: "none is needed: everybody who reaches it may do everything (--allow-unauthenticated)",
+    source: "none is needed: every client has full access (--allow-unauthenticated)",
     made: null,
     secrets: [],
   };

@@ -1,5 +1,5 @@
 /**
- * Where the state is kept when nothing is said.
+ * The default state directory.
  *
  * @module
  */

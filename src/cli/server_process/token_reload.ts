@@ -1,5 +1,5 @@
 /**
- * SIGHUP: the files with tokens are read again while the server runs.
+ * Reloads the token files on SIGHUP.
  *
  * @module
  */
@@ -8,19 +8,19 @@ import { messageOf } from "../../errors.ts";
 
 const log = getLogger(["harness", "cli"]);
 
-/** Calls what it was given for each SIGHUP, one after the other; those that come before wait for it. */
+/** Runs the reload once per SIGHUP, one at a time; a signal before it is set is kept. */
 export class Hangups implements Disposable {
   readonly #listener = () => this.#hear();
   #reload: (() => Promise<void>) | null = null;
   #isDue = false;
   #running = false;
 
-  /** From here on SIGHUP does not end the process. */
+  /** Starts listening: SIGHUP no longer ends the process. */
   constructor() {
     if (Deno.build.os !== "windows") Deno.addSignalListener("SIGHUP", this.#listener);
   }
 
-  /** Says what is to be done. */
+  /** Sets the reload. */
   set onReload(reload: () => Promise<void>) {
     this.#reload = reload;
     void this.#run();

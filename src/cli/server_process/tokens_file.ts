@@ -63,7 +63,7 @@ function parseTokensFile(text: string, { place, path }: NamedFile): NamedToken[]
   return found;
 }
 
-/** The time that a text of the file says, in milliseconds since 1970, or `null` for none. */
+/** A time of the file in milliseconds since 1970, or `null` for none. */
 export function parseTime(text: string): number | null {
   const date = TIME.exec(text)?.[1];
   if (date === undefined) return null;
@@ -130,7 +130,7 @@ class ItemReader {
     if (value === undefined) return this.#problem([], "hash is missing");
     const hex = typeof value === "string" ? /^sha256:([0-9a-fA-F]{64})$/.exec(value)?.[1] : null;
     if (hex) return hex.toLowerCase();
-    // What stands there is not shown: it may be the token itself.
+    // The value is not shown: it may be the token itself.
     return this.#problem(["hash"], 'hash must be "sha256:" and 64 hex digits, see "token new"');
   }
 
@@ -170,7 +170,7 @@ class ItemReader {
 async function privateText(file: NamedFile): Promise<string> {
   const { path } = file;
   try {
-    // Looked at before it is opened: opening a FIFO would wait.
+    // Checked before it is opened: opening a FIFO would block.
     if (!(await Deno.stat(path)).isFile) throw refused(file, "it is not a file");
     using opened = await Deno.open(path, { read: true });
     const info = await opened.stat();

@@ -1,5 +1,5 @@
 /**
- * How client commands reach the server.
+ * Connects client commands to the server.
  *
  * @module
  */
@@ -91,7 +91,7 @@ export class Session implements AsyncDisposable {
 
 /** Options for {@linkcode openSession}. */
 export interface SessionOptions {
-  /** Whether to come back when the connection is lost, and say so. @default {false} */
+  /** Reconnect when the connection is lost, and report it. @default {false} */
   follows?: boolean;
 }
 
@@ -119,7 +119,7 @@ export async function openSession(
       ...(token === null ? {} : { token }),
       signal: io.interrupted,
       connectTimeoutMs: flags.timeout,
-      // A command that only asks something fails at once; one that follows comes back.
+      // A single request fails at once; a command that follows reconnects.
       reconnect: options.follows === true,
       onStatus: (status) => tellStatus(io, status),
     });
@@ -172,7 +172,7 @@ export async function trustedClient(flags: ClientFlags): Promise<Deno.HttpClient
   if (flags.tlsCa === null) return null;
   const pem = await readNamedFile(flags.tlsCa);
   try {
-    // Without one Deno would trust nobody beyond the system, and not say so.
+    // Without a certificate in the file Deno would silently trust only the system's.
     if (!pem.includes("-----BEGIN CERTIFICATE-----")) throw new Error("it has no certificate");
     return Deno.createHttpClient({ caCerts: [pem] });
   } catch (error) {
@@ -193,7 +193,7 @@ function webSocketWith(client: Deno.HttpClient): WebSocketConstructor {
   };
 }
 
-/** Says when a followed connection is lost and when it is back; the rest is of no interest. */
+/** Reports that a followed connection was lost, and that it is back. */
 function tellStatus(io: Io, status: ClientStatus): void {
   if (status.type === "disconnected" && status.willReconnect) {
     io.err(

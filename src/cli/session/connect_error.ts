@@ -30,7 +30,7 @@ export function notConnected(error: unknown, tokenPlace: string | null): unknown
   const { code, details } = known;
   if (code === "unauthorized") return new HintedError(known, tokenHint(tokenPlace));
   if (code === "timeout") {
-    return new HintedError(known, "allow more time with --timeout, or look at the server's log");
+    return new HintedError(known, "allow more time with --timeout, or check the server's log");
   }
   const status = details?.["status"];
   // Something answered: starting a server would not help.

@@ -1,5 +1,5 @@
 /**
- * Hands a package file to the server.
+ * Uploads packages to the server and downloads them.
  *
  * @module
  */
@@ -60,7 +60,7 @@ export async function uploadPackage(
     headers: {
       "content-type": "application/gzip",
       "x-content-sha256": sha256,
-      // With the package: at no moment is it there without.
+      // In the same request, so that the package is never there without it.
       ...(signature === null ? {} : { "x-minisign-signature": btoa(signature) }),
     },
   });
@@ -88,7 +88,7 @@ export async function downloadPackage(
     const response = await askPackages(context, flags, request);
     if (!response.ok) {
       const answer: unknown = await response.json().catch(() => null);
-      // Without a signature the check says so, in its own words.
+      // The check reports a missing signature.
       if (suffix !== "" && response.status === 404) continue;
       throw refusal(name, response.status, answer, "download");
     }

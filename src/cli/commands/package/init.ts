@@ -1,5 +1,5 @@
 /**
- * `package init`: a directory to start from.
+ * `package init`: writes a package directory to start from.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * `package inspect`: what is in a package.
+ * `package inspect`: prints the content of a package.
  *
  * @module
  */

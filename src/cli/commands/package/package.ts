@@ -1,5 +1,5 @@
 /**
- * `package …`: build, look into, check, sign and hand over packages.
+ * `package …`: builds, inspects, verifies, signs and uploads packages.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import { formatSize } from "../../../util/units.ts";
 
 const BUILD_FLAGS = {
   out: valueFlag<string>("dir", {
-    help: "where the package goes",
+    help: "where to write the package",
     fallback: ".",
     shownDefault: "the current directory",
   }, (text) => text),
@@ -49,7 +49,7 @@ export function addPackageCommands(program: Command, context: Context): void {
   addFlags(build, BUILD_FLAGS);
   addHandler(context, build, (given, dir = "") => buildCommand(context, given, dir));
 
-  const inspect = group.command("inspect").description("show what is in a package, and check it")
+  const inspect = group.command("inspect").description("check a package and show its content")
     .argument("<file>").option("--json", "machine-readable output");
   addHandler<{ json?: boolean }>(context, inspect, async (given, file = "") => {
     const { inspectCommand } = await import("./inspect.ts");
@@ -58,7 +58,7 @@ export function addPackageCommands(program: Command, context: Context): void {
 
   addSigningCommands(group, context);
 
-  const push = group.command("push").description("hand a package to the server")
+  const push = group.command("push").description("upload a package to the server")
     .argument("<file>");
   addFlags(push, PUSH_FLAGS);
   addFlags(push, CLIENT_FLAGS, "Server:");

@@ -20,7 +20,7 @@ import { named, readSecretFile } from "../../flags/secrets.ts";
 import { printJson } from "../../output/table.ts";
 
 /**
- * The texts of the public keys that `--trusted-key` names: files, or keys as they stand in such a file.
+ * The texts of the public keys that `--trusted-key` names: files, or the keys themselves.
  *
  * @throws {HarnessError} For a file that cannot be read, and for what is no key.
  */
@@ -79,7 +79,7 @@ export async function keygenCommand(
     });
   }
   if (password === null) {
-    io.err(`${files.secret} is not encrypted: whoever reads it can sign; keep it to yourself\n`);
+    io.err(`${files.secret} is not encrypted: anyone who can read it can sign; keep it private\n`);
   }
   if (options.json) {
     return printJson(io, {

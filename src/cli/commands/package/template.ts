@@ -70,7 +70,7 @@ exec bin/${name}
 }
 
 const PROGRAM = `#!/bin/sh
-# Put your program here. This one only says that it is alive.
+# Put your program here. This one only prints that it is alive.
 set -eu
 trap 'echo "asked to stop"; exit 0' TERM INT
 while :; do
