@@ -11,6 +11,7 @@ import { parseArgs } from "node:util";
 import ts from "typescript";
 import { functionLengths } from "../lint/function_lengths.ts";
 import { deadExports, importCycles, type ModuleGraph, moduleGraph } from "../lint/module_graph.ts";
+import { testNames } from "../lint/test_names.ts";
 
 type Row = [measure: string, value: string];
 
@@ -130,36 +131,6 @@ function forTestsOnly(
     .filter((one) => tested.has(one) || tested.has(one.replace(/: .*/, ": *"))).length;
 }
 
-/** The names given to `Deno.test()`, with `${x}` counted as `x`. */
-function testNames(files: ReadonlyMap<string, string>): string[] {
-  const names: string[] = [];
-  for (const [path, text] of files) {
-    const source = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
-    const visit = (node: ts.Node): void => {
-      if (ts.isCallExpression(node) && node.expression.getText(source) === "Deno.test") {
-        const name = nameOf(node.arguments[0], source);
-        if (name !== null) names.push(name);
-      }
-      ts.forEachChild(node, visit);
-    };
-    visit(source);
-  }
-  return names;
-}
-
-function nameOf(node: ts.Expression | undefined, source: ts.SourceFile): string | null {
-  if (node === undefined) return null;
-  if (ts.isStringLiteralLike(node)) return node.text;
-  if (ts.isTemplateExpression(node)) {
-    return node.getText(source).slice(1, -1).replace(/\$\{([^}]*)\}/g, "$1");
-  }
-  if (!ts.isObjectLiteralExpression(node)) return null;
-  const found = node.properties.find((one) => one.name?.getText(source) === "name");
-  return found !== undefined && ts.isPropertyAssignment(found)
-    ? nameOf(found.initializer, source)
-    : null;
-}
-
 async function run(command: string, args: string[]): Promise<string | null> {
   try {
     const { success, stdout } = await new Deno.Command(command, { args, stderr: "null" }).output();
@@ -202,7 +173,7 @@ async function measure(root: string, range: string | undefined): Promise<Row[]> 
   const graph = moduleGraph(modules);
   const { exports } = JSON.parse(await Deno.readTextFile(`${root}/deno.json`));
   const entryPoints = Object.values<string>(exports).map((path) => path.replace("./", ""));
-  const names = testNames(tests).map((name) => name.length);
+  const names = [...tests].flatMap(([path, text]) => testNames(path, text)).map((it) => it.length);
   const files = [...tests.keys()].filter((path) => path.endsWith("_test.ts"));
   const system = files.filter((path) => path.endsWith("_system_test.ts")).length;
   const doubles = await run("duplicates", [
