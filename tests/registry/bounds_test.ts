@@ -8,7 +8,7 @@ import { MemoryStore } from "../../src/storage/memory_store.ts";
 import { serviceInput } from "../helpers/fixtures.ts";
 import { refusal } from "../helpers/rejects.ts";
 
-Deno.test("KeyedMutex.run() orders the tasks of a key, fails alone, and keeps nothing of keys that are gone", async () => {
+Deno.test("KeyedMutex: orders the tasks of a key, keeps no idle key", async () => {
   const mutex = new KeyedMutex();
   const order: string[] = [];
   const task = (key: string, n: number) =>
@@ -26,7 +26,7 @@ Deno.test("KeyedMutex.run() orders the tasks of a key, fails alone, and keeps no
   assert.equal(mutex.size, 0);
 });
 
-Deno.test("Registry.register() refuses beyond the limit, also at once from many sides", async () => {
+Deno.test("Registry.register: refuses beyond the limit, also at once", async () => {
   const maxServices = 100;
   await using registry = await Registry.open(new MemoryStore(), { maxServices });
   for (let i = 0; i < 90; i++) await registry.register(serviceInput(`s${i}`));
@@ -40,7 +40,7 @@ Deno.test("Registry.register() refuses beyond the limit, also at once from many 
   await registry.register(serviceInput("more"));
 });
 
-Deno.test("Registry.subscribe() keeps telling the others when one listener throws", async () => {
+Deno.test("Registry.subscribe: a listener that throws affects no other", async () => {
   await using registry = await Registry.open(new MemoryStore());
   const uncaught = new Promise<unknown>((resolve) => {
     globalThis.addEventListener("error", (event) => {
@@ -58,7 +58,7 @@ Deno.test("Registry.subscribe() keeps telling the others when one listener throw
   assert.match(String(await uncaught), /a bug in a listener/);
 });
 
-Deno.test("EntryIndex follows an entry that is registered again under another name", async () => {
+Deno.test("EntryIndex: follows an entry that changes its name", async () => {
   await using registry = await Registry.open(new MemoryStore());
   await registry.register(serviceInput("web", { id: "x" }));
   await registry.register(serviceInput("api", { id: "x" }), { replace: true });
@@ -69,7 +69,7 @@ Deno.test("EntryIndex follows an entry that is registered again under another na
   assert.equal(index.size, 0);
 });
 
-Deno.test("applyEvent() ignores what a filtered mirror never saw", () => {
+Deno.test("applyEvent: ignores entries a filtered mirror never saw", () => {
   const mirror = new Map();
   const common = { seq: 1, time: "t" };
   const who = { service: "web", id: "web", revision: 2 };

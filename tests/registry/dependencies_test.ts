@@ -7,7 +7,7 @@ import { refusal } from "../helpers/rejects.ts";
 
 const needs = (depends_on: string[]) => ({ depends_on });
 
-Deno.test("Registry.dependencies() tells needs, dependents, unmet and the waves", async () => {
+Deno.test("Registry.dependencies: needs, dependents, unmet and waves", async () => {
   await using registry = await Registry.open(new MemoryStore());
   await registry.register(serviceInput("frontend", needs(["backend", "cache"])));
   await registry.register(serviceInput("backend", needs(["database"])));
@@ -25,7 +25,7 @@ Deno.test("Registry.dependencies() tells needs, dependents, unmet and the waves"
   await refusal("not_found", () => registry.dependencies("cache"));
 });
 
-Deno.test("Registry refuses a cycle of dependencies and prints it", async () => {
+Deno.test("Registry: refuses a dependency cycle and names it", async () => {
   await using registry = await Registry.open(new MemoryStore());
   const self = await refusal(
     "invalid_params",
@@ -47,7 +47,7 @@ Deno.test("Registry refuses a cycle of dependencies and prints it", async () => 
   await registry.update("c", needs(["a"]));
 });
 
-Deno.test("Registry refuses a cycle that two simultaneous changes would close together", async () => {
+Deno.test("Registry: two concurrent changes cannot close a cycle", async () => {
   await using registry = await Registry.open(new MemoryStore());
   const results = await Promise.allSettled([
     registry.register(serviceInput("a", needs(["b"]))),
@@ -56,7 +56,7 @@ Deno.test("Registry refuses a cycle that two simultaneous changes would close to
   assert.deepEqual(results.map((r) => r.status), ["fulfilled", "rejected"]);
 });
 
-Deno.test("findCycle() and startOrder() take graphs deeper than the call stack", () => {
+Deno.test("findCycle, startOrder: graphs deeper than the call stack", () => {
   const depth = 50_000;
   const next = (name: string) => Number(name) < depth ? [String(Number(name) + 1)] : [];
   assert.equal(findCycle("x", ["0"], next), null);
@@ -64,7 +64,7 @@ Deno.test("findCycle() and startOrder() take graphs deeper than the call stack",
   assert.equal(startOrder(names, next).length, depth + 1);
 });
 
-Deno.test("startOrder() puts what is independent in one wave, and refuses a cycle from elsewhere", async () => {
+Deno.test("startOrder: one wave of independents; a cycle is a conflict", async () => {
   const graph: Record<string, string[]> = { a: ["c"], b: ["c", "d"], c: [], d: [] };
   const order = startOrder(Object.keys(graph), (n) => graph[n] ?? []);
   assert.deepEqual(order, [["c", "d"], ["a", "b"]]);

@@ -11,7 +11,7 @@ import { serviceInputSchema } from "../../src/model/service_schema.ts";
 const accepts = (schema: { safeParse(value: unknown): { success: boolean } }, value: unknown) =>
   schema.safeParse(value).success;
 
-Deno.test("addressSchema takes host:port with IPv4, [IPv6] and host names, and nothing else", () => {
+Deno.test("addressSchema: host:port with IPv4, [IPv6] or a host name", () => {
   const good = [
     "127.0.0.1:80",
     "255.255.255.255:65535",
@@ -54,7 +54,7 @@ Deno.test("addressSchema takes host:port with IPv4, [IPv6] and host names, and n
   assert.deepEqual(bad.filter((address) => accepts(addressSchema, address)), []);
 });
 
-Deno.test("serviceNameSchema and serviceIdSchema take what is safe in a path, and nothing else", () => {
+Deno.test("serviceNameSchema, serviceIdSchema: safe in a path", () => {
   const names = ["a", "A-1_b.c", "9", "x".repeat(128)];
   const bad = [
     "",
@@ -81,7 +81,7 @@ Deno.test("serviceNameSchema and serviceIdSchema take what is safe in a path, an
   assert.deepEqual(notIds.filter((id) => accepts(serviceIdSchema, id)), []);
 });
 
-Deno.test("executionSchema and locationSchema fill in what may be left out, of every variant", () => {
+Deno.test("executionSchema, locationSchema: fill in defaults", () => {
   const executions = [
     [{ type: "managed_process", command: "/bin/a" }, { args: [], pid: null }],
     [{ type: "docker_container", image: "a:1" }, { container_id: null, name: null }],
@@ -106,7 +106,7 @@ Deno.test("executionSchema and locationSchema fill in what may be left out, of e
   assert.ok(!accepts(locationSchema, { ...remote, ssh_port: 65536 }));
 });
 
-Deno.test("serviceInputSchema bounds the lease and wants distinct endpoint names", () => {
+Deno.test("serviceInputSchema: lease bounds, distinct endpoint names", () => {
   const input = (more: object) => ({
     name: "web",
     version: "1",

@@ -22,7 +22,7 @@ async function rename(registry: Registry, count: number): Promise<void> {
   for (let i = 0; i < count; i++) await registry.update("web", { version: `v${registry.seq}` });
 }
 
-Deno.test("Registry.events() gives each reader the types and services it asked for", async () => {
+Deno.test("Registry.events: each reader gets what it asked for", async () => {
   await using registry = await Registry.open(new MemoryStore());
   const states = registry.events({ filter: { events: ["service_state_changed"] } });
   const endpoints = registry.events({ filter: { events: ["endpoint_updated"] } });
@@ -43,7 +43,7 @@ Deno.test("Registry.events() gives each reader the types and services it asked f
   ]);
 });
 
-Deno.test("Registry.subscribe() tells in order, and nothing after it was ended", async () => {
+Deno.test("Registry.subscribe: in order, and nothing after its end", async () => {
   await using registry = await Registry.open(new MemoryStore());
   const first: number[] = [];
   const second: number[] = [];
@@ -69,7 +69,7 @@ Deno.test("Registry.subscribe() tells in order, and nothing after it was ended",
   assert.deepEqual(thirds, [1, 2, 3, 4, 5]);
 });
 
-Deno.test("Registry.events() with since replays what is kept and goes on live without a gap", async () => {
+Deno.test("Registry.events: since replays, then live without a gap", async () => {
   await using registry = await Registry.open(new MemoryStore());
   await registry.register(serviceInput("web"));
   await rename(registry, 200);
@@ -85,7 +85,7 @@ Deno.test("Registry.events() with since replays what is kept and goes on live wi
   await reader.cancel();
 });
 
-Deno.test("Registry.events() with since and a filter that nothing matches still goes live", async () => {
+Deno.test("Registry.events: since goes live when nothing matches", async () => {
   await using registry = await Registry.open(new MemoryStore());
   await registry.register(serviceInput("web"));
   await rename(registry, 50);
@@ -95,7 +95,7 @@ Deno.test("Registry.events() with since and a filter that nothing matches still 
   assert.equal((await found)[0]?.event, "service_registered");
 });
 
-Deno.test("Registry.events() fails instead of leaving out what is not kept", async () => {
+Deno.test("Registry.events: fails when events are not kept", async () => {
   await using registry = await Registry.open(new MemoryStore({ historyEvents: 4 }));
   await registry.register(serviceInput("web"));
   await rename(registry, 30);
@@ -104,7 +104,7 @@ Deno.test("Registry.events() fails instead of leaving out what is not kept", asy
   assert.equal((await take(registry.events({ since: registry.seq - 4 }), 4)).length, 4);
 });
 
-Deno.test("Registry.events() errors for a reader that falls behind, and disturbs no other", async () => {
+Deno.test("Registry.events: a slow reader fails alone", async () => {
   await using registry = await Registry.open(new MemoryStore());
   await registry.register(serviceInput("web"));
   const slow = registry.events({ maxQueue: 10 });
@@ -115,7 +115,7 @@ Deno.test("Registry.events() errors for a reader that falls behind, and disturbs
   assert.equal((await take(other, 11)).length, 11);
 });
 
-Deno.test("Registry.events() ends with its signal, with its reader, and with the registry", async () => {
+Deno.test("Registry.events: ends with signal, reader or registry", async () => {
   const registry = await Registry.open(new MemoryStore());
   const abort = new AbortController();
   const aborted = registry.events({ signal: abort.signal });
@@ -131,7 +131,7 @@ Deno.test("Registry.events() ends with its signal, with its reader, and with the
   await refusal("storage_unavailable", () => registry.register(serviceInput("db")));
 });
 
-Deno.test("Registry.publish() puts a deployment's progress in the same order", async () => {
+Deno.test("Registry.publish: progress is in the same order", async () => {
   await using registry = await Registry.open(new MemoryStore());
   const events: RegistryEvent[] = [];
   registry.subscribe((e) => events.push(e));

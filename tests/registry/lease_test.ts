@@ -14,7 +14,7 @@ async function untilState(registry: Registry, state: string): Promise<RegistryEv
   throw new Error("the registry was closed");
 }
 
-Deno.test("an entry whose heartbeats are missed becomes failed, and a heartbeat brings it back", async () => {
+Deno.test("Lease: missed heartbeats fail an entry, one revives it", async () => {
   await using registry = await Registry.open(new MemoryStore());
   await registry.register(serviceInput("web", { ttl_ms: 150 }));
   const failed = await untilState(registry, "failed");
@@ -33,7 +33,7 @@ Deno.test("an entry whose heartbeats are missed becomes failed, and a heartbeat 
   await untilState(registry, "failed");
 });
 
-Deno.test("heartbeats keep an entry, and are no change of it", async () => {
+Deno.test("Lease: a heartbeat changes nothing of the entry", async () => {
   await using registry = await Registry.open(new MemoryStore());
   await registry.register(serviceInput("web", { ttl_ms: 1_500 }));
   const until = performance.now() + 3_000;
@@ -45,7 +45,7 @@ Deno.test("heartbeats keep an entry, and are no change of it", async () => {
   assert.equal(registry.seq, 1);
 });
 
-Deno.test("heartbeat() revives only what failed by missing heartbeats, and refuses what has no lease", async () => {
+Deno.test("Registry.heartbeat: revives missed ones only, wants a lease", async () => {
   await using registry = await Registry.open(new MemoryStore());
   await registry.register(serviceInput("plain"));
   await refusal("invalid_params", () => registry.heartbeat("plain"));
@@ -56,7 +56,7 @@ Deno.test("heartbeat() revives only what failed by missing heartbeats, and refus
   assert.equal(registry.get("web").state, "failed");
 });
 
-Deno.test("a stopped entry owes no heartbeats", async () => {
+Deno.test("Lease: a stopped entry owes no heartbeats", async () => {
   await using registry = await Registry.open(new MemoryStore());
   await registry.register(serviceInput("stopped", { ttl_ms: 100 }));
   for (const state of ["starting", "stopping", "stopped"] as const) {
@@ -68,7 +68,7 @@ Deno.test("a stopped entry owes no heartbeats", async () => {
   assert.equal(registry.get("stopped").state, "stopped");
 });
 
-Deno.test("leases begin anew when the registry is opened again", async () => {
+Deno.test("Lease: starts anew when the registry is opened again", async () => {
   const store = new MemoryStore();
   // The first one keeps the store open, as another server would.
   await using first = await Registry.open(store);

@@ -149,14 +149,14 @@ async function check(store: Store, lists: Operation[][]): Promise<void> {
   assert.deepEqual(await registry.history(0, Infinity), events);
 }
 
-Deno.test("Registry with concurrent random operations behaves as the simple model, in memory", async () => {
+Deno.test("Registry: random operations as in the model, in memory", async () => {
   await fc.assert(fc.asyncProperty(batches, (lists) => check(new MemoryStore(), lists)), {
     seed: SEED,
     numRuns: 300,
   });
 });
 
-Deno.test("Registry with concurrent random operations behaves as the simple model, over files", async () => {
+Deno.test("Registry: random operations as in the model, over files", async () => {
   const dir = await Deno.makeTempDir({ prefix: "harness-registry-" });
   try {
     await fc.assert(

@@ -42,7 +42,7 @@ Deno.test("Registry.register: fills in what an input leaves out", async () => {
   ]);
 });
 
-Deno.test("canTransition() allows exactly the transitions of the contract", () => {
+Deno.test("canTransition: exactly the transitions of the contract", () => {
   const allowed = SERVICE_STATES.flatMap((from) =>
     SERVICE_STATES.filter((to) => canTransition(from, to)).map((to) => `${from}>${to}`)
   );
@@ -63,7 +63,7 @@ Deno.test("canTransition() allows exactly the transitions of the contract", () =
   ]);
 });
 
-Deno.test("Registry.register() fills in the entry, and get() and list() give it", async () => {
+Deno.test("Registry.register: get and list return the entry", async () => {
   await using registry = await Registry.open(new MemoryStore(), { now: () => 0 });
   const entry = await registry.register(serviceInput("web"));
   assert.deepEqual(entry, {
@@ -88,7 +88,7 @@ Deno.test("Registry.register() fills in the entry, and get() and list() give it"
   assert.throws(() => entry.endpoints.push(endpoint("x", "h:1")), TypeError, "entries are frozen");
 });
 
-Deno.test("Registry refuses a duplicate, an unknown name and bad input, and keeps what it has", async () => {
+Deno.test("Registry: refused changes leave the entries alone", async () => {
   const { registry, events } = await openWith("web");
   await using _ = registry;
   const duplicate = await refusal("already_exists", () => registry.register(serviceInput("web")));
@@ -107,7 +107,7 @@ Deno.test("Registry refuses a duplicate, an unknown name and bad input, and keep
   assert.deepEqual(events, []);
 });
 
-Deno.test("Registry.update() drives a whole life, one event and one revision each", async () => {
+Deno.test("Registry.update: a whole life, an event and a revision each", async () => {
   const { registry, events } = await openWith("web");
   await using _ = registry;
   const life: ServiceState[] = ["starting", "running", "stopping", "stopped", "starting", "failed"];
@@ -126,7 +126,7 @@ Deno.test("Registry.update() drives a whole life, one event and one revision eac
   assert.equal(registry.seq, 8);
 });
 
-Deno.test("Registry.update() of several fields is one change with one event of each kind", async () => {
+Deno.test("Registry.update: several fields are one change", async () => {
   const { registry, events } = await openWith("web");
   await using _ = registry;
   const entry = await registry.update("web", {
@@ -148,7 +148,7 @@ Deno.test("Registry.update() of several fields is one change with one event of e
   assert.deepEqual(changed.data.execution, entry.execution, "a new pid is told with the state");
 });
 
-Deno.test("Registry.update() that changes nothing tells nothing", async () => {
+Deno.test("Registry.update: no change, no event", async () => {
   const { registry, events } = await openWith("web");
   await using _ = registry;
   const before = await registry.update("web", { labels: { a: "1", b: "2" } });
@@ -158,7 +158,7 @@ Deno.test("Registry.update() that changes nothing tells nothing", async () => {
   assert.equal(events.length, 1);
 });
 
-Deno.test("Registry.update() records a health result when it says something new, recordHealth() always", async () => {
+Deno.test("Registry.recordHealth: always; update: new results only", async () => {
   const { registry, events } = await openWith("web");
   await using _ = registry;
   const at = (checked_at: string, healthy = true, message: string | null = null) => ({
@@ -177,7 +177,7 @@ Deno.test("Registry.update() records a health result when it says something new,
   assert.equal(events.at(-1)?.event, "service_updated");
 });
 
-Deno.test("Registry.update() ends a health result with the run that it is of, and the events tell so", async () => {
+Deno.test("Registry.update: a health result ends with its run", async () => {
   const { registry, events } = await openWith("web");
   await using _ = registry;
   const mirror = new Map(registry.list().map((entry) => [entry.id, entry]));
@@ -205,7 +205,7 @@ Deno.test("Registry.update() ends a health result with the run that it is of, an
   assert.deepEqual(mirror.get("web"), registry.get("web"));
 });
 
-Deno.test("Registry.update() of failed to failed is a change only when the reason is another", async () => {
+Deno.test("Registry.update: failed again only with another reason", async () => {
   const { registry, events } = await openWith("web");
   await using _ = registry;
   await registry.update("web", { state: "failed", state_reason: "exit code 1" });
@@ -216,7 +216,7 @@ Deno.test("Registry.update() of failed to failed is a change only when the reaso
   assert.equal(registry.get("web").state_reason, null, "an old reason does not outlive its state");
 });
 
-Deno.test("Registry.update() lets exactly one of 8 simultaneous starts win", async () => {
+Deno.test("Registry.update: one of 8 concurrent starts wins", async () => {
   const { registry, events } = await openWith("web");
   await using _ = registry;
   const results = await Promise.allSettled(
@@ -229,7 +229,7 @@ Deno.test("Registry.update() lets exactly one of 8 simultaneous starts win", asy
   assert.equal(events.length, 1);
 });
 
-Deno.test("Registry changes with ifRevision happen only at that revision", async () => {
+Deno.test("Registry: ifRevision changes only that revision", async () => {
   const { registry } = await openWith("web");
   await using _ = registry;
   await registry.update("web", { version: "2" }, { ifRevision: 1 });
@@ -242,7 +242,7 @@ Deno.test("Registry changes with ifRevision happen only at that revision", async
   await registry.deregister("web", { ifRevision: 2 });
 });
 
-Deno.test("Registry finds instances by id, and by name when there is only one", async () => {
+Deno.test("Registry.get: by id, or by name when it is unique", async () => {
   const { registry } = await openWith();
   await using _ = registry;
   await registry.register(serviceInput("web", { id: "web@h1" }));
@@ -254,7 +254,7 @@ Deno.test("Registry finds instances by id, and by name when there is only one", 
   assert.equal(registry.get("web").id, "web@h2");
 });
 
-Deno.test("Registry.register() with replace changes the description and keeps what became of it", async () => {
+Deno.test("Registry.register: replace keeps the observed state", async () => {
   const { registry, events } = await openWith("web");
   await using _ = registry;
   await registry.update("web", {
@@ -274,7 +274,7 @@ Deno.test("Registry.register() with replace changes the description and keeps wh
   assert.deepEqual(events.map((e) => e.event), ["service_updated", "endpoint_updated"]);
 });
 
-Deno.test("Registry.list() and page() filter by name, state, host and label, sorted by id", async () => {
+Deno.test("Registry.list, page: filtered, sorted by id", async () => {
   const { registry } = await openWith();
   await using _ = registry;
   const remote = { type: "remote", host: "h1.example", ssh_user: "root", ssh_port: null } as const;
@@ -305,7 +305,7 @@ Deno.test("Registry.list() and page() filter by name, state, host and label, sor
   assert.equal(second.next_cursor, null);
 });
 
-Deno.test("Registry.resolve() gives the endpoints of running instances that are not unhealthy", async () => {
+Deno.test("Registry.resolve: endpoints of usable instances", async () => {
   const { registry } = await openWith();
   await using _ = registry;
   for (const host of ["h1", "h2", "h3"]) {
@@ -338,7 +338,7 @@ Deno.test("Registry.resolve() gives the endpoints of running instances that are 
   assert.deepEqual(Object.keys(registry.endpoints()), ["web@h1", "web@h2", "web@h3"]);
 });
 
-Deno.test("two registries over one store see each other's changes, and one wins a race", async () => {
+Deno.test("Registry: two over one store; one wins a race", async () => {
   const store = new MemoryStore();
   await using a = await Registry.open(store);
   await using b = await Registry.open(store);
@@ -354,7 +354,7 @@ Deno.test("two registries over one store see each other's changes, and one wins 
   assert.ok(won.includes(a.get("web").version));
 });
 
-Deno.test("Registry.list() of 10,000 entries costs no more than copying the list", async () => {
+Deno.test("Registry.list: 10,000 entries cost a copy of the list", async () => {
   await using registry = await Registry.open(new MemoryStore());
   await Promise.all(
     Array.from({ length: 10_000 }, (_, i) => registry.register(serviceInput(`s${i}`))),

@@ -30,7 +30,7 @@ async function until(condition: () => boolean): Promise<void> {
   }
 }
 
-Deno.test("FileStore.commit() of changes made together shares one sync", async () => {
+Deno.test("FileStore.commit: concurrent changes share one sync", async () => {
   await withTempDir(async (dir) => {
     const disk = new MemoryDisk();
     const store = new FileStore({ dir, disk });
@@ -45,7 +45,7 @@ Deno.test("FileStore.commit() of changes made together shares one sync", async (
   });
 });
 
-Deno.test("FileStore.commit() refuses when too many changes wait for the disk", async () => {
+Deno.test("FileStore.commit: refuses when too many changes wait", async () => {
   await withTempDir(async (dir) => {
     const store = new FileStore({ dir, disk: new MemoryDisk() });
     await store.open(LISTENER);
@@ -60,7 +60,7 @@ Deno.test("FileStore.commit() refuses when too many changes wait for the disk", 
   });
 });
 
-Deno.test("FileStore in async mode syncs in the background, and a failed sync stops it accepting", async () => {
+Deno.test("FileStore: async mode stops accepting after a failed sync", async () => {
   await withTempDir(async (dir) => {
     const disk = new MemoryDisk();
     const options = { dir, disk, durability: "async", tuning: { retryMs: 1 } } as const;
@@ -90,7 +90,7 @@ Deno.test("FileStore in async mode syncs in the background, and a failed sync st
   });
 });
 
-Deno.test("FileStore refuses a malformed change before anything is written", async () => {
+Deno.test("FileStore.commit: a malformed change is not written", async () => {
   await withTempDir(async (dir) => {
     const store = new FileStore({ dir, disk: new MemoryDisk() });
     await assert.rejects(store.commit(progress(0)), { code: "storage_unavailable" });

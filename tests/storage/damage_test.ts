@@ -62,7 +62,7 @@ async function tryOpen(dir: string, files: Files, use: (opened: Opened) => void)
   return true;
 }
 
-Deno.test("FileStore loads the changes before any cut of its journal, byte by byte", async () => {
+Deno.test("FileStore: loads a journal cut at any byte", async () => {
   await withTempDir(async (dir) => {
     const disk = new MemoryDisk();
     const history = new History();
@@ -98,7 +98,7 @@ Deno.test("FileStore loads the changes before any cut of its journal, byte by by
   });
 });
 
-Deno.test("FileStore takes zeros at the end of its journal for space never written, wherever they begin", async () => {
+Deno.test("FileStore: zeros at the end of a journal are unwritten space", async () => {
   await withTempDir(async (dir) => {
     const disk = new MemoryDisk();
     const history = new History();
@@ -132,7 +132,7 @@ Deno.test("FileStore takes zeros at the end of its journal for space never writt
   });
 });
 
-Deno.test(`FileStore never loads damaged files silently (${MUTATIONS} bit flips and truncations)`, async () => {
+Deno.test(`FileStore: reports ${MUTATIONS} random damages`, async () => {
   const counts = { exact: 0, older: 0, reported: 0, refused: 0 };
   await withTempDir(async (dir) => {
     for (const killed of [false, true]) {
@@ -172,7 +172,7 @@ Deno.test(`FileStore never loads damaged files silently (${MUTATIONS} bit flips 
   assert.ok(counts.older <= MUTATIONS / 50);
 });
 
-Deno.test("FileStore keeps the epoch when nothing can be lost, and begins a new one when something may be", async () => {
+Deno.test("FileStore: a new epoch only where something may be lost", async () => {
   await withTempDir(async (dir) => {
     const history = new History();
     const files = await makeFiles(dir, history, true);
@@ -218,7 +218,7 @@ Deno.test("FileStore keeps the epoch when nothing can be lost, and begins a new 
   });
 });
 
-Deno.test("FileStore sets damaged files aside and is whole afterwards, main and backup", async () => {
+Deno.test("FileStore: sets damaged files aside and is whole again", async () => {
   await withTempDir(async (dir) => {
     const history = new History();
     const files = await makeFiles(dir, history, true);
@@ -252,7 +252,7 @@ Deno.test("FileStore sets damaged files aside and is whole afterwards, main and 
   });
 });
 
-Deno.test("FileStore refuses a newer format, of the snapshot and of the journal", async () => {
+Deno.test("FileStore: refuses a newer format", async () => {
   await withTempDir(async (dir) => {
     const files = await makeFiles(dir, new History(), false);
     const text = new TextDecoder().decode(files.get(`${dir}/registry.json`));
@@ -270,7 +270,7 @@ Deno.test("FileStore refuses a newer format, of the snapshot and of the journal"
   });
 });
 
-Deno.test("FileStore with everything damaged says so and begins empty, and strict refuses", async () => {
+Deno.test("FileStore: all damaged starts empty; strict mode refuses", async () => {
   await withTempDir(async (dir) => {
     const garbage = new TextEncoder().encode("not what it was");
     const files: Files = new Map();

@@ -6,7 +6,7 @@ import { needs } from "../helpers/require.ts";
 import { assertState, History, withRegistry, withTempDir } from "./recording.ts";
 import { eventually } from "../helpers/raw_client.ts";
 
-Deno.test("FileStore on a real full disk refuses, reads on, and recovers when space returns", {
+Deno.test("FileStore: recovers from a real full disk", {
   ignore: needs("root", "tmpfs"),
 }, async () => {
   await withTempDir(async (dir) => {

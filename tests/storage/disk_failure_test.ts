@@ -67,7 +67,7 @@ async function runWith(dir: string, fault: Fault): Promise<number | null> {
   return refused;
 }
 
-Deno.test("FileStore survives a single failure of each operation in turn", async () => {
+Deno.test("FileStore: survives one failure of each operation", async () => {
   await withTempDir(async (dir) => {
     let operations = Infinity;
     let refusals = 0;
@@ -87,7 +87,7 @@ Deno.test("FileStore survives a single failure of each operation in turn", async
   });
 });
 
-Deno.test("FileStore refuses while the disk is full from any operation on, and recovers when space returns", async () => {
+Deno.test("FileStore: recovers from a disk full at any operation", async () => {
   await withTempDir(async (dir) => {
     const writing = new Set(["write", "create", "sync"]);
     for (let from = 0; from < 120; from += 3) {
@@ -98,7 +98,7 @@ Deno.test("FileStore refuses while the disk is full from any operation on, and r
   });
 });
 
-Deno.test("FileStore takes short writes, and refuses when the disk takes no more bytes", async () => {
+Deno.test("FileStore: completes short writes, refuses on none", async () => {
   await withTempDir(async (dir) => {
     const short = await runWith(dir, (operation, index) => {
       return operation === "write" && index % 2 === 0 ? 7 : undefined;
@@ -113,7 +113,7 @@ Deno.test("FileStore takes short writes, and refuses when the disk takes no more
   });
 });
 
-Deno.test("FileStore.commit() tells its health, and a refused change did not happen after a restart", async () => {
+Deno.test("FileStore.commit: a refused change did not happen", async () => {
   await withTempDir(async (dir) => {
     const disk = new MemoryDisk();
     const options = { dir, disk, tuning: { ...TUNING, retryMs: 60_000 } };

@@ -21,7 +21,7 @@ async function until(condition: () => boolean | Promise<boolean>): Promise<void>
   }
 }
 
-Deno.test("FileStore keeps all services, seq, epoch and history over a restart", async () => {
+Deno.test("FileStore: a restart keeps services, seq, epoch, history", async () => {
   await withTempDir(async (dir) => {
     const history = new History();
     const first = await withRegistry({ dir }, async (registry) => {
@@ -47,7 +47,7 @@ Deno.test("FileStore keeps all services, seq, epoch and history over a restart",
   });
 });
 
-Deno.test("FileStore makes its files readable by their owner alone, and the snapshot by people", async () => {
+Deno.test("FileStore: private files, a snapshot people can read", async () => {
   await withTempDir(async (parent) => {
     const dir = `${parent}/new/state`;
     await Deno.mkdir(dir, { recursive: true, mode: 0o700 });
@@ -76,7 +76,7 @@ Deno.test("FileStore makes its files readable by their owner alone, and the snap
   });
 });
 
-Deno.test("FileStore saves a snapshot by itself, keeps the last as backup and shortens the journal", async () => {
+Deno.test("FileStore: saves snapshots, keeps a backup, cuts the journal", async () => {
   await withTempDir(async (dir) => {
     const tuning = { segmentBytes: 2_000, historyEvents: 10, snapshotDelayMs: 20 };
     await withRegistry({ dir, tuning }, async (registry) => {
@@ -104,7 +104,7 @@ Deno.test("FileStore saves a snapshot by itself, keeps the last as backup and sh
   });
 });
 
-Deno.test("FileStore refuses a second owner at once, naming the first", async () => {
+Deno.test("FileStore: refuses a second owner, naming the first", async () => {
   await withTempDir(async (dir) => {
     await withRegistry({ dir }, async () => {
       const start = performance.now();
@@ -117,7 +117,7 @@ Deno.test("FileStore refuses a second owner at once, naming the first", async ()
   });
 });
 
-Deno.test("FileStore.open() says what is wrong with a directory it cannot use", async () => {
+Deno.test("FileStore.open: names what is wrong with a directory", async () => {
   await withTempDir(async (dir) => {
     await Deno.writeTextFile(`${dir}/file`, "");
     const store = new FileStore({ dir: `${dir}/file/state` });
@@ -126,7 +126,7 @@ Deno.test("FileStore.open() says what is wrong with a directory it cannot use", 
   });
 });
 
-Deno.test("FileStore.commit() checks revisions against changes still on their way", async () => {
+Deno.test("FileStore.commit: checks revisions of pending changes", async () => {
   await withTempDir(async (dir) => {
     const store = new FileStore({ dir });
     await store.open({ onCommit: () => {}, onLeaseExpired: () => {} });
@@ -168,7 +168,7 @@ Deno.test("FileStore.commit() checks revisions against changes still on their wa
   });
 });
 
-Deno.test("FileStore in async mode keeps everything over an ordinary stop", async () => {
+Deno.test("FileStore: async mode loses nothing in an ordinary stop", async () => {
   await withTempDir(async (dir) => {
     const history = new History();
     const epoch = await withRegistry({ dir, durability: "async" }, async (registry) => {
@@ -184,7 +184,7 @@ Deno.test("FileStore in async mode keeps everything over an ordinary stop", asyn
   });
 });
 
-Deno.test("encodeSnapshot() of 10,000 services leaves the event loop its turns", async () => {
+Deno.test("encodeSnapshot: 10,000 services do not block the event loop", async () => {
   await using registry = await Registry.open(new MemoryStore());
   await Promise.all(
     Array.from({ length: 10_000 }, (_, i) => registry.register(serviceInput(`s${i}`))),

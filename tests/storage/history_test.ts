@@ -32,7 +32,7 @@ async function readAll(
   return events;
 }
 
-Deno.test("FileStore.history() goes on from memory into the journal", async () => {
+Deno.test("FileStore.history: memory first, then the journal", async () => {
   await withTempDir(async (dir) => {
     const told: RegistryEvent[] = [];
     await withRegistry({ dir, tuning: TUNING }, async (registry) => {
@@ -55,7 +55,7 @@ Deno.test("FileStore.history() goes on from memory into the journal", async () =
   });
 });
 
-Deno.test("FileStore.history() finds its place while files change", async () => {
+Deno.test("FileStore.history: finds its place while files change", async () => {
   await withTempDir(async (dir) => {
     await withRegistry({ dir, tuning: TUNING }, async (registry) => {
       await registry.register(serviceInput("web"));
@@ -76,7 +76,7 @@ Deno.test("FileStore.history() finds its place while files change", async () => 
   });
 });
 
-Deno.test("FileStore.history() gives nothing of an older epoch", async () => {
+Deno.test("FileStore.history: returns nothing of an older epoch", async () => {
   await withTempDir(async (dir) => {
     const tuning = { ...TUNING, snapshotDelayMs: 5 };
     await withRegistry({ dir, tuning }, async (registry) => {
@@ -98,7 +98,7 @@ Deno.test("FileStore.history() gives nothing of an older epoch", async () => {
   });
 });
 
-Deno.test("ChangeRing is bounded by bytes as well as by number", () => {
+Deno.test("ChangeRing: bounded by bytes and by count", () => {
   const ring = new ChangeRing(0, { keep: 100, maxBytes: 1000 });
   for (let seq = 1; seq <= 5000; seq++) {
     ring.add({ first: seq, seq, bytes: seq % 10 === 0 ? 300 : 10, read: () => [] });
@@ -110,7 +110,7 @@ Deno.test("ChangeRing is bounded by bytes as well as by number", () => {
   assert.equal(ring.eventsAfter(5000, 9), null);
 });
 
-Deno.test("load() keeps the changes after the snapshot, and few before", async () => {
+Deno.test("load: keeps the changes after the snapshot, few before", async () => {
   await withTempDir(async (dir) => {
     const history = new History();
     await withRegistry({ dir, tuning: TUNING }, async (registry) => {
@@ -125,7 +125,7 @@ Deno.test("load() keeps the changes after the snapshot, and few before", async (
   });
 });
 
-Deno.test("FileStore.commit() refuses when too many bytes wait for the disk", async () => {
+Deno.test("FileStore.commit: refuses when too many bytes wait", async () => {
   await withTempDir(async (dir) => {
     const store = new FileStore({ dir, disk: new MemoryDisk(), tuning: { pendingBytes: 100_000 } });
     await store.open(LISTENER);

@@ -143,7 +143,7 @@ async function check(connection: Connection, known: Known, round: number): Promi
   }
 }
 
-Deno.test(`the server loses nothing acknowledged and no event over ${ROUNDS} SIGKILLs`, async () => {
+Deno.test(`serve: ${ROUNDS} SIGKILLs lose no change and no event`, async () => {
   await withTempDir(async (dir) => {
     const known: Known = { epoch: "", seq: 0, events: 0, acknowledged: new Map() };
     for (let round = 0; round <= ROUNDS; round++) {

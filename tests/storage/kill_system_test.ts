@@ -88,7 +88,7 @@ function mayBeGone(version: string): boolean {
   return Number(version.split(".")[1]) % 20 === 18;
 }
 
-Deno.test(`FileStore loses nothing acknowledged over ${ROUNDS} SIGKILLs under 64-way writes`, async () => {
+Deno.test(`FileStore: ${ROUNDS} SIGKILLs under 64-way writes lose nothing`, async () => {
   await withTempDir(async (dir) => {
     const acknowledged: Acknowledged = new Map();
     let changes = 0;

@@ -20,7 +20,7 @@ async function until(condition: () => boolean): Promise<void> {
   }
 }
 
-Deno.test("LeaseTable tells each lease that runs out once, in time, and none that was given up", async () => {
+Deno.test("LeaseTable: reports each expired lease once, no ended one", async () => {
   const expired: string[] = [];
   const table = new LeaseTable((id) => expired.push(id));
   const start = performance.now();
@@ -34,7 +34,7 @@ Deno.test("LeaseTable tells each lease that runs out once, in time, and none tha
   table.close();
 });
 
-Deno.test("LeaseTable does not blame the owners when this process itself was paused", async () => {
+Deno.test("LeaseTable: a pause of this process expires nothing", async () => {
   const expired: string[] = [];
   const table = new LeaseTable((id) => expired.push(id));
   table.take("web", 1_500);
@@ -46,7 +46,7 @@ Deno.test("LeaseTable does not blame the owners when this process itself was pau
   table.close();
 });
 
-Deno.test("an expiry that the disk refuses to record is recorded when it takes writes again", async () => {
+Deno.test("Registry: an expiry is recorded once the disk works again", async () => {
   await withTempDir(async (dir) => {
     const disk = new MemoryDisk();
     await using registry = await Registry.open(

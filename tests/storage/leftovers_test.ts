@@ -31,7 +31,7 @@ async function withDir<T>(use: (dir: string) => Promise<T>): Promise<T> {
   }
 }
 
-Deno.test("FileStore forgets a refused change that could not be cut off the journal", async () => {
+Deno.test("FileStore: forgets a refused change left in the journal", async () => {
   await withDir(async (dir) => {
     const disk = new MemoryDisk();
     const registry = await Registry.open(new FileStore({ dir, disk, tuning: TUNING }));
@@ -65,7 +65,7 @@ Deno.test("FileStore forgets a refused change that could not be cut off the jour
   });
 });
 
-Deno.test("FileStore says which changes are lost between an old snapshot and the journal", async () => {
+Deno.test("FileStore: reports changes lost before the journal", async () => {
   await withDir(async (dir) => {
     const disk = new MemoryDisk();
     const tuning = { ...TUNING, segmentBytes: 500, historyEvents: 1 };
@@ -99,7 +99,7 @@ Deno.test("FileStore says which changes are lost between an old snapshot and the
   });
 });
 
-Deno.test("FileStore leaves out entries that are none, names them, and keeps the file", async () => {
+Deno.test("FileStore: leaves out invalid entries and keeps the file", async () => {
   await withDir(async (dir) => {
     const disk = new MemoryDisk();
     const good = await withRegistry({ dir, disk }, async (registry) => {
@@ -128,7 +128,7 @@ Deno.test("FileStore leaves out entries that are none, names them, and keeps the
   });
 });
 
-Deno.test("FileStore takes a sealed snapshot of the wrong shape for damaged", async () => {
+Deno.test("FileStore: a snapshot of the wrong shape is damaged", async () => {
   await withDir(async (dir) => {
     const snapshot = { epoch: 5, seq: 9, saved_at: "t", services: [] };
     const bytes = await snapshotBytes(snapshot);
@@ -140,7 +140,7 @@ Deno.test("FileStore takes a sealed snapshot of the wrong shape for damaged", as
   });
 });
 
-Deno.test("FileStore.close() without room for the snapshot loses nothing: the journal has it all", async () => {
+Deno.test("FileStore.close: no room for a snapshot loses nothing", async () => {
   await withDir(async (dir) => {
     const disk = new MemoryDisk();
     const tuning = { ...TUNING, snapshotDelayMs: 60_000 };
@@ -158,7 +158,7 @@ Deno.test("FileStore.close() without room for the snapshot loses nothing: the jo
   });
 });
 
-Deno.test("FileStore.close() fails when the disk does, and everything acknowledged is there afterwards", async () => {
+Deno.test("FileStore.close: a disk failure loses nothing acknowledged", async () => {
   await withDir(async (dir) => {
     const disk = new MemoryDisk();
     const registry = await Registry.open(new FileStore({ dir, disk, tuning: TUNING }));
@@ -172,7 +172,7 @@ Deno.test("FileStore.close() fails when the disk does, and everything acknowledg
   });
 });
 
-Deno.test("Documents refuse what is too large and report a disk that fails", async () => {
+Deno.test("Documents: too_large, and a failing disk", async () => {
   const disk = new MemoryDisk();
   const documents = new Documents({ dir: DIR, disk });
   await documents.put("c", "x", 1);

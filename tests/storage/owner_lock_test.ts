@@ -24,7 +24,7 @@ async function holder(dir: string, flock: boolean): Promise<Deno.ChildProcess> {
 }
 
 for (const [held, wanted] of [[true, false], [false, true]] as const) {
-  Deno.test(`acquireOwnerLock() sees the lock of another runtime (flock: ${held}, then ${wanted})`, async () => {
+  Deno.test(`acquireOwnerLock: flock ${held}, then ${wanted}`, async () => {
     await withTempDir(async (dir) => {
       const child = await holder(dir, held);
       try {
@@ -44,7 +44,7 @@ for (const [held, wanted] of [[true, false], [false, true]] as const) {
 for (const flock of [true, false]) {
   const kind = flock ? "the kernel's lock" : "a pid file";
 
-  Deno.test(`acquireOwnerLock() by ${kind} refuses while another process holds it, not after kill -9`, async () => {
+  Deno.test(`acquireOwnerLock: ${kind} held until its process is killed`, async () => {
     await withTempDir(async (dir) => {
       const child = await holder(dir, flock);
       try {
@@ -63,7 +63,7 @@ for (const flock of [true, false]) {
     });
   });
 
-  Deno.test(`acquireOwnerLock() by ${kind} lets one of many win`, async () => {
+  Deno.test(`acquireOwnerLock: ${kind}: one of many wins`, async () => {
     await withTempDir(async (dir) => {
       await Deno.writeTextFile(`${dir}/registry.lock`, "999999999 1\n");
       const takers = Array.from({ length: 20 }, () => acquireOwnerLock(dir, { flock }));

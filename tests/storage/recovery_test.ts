@@ -50,7 +50,7 @@ function recover(dir: string): Recovered {
   return state;
 }
 
-Deno.test("the files can be read as docs/persistence.md says, while the registry runs and after", async () => {
+Deno.test("docs/persistence.md: its commands read the files", async () => {
   await withTempDir(async (dir) => {
     const history = new History();
     const tuning = { segmentBytes: 3_000, snapshotDelayMs: 60_000 };

@@ -62,7 +62,7 @@ function outcome(dir: string, disk: MemoryDisk): Promise<{ state: string; epoch:
 }
 
 for (const [what, damage] of Object.entries(DAMAGES)) {
-  Deno.test(`FileStore repairs ${what} to the same state when the repair is cut short anywhere`, async () => {
+  Deno.test(`repair: ${what}, cut short anywhere`, async () => {
     await withTempDir(async (dir) => {
       const { files, epoch } = await killed(dir);
       damage(files, dir);
