@@ -74,7 +74,7 @@ Deno.test("signatures: a server holds no package under another's name (D2)", asy
       cwd: packages.replace(/packages$/, "q"),
     });
     assert.equal(code, 1);
-    assert.match(stderr, /q-9\.9\.9\.tar\.gz: its manifest says q 0\.1\.0.*\[package_invalid\]/);
+    assert.match(stderr, /q-9\.9\.9\.tar\.gz: its manifest has q 0\.1\.0.*\[package_invalid\]/);
   }
   const token = (await Deno.readTextFile(`${server.stateDir}/token`)).trim();
   const put = await fetch(`${server.url.replace(/^ws/, "http")}/packages/q-8.8.8.tar.gz`, {
@@ -83,7 +83,7 @@ Deno.test("signatures: a server holds no package under another's name (D2)", asy
     body: await Deno.readFile(old),
   });
   assert.equal(put.status, 422);
-  assert.match((await put.json()).error.message, /its manifest says q 0\.1\.0/);
+  assert.match((await put.json()).error.message, /its manifest has q 0\.1\.0/);
 });
 
 Deno.test("signatures: a server with --trusted-key takes what is signed alone (D3)", async () => {

@@ -1,5 +1,5 @@
 /**
- * What a client without a token may not do with entries.
+ * Rules for clients without a token on entries.
  *
  * It may keep entries of services that others run. Entries that this server deployed, started or is asked to
  * start are off limits: otherwise the next start, cascade or deployment would run what it wrote there.
@@ -19,7 +19,7 @@ function isTrusted({ services, vouched }: ActionBackends, id: string): boolean {
 }
 
 /**
- * The params of a `service_action`, with the instance that is meant.
+ * Checks that the name in a `service_action` means a trusted instance; returns the params.
  *
  * @throws {HarnessError} `ambiguous` for a name by which a client without a token registered an instance of
  * its own beside one that is trusted: an id goes before a name.
@@ -43,7 +43,7 @@ export function trustedInstance(
   );
 }
 
-/** What a client without a token may not register. */
+/** Refuses registrations of a client without a token that would replace or pose as a trusted entry. */
 export function checkAnonymous(
   service: CheckedServiceInput,
   current: ServiceEntry | null,
@@ -52,7 +52,7 @@ export function checkAnonymous(
 ): void {
   const { services } = backends;
   const id = service.id ?? service.name;
-  // Its endpoints would be given out as those of what this server runs.
+  // Its endpoints would be resolved as those of a service that this server runs.
   const isManaged = services?.ownership?.manages(id) === true ||
     services?.ownership?.managesName(service.name) === true;
   if (isManaged) {

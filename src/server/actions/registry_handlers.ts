@@ -86,7 +86,7 @@ async function register(
   const { registry, vouched } = backends;
   const id = service.id ?? service.name;
   let isNewlyVouched = false;
-  // Decided where nobody can come between: else what was checked would not be what is replaced.
+  // Checked within the registry's own turn: otherwise another entry could come between.
   const admit = (current: ServiceEntry | null, checked: CheckedServiceInput) => {
     if (context.access === "anonymous") return checkAnonymous(checked, current, backends, context);
     isNewlyVouched = vouched?.has(id) === false;
@@ -120,7 +120,7 @@ async function deregister(
   requireUnmanaged(name, "remove", backends, context);
   const { registry, vouched } = backends;
   const entry = registry.get(name);
-  // First: there is no moment in which something else could come in its place.
+  // First, so that nothing else can take its place meanwhile.
   if (context.access === "anonymous") vouched?.removeWithoutToken(entry);
   try {
     await registry.deregister(entry.id, { ifRevision: if_revision });

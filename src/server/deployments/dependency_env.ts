@@ -1,5 +1,5 @@
 /**
- * Where a service finds the services it depends on: environment made from the registry.
+ * Service discovery by environment: the addresses of a service's dependencies, from the registry.
  *
  * For each dependency that runs somewhere: `<DEP>_HOST`, `<DEP>_PORT` and `<DEP>_ADDR` of its first
  * endpoint, and `<DEP>_<ENDPOINT>_ADDR` of each. Names are upper-case, everything else than letters
@@ -12,8 +12,8 @@ import type { Endpoint } from "../../model/service.ts";
 import type { Registry } from "../../registry/registry.ts";
 
 /**
- * The environment that tells a service where its dependencies are; what runs nowhere is left out. Instances
- * that are not trusted count only where there is no other.
+ * The environment with the addresses of dependencies; those that run nowhere are left out. Instances that are
+ * not trusted are used only where there is no other.
  */
 export function dependencyEnv(
   registry: Registry,
@@ -52,7 +52,7 @@ function resolveOrNone(
   try {
     return registry.resolve(service);
   } catch (error) {
-    // Not there, or not running: the service may start before its dependency; its own start decides.
+    // Missing or not running: the service may start before its dependency.
     if (error instanceof HarnessError && ["not_found", "unavailable"].includes(error.code)) {
       return [];
     }

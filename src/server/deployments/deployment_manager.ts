@@ -1,6 +1,5 @@
 /**
- * Deployments as the server runs them: started by a client, carried out whether or not it stays, listed
- * and followed by anybody, one at a time per service.
+ * Runs and records deployments: started by a client, independent of its connection, and one at a time per service.
  *
  * @module
  */
@@ -35,7 +34,7 @@ import type { ServiceManager } from "../services/service_manager.ts";
 import { requireCovered } from "../access/scope.ts";
 import { settleWithin } from "../../util/async.ts";
 
-/** What a {@linkcode DeploymentManager} works with. */
+/** Options for {@linkcode DeploymentManager.open}. */
 export interface DeploymentManagerOptions {
   /** Where services are registered and events are published. */
   registry: Registry;
@@ -45,19 +44,19 @@ export interface DeploymentManagerOptions {
   documents: DocumentStore;
   /** Finds hosts. */
   hosts: HostDirectory;
-  /** Who controls and watches what was deployed. */
+  /** Manages the deployed services. */
   services: ServiceManager;
 }
 
 const log = getLogger(["harness", "server", "deployments"]);
 
-/** Who asks. */
+/** The client of a request. */
 type Caller = Pick<CallContext, "by" | "address" | "scope">;
 
-/** Who asks where the program that holds the manager does. */
+/** The client for calls of the embedding program. */
 const SELF: Caller = { by: "server" };
 
-/** Runs and remembers deployments. */
+/** Runs and records deployments. */
 export class DeploymentManager implements Deployments {
   readonly #options: DeploymentManagerOptions;
   readonly #records: DeploymentRecords;
@@ -73,7 +72,7 @@ export class DeploymentManager implements Deployments {
     this.#runner = new DeploymentRunner({ ...options, records });
   }
 
-  /** Loads the records; deployments that a crash cut off become `interrupted`, and say so as an event. */
+  /** Loads the records; deployments cut off by a crash become `interrupted`, with an event. */
   static async open(options: DeploymentManagerOptions): Promise<DeploymentManager> {
     const manager = new DeploymentManager(
       options,
@@ -98,7 +97,7 @@ export class DeploymentManager implements Deployments {
     if (params.sha256 !== undefined && params.sha256 !== sha256) {
       throw new HarnessError(
         "conflict",
-        `Cannot deploy ${info.file}: its SHA-256 is ${sha256}, not ${params.sha256} as asked for`,
+        `Cannot deploy ${info.file}: its SHA-256 is ${sha256}, not ${params.sha256} as requested`,
         { details: { sha256 } },
       );
     }
@@ -181,7 +180,7 @@ export class DeploymentManager implements Deployments {
     return await this.#enqueue(record, plan, () => instances);
   }
 
-  /** Starts an ended deployment again where it did not end well; see `resume_deployment`. */
+  /** Repeats an ended deployment on the hosts where it did not succeed; see `resume_deployment`. */
   async resume(
     params: ActionParams<"resume_deployment">,
     context: Caller = SELF,
@@ -197,7 +196,7 @@ export class DeploymentManager implements Deployments {
     if (info.sha256 === record.sha256) return await this.deploy(again, context);
     throw new HarnessError(
       "conflict",
-      `Cannot resume ${params.deployment_id}: ${info.file} holds other bytes than it deployed`,
+      `Cannot resume ${params.deployment_id}: ${info.file} differs from what it deployed`,
       { details: { deployment_id: params.deployment_id, file: info.file } },
     );
   }
@@ -216,7 +215,7 @@ export class DeploymentManager implements Deployments {
     return Promise.resolve(matching.slice(0, params.limit ?? matching.length));
   }
 
-  /** Cancels; hosts in flight go back to what they had. Fine when the deployment has ended. */
+  /** Cancels; hosts in flight are rolled back. Does nothing when the deployment has ended. */
   cancel(
     params: ActionParams<"cancel_deployment">,
     context: Caller = SELF,
@@ -232,7 +231,7 @@ export class DeploymentManager implements Deployments {
     return Promise.resolve(deployment);
   }
 
-  /** Rolls back what is in flight and waits for it, but not for ever; what did not finish is `interrupted`. */
+  /** Rolls back what is in flight, with a timeout; what did not finish is `interrupted`. */
   async park(timeoutMs: number = DEPLOY_PARK_TIMEOUT_MS): Promise<void> {
     this.#parked = true;
     const jobs = [...this.#jobs.values()];
@@ -253,7 +252,7 @@ export class DeploymentManager implements Deployments {
     );
   }
 
-  /** The answer to a request that was made before with the same key. */
+  /** The answer to an earlier request with the same idempotency key, or `null`. */
   #repeated(record: DeploymentRecord): { deployment_id: string } | null {
     const key = record.idempotency_key;
     const earlier = key === null ? undefined : this.#records.byIdempotencyKey(key);
@@ -279,7 +278,7 @@ export class DeploymentManager implements Deployments {
     if (this.#jobs.size >= MAX_RUNNING_DEPLOYMENTS + MAX_QUEUED_DEPLOYMENTS) {
       throw new HarnessError(
         "unavailable",
-        `Cannot deploy: ${this.#jobs.size} deployments are waiting already`,
+        `Too many deployments: ${this.#jobs.size} are running or queued; try again later`,
       );
     }
     await this.#records.add(record);
@@ -296,13 +295,18 @@ export class DeploymentManager implements Deployments {
     this.#jobs.set(deployment.deployment_id, job);
     const turn = () => this.#slots.runExclusive(() => this.#runner.run(job));
     job.done = this.#perService.run(deployment.service, turn)
-      .catch((error) => log.error("Deployment {id} ended badly", { id: plan.deploymentId, error }))
+      .catch((error) =>
+        log.error("Deployment {id} could not be recorded: {error}", {
+          id: plan.deploymentId,
+          error,
+        })
+      )
       .finally(() => this.#jobs.delete(deployment.deployment_id));
     return { deployment_id: deployment.deployment_id };
   }
 }
 
-/** The hosts of the targets, each machine once: two logins on one are one instance. */
+/** The hosts of the targets; each machine only once, since two logins on it are one instance. */
 function resolveHosts(directory: HostDirectory, targets: readonly Target[]): Host[] {
   const hosts: Host[] = [];
   for (const target of targets) {

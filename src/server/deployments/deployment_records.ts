@@ -1,7 +1,7 @@
 /**
- * Deployments as they are kept: one small document each, so that they are listed after a restart.
+ * Persistent records of deployments, one small document each.
  *
- * A record holds what is needed to show, resume and undo a deployment; never a secret.
+ * A record has what is needed to show, resume and undo a deployment; never a secret.
  *
  * @module
  */
@@ -11,9 +11,9 @@ import type { DocumentStore } from "../backends.ts";
 
 const COLLECTION = "deployments";
 
-/** A deployment and what was asked for. */
+/** A deployment and its request. */
 export interface DeploymentRecord {
-  /** What clients see. */
+  /** The part that clients see. */
   deployment: Deployment;
   /** The hosts as targets, in the order of `deployment.hosts`. */
   targets: Array<"local" | TargetSpec>;
@@ -29,7 +29,7 @@ export interface DeploymentRecord {
   sha256: string | null;
   /** The request's idempotency key, or `null`. */
   idempotency_key: string | null;
-  /** Fingerprint of the request, to tell a repeated request from another one with the same key. */
+  /** Fingerprint of the request, to detect another request with the same idempotency key. */
   fingerprint: string;
 }
 
@@ -43,7 +43,7 @@ export class DeploymentRecords {
     this.#documents = documents;
   }
 
-  /** Loads what an earlier server left. */
+  /** Loads the records of earlier runs of the server. */
   static async load(documents: DocumentStore): Promise<DeploymentRecords> {
     const records = new DeploymentRecords(documents);
     const loaded = (await documents.list(COLLECTION)).map((d) => d.value as DeploymentRecord);

@@ -1,5 +1,5 @@
 /**
- * From a client's request to the record and the strategy of a deployment.
+ * Translates a client's request to the record and the strategy of a deployment.
  *
  * @module
  */
@@ -11,27 +11,27 @@ import type { ActionParams, StrategySpec, Target } from "../../protocol/actions.
 import type { DeploymentRecord } from "./deployment_records.ts";
 import type { Host } from "../hosts/host_directory.ts";
 
-/** What a new record is made of. */
+/** Sources of a new record. */
 export interface RecordInput {
   /** Deploy or rollback. */
   kind: DeploymentKind;
-  /** Who asked for it. */
+  /** The client. */
   by: string;
   /** Package file name, or the service's name for a rollback. */
   package: string;
   /** Service name. */
   service: string;
-  /** Version asked for, or `null` for the last good one. */
+  /** Requested version, or `null` for the last good one. */
   version: string | null;
   /** Digest of the package. */
   sha256: string | null;
   /** The hosts. */
   hosts: readonly Host[];
-  /** What the client sent; secrets among the `secrets`, see {@linkcode withSecretsApart}. */
+  /** The request's params; all secrets in `secrets`, see {@linkcode withSecretsApart}. */
   params: ActionParams<"deploy_package"> | ActionParams<"rollback_service">;
 }
 
-/** Values for a service by name: what anybody may see, and what nobody may. */
+/** Variables of a service, plain and secret ones. */
 export interface Variables {
   /** Plain environment. */
   env: Record<string, string>;
@@ -40,8 +40,7 @@ export interface Variables {
 }
 
 /**
- * What was given, with every variable that the manifest calls secret among the secrets, whichever way it came:
- * what is plain is kept, told and compared.
+ * Moves every variable that the manifest declares secret to the secrets: plain ones are stored, shown and compared.
  */
 export function withSecretsApart(
   { env: declared }: Pick<Manifest, "env">,
@@ -81,7 +80,7 @@ export function newRecord(input: RecordInput): DeploymentRecord {
     strategy,
     sha256: input.sha256,
     idempotency_key,
-    // Names of secrets only: a hash of a value that is easily guessed would tell it.
+    // Names of secrets only: a hash of a value that is easily guessed would reveal it.
     fingerprint: JSON.stringify([
       input.kind,
       input.package,
@@ -93,7 +92,7 @@ export function newRecord(input: RecordInput): DeploymentRecord {
   };
 }
 
-/** What tells one host of a request from another: also another login, root or none, or another install root. */
+/** Fingerprint of one host of a request, with its login, how root is obtained, and its install root. */
 function fingerprintOf({ label, target }: Host): unknown {
   if (target === "local") return label;
   const { identity_file, install_root, become } = target;
@@ -102,7 +101,7 @@ function fingerprintOf({ label, target }: Host): unknown {
 }
 
 /**
- * The request that does again what a deployment did not finish.
+ * The request for the hosts on which a deployment did not succeed.
  *
  * @throws {HarnessError} `conflict` when it runs or everything is done, `invalid_params` when secrets are
  * missing: they are not kept.
@@ -115,7 +114,7 @@ export function resumeParams(
   const id = deployment.deployment_id;
   const left = targets.filter((_, at) => deployment.hosts[at]?.outcome !== "ok");
   if (deployment.finished_at === null || left.length === 0) {
-    const why = left.length === 0 ? "it is done on every host" : "it is under way";
+    const why = left.length === 0 ? "it succeeded on every host" : "it is running";
     throw new HarnessError("conflict", `Cannot resume ${id}: ${why}`, {
       details: { deployment_id: id, status: deployment.status },
     });
@@ -139,13 +138,13 @@ export function resumeParams(
   };
 }
 
-/** A new deployment id: `d-`, the time to the second, and enough chance to be unique. */
+/** A new deployment id: `d-`, the time to the second, and random digits. */
 export function newDeploymentId(now: Date = new Date()): string {
   const time = now.toISOString().slice(0, 19).replace(/[-:]/g, "").replace("T", "-");
   return `d-${time}-${crypto.randomUUID().slice(0, 8)}`;
 }
 
-/** The strategy as deploy takes it. */
+/** The strategy in the form that `deploy()` takes. */
 export function strategyOf(spec: StrategySpec = {}): DeployStrategy {
   return {
     ...(spec.parallel === undefined ? {} : { parallel: spec.parallel }),

@@ -1,5 +1,5 @@
 /**
- * Carries one deployment out: its progress becomes events and states, its outcome the record.
+ * Runs one deployment: publishes its progress, updates the registry, and records its outcome.
  *
  * @module
  */
@@ -20,31 +20,31 @@ import type { DeploymentRecord, DeploymentRecords } from "./deployment_records.t
 import type { ServiceManager } from "../services/service_manager.ts";
 import { advanceTo, isRunning } from "../services/entry_state.ts";
 
-/** A deployment that has not ended. */
+/** A queued or running deployment. */
 export interface DeploymentJob {
-  /** What is kept of it. */
+  /** Its record. */
   record: DeploymentRecord;
-  /** What is done. */
+  /** Its plan. */
   plan: DeployPlan;
-  /** Finds out what the hosts are in the registry, when it is the deployment's turn. */
+  /** Resolves its hosts to instances, when it is its turn. */
   claim: () => Instance[];
-  /** What they are, once it runs. */
+  /** Those instances, once it runs. */
   instances: Instance[];
-  /** What the registry refused, by host. */
+  /** Errors of the registry, by host. */
   trouble: Map<string, DeployFailure>;
   /** Cancels it. */
   abort: AbortController;
-  /** Whether it was the end of the server that cancelled it. */
+  /** Whether the server's shutdown cancelled it. */
   parked: boolean;
-  /** Settles when everything of it is over. */
+  /** Resolves when it has ended and is recorded. */
   done: Promise<void>;
 }
 
-/** What a {@linkcode DeploymentRunner} works with. */
+/** Options for {@linkcode DeploymentRunner}. */
 export interface DeploymentRunnerOptions {
-  /** Where states and events go. */
+  /** Receives states and events. */
   registry: Registry;
-  /** Who controls and watches what was deployed. */
+  /** Manages the deployed services. */
   services: ServiceManager;
   /** Where records are kept. */
   records: DeploymentRecords;
@@ -58,7 +58,7 @@ const log = getLogger(["harness", "server", "deployments"]);
 export class DeploymentRunner {
   readonly #options: DeploymentRunnerOptions;
 
-  /** A runner; it keeps no state of its own. */
+  /** Keeps no state of its own. */
   constructor(options: DeploymentRunnerOptions) {
     this.#options = options;
   }
@@ -79,12 +79,12 @@ export class DeploymentRunner {
         hosts: ids.length,
       });
       const result = await this.#iterate(job);
-      // Nobody cancelled it: who reads of it should go on with it.
+      // No client cancelled it: `interrupted` asks for a resume.
       if (job.parked && result.status === "cancelled") {
         await this.#finish(job.record, "interrupted", `the server was shut down; ${WHAT_NEXT}`);
       } else await this.#finish(job.record, result.status);
     } catch (error) {
-      // Only what is not an outcome of a host: a plan that makes no sense, or our own storage.
+      // Not an outcome of a host: an invalid plan, or an error of our own storage.
       const { code, message, details } = toHarnessError(error);
       if (code === "internal") log.error("Deployment failed: {error}", { error });
       for (const host of deployment.hosts) {
@@ -120,7 +120,7 @@ export class DeploymentRunner {
         this.#note(job.record, progress);
         await this.#ownTrouble(job, progress.host, async () => {
           await applyProgress(registry, instance, progress);
-          // Who reads "finish" must find the registry telling the same.
+          // The registry must be up to date before "finish" is published.
           if (result !== undefined) await this.#settle(job, result);
         });
         await registry.publish({
@@ -129,18 +129,18 @@ export class DeploymentRunner {
         });
       }
     } finally {
-      // Where our own storage failed: the hosts under way go back before anybody else may touch them.
+      // After an error of our own storage: hosts in flight are rolled back before anything else may change them.
       await steps.return(undefined as never);
     }
   }
 
-  /** Finds out which instance a host is, now that it has answered, and registers a new one. */
+  /** Finds the instance of a host that has answered, and registers a new one. */
   async #admit(job: DeploymentJob, instance: Instance, place: string): Promise<void> {
     const { services, registry } = this.#options;
     const { deployment } = job.record;
     const there = services.placements.placedAt(sanitizeName(deployment.service), place);
     if (there !== null && there !== instance.id) {
-      // The same machine by another name: what runs there has its entry.
+      // The same machine by another name: its service has an entry already.
       instance.id = there;
       instance.input = null;
       job.record.ids.push(there);
@@ -150,7 +150,7 @@ export class DeploymentRunner {
     await admitInstance(registry, instance);
   }
 
-  /** Refuses to leave behind what runs below another install root of the machine: it would run on without an entry. */
+  /** Refuses to deploy beside a service below another install root of the machine: it would run on without an entry. */
   #assertSameRoot({ id, host }: Instance, service: string, place: string): void {
     const { services, registry } = this.#options;
     const before = services.placements.deployedAs(id);
@@ -161,12 +161,12 @@ export class DeploymentRunner {
     throw new HarnessError(
       "conflict",
       `Cannot deploy ${service} to ${host.label}: it runs there below another install root (${releaseDir}); ` +
-        "stop it first, or deploy it there",
+        "stop it first, or deploy below that root",
       { details: { reason: "occupied", occupant: { kind: "process", ours: false, releaseDir } } },
     );
   }
 
-  /** What the registry refuses of one host is that host's outcome, and the others go on. */
+  /** An error of the registry about one host becomes that host's outcome, and the others continue. */
   async #ownTrouble(job: DeploymentJob, host: string, work: () => Promise<void>): Promise<void> {
     try {
       await work();
@@ -175,7 +175,7 @@ export class DeploymentRunner {
       if (["internal", "storage_unavailable"].includes(known.code)) throw error;
       const { code, message, details } = known;
       job.trouble.set(host, { code, message, ...(details === undefined ? {} : { details }) });
-      log.warn("{host} is not recorded: {why}", { host, why: message });
+      log.warn("Cannot record {host}: {why}", { host, why: message });
     }
     const trouble = job.trouble.get(host);
     const shown = job.record.deployment.hosts.find((h) => h.host === host);
@@ -183,7 +183,7 @@ export class DeploymentRunner {
     if (shown.outcome === "ok") Object.assign(shown, { outcome: "failed", error: trouble });
   }
 
-  /** Keeps where a host is, for `get_deployment`. */
+  /** Records the progress of a host, for `get_deployment`. */
   #note(record: DeploymentRecord, progress: DeployProgress): void {
     const host = record.deployment.hosts.find((h) => h.host === progress.host);
     if (host === undefined) return;
@@ -205,7 +205,7 @@ export class DeploymentRunner {
     deployment.version ??= result.versionAfter;
     const before = stateOf(registry, instance.id);
     const remains = await recordOutcome(registry, instance, result, deployment);
-    // Its state is the deployment's work now: what its restart policy had in mind for the one before is over.
+    // The deployment decides its state now: restarts that were due for the earlier one are void.
     if (stateOf(registry, instance.id) !== before) await services.forgetRestarts(instance.id);
     if (remains && result.service !== null) {
       await services.placements.put({
@@ -229,7 +229,7 @@ export class DeploymentRunner {
     deployment.status = status;
     deployment.finished_at = new Date().toISOString();
     await this.#options.records.save(record);
-    // No more than names: what hosts and services said is in the record.
+    // Only names are logged: output of hosts and services is in the record.
     const names = namesOf(deployment);
     if (status === "succeeded") log.info("{kind} {id} of {service} ended: {status}", names);
     else log.warn("{kind} {id} of {service} ended: {status}", names);
@@ -249,7 +249,7 @@ export class DeploymentRunner {
     });
   }
 
-  /** Ends a record that a crash left open. */
+  /** Ends a record that a crash left unfinished. */
   async interrupt(record: DeploymentRecord): Promise<void> {
     const { registry, services } = this.#options;
     const { deployment } = record;
@@ -259,7 +259,7 @@ export class DeploymentRunner {
       if (host.outcome === null) host.error ??= { code: "unavailable", message };
     }
     for (const entry of registry.list().filter((e) => record.ids.includes(e.id))) {
-      // What is placed is adopted by the service manager. The rest was on its way up for the first time.
+      // Placed instances are adopted by the service manager. The others were starting for the first time.
       const moving = entry.state === "starting" || entry.state === "stopping";
       if (!moving || services.ownership.isPlaced(entry.id)) continue;
       await advanceTo(registry, entry.id, "failed", `deploy ${id} interrupted: ${message}`);
@@ -268,7 +268,7 @@ export class DeploymentRunner {
   }
 }
 
-/** The result with the hosts that the registry had trouble with as failed ones. */
+/** The result, with the hosts that the registry refused as failed ones. */
 function withTrouble(result: DeployResult, { trouble, plan, abort }: DeploymentJob): DeployResult {
   if (trouble.size === 0) return result;
   const hosts = result.hosts.map((host): HostResult => {
@@ -284,12 +284,12 @@ function withTrouble(result: DeployResult, { trouble, plan, abort }: DeploymentJ
   return { ...result, hosts, status };
 }
 
-/** What a log line says of a deployment. */
+/** The fields of a deployment for log lines. */
 function namesOf({ kind, deployment_id, service, version, status }: Deployment) {
   return { kind, id: deployment_id, service, status, version };
 }
 
-/** What tells one state of an instance from the next; nothing for one that is not registered. */
+/** Identity of an instance's present state; `undefined` for one that is not registered. */
 function stateOf(registry: Registry, id: string): string | undefined {
   const entry = registry.list().find((e) => e.id === id);
   return entry && `${entry.last_state_change} ${entry.state_reason}`;

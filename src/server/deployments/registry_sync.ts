@@ -1,6 +1,5 @@
 /**
- * What a deployment means for the registry: which instance a host is, which state each step leaves it in,
- * and what is known of it when the host is done.
+ * Keeps the registry in sync with a deployment: instances of its hosts, states after each step, and final entries.
  *
  * @module
  */
@@ -21,20 +20,20 @@ import { MAX_REASON_LENGTH } from "../limits.ts";
 import { type Host, instanceId } from "../hosts/host_directory.ts";
 import { advanceTo } from "../services/entry_state.ts";
 
-/** One host of a deployment and the instance that it is in the registry. */
+/** One host of a deployment and its instance in the registry. */
 export interface Instance {
   /** Instance id. */
   id: string;
   /** The host. */
   host: Host;
-  /** What to register once the host has answered; `null` when it is registered. */
+  /** The entry to register once the host has answered; `null` when there is one. */
   input: ServiceInput | null;
   /** Whether this deployment has registered it. */
   registered?: boolean;
 }
 
 /**
- * Refuses a package whose dependencies would close a cycle.
+ * Refuses a package whose dependencies would form a cycle.
  *
  * @throws {HarnessError} `invalid_params`, with the cycle.
  */
@@ -58,7 +57,7 @@ export function claimInstances(
   });
 }
 
-/** Registers an instance that is new, once its host has answered and nothing is changed there. */
+/** Registers a new instance, once its host has answered and before anything is changed there. */
 export async function admitInstance(registry: Registry, instance: Instance): Promise<void> {
   const { input, host } = instance;
   if (input === null) return;
@@ -66,7 +65,7 @@ export async function admitInstance(registry: Registry, instance: Instance): Pro
   instance.registered = true;
 }
 
-/** What a step says about the state of the instance: the old release stops and the new one starts in `start`. */
+/** Applies a step to the state of the instance: the old release stops and the new one starts in `start`. */
 export async function applyProgress(
   registry: Registry,
   instance: Instance,
@@ -86,7 +85,7 @@ export async function applyProgress(
   }
 }
 
-/** Writes how a host ended. Returns whether there is an entry. */
+/** Writes the outcome of a host. Returns whether there is an entry. */
 export async function recordOutcome(
   registry: Registry,
   instance: Instance,
@@ -95,17 +94,17 @@ export async function recordOutcome(
 ): Promise<boolean> {
   const { id, input, host, registered = false } = instance;
   const entry = registry.list().find((e) => e.id === id);
-  // Where the host never answered, or the registry refused it, an entry of that id is not of this deployment.
+  // If the host never answered, or the registry refused it, an entry of that id is not from this deployment.
   if (entry === undefined || (input !== null && !registered)) return false;
   const { service, outcome } = result;
   const nothingThere = result.versionAfter === null && outcome !== "rollback_failed";
   if (registered && service === null && nothingThere) {
-    // It was registered by this deployment, and the host is as it was before.
+    // Registered by this deployment, and the host is unchanged.
     await registry.deregister(id);
     return false;
   }
   const moving = entry.state === "starting" || entry.state === "stopping";
-  // Nothing was done to it: its state and the reason for it stay true.
+  // Nothing was changed: its state and reason are still right.
   if (outcome !== "ok" && !result.changed && !moving) return true;
   const reason = reasonOf(result, deployment);
   if (service === null) {

@@ -1,6 +1,6 @@
 /**
- * One connection per way to reach a host, shared by everything that controls or watches services there: two logins, or
- * one with and one without sudo, never share one.
+ * Connection pool: one connection per way to reach a host, shared by everything that manages services there. Two
+ * logins, or one with and one without sudo, never share one.
  *
  * @module
  */
@@ -10,14 +10,14 @@ import { HarnessError } from "../../errors.ts";
 import type { Host } from "./host_directory.ts";
 import { untilAborted } from "../../util/async.ts";
 
-/** A machine on which commands can be run. */
+/** Runs commands on a host. */
 export type HostExecutor = Awaited<ReturnType<HostTarget["connect"]>>;
 
 /** Opens connections once and keeps them until they break. */
 export class HostConnections implements AsyncDisposable {
   readonly #open = new Map<string, Promise<HostExecutor>>();
 
-  /** The connection to a host; a broken one is replaced. */
+  /** The shared connection to a host; a broken one is replaced. */
   async open(host: Host, signal: AbortSignal): Promise<HostExecutor> {
     let opening = this.#open.get(host.key);
     if (opening === undefined) {
@@ -33,7 +33,7 @@ export class HostConnections implements AsyncDisposable {
     return await untilAborted(opening, signal);
   }
 
-  /** A connection for one use alone: the caller disposes it. */
+  /** A connection that is not shared: the caller disposes it. */
   async dedicated(host: HostTarget, signal: AbortSignal): Promise<HostExecutor> {
     return asRoot(host, await host.connect(signal));
   }
@@ -43,7 +43,7 @@ export class HostConnections implements AsyncDisposable {
     await Promise.all([...this.#open].map(([key, opening]) => this.#drop(key, opening)));
   }
 
-  /** Forgets this connection, and no newer one in its place; the next use makes a new one. */
+  /** Removes this connection, unless a newer one has replaced it; the next use opens a new one. */
   async #drop(key: string, opening: Promise<HostExecutor>): Promise<void> {
     if (this.#open.get(key) !== opening) return;
     this.#open.delete(key);
@@ -53,7 +53,7 @@ export class HostConnections implements AsyncDisposable {
 
   async #connect(host: Host, broken: () => Promise<void>): Promise<HostExecutor> {
     const executor = asRoot(host, await host.connect(new AbortController().signal));
-    // Forgotten as soon as a command finds it broken.
+    // Removed as soon as a command finds it broken.
     return {
       host: executor.host,
       run: async (command, options) => {

@@ -1,7 +1,7 @@
 /**
- * From a target as a client writes it to a host that can be deployed to and controlled.
+ * Resolves targets, as clients write them, to hosts that can be deployed to and managed.
  *
- * The server does not know SSH: whoever wires it gives it a {@linkcode HostDirectory}.
+ * The server itself does not depend on SSH: it is given a {@linkcode HostDirectory}.
  *
  * @module
  */
@@ -9,19 +9,19 @@ import type { HostTarget } from "../../deploy/plan.ts";
 import type { Target, TargetSpec } from "../../protocol/actions.ts";
 import type { Location, ServiceEntry } from "../../model/service.ts";
 
-/** A host: what deploy needs of it, where the registry says it is, and how to find it again. */
+/** A host to deploy to, its location in the registry, and the target that resolves to it again. */
 export interface Host extends HostTarget {
   /**
-   * What tells one way to reach a machine from another: machine, port, login user, identity file, and whether root is
-   * become there. Connections, and what watches over them, are shared by this and never by the label. `local`, or
-   * `local` and a space first, is this machine.
+   * Identity of a way to reach a machine: machine, port, login user, identity file, and how root is obtained there.
+   * Connections and their monitoring are shared by this key, never by the label. `local`, or a key that begins with
+   * `local` and a space, is this machine.
    */
   readonly key: string;
-  /** Absolute directory below which releases and bookkeeping go. */
+  /** Absolute directory for releases and bookkeeping. */
   readonly installRoot: string;
-  /** Where its services run. Who logs in there is known for sure to {@linkcode Host.locate} only. */
+  /** Location of its services. Only {@linkcode Host.locate} knows the login user for certain. */
   readonly location: Location;
-  /** Where the registry says that its services run, with the user that really logs in. */
+  /** Location of its services in the registry, with the real login user. */
   locate(): Promise<Location>;
   /** The target as data: resolving it again after a restart gives the same host. */
   readonly target: "local" | TargetSpec;
@@ -30,15 +30,15 @@ export interface Host extends HostTarget {
 /** Finds hosts. */
 export interface HostDirectory {
   /**
-   * The host of a target. Makes no connection. `become` is how root was become when the target was recorded, in place
-   * of what the flags say now.
+   * The host of a target, without connecting. `become` is how root was obtained when the target was recorded; it
+   * overrides the present flags.
    *
-   * @throws {HarnessError} `invalid_params` for a target that cannot be read.
+   * @throws {HarnessError} `invalid_params` for an invalid target.
    */
   resolve(target: Target, options?: { become?: "sudo" | null }): Host;
 }
 
-/** The target at which an entry that was not deployed by us is found. */
+/** The target for the location of an entry that this server did not deploy. */
 export function targetOf(location: Location): "local" | TargetSpec {
   if (location.type === "local") return "local";
   const port = location.ssh_port === null ? {} : { port: location.ssh_port };

@@ -1,6 +1,6 @@
 /**
- * What the hosts themselves have recorded: another server, or `--direct`, may have deployed since we did. Before a
- * deployed service is adopted or acted on, the release that is active by its host's own record is what counts.
+ * Compares placements with the records on their hosts: another server, or `--direct`, may have deployed since.
+ * Before a deployed service is adopted or acted on, the active release in its host's record takes precedence.
  *
  * @module
  */
@@ -18,16 +18,16 @@ import type { HostDirectory } from "./host_directory.ts";
 import type { PlacedHosts } from "./placed_hosts.ts";
 import { hostOf, type Placement, type Placements } from "../services/placements.ts";
 
-/** Largest record that is read: a thousand releases; what is beyond it is no record of ours. */
+/** Largest record that is read: a thousand releases; a larger file is not one of ours. */
 const RECORD_MAX_BYTES = 4 * 1024 * 1024;
 
-/** Between two looks at a switch of another server: it takes seconds, and nobody waits for what follows. */
+/** Poll interval while another server switches a release: that takes seconds, and nothing waits for the result. */
 const SWITCH_POLL_MS = 2_000;
 
-/** How long such a switch is waited for: longer than a start with its health check takes; a lock dies far sooner. */
+/** Timeout of that wait: longer than a start with its health check; a stale lock expires far sooner. */
 const SWITCH_WAIT_MS = 10 * 60_000;
 
-/** Prints the records of the directories given: only files of our own, so that nobody has us read another file. */
+/** Prints the records of the given directories: only files of our own user, so that no link makes us read another. */
 const READ_RECORDS = `
 for h_base; do
   [ -f "$h_base/state.json" ] && [ ! -L "$h_base/state.json" ] && [ -O "$h_base/state.json" ] || continue
@@ -37,7 +37,7 @@ for h_base; do
 done
 `;
 
-/** What a {@linkcode HostRecords} works with. */
+/** Options for {@linkcode HostRecords}. */
 export interface HostRecordsOptions {
   /** Where entries are corrected. */
   registry: Registry;
@@ -49,7 +49,7 @@ export interface HostRecordsOptions {
   hosts: HostDirectory;
 }
 
-/** A question to one machine that takes more directories in until the one before it is answered. */
+/** A batched read from one machine: takes more directories until the read before it has ended. */
 interface Batch {
   bases: Set<string>;
   found: Promise<Map<string, string>>;
@@ -64,14 +64,13 @@ export class HostRecords {
   readonly #waiting = new Set<string>();
   readonly #asking = new Map<string, Promise<unknown>>();
 
-  /** Knows nothing yet. */
+  /** Starts without reads. */
   constructor(options: HostRecordsOptions) {
     this.#options = options;
   }
 
   /**
-   * Follows the host's record where it has another active release than the placement: placement and entry are corrected.
-   * Returns the placement that is right now.
+   * Corrects placement and entry where the host's record has another active release. Returns the present placement.
    */
   async follow(placement: Placement): Promise<Placement> {
     const state = await this.#read(placement);
@@ -104,7 +103,7 @@ export class HostRecords {
   }
 
   /**
-   * Refuses to start what is not the active release by the host's record, or while a deployment switches it.
+   * Refuses to start a release that is not the active one in the host's record, or while a deployment switches it.
    *
    * @throws {HarnessError} `conflict`.
    */
@@ -130,7 +129,7 @@ export class HostRecords {
     );
   }
 
-  /** Does `work` once no deployment switches the service on its host any more. */
+  /** Runs `work` once no deployment switches the service on its host any more. */
   whenSettled(id: string, signal: AbortSignal, work: () => Promise<void>): void {
     this.#settle(id, signal)
       .then((settled) => settled ? work() : undefined)
@@ -138,8 +137,8 @@ export class HostRecords {
   }
 
   /**
-   * Waits while a deployment switches the service on its host, for a while; `false` where somebody waits already, or
-   * `signal` fired.
+   * Waits, with a timeout, while a deployment switches the service on its host; `false` when a wait is under way
+   * already or `signal` fired.
    */
   async #settle(id: string, signal: AbortSignal): Promise<boolean> {
     if (this.#waiting.has(id)) return false;
@@ -173,7 +172,7 @@ export class HostRecords {
     }
   }
 
-  /** One command for all that are asked for at the same time: hundreds may be adopted at once. */
+  /** Batches all concurrent reads into one command: hundreds of services may be adopted at once. */
   async #ask(key: string, base: string): Promise<Map<string, string>> {
     let batch = this.#open.get(key);
     if (batch === undefined) {

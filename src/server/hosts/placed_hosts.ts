@@ -1,5 +1,5 @@
 /**
- * The machines of the placements: how each is reached, and its controllers there.
+ * Reaches the machines of placements and creates their controllers.
  *
  * @module
  */
@@ -11,28 +11,28 @@ import type { HostConnections, HostExecutor } from "./host_connections.ts";
 import type { Host, HostDirectory } from "./host_directory.ts";
 import { controllerOptions, hostOf, type Placement } from "../services/placements.ts";
 
-/** What a {@linkcode PlacedHosts} works with. */
+/** Options for {@linkcode PlacedHosts}. */
 export interface PlacedHostsOptions {
   /** Finds hosts. */
   hosts: HostDirectory;
   /** Connections to them. */
   connections: HostConnections;
-  /** Ends whoever waits for a connection. */
+  /** Cancels all waits for a connection. */
   signal: AbortSignal;
 }
 
 /** Reaches the machines of placements. */
 export class PlacedHosts {
   readonly #options: PlacedHostsOptions;
-  /** Hosts by key, which is what the supervisor calls them. */
+  /** Hosts by key, their name for the supervisor. */
   readonly #byKey = new Map<string, Host>();
 
-  /** Knows no host yet. */
+  /** Starts without hosts. */
   constructor(options: PlacedHostsOptions) {
     this.#options = options;
   }
 
-  /** A placement as the supervisor takes it. */
+  /** A placement in the form that the supervisor takes. */
   watched(placement: Placement): SupervisedService {
     const { id, spec } = placement;
     return { id, spec, host: this.keyOf(placement), ...controllerOptions(placement) };
@@ -58,7 +58,7 @@ export class PlacedHosts {
     return createController(executor, placement.spec, controllerOptions(placement));
   }
 
-  /** New lines of a placement's log, on a connection of their own: a host bears only so many commands on one. */
+  /** New lines of a placement's log, on a connection of their own: a host limits the commands on one connection. */
   async *follow(placement: Placement, signal: AbortSignal): AsyncGenerator<string> {
     const host = hostOf(this.#options.hosts, placement);
     await using executor = await this.#options.connections.dedicated(host, signal);

@@ -1,13 +1,13 @@
 /**
  * The default listener: `Deno.serve` and its own WebSockets.
  *
- * Known limits of these sockets, which the code above lives with: a peer that stopped reading cannot be
+ * Known limits of these sockets: a peer that stopped reading cannot be
  * dropped (the connection stops queueing for it and keeps counting it), a fragmented message is only
  * bounded after its last fragment, there is no timeout for request headers, and a connection is not seen
  * before its first request, so it cannot be counted or dropped. The `ws` listener has none of them.
  *
  * `Deno.serve` stops accepting for good when it finds no free descriptor. So there can be several servers
- * in a row on the same port, of which the last one accepts and the others only serve what they have.
+ * in a row on the same port: the last one accepts, and the others only serve their open connections.
  *
  * @module
  */
@@ -55,7 +55,7 @@ class DenoListener implements Listener {
     });
   }
 
-  // Not server.shutdown(): it waits for clients for ever, and an abort after it throws.
+  // Not server.shutdown(): it waits for clients without a timeout, and an abort after it throws.
   async close(graceMs: number): Promise<void> {
     this.#closing = true;
     await this.#guard.close();
@@ -74,7 +74,7 @@ class DenoListener implements Listener {
     void server.finished.then((error) => {
       if (this.#closing) return;
       this.#guard.stopped(error ?? new Error("Deno.serve has ended"));
-      // Nobody can drop its peers without a request one by one; they go with the last one that has one.
+      // Peers without a request cannot be dropped one by one; they go with the last peer that has one.
       void server.whenUnused().then(() => {
         server.abort();
         this.#servers.delete(server);
@@ -84,8 +84,8 @@ class DenoListener implements Listener {
   }
 
   /**
-   * Nothing but a failed accept makes `Deno.serve` stop accepting without dropping what it has. So
-   * connections are made here until one fails.
+   * Only a failed accept makes `Deno.serve` stop accepting without dropping its connections. So connections are
+   * opened here until one fails.
    */
   async #pause(reserve: DescriptorReserve): Promise<false> {
     const server = [...this.#servers].at(-1);
@@ -106,9 +106,9 @@ class DenoListener implements Listener {
 /** One `Deno.serve`. */
 class OneServer {
   readonly port: number;
-  /** Answers being worked out. */
+  /** Requests being answered. */
   readonly underWay = new Set<Promise<Response>>();
-  /** Resolves when it accepts no more: with the error that ended it, if there was one. */
+  /** Resolves when it stops accepting: with the error that ended it, if there was one. */
   readonly finished: Promise<unknown>;
   readonly #aborter = new AbortController();
   readonly #handler: ConnectionHandler;
@@ -159,7 +159,7 @@ class OneServer {
     return response.finally(() => this.underWay.delete(response));
   }
 
-  /** Counts somebody who uses a connection; the returned function takes it back. */
+  /** Counts a use of a connection; the returned function takes it back. */
   #use(): () => void {
     this.#used++;
     return () => {
@@ -182,7 +182,10 @@ class OneServer {
     } catch {
       this.#handler.abandon(admission);
       return errorResponse(
-        new HarnessError("invalid_request", "Cannot upgrade: it is no WebSocket handshake"),
+        new HarnessError(
+          "invalid_request",
+          "Cannot upgrade: the request is not a WebSocket handshake",
+        ),
       );
     }
   }
@@ -216,7 +219,7 @@ function attach(
     connection?.onMessage(event.data);
   };
   socket.onclose = onGone;
-  // An error without a close would keep the place for ever (https://github.com/denoland/deno/issues/27924).
+  // An error without a close would leak the slot (https://github.com/denoland/deno/issues/27924).
   socket.onerror = () => {
     if (socket.readyState === WebSocket.CLOSED) onGone();
   };
@@ -234,9 +237,9 @@ function attach(
 /**
  * A socket of `Deno.serve`. It has no `terminate`.
  *
- * A message that arrives after `close()` makes Deno drop the connection, and the client then never reads
- * why it was closed. So a close waits for a moment without messages; and then for two turns of the event loop,
- * because in a process that was held up a timer comes before the messages that arrived meanwhile.
+ * A message that arrives after `close()` makes Deno drop the connection, and the client never reads the close
+ * reason. So a close waits for a moment without messages, and then for two turns of the event loop: in a process
+ * that was suspended, timers fire before the messages that arrived meanwhile.
  */
 class DenoSocket implements ServerSocket {
   #messageAt = 0;
@@ -276,7 +279,7 @@ class DenoSocket implements ServerSocket {
     if (this.#socket.readyState === WebSocket.OPEN) this.#socket.close(code, reason);
   }
 
-  /** The socket is gone: nothing is left to close. */
+  /** The socket is gone. */
   cancelClose(): void {
     clearTimeout(this.#closeTimer);
   }

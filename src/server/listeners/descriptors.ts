@@ -1,10 +1,10 @@
 /**
- * File descriptors: a reserve for our own files, and what happens when clients have taken the rest.
+ * Reserves file descriptors for the server's own files, and pauses the listener when the rest is used up.
  *
  * The reserve is held as open descriptors of `/dev/null`, so it needs no counting and no knowledge of the
- * platform: no client can have them. When descriptors run out, the listener stops accepting and the
- * reserve is given back, for files only, since nothing accepts. It is taken again, with some headroom,
- * before the listener goes on. Established connections live on all the time.
+ * platform. When descriptors run out, the listener stops accepting and the reserve is released; only files can
+ * use it, since nothing accepts. It is taken again, with some headroom, before the listener resumes. Established
+ * connections are kept all the time.
  *
  * @module
  */
@@ -19,20 +19,20 @@ import {
   LISTEN_RETRY_MAX_MS,
 } from "../limits.ts";
 
-/** What can stop accepting connections and start again. */
+/** A listener that can stop accepting connections and start again. */
 export interface Acceptor {
   /**
-   * Makes the listener accept nothing and returns true. Established connections live on. A listener that
-   * can only be made to stop by itself returns false and calls {@linkcode DescriptorGuard.stopped} then.
+   * Makes the listener stop accepting and returns true. Established connections are kept. A listener that cannot
+   * be stopped directly returns false and calls {@linkcode DescriptorGuard.stopped} once it has stopped.
    */
   pause(reserve: DescriptorReserve): boolean | Promise<boolean>;
-  /** Whether connections are still accepted, where a listener can stop by itself without a word. */
+  /** Whether connections are still accepted, for a listener that can stop silently. */
   isAlive?(): Promise<boolean>;
   /** Listens again on the same address. Throws when that is not possible yet. */
   resume(): void | Promise<void>;
 }
 
-/** Soft limit of open descriptors, or `null` where the system does not tell. */
+/** Soft limit of open descriptors, or `null` where unknown. */
 export function descriptorLimit(): number | null {
   try {
     const found = /^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"));
@@ -42,7 +42,7 @@ export function descriptorLimit(): number | null {
   }
 }
 
-/** Descriptors that are open, or `null` where the system does not tell. */
+/** Descriptors that are open, or `null` where unknown. */
 export function descriptorsInUse(): number | null {
   try {
     return readdirSync("/proc/self/fd").length - 1; // one is the directory itself
@@ -51,9 +51,9 @@ export function descriptorsInUse(): number | null {
   }
 }
 
-/** Descriptors held so that nobody else gets them. */
+/** Descriptors held so that clients cannot use them. */
 export class DescriptorReserve {
-  /** How many it is meant to hold. */
+  /** Target number of descriptors. */
   readonly size: number;
   #held: number[] = [];
 
@@ -64,7 +64,7 @@ export class DescriptorReserve {
       : Math.min(DESCRIPTOR_RESERVE, Math.floor(limit / DESCRIPTOR_RESERVE_SHARE));
   }
 
-  /** Takes the reserve where it fits with `headroom` to spare; false when it does not. */
+  /** Takes the reserve if it fits with `headroom` to spare; false when it does not. */
   hold(headroom = 0): boolean {
     const spare = open(this.size - this.#held.length + headroom);
     if (spare === null) return false;
@@ -73,7 +73,7 @@ export class DescriptorReserve {
     return true;
   }
 
-  /** Gives all of it back, or so many. */
+  /** Releases all of it, or that many. */
   release(count = this.#held.length): void {
     close(this.#held.splice(0, count));
   }
@@ -98,7 +98,7 @@ export class DescriptorGuard {
   #retryMs = DESCRIPTOR_POLL_MS;
   #retryAt = 0;
 
-  /** Takes the reserve and begins to look. */
+  /** Takes the reserve and starts polling. */
   constructor(acceptor: Acceptor, reserve: DescriptorReserve = new DescriptorReserve()) {
     this.#acceptor = acceptor;
     this.#reserve = reserve;
@@ -108,7 +108,7 @@ export class DescriptorGuard {
     }, DESCRIPTOR_POLL_MS);
   }
 
-  /** The listener has stopped accepting by itself, for want of descriptors or another reason. */
+  /** The listener has stopped accepting by itself, out of descriptors or for another reason. */
   stopped(why: unknown): void {
     if (this.#closed || this.#paused) return;
     this.#paused = true;
@@ -119,7 +119,7 @@ export class DescriptorGuard {
     );
   }
 
-  /** Ends it and gives the reserve back. */
+  /** Stops polling and releases the reserve. */
   async close(): Promise<void> {
     this.#closed = true;
     clearInterval(this.#timer);
@@ -135,7 +135,7 @@ export class DescriptorGuard {
         await this.#pause("accepting had failed");
       } else this.#reserve.hold();
     } catch (error) {
-      getLogger(["harness", "server"]).error("Cannot look after the listener: {error}", { error });
+      getLogger(["harness", "server"]).error("Cannot monitor the listener: {error}", { error });
     }
   }
 
@@ -164,7 +164,7 @@ export class DescriptorGuard {
   }
 }
 
-/** So many descriptors of `/dev/null`, or `null` when there are not so many. */
+/** Opens that many descriptors of `/dev/null`, or none and returns `null`. */
 function open(count: number): number[] | null {
   const opened: number[] = [];
   try {
@@ -177,7 +177,7 @@ function open(count: number): number[] | null {
   }
 }
 
-/** Whether an error says that the process, or the machine, has no descriptor left. */
+/** Whether an error means that the process, or the machine, has no descriptor left. */
 export function isExhaustion(error: unknown): boolean {
   const code = (error as { code?: unknown } | null)?.code;
   return code === "EMFILE" || code === "ENFILE";

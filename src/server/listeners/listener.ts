@@ -1,5 +1,5 @@
 /**
- * What a listener is to `serve()`.
+ * The interface between `serve()` and its listeners.
  *
  * @module
  */
@@ -17,21 +17,21 @@ export interface ListenOptions {
   tls?: { cert: string; key: string };
 }
 
-/** Something that listens. */
+/** A running listener. */
 export interface Listener {
   /** The port in use. */
   readonly port: number;
-  /** Accepts nothing new, lets HTTP requests finish for `graceMs`, then cuts them off. Called once. */
+  /** Stops accepting, lets HTTP requests finish for `graceMs`, then aborts them. Called once. */
   close(graceMs: number): Promise<void>;
 }
 
-/** An address under which we reach our own listener. */
+/** An address at which the process reaches its own listener. */
 export function ownAddress({ hostname }: ListenOptions): string {
   if (hostname === "0.0.0.0") return "127.0.0.1";
   return hostname === "::" || hostname === "[::]" ? "::1" : hostname;
 }
 
-/** What the system reports of an address that nobody can listen on here; Deno has no code for some. */
+/** System errors for an address that cannot be listened on; Deno has no code for some. */
 const ADDRESS_PROBLEMS = [
   {
     reason: "address_not_local",
@@ -63,7 +63,7 @@ export function listenError(options: ListenOptions, cause: unknown): HarnessErro
   if (code === "EACCES" || code === "EPERM" || name === "PermissionDenied") {
     return new HarnessError(
       "forbidden",
-      `Cannot listen on ${address}: this user may not use the port, choose one above 1023`,
+      `Cannot listen on ${address}: this user may not use the port; choose one above 1023`,
       { cause, details: { address } },
     );
   }

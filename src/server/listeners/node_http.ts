@@ -6,7 +6,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 
-/** A web `Request` for a node one, or `null` when its URL makes no sense. */
+/** A web `Request` for a node one, or `null` when its URL is invalid. */
 export function toRequest(message: IncomingMessage, secure: boolean): Request | null {
   const url = `${secure ? "https" : "http"}://${message.headers.host ?? "localhost"}${message.url}`;
   if (message.url?.startsWith("/") !== true || !URL.canParse(url)) return null;
@@ -28,8 +28,8 @@ export function toRequest(message: IncomingMessage, secure: boolean): Request | 
 }
 
 /**
- * Sends a web `Response`, and gives up on a peer that reads nothing for `stallMs`. After an upload the
- * connection is not used again: a refused body may follow.
+ * Sends a web `Response`, and drops a peer that reads nothing for `stallMs`. After an upload the connection is
+ * not reused: a refused body may follow.
  */
 export async function writeResponse(
   to: ServerResponse,
@@ -50,7 +50,7 @@ export async function writeResponse(
   }
 }
 
-/** Resolves when more may be written, or when nobody will read it. */
+/** Resolves when more may be written, or when the socket is closed. */
 function drained(to: ServerResponse, stallMs: number): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => to.destroy(), stallMs);
@@ -65,7 +65,7 @@ function drained(to: ServerResponse, stallMs: number): Promise<void> {
   });
 }
 
-/** Sends a web `Response` on a socket that was to be upgraded, and closes it. */
+/** Sends a web `Response` on a socket whose upgrade was refused, and closes it. */
 export async function writeRawResponse(socket: Duplex, response: Response): Promise<void> {
   const body = new Uint8Array(await response.arrayBuffer());
   const head = [`HTTP/1.1 ${response.status} ${STATUS_TEXT[response.status] ?? "Refused"}`];
@@ -86,7 +86,7 @@ const STATUS_TEXT: Record<number, string> = {
   503: "Service Unavailable",
 };
 
-/** The body of a message. Not `Readable.toWeb()`: in Deno 2.9 that throws past everybody once cancelled. */
+/** The body of a message. Not `Readable.toWeb()`: in Deno 2.9 that throws an uncatchable error once cancelled. */
 function bodyOf(message: IncomingMessage): ReadableStream<Uint8Array> {
   const chunks: AsyncIterator<Uint8Array> = message.iterator({ destroyOnReturn: false });
   return new ReadableStream({

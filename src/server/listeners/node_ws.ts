@@ -80,7 +80,7 @@ export async function listenWs(
   return new WsListener(server, context, options);
 }
 
-/** Bounds the TCP connections of a server from the first on. */
+/** Bounds the TCP connections of a server. */
 function watchPeers(
   server: Server,
   handler: ConnectionHandler,
@@ -95,7 +95,7 @@ function watchPeers(
   return peers;
 }
 
-/** What clients may have of the descriptors: all but those in use now, the reserve and some headroom. */
+/** Descriptors that clients may use: all but those in use now, the reserve and some headroom. */
 function maxTcpConnections(maxConnections: number): number {
   const wanted = maxConnections + EXTRA_TCP_CONNECTIONS;
   const limit = descriptorLimit();
@@ -111,7 +111,7 @@ class WsListener implements Listener {
   readonly #context: ServeContext;
   readonly #guard: DescriptorGuard;
   readonly #pings: ReturnType<typeof setInterval>;
-  /** Connections that had been accepted when that was last looked at. */
+  /** Accepted connections at the last poll. */
   #acceptedBefore = 0;
   /** When accepting was last tried. */
   #triedAt = performance.now();
@@ -124,7 +124,7 @@ class WsListener implements Listener {
     this.#pings = setInterval(() => sockets.pingAll(), handler.limits.pingIntervalMs);
     this.#guard = new DescriptorGuard({
       isAlive: () => this.#isAlive(options),
-      // Established connections live on, but for idle HTTP ones.
+      // Established connections are kept, except idle HTTP ones.
       pause() {
         server.close();
         peers.dropIdle();
@@ -136,7 +136,7 @@ class WsListener implements Listener {
 
   /**
    * Whether connections are still accepted. On Deno a `node:http` server stops accepting for good, without an
-   * event, when an accept fails for want of a descriptor (EMFILE). So it is probed by a connection of our own:
+   * event, when an accept fails without a free descriptor (EMFILE). So it is probed by a connection of our own:
    * after every burst, and at least every {@linkcode ACCEPT_TRY_INTERVAL_MS}.
    */
   async #isAlive(options: ListenOptions): Promise<boolean> {
@@ -148,7 +148,7 @@ class WsListener implements Listener {
     let error: unknown = null;
     const probe = connect({ host: ownAddress(options), port: this.port });
     probe.on("error", (thrown) => error = thrown);
-    // Turns of the event loop, not time: after a hold-up a timer comes before what waits to be accepted.
+    // Turns of the event loop, not time: after a suspension timers fire before pending accepts.
     for (let turn = 0; turn < ACCEPT_CHECK_TURNS && error === null; turn++) {
       if (peers.accepted > this.#acceptedBefore) break;
       await sleep(ACCEPT_TURN_MS);
@@ -178,14 +178,14 @@ class WsListener implements Listener {
 /** The WebSocket side of a server. */
 interface Sockets {
   readonly server: WebSocketServer;
-  /** What was decided about a request whose upgrade `ws` is carrying out. */
+  /** The decision on a request while `ws` upgrades it. */
   readonly admissions: WeakMap<IncomingMessage, Admission>;
   readonly encoder: SharedEncoder;
   /** Pings all peers and drops those that did not answer the last one. */
   pingAll(): void;
 }
 
-/** What answers requests and upgrades. */
+/** Handlers of requests and upgrades. */
 interface ServeContext {
   readonly handler: ConnectionHandler;
   readonly peers: TcpPeers;
@@ -266,8 +266,8 @@ function attach(ws: WsSocket, connection: ConnectionEvents): void {
     clearTimeout(timer);
     connection.onClose();
   });
-  // ws closes the socket itself after an error (1009 for a message too big); the close event follows. It
-  // reads on until then, for half a minute where the peer does not close: that is too long for a flood.
+  // ws closes the socket itself after an error (1009 for a message too big); the close event follows. Until then
+  // it keeps reading, for half a minute if the peer does not close: too long for a flood.
   ws.on("error", () => timer ??= setTimeout(() => ws.terminate(), TERMINATE_AFTER_MS));
 }
 
@@ -293,7 +293,7 @@ function badRequest(): Response {
   );
 }
 
-/** Remembers the last text, so that an event is turned into bytes once for all sockets. */
+/** Caches the last text, so that an event is encoded to bytes once for all sockets. */
 class SharedEncoder {
   #text = "";
   #bytes: Buffer = Buffer.alloc(0);

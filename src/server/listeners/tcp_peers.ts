@@ -1,5 +1,5 @@
 /**
- * The TCP connections of the `ws` listener: how many there may be, and for how long without a request.
+ * Limits the TCP connections of the `ws` listener: their number, and their time without a request.
  *
  * @module
  */
@@ -19,7 +19,7 @@ export interface TcpPeerOptions {
   idleMs: number;
 }
 
-/** What is needed of a socket to find its connection: over TLS, requests come with another object. */
+/** The fields that identify a socket's connection: over TLS, requests come with another object. */
 export type PeerSocket = Pick<Socket, "remoteAddress" | "remotePort">;
 
 interface Peer {
@@ -28,20 +28,20 @@ interface Peer {
   uses: number;
 }
 
-/** All TCP connections, and those among them that have no request. */
+/** All TCP connections of a listener, and the idle ones among them. */
 export class TcpPeers {
   readonly #options: TcpPeerOptions;
   readonly #open = new Map<string, Peer>();
-  /** When each connection without a request became one, the oldest first. */
+  /** Since when each idle connection is idle, the oldest first. */
   readonly #idle = new Map<string, number>();
   readonly #counts = new AddressCounts();
   readonly #log = new LogLimiter();
   readonly #timer: ReturnType<typeof setInterval>;
 
-  /** Connections that were accepted so far, the dropped ones included. */
+  /** Connections accepted so far, including the dropped ones. */
   accepted = 0;
 
-  /** Begins to drop whoever is idle for too long. */
+  /** Starts dropping connections that are idle for too long. */
   constructor(options: TcpPeerOptions) {
     this.#options = options;
     this.#timer = setInterval(() => this.#sweep(), Math.ceil(options.idleMs / IDLE_SWEEPS));
@@ -52,7 +52,7 @@ export class TcpPeers {
     return this.#open.size;
   }
 
-  /** Takes a new connection, at the cost of the one that has been idle longest, or drops it. */
+  /** Takes a new connection, evicting the one that has been idle longest, or drops it. */
   add(socket: Socket): void {
     this.accepted++;
     const key = keyOf(socket);
@@ -81,8 +81,8 @@ export class TcpPeers {
   }
 
   /**
-   * A connection has a request, or has become a WebSocket. False when it is not served any more: it was
-   * dropped, or is now because it sends requests and does not wait for answers.
+   * Notes a request or an upgrade of a connection. False when the connection was dropped before, or is now
+   * because it pipelines too many requests.
    */
   begin(socket: PeerSocket): boolean {
     const [key, peer] = this.#find(socket);
@@ -93,20 +93,20 @@ export class TcpPeers {
     return false;
   }
 
-  /** A request was answered; without another one the connection has as long as a new one. */
+  /** Notes an answered request; without another one the connection is idle from now on. */
   end(socket: PeerSocket): void {
     const [key, peer] = this.#find(socket);
     if (peer !== undefined && --peer.uses <= 0) this.#idle.set(key, performance.now());
   }
 
-  /** A connection that is to end, and is dropped when its peer does not see to it. */
+  /** Notes a connection that is closing, to be dropped if its peer does not close it. */
   refused(socket: PeerSocket): void {
     const [key, peer] = this.#find(socket);
     if (peer === undefined) return;
     this.#idle.set(key, performance.now() - this.#options.idleMs + REFUSED_LINGER_MS);
   }
 
-  /** Drops those without a request. */
+  /** Drops the idle ones. */
   dropIdle(): void {
     while (this.#dropOldestIdle());
   }
@@ -116,7 +116,7 @@ export class TcpPeers {
     for (const { socket } of [...this.#open.values()]) socket.destroy();
   }
 
-  /** Looks for idle ones no more. */
+  /** Stops looking for idle ones. */
   close(): void {
     clearInterval(this.#timer);
   }
@@ -136,7 +136,7 @@ export class TcpPeers {
     return false;
   }
 
-  /** Counts as gone at once: the `close` event comes later, the next connection may come before. */
+  /** Counts a connection as gone at once: its `close` event may come after the next connection. */
   #drop(key: string): void {
     const peer = this.#open.get(key);
     this.#idle.delete(key);

@@ -6,7 +6,7 @@
 import { MAX_FILE_NAME_LENGTH } from "../limits.ts";
 import { HarnessError } from "../../errors.ts";
 
-/** Name and version of a package file, or `null` when it is no such name. */
+/** Name and version of a package file, or `null` for another name. */
 export function parsePackageFile(file: string): { name: string; version: string } | null {
   if (file.length > MAX_FILE_NAME_LENGTH) return null;
   const match = /^([A-Za-z0-9_][A-Za-z0-9_-]*?)-(\d+\.\d+\.\d+(?:[-_.][A-Za-z0-9._-]*)?)\.tar\.gz$/

@@ -1,5 +1,5 @@
 /**
- * The signatures that a server keeps beside its packages, and those that it demands.
+ * Stores the signatures of packages beside them, and checks them where signatures are required.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { inspectNamed, type PackageSummary } from "../../package/read.ts";
 import { requireSignatureText, requireSignedPackage } from "../../package/signing/sign.ts";
 import { hasErrorCode, writeSynced } from "../../util/node/files.ts";
 
-/** The end of a signature's file name. */
+/** Suffix of a signature's file name. */
 export const SIGNATURE_SUFFIX = ".minisig";
 
 /** Signatures in a directory of packages. */
@@ -19,13 +19,13 @@ export class PackageSignatures {
   readonly #dir: string;
   readonly #trustedKeys: readonly string[];
 
-  /** With trusted keys, a package without a good signature of one of them is refused. */
+  /** With trusted keys, a package without a valid signature by one of them is refused. */
   constructor(dir: string, trustedKeys: readonly string[]) {
     this.#dir = dir;
     this.#trustedKeys = trustedKeys;
   }
 
-  /** Whether signatures are demanded. */
+  /** Whether signatures are required. */
   get required(): boolean {
     return this.#trustedKeys.length > 0;
   }
@@ -33,11 +33,11 @@ export class PackageSignatures {
   /**
    * Reads and checks a package from its file.
    *
-   * @param file The name that it goes by.
-   * @param path Where its bytes are.
-   * @param signaturePath Where its signature is.
-   * @throws {HarnessError} `package_invalid` for one that is not sound, goes by a wrong name or, where
-   * signatures are demanded, is not signed by a trusted key.
+   * @param file Its file name.
+   * @param path Path of its bytes.
+   * @param signaturePath Path of its signature.
+   * @throws {HarnessError} `package_invalid` for one that is malformed, has a wrong file name or, where signatures
+   * are required, is not signed by a trusted key.
    */
   async check(
     file: string,
@@ -57,7 +57,7 @@ export class PackageSignatures {
     return part;
   }
 
-  /** Makes a staged signature the one of a package. */
+  /** Renames a staged signature to that of a package. */
   async place(file: string, part: string): Promise<void> {
     await rename(part, this.#pathOf(file));
   }
@@ -72,7 +72,7 @@ export class PackageSignatures {
     }
   }
 
-  /** Removes the signature of a package; fine when there is none. */
+  /** Removes the signature of a package, if any. */
   async remove(file: string): Promise<void> {
     await rm(this.#pathOf(file), { force: true });
   }
@@ -82,7 +82,7 @@ export class PackageSignatures {
   }
 }
 
-/** The error for a signature that is not there. */
+/** The error for a missing signature. */
 export function noSignature(file: string): HarnessError {
   return new HarnessError("not_found", `Cannot find the signature of ${file}: the server has none`);
 }

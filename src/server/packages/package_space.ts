@@ -1,6 +1,6 @@
 /**
- * How much room uploads may take: a quota for the packages directory, and some of the disk left free,
- * which the registry's own state needs.
+ * Limits the disk space of uploads: a quota for the packages directory, and free space that the registry's own
+ * state needs.
  *
  * @module
  */
@@ -9,16 +9,16 @@ import { join } from "node:path";
 import { HarnessError } from "../../errors.ts";
 import { MIN_FREE_BYTES, MIN_FREE_SHARE, SPACE_CHECK_BYTES } from "../limits.ts";
 
-/** The room of one packages directory. */
+/** The quota of one packages directory. */
 export class PackageSpace {
   readonly #dir: string;
   readonly #maxBytes: number;
-  /** Bytes of the files that are there, unfinished uploads of ours not included. */
+  /** Bytes of the existing files, without our unfinished uploads. */
   #stored = 0;
-  /** Bytes that unfinished uploads have written. */
+  /** Bytes written by unfinished uploads. */
   #unfinished = 0;
 
-  /** Looks at nothing yet. */
+  /** Reads nothing yet. */
   constructor(dir: string, maxBytes: number) {
     this.#dir = dir;
     this.#maxBytes = maxBytes;
@@ -65,7 +65,7 @@ export class PackageSpace {
     if (this.#stored + this.#unfinished + bytes <= this.#maxBytes) return;
     throw new HarnessError(
       "storage_unavailable",
-      `Cannot store the package: with it the packages would take more than ${this.#maxBytes} bytes; remove old ones, or raise --max-packages-bytes`,
+      `Cannot store the package: the packages would exceed ${this.#maxBytes} bytes; remove old ones, or raise --max-packages-bytes`,
       { details: { reason: "quota", max_bytes: this.#maxBytes } },
     );
   }
@@ -77,20 +77,20 @@ export class PackageSpace {
     if (free >= Math.min(MIN_FREE_BYTES, disk.blocks * disk.bsize / MIN_FREE_SHARE)) return;
     throw new HarnessError(
       "storage_unavailable",
-      "Cannot store the package: the disk would be nearly full, free some space",
+      "Cannot store the package: the disk would be nearly full; free some space",
       { details: { reason: "disk_space" } },
     );
   }
 }
 
-/** The room of one upload. */
+/** The space of one upload. */
 export interface UploadSpace {
   /**
-   * Counts what is about to be written.
+   * Counts bytes about to be written.
    *
    * @throws {HarnessError} `storage_unavailable` when there is no room for it.
    */
   add(bytes: number): Promise<void>;
-  /** The upload has ended, and its file is there or removed. */
+  /** Ends the upload, after its file was renamed or removed. */
   end(stored: boolean): void;
 }

@@ -1,8 +1,8 @@
 /**
- * The packages a server holds: a directory of `<name>-<version>.tar.gz`.
+ * Package store: a directory of `<name>-<version>.tar.gz`.
  *
- * An upload goes to a `.part` file, is checked, synced and renamed, so that a package is there whole or
- * not at all. Files put into the directory by hand count too.
+ * An upload is written to a `.part` file, checked, synced and renamed, so that a package exists whole or not at
+ * all. Files put into the directory by hand count too.
  *
  * @module
  */
@@ -32,16 +32,16 @@ export interface PackageStoreOptions {
   maxTotalBytes?: number;
   /** Uploads at once; half of them from one address. @default {DEFAULT_SERVER_LIMITS.maxUploads} */
   maxUploads?: number;
-  /** How long a transfer may hardly move. @default {DEFAULT_SERVER_LIMITS.transferStallTimeoutMs} */
+  /** Stall timeout of a transfer. @default {DEFAULT_SERVER_LIMITS.transferStallTimeoutMs} */
   stallTimeoutMs?: number;
   /**
-   * Reads and checks an uploaded file before it gets its name. It throws for a bad one; the name and version it returns
-   * must fit the file name. `null` takes any bytes.
+   * Reads and checks an uploaded file before it is renamed. It throws for an invalid one; the name and version it returns
+   * must match the file name. `null` accepts any bytes.
    *
    * @default {reads and verifies the package}
    */
   inspect?: ((path: string) => Promise<{ name: string; version: string }>) | null;
-  /** Texts of minisign public keys: only packages that one of them signed are taken and deployed. */
+  /** Texts of minisign public keys: only packages signed by one of them are stored and deployed. */
   trustedKeys?: readonly string[];
 }
 
@@ -70,7 +70,7 @@ export class PackageStore implements Packages {
   readonly #space: PackageSpace;
   readonly #uploads: TransferSlots;
   readonly #downloads = new TransferSlots("downloads", MAX_DOWNLOADS);
-  /** One commit at a time: "is it there?" and the rename belong together. */
+  /** Serialises commits: the existence check and the rename are one step. */
   readonly #commit = new Mutex();
   /** Hashes by file name, valid while size and time stay the same. */
   readonly #digests = new Map<string, Digest>();
@@ -93,7 +93,7 @@ export class PackageStore implements Packages {
   }
 
   /**
-   * Opens a directory, making it where needed, and removes what interrupted uploads left.
+   * Opens a directory, creating it if needed, and removes the remains of interrupted uploads.
    *
    * @throws {HarnessError} `storage_unavailable` when it cannot be used.
    */
@@ -114,7 +114,7 @@ export class PackageStore implements Packages {
     for (const name of names.sort()) {
       if (parsePackageFile(name) === null) continue;
       const info = await this.#info(name);
-      // One that is not what its name says is no package of that name.
+      // A file whose content does not match its name is not listed.
       const problem = this.#digests.get(name)?.problem ?? null;
       if (info !== null && problem === null) infos.push(info);
     }
@@ -142,7 +142,7 @@ export class PackageStore implements Packages {
       if (options.sha256 !== undefined && options.sha256 !== sha256) {
         throw new HarnessError(
           "package_invalid",
-          `Cannot store ${file}: its SHA-256 is ${sha256}, not ${options.sha256} as announced, send it again`,
+          `Cannot store ${file}: its SHA-256 is ${sha256}, not ${options.sha256} as announced; send it again`,
         );
       }
       await this.#check(file, part);
@@ -198,7 +198,7 @@ export class PackageStore implements Packages {
     return { manifest, sha256, size };
   }
 
-  /** Keeps a signature; see {@linkcode Packages.putSignature}. */
+  /** Stores a signature; see {@linkcode Packages.putSignature}. */
   async putSignature(file: string, text: string): Promise<void> {
     requirePackageFile(file);
     const part = await asStorage(`store ${file}`, () => this.#signatures.stage(text));
@@ -278,7 +278,7 @@ export class PackageStore implements Packages {
     return hash.digest("hex");
   }
 
-  /** What is wrong with a file that somebody may have put there by hand. */
+  /** The problem of a file that may have been put there by hand, or `null`. */
   async #problem(file: string): Promise<HarnessError | null> {
     try {
       await this.#check(file, join(this.#dir, file));
@@ -298,7 +298,7 @@ export class PackageStore implements Packages {
     if (matchesPackage(file, `${found.name}@${found.version}`)) return;
     throw new HarnessError(
       "package_invalid",
-      `Cannot store ${file}: its manifest says ${found.name} ${found.version}, use the name that "package build" gave it`,
+      `Cannot store ${file}: its manifest has ${found.name} ${found.version}; use the file name from "package build"`,
     );
   }
 
@@ -320,7 +320,7 @@ export class PackageStore implements Packages {
       );
     }
     await asStorage(`store ${file}`, async () => {
-      // Before the package: at no moment does it have a signature that was made for other bytes of its name.
+      // Before the package, so that it never has a signature made for other bytes of the same name.
       if (signed !== null) await this.#signatures.place(file, signed);
       else if (existing !== null && !this.#signatures.required) await this.#signatures.remove(file);
       await rename(part, join(this.#dir, file));
@@ -332,10 +332,10 @@ export class PackageStore implements Packages {
   async #require(file: string): Promise<PackageInfo> {
     const info = await this.#info(file);
     if (info !== null) return info;
-    throw new HarnessError("not_found", `Cannot find ${file}: the server holds no such package`);
+    throw new HarnessError("not_found", `Cannot find ${file}: the server has no such package`);
   }
 
-  /** Hashes and checks a file, once for all who ask at the same time. */
+  /** Hashes and checks a file, once for concurrent callers. */
   #examine(key: string, file: string): Promise<Pick<Digest, "sha256" | "problem">> {
     let seen = this.#examining.get(key);
     if (seen === undefined) {
@@ -349,7 +349,7 @@ export class PackageStore implements Packages {
     return seen;
   }
 
-  /** What is known of a file, or `null` when there is none. */
+  /** The known facts of a file, or `null` when there is none. */
   async #info(file: string): Promise<PackageInfo | null> {
     const parsed = parsePackageFile(file);
     if (parsed === null) return null;
@@ -381,7 +381,7 @@ function requirePackageFile(file: string): void {
 function tooLarge(maxBytes: number): HarnessError {
   return new HarnessError(
     "too_large",
-    `Cannot store the package: it is over the limit of ${maxBytes} bytes`,
+    `Cannot store the package: it exceeds ${maxBytes} bytes`,
     { details: { max_bytes: maxBytes } },
   );
 }

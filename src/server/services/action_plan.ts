@@ -19,7 +19,7 @@ function withDependents(registry: Registry, name: string): Set<string> {
   return found;
 }
 
-/** The waves in which services are stopped: what needs a wave stands in earlier ones. The last is `name`. */
+/** The waves in which services are stopped: dependents come in earlier waves. The last is `name`. */
 function stopWaves(registry: Registry, name: string): string[][] {
   const names = withDependents(registry, name);
   const needs = (of: string) => {
@@ -34,13 +34,13 @@ export function isStartable({ state }: ServiceEntry): boolean {
   return state === "registered" || state === "stopped" || state === "failed";
 }
 
-/** What {@linkcode cascadePlan} has to know. */
+/** Input of {@linkcode cascadePlan}. */
 export interface CascadeRequest {
   /** The instance that a client named. */
   entry: ServiceEntry;
-  /** What is to be done. */
+  /** The action. */
   action: ActionStep["action"];
-  /** Whether there is something to stop of an instance. */
+  /** Whether an instance has something to stop. */
   isStoppable: (entry: ServiceEntry) => boolean;
   /** Whether an instance may be started without being named. @default {all may} */
   isTrusted?: ((id: string) => boolean) | undefined;
@@ -49,11 +49,11 @@ export interface CascadeRequest {
 }
 
 /**
- * What an action with `cascade` does, in order, with what there is to do now.
+ * Computes the steps of an action with `cascade`, in order.
  *
- * A start starts what is needed first. A stop stops what needs it first. A restart does both: it stops what
- * needs the service, then the service; starts what it needs where that does not run, then the service, and at
- * last the dependents that it stopped, and no others.
+ * A start starts dependencies first. A stop stops dependents first. A restart does both: it stops the dependents,
+ * then the service; starts dependencies that do not run, then the service, and finally only the dependents that
+ * it stopped.
  */
 export function cascadePlan(registry: Registry, request: CascadeRequest): ActionStep[] {
   const { entry, action, isStoppable } = request;
@@ -81,7 +81,7 @@ export function cascadePlan(registry: Registry, request: CascadeRequest): Action
   return steps.filter(({ services }) => services.length > 0);
 }
 
-/** What a client without a token registered is started by nothing but its own name. */
+/** Refuses to start an instance that was registered without a token, unless it was named. */
 function checkTrust(
   { entry, action, isTrusted = () => true }: CascadeRequest,
   steps: readonly ActionStep[],
@@ -95,12 +95,12 @@ function checkTrust(
     `Cannot ${action} ${entry.id} with what it needs: ${
       ids.slice(0, 5).join(", ")
     } was registered ` +
-      "by a client without a token; look at its command, then start it by its own name",
+      "by a client without a token; check its command, then start it by its own name",
     { details: { reason: "not_vouched", ids } },
   );
 }
 
-/** The outcome of an action that changed no state of the service itself: the plan, as ids and as names. */
+/** The outcome of an action before it changes anything: the plan, as ids and as names. */
 export function unchanged(
   registry: Registry,
   { id, state }: ServiceEntry,
@@ -112,7 +112,7 @@ export function unchanged(
   return { service: id, old_state: state, new_state: state, waves: plan.map(namesOf), plan };
 }
 
-/** Why a service that does not run cannot be reloaded. */
+/** The error for a reload of a service that does not run. */
 export function notRunning({ id, state }: ServiceEntry): HarnessError {
   return new HarnessError(
     "invalid_transition",

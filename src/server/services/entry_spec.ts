@@ -1,5 +1,5 @@
 /**
- * How to control a service that a client registered with a plain command, without a package.
+ * Derives the spec of a service that was registered with a plain command, without a package.
  *
  * @module
  */
@@ -13,9 +13,9 @@ import { type HostDirectory, targetOf } from "../hosts/host_directory.ts";
 import type { Placement } from "./placements.ts";
 import { sha256 } from "../../util/node/digest.ts";
 
-/** The controller's view of an entry. `runRoot` is a writable directory on the entry's machine. */
+/** The spec of an entry, for its controller. `runRoot` is a writable directory on the entry's machine. */
 export function entrySpec(entry: ServiceEntry, runRoot: string): ServiceSpec {
-  // An earlier version may have taken it in.
+  // An earlier version may have accepted an entry that is invalid now.
   const { success, error } = executionInputSchema.safeParse(entry.execution);
   if (!success) {
     const [issue] = error.issues;
@@ -27,7 +27,7 @@ export function entrySpec(entry: ServiceEntry, runRoot: string): ServiceSpec {
     );
   }
   const execution = driverFor(entry.execution).fromEntry(entry.execution, entry.name);
-  // Another command is another process with records of its own, whatever runs under the old one.
+  // Another command gets its own directory: the old one may still run.
   const digest = sha256(JSON.stringify([entry.id, execution]));
   const runDir = join(
     runRoot,
@@ -49,7 +49,7 @@ export function entrySpec(entry: ServiceEntry, runRoot: string): ServiceSpec {
   };
 }
 
-/** How an entry's own fields say that it is run, and where. */
+/** The placement that an entry's own fields describe. */
 export function describedPlacement(
   entry: ServiceEntry,
   { hosts, localRunRoot }: { hosts: HostDirectory; localRunRoot: string },

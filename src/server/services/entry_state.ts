@@ -42,7 +42,7 @@ export function statePath(
   return path;
 }
 
-/** Takes an entry to a state step by step; `patch` is written with the last step. */
+/** Moves an entry to a state by legal transitions; `patch` is written with the last one. */
 export async function advanceTo(
   registry: Registry,
   id: string,
@@ -63,18 +63,18 @@ export async function advanceTo(
   }, options);
 }
 
-/** Whether there may be a process of it. */
+/** Whether it may have a process. */
 export function isRunning({ state }: ServiceEntry): boolean {
   return state === "running" || state === "starting" || state === "stopping";
 }
 
-/** What the supervisor has to know of an entry that an earlier server, or a deployment, has left. */
+/** The recorded state of an entry, for the supervisor that adopts it. */
 export function recordedState(
   entry: ServiceEntry,
   restarts: RestartState | null,
 ): RecordedState {
   const { state, execution, last_state_change } = entry;
-  // A clock that was set back makes no service run for less than no time.
+  // The clock may have been set back: an uptime is never negative.
   const upMs = Math.max(0, Date.now() - Date.parse(last_state_change));
   return {
     running: isRunning(entry),

@@ -1,5 +1,5 @@
 /**
- * What the supervisor reports, written into the registry.
+ * Writes the events of the supervisor to the registry.
  *
  * @module
  */
@@ -21,7 +21,7 @@ import { advanceTo } from "./entry_state.ts";
 
 const log = getLogger(["harness", "server", "supervision"]);
 
-/** Writes one report. Never throws: what cannot be written is logged, and the next look says it again. */
+/** Writes one event. Never throws: an error is logged, and the next poll reports the state again. */
 export async function recordSupervisorEvent(
   registry: Registry,
   event: SupervisorEvent,
@@ -29,9 +29,9 @@ export async function recordSupervisorEvent(
   try {
     await record(registry, event);
   } catch (error) {
-    // The entry went while its service was looked at.
+    // The entry was removed while its service was polled.
     if (error instanceof HarnessError && error.code === "not_found") return;
-    log.error("Cannot record a report of {type}: {error}", { type: event.type, error });
+    log.error("Cannot record an event of type {type}: {error}", { type: event.type, error });
   }
 }
 
@@ -64,7 +64,7 @@ async function recordState(registry: Registry, event: StateEvent): Promise<void>
   } catch (error) {
     const refused = error instanceof HarnessError && error.code === "invalid_transition";
     if (!refused) throw error;
-    // A client has set the state meanwhile. What really happened counts, by whatever steps lead there.
+    // A client has set the state meanwhile. The observed state wins.
     if (state === "starting" || state === "stopping") return;
     await advanceTo(registry, id, state, reason, patch, details(event));
   }
@@ -82,7 +82,7 @@ function details({ state, status, log: lines }: StateEvent): UpdateOptions {
 }
 
 async function recordHealth(registry: Registry, event: HealthEvent): Promise<void> {
-  // Something else may have been recorded since: of a machine that did not answer for a while, that it does again.
+  // The record may have changed since, for example while the host was unreachable.
   const known = registry.get(event.id).last_health_check?.healthy === event.healthy;
   if (known && !event.publish && !event.changed) return;
   const { checked_at, duration_ms } = event.result;
@@ -104,14 +104,14 @@ async function recordAdoption(registry: Registry, event: AdoptedEvent): Promise<
 }
 
 /**
- * A machine, or a docker, that does not answer says nothing about its services, but nobody should be sent there. What
- * docker does not say is the reason of the state, too: it was running, and nobody knows whether it is.
+ * Records an unreachable host or container engine as a failed health check of its services, so that no client is sent
+ * there. Their states stay: whether they run is unknown, which the state reason says for an engine.
  */
 async function recordHost(registry: Registry, event: HostEvent): Promise<void> {
   const { host, reachable, reason, ids, engine } = event;
   const what = engine ?? "host";
-  if (reachable) log.info("{what} answers again on {host}", { what, host });
-  else log.warn("{what} does not answer on {host}: {reason}", { what, host, reason });
+  if (reachable) log.info("{what} on {host} responds again", { what, host });
+  else log.warn("{what} on {host} does not respond: {reason}", { what, host, reason });
   const checked_at = new Date().toISOString();
   for (const id of ids) {
     if (registry.get(id).state !== "running") continue;
@@ -129,7 +129,7 @@ async function recordHost(registry: Registry, event: HostEvent): Promise<void> {
   }
 }
 
-/** The execution with what a controller saw of it, when that is news. */
+/** A patch with the pid or container that a controller observed; empty when unchanged. */
 function executionPatch(execution: Execution, status: ServiceStatus): ServicePatch {
   if ("pid" in execution && execution.pid !== status.pid) {
     return { execution: { ...execution, pid: status.pid } };

@@ -1,7 +1,7 @@
 /**
- * What the server remembers of each service it controls: where it is and how it is run.
+ * Persistent records of the services that the server manages: where each is and how it is run.
  *
- * The registry's entry says what clients may know; the placement holds what a controller needs.
+ * The registry's entry has what clients may know; the placement has what a controller needs.
  * Placements survive a restart of the server, so running services are found again.
  *
  * @module
@@ -23,24 +23,24 @@ export interface Placement {
   id: string;
   /** The machine. */
   target: "local" | TargetSpec;
-  /** How root is become there; left out by servers that did not record it. */
+  /** How root is obtained there; missing in records of earlier versions. */
   become?: "sudo" | null;
-  /** The machine and directory it is on, under whatever name it is reached; another one after a reboot. */
+  /** Identity of machine and directory, independent of the host's name; changes with a reboot. */
   place?: string;
-  /** What runs it; left out where the machine is asked at the first call. */
+  /** Its process manager; left out where it is detected at the first call. */
   manager?: RunManager;
-  /** How its controller runs it. */
+  /** Its spec for the controller. */
   spec: ServiceSpec;
   /** Whether a deployment put it there, or a client registered a command and started it. */
   origin: "deployed" | "registered";
 }
 
-/** The host of a placement, reached as it was when it was placed. */
+/** The host of a placement, reached in the recorded way. */
 export function hostOf(hosts: HostDirectory, { target, become }: Placement): Host {
   return hosts.resolve(target, become === undefined ? {} : { become });
 }
 
-/** Which controller a placement has, as far as that is recorded. */
+/** Controller options of a placement, as far as recorded. */
 export function controllerOptions({ manager, spec }: Placement): ControllerOptions {
   return manager === undefined || !dependsOnSystemd(spec.execution)
     ? {}
@@ -56,7 +56,7 @@ export class Placements {
     this.#documents = documents;
   }
 
-  /** Loads what an earlier server left. */
+  /** Loads the placements of earlier runs of the server. */
   static async load(documents: DocumentStore): Promise<Placements> {
     const placements = new Placements(documents);
     for (const { value } of await documents.list(COLLECTION)) {
@@ -83,12 +83,12 @@ export class Placements {
     return [...this.#byId.values()];
   }
 
-  /** The deployed instance that is at a place already, whatever its host was called, or `null`. */
+  /** The instance already deployed at a place, whatever its host's name, or `null`. */
   placedAt(name: string, place: string): string | null {
     return this.all().find((p) => p.place === place && p.spec.name === name)?.id ?? null;
   }
 
-  /** How an instance is run that a deployment put there, or `null`. */
+  /** The placement of a deployed instance, or `null`. */
   deployedAs(id: string): Placement | null {
     const placement = this.get(id);
     return placement?.origin === "deployed" ? placement : null;
@@ -100,7 +100,7 @@ export class Placements {
     this.#byId.set(placement.id, placement);
   }
 
-  /** Forgets one; fine when there is none. */
+  /** Removes one, if any. */
   async remove(id: string): Promise<void> {
     await this.#documents.remove(COLLECTION, id);
     this.#byId.delete(id);

@@ -1,9 +1,9 @@
 /**
- * What the restart policies of controlled services must not forget when the server is started anew: whether
- * a restart is due, and how many there were in a row.
+ * Persistent state of restart policies across restarts of the server: whether a restart is due, and how many there
+ * were in a row.
  *
- * A memory is written before the `failed` that it belongs to is recorded, so a server that is killed in
- * between has forgotten no restart. It means a restart only while the entry is `failed`.
+ * It is written before the `failed` state that it belongs to, so a server that is killed in between loses no
+ * restart. A restart is due only while the entry is `failed`.
  *
  * @module
  */
@@ -15,7 +15,7 @@ const COLLECTION = "restarts";
 
 const log = getLogger(["harness", "server", "operator"]);
 
-/** The memories by instance id, in memory and on disk. */
+/** Restart states by instance id, in memory and on disk. */
 export class RestartStateStore {
   readonly #documents: DocumentStore;
   readonly #byId = new Map<string, RestartState>();
@@ -24,43 +24,43 @@ export class RestartStateStore {
     this.#documents = documents;
   }
 
-  /** Loads what an earlier server left. */
+  /** Loads the states of earlier runs of the server. */
   static async load(documents: DocumentStore): Promise<RestartStateStore> {
-    const memories = new RestartStateStore(documents);
+    const store = new RestartStateStore(documents);
     for (const { value } of await documents.list(COLLECTION)) {
       // Written by this file only, and the store checks that it is whole.
-      const { id, ...memory } = value as RestartState & { id: string };
-      memories.#byId.set(id, memory);
+      const { id, ...state } = value as RestartState & { id: string };
+      store.#byId.set(id, state);
     }
-    return memories;
+    return store;
   }
 
-  /** The memory of an instance. */
+  /** The state of an instance, or `null`. */
   get(id: string): RestartState | null {
     return this.#byId.get(id) ?? null;
   }
 
-  /** Keeps one; one that says nothing is not kept. */
-  async put(id: string, memory: RestartState): Promise<void> {
-    if (!memory.planned && memory.attempts === 0) return await this.remove(id);
-    await this.#documents.put(COLLECTION, id, { id, ...memory });
-    this.#byId.set(id, memory);
+  /** Stores one; removes it when it is empty. */
+  async put(id: string, state: RestartState): Promise<void> {
+    if (!state.planned && state.attempts === 0) return await this.remove(id);
+    await this.#documents.put(COLLECTION, id, { id, ...state });
+    this.#byId.set(id, state);
   }
 
-  /** Like {@linkcode put}; what cannot be written is logged. */
-  async note(id: string, memory: RestartState): Promise<void> {
-    await this.put(id, memory).catch((error) =>
-      log.error("Cannot keep the restarts of {id}: {error}", { id, error })
+  /** Like {@linkcode put}, but logs errors. */
+  async note(id: string, state: RestartState): Promise<void> {
+    await this.put(id, state).catch((error) =>
+      log.error("Cannot save the restart state of {id}: {error}", { id, error })
     );
   }
 
-  /** The restart that was due has been made: no later `failed` is a reason for it. The count goes on. */
+  /** Notes that the restart that was due has happened. The count continues. */
   async done(id: string): Promise<void> {
-    const memory = this.get(id);
-    if (memory?.planned) await this.note(id, { ...memory, planned: false });
+    const state = this.get(id);
+    if (state?.planned) await this.note(id, { ...state, planned: false });
   }
 
-  /** Forgets one; fine when there is none. */
+  /** Removes one, if any. */
   async remove(id: string): Promise<void> {
     if (!this.#byId.has(id)) return;
     await this.#documents.remove(COLLECTION, id);

@@ -14,9 +14,9 @@ import { MAX_LOG_FOLLOWS, MAX_LOG_READS } from "../limits.ts";
 import { getLogger } from "@logtape/logtape";
 import { encodeNotice } from "../../protocol/codec.ts";
 
-/** Who asks for a log. */
+/** The client of a read. */
 export interface LogAsker extends CallContext {
-  /** Whether nobody is there any more to be answered. */
+  /** Whether its connection is gone. */
   readonly isGone?: boolean;
 }
 
@@ -31,7 +31,7 @@ interface Read {
 export class LogReads {
   readonly #services: Services;
   readonly #slots: Semaphore;
-  /** Reads that have not begun, by what they ask for: who comes later would miss lines of one that has. */
+  /** Queued reads by their params. A read that has begun is not shared: it could lack newer lines. */
   readonly #waiting = new Map<string, Read>();
 
   /** Reads through `services`. */
@@ -61,7 +61,7 @@ export class LogReads {
   }
 }
 
-/** Somebody who reads a log. */
+/** A reader of a log stream. */
 export interface LogReader {
   /** Queues a frame. Must not throw. */
   deliver(text: string): void;
@@ -69,11 +69,11 @@ export interface LogReader {
 
 interface Follow {
   readonly controller: AbortController;
-  /** How often each reader asked: two subscriptions of a connection are still one delivery. */
+  /** Subscriptions of each reader: several of one connection are one delivery. */
   readonly readers: Map<LogReader, number>;
 }
 
-/** The logs being followed, by instance id. */
+/** Log streams by instance id, shared by all their readers. */
 export class LogStreams {
   readonly #services: Services;
   readonly #follows = new Map<string, Follow>();
@@ -84,16 +84,16 @@ export class LogStreams {
   }
 
   /**
-   * Whether so many logs more can be followed.
+   * Refuses to follow more logs than the limit.
    *
-   * @throws {HarnessError} `rate_limited` when not.
+   * @throws {HarnessError} `rate_limited`.
    */
   requireRoom(ids: readonly string[]): void {
     const more = new Set(ids.filter((id) => !this.#follows.has(id))).size;
     if (this.#follows.size + more <= MAX_LOG_FOLLOWS) return;
     throw new HarnessError(
       "rate_limited",
-      `Cannot subscribe to service_log: the server follows at most ${MAX_LOG_FOLLOWS} logs at once, name fewer services or try again later`,
+      `Too many log streams (limit ${MAX_LOG_FOLLOWS}); name fewer services or try again later`,
       { details: { reason: "log_follows", max: MAX_LOG_FOLLOWS } },
     );
   }
@@ -102,7 +102,7 @@ export class LogStreams {
   add(reader: LogReader, instance: { id: string; name: string }): void {
     let follow = this.#follows.get(instance.id);
     if (follow === undefined) {
-      // Several that asked at the same time found room for each of them alone.
+      // Concurrent subscribers may each have passed the check.
       if (this.#follows.size >= MAX_LOG_FOLLOWS) return;
       follow = { controller: new AbortController(), readers: new Map() };
       this.#follows.set(instance.id, follow);
@@ -111,7 +111,7 @@ export class LogStreams {
     follow.readers.set(reader, (follow.readers.get(reader) ?? 0) + 1);
   }
 
-  /** Takes one {@linkcode add} back; the last reader ends the follow. */
+  /** Takes one {@linkcode add} back; the last reader ends the stream. */
   remove(reader: LogReader, id: string): void {
     const follow = this.#follows.get(id);
     const count = follow?.readers.get(reader);
@@ -141,7 +141,7 @@ export class LogStreams {
         for (const reader of follow.readers.keys()) reader.deliver(text);
       }
     } catch (error) {
-      // The subscription stays; it is silent until somebody subscribes anew.
+      // The subscription stays, but is silent until the next subscribe.
       if (!signal.aborted) {
         getLogger(["harness", "server"]).warn("Cannot follow the log of {id}: {error}", {
           id,

@@ -1,6 +1,6 @@
 /**
- * Carries out `service_action` and `service_logs`, and watches what runs: the registry's states are what the
- * supervisor did or saw.
+ * Runs `service_action` and `service_logs`, and supervises services: the registry's states are what the supervisor
+ * did or observed.
  *
  * @module
  */
@@ -30,7 +30,7 @@ import { RestartStateStore } from "./restart_state.ts";
 import { recordSupervisorEvent } from "./event_recorder.ts";
 import type { VouchedEntries } from "../access/vouched_entries.ts";
 
-/** What an {@linkcode ServiceManager} works with. */
+/** Options for {@linkcode ServiceManager.open}. */
 export interface ServiceManagerOptions {
   /** Where states are kept. */
   registry: Registry;
@@ -50,19 +50,19 @@ type ActionOutcome = ActionData<"service_action">;
 
 const log = getLogger(["harness", "server", "operator"]);
 
-/** Controls and watches services. */
+/** Manages and supervises services. */
 export class ServiceManager implements Services, AsyncDisposable {
   /** Which instances are the server's own. */
   readonly ownership: Ownership;
   readonly #options: ServiceManagerOptions;
-  /** How each service is run, and where; what is put there is watched as soon as it is released. */
+  /** How each service is run, and where; a new placement is supervised once it is released. */
   readonly placements: Placements;
   readonly #restarts: RestartStateStore;
   readonly #supervisor: Supervisor;
   readonly #perService = new KeyedMutex();
-  /** Instances that a deployment works on, and which. */
+  /** Instances that a deployment works on, with its name. */
   readonly #reserved = new Map<string, string>();
-  /** Instances deregistered of which something is still known: one for each time. */
+  /** Ids of deregistered instances whose state is still being removed, one per deregistration. */
   readonly #forgetting: string[] = [];
   readonly #closing = new AbortController();
   readonly #machines: PlacedHosts;
@@ -91,7 +91,7 @@ export class ServiceManager implements Services, AsyncDisposable {
     });
   }
 
-  /** Opens the manager and starts looking for services that an earlier server left running. */
+  /** Opens the manager and starts to adopt services that an earlier server left running. */
   static async open(options: ServiceManagerOptions): Promise<ServiceManager> {
     const { documents } = options;
     const manager = new ServiceManager(
@@ -103,7 +103,7 @@ export class ServiceManager implements Services, AsyncDisposable {
     return manager;
   }
 
-  /** Carries an action out; with `cascade` also on what it needs or what needs it. */
+  /** Runs an action; with `cascade` also on dependencies or dependents. */
   async act(params: ActionParams<"service_action">, context: CallContext): Promise<ActionOutcome> {
     const { registry } = this.#options;
     const entry = registry.get(params.name);
@@ -140,7 +140,7 @@ export class ServiceManager implements Services, AsyncDisposable {
     yield* this.#machines.follow(this.#placementOf(this.#options.registry.get(id)), signal);
   }
 
-  /** Where an entry is. */
+  /** The target of an entry. */
   targetOf(entry: ServiceEntry): Target {
     return this.placements.get(entry.id)?.target ?? targetOf(entry.location);
   }
@@ -151,8 +151,8 @@ export class ServiceManager implements Services, AsyncDisposable {
   }
 
   /**
-   * Takes instances over for a deployment: waits for actions under way, and neither watches them nor lets
-   * clients act on them until {@linkcode ServiceManager.release}.
+   * Reserves instances for a deployment: waits for actions under way, then stops supervising them and refuses
+   * actions of clients until {@linkcode ServiceManager.release}.
    */
   async reserve(ids: readonly string[], owner: string): Promise<void> {
     for (const id of ids) this.#reserved.set(id, owner);
@@ -161,7 +161,7 @@ export class ServiceManager implements Services, AsyncDisposable {
     }
   }
 
-  /** Gives instances back: they are watched again as they are found. */
+  /** Releases instances: they are adopted and supervised again. */
   async release(ids: readonly string[]): Promise<void> {
     for (const id of ids) this.#reserved.delete(id);
     await Promise.all(ids.map(async (id) => {
@@ -170,7 +170,7 @@ export class ServiceManager implements Services, AsyncDisposable {
     }));
   }
 
-  /** Ends all watching; every service stays as it is. */
+  /** Stops supervising; services keep running. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#unsubscribe();
     this.#closing.abort(new HarnessError("cancelled", "The server is shutting down"));
@@ -178,7 +178,7 @@ export class ServiceManager implements Services, AsyncDisposable {
     await this.#adopting;
   }
 
-  /** An action of a client, with a line in the log when it begins and when it ends. */
+  /** Runs an action of a client and logs its begin and end. */
   async #actOn(id: string, action: ServiceAction, context: CallContext): Promise<ActionOutcome> {
     log.info("{action} of {id} by {by} begins", { action, id, by: callerText(context) });
     try {
@@ -254,17 +254,17 @@ export class ServiceManager implements Services, AsyncDisposable {
   /** Whether it has failed and its policy is about to start it again. */
   #awaitsRestart({ id, state }: ServiceEntry): boolean {
     if (state !== "failed") return false;
-    // Soon after a start of the server only the record knows of it.
+    // Soon after a start of the server only the record has it.
     return this.#supervisor.awaitsRestart(id) || this.#restarts.get(id)?.planned === true;
   }
 
-  /** A stop; what has crashed before its turn came stays `failed`, and stays down. */
+  /** Stops an instance; one that crashed before its turn stays `failed`, and stays down. */
   async #stop(id: string, signal: AbortSignal): Promise<void> {
     await this.#restarts.remove(id);
     try {
       await this.#supervisor.stop(id, { signal });
     } finally {
-      // Also what a crash has left that was being reported when the stop came.
+      // A crash may have been recorded while the stop ran.
       await this.#restarts.remove(id);
     }
     const { registry } = this.#options;
@@ -274,21 +274,21 @@ export class ServiceManager implements Services, AsyncDisposable {
     await registry.update(id, { state_reason: reason.slice(0, MAX_REASON_LENGTH) });
   }
 
-  /** Whether an entry says something else by now than what runs. */
+  /** Whether an entry has been replaced since its service was started. */
   #isReplaced(entry: ServiceEntry): boolean {
     const known = this.placements.get(entry.id);
     return known?.origin === "registered" &&
       !sameJson(known, describedPlacement(entry, this.#options));
   }
 
-  /** Stops what runs and starts what the entry says now. */
+  /** Stops the running service and starts the one that the entry describes now. */
   async #restartAnew(id: string, signal: AbortSignal): Promise<void> {
     await this.#supervisor.stop(id, { signal });
     await this.#supervise(this.#options.registry.get(id));
     await this.#supervisor.start(id, { signal });
   }
 
-  /** Acts on the instances of a step at once; those that are there by now, or gone, are left alone. */
+  /** Runs a step on its instances concurrently, except those that need it no more. */
   async #carryOutStep({ action, services }: ActionStep, context: CallContext): Promise<void> {
     const isLeft = (entry: ServiceEntry) =>
       action === "start"
@@ -310,7 +310,7 @@ export class ServiceManager implements Services, AsyncDisposable {
     return entry.state === "running" || entry.state === "starting" || this.#awaitsRestart(entry);
   }
 
-  /** Makes sure that an entry is watched. */
+  /** Makes sure that an entry is supervised. */
   async #supervise(entry: ServiceEntry): Promise<Placement> {
     const placement = this.#placementOf(entry);
     const isNew = !sameJson(this.placements.get(entry.id), placement);
@@ -323,11 +323,11 @@ export class ServiceManager implements Services, AsyncDisposable {
     return placement;
   }
 
-  /** Finds out how a service is that ran before us, and watches it from then on. */
+  /** Adopts a service that may run already, and supervises it from then on. */
   async #adopt(placement: Placement): Promise<void> {
     const { id } = placement;
     try {
-      // A host that does not answer is looked at later; until then the placement is what is known.
+      // An unreachable host is polled later; until then the placement counts.
       placement = await this.#records.follow(placement).catch(() => placement);
       const recorded = recordedState(this.#options.registry.get(id), this.#restarts.get(id));
       await this.#supervisor.adopt(this.#machines.watched(placement), recorded);
@@ -335,11 +335,11 @@ export class ServiceManager implements Services, AsyncDisposable {
       if (this.#closing.signal.aborted) return;
       const known = error instanceof HarnessError;
       if (known && error.code === "not_found") await this.#drop(id);
-      else log.warn("Cannot look at {id} yet: {why}", { id, why: messageOf(error) });
+      else log.warn("Cannot adopt {id} yet: {why}", { id, why: messageOf(error) });
     }
   }
 
-  /** Goes by the host's own record before a deployed service is acted on. */
+  /** Follows the host's own record before a deployed service is acted on. */
   async #followHost(id: string, action?: ServiceAction): Promise<void> {
     const placement = this.placements.deployedAs(id);
     if (placement === null) return;
@@ -348,14 +348,14 @@ export class ServiceManager implements Services, AsyncDisposable {
     if (current !== placement) await this.#adopt(current);
   }
 
-  /** What changed by itself may be the work of another server: then the host's record says what is there now. */
+  /** An unrequested change may come from another server: compares with the host's record again. */
   #lookAgain(id: string): void {
     const look = async () => this.#reserved.has(id) ? undefined : await this.#followHost(id);
     this.#records.whenSettled(id, this.#closing.signal, () => this.#perService.run(id, look));
   }
 
   async #onReport(event: SupervisorEvent): Promise<void> {
-    // What is reported late of an entry that was deregistered is not about a new one of the same id.
+    // A late event about a deregistered entry does not concern a new one of the same id.
     const isForgotten = () => "id" in event && this.#forgetting.includes(event.id);
     if (isForgotten()) return;
     if (event.type === "state" && event.restarts !== undefined) {
@@ -364,22 +364,22 @@ export class ServiceManager implements Services, AsyncDisposable {
     }
     await recordSupervisorEvent(this.#options.registry, event);
     if (event.type === "state" && event.cause !== "request") this.#lookAgain(event.id);
-    // Once the restart has worked, what fails later for another reason is not to be restarted by it.
+    // Once the restart has worked, it must not apply to a later failure.
     if (event.type === "adopted" || (event.type === "state" && event.state === "running")) {
       await this.#restarts.done(event.id);
     }
   }
 
   #forget(id: string): void {
-    // The service itself goes on: deregistering only ends our interest in it. In turn with the actions, so that
-    // one on a new entry of the same id comes after.
+    // The service itself keeps running. Queued with the actions, so that one on a new entry of the same id
+    // comes after.
     const forget = async () => {
       await this.#supervisor.unwatch(id);
       await this.#drop(id);
     };
     this.#forgetting.push(id);
     this.#perService.run(id, forget)
-      .catch((error) => log.error("Cannot forget {id}: {error}", { id, error }))
+      .catch((error) => log.error("Cannot remove the state of {id}: {error}", { id, error }))
       .finally(() => this.#forgetting.splice(this.#forgetting.indexOf(id), 1));
   }
 
@@ -388,7 +388,7 @@ export class ServiceManager implements Services, AsyncDisposable {
     await this.#restarts.remove(id);
   }
 
-  /** How what runs was started; for what does not run, how it is to be. */
+  /** The placement of a running service; for one that does not run, the placement for its next start. */
   #placementOf(entry: ServiceEntry): Placement {
     const known = this.placements.get(entry.id);
     if (known !== undefined && (known.origin === "deployed" || isRunning(entry))) return known;
