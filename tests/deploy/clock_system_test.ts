@@ -40,7 +40,7 @@ Deno.test({
       const ended = await run(bench.plan(await bench.makePackage({ version }), { hosts }));
       assert.equal(ended.host.outcome, "ok", JSON.stringify(ended.host.error));
     }
-    // The host's guardian looks at the lock every second: by the clock it would long have run out, or never do.
+    // The host's watchdog looks at the lock every second: by the clock it would long have run out, or never do.
     const slow = await bench.makePackage({
       version: "3.0.0",
       yaml: "health: {script: scripts/health.sh, timeout: 60s, retries: 1, start_period: 60s}\n",
@@ -55,7 +55,7 @@ Deno.test({
       },
     });
     try {
-      await until("the guardian has looked", () => performance.now() > healthSince + 3000);
+      await until("the watchdog has looked", () => performance.now() > healthSince + 3000);
       const second = await run(
         bench.plan(await bench.makePackage({ version: "4.0.0" }), { hosts }),
       );

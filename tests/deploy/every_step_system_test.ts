@@ -19,7 +19,7 @@ const STEPS: readonly DeployStep[] = DEPLOY_STEPS.slice(
   DEPLOY_STEPS.indexOf("lock"),
   DEPLOY_STEPS.indexOf("unlock") + 1,
 );
-/** Shorter than usual, so that a test does not wait long for a guardian; long enough for a busy machine. */
+/** Shorter than usual, so that a test does not wait long for a watchdog; long enough for a busy machine. */
 const LOCK_TTL_MS = 12_000;
 
 /** Two versions that replace each other; what was brought to the host is removed before each turn. */

@@ -105,7 +105,7 @@ Deno.test({
       assert.deepEqual(bench.running("web", target.installRoot), ["1.0.0"], context);
       const { next, rollback_error } = host.error?.details ?? {};
       if (rollback_error !== undefined || String(next).startsWith("nothing:")) {
-        // The report says that a second connection did not do it: then the guardian cleans up.
+        // The report says that a second connection did not do it: then the watchdog cleans up.
         await until(context, () => bench.leftovers("web", target.installRoot).length === 0);
       } else {
         // It came back over a second connection and cleaned up.
@@ -178,7 +178,7 @@ Deno.test({
     assert.match(String(host.error?.details?.["next"]), /restores itself/);
     assert.equal(result.status, "failed");
     await until(
-      "the guardian has put the old version back",
+      "the watchdog has put the old version back",
       () => bench.leftovers("web", target.installRoot).length === 0,
     );
     // A health script whose asker is cut off ends by itself, not at once.

@@ -46,8 +46,8 @@ async function lock(
   return `${result.stdout}${result.stderr}`;
 }
 
-/** The guardians that watch over `bench`, by pid. */
-function guardians(bench: Bench): number[] {
+/** The watchdogs that watch over `bench`, by pid. */
+function watchdogs(bench: Bench): number[] {
   return [...Deno.readDirSync("/proc")].flatMap((entry) => {
     try {
       const words = Deno.readTextFileSync(`/proc/${entry.name}/cmdline`).split("\0");
@@ -59,10 +59,10 @@ function guardians(bench: Bench): number[] {
   });
 }
 
-/** Kills the guardian of the one lock of `bench`, which comes up behind the command that takes the lock. */
+/** Kills the watchdog of the one lock of `bench`, which comes up behind the command that takes the lock. */
 async function killGuardian(bench: Bench): Promise<void> {
-  await until("there is a guardian", () => guardians(bench).length === 1);
-  for (const pid of guardians(bench)) Deno.kill(pid, "SIGKILL");
+  await until("there is a watchdog", () => watchdogs(bench).length === 1);
+  for (const pid of watchdogs(bench)) Deno.kill(pid, "SIGKILL");
 }
 
 Deno.test("the lock is taken by one, refused to the other with its holder's name, and freed", async () => {
@@ -79,7 +79,7 @@ Deno.test("the lock is taken by one, refused to the other with its holder's name
   assert.match(await lock(bench, "one", "release"), /@released/);
   assert.match(await lock(bench, "two", "acquire"), /@facts/);
   assert.match(await lock(bench, "two", "release"), /@released/);
-  await until("the guardians end", () => guardians(bench).length === 0);
+  await until("the watchdogs end", () => watchdogs(bench).length === 0);
 });
 
 Deno.test("of many that want the lock at once exactly one gets it", async () => {
@@ -122,10 +122,10 @@ Deno.test("a lock whose time lies further ahead than it can live is stale: the c
   await lock(bench, "next", "release");
 });
 
-Deno.test("a lock that nobody renews is freed by its guardian, whatever file garbage it holds", async () => {
+Deno.test("a lock that nobody renews is freed by its watchdog, whatever file garbage it holds", async () => {
   await using bench = new Bench();
   await lock(bench, "gone", "acquire", 2);
-  await until("the guardian frees it", () => bench.leftovers().length === 0);
+  await until("the watchdog frees it", () => bench.leftovers().length === 0);
   Deno.writeTextFileSync(`${bench.base()}/lock`, "garbage without a separator\n");
   assert.match(await lock(bench, "next", "acquire"), /@stale/);
   await lock(bench, "next", "release");
@@ -256,7 +256,7 @@ Deno.test("a host that lost power in the middle of a switch is set right by the 
   }).spawn();
   for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
     if (!text.includes("health:started")) continue;
-    for (const pid of guardians(bench)) Deno.kill(pid, "SIGKILL");
+    for (const pid of watchdogs(bench)) Deno.kill(pid, "SIGKILL");
     child.kill("SIGKILL");
   }
   await child.status;
@@ -310,7 +310,7 @@ Deno.test("a deployment that slept longer than its lock lives cannot go on: the 
     if (slept || !said.includes("health:started")) continue;
     slept = true;
     child.kill("SIGSTOP");
-    await until("the guardian has put the old version back", () => bench.leftovers().length === 0);
+    await until("the watchdog has put the old version back", () => bench.leftovers().length === 0);
     assert.deepEqual(bench.running(), ["1.0.0"]);
     child.kill("SIGCONT");
   }

@@ -101,7 +101,7 @@ Deno.test({
     await cut;
     assert.equal(two.outcome, "unreachable", JSON.stringify(two.error));
     await until(
-      "the guardian has put the old version back",
+      "the watchdog has put the old version back",
       async () =>
         await inside(host, "ls -A /opt/.harness/web | grep -c -e lock -e staging") === "0",
     );

@@ -16,7 +16,7 @@ d_load() {
   IFS='|' 2>/dev/null read -r l_token l_boot l_expires l_ttl l_deployment l_since l_owner < "$base/lock" || return 1
   l_expires=${l_expires##* } l_ttl=${l_ttl##* }
 }
-# Whether the lock that was loaded has run out: another boot, past its time, or a time no renewal can have given.
+# Whether the loaded lock is stale: of another boot, expired, or with an expiry that no renewal can have set.
 d_stale() {
   [ "$l_boot" = "$d_boot" ] || return 0
   case $l_expires:$l_ttl in *[!0-9:]* | :* | *:) return 0 ;; esac
@@ -29,23 +29,23 @@ d_record() { # seconds to live, deployment, since, owner: the length depends on 
   printf '%s|%s|%12s|%6s|%s|%s|%s\n' "$token" "$d_boot" "$((d_time + $1))" "$1" "$2" "$3" "$4"
 }
 d_put() { d_record "$@" > "$base/.tmp.lock.$token.$$" && mv -f "$base/.tmp.lock.$token.$$" "$base/lock"; }
-# In place: takes no space, so that a full disk cannot cost us the lock.
+# In place: needs no space, so that a full disk cannot lose the lock.
 d_renew() { d_record "$l_ttl" "$l_deployment" "$l_since" "$l_owner" 1<> "$base/lock"; }
 d_enter() {
   trap '' HUP PIPE
   d_try=0
   # A link that names the holder: made in one step, and in no space.
   while ! ln -s "$$:$d_boot" "$base/lock.mutex" 2>/dev/null; do
-    # Where nobody can make it, nobody is to be waited for.
+    # If it cannot be made, there is nothing to wait for.
     [ -w "$base" ] || d_refuse unwritable "$base cannot be written"
     d_holder=$(readlink "$base/lock.mutex" 2>/dev/null) || d_holder=
     d_pid=${d_holder%%:*}
-    # It is held for milliseconds, so a holder that is gone, or that we waited 20 seconds for, was killed.
+    # It is held for milliseconds: a holder that is gone, or that held it for 20 seconds, was killed.
     if [ -n "$d_pid" ] && { [ "${d_holder#*:}" != "$d_boot" ] || [ "$d_try" -ge 200 ] ||
       { [ ! -d "/proc/$d_pid" ] && ! kill -0 "$d_pid" 2>/dev/null; }; }; then
       if mv "$base/lock.mutex" "$base/.tmp.dead.$$" 2>/dev/null; then
         d_moved=$(readlink "$base/.tmp.dead.$$") || d_moved=
-        # Somebody quicker than us had replaced it: give it back.
+        # Another process had replaced it: give it back.
         [ "$d_moved" = "$d_holder" ] || ln -s "$d_moved" "$base/lock.mutex" 2>/dev/null || :
         rm -f "$base/.tmp.dead.$$"
       fi
@@ -57,11 +57,11 @@ d_enter() {
   done
 }
 d_leave() { rm -f "$base/lock.mutex"; trap - HUP PIPE; }
-# Every script that changes something begins with this: a deployment that lost its lock must not go on.
+# Every script that changes something begins with this: a deployment that lost its lock must not continue.
 d_lost() { d_refuse lost "the lock is no longer ours: it was not renewed in time, and the host has put itself back"; }
 # shellcheck disable=SC2015 # d_lost never returns
 d_held() { d_load && [ "$l_token" = "$token" ] || d_lost; }
-# Runs a command while the lock is known to be ours: the guardian takes it over under the same mutex.
+# Runs a command while the lock is known to be ours: the watchdog takes it over under the same mutex.
 d_while_held() {
   d_enter
   if d_load && [ "$l_token" = "$token" ]; then
@@ -73,7 +73,7 @@ d_while_held() {
   d_leave
   d_lost
 }
-# Takes $2 bytes from stdin into file $1. Whoever dies while sending leaves half a text: it must not be used.
+# Writes $2 bytes from stdin to file $1. A sender that dies leaves half a text: it must not be used.
 d_receive() {
   cat > "$1"
   [ "$(wc -c < "$1")" -eq "$2" ] || d_refuse cut "only a part of it arrived"
@@ -97,7 +97,7 @@ d_env() { # file in envs/ that becomes the visible env: the same inode, so it is
 }
 # Writes everything of the install root's file system to the disk.
 d_sync() { sync -f "$base" 2>/dev/null || sync; }
-# A switch that was never committed is undone by the script that was left for this.
+# Undoes a switch that was not committed, by the script written for this.
 d_recover() {
   [ -f "$base/recover.sh" ] || return 0
   if grep -q '^  "pending": {' "$base/state.json" 2>/dev/null; then
@@ -106,7 +106,7 @@ d_recover() {
   fi
   rm -f "$base/recover.sh"
 }
-# What a killed script left; files of one that lives stay.
+# Removes temp files of killed scripts; those of running ones stay.
 d_sweep() {
   for d_file in "$base"/.tmp.*; do
     [ -d "/proc/${d_file##*.}" ] || rm -f "$d_file"

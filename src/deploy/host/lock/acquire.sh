@@ -1,9 +1,9 @@
 # $1 seconds to live  $2 deployment  $3 since  $4 owner  $5 watchdog, then what facts.sh takes.
 # Staging is emptied before anything is put there: whatever is in it belongs to a deployment that is gone.
 d_error=$({ mkdir -p "$base" "$root/.harness/cache" && umask 077 && mkdir -p "$base/output"; } 2>&1) || d_refuse unwritable "$d_error"
-# Somebody may have been quicker to make them, in a directory where everybody may.
+# Another process may have made them first, in a directory that everybody can write.
 d_boundary
-# By cat, which says why it cannot write; the shells' own echo only speaks of an I/O error.
+# By cat, which reports why it cannot write; the echo of shells only reports an I/O error.
 d_probe="$base/.tmp.probe.$token.$$"
 d_error=$( { echo probe | cat > "$d_probe"; } 2>&1) || { rm -f "$d_probe"; d_refuse unwritable "$d_error"; }
 rm -f "$d_probe"

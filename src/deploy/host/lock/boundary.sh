@@ -1,12 +1,12 @@
 # Refuses what another user can change: `@refused owner FOUND|PATH|OWNER|MODE|DEPLOYED`, before anything is written.
 # shellcheck disable=SC2046,SC2086 # the words that ls prints are split on purpose
-# Prints PATH|OWNER|MODE of the first part of path $1 that somebody other than root can change. $2 counts links.
+# Prints PATH|OWNER|MODE of the first part of path $1 that another user than root can change. $2 counts links.
 d_weak() (
   set -f
   d_at= d_left=${1#/} d_links=${2:-0}
   while :; do
     d_look=${d_at:-/}
-    # What is not there yet is made by us.
+    # What does not exist yet is made by us.
     d_line=$(ls -ldn "$d_look" 2>/dev/null) || exit 0
     set -- $d_line
     d_mode=$1 d_uid=$3 d_gid=$4
@@ -21,7 +21,7 @@ d_weak() (
           d_weak "$d_target/$d_left" $((d_links + 1))
           exit 0
         fi ;;
-      # In a directory with the sticky bit nobody moves what belongs to root.
+      # In a directory with the sticky bit, other users cannot move what belongs to root.
       d????????[tT]*) ;;
       ?????w*) [ "$d_gid" = 0 ] || d_weak=yes ;;
     esac
@@ -37,7 +37,7 @@ d_weak() (
     case $d_left in */*) d_left=${d_left#*/} ;; *) d_left= ;; esac
   done
 )
-# What lies in our own directory; shared and log are the service's.
+# The content of our own directory; shared and log belong to the service.
 d_strange() (
   for d_item in "$base"/* "$base"/envs/* "$base"/run/*; do
     case $d_item in "$base/shared" | "$base/log" | *'/*') continue ;; esac
@@ -57,7 +57,7 @@ d_boundary() {
   d_owner=root
   [ ! -d "$base" ] || d_owner=$(set -f; set -- $(ls -ld "$base/."); echo "$3")
   if [ "$(id -u)" != 0 ]; then
-    # Whoever it belongs to, and not us: what the kernel says of it helps nobody.
+    # It belongs to another user: clearer than the error of the kernel.
     [ ! -d "$base" ] || [ -w "$base" ] || d_refuse owner "bookkeeping|$base|$d_owner||$d_deployed"
     return 0
   fi

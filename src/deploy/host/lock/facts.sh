@@ -5,7 +5,7 @@ echo @facts
 d_say arch "$(uname -m)"
 d_say uid "$(id -u)"
 d_say login "$(id -un 2>/dev/null || id -u)"
-# The same machine and directory under whatever name: no two machines share a boot.
+# Identifies machine and directory under whatever name: no two machines share a boot.
 d_say place "$d_boot $(uname -n) $(stat -c %d:%i "$base" 2>/dev/null || ls -di "$base" 2>/dev/null | sed 's/^ *//; s/ .*//')"
 d_say free_kb "$(df -Pk "$base" 2>/dev/null | sed -n '2s/.* \([0-9][0-9]*\)  *[0-9]*%.*/\1/p')"
 d_same=yes
@@ -32,13 +32,13 @@ for d_item in tar gzip sha256sum awk fold; do
   command -v "$d_item" >/dev/null 2>&1 || d_say missing_command "$d_item"
 done
 d_lines "$5" | while IFS= read -r d_item; do
-  # The second look is for hosts without ldconfig (musl).
+  # The second check is for hosts without ldconfig (musl).
   ldconfig -p 2>/dev/null | grep -q -F "	$d_item " ||
     [ -n "$(find /lib /lib64 /usr/lib /usr/lib64 /usr/local/lib -maxdepth 2 -name "$d_item" 2>/dev/null | head -n 1)" ] ||
     d_say missing_library "$d_item"
 done
-d_docker() { # in a way that podman's docker understands, too
-  # Well within the life of the lock. Old BusyBox has a timeout that wants its time otherwise.
+d_docker() { # also understood by the docker of podman
+  # Well within the life of the lock. The timeout of old BusyBox takes its time as an option.
   if timeout 8 true >/dev/null 2>&1; then timeout 8 docker ps -q -n 1
   elif timeout -t 8 true >/dev/null 2>&1; then timeout -t 8 docker ps -q -n 1
   else docker ps -q -n 1; fi
@@ -49,13 +49,13 @@ case $6 in
   docker_*)
     if ! command -v docker >/dev/null 2>&1; then d_engine="it does not have docker; install it"
     else
-      # To a file: a child that docker leaves behind would keep a pipe open. Elsewhere if none can be made.
+      # To a file: a child of docker could keep a pipe open. To /dev/null if no file can be made.
       d_file="$base/.tmp.docker.$token.$$" d_code=0
       ( : > "$d_file" ) 2>/dev/null || d_file=/dev/null
       d_docker 2>"$d_file" >/dev/null </dev/null || d_code=$?
       case $d_code in
         0) ;;
-        # Of timeout's kinds: BusyBox's ends like what it ended.
+        # Exit codes of the timeouts: BusyBox exits with the signal.
         124 | 137 | 143) d_engine="Docker did not respond within 8 s" ;;
         *) d_error=$(tail -n 1 "$d_file"); d_engine="its docker does not answer: ${d_error:-it ended with code $d_code}" ;;
       esac

@@ -1,4 +1,4 @@
-# Of an acquire that was killed half-way.
+# Of an acquire that was killed.
 rm -f "$base"/.tmp.*."$token".*
 d_enter
 if d_load && [ "$l_token" = "$token" ]; then

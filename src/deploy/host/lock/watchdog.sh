@@ -10,7 +10,7 @@ while :; do
   if d_load && [ "$l_token" = "$token" ] && d_stale; then
     token="guardian-$token"
     if d_put "$d_ttl" "$l_deployment" "$l_since" "guardian of $l_owner"; then d_leave; break; fi
-    # A full disk: make room and try again.
+    # A full disk: free space and retry.
     token=${token#guardian-}
     rm -rf "$base/staging"
   fi
@@ -24,7 +24,7 @@ trap '' HUP PIPE
     d_renew
   done ) &
 d_renewer=$!
-# What was to be installed is of no use any more, and on a full disk its space is.
+# The upload is not needed any more, and on a full disk its space is.
 rm -rf "$base/staging"
 d_recover
 kill "$d_renewer" 2>/dev/null

@@ -5,8 +5,8 @@ d_bad() { d_refuse archive "$1${2:+: $(printf '%s' "$2" | head -c 200 | tr '\n' 
 d_size=$(wc -c < "$d_file")
 d_pax_sizes=$(tar --version 2>/dev/null | grep -c -e 'GNU tar' -e bsdtar) || :
 [ "$d_size" -gt 0 ] || d_bad "it is empty"
-# Without its last byte a gzip file unpacks to the same and is cut off: if it is not, there is more behind its end,
-# which GNU's gzip only warns of and BusyBox' does not see.
+# Without its last byte a gzip file is truncated: if gzip does not notice, there is data after its end, which GNU gzip
+# only warns of and BusyBox does not see.
 d_walk=$(
   { head -c "$((d_size - 1))" "$d_file" | gzip -dc 2>/dev/null && : > "$stage/more"; } |
     tr '\000\001\n' '\001\002\002' | fold -b -w 512 |

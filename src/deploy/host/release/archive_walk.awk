@@ -22,7 +22,7 @@ function octal(digits,   value, i) {
   for (i = 1; i <= length(digits); i++) value = value * 8 + substr(digits, i, 1)
   return value
 }
-# What an extended header says of the entry after it: twice the same would be read differently by two programs.
+# Values of an extended header for the next entry: programs disagree on which of two equal keys counts.
 function say(key, value) {
   if (index(value, nul)) bad("a name with a NUL")
   if (key in said) bad("two extended headers say the same of one entry")
@@ -48,7 +48,7 @@ function extended() {
   if (body == "" || index(body, nul) != length(body)) bad("a long name with a NUL")
   say(kind == "L" ? "path" : "linkpath", substr(body, 1, length(body) - 1))
 }
-# Takes a path: it is one kind of thing, in one spelling. Whether it is new.
+# Claims a path: it has one type and one spelling. Returns whether it is new.
 function claim(path, directory,   key) {
   key = tolower(path)
   if (!(key in spelled)) {
@@ -134,8 +134,8 @@ $0 == zeros {
     size = said["size"]
     if (size !~ /^[0-9]+$/ || length(size) > 15) bad("a size that is negative or no number: " name)
     size += 0
-    # Programs that go by the one and by the other would take a body for entries, or entries for a body. A header has
-    # no digits for 8 GiB.
+    # Programs that use one or the other would read a body as entries, or entries as a body. A header has no digits
+    # for 8 GiB.
     if (size != own && (size < 8589934592 || !pax_sizes)) bad("a PAX size that is not that of its header: " name)
   }
   for (key in said) delete said[key]

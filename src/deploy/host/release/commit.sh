@@ -1,6 +1,6 @@
 # $1 bytes of the record on stdin.
 d_held
-# In memory as well: what was kept back is given up only where the disk is full, and then it is written again.
+# In memory as well: the reserve is removed only if the disk is full, and then it is written again.
 d_text=$(cat)
 d_write() { printf '%s\n' "$d_text" | cat > "$stage/new" && [ "$(wc -c < "$stage/new")" -eq "$1" ]; }
 if ! d_write "$1" 2>/dev/null; then

@@ -4,7 +4,7 @@ d_held
 mkdir -p "$base/shared" "$base/log"
 umask 077
 mkdir -p "$base/envs" "$base/output" "$base/run"
-# Made by an earlier version, they could be read by everybody.
+# An earlier version made them readable for everybody.
 chmod 700 "$base/output" "$base/run"
 d_receive "$stage/env.sent" "$4"
 { [ -z "$3" ] || cat "$base/envs/$3"; cat "$stage/env.sent"; } > "$stage/env.new"

@@ -22,7 +22,7 @@ done < ../links
 d_error=$(sha256sum -c SHA256SUMS 2>&1) || d_refuse sums "$(printf '%s\n' "$d_error" | grep -v -e ': OK$' | head -n 3 | tr '\n' ' ')"
 [ "$(find . -type f ! -path ./SHA256SUMS | wc -l)" -eq "$(sort -u SHA256SUMS | wc -l)" ] ||
   d_refuse sums "SHA256SUMS does not list every file"
-# Whoever runs the service must be able to read it, and nobody but us to change it.
+# Readable for the user of the service, writable for us alone.
 chmod -R u+rwX,go+rX,go-w .
 cd /
 d_place() {

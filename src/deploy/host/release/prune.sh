@@ -4,7 +4,7 @@ d_held
 d_replace "$base/state.json" "$5"
 d_lines() { [ -z "$1" ] || printf '%s\n' "$1"; }
 d_lines "$1" | while IFS= read -r d_item; do
-  # First out of the way in one rename, so that nobody sees half a release.
+  # Moved away in one rename first, so that half a release is never visible.
   rm -rf "$stage/gone"
   mv "$d_item" "$stage/gone" 2>/dev/null || :
   rm -rf "$stage/gone"
