@@ -1,5 +1,5 @@
 /**
- * One method per action, so that an editor shows what a server can do.
+ * One method per action, so that editors can list them.
  *
  * @module
  */
@@ -12,17 +12,17 @@ import type {
 } from "../protocol/actions.ts";
 import type { Endpoint, ServiceEntry, ServiceInput } from "../model/service.ts";
 
-/** Actions that a user calls; `subscribe` and `unsubscribe` belong to `client.events()`. */
+/** Actions to call; `client.events()` does `subscribe` and `unsubscribe`. */
 export type CallableAction = Exclude<Action, "subscribe" | "unsubscribe">;
 
 /** Options for every call. */
 export interface CallOptions {
-  /** Stops waiting: the call fails with `cancelled`. What was sent may still be done. */
-  signal?: AbortSignal;
-  /** How long to wait for the response. @default {30000, and 300000 for service_action} */
-  timeoutMs?: number;
-  /** Waits, within `timeoutMs`, for the connection to come back instead of failing at once. @default {false} */
-  waitForConnection?: boolean;
+  /** Aborts: the call fails with `cancelled`. A request that was sent may still be applied. */
+  signal?: AbortSignal | undefined;
+  /** Timeout. @default {30000, and 300000 for service_action} */
+  timeoutMs?: number | undefined;
+  /** While reconnecting: waits, within `timeoutMs`, instead of failing at once. @default {false} */
+  waitForConnection?: boolean | undefined;
 }
 
 /** Which services to list. */
@@ -38,7 +38,7 @@ export interface ServicesPage {
   seq: number;
 }
 
-/** A method for each action. Every one fails with a `HarnessError`. */
+/** A method for each action. All errors are `HarnessError`s. */
 export abstract class RegistryActions {
   /** Calls an action by its name. */
   abstract call<A extends CallableAction>(
@@ -68,7 +68,7 @@ export abstract class RegistryActions {
     return this.call("get_service", { name }, options);
   }
 
-  /** Registers a service; with `replace`, also over one of the same id. */
+  /** Registers a service; with `replace`, replaces one of the same id. */
   registerService(
     service: ServiceInput,
     options: CallOptions & { replace?: boolean } = {},
@@ -78,7 +78,7 @@ export abstract class RegistryActions {
     return this.call("register_service", params, rest);
   }
 
-  /** Changes what is given. */
+  /** Changes the given fields. */
   updateService(
     params: ActionParams<"update_service">,
     options: CallOptions = {},
@@ -86,7 +86,7 @@ export abstract class RegistryActions {
     return this.call("update_service", params, options);
   }
 
-  /** Removes a service from the registry; what runs is left alone. */
+  /** Removes a service from the registry; running processes are left alone. */
   async deregisterService(
     name: string,
     options: CallOptions & { ifRevision?: number } = {},
@@ -104,7 +104,7 @@ export abstract class RegistryActions {
     return this.call("heartbeat", { name }, options);
   }
 
-  /** Starts, stops, restarts or reloads a service; resolves when it was done. */
+  /** Starts, stops, restarts or reloads a service; resolves when it is done. */
   serviceAction(
     params: ActionParams<"service_action">,
     options: CallOptions = {},
@@ -117,7 +117,7 @@ export abstract class RegistryActions {
     return this.call("list_endpoints", {}, options);
   }
 
-  /** The endpoints at which a service can be reached now. */
+  /** The endpoints of the usable instances of a service. */
   resolveEndpoint(
     service: string,
     options: CallOptions & { endpoint?: string } = {},
@@ -145,7 +145,7 @@ export abstract class RegistryActions {
     return (await this.call("service_logs", params, rest)).lines;
   }
 
-  /** Starts a deployment and returns its id at once; the rest comes as `deployment_progress` events. */
+  /** Starts a deployment and returns its id at once; `deployment_progress` events follow. */
   async deployPackage(
     params: ActionParams<"deploy_package">,
     options: CallOptions = {},
@@ -158,7 +158,7 @@ export abstract class RegistryActions {
     return this.call("get_deployment", { deployment_id: deploymentId }, options);
   }
 
-  /** All deployments that are kept, newest first. */
+  /** The deployments on record, newest first. */
   listDeployments(
     filter: ActionParams<"list_deployments"> = {},
     options: CallOptions = {},
@@ -166,12 +166,12 @@ export abstract class RegistryActions {
     return this.call("list_deployments", filter, options);
   }
 
-  /** Stops starting hosts and rolls back those in flight. */
+  /** Starts no further host and rolls back those in flight. */
   cancelDeployment(deploymentId: string, options: CallOptions = {}): Promise<Deployment> {
     return this.call("cancel_deployment", { deployment_id: deploymentId }, options);
   }
 
-  /** Starts a deployment of the last good (or the given) version and returns its id. */
+  /** Starts a rollback to the last good (or the given) version and returns its id. */
   async rollbackService(
     params: ActionParams<"rollback_service">,
     options: CallOptions = {},
@@ -179,7 +179,7 @@ export abstract class RegistryActions {
     return (await this.call("rollback_service", params, options)).deployment_id;
   }
 
-  /** Starts an ended deployment again on the hosts where it did not end well; returns the new id. */
+  /** Repeats an ended deployment on the hosts where it failed; returns the new id. */
   async resumeDeployment(
     params: ActionParams<"resume_deployment">,
     options: CallOptions = {},
@@ -187,7 +187,7 @@ export abstract class RegistryActions {
     return (await this.call("resume_deployment", params, options)).deployment_id;
   }
 
-  /** The packages the server holds. */
+  /** The packages on the server. */
   listPackages(options: CallOptions = {}): Promise<PackageInfo[]> {
     return this.call("list_packages", {}, options);
   }

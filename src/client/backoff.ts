@@ -1,5 +1,5 @@
 /**
- * When to come back after a connection ended, and when not to.
+ * Decides whether and when to reconnect.
  *
  * @module
  */
@@ -13,11 +13,11 @@ import { CLOSE_CODES } from "../protocol/messages.ts";
 
 /** How a client reconnects. */
 export interface ReconnectOptions {
-  /** Upper edge of the first random delay. @default {500} */
+  /** Upper bound of the first random delay. @default {500} */
   minDelayMs?: number;
-  /** Upper edge of every later random delay. @default {20000} */
+  /** Upper bound of every later random delay. @default {20000} */
   maxDelayMs?: number;
-  /** Failed attempts in a row after which the client gives up. @default {Infinity} */
+  /** Failed attempts in a row before the client gives up. @default {Infinity} */
   maxAttempts?: number;
 }
 
@@ -25,13 +25,13 @@ export interface ReconnectOptions {
 export interface Closure {
   /** WebSocket close code; 1006 where there was no close frame. */
   code: number;
-  /** The server's reason, or what is known of the failure. */
+  /** The server's reason, or the local cause. */
   reason: string;
-  /** Earliest return that the server asked for with `server_draining`. */
+  /** Least delay that the server asked for with `server_draining`. */
   reconnectAfterMs?: number;
 }
 
-/** Codes after which the same client would only be refused again. */
+/** Codes after which a reconnect cannot help. */
 const FINAL_CODES: ReadonlySet<number> = new Set([
   CLOSE_CODES.bad_messages,
   1002, // protocol error: one of the two sides has a bug
@@ -41,20 +41,20 @@ const FINAL_CODES: ReadonlySet<number> = new Set([
   1010, // a mandatory extension is missing
 ]);
 
-/** Whether a client should come back after a connection ended with this code. */
+/** Whether to reconnect after this close code. */
 export function shouldReconnect(code: number): boolean {
   return !FINAL_CODES.has(code);
 }
 
-/** Whether a failed attempt to connect may succeed later: not when the server said who we are not. */
+/** Whether a failed attempt to connect may succeed later. */
 export function isWorthRetrying(error: HarnessError): boolean {
   return error.code === "unreachable" || error.code === "unavailable" || error.code === "timeout" ||
     error.code === "rate_limited" || error.code === "internal";
 }
 
 /**
- * The delay before an attempt: full jitter, a random part of an edge that doubles from `minDelayMs` to
- * `maxDelayMs`, so that clients that lost the same server do not all come back at once.
+ * The delay before an attempt: exponential backoff with full jitter between `minDelayMs` and `maxDelayMs`, so that the
+ * clients of a restarted server do not all reconnect at once.
  *
  * @param attempt 0 for the first attempt after a connection was lost.
  */
@@ -68,7 +68,7 @@ export function backoffDelayMs(
   return random() * Math.min(max, min * 2 ** Math.min(attempt, 30));
 }
 
-/** The least delay that the end of the last connection asks for. */
+/** The least delay that the server asked for. */
 export function requestedDelayMs(closure: Closure): number {
   if (closure.code === CLOSE_CODES.rate_limited) return CLIENT_RATE_LIMIT_PAUSE_MS;
   return closure.reconnectAfterMs ?? 0;

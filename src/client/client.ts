@@ -1,5 +1,5 @@
 /**
- * The client: typed calls, and events that survive the loss of a connection.
+ * The client: typed calls, and event streams that resume after a reconnect.
  *
  * @module
  */
@@ -15,50 +15,49 @@ import type { EventType } from "../model/event.ts";
 import { type CallableAction, type CallOptions, RegistryActions } from "./actions.ts";
 import { cancelled, type ConnectionOptions } from "./connection.ts";
 import { type EventsOptions, EventStream } from "./events/stream.ts";
-import { Feed } from "./events/buffer.ts";
-import { Link, type LinkOptions } from "./reconnecting.ts";
+import { EventBuffer } from "./events/buffer.ts";
+import { ReconnectingConnection, type ReconnectingOptions } from "./reconnecting.ts";
 import type { ReconnectOptions } from "./backoff.ts";
 import { type TokenTransport, type WebSocketConstructor, webSocketUrl } from "./websocket.ts";
 import type { ClientClosure, ClientStatus } from "./status.ts";
 
 /** Options for {@linkcode RegistryClient.connect}. */
 export interface ConnectOptions {
-  /** The token, or what gets it: asked again for every connection. */
-  token?: string | (() => string | Promise<string>);
-  /** How the token is sent. @default {by header where the WebSocket class is known to take headers} */
-  tokenTransport?: TokenTransport;
-  /** The WebSocket class, such as that of `npm:ws` on Node 20. @default {globalThis.WebSocket} */
-  webSocket?: WebSocketConstructor;
+  /** The token, or a function that returns it; called before every connection. */
+  token?: string | (() => string | Promise<string>) | undefined;
+  /** How the token is sent. @default {by header where the WebSocket class takes headers} */
+  tokenTransport?: TokenTransport | undefined;
+  /** The WebSocket class, such as that of `npm:ws`. @default {globalThis.WebSocket} */
+  webSocket?: WebSocketConstructor | undefined;
   /** More request headers, where the WebSocket class takes headers. */
-  headers?: Record<string, string>;
+  headers?: Record<string, string> | undefined;
   /**
-   * Asks the server why it refused a handshake, with the TLS settings of `webSocket`.
+   * Finds out why the server refused a handshake; give it with `webSocket`, with the same TLS settings.
    *
    * @default {the global one, where `webSocket` is left out}
    */
-  fetch?: typeof fetch;
-  /** Tries the first connection as often as later ones, for who starts before the server. @default {false} */
-  waitForServer?: boolean;
-  /** Gives up the first connection. It does not end a connected client: that is `close()`. */
-  signal?: AbortSignal;
-  /** How long one attempt to connect may take. @default {10000} */
-  connectTimeoutMs?: number;
-  /** How long a call waits for its response. @default {30000, and 300000 for service_action} */
-  callTimeoutMs?: number;
-  /** How to come back when the connection is lost; `false` = not at all. @default {true} */
-  reconnect?: boolean | ReconnectOptions;
-  /** Silence after which the server is asked whether it is there. @default {45000} */
-  idleProbeMs?: number;
-  /** Told of every change of the connection. What it throws becomes an uncaught error. */
+  fetch?: typeof fetch | undefined;
+  /** Retries the first connection, too, for a client that may start before the server. @default {false} */
+  waitForServer?: boolean | undefined;
+  /** Aborts the first connection. `close()` ends a connected client. */
+  signal?: AbortSignal | undefined;
+  /** Timeout of one attempt to connect. @default {10000} */
+  connectTimeoutMs?: number | undefined;
+  /** Timeout of a call. @default {30000, and 300000 for service_action} */
+  callTimeoutMs?: number | undefined;
+  /** How to reconnect when the connection is lost; `false` = not at all. @default {true} */
+  reconnect?: boolean | ReconnectOptions | undefined;
+  /** Silence after which the connection is probed. @default {45000} */
+  idleProbeMs?: number | undefined;
+  /** Called on every change of the connection. What it throws becomes an uncaught error. */
   onStatus?: (status: ClientStatus) => void;
 }
 
 /**
  * A client of a harness-ws-server.
  *
- * It comes back by itself when the connection is lost, with full jitter, and its event streams go on
- * where they were; only calls that were waiting for a response fail, with `unavailable` and
- * `details.outcome: "unknown"`, because only the caller knows whether they may be repeated.
+ * It reconnects by itself with jittered backoff, and its event streams resume. Calls in flight fail with `unavailable`
+ * and `details.outcome: "unknown"`, because only the caller knows whether they can be retried.
  *
  * @example Usage
  * ```ts ignore
@@ -78,20 +77,24 @@ export class RegistryClient extends RegistryActions implements AsyncDisposable {
   /** Resolves with how the client ended. Never rejects. */
   readonly closed: Promise<ClientClosure>;
   readonly #options: ConnectOptions;
-  readonly #linkOptions: LinkOptions;
-  /** Calls, and the first reader of events. */
-  readonly #main: Link;
-  /** One for each further reader: see client/events/subscription.ts for why they do not share a connection. */
-  readonly #others: Set<Link> = new Set();
+  readonly #reconnectingOptions: ReconnectingOptions;
+  /** Carries calls and the first event stream. */
+  readonly #main: ReconnectingConnection;
+  /** One per further event stream: events/subscription.ts explains why they do not share a connection. */
+  readonly #others: Set<ReconnectingConnection> = new Set();
 
-  private constructor(options: ConnectOptions, linkOptions: LinkOptions, main: Link) {
+  private constructor(
+    options: ConnectOptions,
+    reconnectingOptions: ReconnectingOptions,
+    main: ReconnectingConnection,
+  ) {
     super();
-    this.url = linkOptions.url;
+    this.url = reconnectingOptions.url;
     this.#options = options;
-    this.#linkOptions = linkOptions;
+    this.#reconnectingOptions = reconnectingOptions;
     this.#main = main;
     this.closed = main.closed.then(async (closure) => {
-      await Promise.all([...this.#others].map((link) => link.close(closure.error)));
+      await Promise.all([...this.#others].map((other) => other.close(closure.error)));
       return closure;
     });
   }
@@ -106,26 +109,26 @@ export class RegistryClient extends RegistryActions implements AsyncDisposable {
     url: string | URL,
     options: ConnectOptions = {},
   ): Promise<RegistryClient> {
-    const linkOptions: LinkOptions = {
+    const reconnectingOptions: ReconnectingOptions = {
       url: webSocketUrl(url),
       connectionOptions: () => connectionOptions(options),
       reconnect: reconnectOptions(options.reconnect),
-      onStatus: (status) => tell(options, status),
+      onStatus: (status) => notify(options, status),
+      subscribeTimeoutMs: options.callTimeoutMs,
     };
-    if (options.callTimeoutMs !== undefined) linkOptions.subscribeTimeoutMs = options.callTimeoutMs;
     const main = options.waitForServer === true
-      ? await Link.connectInTheEnd(linkOptions, options.signal)
-      : await Link.connect(linkOptions, options.signal);
-    return new RegistryClient(options, linkOptions, main);
+      ? await ReconnectingConnection.connectWithRetry(reconnectingOptions, options.signal)
+      : await ReconnectingConnection.connect(reconnectingOptions, options.signal);
+    return new RegistryClient(options, reconnectingOptions, main);
   }
 
-  /** Whether a connection is there, is being made again, or never will be. */
+  /** Whether it is connected, reconnecting, or closed. */
   get state(): "connected" | "reconnecting" | "closed" {
     if (this.#main.closure !== null) return "closed";
     return this.#main.connection === null ? "reconnecting" : "connected";
   }
 
-  /** What the server said first on the present connection, or on the last one. */
+  /** The hello of the current connection, or of the last one. */
   get hello(): HelloData {
     return this.#main.hello;
   }
@@ -134,7 +137,7 @@ export class RegistryClient extends RegistryActions implements AsyncDisposable {
    * Calls an action by its name.
    *
    * @throws {HarnessError} The server's error. `unavailable`, `timeout` and `cancelled` have
-   * `details.outcome`: `not_sent` when nothing was done, else `unknown`.
+   * `details.outcome`: `not_sent` or `unknown`.
    */
   override async call<A extends CallableAction>(
     action: A,
@@ -151,41 +154,40 @@ export class RegistryClient extends RegistryActions implements AsyncDisposable {
     if (signal?.aborted) throw cancelled(action, signal, "not_sent");
     if (connection === null) throw this.#offline(action);
     const left = Math.max(1, timeoutMs - (Date.now() - startedAt));
-    const request = { timeoutMs: left, ...(signal === undefined ? {} : { signal }) };
-    return await connection.request(action, params, request);
+    return await connection.request(action, params, { timeoutMs: left, signal });
   }
 
   /**
-   * Events from now on (or from `since`), without a gap, also across reconnects.
+   * Streams events from now on (or from `since`) without a gap, also across reconnects.
    *
-   * Where events were missed that the server no longer has, the stream gives a snapshot instead and says
-   * so. The first stream shares the connection of the calls, each further one opens its own.
+   * Where missed events are gone on the server, the stream yields a snapshot instead. The first stream shares the
+   * connection of the calls; each further one opens its own.
    */
   events<E extends SubscribableEvent = EventType>(
     options: EventsOptions<E> = {},
   ): EventStream<E> {
     const { signal, bufferSize = CLIENT_EVENT_BUFFER, ...rest } = options;
-    const feed = new Feed({ ...rest, bufferSize: Math.max(1, bufferSize) });
+    const buffer = new EventBuffer({ ...rest, bufferSize: Math.max(1, bufferSize) });
     if (this.#main.closure !== null) {
       const error = this.#main.closure.error ?? this.#offline("subscribe");
-      feed.end(error);
-      return new EventStream<E>(feed, Promise.reject(error), () => {});
+      buffer.end(error);
+      return new EventStream<E>(buffer, Promise.reject(error), () => {});
     }
-    const link = this.#linkForReader();
+    const connection = this.#connectionForReader();
     const onAbort = () => stream.close();
-    const stream = new EventStream<E>(feed, link.subscriber.set(feed), () => {
+    const stream = new EventStream<E>(buffer, connection.subscription.set(buffer), () => {
       signal?.removeEventListener("abort", onAbort);
-      link.subscriber.clear(feed);
-      if (link !== this.#main) link.close();
+      connection.subscription.clear(buffer);
+      if (connection !== this.#main) connection.close();
     });
     signal?.addEventListener("abort", onAbort);
     if (signal?.aborted) onAbort();
     return stream;
   }
 
-  /** Ends the client: its streams end, its calls fail. Idempotent. */
+  /** Closes the client: its streams end, its calls fail. Idempotent. */
   async close(): Promise<void> {
-    await Promise.all([this.#main, ...this.#others].map((link) => link.close()));
+    await Promise.all([this.#main, ...this.#others].map((connection) => connection.close()));
     await this.closed;
   }
 
@@ -194,24 +196,24 @@ export class RegistryClient extends RegistryActions implements AsyncDisposable {
     await this.close();
   }
 
-  #linkForReader(): Link {
-    if (this.#main.subscriber.isFree) return this.#main;
+  #connectionForReader(): ReconnectingConnection {
+    if (this.#main.subscription.isFree) return this.#main;
     const onStatus = (status: ClientStatus) => {
-      // The state of the client is that of its main connection.
+      // The main connection alone decides about the client's state.
       if (status.type === "resumed" || status.type === "snapshot") {
-        this.#linkOptions.onStatus(status);
+        this.#reconnectingOptions.onStatus(status);
       }
     };
-    const link = Link.start({ ...this.#linkOptions, onStatus });
-    this.#others.add(link);
-    link.closed.then(() => this.#others.delete(link));
-    return link;
+    const other = ReconnectingConnection.start({ ...this.#reconnectingOptions, onStatus });
+    this.#others.add(other);
+    other.closed.then(() => this.#others.delete(other));
+    return other;
   }
 
   #offline(action: string): HarnessError {
     const closure = this.#main.closure;
     const then = closure === null
-      ? "the client is reconnecting, try again or pass waitForConnection"
+      ? "the client is reconnecting; retry, or set waitForConnection"
       : "the client is closed";
     return new HarnessError("unavailable", `Cannot send "${action}": ${then}`, {
       details: { outcome: "not_sent", action },
@@ -223,19 +225,11 @@ export class RegistryClient extends RegistryActions implements AsyncDisposable {
 async function connectionOptions(options: ConnectOptions): Promise<ConnectionOptions> {
   const { webSocket, tokenTransport, headers, connectTimeoutMs, idleProbeMs, fetch } = options;
   const token = typeof options.token === "function" ? await options.token() : options.token;
-  return {
-    ...(webSocket === undefined ? {} : { webSocket }),
-    ...(tokenTransport === undefined ? {} : { tokenTransport }),
-    ...(headers === undefined ? {} : { headers }),
-    ...(fetch === undefined ? {} : { fetch }),
-    ...(connectTimeoutMs === undefined ? {} : { connectTimeoutMs }),
-    ...(idleProbeMs === undefined ? {} : { idleProbeMs }),
-    ...(token === undefined ? {} : { token }),
-  };
+  return { webSocket, tokenTransport, headers, fetch, connectTimeoutMs, idleProbeMs, token };
 }
 
-/** What the callback throws becomes an uncaught error, but must not end the client that called it. */
-function tell({ onStatus }: ConnectOptions, status: ClientStatus): void {
+/** An error in the callback becomes an uncaught error and does not end the client. */
+function notify({ onStatus }: ConnectOptions, status: ClientStatus): void {
   try {
     onStatus?.(status);
   } catch (error) {

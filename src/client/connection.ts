@@ -1,8 +1,8 @@
 /**
  * One WebSocket connection: from the handshake to its end, requests matched with responses.
  *
- * It knows nothing of subscriptions or of coming back: {@linkcode Connection.open} resolves with a
- * connection that has said hello, and {@linkcode Connection.closed} resolves when it has ended.
+ * {@linkcode Connection.open} resolves after the server's hello, {@linkcode Connection.closed} at its end. It neither
+ * subscribes nor reconnects.
  *
  * @module
  */
@@ -26,27 +26,28 @@ import {
 } from "./decode.ts";
 import { probeHandshake } from "./handshake_probe.ts";
 import type { Closure } from "./backoff.ts";
+import { formatDuration } from "../util/units.ts";
 import { openSocket, type SocketOptions, type WebSocketLike } from "./websocket.ts";
 
 /** Options for {@linkcode Connection.open}. */
 export interface ConnectionOptions extends SocketOptions {
-  /** How long the handshake and hello may take. @default {10000} */
-  connectTimeoutMs?: number;
-  /** Gives up opening. It does not end an open connection. */
-  signal?: AbortSignal;
-  /** Silence after which the server is asked whether it is there. @default {45000} */
-  idleProbeMs?: number;
-  /** Called for every event but hello, in the order of arrival, with the length of its text. Must not throw. */
+  /** Timeout of handshake and hello. @default {10000} */
+  connectTimeoutMs?: number | undefined;
+  /** Aborts opening. It does not end an open connection. */
+  signal?: AbortSignal | undefined;
+  /** Silence after which the server is probed. @default {45000} */
+  idleProbeMs?: number | undefined;
+  /** Called for every event but hello, in order, with the length of its JSON. Must not throw. */
   onEvent?: (message: EventMessage, length: number) => void;
 }
 
 /** Options for {@linkcode Connection.request}. */
 export interface RequestOptions<A extends Action> {
   /** Stops waiting for the response. */
-  signal?: AbortSignal;
-  /** How long to wait for the response. */
+  signal?: AbortSignal | undefined;
+  /** Timeout. */
   timeoutMs: number;
-  /** Called with the data before the next frame is looked at: for what must not miss an event. */
+  /** Called with the data before the next frame is handled, so that no event is missed. */
   onData?: (data: ActionData<A>) => void;
 }
 
@@ -122,12 +123,14 @@ export class Connection {
         onAbort = () => reject(cancelled("connect", options.signal));
         options.signal?.addEventListener("abort", onAbort);
         timer = setTimeout(() => {
-          const message = `Cannot connect to ${url}: no answer within ${timeoutMs} ms`;
+          const message = `Cannot connect to ${url}: no response within ${
+            formatDuration(timeoutMs)
+          }`;
           reject(new HarnessError("timeout", message));
         }, timeoutMs);
       });
     } catch (error) {
-      connection.#abandon("handshake given up");
+      connection.#abandon("handshake aborted");
       throw error;
     } finally {
       clearTimeout(timer);
@@ -138,9 +141,9 @@ export class Connection {
     return connection;
   }
 
-  /** What the server said first. */
+  /** The server's hello. */
   get hello(): HelloData {
-    if (this.#hello === undefined) throw new TypeError("Cannot read hello before it has come");
+    if (this.#hello === undefined) throw new TypeError("Cannot read hello before it has arrived");
     return this.#hello;
   }
 
@@ -152,8 +155,8 @@ export class Connection {
   /**
    * Sends a request and waits for its response.
    *
-   * @throws {HarnessError} The server's error; `unavailable` when the connection is or gets lost,
-   * `timeout`, or `cancelled`: then `details.outcome` says whether it may have been done.
+   * @throws {HarnessError} The server's error; `unavailable` when there is no connection or it is lost, `timeout`, or
+   * `cancelled`, with `details.outcome`: `not_sent`, or `unknown` when it may have been applied.
    */
   request<A extends Action>(
     action: A,
@@ -167,7 +170,7 @@ export class Connection {
       return Promise.reject(
         new HarnessError(
           "rate_limited",
-          `Cannot send "${action}": ${MAX_CLIENT_PENDING_CALLS} calls wait for responses already, wait for some`,
+          `Cannot send "${action}": too many calls in flight (limit ${MAX_CLIENT_PENDING_CALLS})`,
           { details: { outcome: "not_sent" } },
         ),
       );
@@ -176,8 +179,9 @@ export class Connection {
     const text = JSON.stringify({ id, type: "request", action, params });
     const maxBytes = this.hello.limits["max_message_bytes"];
     if (maxBytes !== undefined && isLarger(text, maxBytes)) {
-      // Sent, it would end the connection and every other call on it.
-      const message = `Cannot send "${action}": the request is over the server's ${maxBytes} bytes`;
+      // The server would close the connection, and every other call on it would fail.
+      const message =
+        `Cannot send "${action}": the request exceeds the server's limit of ${maxBytes} bytes`;
       return Promise.reject(
         new HarnessError("too_large", message, { details: { outcome: "not_sent" } }),
       );
@@ -207,7 +211,7 @@ export class Connection {
     });
   }
 
-  /** Ends the connection; waits for the server's close frame, but not for long. */
+  /** Closes the connection and waits briefly for the server's close frame. */
   async close(code = 1000, reason = ""): Promise<Closure> {
     if (this.#closure === undefined) {
       this.#closeSocket(code, reason);
@@ -221,13 +225,13 @@ export class Connection {
     if (this.#closure !== undefined) return;
     this.#heardAt = Date.now();
     const message = typeof data === "string" ? decodeServerMessage(data) : null;
-    if (message === null) return this.#refuse("a frame was not a harness.v1 message");
+    if (message === null) return this.#refuse("a frame is not a harness.v1 message");
     if (this.#hello !== undefined) return this.#dispatch(message, (data as string).length);
     if (message.type !== "event" || message.event !== "hello") {
-      return this.#refuse("the first frame was not hello");
+      return this.#refuse("the first frame is not hello");
     }
     if (message.data?.protocol?.version !== 1) {
-      return this.#refuse("the server speaks another protocol version");
+      return this.#refuse("the server uses another protocol version");
     }
     this.#hello = message.data;
     this.#helloArrived();
@@ -241,7 +245,7 @@ export class Connection {
       return this.#onEvent(message, length);
     }
     const call = message.id === null ? undefined : this.#pending.get(message.id);
-    // Nobody waits any more after an abort or a timeout: the late response is dropped.
+    // A response after an abort or a timeout is dropped.
     if (call === undefined) return;
     if ("error" in message) call.reject(harnessErrorOf(message.error));
     else call.resolve(message.data);
@@ -262,7 +266,7 @@ export class Connection {
     try {
       this.#socket.close(code, reason);
     } catch {
-      // It was never open, or is closed already: both are what we want.
+      // Never opened, or closed already.
     }
   }
 
@@ -279,7 +283,7 @@ export class Connection {
     this.#resolveClosed(closure);
   }
 
-  /** A peer that vanished without a close frame is noticed by its silence. */
+  /** Watchdog: detects a peer that vanished without a close frame. */
   #watchIdle(): void {
     if (this.#closure !== undefined) return;
     const silentMs = Date.now() - this.#heardAt;
@@ -289,20 +293,20 @@ export class Connection {
     }
     const options = { timeoutMs: Math.min(CLIENT_PROBE_TIMEOUT_MS, this.#idleProbeMs) };
     this.request("list_services", { limit: 1 }, options).catch((error: HarnessError) => {
-      if (error.code === "timeout") this.#abandon("the server went silent");
+      if (error.code === "timeout") this.#abandon("the server stopped responding");
     }).finally(() => this.#watchIdle());
   }
 
   #notSent(action: Action, cause?: unknown): HarnessError {
     return new HarnessError(
       "unavailable",
-      `Cannot send "${action}": there is no connection to the server; retry once it is back`,
+      `Cannot send "${action}": not connected; retry after the reconnect`,
       { details: { outcome: "not_sent", action }, cause },
     );
   }
 }
 
-/** Why a handshake failed: what the runtime tells or, where it does not, what the server answers by HTTP. */
+/** Why a handshake failed: as the runtime reports it, or else as the server responds to a plain HTTP request. */
 async function refused(
   url: string,
   closure: Closure,
@@ -311,13 +315,13 @@ async function refused(
 ): Promise<HarnessError> {
   const error = handshakeError(url, closure);
   const isKnown = closure.code === 1002 || statusIn(closure.reason) !== null;
-  // A connection that ends after its hello has nobody waiting for this.
+  // After hello, nobody waits for this error.
   if (isKnown || signal.aborted) return error;
   const answer = await probeHandshake(url, options, signal);
   return answer === null ? error : statusError(url, answer.status, answer.location);
 }
 
-/** Whether a text has more bytes than `maxBytes`; counted only where the length leaves a doubt. */
+/** Whether a text has more bytes than `maxBytes`; encodes it only when its length does not decide. */
 function isLarger(text: string, maxBytes: number): boolean {
   return text.length * 3 > maxBytes && new TextEncoder().encode(text).length > maxBytes;
 }
@@ -326,7 +330,7 @@ function outcomeUnknown(action: Action, closure: Closure): HarnessError {
   const why = closure.reason === "" ? `code ${closure.code}` : `${closure.code} ${closure.reason}`;
   return new HarnessError(
     "unavailable",
-    `No response to "${action}": the connection was lost (${why}); check the state before retrying a change`,
+    `Lost the connection during "${action}" (${why}). It may have been applied: check the state before retrying.`,
     { details: { outcome: "unknown", action, close_code: closure.code } },
   );
 }
@@ -334,18 +338,19 @@ function outcomeUnknown(action: Action, closure: Closure): HarnessError {
 function timedOut(action: Action, timeoutMs: number): HarnessError {
   return new HarnessError(
     "timeout",
-    `No response to "${action}" within ${timeoutMs} ms; check the state before retrying a change`,
+    `"${action}" timed out after ${formatDuration(timeoutMs)} and may have been applied. ` +
+      "Check the state before retrying.",
     { details: { outcome: "unknown", action } },
   );
 }
 
-/** The error of a caller that gave up. */
+/** The error of an aborted call. */
 export function cancelled(
   what: string,
   signal: AbortSignal | undefined,
   outcome: "unknown" | "not_sent" = "unknown",
 ): HarnessError {
-  return new HarnessError("cancelled", `Stopped waiting for "${what}": the caller aborted it`, {
+  return new HarnessError("cancelled", `"${what}" was aborted by the caller`, {
     details: { outcome },
     cause: signal?.reason,
   });

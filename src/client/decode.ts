@@ -1,7 +1,7 @@
 /**
- * From frames to messages, and from what went wrong to a {@linkcode HarnessError}.
+ * Decodes frames into messages, and failures into {@linkcode HarnessError}s.
  *
- * Only the envelope is checked: what a server adds later must not break a client of today.
+ * Only the envelope is checked: additions of later servers must not break this client.
  *
  * @module
  */
@@ -34,7 +34,7 @@ export function decodeServerMessage(text: string): ServerMessage | null {
   return "data" in value ? value as unknown as ServerMessage : null;
 }
 
-/** The error of a response. A code that a later server invented becomes `internal`, its name kept in the details. */
+/** The error of a response. An unknown code becomes `internal`, with the code in the details. */
 export function harnessErrorOf(wire: WireError): HarnessError {
   const known = isErrorCode(wire.code);
   const options: HarnessErrorOptions = {};
@@ -56,14 +56,14 @@ const STATUS_CODES: Readonly<Record<number, ErrorCode>> = {
 };
 
 const STATUS_HINTS: Readonly<Record<number, string>> = {
-  401: "the server wants a token, or does not know this one",
-  403: "the server does not accept this Origin or Host",
-  407: "a proxy on the way wants to know who you are",
-  413: "a proxy on the way takes no request of this size",
-  429: "the server wants fewer connections",
-  502: "a proxy is there, and the server behind it is not",
+  401: "the token is missing or not valid",
+  403: "this Origin or Host is not allowed",
+  407: "a proxy requires authentication",
+  413: "a proxy does not allow a request of this size",
+  429: "too many connections",
+  502: "a proxy cannot reach the server",
   503: "the server is full or shutting down",
-  504: "a proxy is there, and the server behind it does not answer",
+  504: "the server behind a proxy does not respond",
 };
 
 /** Why no connection was made: `details.reason` of the `unreachable` error. */
@@ -77,16 +77,16 @@ export type ConnectFailure =
   | "refused"
   | "unknown_host";
 
-/** Deno reports these as text only; the first match counts. */
+/** Deno reports these as text only; the first match wins. */
 const CONNECT_FAILURES: ReadonlyArray<readonly [RegExp, ConnectFailure, why: string]> = [
-  [/tcp connect error$/, "refused", "nothing accepts connections there"],
-  [/dns error$/, "unknown_host", "there is no host of that name"],
+  [/tcp connect error$/, "refused", "connection refused"],
+  [/dns error$/, "unknown_host", "unknown host"],
   [/received corrupt message of type \w+$/, "not_tls", "the server does not use TLS"],
   [/invalid HTTP version parsed$/, "not_http", "the server does not speak HTTP"],
   [
     /certificate: .*CaUsedAsEndEntity/s,
     "certificate_is_authority",
-    "the server's certificate is that of an authority",
+    "the server's certificate is a CA certificate",
   ],
   [
     /certificate: .*NotValidForName/s,
@@ -94,7 +94,7 @@ const CONNECT_FAILURES: ReadonlyArray<readonly [RegExp, ConnectFailure, why: str
     "the server's certificate is for another name",
   ],
   [/certificate: .*Expired/s, "certificate_expired", "the server's certificate has expired"],
-  // What is reported of an untrusted certificate depends on the other side's TLS.
+  // The report of an untrusted certificate depends on the peer's TLS.
   [
     /certificate|NoApplicationProtocol/,
     "certificate_untrusted",
@@ -102,7 +102,7 @@ const CONNECT_FAILURES: ReadonlyArray<readonly [RegExp, ConnectFailure, why: str
   ],
 ];
 
-/** What a connection that ended before its hello says to the caller, as far as it is known at once. */
+/** The error of a connection that ended before hello. */
 export function handshakeError(url: string, closure: Closure): HarnessError {
   if (closure.code === 1002) {
     return new HarnessError(
@@ -113,20 +113,20 @@ export function handshakeError(url: string, closure: Closure): HarnessError {
   const status = statusIn(closure.reason);
   if (status !== null) return statusError(url, status);
   const [, reason, known] = CONNECT_FAILURES.find(([text]) => text.test(closure.reason)) ?? [];
-  const why = known ?? (closure.reason || "it is unreachable, or it refused the handshake");
+  const why = known ?? (closure.reason || "unreachable, or the handshake was refused");
   return new HarnessError("unreachable", `Cannot connect to ${url}: ${why}`, {
     details: { close_code: closure.code, ...(reason && { reason }) },
     ...(reason && { cause: closure.reason }),
   });
 }
 
-/** The status in what a runtime said of a handshake: some tell it in the text of the error, and only there. */
+/** The HTTP status of a refused handshake: some runtimes report it only in the error text. */
 export function statusIn(reason: string): number | null {
   const match = /(?:status code|server response|status)\D{0,3}([1-5]\d\d)\b/i.exec(reason);
   return match === null ? null : Number(match[1]);
 }
 
-/** The error for a handshake that was answered with an HTTP status. */
+/** The error of a handshake that was refused with an HTTP status. */
 export function statusError(
   url: string,
   status: number,
@@ -134,16 +134,16 @@ export function statusError(
 ): HarnessError {
   const isRedirect = status >= 300 && status < 400;
   const hint = isRedirect
-    ? location === null ? "it redirects; connect to where it leads" : `it redirects to ${location}`
+    ? location === null ? "it redirects; connect to the target" : `it redirects to ${location}`
     : isSilent(status)
-    ? "it took a plain request with this token and refused the WebSocket handshake"
+    ? "it accepts HTTP requests with this token, but refused the WebSocket handshake"
     : STATUS_HINTS[status] ?? "is it a harness-ws-server?";
   const code = isRedirect
     ? "invalid_request"
     : isSilent(status)
     ? "unavailable"
     : STATUS_CODES[status] ?? "unreachable";
-  return new HarnessError(code, `Cannot connect to ${url}: it answered ${status}; ${hint}`, {
+  return new HarnessError(code, `Cannot connect to ${url}: HTTP status ${status}; ${hint}`, {
     details: { status, ...(isRedirect && location !== null ? { location } : {}) },
   });
 }

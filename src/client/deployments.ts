@@ -7,7 +7,7 @@
  */
 import type { DeploymentProgressData } from "../model/deployment.ts";
 import { HarnessError } from "../errors.ts";
-import { CLIENT_DEPLOYMENT_LOOK_MS } from "./limits.ts";
+import { CLIENT_DEPLOYMENT_POLL_MS } from "./limits.ts";
 import type { ActionParams, Deployment } from "../protocol/actions.ts";
 import type { EventStream } from "./events/stream.ts";
 import type { StreamItem } from "./events/items.ts";
@@ -16,17 +16,17 @@ import { resultWithin } from "../util/async.ts";
 
 /** Options for {@linkcode followDeployment}. */
 export interface FollowOptions {
-  /** Stops following; the deployment goes on. */
-  signal?: AbortSignal;
+  /** Stops following; the deployment continues. */
+  signal?: AbortSignal | undefined;
   /** How often the deployment is polled while no event arrives. @default {5000} */
-  lookIntervalMs?: number;
+  pollIntervalMs?: number | undefined;
   /** Fail with `unreachable` after this long without an event or a response. @default {Infinity} */
-  giveUpAfterMs?: number;
+  giveUpAfterMs?: number | undefined;
   /**
    * Events that were subscribed to before the deployment was started, so that no step is missed. The caller closes
    * them. @default {subscribed to when following starts}
    */
-  events?: EventStream<"deployment_progress">;
+  events?: EventStream<"deployment_progress"> | undefined;
 }
 
 /**
@@ -45,7 +45,7 @@ export async function* deployAndFollow(
   options: FollowOptions = {},
 ): AsyncGenerator<DeploymentProgressData, Deployment, void> {
   await using stream = await openStream(client, options);
-  const id = await client.deployPackage(params, callOptions(options));
+  const id = await client.deployPackage(params, { signal: options.signal });
   return yield* follow(client, stream, id, options);
 }
 
@@ -68,7 +68,7 @@ async function openStream(
   client: RegistryClient,
   options: FollowOptions,
 ): Promise<ProgressStream> {
-  const stream = client.events({ events: ["deployment_progress"], ...callOptions(options) });
+  const stream = client.events({ events: ["deployment_progress"], signal: options.signal });
   await stream.ready;
   return stream;
 }
@@ -79,12 +79,12 @@ async function* follow(
   id: string,
   options: FollowOptions,
 ): AsyncGenerator<DeploymentProgressData, Deployment, void> {
-  const lookIntervalMs = options.lookIntervalMs ?? CLIENT_DEPLOYMENT_LOOK_MS;
+  const pollIntervalMs = options.pollIntervalMs ?? CLIENT_DEPLOYMENT_POLL_MS;
   let next = read(stream);
-  let deployment = await client.getDeployment(id, callOptions(options));
+  let deployment = await client.getDeployment(id, { signal: options.signal });
   let heardAt = Date.now();
   while (deployment.finished_at === null) {
-    const result = await resultWithin(next, lookIntervalMs);
+    const result = await resultWithin(next, pollIntervalMs);
     if (result?.done) throw stopped(id, options.signal);
     if (result !== null) {
       next = read(stream);
@@ -93,7 +93,7 @@ async function* follow(
     const progress = result === null ? null : progressOf(result.value, id);
     if (progress !== null) yield progress;
     const isLast = progress?.host === null && progress.step === "finish";
-    // Silence, or events that are gone for good: the deployment may have ended unheard.
+    // No event came, or events were missed: the deployment may have ended.
     if (isLast || result === null || result.value.kind === "snapshot") {
       const polled = await poll(client, id, options);
       if (polled !== null) [deployment, heardAt] = [polled, Date.now()];
@@ -125,15 +125,11 @@ async function poll(
   options: FollowOptions,
 ): Promise<Deployment | null> {
   try {
-    return await client.getDeployment(id, callOptions(options));
+    return await client.getDeployment(id, { signal: options.signal });
   } catch (error) {
     if (error instanceof HarnessError && error.retryable && client.state !== "closed") return null;
     throw error;
   }
-}
-
-function callOptions({ signal }: FollowOptions): { signal?: AbortSignal } {
-  return signal === undefined ? {} : { signal };
 }
 
 function silent(id: string): HarnessError {
@@ -144,7 +140,7 @@ function silent(id: string): HarnessError {
 }
 
 function stopped(id: string, signal: AbortSignal | undefined): HarnessError {
-  return new HarnessError("cancelled", `Stopped following ${id}: it goes on in the server`, {
+  return new HarnessError("cancelled", `Stopped following ${id}; it continues in the server`, {
     cause: signal?.reason,
   });
 }

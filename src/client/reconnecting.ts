@@ -1,5 +1,5 @@
 /**
- * A connection that comes back: from one {@linkcode Connection} to the next, with its reader.
+ * A connection that reconnects: a sequence of {@linkcode Connection}s that share one subscription.
  *
  * @module
  */
@@ -16,45 +16,45 @@ import {
   shouldReconnect,
 } from "./backoff.ts";
 import type { ClientClosure, ClientStatus } from "./status.ts";
-import { Subscriber } from "./events/subscription.ts";
+import { Subscription } from "./events/subscription.ts";
 import { sleep } from "../util/async.ts";
 
-/** Options for {@linkcode Link}. */
-export interface LinkOptions {
+/** Options for {@linkcode ReconnectingConnection}. */
+export interface ReconnectingOptions {
   /** Where the server is. */
   url: string;
-  /** How to connect, asked before every attempt: a token may have changed. */
+  /** How to connect; called before every attempt, because a token may have changed. */
   connectionOptions: () => Promise<ConnectionOptions>;
-  /** How to come back; `null` = not at all. */
+  /** How to reconnect; `null` = not at all. */
   reconnect: ReconnectOptions | null;
-  /** How long a subscribe may take. */
-  subscribeTimeoutMs?: number;
-  /** Told of every change. Must not throw. */
+  /** Timeout of a subscribe request. */
+  subscribeTimeoutMs?: number | undefined;
+  /** Called on every change. Must not throw. */
   onStatus: (status: ClientStatus) => void;
 }
 
-/** The longest delay that timers can do. */
+/** Longest delay of a timer. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** Either a connection, or why there is none. */
+/** A connection, or why there is none. */
 type Attempted = { connection: Connection; attempt: number } | { error: HarnessError | null };
 
-/** A connection that comes back by itself. */
-export class Link {
-  /** Its reader. */
-  readonly subscriber: Subscriber;
-  /** Resolves with how it ended for good. Never rejects. */
+/** A connection that reconnects by itself. */
+export class ReconnectingConnection {
+  /** The subscription that each connection carries on. */
+  readonly subscription: Subscription;
+  /** Resolves when it has ended and does not reconnect. Never rejects. */
   readonly closed: Promise<ClientClosure>;
-  readonly #options: LinkOptions;
+  readonly #options: ReconnectingOptions;
   readonly #closing: AbortController = new AbortController();
   #connection: Connection | null = null;
   #closure: ClientClosure | null = null;
   #hello: HelloData | null = null;
   readonly #waiters: Set<() => void> = new Set();
 
-  private constructor(options: LinkOptions, first: Connection | null) {
+  private constructor(options: ReconnectingOptions, first: Connection | null) {
     this.#options = options;
-    this.subscriber = new Subscriber({
+    this.subscription = new Subscription({
       timeoutMs: options.subscribeTimeoutMs ?? CLIENT_CALL_TIMEOUT_MS,
       reconnect: options.reconnect ?? {},
       onResumed: ({ how, epoch, seq }) => {
@@ -66,48 +66,54 @@ export class Link {
     this.closed = this.#run(first);
   }
 
-  /** Opens the first connection; fails when that fails. */
-  static async connect(options: LinkOptions, signal?: AbortSignal): Promise<Link> {
+  /** Makes one attempt at the first connection. */
+  static async connect(
+    options: ReconnectingOptions,
+    signal?: AbortSignal,
+  ): Promise<ReconnectingConnection> {
     const inbox: Inbox = { onEvent: () => {} };
     const first = await open(options, inbox, signal);
-    const link = new Link(options, first);
-    inbox.onEvent = (message, length) => link.#receive(message, length);
-    return link;
+    const reconnecting = new ReconnectingConnection(options, first);
+    inbox.onEvent = (message, length) => reconnecting.#receive(message, length);
+    return reconnecting;
   }
 
-  /** Opens the first connection as often as it takes; fails when trying again makes no sense. */
-  static async connectInTheEnd(options: LinkOptions, signal?: AbortSignal): Promise<Link> {
-    const link = Link.start(options);
-    while (link.connection === null && link.closure === null && !signal?.aborted) {
-      await link.nextConnection(MAX_TIMER_MS, signal);
+  /** Retries the first connection; fails when a retry cannot help. */
+  static async connectWithRetry(
+    options: ReconnectingOptions,
+    signal?: AbortSignal,
+  ): Promise<ReconnectingConnection> {
+    const reconnecting = ReconnectingConnection.start(options);
+    while (reconnecting.connection === null && reconnecting.closure === null && !signal?.aborted) {
+      await reconnecting.nextConnection(MAX_TIMER_MS, signal);
     }
-    if (link.connection !== null) return link;
-    await link.close();
-    throw link.closure?.error ?? cancelled("connect", signal, "not_sent");
+    if (reconnecting.connection !== null) return reconnecting;
+    await reconnecting.close();
+    throw reconnecting.closure?.error ?? cancelled("connect", signal, "not_sent");
   }
 
-  /** Opens the first connection in the background, as often as it takes. */
-  static start(options: LinkOptions): Link {
-    return new Link(options, null);
+  /** Opens the first connection in the background, with retries. */
+  static start(options: ReconnectingOptions): ReconnectingConnection {
+    return new ReconnectingConnection(options, null);
   }
 
-  /** The present connection, or `null`. */
+  /** The current connection, or `null`. */
   get connection(): Connection | null {
     return this.#connection;
   }
 
-  /** What the server said first on the present connection, or on the last one. */
+  /** The hello of the current connection, or of the last one. */
   get hello(): HelloData {
     if (this.#hello === null) throw new TypeError("Cannot read hello before the first connection");
     return this.#hello;
   }
 
-  /** How it ended for good, or `null` while it has not. */
+  /** How it ended, or `null` while it has not. */
   get closure(): ClientClosure | null {
     return this.#closure;
   }
 
-  /** The present connection, or the next one; `null` when there is none in time. */
+  /** The current connection, or the next one; `null` after the timeout. */
   async nextConnection(timeoutMs: number, signal?: AbortSignal): Promise<Connection | null> {
     const until = Date.now() + timeoutMs;
     while (this.#connection === null && this.#closure === null && !signal?.aborted) {
@@ -128,7 +134,7 @@ export class Link {
     return this.#connection;
   }
 
-  /** Ends it; its reader gets the error, or just the end. Idempotent. */
+  /** Closes it; the event stream ends, with the error if there is one. Idempotent. */
   async close(error: HarnessError | null = null): Promise<void> {
     if (!this.#closing.signal.aborted) this.#closing.abort(error);
     await this.#connection?.close(1000, "client closed");
@@ -145,15 +151,15 @@ export class Link {
       const openedAt = Date.now();
       closure = await next.connection.closed;
       const wasStable = Date.now() - openedAt >= CLIENT_STABLE_CONNECTION_MS;
-      next = await this.#comeBack(closure, wasStable ? 0 : next.attempt);
+      next = await this.#reconnect(closure, wasStable ? 0 : next.attempt);
     }
     return this.#finish(closure, next.error);
   }
 
-  async #comeBack(closure: Closure, attempt: number): Promise<Attempted> {
+  async #reconnect(closure: Closure, attempt: number): Promise<Attempted> {
     const { code, reason } = closure;
     this.#connection = null;
-    this.subscriber.detach();
+    this.subscription.detach();
     const isClosing = this.#closing.signal.aborted;
     const willReconnect = !isClosing && this.#options.reconnect !== null && shouldReconnect(code);
     this.#tell({ type: "disconnected", code, reason, willReconnect });
@@ -193,9 +199,9 @@ export class Link {
     this.#hello = connection.hello;
     this.#connection = connection;
     this.#tell({ type: "connected", hello: connection.hello });
-    this.subscriber.attach(connection);
+    this.subscription.attach(connection);
     this.#wake();
-    // Closed while the handshake was under way.
+    // Closed during the handshake.
     if (this.#closing.signal.aborted) connection.close(1000, "client closed");
   }
 
@@ -204,19 +210,19 @@ export class Link {
       const { reason, reconnect_after_ms: reconnectAfterMs } = message.data;
       return this.#tell({ type: "draining", reason, reconnectAfterMs });
     }
-    this.subscriber.dispatch(message, length);
+    this.subscription.dispatch(message, length);
   }
 
   #lost({ code, reason }: Closure): HarnessError {
     const why = reason === "" ? "" : ` (${reason})`;
-    const message = `The connection to ${this.#options.url} ended with code ${code}${why}`;
+    const message = `Lost the connection to ${this.#options.url}: code ${code}${why}`;
     return new HarnessError("unavailable", message, { details: { close_code: code } });
   }
 
   #finish({ code, reason }: Closure, error: HarnessError | null): ClientClosure {
     const closure: ClientClosure = { code, reason, error };
     this.#closure = closure;
-    this.subscriber.end(error);
+    this.subscription.end(error);
     this.#wake();
     this.#tell({ type: "closed", closure });
     return closure;
@@ -231,20 +237,19 @@ export class Link {
   }
 }
 
-/** Where the events of a connection go. */
+/** Receives the events of a connection. */
 interface Inbox {
   onEvent: (message: EventMessage, length: number) => void;
 }
 
 async function open(
-  options: LinkOptions,
+  options: ReconnectingOptions,
   inbox: Inbox,
   signal: AbortSignal | undefined,
 ): Promise<Connection> {
-  const connectionOptions: ConnectionOptions = {
+  return await Connection.open(options.url, {
     ...await options.connectionOptions(),
     onEvent: (message, length) => inbox.onEvent(message, length),
-  };
-  if (signal !== undefined) connectionOptions.signal = signal;
-  return await Connection.open(options.url, connectionOptions);
+    signal,
+  });
 }

@@ -1,22 +1,22 @@
 /**
- * What a client tells about its connection.
+ * Status of a client's connection.
  *
  * @module
  */
 import type { HarnessError } from "../errors.ts";
 import type { HelloData } from "../protocol/messages.ts";
 
-/** Something about the connection changed. */
+/** A change of the connection. */
 export type ClientStatus =
-  | { /** A connection is there. */ type: "connected"; /** Its hello. */ hello: HelloData }
+  | { /** Connected. */ type: "connected"; /** Its hello. */ hello: HelloData }
   | {
-    /** The connection is lost; calls that waited for a response have failed with `unavailable`. */
+    /** The connection is lost; calls in flight have failed with `unavailable`. */
     type: "disconnected";
     /** Close code; 1006 where there was no close frame. */
     code: number;
     /** Why, where known. */
     reason: string;
-    /** Whether the client will come back. */
+    /** Whether the client will reconnect. */
     willReconnect: boolean;
   }
   | {
@@ -24,13 +24,13 @@ export type ClientStatus =
     type: "reconnecting";
     /** 1 for the first attempt after the connection was lost. */
     attempt: number;
-    /** When it will be made. */
+    /** Delay before it. */
     delayMs: number;
-    /** How the last attempt failed, or `null` before the first. */
+    /** Error of the last attempt, or `null` before the first. */
     error: HarnessError | null;
   }
   | {
-    /** The event streams go on without a gap: nothing was missed, or what was missed follows. */
+    /** The event streams resume without a gap. */
     type: "resumed";
     /** Lineage of the server's data. */
     epoch: string;
@@ -40,7 +40,7 @@ export type ClientStatus =
     replayed: boolean;
   }
   | {
-    /** Events were missed and cannot be had: the event streams get a snapshot instead. */
+    /** Missed events are gone: the event streams get a snapshot instead. */
     type: "snapshot";
     /** Lineage of the server's data. */
     epoch: string;
@@ -52,22 +52,22 @@ export type ClientStatus =
     type: "draining";
     /** Why. */
     reason: string;
-    /** When to come back at the earliest. */
+    /** Least delay before reconnecting. */
     reconnectAfterMs: number;
   }
   | {
-    /** The end: the client does nothing more. */
+    /** The client is closed. */
     type: "closed";
     /** How it ended. */
     closure: ClientClosure;
   };
 
-/** How a client ended. */
+/** How a client was closed. */
 export interface ClientClosure {
   /** Last close code. */
   code: number;
   /** Why, where known. */
   reason: string;
-  /** What kept it from going on, or `null` when it was closed by its user. */
+  /** The error that ended it, or `null` after `close()`. */
   error: HarnessError | null;
 }

@@ -1,5 +1,5 @@
 /**
- * What the client asks of a WebSocket, and how the token travels with the handshake.
+ * Opens WebSockets, and sends the token with the handshake.
  *
  * Every constructor that follows the standard works: the global one of Deno, Bun, browsers and
  * Node ≥ 22, and that of `npm:ws` for Node 20.
@@ -15,7 +15,7 @@ export interface WebSocketLike {
   readonly protocol: string;
   /** Sends a text frame. */
   send(data: string): void;
-  /** Starts the close handshake. */
+  /** Starts the closing handshake. */
   close(code?: number, reason?: string): void;
   /** Drops the connection at once, where the implementation can (`npm:ws`, Bun). */
   terminate?(): void;
@@ -32,25 +32,25 @@ export type TokenTransport = "header" | "subprotocol";
 /** Options for {@linkcode openSocket}. */
 export interface SocketOptions {
   /** The WebSocket class. @default {globalThis.WebSocket} */
-  webSocket?: WebSocketConstructor;
+  webSocket?: WebSocketConstructor | undefined;
   /** The token. */
-  token?: string;
-  /** How the token is sent. @default {by header where the class is known to take headers} */
-  tokenTransport?: TokenTransport;
+  token?: string | undefined;
+  /** How the token is sent. @default {by header where the class takes headers} */
+  tokenTransport?: TokenTransport | undefined;
   /** More request headers, where the class takes headers. */
-  headers?: Record<string, string>;
+  headers?: Record<string, string> | undefined;
   /**
-   * Asks the server why it refused a handshake, with the TLS settings of `webSocket`.
+   * Finds out why the server refused a handshake; give it with `webSocket`, with the same TLS settings.
    *
    * @default {the global one, where `webSocket` is left out}
    */
-  fetch?: typeof fetch;
+  fetch?: typeof fetch | undefined;
 }
 
 /** How a WebSocket class takes request headers: in the second argument, in a third one, or not at all. */
 type HeaderStyle = "second" | "third" | "none";
 
-/** A class as one of its shapes: all are called with what they understand. */
+/** Any of these classes. */
 type AnyConstructor = new (url: string, second?: unknown, third?: unknown) => WebSocketLike;
 
 /** Starts opening a WebSocket that offers `harness.v1`. */
@@ -60,7 +60,7 @@ export function openSocket(url: string, options: SocketOptions = {}): WebSocketL
   if (constructor === undefined) {
     throw new HarnessError(
       "unavailable",
-      "Cannot open a WebSocket: this runtime has none, pass one, such as that of npm:ws, as the webSocket option",
+      "Cannot open a WebSocket: this runtime has none; set webSocket, for example to that of npm:ws",
     );
   }
   const style = headerStyle(constructor, options.webSocket === undefined);
@@ -87,11 +87,11 @@ function construct(
   if (style === "third") return new any(url, protocols, { headers });
   throw new HarnessError(
     "unavailable",
-    "Cannot send request headers: this WebSocket class takes none, leave out headers and tokenTransport",
+    "Cannot send request headers: this WebSocket class takes none; leave out headers and tokenTransport",
   );
 }
 
-/** No runtime API: the user agent is a web standard, and `npm:ws` is known by being an event emitter. */
+/** Uses web standards only: the user agent, and that the class of `npm:ws` is an event emitter. */
 function headerStyle(constructor: WebSocketConstructor, isGlobal: boolean): HeaderStyle {
   const methods: object = constructor.prototype;
   if ("on" in methods && "terminate" in methods) return "third";
@@ -108,7 +108,7 @@ export function base64Url(text: string): string {
   return btoa(binary).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
-/** `ws:` or `wss:` for `http:` or `https:`; refuses everything else and a URL that holds a secret. */
+/** `ws:` or `wss:` for `http:` or `https:`; refuses other schemes and URLs with credentials. */
 export function webSocketUrl(url: string | URL): string {
   let parsed: URL;
   try {
@@ -116,7 +116,7 @@ export function webSocketUrl(url: string | URL): string {
   } catch {
     throw new HarnessError(
       "invalid_params",
-      `Cannot connect to "${url}": it is not a URL, write it as ws://host:port`,
+      `Cannot connect to "${url}": not a URL; write it as ws://host:port`,
     );
   }
   if (parsed.protocol === "http:") parsed.protocol = "ws:";
@@ -130,7 +130,7 @@ export function webSocketUrl(url: string | URL): string {
   if (parsed.username !== "" || parsed.password !== "") {
     throw new HarnessError(
       "invalid_params",
-      "Cannot connect to a URL with a password in it: pass the token on its own",
+      "Cannot connect to a URL with a password; pass the token separately",
       { details: { reason: "url_password" } },
     );
   }

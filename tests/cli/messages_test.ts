@@ -330,8 +330,8 @@ Deno.test("a token that is missing, wrong or read-only is said to whoever gave i
     await using server = await startServer(tokens);
     const { url } = server;
     const refused =
-      `Cannot connect to ${url}/: it answered 401; the server wants a token, or does not ` +
-      "know this one [unauthorized]";
+      `Cannot connect to ${url}/: HTTP status 401; the token is missing or not valid ` +
+      "[unauthorized]";
     const register = ["service", "register", "a", "--version", "1", "--command", "x"];
     const env = { HARNESS_URL: url };
     await check([
@@ -488,18 +488,18 @@ Deno.test("notConnected: a hint for each reason of the client", () => {
     "start one with `harness-ws-server serve`, or name another with --url or HARNESS_URL";
   const stack = "NetworkError: failed to connect to WebSocket: ";
   assert.deepEqual(said(`${stack}tcp connect error`), [
-    "nothing accepts connections there",
+    "connection refused",
     start,
   ]);
-  assert.deepEqual(said(`${stack}dns error`), ["there is no host of that name", start]);
+  assert.deepEqual(said(`${stack}dns error`), ["unknown host", start]);
   assert.deepEqual(said("status code 503"), [
-    "it answered 503; the server is full or shutting down",
+    "HTTP status 503; the server is full or shutting down",
     null,
   ]);
   assert.deepEqual(
     said(`${stack}invalid peer certificate: Other(OtherError(CaUsedAsEndEntity))`),
     [
-      "the server's certificate is that of an authority",
+      "the server's certificate is a CA certificate",
       "give it one that is not an authority (CA:FALSE), and the authority as --tls-ca",
     ],
   );

@@ -49,7 +49,7 @@ async function collect(
   }
 }
 
-Deno.test("deployAndFollow() subscribes first, so no step is missed, and ends with the deployment", async () => {
+Deno.test("deployAndFollow: misses no step, ends with the deployment", async () => {
   await using server = new ScriptedServer();
   const connecting = RegistryClient.connect(server.url, { reconnect });
   const peer = await server.greet();
@@ -69,7 +69,7 @@ Deno.test("deployAndFollow() subscribes first, so no step is missed, and ends wi
   assert.deepEqual(await following, [["local connect", "local finish", "null finish"], DONE]);
 });
 
-Deno.test("followDeployment() of one that has ended returns it at once", async () => {
+Deno.test("followDeployment: returns an ended one at once", async () => {
   await using server = new ScriptedServer();
   const connecting = RegistryClient.connect(server.url, { reconnect });
   const peer = await server.greet();
@@ -80,12 +80,12 @@ Deno.test("followDeployment() of one that has ended returns it at once", async (
   assert.deepEqual(await following, [[], DONE]);
 });
 
-Deno.test("followDeployment() goes on after the server was lost, and asks when it hears nothing", async () => {
+Deno.test("followDeployment: survives a lost server, polls in silence", async () => {
   await using server = new ScriptedServer();
   const connecting = RegistryClient.connect(server.url, { reconnect });
   const peer = await server.greet();
   await using client = await connecting;
-  const following = collect(followDeployment(client, "d-1", { lookIntervalMs: 20 }));
+  const following = collect(followDeployment(client, "d-1", { pollIntervalMs: 20 }));
   await peer.acknowledge();
   await answer(peer, "get_deployment", RUNNING);
   peer.close(1001);
@@ -103,7 +103,7 @@ Deno.test("followDeployment() goes on after the server was lost, and asks when i
   assert.deepEqual(await following, [[], interrupted]);
 });
 
-Deno.test("followDeployment() stops with its signal, and fails with the server's error", async () => {
+Deno.test("followDeployment: stops by signal, or the server's error", async () => {
   await using server = new ScriptedServer();
   const connecting = RegistryClient.connect(server.url, { reconnect });
   const peer = await server.greet();
@@ -126,7 +126,7 @@ Deno.test("followDeployment: gives up when the server stays away", async () => {
   const connecting = RegistryClient.connect(server.url, { reconnect });
   const peer = await server.greet();
   await using client = await connecting;
-  const options = { lookIntervalMs: 5, giveUpAfterMs: 20 };
+  const options = { pollIntervalMs: 5, giveUpAfterMs: 20 };
   const lost = failure(collect(followDeployment(client, "d-1", options)));
   await peer.acknowledge();
   await answer(peer, "get_deployment", RUNNING);

@@ -49,7 +49,7 @@ function brief(item: StreamItem): string {
 
 const entry = (id: string) => ({ id, name: id });
 
-Deno.test("events() subscribes with what was asked, and gives the events", async () => {
+Deno.test("events: subscribes as asked and yields the events", async () => {
   await using server = new ScriptedServer();
   await using pair = await connect(server);
   const { client, peer } = pair;
@@ -70,7 +70,7 @@ Deno.test("events() subscribes with what was asked, and gives the events", async
   assert.deepEqual(stream.position, { epoch: "e1", seq: 10 });
 });
 
-Deno.test("leaving the loop, close(), a signal and await using all end the subscription", async () => {
+Deno.test("events: every way to end unsubscribes", async () => {
   await using server = new ScriptedServer();
   await using pair = await connect(server);
   const { client, peer } = pair;
@@ -103,7 +103,7 @@ Deno.test("leaving the loop, close(), a signal and await using all end the subsc
   assert.equal((await failure(stream.ready)).code, "cancelled");
 });
 
-Deno.test("a refused subscription ends its stream with the server's error, and only that", async () => {
+Deno.test("events: a refused subscription ends only its stream", async () => {
   await using server = new ScriptedServer();
   await using pair = await connect(server);
   const { client, peer } = pair;
@@ -117,7 +117,7 @@ Deno.test("a refused subscription ends its stream with the server's error, and o
   assert.equal(client.state, "connected");
 });
 
-Deno.test("a snapshot is put together from its pages, and events meanwhile come after it", async () => {
+Deno.test("events: joins snapshot pages, then the events meanwhile", async () => {
   await using server = new ScriptedServer();
   await using pair = await connect(server);
   const { client, peer } = pair;
@@ -133,7 +133,7 @@ Deno.test("a snapshot is put together from its pages, and events meanwhile come 
   assert.equal(stream.position?.seq, 7);
 });
 
-Deno.test("after a lost connection the stream goes on where it was", async () => {
+Deno.test("events: resumes after a lost connection", async () => {
   await using server = new ScriptedServer();
   await using pair = await connect(server);
   const { client, peer, statuses } = pair;
@@ -168,7 +168,7 @@ Deno.test("after a lost connection the stream goes on where it was", async () =>
   assert.equal(client.hello.seq, 42);
 });
 
-Deno.test("when events were missed for good the stream says so with a snapshot", async () => {
+Deno.test("events: a snapshot replaces events that are gone", async () => {
   await using server = new ScriptedServer();
   await using pair = await connect(server);
   const { client, peer, statuses } = pair;
@@ -190,7 +190,7 @@ Deno.test("when events were missed for good the stream says so with a snapshot",
   assert.deepEqual(statuses.at(-1), { type: "snapshot", epoch: "e2", seq: 3 });
 });
 
-Deno.test("a reader that lags behind a snapshot goes on from there", async () => {
+Deno.test("events: a reader that lags in a snapshot resumes there", async () => {
   await using server = new ScriptedServer();
   await using pair = await connect(server);
   const { client, peer } = pair;
@@ -209,7 +209,7 @@ Deno.test("a reader that lags behind a snapshot goes on from there", async () =>
   assert.deepEqual((await take(stream, 2)).map(brief), ["7", "8"]);
 });
 
-Deno.test("more events during a snapshot than are kept are fetched again", async () => {
+Deno.test("events: overflow during a snapshot is fetched again", async () => {
   await using server = new ScriptedServer();
   await using pair = await connect(server);
   const { client, peer } = pair;
@@ -229,7 +229,7 @@ Deno.test("more events during a snapshot than are kept are fetched again", async
   assert.deepEqual((await take(stream, 1)).map(brief), ["9"]);
 });
 
-Deno.test("a reader that waits is told when the client ends with an error", async () => {
+Deno.test("events: a waiting reader gets the client's error", async () => {
   await using server = new ScriptedServer();
   await using pair = await connect(server);
   const stream = pair.client.events();
@@ -240,7 +240,7 @@ Deno.test("a reader that waits is told when the client ends with an error", asyn
   assert.deepEqual(await waiting[1], { done: true, value: undefined });
 });
 
-Deno.test("a connection lost in the middle of a snapshot begins the snapshot again", async () => {
+Deno.test("events: a lost connection restarts the snapshot", async () => {
   await using server = new ScriptedServer();
   await using pair = await connect(server);
   const { client, peer } = pair;
@@ -256,7 +256,7 @@ Deno.test("a connection lost in the middle of a snapshot begins the snapshot aga
   assert.deepEqual((await take(stream, 1)).map(brief), ["snapshot requested 8 [b]"]);
 });
 
-Deno.test("a stream opened while the client is offline begins when it is back", async () => {
+Deno.test("events: opened offline, it begins after the reconnect", async () => {
   await using server = new ScriptedServer();
   await using pair = await connect(server);
   const { client, peer } = pair;
@@ -278,7 +278,7 @@ Deno.test("a stream opened while the client is offline begins when it is back", 
   assert.deepEqual(await waiting, { id: "a" });
 });
 
-Deno.test("waitForConnection ends with its timeout, its signal, and the client", async () => {
+Deno.test("waitForConnection: ends by timeout, signal and close", async () => {
   await using server = new ScriptedServer();
   await using pair = await connect(server);
   const { client, peer } = pair;
@@ -297,7 +297,7 @@ Deno.test("waitForConnection ends with its timeout, its signal, and the client",
   assert.equal((await ended).details?.["outcome"], "not_sent");
 });
 
-Deno.test("4400 is final, and ends the streams with an error", async () => {
+Deno.test("reconnect: not after 4400", async () => {
   await using server = new ScriptedServer();
   await using pair = await connect(server);
   const { client, peer, statuses } = pair;
@@ -311,7 +311,7 @@ Deno.test("4400 is final, and ends the streams with an error", async () => {
   assert.equal(server.handshakes, 1);
 });
 
-Deno.test("a token that is no longer accepted is final; one that changed is asked for again", async () => {
+Deno.test("reconnect: asks for the token again; a refusal is final", async () => {
   await using server = new ScriptedServer();
   let token = "one";
   await using pair = await connect(server, { token: () => Promise.resolve(token) });
@@ -325,7 +325,7 @@ Deno.test("a token that is no longer accepted is final; one that changed is aske
   assert.equal(closure.error?.code, "unauthorized");
 });
 
-Deno.test("a status callback that throws does not end the client", async () => {
+Deno.test("onStatus: an error in it does not end the client", async () => {
   await using server = new ScriptedServer();
   const uncaught: string[] = [];
   const onError = (event: ErrorEvent) => {
@@ -355,7 +355,7 @@ Deno.test("a status callback that throws does not end the client", async () => {
   ]);
 });
 
-Deno.test("maxAttempts ends the client", async () => {
+Deno.test("reconnect: maxAttempts ends the client", async () => {
   await using server = new ScriptedServer();
   await using pair = await connect(server, { reconnect: { minDelayMs: 1, maxAttempts: 3 } });
   server.refuseWith = 503;
@@ -365,7 +365,7 @@ Deno.test("maxAttempts ends the client", async () => {
   assert.equal(server.handshakes, 1 + 3);
 });
 
-Deno.test("server_draining is told, and the return waits as long as it asks", async () => {
+Deno.test("reconnect: waits as long as server_draining asks", async () => {
   await using server = new ScriptedServer();
   await using pair = await connect(server);
   pair.peer.event("server_draining", { reason: "upgrade", reconnect_after_ms: 30 });
@@ -377,7 +377,7 @@ Deno.test("server_draining is told, and the return waits as long as it asks", as
   assert(reconnecting !== undefined && reconnecting.delayMs >= 30);
 });
 
-Deno.test("a reader that lags is unsubscribed, and goes on from where it was without a gap", async () => {
+Deno.test("events: a slow reader resumes without a gap", async () => {
   await using server = new ScriptedServer();
   await using pair = await connect(server);
   const { client, peer } = pair;
@@ -395,7 +395,7 @@ Deno.test("a reader that lags is unsubscribed, and goes on from where it was wit
   assert.deepEqual((await take(stream, 3)).map(brief), ["4", "5", "6"]);
 });
 
-Deno.test("a reader that lags across a reconnect is resumed when it has caught up", async () => {
+Deno.test("events: a slow reader resumes after a reconnect, too", async () => {
   await using server = new ScriptedServer();
   await using pair = await connect(server);
   const { client, peer } = pair;
@@ -418,7 +418,7 @@ Deno.test("a reader that lags across a reconnect is resumed when it has caught u
   assert.deepEqual((await take(stream, 1)).map(brief), ["2"]);
 });
 
-Deno.test("log lines that a reader cannot follow are counted, not kept", async () => {
+Deno.test("events: dropped log lines are counted", async () => {
   await using server = new ScriptedServer();
   await using pair = await connect(server);
   const { client, peer } = pair;
@@ -446,7 +446,7 @@ Deno.test("log lines that a reader cannot follow are counted, not kept", async (
   assert.deepEqual(params, { events: ["service_log"], services: ["web"] });
 });
 
-Deno.test("a second stream has a connection of its own, and gives it back", async () => {
+Deno.test("events: a second stream has its own connection", async () => {
   await using server = new ScriptedServer();
   await using pair = await connect(server, { token: "t" });
   const { client, peer } = pair;
@@ -472,7 +472,7 @@ Deno.test("a second stream has a connection of its own, and gives it back", asyn
   assert.equal(server.handshakes, 2, "the client's own connection is used again");
 });
 
-Deno.test("a resubscribe that the server refuses for the moment is tried again", async () => {
+Deno.test("events: a retryable refusal is retried", async () => {
   await using server = new ScriptedServer();
   await using pair = await connect(server);
   const stream = pair.client.events();

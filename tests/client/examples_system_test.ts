@@ -6,13 +6,13 @@ import { CHROMIUM_FLAGS } from "./chromium.ts";
 import { checkClient, example } from "./examples_fixture.ts";
 
 Deno.test({
-  name: "examples/plain_client.mjs works in Bun as well",
+  name: "plain_client.mjs: works on Bun",
   ignore: needs("bun"),
   fn: () => checkClient("bun", (url) => [example("plain_client.mjs"), url.href], "subscribed"),
 });
 
 Deno.test({
-  name: "examples/plain_client.py needs nothing but Python",
+  name: "plain_client.py: needs nothing but Python",
   ignore: needs("python3"),
   fn: () =>
     checkClient(
@@ -23,7 +23,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "examples/browser.html shows the services live, and goes on when the server is back",
+  name: "browser.html: live, also after a restart of the server",
   ignore: needs("chromium"),
   fn: async () => {
     const html = await Deno.readTextFile(example("browser.html"));

@@ -103,7 +103,7 @@ export function testHandshake(name: "Deno" | "Node" | "Bun"): void {
           [code, retryable, status],
           `${url}: ${line}`,
         );
-        assert.match(got.message, new RegExp(`it answered ${status}; `));
+        assert.match(got.message, new RegExp(`HTTP status ${status}; `));
       });
     },
   });

@@ -29,7 +29,7 @@ for (const listener of LISTENERS) {
     }
   });
 
-  Deno.test(`handshake: the CLI over TLS says whose token is wrong (${listener})`, async () => {
+  Deno.test(`handshake: the CLI names the wrong token (${listener})`, async () => {
     await using dir = await tempDir();
     const [cert, key] = [`${dir.path}/cert.pem`, `${dir.path}/key.pem`];
     await Deno.writeTextFile(cert, TEST_TLS.cert);
@@ -41,10 +41,10 @@ for (const listener of LISTENERS) {
     const ask = (env: Record<string, string>, ...more: string[]) =>
       runCli(["services", "--url", url, ...more], { env });
     const wrong = await ask({ HARNESS_TOKEN: "not-the-token" }, "--tls-ca", cert);
-    assert.match(wrong.stderr, /it answered 401;.*\[unauthorized\]\n.*HARNESS_TOKEN/);
+    assert.match(wrong.stderr, /HTTP status 401;.*\[unauthorized\]\n.*HARNESS_TOKEN/);
     assert.equal(wrong.code, 1);
     const none = await ask({}, "--tls-ca", cert);
-    assert.match(none.stderr, /it answered 401;.*\[unauthorized\]\n.*--token-file/);
+    assert.match(none.stderr, /HTTP status 401;.*\[unauthorized\]\n.*--token-file/);
     const distrusted = await ask({ HARNESS_TOKEN: TOKEN });
     assert.match(distrusted.stderr, /certificate is not trusted.*\[unreachable\]/);
   });

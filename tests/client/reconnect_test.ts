@@ -9,13 +9,13 @@ import {
 } from "../../src/client/backoff.ts";
 import { SEED } from "../helpers/seed.ts";
 
-Deno.test("backoffDelayMs() spreads over an edge that doubles from 0.5 s to 20 s", () => {
+Deno.test("backoffDelayMs: doubles its bound from 0.5 s to 20 s", () => {
   const edges = Array.from({ length: 9 }, (_, attempt) => backoffDelayMs(attempt, {}, () => 1));
   assert.deepEqual(edges, [500, 1000, 2000, 4000, 8000, 16000, 20000, 20000, 20000]);
   assert.equal(backoffDelayMs(5, {}, () => 0), 0, "full jitter begins at nothing");
 });
 
-Deno.test("backoffDelayMs() never leaves its bounds", () => {
+Deno.test("backoffDelayMs: never leaves its bounds", () => {
   fc.assert(
     fc.property(
       fc.nat(100_000),
@@ -31,7 +31,7 @@ Deno.test("backoffDelayMs() never leaves its bounds", () => {
   );
 });
 
-Deno.test("shouldReconnect() follows the close codes of the protocol", () => {
+Deno.test("shouldReconnect: follows the protocol's close codes", () => {
   for (const code of [1000, 1001, 1005, 1006, 1009, 1011, 1012, 1013, 4408, 4429]) {
     assert(shouldReconnect(code), String(code));
   }
@@ -40,13 +40,13 @@ Deno.test("shouldReconnect() follows the close codes of the protocol", () => {
   }
 });
 
-Deno.test("requestedDelayMs() honours server_draining and waits after a rate limit", () => {
+Deno.test("requestedDelayMs: server_draining and rate limits", () => {
   assert.equal(requestedDelayMs({ code: 1006, reason: "" }), 0);
   assert.equal(requestedDelayMs({ code: 1001, reason: "", reconnectAfterMs: 1500 }), 1500);
   assert(requestedDelayMs({ code: 4429, reason: "" }) >= 1000);
 });
 
-Deno.test("isWorthRetrying() gives up only where the server knows us and says no", () => {
+Deno.test("isWorthRetrying: not after a final refusal", () => {
   for (const code of ["unauthorized", "forbidden", "invalid_request", "invalid_params"] as const) {
     assert(!isWorthRetrying(new HarnessError(code, "")), code);
   }

@@ -6,7 +6,7 @@ import { KillableServer } from "./killable_server.ts";
 
 const reconnect = { minDelayMs: 20, maxDelayMs: 200 };
 
-Deno.test("what a reader folds from its stream is the registry's state, through ten kills", async () => {
+Deno.test("events: rebuild the registry through ten kills", async () => {
   await using server = await KillableServer.start();
   await using client = await RegistryClient.connect(server.url, { reconnect });
   await using stream = client.events({ snapshot: true, bufferSize: 8 });

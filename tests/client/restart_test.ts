@@ -34,7 +34,7 @@ function seqs(items: StreamItem[]): number[] {
   });
 }
 
-Deno.test("events go on without a gap when the server is killed and comes back", async () => {
+Deno.test("events: no gap when the server is killed", async () => {
   await using server = await KillableServer.start();
   const statuses: ClientStatus[] = [];
   await using client = await RegistryClient.connect(server.url, {
@@ -61,7 +61,7 @@ Deno.test("events go on without a gap when the server is killed and comes back",
   assert(!types.includes("snapshot"));
 });
 
-Deno.test("a server that lost its data is answered with a snapshot, and the stream says so", async () => {
+Deno.test("events: a snapshot after the server lost its data", async () => {
   await using server = await KillableServer.start();
   await using client = await RegistryClient.connect(server.url, { reconnect });
   await using stream = client.events({ events: ["service_registered"] });

@@ -77,7 +77,7 @@ async function visitFrom(runtime: string): Promise<GuestReport> {
   return report;
 }
 
-Deno.test("the client works in Deno", async () => {
+Deno.test("client: works on Deno", async () => {
   await using server = await KillableServer.start(TOKEN);
   let restarting: Promise<void> | undefined;
   const report = await visit(server.url, { token: TOKEN }, () => restarting = restart(server));
@@ -86,19 +86,19 @@ Deno.test("the client works in Deno", async () => {
 });
 
 Deno.test({
-  name: "the client works in Node, with npm:ws where it has no WebSocket of its own",
+  name: "client: works on Node, with npm:ws where needed",
   ignore: needs("node"),
   fn: async () => assertReport(await visitFrom("node"), "unauthorized"),
 });
 
 Deno.test({
-  name: "the client works in Bun",
+  name: "client: works on Bun",
   ignore: needs("bun"),
   fn: async () => assertReport(await visitFrom("bun"), "unauthorized"),
 });
 
 Deno.test({
-  name: "the client works in a browser page, as one file without dependencies",
+  name: "client: works in a browser, as one file",
   ignore: needs("chromium"),
   fn: () =>
     withTempDir(async (dir) => {

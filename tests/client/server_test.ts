@@ -11,7 +11,7 @@ const READ_TOKEN = "reads-only";
 /** An HTTP header carries latin-1 at most; the subprotocol form carries any text. */
 const PLAIN_TOKEN = "plain-full-token";
 
-Deno.test("every registry action has a method that does it", async () => {
+Deno.test("client: a method for every registry action", async () => {
   await using server = await startServer({ listener: "deno" });
   await using client = await RegistryClient.connect(server.url);
   const endpoint = {
@@ -52,7 +52,7 @@ Deno.test("every registry action has a method that does it", async () => {
   assert.equal((await failure(client.getService("web"))).code, "not_found");
 });
 
-Deno.test("a server without deployment and lifecycle says so through every method", async () => {
+Deno.test("client: methods of backends that a server lacks", async () => {
   await using server = await startServer({ listener: "deno" });
   await using client = await RegistryClient.connect(server.url);
   assert.deepEqual(client.hello.capabilities, ["write"]);
@@ -75,7 +75,7 @@ Deno.test("a server without deployment and lifecycle says so through every metho
 for (const listener of LISTENERS) {
   const auth = { tokens: [TOKEN, PLAIN_TOKEN], readTokens: [READ_TOKEN] };
 
-  Deno.test(`tokens decide what a client may do on the ${listener} listener`, async () => {
+  Deno.test(`token: decides what a client may do (${listener})`, async () => {
     await using server = await startServer({ listener, auth });
     assert.equal((await failure(RegistryClient.connect(server.url))).code, "unauthorized");
     const wrong = RegistryClient.connect(server.url, { token: "wrong" });
@@ -90,7 +90,7 @@ for (const listener of LISTENERS) {
     }
   });
 
-  Deno.test(`TLS on the ${listener} listener: an unknown certificate is refused, a given one taken`, async () => {
+  Deno.test(`TLS: only a trusted certificate is accepted (${listener})`, async () => {
     await using server = await startServer({ listener, auth, tls: TEST_TLS });
     const url = server.url.replace("127.0.0.1", "localhost");
     assert.match(url, /^wss:/);
@@ -109,7 +109,7 @@ for (const listener of LISTENERS) {
     assert.deepEqual((await client.listServices()).map((entry) => entry.id), ["safe"]);
   });
 
-  Deno.test(`npm:ws is taken as a WebSocket class on the ${listener} listener`, async () => {
+  Deno.test(`webSocket: npm:ws works (${listener})`, async () => {
     await using server = await startServer({ listener, auth });
     const wrong = RegistryClient.connect(server.url, { webSocket: WebSocket, token: "wrong" });
     assert.equal((await failure(wrong)).code, "unauthorized");
@@ -125,7 +125,7 @@ for (const listener of LISTENERS) {
     }
   });
 
-  Deno.test(`a graceful restart of the ${listener} listener is resumed`, async () => {
+  Deno.test(`events: resume after a graceful restart (${listener})`, async () => {
     const first = await startServer({ listener });
     const statuses: ClientStatus[] = [];
     await using client = await RegistryClient.connect(first.url, {
@@ -155,7 +155,7 @@ for (const listener of LISTENERS) {
     await registry.close();
   });
 
-  Deno.test(`a reader that lags gets every event of the ${listener} listener once`, async () => {
+  Deno.test(`events: a slow reader gets each one once (${listener})`, async () => {
     await using server = await startServer({ listener });
     await using client = await RegistryClient.connect(server.url);
     await using stream = client.events({ bufferSize: 16, services: ["busy"] });
@@ -175,7 +175,7 @@ for (const listener of LISTENERS) {
   });
 }
 
-Deno.test("a position that was stored is where another client goes on", async () => {
+Deno.test("events: another client resumes from a stored position", async () => {
   await using server = await startServer({ listener: "deno" });
   let position;
   {
@@ -206,7 +206,7 @@ Deno.test("a position that was stored is where another client goes on", async ()
   assert.deepEqual(value.services.map((entry) => entry.id), ["a", "b", "c", "d"]);
 });
 
-Deno.test("a snapshot of many pages arrives whole, and what changes meanwhile after it", async () => {
+Deno.test("events: a snapshot of many pages, then later changes", async () => {
   await using server = await startServer({ listener: "deno" });
   for (let i = 0; i < 2500; i++) await server.registry.register(service(`s${i}`));
   await using client = await RegistryClient.connect(server.url);
@@ -224,7 +224,7 @@ Deno.test("a snapshot of many pages arrives whole, and what changes meanwhile af
   }
 });
 
-Deno.test("twenty streams at once each see all of their service", async () => {
+Deno.test("events: twenty streams each see their service", async () => {
   await using server = await startServer({ listener: "deno" });
   await using client = await RegistryClient.connect(server.url);
   const names = Array.from({ length: 20 }, (_, i) => `s${i}`);
@@ -244,7 +244,7 @@ Deno.test("twenty streams at once each see all of their service", async () => {
   }
 });
 
-Deno.test("calls beyond the server's rate fail with rate_limited, which is retryable", async () => {
+Deno.test("call: rate_limited beyond the server's rate", async () => {
   await using server = await startServer({
     listener: "deno",
     limits: { maxRequestsPerSecond: 5, maxRateLimitedRequests: 1000 },

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { ENTRY_TEXT_CACHE_BYTES } from "../../src/registry/entry_text.ts";
 import { ANSWER_CACHE_BYTES, REPLAY_CACHE_BYTES } from "../../src/server/limits.ts";
 import { HISTORY_RING_BYTES } from "../../src/storage/limits.ts";
-import { Feed } from "../../src/client/events/buffer.ts";
+import { EventBuffer } from "../../src/client/events/buffer.ts";
 import type { EventMessage } from "../../src/protocol/messages.ts";
 
 /** What docs/persistence.md and docs/protocol.md say that may be kept of events and texts. */
@@ -29,16 +29,16 @@ Deno.test("C3: 3,000 updates of a 200 kB entry fit in a small heap", async () =>
 
 Deno.test("C3: the client's buffer is bounded by bytes", () => {
   let lagged = 0;
-  const feed = new Feed({ bufferSize: 1000, bufferChars: 10_000 });
-  feed.onChange = () => lagged++;
-  feed.begin({ epoch: "e", seq: 0 });
+  const buffer = new EventBuffer({ bufferSize: 1000, bufferChars: 10_000 });
+  buffer.onChange = () => lagged++;
+  buffer.begin({ epoch: "e", seq: 0 });
   for (let seq = 1; seq <= 20; seq++) {
     const data = { service: "web", id: "web" };
     const time = "2026-11-23T11:57:19.024Z";
     const message: EventMessage = { type: "event", event: "service_deregistered", seq, time, data };
-    feed.accept(message, 3000);
+    buffer.accept(message, 3000);
   }
   assert.equal(lagged, 1);
-  assert.equal(feed.phase, "lagging");
-  assert.equal(feed.position?.seq, 3);
+  assert.equal(buffer.phase, "lagging");
+  assert.equal(buffer.position?.seq, 3);
 });

@@ -1,8 +1,8 @@
 /**
- * The bounded buffer between the connection and one reader of events.
+ * Bounded buffer between a connection and the reader of an event stream.
  *
- * Nothing is lost silently: a reader that lags more than the buffer is marked as lagging, and what came
- * meanwhile is fetched from the server again when the reader has caught up.
+ * Nothing is lost silently: when it is full, it stops taking events (`lagging`), and later events are fetched from
+ * the server once the reader has caught up.
  *
  * @module
  */
@@ -19,27 +19,27 @@ import { eventMatcher } from "../../registry/filter.ts";
 import { CLIENT_EVENT_BUFFER_CHARS } from "../limits.ts";
 import type { Position, SnapshotItem, StreamItem } from "./items.ts";
 
-/** What a reader asked for. */
-export interface FeedOptions {
+/** What the caller asked for. */
+export interface EventBufferOptions {
   /** Event types. */
-  events?: readonly SubscribableEvent[];
+  events?: readonly SubscribableEvent[] | undefined;
   /** Instance ids, service names or globs. */
-  services?: readonly string[];
-  /** Where to begin. */
-  since?: Position;
+  services?: readonly string[] | undefined;
+  /** Position to begin after. */
+  since?: Position | undefined;
   /** Whether to begin with a snapshot. */
-  snapshot?: boolean;
-  /** Events kept for the reader. */
+  snapshot?: boolean | undefined;
+  /** Most events to keep. */
   bufferSize: number;
-  /** Characters of their text kept, but for a single one. @default {CLIENT_EVENT_BUFFER_CHARS} */
-  bufferChars?: number;
+  /** Most characters of their JSON to keep; one event always fits. @default {CLIENT_EVENT_BUFFER_CHARS} */
+  bufferChars?: number | undefined;
 }
 
 /**
- * Where a feed stands: `new` was never acknowledged, `off` waits to be subscribed (again), `snapshot`
- * collects pages, `live` takes events, `lagging` waits for its reader, `ended` takes nothing more.
+ * `new`: never acknowledged; `off`: waits to be subscribed again; `snapshot`: collects pages; `live`: takes events;
+ * `lagging`: waits for its reader; `ended`: takes nothing more.
  */
-export type FeedPhase = "new" | "off" | "snapshot" | "live" | "lagging" | "ended";
+export type BufferPhase = "new" | "off" | "snapshot" | "live" | "lagging" | "ended";
 
 interface Waiter {
   resolve(result: IteratorResult<StreamItem, undefined>): void;
@@ -48,37 +48,37 @@ interface Waiter {
 
 const SEQUENCED: ReadonlySet<string> = new Set(EVENT_TYPES);
 
-/** One reader's buffer and place. */
-export class Feed {
-  /** What the reader asked for. */
-  readonly options: FeedOptions;
-  /** Where it stands. */
-  phase: FeedPhase = "new";
-  /** Up to where the buffer has everything; `null` before the first acknowledgement. */
+/** Events between a connection and a reader, and the position of both. */
+export class EventBuffer {
+  /** What the caller asked for. */
+  readonly options: EventBufferOptions;
+  /** Its state. */
+  phase: BufferPhase = "new";
+  /** Last position received; `null` before the first acknowledgement. */
   position: Position | null = null;
-  /** Up to where the reader has read. */
+  /** Last position read. */
   readPosition: Position | null = null;
-  /** Called when it began to lag, and when a lagging reader has emptied the buffer. */
+  /** Called when it starts to lag, and when a lagging reader has emptied it. */
   onChange: () => void = () => {};
   readonly #wants: (event: EventBody) => boolean;
-  #buffer: Array<{ item: StreamItem; length: number }> = [];
-  /** Characters of the text that the buffer was made of. */
+  #items: Array<{ item: StreamItem; length: number }> = [];
+  /** Characters of JSON in the buffer. */
   #chars = 0;
   #held: Array<{ message: EventMessage; length: number }> = [];
   #heldChars = 0;
-  #heldTooMuch = false;
+  #heldOverflow = false;
   #waiters: Waiter[] = [];
   #dropped = 0;
   #error: Error | null = null;
 
-  /** Makes a feed that takes nothing yet. */
-  constructor(options: FeedOptions) {
+  /** Creates a buffer that takes nothing yet. */
+  constructor(options: EventBufferOptions) {
     this.options = options;
-    // The matcher reads only the name, the service and the id, which log lines have too.
+    // The matcher reads only event name, service and id, which log lines have, too.
     this.#wants = eventMatcher(this.filter as EventFilter);
   }
 
-  /** Its part of a `subscribe` request. */
+  /** Its filter, as params of `subscribe`. */
   get filter(): { events?: SubscribableEvent[]; services?: string[] } {
     const { events, services } = this.options;
     return {
@@ -87,14 +87,14 @@ export class Feed {
     };
   }
 
-  /** Whether it wants events that can be resumed. */
+  /** Whether it wants events that can be replayed; log lines cannot. */
   get wantsEvents(): boolean {
     return this.options.events?.some((event) => event !== "service_log") ?? true;
   }
 
-  /** Whether the reader has read all that is there. */
+  /** Whether the reader has read everything. */
   get isDrained(): boolean {
-    return this.#buffer.length === 0;
+    return this.#items.length === 0;
   }
 
   /** The server acknowledged a subscription that begins after `position`. */
@@ -105,7 +105,7 @@ export class Feed {
     this.readPosition ??= { ...position };
   }
 
-  /** The server announced a snapshot: events are held back until it is complete. */
+  /** A snapshot follows: events are held back until it is complete. */
   beginSnapshot(): void {
     if (this.phase !== "ended") this.phase = "snapshot";
   }
@@ -115,25 +115,25 @@ export class Feed {
     if (this.phase !== "snapshot") return;
     const wanted = services.filter((entry) => this.#wantsService(entry));
     this.#push({ kind: "snapshot", why, ...position, services: wanted });
-    // Not begin(): the reader's own place moves only when it has read the snapshot.
+    // Not begin(): the read position moves only when the snapshot is read.
     this.phase = "live";
     this.position = { ...position };
     const held = this.#held;
-    const tooMuch = this.#heldTooMuch;
-    this.#forgetHeld();
+    const overflow = this.#heldOverflow;
+    this.#dropHeld();
     for (const { message, length } of held) this.accept(message, length);
-    if (tooMuch && this.#isPhase("live")) this.#lag();
+    if (overflow && this.#isPhase("live")) this.#lag();
   }
 
-  /** The connection is gone. */
+  /** The connection is lost. */
   detach(): void {
-    this.#forgetHeld();
+    this.#dropHeld();
     if (this.phase === "live" || this.phase === "snapshot") {
       this.phase = this.position === null ? "new" : "off";
     }
   }
 
-  /** Looks at an event from the wire and keeps it if it is wanted and new. */
+  /** Takes an event from the wire if it matches the filter and is new. */
   accept(message: EventMessage, length: number = 0): void {
     if (this.phase === "snapshot") return this.#hold(message, length);
     if (this.phase !== "live" || this.position === null) return;
@@ -144,15 +144,15 @@ export class Feed {
     }
     if (message.seq <= this.position.seq) return;
     if (this.#wants(message as EventBody)) {
-      if (this.#isFull(this.#buffer.length, this.#chars + length)) return this.#lag();
+      if (this.#isFull(this.#items.length, this.#chars + length)) return this.#lag();
       this.#push(eventItem(message as EventMessage & { event: EventType; seq: number }), length);
     }
     this.#advance(message.seq);
   }
 
-  /** The next item, as an async iterator gives it. */
+  /** The next item, as an async iterator returns it. */
   next(): Promise<IteratorResult<StreamItem, undefined>> {
-    const first = this.#buffer.shift();
+    const first = this.#items.shift();
     if (first !== undefined) {
       const { item, length } = first;
       this.#chars -= length;
@@ -170,11 +170,11 @@ export class Feed {
     return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
   }
 
-  /** No more events: the reader gets what is buffered, then the error or the end. */
+  /** No more events: the reader gets the buffered ones, then the error or the end. */
   end(error: Error | null): void {
     if (this.phase === "ended") return;
     this.phase = "ended";
-    this.#forgetHeld();
+    this.#dropHeld();
     for (const waiter of this.#waiters.splice(0)) {
       if (error === null) waiter.resolve({ done: true, value: undefined });
       else waiter.reject(error);
@@ -183,9 +183,9 @@ export class Feed {
     this.#error = error;
   }
 
-  /** The reader has gone: nothing is kept. */
+  /** The reader has gone: drops everything. */
   discard(): void {
-    this.#buffer = [];
+    this.#items = [];
     this.#chars = 0;
     this.#dropped = 0;
     this.end(null);
@@ -198,26 +198,26 @@ export class Feed {
     return this.#wants({ ...probe, data: { service: entry.name, id: entry.id } } as EventBody);
   }
 
-  #isPhase(phase: FeedPhase): boolean {
+  #isPhase(phase: BufferPhase): boolean {
     return this.phase === phase;
   }
 
   #hold(message: EventMessage, length: number): void {
-    if (this.#heldTooMuch || this.#isFull(this.#held.length, this.#heldChars + length)) {
-      this.#heldTooMuch = true;
+    if (this.#heldOverflow || this.#isFull(this.#held.length, this.#heldChars + length)) {
+      this.#heldOverflow = true;
       return;
     }
     this.#held.push({ message, length });
     this.#heldChars += length;
   }
 
-  #forgetHeld(): void {
+  #dropHeld(): void {
     this.#held = [];
     this.#heldChars = 0;
-    this.#heldTooMuch = false;
+    this.#heldOverflow = false;
   }
 
-  /** Whether one more, with which there would be `chars`, is too many behind `count`. */
+  /** Whether one more item is too many: `count` are there, and `chars` would be. */
   #isFull(count: number, chars: number): boolean {
     const { bufferSize, bufferChars = CLIENT_EVENT_BUFFER_CHARS } = this.options;
     return count >= bufferSize || (count > 0 && chars > bufferChars);
@@ -226,7 +226,7 @@ export class Feed {
   #advance(seq: number | undefined): void {
     if (this.position === null || seq === undefined || seq <= this.position.seq) return;
     this.position.seq = seq;
-    // Nothing unread lies before it, so the reader may go on from here as well.
+    // Nothing is unread, so the reader may resume from here.
     if (this.isDrained && this.readPosition !== null) this.readPosition = { ...this.position };
   }
 
@@ -237,7 +237,7 @@ export class Feed {
 
   #acceptLine(message: EventMessage, length: number): void {
     if (!this.#wants(message as unknown as EventBody)) return;
-    if (this.#isFull(this.#buffer.length, this.#chars + length)) {
+    if (this.#isFull(this.#items.length, this.#chars + length)) {
       this.#dropped++;
       return;
     }
@@ -255,7 +255,7 @@ export class Feed {
   #push(item: StreamItem, length = 0): void {
     const waiter = this.#waiters.shift();
     if (waiter === undefined) {
-      this.#buffer.push({ item, length });
+      this.#items.push({ item, length });
       this.#chars += length;
       return;
     }

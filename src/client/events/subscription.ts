@@ -1,12 +1,11 @@
 /**
- * Keeps one reader subscribed on one connection after the other.
+ * Keeps one event stream subscribed across connections.
  *
- * A connection carries the subscription of one reader only. The protocol sends an event once to a
- * connection, and replays run beside live events; so with two readers on it, what one has had already
- * would be missing in the other's replay. With one reader every event comes in order, whatever happens.
+ * A connection carries one subscription only. The server sends an event once per connection, and replays are mixed
+ * with live events: with two subscriptions, an event that one has seen would be missing in the replay of the other.
  *
- * A reader that lags is unsubscribed and subscribed again, from where it was, once it has caught up: the
- * server, which can keep events for long, does the waiting.
+ * Backpressure: a slow reader is unsubscribed, and resubscribed from its position once it has caught up. The server,
+ * which keeps a long history, holds the events meanwhile.
  *
  * @module
  */
@@ -15,14 +14,14 @@ import type { ActionData, ActionParams, ResumeMode } from "../../protocol/action
 import type { EventMessage } from "../../protocol/messages.ts";
 import type { ServiceEntry } from "../../model/service.ts";
 import type { Connection } from "../connection.ts";
-import type { Feed } from "./buffer.ts";
+import type { EventBuffer } from "./buffer.ts";
 import type { SnapshotItem } from "./items.ts";
 import { backoffDelayMs, type ReconnectOptions } from "../backoff.ts";
 import { settleWithin } from "../../util/async.ts";
 
-/** How a subscription (again) began. */
+/** How a subscription began or resumed. */
 export interface Resumption {
-  /** `live`: nothing was missed; `replayed`: the missed events follow; `snapshot`: they could not be had. */
+  /** `live`: nothing was missed; `replayed`: missed events follow; `snapshot`: missed events are gone. */
   how: ResumeMode;
   /** Lineage of the server's data. */
   epoch: string;
@@ -30,13 +29,13 @@ export interface Resumption {
   seq: number;
 }
 
-/** Options for {@linkcode Subscriber}. */
-export interface SubscriberOptions {
-  /** How long the server may take to answer. */
+/** Options for {@linkcode Subscription}. */
+export interface SubscriptionOptions {
+  /** Timeout of each request. */
   timeoutMs: number;
-  /** Delays between attempts of a subscribe that the server refused for the moment. */
+  /** Delays between retries of a subscribe that failed with a retryable error. */
   reconnect: ReconnectOptions;
-  /** Called when the reader was resumed after a reconnect or a lag. */
+  /** Called when events resume after a reconnect or after backpressure. */
   onResumed: (resumption: Resumption) => void;
 }
 
@@ -52,31 +51,31 @@ interface FirstAck {
   reject(error: HarnessError): void;
 }
 
-/** The reader of one connection. */
-export class Subscriber {
-  readonly #options: SubscriberOptions;
-  #feed: Feed | null = null;
+/** The subscription of one event stream. */
+export class Subscription {
+  readonly #options: SubscriptionOptions;
+  #buffer: EventBuffer | null = null;
   #firstAck: FirstAck | null = null;
   #connection: Connection | null = null;
-  /** The server's id of the present subscription. */
+  /** The server's id of the current subscription. */
   #subscription: string | null = null;
   #snapshot: PendingSnapshot | null = null;
   #work: Promise<void> = Promise.resolve();
 
-  /** Makes one without a reader. */
-  constructor(options: SubscriberOptions) {
+  /** Creates it without a buffer to fill. */
+  constructor(options: SubscriptionOptions) {
     this.#options = options;
   }
 
-  /** Whether it has no reader. */
+  /** Whether no event stream uses it. */
   get isFree(): boolean {
-    return this.#feed === null;
+    return this.#buffer === null;
   }
 
-  /** Takes a reader; resolves when the server acknowledged it. */
-  set(feed: Feed): Promise<Resumption> {
-    this.#feed = feed;
-    feed.onChange = () => this.#sync();
+  /** Starts to fill `buffer`; resolves when the server has acknowledged. */
+  set(buffer: EventBuffer): Promise<Resumption> {
+    this.#buffer = buffer;
+    buffer.onChange = () => this.#sync();
     const ready = new Promise<Resumption>((resolve, reject) => {
       this.#firstAck = { resolve, reject };
     });
@@ -84,44 +83,44 @@ export class Subscriber {
     return ready;
   }
 
-  /** The reader has gone. */
-  clear(feed: Feed): void {
-    if (this.#feed !== feed) return;
-    this.#feed = null;
+  /** The reader of `buffer` has gone. */
+  clear(buffer: EventBuffer): void {
+    if (this.#buffer !== buffer) return;
+    this.#buffer = null;
     this.#failFirstAck(new HarnessError("cancelled", "The stream was closed by its reader"));
     this.#sync();
   }
 
-  /** A new connection is there. */
+  /** A new connection is open. */
   attach(connection: Connection): void {
     this.#connection = connection;
     this.#sync();
   }
 
-  /** The connection is gone. */
+  /** The connection is lost. */
   detach(): void {
     this.#connection = null;
     this.#subscription = null;
-    this.#feed?.detach();
+    this.#buffer?.detach();
     this.#snapshot?.done();
     this.#snapshot = null;
   }
 
-  /** There will be no connection any more. */
+  /** There will be no further connection. */
   end(error: HarnessError | null): void {
     this.detach();
-    this.#feed?.end(error);
-    this.#feed = null;
+    this.#buffer?.end(error);
+    this.#buffer = null;
     this.#failFirstAck(error ?? new HarnessError("cancelled", "The client was closed"));
   }
 
-  /** An event came. Synchronous: the next frame may be right behind. */
+  /** Handles an event. Synchronous, because the next frame may follow at once. */
   dispatch(message: EventMessage, length: number = 0): void {
     if (message.event === "registry_loaded") this.#collect(message);
-    else this.#feed?.accept(message, length);
+    else this.#buffer?.accept(message, length);
   }
 
-  /** Brings the server's side in line with the reader's; one request at a time. */
+  /** Reconciles the server's subscription with the buffer; one request at a time. */
   #sync(): void {
     this.#work = this.#work.then(() => this.#step());
   }
@@ -129,15 +128,18 @@ export class Subscriber {
   async #step(): Promise<void> {
     const connection = this.#connection;
     if (connection === null || connection.isClosed) return;
-    if (this.#subscription !== null && (this.#feed === null || this.#feed.phase === "lagging")) {
+    if (
+      this.#subscription !== null && (this.#buffer === null || this.#buffer.phase === "lagging")
+    ) {
       await this.#unsubscribe(connection, this.#subscription);
     }
-    const feed = this.#feed;
-    if (feed === null || connection.isClosed) return;
+    const buffer = this.#buffer;
+    if (buffer === null || connection.isClosed) return;
     if (
-      feed.phase === "new" || feed.phase === "off" || (feed.phase === "lagging" && feed.isDrained)
+      buffer.phase === "new" || buffer.phase === "off" ||
+      (buffer.phase === "lagging" && buffer.isDrained)
     ) {
-      await this.#subscribe(connection, feed);
+      await this.#subscribe(connection, buffer);
     }
   }
 
@@ -148,24 +150,24 @@ export class Subscriber {
         timeoutMs: this.#options.timeoutMs,
       });
     } catch {
-      // Whether it still stands is not known: on a new connection it surely does not.
+      // Its state is unknown; a new connection has none.
       await connection.close(1000, "unsubscribe failed");
     }
   }
 
-  /** A refusal for the moment is tried again, any other ends the reader's stream. */
-  async #subscribe(connection: Connection, feed: Feed): Promise<void> {
-    for (let attempt = 0; !connection.isClosed && this.#feed === feed; attempt++) {
+  /** Retries retryable errors; any other error ends the event stream. */
+  async #subscribe(connection: Connection, buffer: EventBuffer): Promise<void> {
+    for (let attempt = 0; !connection.isClosed && this.#buffer === buffer; attempt++) {
       try {
-        await this.#subscribeOnce(connection, feed);
+        await this.#subscribeOnce(connection, buffer);
         return;
       } catch (thrown) {
-        // With the connection gone, the next one begins where this one failed.
-        if (connection.isClosed || this.#feed !== feed) return;
+        // The next connection subscribes again.
+        if (connection.isClosed || this.#buffer !== buffer) return;
         const error = toHarnessError(thrown);
         if (!error.retryable || this.#firstAck !== null) {
-          this.#feed = null;
-          feed.end(error);
+          this.#buffer = null;
+          buffer.end(error);
           this.#failFirstAck(error);
           return;
         }
@@ -174,28 +176,28 @@ export class Subscriber {
     }
   }
 
-  async #subscribeOnce(connection: Connection, feed: Feed): Promise<void> {
-    const params = subscribeParams(feed);
+  async #subscribeOnce(connection: Connection, buffer: EventBuffer): Promise<void> {
+    const params = subscribeParams(buffer);
     let snapshotDone: Promise<void> | undefined;
     await connection.request("subscribe", params, {
       timeoutMs: this.#options.timeoutMs,
-      onData: (ack) => snapshotDone = this.#acknowledged(feed, params, ack),
+      onData: (ack) => snapshotDone = this.#acknowledged(buffer, params, ack),
     });
     await snapshotDone;
-    // The reader may have gone, or lag again, since the request was sent.
-    if (this.#feed !== feed) this.#sync();
+    // The reader may have gone, or may lag again, since the request was sent.
+    if (this.#buffer !== buffer) this.#sync();
   }
 
   #acknowledged(
-    feed: Feed,
+    buffer: EventBuffer,
     params: ActionParams<"subscribe">,
     ack: ActionData<"subscribe">,
   ): Promise<void> | undefined {
     const { epoch, seq, resumed, subscription } = ack;
     this.#subscription = subscription;
-    if (this.#feed !== feed) return undefined;
-    if (resumed === "snapshot") feed.beginSnapshot();
-    else feed.begin({ epoch, seq: resumed === "replayed" ? params.since?.seq ?? seq : seq });
+    if (this.#buffer !== buffer) return undefined;
+    if (resumed === "snapshot") buffer.beginSnapshot();
+    else buffer.begin({ epoch, seq: resumed === "replayed" ? params.since?.seq ?? seq : seq });
     const resumption: Resumption = { how: resumed, epoch, seq };
     if (this.#firstAck === null) this.#options.onResumed(resumption);
     this.#firstAck?.resolve(resumption);
@@ -217,7 +219,7 @@ export class Subscriber {
       ...snapshot.position,
       ...(message.seq === undefined ? {} : { seq: message.seq }),
     };
-    this.#feed?.endSnapshot(position, snapshot.services, snapshot.why);
+    this.#buffer?.endSnapshot(position, snapshot.services, snapshot.why);
     snapshot.done();
   }
 
@@ -227,14 +229,14 @@ export class Subscriber {
   }
 }
 
-/** From the reader's place where it has one, else as its user asked. */
-function subscribeParams(feed: Feed): ActionParams<"subscribe"> {
-  if (feed.position !== null) {
-    return { ...feed.filter, ...(feed.wantsEvents ? { since: { ...feed.position } } : {}) };
+/** Resumes from the buffer's position, or begins as the caller asked. */
+function subscribeParams(buffer: EventBuffer): ActionParams<"subscribe"> {
+  if (buffer.position !== null) {
+    return { ...buffer.filter, ...(buffer.wantsEvents ? { since: { ...buffer.position } } : {}) };
   }
-  const { since, snapshot } = feed.options;
+  const { since, snapshot } = buffer.options;
   return {
-    ...feed.filter,
+    ...buffer.filter,
     ...(since === undefined ? {} : { since }),
     ...(snapshot === undefined ? {} : { snapshot }),
   };
