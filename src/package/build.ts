@@ -1,7 +1,6 @@
 /**
- * Builds a package from a directory: the same tree gives the same bytes.
- *
- * Entries are sorted, belong to uid and gid 0, carry one fixed time and the modes 0755 or 0644.
+ * Builds a package from a directory, reproducibly: entries are sorted, owned by uid and gid 0, with one fixed time and the
+ * modes 0755 or 0644.
  *
  * @module
  */
@@ -30,17 +29,17 @@ import { digestFile, sha256 } from "../util/node/digest.ts";
 
 /** The time of every entry: 1980-01-01, which every tool can store. */
 const FIXED_TIME = new Date(315_532_800_000);
-/** Position and value of the "made on" byte of a gzip header; zlib writes its own system there. */
+/** Position and value of the OS byte of a gzip header, in which zlib writes its own system. */
 const GZIP_OS = { offset: 9, unix: 3 } as const;
 const COMPRESSION_LEVEL = 6;
 
-/** How far a build is. */
+/** Progress of a build. */
 export interface BuildProgress {
   /** `hash` reads the files once for `SHA256SUMS`, `pack` once more for the archive. */
   phase: "hash" | "pack";
-  /** File that was just done. */
+  /** File that was just finished. */
   path: string;
-  /** Bytes of files done in this phase. */
+  /** Bytes of finished files in this phase. */
   bytes: number;
   /** Bytes of all files. */
   totalBytes: number;
@@ -48,15 +47,15 @@ export interface BuildProgress {
 
 /** Options for {@linkcode buildPackage}. */
 export interface BuildPackageOptions {
-  /** Where the package is written; made when missing. @default {"."} */
+  /** Directory for the package; created when missing. @default {"."} */
   outDir?: string;
-  /** Version to write into the packed manifest instead of the one that stands there. */
+  /** Replaces the version in the packed manifest. */
   version?: string;
   /** Replace a package of the same name and version that has other bytes. @default {false} */
   force?: boolean;
   /** Called after each file of each phase. */
   onProgress?: (progress: BuildProgress) => void;
-  /** Gives up; nothing is left behind. */
+  /** Aborts the build; nothing is left behind. */
   signal?: AbortSignal;
 }
 
@@ -74,7 +73,7 @@ export interface BuiltPackage {
   entries: number;
   /** Paths of the directory that were left out. */
   skipped: string[];
-  /** Whether the file was there already, with the same bytes. */
+  /** Whether the file existed already with the same bytes. */
   unchanged: boolean;
 }
 
@@ -82,8 +81,8 @@ export interface BuiltPackage {
  * Builds `<outDir>/<name>-<version>.tar.gz` from the directory `dir`.
  *
  * @throws {HarnessError} `not_found` without such a directory, `package_invalid` when the tree is no valid
- * package, `already_exists` when that version is there with other bytes, `storage_unavailable` when a file cannot be
- * read or written.
+ * package, `already_exists` when that version exists with other bytes, `storage_unavailable` when a file cannot be read
+ * or written.
  *
  * @example Usage
  * ```ts
@@ -102,7 +101,7 @@ export async function buildPackage(
   try {
     return await build(dir, options);
   } catch (error) {
-    // A full disk, a file that may not be read: Node's message names the call and the path.
+    // A full disk or missing permission: Node's message names the call and the path.
     const { code } = error as { code?: unknown };
     if (error instanceof HarnessError || typeof code !== "string") throw error;
     throw new HarnessError(
@@ -147,7 +146,7 @@ interface BuildSource {
   signal?: AbortSignal;
 }
 
-/** The manifest's text; with `version`, that value alone is replaced, all else stays as written. */
+/** The manifest's text; with `version`, only that value is replaced. */
 async function readManifest(root: string, version: string | undefined): Promise<string> {
   const found = await stat(root).catch(() => null);
   if (!found?.isDirectory()) {
@@ -165,12 +164,12 @@ async function readManifest(root: string, version: string | undefined): Promise<
   if (version === undefined) return text;
   const range = parseYaml(text, MANIFEST_PATH).range(["version"]);
   if (range === null) return text;
-  // A version that is none goes in quoted, so that the parser can name it.
+  // An invalid version is quoted, so that the parser can report it.
   const written = SEMVER.test(version) ? version : JSON.stringify(version);
   return `${text.slice(0, range[0])}${written}${text.slice(range[1])}`;
 }
 
-/** Packages that a build writes into the tree itself are not part of the next one. */
+/** Excludes packages that earlier builds wrote into the tree itself. */
 function outputs(root: string, outDir: string, name: string): (path: string) => boolean {
   if (outDir === root) {
     const start = `${sanitizeName(name)}-`;
@@ -242,11 +241,11 @@ async function writeArchive(
     controller.error(error);
     throw error;
   });
-  // Whichever of the two fails ends the other; both have ended before the file is removed.
+  // A failure of one ends the other; both have ended before the file is removed.
   const [packing, writing] = (await Promise.allSettled([packed, written]))
     .map((result) => result.status === "rejected" ? result.reason : undefined);
   source.signal?.throwIfAborted();
-  // The one that was ended by the other only says so: as an abort, or as a stream that is closed.
+  // The one that was ended by the other reports only an abort or a closed stream.
   const ended = (error: unknown) => error === undefined || (error as Error).name === "AbortError";
   const cause = packing instanceof HarnessError || ended(writing) ? packing ?? writing : writing;
   if (cause !== undefined) throw cause;
@@ -283,7 +282,7 @@ async function packEntries(
   source.controller.finalize();
 }
 
-/** Writes a file's bytes, which must still be those that were hashed. */
+/** Writes a file's bytes, which must equal those that were hashed. */
 async function writeFile(
   root: string,
   entry: PackageEntry,
@@ -301,7 +300,7 @@ async function writeFile(
   if (left !== 0 || hash.digest("hex") !== entry.sha256) throw changed(entry.path);
 }
 
-/** Gives the finished file its name; a version that is there with other bytes is not touched. */
+/** Renames the finished file to its name; an existing version with other bytes is kept. */
 async function publish(
   part: string,
   path: string,
@@ -316,7 +315,7 @@ async function publish(
   if (there !== null && !made.force) {
     throw new HarnessError(
       "already_exists",
-      `Cannot write ${path}: this version is there with other bytes; give the new one ` +
+      `Cannot write ${path}: this version exists with other bytes; give the new one ` +
         `another version, or force it`,
       { details: { reason: "package_differs", path } },
     );

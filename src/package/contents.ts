@@ -1,5 +1,5 @@
 /**
- * What a package must contain besides its manifest, and what its scripts must look like.
+ * The files that a package must contain, and the form of its scripts.
  *
  * @module
  */
@@ -16,7 +16,7 @@ export const SUMS_PATH = "SHA256SUMS";
 /** The script that starts the service. */
 const START_SCRIPT = "scripts/start.sh";
 
-/** The text of a manifest's bytes. */
+/** Decodes a manifest. */
 export function decodeManifest(bytes: Uint8Array): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
@@ -29,7 +29,7 @@ export function decodeManifest(bytes: Uint8Array): string {
   }
 }
 
-/** Looks at a script's bytes as they pass: how it begins and how its lines end. */
+/** Checks the shebang and the line ends of a script while its bytes are streamed. */
 export class ScriptCheck {
   #start: number[] = [];
   #last = 0;
@@ -37,7 +37,7 @@ export class ScriptCheck {
   #carriageReturnLine: number | null = null;
   #left = MAX_SCRIPT_BYTES;
 
-  /** The next bytes. */
+  /** Adds the next bytes. */
   push(chunk: Uint8Array): void {
     for (let i = 0; this.#start.length < 3 && i < chunk.length; i++) {
       this.#start.push(chunk[i] ?? 0);
@@ -57,7 +57,7 @@ export class ScriptCheck {
   /**
    * Ends the check of the script at `path`.
    *
-   * @param mustStart Whether it is run as a program and so needs a `#!` line.
+   * @param mustStart Whether it is executed and so needs a `#!` line.
    * @throws {HarnessError} `package_invalid`.
    */
   finish(path: string, mustStart: boolean): void {
@@ -81,17 +81,17 @@ export class ScriptCheck {
   }
 }
 
-/** Whether the file at `path` is looked at by a {@linkcode ScriptCheck}. */
+/** Whether the file at `path` is checked as a script. */
 export function isScript(path: string): boolean {
   return path.startsWith("scripts/") && path.endsWith(".sh");
 }
 
-/** Whether the script at `path` is run as a program of its own, not read in by another. */
+/** Whether the script at `path` is executed, not sourced by another one. */
 export function isProgram(path: string): boolean {
   return /^scripts\/(?:start|stop|reload|health)\.sh$/.test(path);
 }
 
-/** Checks that everything is there that the format and the manifest ask for. */
+/** Checks that all files required by the format and the manifest exist. */
 export function checkContents(table: EntryTable, manifest: Manifest): void {
   const need = (path: string, why: string) => {
     if (table.resolve(path) !== undefined) return;

@@ -1,11 +1,11 @@
 /**
- * Why a package is refused: a closed list of reasons, stable for programs.
+ * `package_invalid` errors and their closed list of reasons.
  *
  * @module
  */
 import { HarnessError } from "../errors.ts";
 
-/** `details.reason` of every `package_invalid` error; docs/package-format.md says what each means. */
+/** `details.reason` of every `package_invalid` error; docs/package-format.md explains each. */
 export type InvalidReason =
   | "absolute_path"
   | "bad_gzip"
@@ -48,8 +48,8 @@ export type InvalidReason =
  * A `package_invalid` error.
  *
  * @param reason The stable reason.
- * @param message What is wrong and what would be right, after "Cannot accept the package: ".
- * @param details More facts, such as the entry's path.
+ * @param message The problem and the remedy, after "Cannot accept the package: ".
+ * @param details Further details, such as the entry's path.
  */
 export function invalid(
   reason: InvalidReason,
@@ -61,7 +61,7 @@ export function invalid(
   });
 }
 
-/** A path in a message: quoted, control characters escaped, not endless. */
+/** A path for a message: quoted, control characters escaped, cut to a length. */
 export function shown(path: string): string {
   const text = JSON.stringify(path);
   return text.length <= 200 ? text : `${text.slice(0, 200)}…"`;

@@ -1,9 +1,9 @@
 /**
- * How a package's name and version become file names.
+ * File names from a package's name and version.
  *
- * The name keeps only `[A-Za-z0-9_-]`, so it holds no dot; a SemVer version begins with digits and a dot.
- * So `<name>-<version>` can be read in one way only: the version begins after the last `-` before the
- * first dot. (`foo-1.0.0`, `2.0.0`) gives `foo-1_0_0-2.0.0`, never `foo-1.0.0-2.0.0`.
+ * The name keeps only `[A-Za-z0-9_-]`, so it has no dot; a SemVer version begins with digits and a dot. So
+ * `<name>-<version>` is unambiguous: the version begins after the last `-` before the first dot. (`foo-1.0.0`, `2.0.0`)
+ * gives `foo-1_0_0-2.0.0`, never `foo-1.0.0-2.0.0`.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import { MAX_VERSION_LENGTH } from "./limits.ts";
 export const SEMVER: RegExp =
   /^(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)(?:-(?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)(?:\.(?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*))*)?(?:\+[0-9a-zA-Z-]+(?:\.[0-9a-zA-Z-]+)*)?$/;
 
-/** What a package may be called: the same rule as for a service. */
+/** Valid package names: the same rule as for services. */
 export const PACKAGE_NAME: RegExp = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 
 /**

@@ -1,5 +1,5 @@
 /**
- * Reads a package once, front to back, and checks everything that can be checked.
+ * Reads and verifies a package in one pass.
  *
  * @module
  */
@@ -25,7 +25,7 @@ import { parseManifest } from "./manifest/parse.ts";
 import { checkSums } from "./sums.ts";
 import { readTar, type TarEvent } from "./archive/tar_reader.ts";
 
-/** What is in a package that was found sound. */
+/** The content of a verified package. */
 export interface PackageSummary {
   /** The file that was read. */
   path: string;
@@ -43,17 +43,17 @@ export interface PackageSummary {
 
 /** Options for {@linkcode inspectPackage}. */
 export interface InspectPackageOptions {
-  /** Gives up. */
+  /** Aborts reading. */
   signal?: AbortSignal;
 }
 
-/** Gets a package's files while it is read. Nothing is known yet of what comes later. */
+/** Receives a package's files while it is read, before the verdict on the whole. */
 export interface PackageSink {
-  /** The next entry. It was checked as far as it can be alone. */
+  /** Receives the next entry, checked as far as it can be alone. */
   entry(entry: PackageEntry): Promise<void>;
-  /** Bytes of the file that was last announced; valid until the promise is settled. */
+  /** Receives bytes of the last entry; valid until the promise is settled. */
   data(chunk: Uint8Array): Promise<void>;
-  /** The end of the entry that was last announced. */
+  /** Ends the last entry. */
   end(): Promise<void>;
 }
 
@@ -82,10 +82,10 @@ export async function inspectPackage(
 }
 
 /**
- * {@linkcode inspectPackage} for a package that goes by its file name: that must be the one that its
- * manifest gives it, so that no version is passed off as another.
+ * {@linkcode inspectPackage}, which also checks that the file name matches the manifest, so that no version is passed off
+ * as another.
  *
- * @param fileName The name that it goes by, where `path` is a temporary one.
+ * @param fileName The file name, when `path` is a temporary one.
  * @throws {HarnessError} As {@linkcode inspectPackage}; `package_invalid` with the reason `bad_name`.
  */
 export async function inspectNamed(
@@ -101,7 +101,7 @@ export async function inspectNamed(
   throw invalid("bad_name", problem, { name, version, file: fileName });
 }
 
-/** Why a file name is not that of a package, or `null`. */
+/** Why a file name does not match the manifest, or `null`. */
 export function fileNameProblem(
   fileName: string,
   { name, version }: Pick<Manifest, "name" | "version">,
@@ -112,7 +112,7 @@ export function fileNameProblem(
     `that is ${right}`;
 }
 
-/** Reads and verifies a package; `sink` gets its files on the way, the verdict comes at the end. */
+/** Reads and verifies a package; `sink` receives its files before the verdict. */
 export async function scanPackage(
   path: string,
   sink: PackageSink | null,
@@ -136,13 +136,13 @@ export async function scanPackage(
   return { path, ...packed, unpackedBytes: table.bytes, manifest, entries: table.entries };
 }
 
-/** Checks entries as they pass and keeps what is needed at the end. */
+/** Checks entries as they are read and keeps what is needed at the end. */
 class Scan {
   readonly #table = new EntryTable();
   readonly #kept = new Map<string, Uint8Array[]>();
   #hash: Hash | null = null;
   #script: ScriptCheck | null = null;
-  /** The entry whose body passes; `null` for the package's root directory. */
+  /** The entry that is being read; `null` for the package's root directory. */
   current: PackageEntry | null = null;
 
   take(event: TarEvent): void {
@@ -182,7 +182,7 @@ class Scan {
   #data(chunk: Uint8Array): void {
     this.#hash?.update(chunk);
     this.#script?.push(chunk);
-    // The reader uses its buffers again: what is kept must be copied.
+    // The reader reuses its buffers: copy what is kept.
     this.#kept.get(this.current?.path ?? "")?.push(chunk.slice());
   }
 

@@ -1,5 +1,5 @@
 /**
- * The directory from which a package is built: what is in it, and each file's bytes.
+ * Reads the directory from which a package is built.
  *
  * @module
  */
@@ -13,24 +13,24 @@ import { entryPath, type EntryTable, type PackageEntry } from "./archive/entry_t
 import { invalid, shown } from "./errors.ts";
 import { compareBytes } from "./sums.ts";
 
-/** Names that are never part of a service. */
+/** Names that are never packed. */
 const NEVER_PACKED: ReadonlySet<string> = new Set([".git", ".DS_Store"]);
 
 /** Options for {@linkcode readSourceTree}. */
 export interface SourceTreeOptions {
-  /** Whether the file or directory at this absolute path stays out. */
+  /** Whether the file or directory at this absolute path is left out. */
   isExcluded: (absolutePath: string) => boolean;
-  /** Contents that replace those of files, by path. */
+  /** Replacements for the contents of files, by path. */
   overrides: ReadonlyMap<string, Uint8Array>;
-  /** Gives up. */
+  /** Aborts reading. */
   signal?: AbortSignal;
 }
 
 /**
- * Fills `table` with what is below `dir`, without digests.
+ * Fills `table` with the entries below `dir`, without digests.
  *
  * @returns The paths that were left out.
- * @throws {HarnessError} `package_invalid` when something there cannot be part of a package.
+ * @throws {HarnessError} `package_invalid` for an entry that a package cannot have.
  */
 export async function readSourceTree(
   dir: string,
@@ -60,7 +60,7 @@ export async function readSourceTree(
   table.finish();
   for (const { path, type } of found) {
     if (type === "symlink" && !(await exists(join(dir, path)))) {
-      throw invalid("file_missing", `the link ${shown(path)} leads to nothing`, { path });
+      throw invalid("file_missing", `the link ${shown(path)} is broken`, { path });
     }
   }
   return skipped.sort(compareBytes);
@@ -71,13 +71,13 @@ export function packedName(entry: PackageEntry): string {
   return entry.type === "directory" ? `${entry.path}/` : entry.path;
 }
 
-/** Names in a directory; names that are not UTF-8 are refused rather than changed. */
+/** Names in a directory; a name that is not UTF-8 is refused. */
 async function readNames(dir: string): Promise<string[]> {
   const names = await readdir(dir, { encoding: "buffer" });
   return names.map((bytes) => {
     const name = Buffer.from(bytes).toString("utf8");
     if (!Buffer.from(name).equals(bytes)) {
-      throw invalid("bad_path", `${shown(join(dir, name))} is a name that is not UTF-8`);
+      throw invalid("bad_path", `${shown(join(dir, name))} is not valid UTF-8`);
     }
     return name;
   });
@@ -121,15 +121,15 @@ function specialFile(path: string, found: Stats): Error {
   );
 }
 
-/** Whether a link leads to something; one in a circle leads to nothing. */
+/** Whether the target of a link exists. */
 async function exists(path: string): Promise<boolean> {
   return await stat(path).then(() => true, () => false);
 }
 
 /**
- * The digest of a file's bytes. Scripts are checked on the way.
+ * The digest of a file; scripts are checked, too.
  *
- * @throws {HarnessError} `package_invalid`, also when the file is not as long as its entry says.
+ * @throws {HarnessError} `package_invalid`, also when the file has another size than its entry.
  */
 export async function hashEntry(
   entry: PackageEntry,
@@ -148,16 +148,16 @@ export async function hashEntry(
   return hash.digest("hex");
 }
 
-/** The error for a file that is not what it was a moment ago. */
+/** The error for a file that was modified during the build. */
 export function changed(path: string): Error {
   return invalid(
     "changed_while_reading",
-    `${shown(path)} changed while the package was built: build again when nothing writes there`,
+    `${shown(path)} changed while the package was built; build again when nothing writes to it`,
     { path },
   );
 }
 
-/** A file's bytes, or those that replace them. */
+/** A file's bytes, or their replacement. */
 export async function* fileBytes(
   dir: string,
   entry: PackageEntry,

@@ -1,5 +1,5 @@
 /**
- * `SHA256SUMS`: written and read in the form of `sha256sum`.
+ * `SHA256SUMS`, in the format of `sha256sum`.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { SUMS_PATH } from "./contents.ts";
 import type { EntryTable } from "./archive/entry_table.ts";
 import { invalid, shown } from "./errors.ts";
 
-/** Order of paths: by their bytes, as `LC_ALL=C sort`. */
+/** Compares paths by their bytes, as `LC_ALL=C sort`. */
 export function compareBytes(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
@@ -39,7 +39,7 @@ export function checkSums(table: EntryTable, text: string): void {
     if (file.sha256 !== digest) {
       throw invalid(
         "sums_mismatch",
-        `${shown(path)} has SHA-256 ${file.sha256}, SHA256SUMS says ${digest}`,
+        `${shown(path)} has the SHA-256 ${file.sha256}, not ${digest} as in SHA256SUMS`,
         { path },
       );
     }
@@ -56,7 +56,7 @@ function parseSums(text: string): Map<string, string> {
   const lines = text.split("\n");
   if (lines.at(-1) === "") lines.pop();
   lines.forEach((line, index) => {
-    // A line with a CR is none, and is not looked at: where to give up would be sought anew after each "./".
+    // A line with a CR is invalid and not matched: the pattern would backtrack at each "./".
     const [, digest, name] = line.includes("\r")
       ? []
       : /^([0-9a-f]{64}) [ *](?:\.\/)*(.+)$/s.exec(line) ?? [];

@@ -191,7 +191,7 @@ Deno.test("parseManifest() says what is wrong with a value, where, and what woul
     [
       `${HEAD}service: {ports: [{name: a, port: 1}, {name: a, port: 2}]}\n`,
       "3:46",
-      /is there twice/,
+      /is listed twice/,
     ],
     [`${HEAD}service: {image: a}\n`, "3:18", /service.image is only for docker_container/],
     [`${HEAD}service: {unit: a.service}\n`, "3:17", /service.unit is only for systemd_service/],
@@ -205,7 +205,7 @@ Deno.test("parseManifest() says what is wrong with a value, where, and what woul
     ],
     [`${HEAD}depends_on: postgres\n`, "3:13", /depends_on must be a list; got "postgres"/],
     [`${HEAD}depends_on: [hello]\n`, "3:14", /depends_on\[0\] must not be the service itself/],
-    [`${HEAD}depends_on: [a, a]\n`, "3:17", /depends_on\[1\] is there twice/],
+    [`${HEAD}depends_on: [a, a]\n`, "3:17", /depends_on\[1\] is listed twice/],
     [`${HEAD}requires: {commands: [""]}\n`, "3:23", /requires.commands\[0\] must not be empty/],
     [`${HEAD}health: {}\n`, "3:9", /health must have exactly one of script, http, tcp/],
     [`${HEAD}health: {script: a, tcp: 80}\n`, "3:9", /health must have exactly one of/],
@@ -236,8 +236,8 @@ Deno.test("parseManifest() lists several problems in the order of their lines", 
 Deno.test("parseManifest() refuses the parts of YAML that have no place in a manifest", () => {
   const cases: Array<[string, string, RegExp]> = [
     [`${HEAD}env: &a {A: 1}\n`, "3:9", /an anchor is not allowed/],
-    [`${HEAD}name: b\n`, "3:1", /this key is there twice/],
-    [`${HEAD}env: {A: 1, A: 2}\n`, "3:13", /this key is there twice/],
+    [`${HEAD}name: b\n`, "3:1", /this key is set twice/],
+    [`${HEAD}env: {A: 1, A: 2}\n`, "3:13", /this key is set twice/],
     [`${HEAD}service:\n\ttype: managed_process\n`, "4:1", /a tab is not allowed/],
     [`${HEAD}env: {A: !!str 1}\n`, "3:16", /the tag tag:yaml.org,2002:str is not allowed/],
     [`${HEAD}env: {A: !secret x}\n`, "3:18", /the tag !secret is not allowed/],

@@ -1,6 +1,6 @@
 /**
- * What a package may contain. The builder and the reader fill the same table, so what one makes the
- * other accepts, and nothing reaches a disk that was not checked here.
+ * The entries of a package and their rules. The builder and the reader share this table, so what one builds the other
+ * accepts, and nothing reaches a disk unchecked.
  *
  * @module
  */
@@ -16,15 +16,15 @@ import { invalid, shown } from "../errors.ts";
 export interface PackageEntry {
   /** Path inside the package, `/` between parts, none at the ends. */
   path: string;
-  /** What it is. */
+  /** Kind of entry. */
   type: "file" | "directory" | "symlink";
   /** Permission bits; links have 0o777. */
   mode: number;
   /** Bytes of a file, else 0. */
   size: number;
-  /** Where a link points, as written in it. */
+  /** Target of a link, as stored. */
   target: string | null;
-  /** SHA-256 of a file, hex; `null` until its bytes were seen. */
+  /** SHA-256 of a file, hex; `null` until its bytes were read. */
   sha256: string | null;
 }
 
@@ -33,7 +33,7 @@ const encoder = new TextEncoder();
 /**
  * `raw` without a leading `./` and, for directories, a trailing `/`; `""` is the package's root.
  *
- * @throws {HarnessError} `package_invalid` when it could mean a place outside, or different places to different programs.
+ * @throws {HarnessError} `package_invalid` when it leads outside, or programs could resolve it differently.
  */
 export function entryPath(raw: string, isDirectory: boolean): string {
   const refuse = (reason: "absolute_path" | "path_traversal" | "bad_path", why: string) =>
@@ -48,7 +48,7 @@ export function entryPath(raw: string, isDirectory: boolean): string {
   let path = raw.replace(/^(?:\.\/)+/, "");
   if (isDirectory) path = path.replace(/\/$/, "");
   if (path === "" || path === ".") {
-    if (!isDirectory) throw refuse("bad_path", "is no path of a file");
+    if (!isDirectory) throw refuse("bad_path", "is not the path of a file");
     return "";
   }
   const parts = path.split("/");
@@ -66,10 +66,10 @@ export function entryPath(raw: string, isDirectory: boolean): string {
   return path;
 }
 
-/** All entries of one package, each checked when it is added. */
+/** The entries of one package, each checked when it is added. */
 export class EntryTable {
   readonly #entries = new Map<string, PackageEntry>();
-  /** Every path that exists, directories that are only implied included, by its form without case. */
+  /** All paths, implied directories included, by their case-folded form. */
   readonly #paths = new Map<string, { path: string; directory: boolean }>();
   #bytes = 0;
   #linkSteps = 0;
@@ -103,7 +103,7 @@ export class EntryTable {
       );
     }
     if (this.#entries.has(path)) {
-      throw invalid("duplicate_entry", `${shown(path)} is there twice`, { path });
+      throw invalid("duplicate_entry", `${shown(path)} exists twice`, { path });
     }
     for (let dir = dirname(path); dir !== ""; dir = dirname(dir)) {
       if (!this.#claim(dir, true)) break;
@@ -117,7 +117,7 @@ export class EntryTable {
     this.#entries.set(path, entry);
   }
 
-  /** The regular file at `path`, links followed; `undefined` when there is none. */
+  /** The regular file at `path`, following links; `undefined` when there is none. */
   resolve(path: string): PackageEntry | undefined {
     const direct = this.#entries.get(path);
     if (direct?.type === "file") return direct;
@@ -126,7 +126,7 @@ export class EntryTable {
     return entry?.type === "file" ? entry : undefined;
   }
 
-  /** Checks what can only be known at the end: links that leave the package by way of other links. */
+  /** Checks what is known only at the end: links that leave the package through other links. */
   finish(): void {
     for (const entry of this.#entries.values()) {
       if (entry.type === "symlink") this.#follow(entry.path);
@@ -134,9 +134,9 @@ export class EntryTable {
   }
 
   /**
-   * Takes a path: it is one kind of thing, in one spelling.
+   * Claims a path for one kind of entry, in one spelling.
    *
-   * @returns Whether it is new; the directories above one that is not are known as well.
+   * @returns Whether it is new; if not, the directories above it are known as well.
    */
   #claim(path: string, directory: boolean): boolean {
     const key = path.normalize("NFC").toLowerCase();
@@ -149,16 +149,14 @@ export class EntryTable {
     if (taken.path !== path) {
       throw invalid(
         "case_collision",
-        `${shown(path)} and ${shown(taken.path)} are one name where case does not count`,
+        `${shown(path)} and ${shown(taken.path)} are the same name where case is ignored`,
         { path },
       );
     }
     if (!taken.directory || !directory) {
       throw invalid(
         "not_a_directory",
-        `${
-          shown(path)
-        } is used as a directory and is none (a file, or a link that would be written through)`,
+        `${shown(path)} is used as a directory and is a file or a link`,
         { path },
       );
     }
@@ -177,7 +175,7 @@ export class EntryTable {
     if (join(dirname(entry.path), target) === null) throw escapes(entry.path, target);
   }
 
-  /** Where `path` ends when every link in it is followed; `null` when that is not in the package. */
+  /** Resolves all links in `path`; `null` when the result is not in the package. */
   #follow(path: string): string | null {
     let hops = 0;
     const done: string[] = [];
@@ -195,7 +193,7 @@ export class EntryTable {
       const entry = this.#entries.get(done.join("/"));
       if (entry?.type !== "symlink") continue;
       if (++hops > MAX_LINK_HOPS) {
-        throw invalid("link_escapes", `${shown(path)} is a link that leads in a circle`, { path });
+        throw invalid("link_escapes", `${shown(path)} is a link in a loop`, { path });
       }
       done.pop();
       todo.push(...(entry.target ?? "").split("/").reverse());
@@ -224,7 +222,7 @@ function dirname(path: string): string {
   return slash === -1 ? "" : path.slice(0, slash);
 }
 
-/** `target` as seen from the directory `base`, or `null` when it leads above the root. */
+/** `target` relative to the directory `base`, or `null` when it leads above the root. */
 function join(base: string, target: string): string | null {
   const parts: string[] = base === "" ? [] : base.split("/");
   for (const part of target.split("/")) {

@@ -1,5 +1,5 @@
 /**
- * Unpacks a package into a new directory: all of it after all checks, or nothing.
+ * Unpacks a package into a new directory, all or nothing.
  *
  * @module
  */
@@ -18,17 +18,17 @@ import {
 
 /** Options for {@linkcode extractPackage}. */
 export interface ExtractPackageOptions extends InspectPackageOptions {
-  /** Called after each entry with how many were unpacked. */
+  /** Called after each entry with the totals so far. */
   onProgress?: (progress: { entries: number; bytes: number }) => void;
 }
 
 /**
  * Verifies the package at `path` and unpacks it into the new directory `dir`.
  *
- * Files are written into a directory beside `dir` that only we can enter; links come last, when nothing
- * more is written; `dir` appears by one rename, after the last check.
+ * Files are written into a private directory beside `dir`; links are created last, when nothing more is written; `dir`
+ * appears by one rename, after the last check.
  *
- * @throws {HarnessError} `package_invalid` as {@linkcode inspectPackage}; `already_exists` when `dir` is there.
+ * @throws {HarnessError} `package_invalid` as {@linkcode inspectPackage}; `already_exists` when `dir` exists.
  */
 export async function extractPackage(
   path: string,
@@ -59,7 +59,7 @@ async function refuseExisting(target: string): Promise<void> {
   if (found === null) return;
   throw new HarnessError(
     "already_exists",
-    `Cannot unpack into ${target}: it exists; name a directory that does not`,
+    `Cannot unpack into ${target}: it exists; name a new directory`,
     { details: { path: target } },
   );
 }
@@ -99,7 +99,7 @@ class DiskSink implements PackageSink {
     this.#onProgress?.({ entries: this.#entries, bytes: this.#bytes });
   }
 
-  /** Makes the links and gives every directory its mode: nothing is written through either any more. */
+  /** Creates the links and sets the mode of every directory, now that nothing is written through them. */
   async finish(summary: PackageSummary): Promise<void> {
     for (const { path, type, target } of summary.entries) {
       if (type !== "symlink") continue;

@@ -1,5 +1,5 @@
 /**
- * The bytes inside a `.gz` file, with a limit on how much a little may become, and nothing behind it.
+ * Unpacks a `.gz` file, with a limit on the ratio, refusing trailing data.
  *
  * @module
  */
@@ -20,7 +20,7 @@ import {
 import { invalid } from "../errors.ts";
 import { sleep } from "../../util/async.ts";
 
-/** What is known of the packed file once all was read. */
+/** The packed file, known when all of it was read. */
 export interface PackedFile {
   /** SHA-256 of the file, hex. */
   sha256: string;
@@ -32,7 +32,7 @@ export interface PackedFile {
  * The unpacked bytes of the file at `path`.
  *
  * @returns Digest and size of the packed file, as the generator's return value.
- * @throws {HarnessError} `not_found` without the file, `package_invalid` when it is no sound gzip file.
+ * @throws {HarnessError} `not_found` without the file, `package_invalid` when it is not a valid gzip file.
  */
 export async function* gunzipFile(
   path: string,
@@ -53,7 +53,7 @@ export async function* gunzipFile(
     },
     gunzip,
   );
-  // Its failure also ends the loop below, which is where it is handled.
+  // Its failure also ends the loop below, which handles it.
   fed.catch(() => {});
   let bytes = 0;
   let yielded = performance.now();
@@ -63,13 +63,13 @@ export async function* gunzipFile(
       bytes += chunk.byteLength;
       refuseBomb(bytes, gunzip.bytesWritten);
       yield chunk;
-      // A little input can become so much output that timers and sockets would wait for seconds.
+      // A small input can expand so much that timers and sockets would wait for seconds.
       if (performance.now() - yielded > EVENT_LOOP_SLICE_MS) {
         await sleep(0);
         yielded = performance.now();
       }
     }
-    // It ends where the gzip data ends, which need not be where the file ends.
+    // The gzip data can end before the file does.
     if (gunzip.bytesWritten !== size) throw trailingData();
     await fed;
   } catch (error) {
@@ -91,7 +91,7 @@ async function packedSize(path: string): Promise<number> {
     throw new HarnessError("not_found", `Cannot read the package ${path}: it is not a file`);
   }
   if (found.size > MAX_PACKAGE_BYTES) {
-    throw invalid("too_large", `it has ${found.size} bytes; ${MAX_PACKAGE_BYTES} are allowed`);
+    throw invalid("too_large", `it has ${found.size} bytes, more than ${MAX_PACKAGE_BYTES}`);
   }
   return found.size;
 }
@@ -114,7 +114,7 @@ function gzipError(error: unknown, isGzip: boolean): unknown {
   if (code === "Z_BUF_ERROR") return invalid("truncated", "the gzip file ends too early");
   if (code !== "Z_DATA_ERROR") return error;
   const message = (error as Error).message;
-  // The file began as gzip: the header that is wrong is that of what follows the first member.
+  // The file began as gzip: the bad header follows the first member.
   if (isGzip && message === "incorrect header check") return trailingData();
-  return invalid("bad_gzip", `it is not a sound gzip file: ${message}`);
+  return invalid("bad_gzip", `it is not a valid gzip file: ${message}`);
 }

@@ -1,8 +1,8 @@
 /**
- * One 512-byte tar header, read strictly.
+ * Strict parser of one 512-byte tar header.
  *
- * Programs disagree about tar files at their edges: bytes after a NUL, odd numbers, old formats. What is
- * checked here must mean the same to whichever `tar` unpacks it later, so whatever has two readings is refused.
+ * Programs disagree about edge cases of tar files: bytes after a NUL, odd numbers, old formats. A header must mean the same
+ * to whichever `tar` unpacks it later, so anything ambiguous is refused.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { invalid, type InvalidReason, shown } from "../errors.ts";
 /** Bytes of a header, and of the blocks in which bodies are stored. */
 export const BLOCK_BYTES = 512;
 
-/** The largest size that a header has octal digits for; a larger one stands in a PAX header alone. */
+/** Largest size in octal digits; a larger one is in a PAX header only. */
 export const MAX_OCTAL_SIZE: number = 8 ** 11 - 1;
 
 /** A header's fields. */
@@ -62,7 +62,7 @@ export function readHeader(block: Uint8Array): TarHeader {
   if (prefix !== "" && !posix) {
     throw invalid("bad_header", `${shown(name)} has a prefix, which GNU format has not`);
   }
-  // Not used, but what one program skips another may stumble over.
+  // Not used, but another program may fail on them.
   for (const field of [FIELD.uid, FIELD.gid, FIELD.mtime]) readNumber(block, field, name);
   const code = block[FLAG_OFFSET] ?? 0;
   return {
@@ -74,7 +74,7 @@ export function readHeader(block: Uint8Array): TarHeader {
   };
 }
 
-/** Whether a block is the end mark: all zeros. */
+/** Whether a block is all zeros: the end mark. */
 export function isZero(block: Uint8Array): boolean {
   for (let i = 0; i < block.length; i++) if (block[i] !== 0) return false;
   return true;
@@ -98,7 +98,7 @@ function slice(block: Uint8Array, [offset, length]: readonly [number, number]): 
 function checkSum(block: Uint8Array): void {
   const stored = readOctal(slice(block, FIELD.checksum));
   const [start, length] = FIELD.checksum;
-  // The sum is made as if its own field were spaces.
+  // In the sum, its own field counts as spaces.
   let sum = length * 0x20;
   for (let i = 0; i < start; i++) sum += block[i] ?? 0;
   for (let i = start + length; i < BLOCK_BYTES; i++) sum += block[i] ?? 0;
@@ -119,7 +119,7 @@ function readText(block: Uint8Array, field: readonly [number, number]): string {
 function readNumber(block: Uint8Array, field: readonly [number, number], name: string): number {
   const bytes = slice(block, field);
   const reason: InvalidReason = field === FIELD.size ? "bad_size" : "bad_header";
-  const refuse = () => invalid(reason, `${shown(name)} has a number that is negative or none`);
+  const refuse = () => invalid(reason, `${shown(name)} has a number that is negative or invalid`);
   if (((bytes[0] ?? 0) & 0x80) === 0) {
     const value = readOctal(bytes);
     if (value === null) throw refuse();

@@ -1,9 +1,9 @@
 /**
  * A strict, streaming reader of tar files.
  *
- * `modern-tar` writes our packages; it does not read them. Like all general readers it is lenient: it ends
- * names at a NUL, takes unknown types for files, accepts what stands behind the end. A verifier must refuse
- * all that, because another program will unpack the very same bytes with its own leniency.
+ * `modern-tar` writes packages but does not read them: like all general readers it is lenient. It ends names at a NUL, takes
+ * unknown types for files, accepts data after the end. A verifier must refuse that, because another program will unpack the
+ * same bytes with its own leniency.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import {
   type TarHeader,
 } from "./tar_header.ts";
 
-/** What a tar file holds, in order. The chunks of a file's body follow its entry. */
+/** Content of a tar file, in order. The chunks of a file's body follow its entry. */
 export type TarEvent =
   | {
     kind: "entry";
@@ -26,7 +26,7 @@ export type TarEvent =
     type: "file" | "directory" | "symlink";
     /** Name as stored. */
     name: string;
-    /** Where a link points, else `null`. */
+    /** Target of a link, else `null`. */
     target: string | null;
     /** Bytes of the body. */
     size: number;
@@ -50,7 +50,7 @@ const REFUSED: Record<string, [InvalidReason, string]> = {
   "4": ["device", "is a device"],
   "6": ["fifo", "is a FIFO"],
 };
-/** PAX records that change nothing but a name, a size or times. */
+/** PAX records that change only names, sizes or times. */
 const HARMLESS_PAX: ReadonlySet<string> = new Set([
   "path",
   "linkpath",
@@ -65,7 +65,7 @@ const HARMLESS_PAX: ReadonlySet<string> = new Set([
   "comment",
 ]);
 
-/** What extension headers say of the entry that follows them. */
+/** Values of extension headers for the next entry. */
 interface Extension {
   name?: string;
   target?: string;
@@ -73,10 +73,10 @@ interface Extension {
 }
 
 /**
- * Reads a tar file to its very end.
+ * Reads a tar file to its end.
  *
- * @throws {HarnessError} `package_invalid` for whatever is not a plain file, directory or symbolic link, and
- * for all that two programs could read differently.
+ * @throws {HarnessError} `package_invalid` for anything but plain files, directories and symbolic links, and for anything
+ * ambiguous.
  */
 export async function* readTar(source: AsyncIterable<Uint8Array>): AsyncGenerator<TarEvent> {
   const input = new Input(source);
@@ -126,7 +126,7 @@ function toEntry(header: TarHeader, extension: Extension): TarEvent & { kind: "e
   if (type === undefined) {
     throw invalid("unsupported_entry", `${shown(name)} has the tar type ${shown(header.flag)}`);
   }
-  // BusyBox goes by the header alone: it would take a body for entries, or entries for a body.
+  // BusyBox uses the header only: it would take a body for entries, or entries for a body.
   if (size !== header.size && size <= MAX_OCTAL_SIZE) {
     throw invalid("bad_size", `${shown(name)} has another size in its PAX header than in its own`);
   }
@@ -170,17 +170,17 @@ async function readExtension(header: TarHeader, input: Input): Promise<Extension
   if (target !== undefined) extension.target = target;
   if (size !== undefined) {
     if (!/^\d{1,15}$/.test(size)) {
-      throw invalid("bad_size", `a PAX header says size=${shown(size)}`);
+      throw invalid("bad_size", `a PAX header has size=${shown(size)}`);
     }
     extension.size = Number(size);
   }
   return extension;
 }
 
-/** Which of two names counts is known to no two programs alike. */
+/** Programs disagree on which of two names applies. */
 function mergeExtension(before: Extension, after: Extension): Extension {
   if (Object.keys(after).some((key) => key in before)) {
-    throw invalid("bad_header", "two extended headers say the same thing of one entry");
+    throw invalid("bad_header", "two extended headers set the same field of one entry");
   }
   return { ...before, ...after };
 }
@@ -202,7 +202,7 @@ function readPax(body: Uint8Array): Map<string, string> {
     if (!HARMLESS_PAX.has(key)) {
       throw refuse(`has ${shown(key)}: build with GNU tar's --format=gnu, or with package build`);
     }
-    if (records.has(key)) throw refuse(`says ${key} twice`);
+    if (records.has(key)) throw refuse(`has ${key} twice`);
     if (value.includes("\0")) throw invalid("bad_path", "a name in it has a NUL character");
     records.set(key, value);
     at = end;
@@ -210,7 +210,7 @@ function readPax(body: Uint8Array): Map<string, string> {
   return records;
 }
 
-/** Bytes of a stream in the amounts that a tar file is made of. */
+/** Buffers a stream and returns exact amounts of bytes. */
 class Input {
   readonly #source: AsyncIterator<Uint8Array>;
   #chunk: Uint8Array = new Uint8Array();
@@ -219,7 +219,7 @@ class Input {
     this.#source = source[Symbol.asyncIterator]();
   }
 
-  /** Between 1 and `most` bytes. */
+  /** Returns between 1 and `most` bytes. */
   async some(most: number): Promise<Uint8Array> {
     if (!await this.#fill()) throw invalid("truncated", "the tar file ends too early");
     const part = this.#chunk.subarray(0, most);
@@ -227,7 +227,7 @@ class Input {
     return part;
   }
 
-  /** Exactly `length` bytes. */
+  /** Returns exactly `length` bytes. */
   async take(length: number): Promise<Uint8Array> {
     if (this.#chunk.byteLength >= length) {
       const part = this.#chunk.subarray(0, length);
@@ -243,7 +243,7 @@ class Input {
     return whole;
   }
 
-  /** Whether nothing but zeros is left. */
+  /** Whether only zeros are left. */
   async restIsZero(): Promise<boolean> {
     while (await this.#fill()) {
       if (!isZero(this.#chunk)) return false;

@@ -1,5 +1,5 @@
 /**
- * Variables that make a program load or execute something before its own first line. Pure.
+ * Environment variables that make a program load or execute code before its own. Pure.
  *
  * @module
  */
@@ -19,8 +19,8 @@ const NAMES: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Whether the dynamic linker, the C library or a shell acts upon a variable of this name: which library is loaded,
- * which file is executed. Such a variable must be asked for with `service.allow_loader_env`.
+ * Whether this variable decides which library the dynamic linker or C library loads, or which file a shell executes. Such
+ * a variable needs `service.allow_loader_env`.
  */
 export function isLoaderVariable(name: string): boolean {
   return NAMES.has(name) || /^(?:LD|DYLD)_/.test(name);

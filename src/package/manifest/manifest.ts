@@ -1,5 +1,5 @@
 /**
- * The parsed manifest of a package: what `manifest.yaml` says, with defaults filled in and units resolved.
+ * The parsed manifest of a package, with defaults applied and durations in milliseconds.
  *
  * docs/package-format.md has the YAML form.
  *
@@ -16,17 +16,17 @@ export interface ManifestPort {
   protocol: string;
 }
 
-/** What the manifest says of one environment variable. */
+/** One environment variable of the manifest. */
 export interface ManifestEnv {
   /** Default value, or `null` when there is none. */
   value: string | null;
   /** Whether a deployment without a value is refused. */
   required: boolean;
-  /** Whether the value must never be shown. */
+  /** Whether the value is secret and never shown. */
   secret: boolean;
 }
 
-/** What is checked to see whether the service is healthy. */
+/** The probe of a health check. */
 export type HealthProbe =
   | { type: "script"; /** Path inside the package. */ script: string }
   | {
@@ -44,7 +44,7 @@ export type HealthProbe =
 
 /** Health check and its timing. */
 export interface HealthSpec {
-  /** What is checked. */
+  /** The probe. */
   probe: HealthProbe;
   /** Time between checks, in milliseconds. @default {30_000} */
   intervalMs: number;
@@ -58,13 +58,13 @@ export interface HealthSpec {
   startPeriodMs: number;
 }
 
-/** When and how a service that ended is started again. */
+/** When and how a service is restarted. */
 export interface RestartSpec {
   /** When. @default {"on-failure"} */
   policy: "no" | "on-failure" | "always";
-  /** Starts in a row before giving up. @default {5} */
+  /** Consecutive starts before giving up. @default {5} */
   maxRetries: number;
-  /** First pause, doubled each time, in milliseconds. @default {1_000} */
+  /** First backoff, doubled each time, in milliseconds. @default {1_000} */
   backoffMs: number;
 }
 
@@ -77,8 +77,8 @@ export interface StopSpec {
 }
 
 /**
- * The settings of `service.hardening` and whether each is on where the manifest says nothing: those are on that do not
- * break an ordinary service. Named as systemd names them, in snake case.
+ * The settings of `service.hardening` and their defaults: those are on that do not break an ordinary service. Names are
+ * those of systemd, in snake case.
  */
 export const HARDENING_DEFAULTS = {
   no_new_privileges: true,
@@ -105,7 +105,7 @@ export const HARDENING_DEFAULTS = {
 /** Name of a setting of `service.hardening`. */
 export type HardeningName = keyof typeof HARDENING_DEFAULTS;
 
-/** What the manifest says of hardening: `false` for none at all, else the settings that differ from the defaults. */
+/** Hardening in the manifest: `false` for none, else the settings that differ from the defaults. */
 export type HardeningSpec = false | Partial<Record<HardeningName, boolean>>;
 
 /** A package's manifest. */
@@ -118,7 +118,7 @@ export interface Manifest {
   description: string;
   /** How it runs. */
   service: {
-    /** Which controller runs it. */
+    /** Runtime that runs it. */
     type: "managed_process" | "systemd_service" | "docker_container";
     /** Whether `scripts/start.sh` stays (foreground) or returns (daemon). @default {"foreground"} */
     start: "foreground" | "daemon";

@@ -1,5 +1,5 @@
 /**
- * `manifest.yaml` to {@linkcode Manifest}: every problem with its line, column and rule.
+ * Parses `manifest.yaml`; every problem has a line, a column and a hint.
  *
  * @module
  */
@@ -22,8 +22,8 @@ import {
  * Reads a manifest.
  *
  * @param text The YAML.
- * @param fileName How messages call the file.
- * @returns The manifest, defaults filled in and units resolved.
+ * @param fileName The file name for messages.
+ * @returns The manifest with defaults applied and durations in milliseconds.
  * @throws {HarnessError} `package_invalid`; `details.problems` has every problem's line, column and message.
  *
  * @example Usage
@@ -54,7 +54,7 @@ function describeIssue(
     return issue.keys.map((key) => unknownKey(path, key, source));
   }
   if (issue.code === "invalid_union") {
-    // A branch that looked inside the value knows better what is wrong with it.
+    // A branch that matched the type of the value has the better message.
     const inner = issue.errors.find((issues) => issues.every((i) => isInside(i)));
     if (inner !== undefined && inner.length > 0) {
       return inner.flatMap((i) => describeIssue(i as z.core.$ZodIssue, path, source));
@@ -105,7 +105,7 @@ function pathText(path: YamlPath): string {
   ).join("");
 }
 
-/** Rules that need more than one field. */
+/** Rules over more than one field. */
 function contradictions(raw: RawManifest, source: YamlSource): SourceProblem[] {
   const problems: SourceProblem[] = [];
   const report = (path: YamlPath, message: string) =>
@@ -114,7 +114,7 @@ function contradictions(raw: RawManifest, source: YamlSource): SourceProblem[] {
   const ports = raw.service?.ports ?? [];
   const names = ports.map((port) => port.name);
   names.forEach((name, index) => {
-    if (names.indexOf(name) < index) report(["service", "ports", index, "name"], "is there twice");
+    if (names.indexOf(name) < index) report(["service", "ports", index, "name"], "is listed twice");
   });
   const probes: Array<[YamlPath, string | number | undefined]> = [
     [["health", "http", "port"], raw.health?.http?.port],
@@ -128,7 +128,7 @@ function contradictions(raw: RawManifest, source: YamlSource): SourceProblem[] {
   const needed = raw.depends_on ?? [];
   needed.forEach((name, index) => {
     if (name === raw.name) report(["depends_on", index], "must not be the service itself");
-    if (needed.indexOf(name) < index) report(["depends_on", index], "is there twice");
+    if (needed.indexOf(name) < index) report(["depends_on", index], "is listed twice");
   });
   const type = raw.service?.type ?? "managed_process";
   if (raw.service?.image !== undefined && type !== "docker_container") {
@@ -224,7 +224,7 @@ function toProbe(raw: NonNullable<RawManifest["health"]>): HealthProbe {
     const { port, path = "/", status = [], body = null } = raw.http;
     return { type: "http", port, path, status: [status].flat(), body };
   }
-  // The schema allows nothing else: exactly one of the three is there.
+  // The schema allows exactly one of the three.
   return { type: "tcp", port: raw.tcp ?? 0 };
 }
 

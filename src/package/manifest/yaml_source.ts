@@ -1,6 +1,5 @@
 /**
- * YAML that remembers where everything stands, without the parts of YAML that have no place in a
- * configuration file: aliases, anchors, tags, directives, several documents.
+ * Parses YAML with source positions. Aliases, anchors, tags, directives and multiple documents are refused.
  *
  * @module
  */
@@ -22,31 +21,31 @@ import { MAX_MANIFEST_BYTES, MAX_MANIFEST_DEPTH, MAX_MANIFEST_PROBLEMS } from ".
 /** Keys from the root to a value; numbers are positions in a list. */
 export type YamlPath = readonly PropertyKey[];
 
-/** Something wrong in a file, and where. */
+/** A problem in a file, with its position. */
 export interface SourceProblem {
   /** Line, from 1. */
   line: number;
   /** Column, from 1. */
   column: number;
-  /** What is wrong and what would be right. */
+  /** The problem and the remedy. */
   message: string;
 }
 
-/** A parsed file: plain data, and where each piece of it came from. */
+/** A parsed file: plain data with source positions. */
 export interface YamlSource {
   /** The file's name, for messages. */
   readonly fileName: string;
-  /** The data, `x-` keys left out. */
+  /** The data, without `x-` keys. */
   readonly data: unknown;
-  /** Where the value at `path` stands, or the nearest collection around it. */
+  /** Position of the value at `path`, or of the nearest collection around it. */
   at(path: YamlPath): { line: number; column: number };
-  /** Where `key` of the mapping at `path` stands. */
+  /** Position of `key` in the mapping at `path`. */
   atKey(path: YamlPath, key: string): { line: number; column: number };
   /** First and last offset of the value at `path`, or `null`. */
   range(path: YamlPath): [number, number] | null;
 }
 
-/** One error for all problems of a file, in the order of its lines. */
+/** One error for all problems of a file, sorted by line. */
 export function sourceError(fileName: string, problems: readonly SourceProblem[]): HarnessError {
   const sorted = problems.toSorted((a, b) => a.line - b.line || a.column - b.column);
   const lines = sorted.map((p) => `${fileName}:${p.line}:${p.column}: ${p.message}`);
@@ -131,15 +130,15 @@ function compose(text: string, fileName: string, lineCounter: LineCounter): Docu
       lineCounter,
     });
   } catch (error) {
-    // The parser recurses: absurd nesting ends its stack before our own limit can be looked at.
+    // The parser recurses: extreme nesting overflows the stack before our own limit is checked.
     if (!(error instanceof RangeError)) throw error;
     throw sourceError(fileName, [{ line: 1, column: 1, message: tooDeep }]);
   }
 }
 
-const tooDeep = `more than ${MAX_MANIFEST_DEPTH} collections inside each other`;
+const tooDeep = `more than ${MAX_MANIFEST_DEPTH} nested collections`;
 
-/** One problem a place: what the parser says after its first trouble in a place is about the same. */
+/** One problem per position: further errors of the parser at the same position are follow-ups. */
 function syntaxProblems(
   document: Document.Parsed,
   position: (offset: number) => { line: number; column: number },
@@ -155,10 +154,10 @@ function syntaxProblems(
   return [...places.values()];
 }
 
-/** The parser's message where it is clear; our words where it is not. */
+/** The parser's message where it is clear, else our own. */
 function yamlRule(code: string, message: string): string {
   if (code === "TAB_AS_INDENT") return "a tab is not allowed as indentation: use spaces";
-  if (code === "DUPLICATE_KEY") return "this key is there twice: keep one of them";
+  if (code === "DUPLICATE_KEY") return "this key is set twice: keep one of them";
   if (code === "MULTIPLE_DOCS") return "only one YAML document is allowed";
   const first = message.split("\n")[0] ?? code;
   return `this is not valid YAML: ${first}`;
@@ -203,7 +202,7 @@ function keyText(key: unknown): string | undefined {
   return isScalar(key) && typeof key.value === "string" ? key.value : undefined;
 }
 
-/** `x-` keys are for the writer's own notes: they may be anywhere and hold anything. */
+/** Removes `x-` keys, which are free for the author's use. */
 function dropExtensions(document: Document.Parsed): void {
   visit(document, {
     Pair(_key, pair) {
@@ -212,7 +211,7 @@ function dropExtensions(document: Document.Parsed): void {
   });
 }
 
-/** A variable is text: `VERSION: 1.10` must stay "1.10" and not become "1.1". */
+/** Keeps variables as written: `VERSION: 1.10` must not become "1.1". */
 function keepSpellingOfEnv(document: Document.Parsed): void {
   const env = document.get("env", true);
   if (!isMap(env)) return;

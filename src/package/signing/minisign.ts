@@ -1,5 +1,6 @@
 /**
- * The file formats of minisign (jedisct1.github.io/minisign): public keys, secret keys, signatures.
+ * The file formats of minisign (jedisct1.github.io/minisign): public keys, secret keys, signatures. No npm library was
+ * found for them.
  *
  * @module
  */
@@ -10,13 +11,13 @@ import { HarnessError } from "../../errors.ts";
 
 /** A public key. */
 export interface PublicKey {
-  /** Eight bytes that name it. */
+  /** Its id, eight bytes. */
   id: Uint8Array;
   /** The Ed25519 key. */
   key: Uint8Array;
 }
 
-/** A secret key, ready for use. */
+/** A decrypted secret key. */
 export interface SecretKey extends PublicKey {
   /** The Ed25519 seed. */
   seed: Uint8Array;
@@ -24,20 +25,20 @@ export interface SecretKey extends PublicKey {
 
 /** A signature file. */
 export interface Signature {
-  /** Whether the file was hashed with BLAKE2b first (`ED`); the old form (`Ed`) signs it whole. */
+  /** Whether the BLAKE2b hash of the file is signed (`ED`), or the file itself in the legacy form (`Ed`). */
   prehashed: boolean;
   /** Id of the key it was made with. */
   keyId: Uint8Array;
   /** Signature of the file. */
   signature: Uint8Array;
-  /** Text that is signed along. */
+  /** Text that is signed, too. */
   trustedComment: string;
   /** Signature of the signature and the trusted comment. */
   commentSignature: Uint8Array;
 }
 
 /**
- * scrypt as `minisign -G` asks for it: 1 GiB and some seconds, so that guessing passwords is dear.
+ * scrypt parameters of `minisign -G`: 1 GiB and some seconds, so that guessing passwords is expensive.
  * N, r, p follow from these two numbers by libsodium's rule.
  */
 const OPS_LIMIT = 33_554_432;
@@ -99,7 +100,7 @@ export async function formatSecretKey(key: SecretKey, password: string | null): 
 /**
  * Reads a secret key file.
  *
- * @throws {HarnessError} `invalid_params` when it is none, or the password is missing or wrong.
+ * @throws {HarnessError} `invalid_params` when it is invalid, or the password is missing or wrong.
  */
 export async function parseSecretKey(text: string, password: string | null): Promise<SecretKey> {
   const bytes = decode(lastLine(text), SECRET_BYTES, "secret key");
@@ -111,7 +112,7 @@ export async function parseSecretKey(text: string, password: string | null): Pro
   } else if (algorithm !== "Ed\0\0B2") {
     throw unreadable("secret key", "its algorithms are not those of minisign");
   }
-  // Like minisign we write no checksum into a key without password, and so cannot check one.
+  // As in minisign, a key without password has no checksum.
   const encrypted = algorithm === "EdScB2";
   if (encrypted && !body.subarray(72).equals(checksumOf(body.subarray(0, 72)))) {
     throw unreadable("secret key", "the password is wrong");
@@ -124,7 +125,7 @@ export function parseSignature(text: string): Signature {
   const [first, second, third, fourth] = text.split(/\r?\n/);
   const prefix = "trusted comment: ";
   if (!first?.startsWith("untrusted comment: ") || !third?.startsWith(prefix)) {
-    throw unreadable("signature", "it has not the four lines of a minisign signature");
+    throw unreadable("signature", "it does not have the four lines of a minisign signature");
   }
   const bytes = decode(second ?? "", 74, "signature");
   const algorithm = bytes.toString("latin1", 0, 2);
@@ -158,7 +159,7 @@ export async function sign(key: SecretKey, data: Uint8Array): Promise<Uint8Array
   return new Uint8Array(await webcrypto.subtle.sign("Ed25519", imported, Buffer.from(data)));
 }
 
-/** Whether an Ed25519 signature of bytes is right. */
+/** Whether an Ed25519 signature is valid. */
 export async function verify(
   key: PublicKey,
   signature: Uint8Array,
@@ -219,7 +220,7 @@ function scryptParameters(ops: bigint, memory: bigint): { N: number; r: number; 
   const opsLimit = Math.max(32_768, Number(ops));
   const memoryLimit = Number(memory);
   if (memoryLimit > MEMORY_LIMIT || opsLimit > OPS_LIMIT * 4) {
-    throw unreadable("secret key", "it asks for more memory or time than minisign ever does");
+    throw unreadable("secret key", "it needs more memory or time than minisign allows");
   }
   const memoryBound = opsLimit >= memoryLimit / 32;
   const largest = memoryBound ? memoryLimit / (r * 128) : opsLimit / (r * 4);

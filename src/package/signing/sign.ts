@@ -34,9 +34,9 @@ import { fileNameProblem, inspectNamed, inspectPackage, type PackageSummary } fr
 
 /** A new key pair as the texts of minisign's two files. */
 export interface KeyPair {
-  /** For everybody who verifies. */
+  /** To verify signatures. */
   publicKey: string;
-  /** To be kept in a file with mode 0600. */
+  /** To sign; keep it in a file with mode 0600. */
   secretKey: string;
   /** The key's id as minisign prints it. */
   keyId: string;
@@ -48,7 +48,7 @@ export interface SignPackageOptions {
   secretKey: string;
   /** Its password, when it is encrypted. */
   password?: string;
-  /** Sign the whole file in minisign's old form instead of its BLAKE2b hash. @default {false} */
+  /** Sign the file itself in minisign's legacy form instead of its BLAKE2b hash. @default {false} */
   legacy?: boolean;
 }
 
@@ -58,25 +58,25 @@ export interface VerifySignatureOptions {
   trustedKeys: readonly string[];
   /** The signature file. @default {"<package>.minisig"} */
   signaturePath?: string;
-  /** The name that the package goes by, where `path` is a temporary one. @default {the last part of `path`} */
+  /** The file name of the package, when `path` is a temporary one. @default {the last part of `path`} */
   fileName?: string;
 }
 
-/** A package whose signature was checked: what was signed is what was read. */
+/** A package with a valid signature of exactly the bytes that were read. */
 export interface SignedPackage {
   /** Id of the trusted key that signed it. */
   keyId: string;
-  /** What is in it. */
+  /** Its content. */
   summary: PackageSummary;
 }
 
-/** What a signature is worth. */
+/** The verdict on a signature. */
 export type SignatureVerdict =
   | { status: "unsigned" }
   | { status: "unknown_key"; /** The key that made it. */ keyId: string }
   | {
     status: "bad_signature";
-    /** The key that it names, or `null` when it cannot be read. */
+    /** The key that it names, or `null` when it is unreadable. */
     keyId: string | null;
     /** What is wrong with it. */
     why: string;
@@ -85,11 +85,11 @@ export type SignatureVerdict =
     status: "valid";
     /** The trusted key that made it. */
     keyId: string;
-    /** The text that was signed along. */
+    /** The trusted comment. */
     trustedComment: string;
   };
 
-/** Makes a key pair; with `password`, the secret key is encrypted (this takes 1 GiB and some seconds). */
+/** Generates a key pair; with `password`, the secret key is encrypted (this takes 1 GiB and some seconds). */
 export async function generateKeyPair(options: { password?: string } = {}): Promise<KeyPair> {
   const key = await newSecretKey();
   return {
@@ -103,7 +103,7 @@ export async function generateKeyPair(options: { password?: string } = {}): Prom
  * Verifies the package at `path` and writes its signature beside it.
  *
  * @returns The path of the signature.
- * @throws {HarnessError} `package_invalid` for a package that is not sound, `invalid_params` for a bad key.
+ * @throws {HarnessError} `package_invalid` for an invalid package, `invalid_params` for a bad key.
  *
  * @example Usage
  * ```ts
@@ -124,7 +124,9 @@ export async function signPackage(path: string, options: SignPackageOptions): Pr
   const prehashed = !options.legacy;
   const trustedComment = `name:${manifest.name} version:${manifest.version} sha256:${sha256}`;
   const { data, sha256: signed } = await signedBytes(path, prehashed);
-  if (signed !== sha256) throw invalid("changed_while_reading", "it changed while it was signed");
+  if (signed !== sha256) {
+    throw invalid("changed_while_reading", "it changed while it was being signed");
+  }
   const signature = await sign(key, data);
   if (!await verify(key, signature, data)) {
     throw new HarnessError("invalid_params", "Cannot sign: the secret key is damaged");
@@ -148,13 +150,13 @@ export async function signPackage(path: string, options: SignPackageOptions): Pr
   return target;
 }
 
-/** Where the signature of the package at `path` is. */
+/** The path of the signature of the package at `path`. */
 export function signaturePathOf(path: string): string {
   return `${path}.minisig`;
 }
 
 /**
- * Says whether a trusted key signed the package at `path`.
+ * Checks whether a trusted key signed the package at `path`.
  *
  * @throws {HarnessError} `invalid_params` when a trusted key cannot be read.
  */
@@ -166,7 +168,7 @@ export async function verifySignature(
 }
 
 /**
- * {@linkcode verifySignature} as a gate.
+ * Requires a valid signature.
  *
  * @returns The id of the trusted key that made the signature.
  * @throws {HarnessError} `package_invalid` with the reason `unsigned`, `unknown_key` or `bad_signature`.
@@ -179,10 +181,9 @@ export async function requireSignature(
 }
 
 /**
- * {@linkcode requireSignature} for who uses the package afterwards: the digest returned is that of the bytes
- * whose signature was checked.
+ * Requires a valid signature and returns the content: its digest is that of the bytes whose signature was checked.
  *
- * @throws {HarnessError} As {@linkcode requireSignature}, and for a package that is not sound.
+ * @throws {HarnessError} As {@linkcode requireSignature}, and for an invalid package.
  */
 export async function requireSignedPackage(
   path: string,
@@ -206,7 +207,7 @@ export async function requireSignedPackage(
         key_id: verdict.keyId,
       });
   }
-  throw new TypeError("Unreachable: a valid signature comes with what it is of");
+  throw new TypeError("Unreachable: a valid signature comes with a summary");
 }
 
 /** Whether a text is a minisign public key: a key file, or only its base64 line. */
@@ -255,7 +256,7 @@ async function check(
   const why = await signatureProblem(signature, key, data);
   if (why !== null) return bad(why, keyId);
   const summary = await inspectPackage(path);
-  // Two reads of the file: the one whose signature is good must be the one whose content was checked.
+  // The file is read twice: the signed bytes must be those whose content was checked.
   const mismatch = summary.sha256 === sha256
     ? claimProblem(signature.trustedComment, summary, options.fileName ?? basename(path))
     : "the package changed while it was read";
@@ -277,9 +278,8 @@ async function signatureProblem(
 }
 
 /**
- * What a trusted comment says of name, version, file and digest must be so, each that it says, and the file
- * must be called as its manifest says. A comment of plain minisign says little of it: then the signature
- * itself, which is over the very bytes, is what counts.
+ * Every claim of a trusted comment about name, version, file and digest must be true, and the file name must match the
+ * manifest. A comment of plain minisign has few claims: then the signature of the bytes is what counts.
  */
 function claimProblem(
   comment: string,
@@ -303,7 +303,7 @@ function commentBytes(signature: Uint8Array, comment: string): Uint8Array {
   return Buffer.concat([signature, Buffer.from(comment)]);
 }
 
-/** What Ed25519 signs: the file's BLAKE2b-512, or in the old form the file itself; and the SHA-256 of what was read. */
+/** The data that Ed25519 signs, the file's BLAKE2b-512 or in the legacy form the file itself, with its SHA-256. */
 async function signedBytes(
   path: string,
   prehashed: boolean,
@@ -321,7 +321,7 @@ async function signedBytes(
   if (size > MAX_LEGACY_SIGNED_BYTES) {
     throw invalid(
       "bad_signature",
-      `a signature of the old form (Ed) needs the file in memory; ${MAX_LEGACY_SIGNED_BYTES} bytes are allowed`,
+      `a legacy signature (Ed) needs the file in memory; at most ${MAX_LEGACY_SIGNED_BYTES} bytes are allowed`,
     );
   }
   const data = await readFile(path);
