@@ -66,27 +66,37 @@ export const endpointSchema: z.ZodType<Endpoint, EndpointInput> = z.object({
   metadata: z.record(text, text).default({}),
 });
 
+/** The options of a union of executions; the compiler asks for a type that is missing. */
+export function eachExecution<S extends Record<Execution["type"], z.ZodType>>(
+  schemas: S,
+): [S[keyof S], ...S[keyof S][]] {
+  return Object.values(schemas) as [S[keyof S], ...S[keyof S][]];
+}
+
 /** Schema of a stored {@linkcode Execution}; `model/service_schema.ts` has what may be registered. */
-export const executionSchema: z.ZodType<Execution, ExecutionInput> = z.discriminatedUnion("type", [
-  z.object({
-    type: z.literal("managed_process"),
-    command: text.min(1),
-    args: z.array(text).max(1024).default([]),
-    pid: z.int().positive().nullable().default(null),
+export const executionSchema: z.ZodType<Execution, ExecutionInput> = z.discriminatedUnion(
+  "type",
+  eachExecution({
+    managed_process: z.object({
+      type: z.literal("managed_process"),
+      command: text.min(1),
+      args: z.array(text).max(1024).default([]),
+      pid: z.int().positive().nullable().default(null),
+    }),
+    docker_container: z.object({
+      type: z.literal("docker_container"),
+      image: text.min(1),
+      container_id: text.nullable().default(null),
+      name: text.nullable().default(null),
+    }),
+    systemd_service: z.object({ type: z.literal("systemd_service"), unit_name: text.min(1) }),
+    systemd_portable: z.object({
+      type: z.literal("systemd_portable"),
+      image_name: text.min(1),
+      unit_name: text.min(1),
+    }),
   }),
-  z.object({
-    type: z.literal("docker_container"),
-    image: text.min(1),
-    container_id: text.nullable().default(null),
-    name: text.nullable().default(null),
-  }),
-  z.object({ type: z.literal("systemd_service"), unit_name: text.min(1) }),
-  z.object({
-    type: z.literal("systemd_portable"),
-    image_name: text.min(1),
-    unit_name: text.min(1),
-  }),
-]);
+);
 
 /** Schema of a stored {@linkcode Location}. */
 export const locationSchema: z.ZodType<Location, LocationInput> = z.discriminatedUnion("type", [

@@ -27,12 +27,14 @@ export const SERVICE_ACTIONS = ["start", "stop", "restart", "reload"] as const;
 export type ServiceAction = (typeof SERVICE_ACTIONS)[number];
 
 /** The `type`s of an {@linkcode Execution}. */
-export const EXECUTION_TYPES = [
-  "managed_process",
-  "docker_container",
-  "systemd_service",
-  "systemd_portable",
-] as const satisfies ReadonlyArray<Execution["type"]>;
+export const EXECUTION_TYPES: readonly string[] = Object.keys(
+  {
+    managed_process: true,
+    docker_container: true,
+    systemd_service: true,
+    systemd_portable: true,
+  } satisfies Record<Execution["type"], true>,
+);
 
 /** How a service is executed. */
 export type Execution =

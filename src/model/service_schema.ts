@@ -9,6 +9,7 @@
  */
 import {
   addressSchema,
+  eachExecution,
   labelsSchema,
   serviceIdSchema,
   serviceNameSchema,
@@ -106,26 +107,26 @@ export const filePathSchema: z.ZodType<string, string> = rule(LINE, LINE_RULE);
 /** Schema of an {@linkcode Execution} from outside. */
 export const executionInputSchema: z.ZodType<Execution, ExecutionInput> = z.discriminatedUnion(
   "type",
-  [
-    z.object({
+  eachExecution({
+    managed_process: z.object({
       type: z.literal("managed_process"),
       command: commandSchema,
       args: z.array(argumentSchema).max(1024).default([]),
       pid: z.int().positive().nullable().default(null),
     }),
-    z.object({
+    docker_container: z.object({
       type: z.literal("docker_container"),
       image: imageSchema,
       container_id: containerSchema.nullable().default(null),
       name: containerSchema.nullable().default(null),
     }),
-    z.object({ type: z.literal("systemd_service"), unit_name: unitNameSchema }),
-    z.object({
+    systemd_service: z.object({ type: z.literal("systemd_service"), unit_name: unitNameSchema }),
+    systemd_portable: z.object({
       type: z.literal("systemd_portable"),
       image_name: portableImageSchema,
       unit_name: unitNameSchema,
     }),
-  ],
+  }),
 );
 
 /** Schema of a {@linkcode Location} from outside. */

@@ -11,7 +11,7 @@ export const RELEASE_STATUSES = ["installing", "good", "bad"] as const;
 
 /** Text fields of a release. */
 const TEXTS = ["id", "version", "sha256", "dir", "deployment_id"];
-const EXECUTIONS: readonly string[] = EXECUTION_TYPES;
+const EXECUTIONS = EXECUTION_TYPES;
 const STATUSES: readonly string[] = RELEASE_STATUSES;
 
 type Fields = Record<string, unknown>;
