@@ -162,7 +162,7 @@ export const serviceEntrySchema: z.ZodType<ServiceEntry> = z.object({
   updated_at: z.string(),
 });
 
-/** Whether `value` is `host:port` as {@linkcode addressSchema} wants it. */
+/** Whether `value` is `host:port` as required by {@linkcode addressSchema}. */
 function isAddress(value: string): boolean {
   const match = /^(?:\[([0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?)\]|([^:[\]\s/@]+)):(\d{1,5})$/.exec(
     value,
@@ -171,7 +171,7 @@ function isAddress(value: string): boolean {
   const [, ipv6, host, port] = match;
   if (Number(port) < 1 || Number(port) > 65535) return false;
   if (ipv6 !== undefined) return URL.canParse(`http://[${ipv6.replace(/%.*/, "")}]`);
-  // A host whose last label is a number can only be an IPv4 address, as URLs have it too.
+  // A host whose last label is a number can only be an IPv4 address, as in URLs.
   if (/(^|\.)\d+\.?$/.test(host ?? "")) return isIpv4(host ?? "");
   return host !== undefined && host.length <= 253 &&
     /^[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?$/

@@ -1,5 +1,5 @@
 /**
- * The service entry: what the registry knows of one instance of a service.
+ * The service entry: the registry's record of one instance of a service.
  *
  * Field names are the wire names, so an entry is stored and sent as it is. Entries are immutable: a
  * change makes a new one with `revision` one higher.
@@ -99,7 +99,7 @@ export type EndpointProtocol =
 export interface Endpoint {
   /** Name, unique within the service, such as `http`. */
   name: string;
-  /** `host:port`; an IPv6 host stands in brackets. */
+  /** `host:port`, an IPv6 host in brackets. */
   address: string;
   /** Protocol spoken there. */
   protocol: EndpointProtocol;
@@ -111,7 +111,7 @@ export interface Endpoint {
 export interface HealthResult {
   /** Whether the check passed. */
   healthy: boolean;
-  /** What the check said, or `null`. */
+  /** Message of the check, or `null`. */
   message: string | null;
   /** When it ended, RFC 3339 UTC. */
   checked_at: string;
@@ -139,7 +139,7 @@ export interface ServiceEntry {
   state: ServiceState;
   /** Why it is in this state, or `null`. */
   state_reason: string | null;
-  /** The last health check of the present run; `null` before the first one and for what does not run. */
+  /** The last health check of the present run; `null` before the first one and when it is not running. */
   last_health_check: HealthResult | null;
   /** Free pairs to filter by. */
   labels: Record<string, string>;

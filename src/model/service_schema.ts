@@ -1,9 +1,9 @@
 /**
- * What may be registered and asked for: the rules that values from outside must keep before they become names of
- * units, containers and hosts, or words of a command.
+ * Schemas of what may be registered and requested: rules for outside values that become names of units,
+ * containers and hosts, or words of a command.
  *
- * They are stricter than what a store may load (`entry_schema.ts`): an entry that an earlier version took in stays readable,
- * and it is only refused when it is registered or started again.
+ * They are stricter than those of stored entries (`entry_schema.ts`): an entry that an earlier version accepted
+ * stays readable, and is refused only when it is registered or started again.
  *
  * @module
  */
@@ -30,14 +30,14 @@ import {
 } from "./service.ts";
 
 const MAX_IMAGE_LENGTH = 512;
-/** As systemd has it. */
+/** The limit of systemd. */
 const MAX_UNIT_LENGTH = 255;
 
 function rule(pattern: RegExp, message: string, maximum: number = MAX_TEXT_LENGTH) {
   return z.string().max(maximum).regex(pattern, message);
 }
 
-/** Text of one line: nothing that cannot be seen, and no spaces around it. */
+/** Text of one line: only visible characters, no spaces around it. */
 const LINE = /^(?!\s)[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]+(?<!\s)$/u;
 const LINE_RULE = "must be text of one line, without control characters or spaces around it";
 
@@ -92,7 +92,7 @@ const commandSchema: z.ZodType<string, string> = rule(
   "must be a program: text of one line that does not begin with -",
 );
 
-/** An argument: anything that a process can be given. */
+/** An argument: anything that can be passed to a process. */
 const argumentSchema = rule(/^[^\0\p{Cs}]*$/u, "must not contain a NUL byte or broken Unicode");
 
 /** An absolute path on a host. */
@@ -101,7 +101,7 @@ export const absolutePathSchema: z.ZodType<string, string> = rule(
   "must be an absolute path without .. or control characters",
 );
 
-/** A path of ours: a file that this server opens. */
+/** Path of a file that this server opens. */
 export const filePathSchema: z.ZodType<string, string> = rule(LINE, LINE_RULE);
 
 /** Schema of an {@linkcode Execution} from outside. */
@@ -140,7 +140,7 @@ const locationInputSchema: z.ZodType<Location, LocationInput> = z.discriminatedU
   }),
 ]);
 
-/** Numbers as everybody reads them: 010 is ten to one program and eight to another. */
+/** Numbers without leading zeros: 010 is ten to one program and eight to another. */
 const plainAddressSchema = addressSchema.refine(
   (address) => {
     const plain = address.replace(/^\[.*\]/, "");
@@ -187,15 +187,15 @@ export const serviceInputSchema: z.ZodType<CheckedServiceInput, ServiceInput> = 
   ttl_ms: ttlSchema.exactOptional(),
 });
 
-/** What a cursor begins with: only what a page gave may be asked for. */
+/** Prefix of a cursor: only cursors of a page are accepted. */
 const CURSOR = "after:";
 
-/** The cursor behind an entry. */
+/** The cursor after an entry. */
 export function cursorAfter(id: string): string {
   return `${CURSOR}${id}`;
 }
 
-/** The id of {@linkcode cursorAfter}, or `null` where this is no cursor. */
+/** The id in a {@linkcode cursorAfter}, or `null` for anything else. */
 export function idOfCursor(cursor: string): string | null {
   const id = cursor.startsWith(CURSOR) ? cursor.slice(CURSOR.length) : "";
   return serviceIdSchema.safeParse(id).success ? id : null;

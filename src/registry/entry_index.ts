@@ -7,14 +7,14 @@ import type { ServiceEntry } from "../model/service.ts";
 import { isGlob } from "../util/glob.ts";
 import type { ServiceFilter } from "./filter.ts";
 
-/** Entries with O(1) lookup by id and by name, and a sorted list that costs nothing to read. */
+/** Entries with O(1) lookup by id and by name, and a list that is kept sorted. */
 export class EntryIndex {
   readonly #byId = new Map<string, ServiceEntry>();
   readonly #idsByName = new Map<string, Set<string>>();
-  /** By the name that is needed: who needs it, and in how many instances. */
+  /** By needed name: the services that need it, and in how many instances. */
   readonly #dependents = new Map<string, Map<string, number>>();
   #sorted: ServiceEntry[] = [];
-  /** Whether somebody holds on to {@linkcode #sorted}: then it is copied before it is changed. */
+  /** Whether a reader holds {@linkcode #sorted}: then it is copied before it is changed. */
   #shared = false;
 
   /** Number of entries. */
@@ -27,7 +27,7 @@ export class EntryIndex {
     return this.#sorted;
   }
 
-  /** The entries that a filter can match, sorted by id; they stay as they are now. */
+  /** The entries that a filter can match, sorted by id: a view of this moment. */
   select({ name }: ServiceFilter): readonly ServiceEntry[] {
     if (name === undefined || isGlob(name)) {
       this.#shared = true;
@@ -148,7 +148,7 @@ export class EntryIndex {
   }
 }
 
-/** Where an id stands, or would stand, in a sorted list. */
+/** The index of an id in a sorted list, or where it would be inserted. */
 function positionIn(sorted: readonly ServiceEntry[], id: string): number {
   let low = 0;
   let high = sorted.length;

@@ -1,8 +1,8 @@
 /**
  * The JSON text of entries, made once for each revision.
  *
- * Entries never change, so their text is shared by whoever needs it: the journal, events, answers and
- * snapshots. A thousand equal requests cost one encoding.
+ * Entries never change, so their text is shared by the journal, events, answers and snapshots. A thousand
+ * equal requests cost one encoding.
  *
  * @module
  */
@@ -13,14 +13,14 @@ export const ENTRY_TEXT_CACHE_BYTES = 64 * 1024 * 1024;
 
 /** Bytes that a string takes in memory: one for each character, or two where one of them is not Latin-1. */
 export function textBytes(text: string): number {
-  // For a string of one-byte characters this is decided without a look at them.
+  // For a string of one-byte characters V8 decides this without reading them.
   // deno-lint-ignore no-control-regex
   return /[^\x00-\xff]/.test(text) ? 2 * text.length : text.length;
 }
 
 /**
- * Texts by entry, bounded by bytes. They are held by their entry alone: what no entry is left of goes.
- * There are two generations: when the young one is full it becomes the old one, and the old one goes.
+ * Texts by entry, bounded by bytes and held weakly, so a text goes with its entry. There are two generations:
+ * when the young one is full it becomes the old one, and the old one is dropped.
  */
 export class EntryTexts {
   readonly #maxBytes: number;
@@ -52,7 +52,7 @@ export class EntryTexts {
     return text;
   }
 
-  /** The same where it is known already, else made and not kept: for who goes through all entries once. */
+  /** The same, but a new text is not kept: for a pass over all entries. */
   peek(entry: ServiceEntry): string {
     return this.#young.get(entry) ?? this.#old.get(entry) ?? JSON.stringify(entry);
   }

@@ -1,5 +1,5 @@
 /**
- * Which services and which events a reader wants: globs and filters.
+ * Filters of services and of events.
  *
  * @module
  */
@@ -44,15 +44,15 @@ function hasLabel(labels: Record<string, string>, wanted: string): boolean {
   return Object.hasOwn(labels, key) && labels[key] === wanted.slice(at + 1);
 }
 
-/** What a filter looks at of an event. */
+/** The part of an event that filters read. */
 export interface EventHead {
   /** Its type. */
   readonly event: string;
-  /** Whom it is about. */
+  /** Its service and instance. */
   readonly data: { readonly service: string; readonly id: string | null };
 }
 
-/** The same of an event that has its place. */
+/** The same of an event with a seq. */
 export interface SequencedHead extends EventHead {
   /** Its seq. */
   readonly seq: number;

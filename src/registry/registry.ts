@@ -67,7 +67,7 @@ export interface RegistryOptions {
  * ```
  */
 export class Registry implements AsyncDisposable {
-  /** Lineage of the data: a UUID, new whenever seqs of before may mean something else now. */
+  /** Lineage of the data: a UUID, new whenever earlier seqs may no longer be valid. */
   readonly epoch: string;
   /** What was repaired or lost while loading, one sentence each. */
   readonly warnings: readonly string[];
@@ -138,7 +138,7 @@ export class Registry implements AsyncDisposable {
     return this.#index.select(filter).filter(serviceMatcher(filter));
   }
 
-  /** What {@linkcode list} looks through now, after a cursor: for who filters it in pieces. */
+  /** The entries that {@linkcode list} filters, after a cursor: for filtering in slices. */
   select(filter: ServiceFilter, cursor?: string): Iterable<ServiceEntry> {
     return this.#index.after(filter, cursorId(cursor));
   }
@@ -184,9 +184,9 @@ export class Registry implements AsyncDisposable {
   }
 
   /**
-   * Records a health result and tells of it even when it says what the last one said: the slow heartbeat
-   * of health. {@linkcode update} records only results that say something new. Of an entry that is `stopped`
-   * or `failed` nothing is recorded: the result is of a run that is over.
+   * Records a health result and publishes it even when it equals the last one. {@linkcode update} records
+   * only results that differ. For an entry that is `stopped` or `failed` nothing is recorded: the result is
+   * of an earlier run.
    *
    * @throws {HarnessError} `not_found`, `ambiguous`, `invalid_params`, `storage_unavailable`.
    */
@@ -195,7 +195,7 @@ export class Registry implements AsyncDisposable {
   }
 
   /**
-   * Removes a service from the registry. What runs is left alone.
+   * Removes a service from the registry. Its process is left alone.
    *
    * @throws {HarnessError} `not_found`, `ambiguous`, `conflict`, `storage_unavailable`.
    */
@@ -204,8 +204,8 @@ export class Registry implements AsyncDisposable {
   }
 
   /**
-   * Renews the lease of a service that was registered with `ttl_ms`. One that had failed only because its
-   * heartbeats were missed is brought back: `failed → starting → running`, reason "heartbeat returned".
+   * Renews the lease of a service that was registered with `ttl_ms`. One that failed only because of missed
+   * heartbeats is revived: `failed → starting → running`, reason "heartbeat returned".
    *
    * @throws {HarnessError} `not_found`, `ambiguous`, `invalid_params` when it has no `ttl_ms`,
    * `storage_unavailable`.
@@ -214,7 +214,7 @@ export class Registry implements AsyncDisposable {
     return await this.#writer.heartbeat(nameOrId);
   }
 
-  /** Puts an event in the order that changes no entry (`deployment_progress`). @throws {HarnessError} `storage_unavailable`. */
+  /** Publishes an event that changes no entry (`deployment_progress`). @throws {HarnessError} `storage_unavailable`. */
   async publish(body: StandaloneEvent): Promise<void> {
     const time = new Date(this.#now()).toISOString();
     await this.#store.commit({ events: [body], time });
@@ -230,7 +230,7 @@ export class Registry implements AsyncDisposable {
    * whose last health check, if any, passed.
    *
    * @throws {HarnessError} `not_found` for an unknown service or endpoint name, `unavailable` when no
-   * instance can be used, saying why.
+   * instance can be used, with the reasons.
    */
   resolve(service: string, endpoint?: string): Array<Endpoint & { id: string }> {
     return resolveEndpoints(service, findInstances(this.#index, service), endpoint);
@@ -271,7 +271,7 @@ export class Registry implements AsyncDisposable {
     return this.#store.history(afterSeq, limit, maxBytes);
   }
 
-  /** Ends all event streams, waits for changes under way and closes the store. Idempotent. */
+  /** Ends all event streams, waits for changes in flight and closes the store. Idempotent. */
   async close(): Promise<void> {
     this.#writer.close();
     try {

@@ -1,5 +1,5 @@
 /**
- * What the registry asks of the place where it is kept.
+ * The interface between a registry and its storage engine.
  *
  * The shape is that of a replicated log with compare-and-set: {@linkcode Store.commit} proposes one
  * atomic change, and the registry learns of every accepted change, its own and (with a distributed
@@ -15,21 +15,21 @@
 import type { ServiceEntry } from "../model/service.ts";
 import type { EventBody, RegistryEvent } from "../model/event.ts";
 
-/** One atomic change: at most one entry put or removed, and the events that tell of it (at least one). */
+/** One atomic change: at most one entry put or removed, and its events (at least one). */
 export interface Change {
   /** The entry after the change. */
   put?: ServiceEntry;
-  /** The id of the entry that goes. */
+  /** The id of the entry to remove. */
   remove?: string;
   /** Revision the stored entry must have now; 0 = there must be none. Left out = no condition. */
   if_revision?: number;
-  /** What subscribers will read, in order. Each takes one seq. */
+  /** The events for subscribers, in order. Each takes one seq. */
   events: EventBody[];
   /** When it happened, RFC 3339 UTC with milliseconds. */
   time: string;
 }
 
-/** A change that is durable and has its place in the order. */
+/** A durable change with its seq. */
 export interface CommitRecord {
   /** Seq of the last event of this change: the registry's seq after applying it. */
   seq: number;
@@ -37,21 +37,21 @@ export interface CommitRecord {
   time: string;
   /** The entry after the change. */
   put?: ServiceEntry;
-  /** The id of the entry that went. */
+  /** The id of the removed entry. */
   remove?: string;
   /** The events with their seqs: `seq - events.length + 1 … seq`. */
   events: RegistryEvent[];
 }
 
-/** What a store hands over when it is opened. */
+/** The state that a store returns when it is opened. */
 export interface LoadedState {
-  /** Lineage of the data: a UUID, new whenever seqs of before may mean something else now. */
+  /** Lineage of the data: a UUID, new whenever earlier seqs may no longer be valid. */
   epoch: string;
   /** Seq of the last change contained. */
   seq: number;
   /** All entries. */
   services: ServiceEntry[];
-  /** What was repaired or lost on the way, one sentence each, for the log. */
+  /** What was repaired or lost while loading, one sentence each, for the log. */
   warnings: string[];
 }
 
@@ -59,13 +59,13 @@ export interface LoadedState {
 export interface StoreListener {
   /** Called once for each change after the loaded state, in seq order, once it is durable. */
   onCommit(record: CommitRecord): void;
-  /** Called when a lease taken with {@linkcode Store.lease} ran out. */
+  /** Called when a lease taken with {@linkcode Store.lease} expires. */
   onLeaseExpired(id: string): void;
   /** Called when the store stops (or starts again) accepting changes; `null` = healthy. */
   onHealth?(problem: string | null): void;
 }
 
-/** A durable home for a registry. */
+/** Storage engine of a registry. */
 export interface Store {
   /**
    * Loads the state and starts watching: `onCommit` gets every change after it, without a gap.
@@ -89,8 +89,8 @@ export interface Store {
   history(afterSeq: number, limit: number, maxBytes?: number): Promise<RegistryEvent[] | null>;
   /** Takes or renews a lease for an entry; returns when it ends, in epoch milliseconds. */
   lease(id: string, ttlMs: number): Promise<number>;
-  /** Gives a lease up. Unknown ids are ignored. */
+  /** Ends a lease. Unknown ids are ignored. */
   endLease(id: string): void;
-  /** Writes what is pending and lets go of everything. Idempotent. */
+  /** Writes pending changes and releases everything. Idempotent. */
   close(): Promise<void>;
 }

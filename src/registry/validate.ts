@@ -1,5 +1,5 @@
 /**
- * Checks of what callers give, with errors that name the field.
+ * Checks of input, with errors that name the field.
  *
  * @module
  */
@@ -29,7 +29,7 @@ import { MAX_TEXT_LENGTH } from "../model/limits.ts";
 /** Schema of {@linkcode ServicePatch}. */
 const servicePatchSchema: z.ZodType<CheckedServicePatch, ServicePatch> = z.object({
   version: versionSchema.exactOptional(),
-  // What runs, as it was seen: a patch has it from our own controllers, also of an entry of an earlier version.
+  // The stored rule: a patch has it from our own controllers, also of an entry of an earlier version.
   execution: executionSchema.exactOptional(),
   location: locationSchema.exactOptional(),
   endpoints: endpointsInputSchema.exactOptional(),
@@ -40,7 +40,7 @@ const servicePatchSchema: z.ZodType<CheckedServicePatch, ServicePatch> = z.objec
   last_health_check: healthResultSchema.nullable().exactOptional(),
 });
 
-/** A checked copy of what is to be registered. @throws {HarnessError} `invalid_params`. */
+/** A checked copy of a registration. @throws {HarnessError} `invalid_params`. */
 export function parseInput(input: ServiceInput): CheckedServiceInput {
   return parse(serviceInputSchema, input, "register a service");
 }
@@ -82,13 +82,13 @@ export function fieldProblem(issue: z.core.$ZodRawIssue): string {
 export interface FieldIssue {
   /** Where it is. */
   path: PropertyKey[];
-  /** What is wrong. */
+  /** The problem. */
   message: string;
 }
 
 /**
- * What a check found, in the words of what was meant: of a union only what its nearest form asks for, of a key what
- * is wrong with it.
+ * A problem as a sentence about the field: for a union that of its closest form, for a record key that of the
+ * key's schema.
  */
 export function explainIssue(issue: z.core.$ZodIssue): FieldIssue {
   const { path, message } = issue;

@@ -1,11 +1,11 @@
 /**
- * When to save the snapshot: a while after the last change, and not too rarely.
+ * Debounced saving of the snapshot: some time after the last change, with an upper bound.
  *
  * @module
  */
 import { SNAPSHOT_DELAY_MS, SNAPSHOT_MAX_DELAY_MS } from "./limits.ts";
 
-/** A save may take at most this part of the time: large states are saved less often. */
+/** Share of the time that saving may take: large states are saved less often. */
 const MAX_LOAD = 0.05;
 
 /** Calls `save` after changes, debounced; never two at once. */
@@ -24,7 +24,7 @@ export class AutoSave {
     this.#delayMs = delayMs;
   }
 
-  /** Says that something changed. */
+  /** Schedules a save after a change. */
   touch(): void {
     if (this.#closed) return;
     const now = performance.now();
@@ -35,7 +35,7 @@ export class AutoSave {
     this.#timer = setTimeout(() => this.#run(), Math.max(0, due - now));
   }
 
-  /** No further save begins; resolves when one under way has ended. */
+  /** Starts no further save; resolves when a running one has ended. */
   async close(): Promise<void> {
     this.#closed = true;
     if (this.#timer !== null) clearTimeout(this.#timer);

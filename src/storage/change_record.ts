@@ -1,5 +1,5 @@
 /**
- * What both single-node stores do with a proposed change: check its condition, and give it its place.
+ * Checks a proposed change and turns it into a record; for both single-node stores.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { HarnessError } from "../errors.ts";
 import type { RegistryEvent } from "../model/event.ts";
 import type { Change, CommitRecord } from "../registry/store.ts";
 
-/** Gives a change its place after `seq`. */
+/** The record of a change that follows `seq`. */
 export function toRecord(change: Change, seq: number): CommitRecord {
   const { put, remove, events, time } = change;
   return {
@@ -20,7 +20,7 @@ export function toRecord(change: Change, seq: number): CommitRecord {
 }
 
 /**
- * Refuses a change that is malformed or whose condition does not hold.
+ * Checks that a change is well formed and that its condition holds.
  *
  * @param revisionOf The revision an id has, counting changes on their way to the disk; 0 = none.
  * @throws {HarnessError} `conflict`.

@@ -11,11 +11,11 @@ import { createHash } from "node:crypto";
 
 const START = '\n  "checksum": "sha256:';
 const HEX_LENGTH = 64;
-/** The checksum's line stands near the top: more is not searched. */
+/** The checksum's line is near the top: no more is searched. */
 const SEARCH_BYTES = 4096;
 
-/** Collects the parts of a file, before and after the checksum's line. */
-export class Sealer {
+/** Builds such a file from the parts before and after the checksum's line. */
+export class ChecksummedFile {
   readonly #hash = createHash("sha256");
   readonly #head: Buffer;
   readonly #chunks: Buffer[] = [];
@@ -40,8 +40,8 @@ export class Sealer {
   }
 }
 
-/** What is wrong with the checksum of a sealed file, or `null` when it is right. */
-export function sealProblem(file: Uint8Array): string | null {
+/** Why the checksum of a file is wrong, or `null` when it matches. */
+export function checksumProblem(file: Uint8Array): string | null {
   const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
   if (bytes.length === 0) return "it is empty";
   const found = bytes.subarray(0, SEARCH_BYTES).indexOf(START);

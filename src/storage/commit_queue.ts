@@ -18,11 +18,11 @@ import { checkChange, toRecord } from "./change_record.ts";
 
 /** Options for {@linkcode CommitQueue}. */
 export interface CommitQueueOptions {
-  /** Where the lines go. */
+  /** The journal to write to. */
   journal: Journal;
-  /** Whether a change waits for the medium. */
+  /** Whether a change is synced before it is acknowledged. */
   durability: Durability;
-  /** Size at which the journal goes on in a new segment. */
+  /** Size at which the journal starts a new segment. */
   segmentBytes: number;
   /** Bytes of changes that may wait. @default {MAX_PENDING_BYTES} */
   maxPendingBytes?: number | undefined;
@@ -32,7 +32,7 @@ export interface CommitQueueOptions {
   revisionOf: (id: string) => number;
   /** Called for each change once it is durable, in order. */
   onDurable: (record: CommitRecord, line: Buffer) => void;
-  /** Called once when the disk failed; nothing is written after it until {@linkcode CommitQueue.restart}. */
+  /** Called once when the disk fails; nothing is written until {@linkcode CommitQueue.restart}. */
   onFailure: (error: unknown) => Promise<void>;
 }
 
@@ -46,10 +46,10 @@ interface Waiting {
 /** The one writer of the journal. */
 export class CommitQueue {
   readonly #options: CommitQueueOptions;
-  /** Revisions that ids will have when what waits is durable; 0 = removed. */
+  /** Revisions that ids will have when the waiting changes are durable; 0 = removed. */
   readonly #ahead = new Map<string, number>();
   #waiting: Waiting[] = [];
-  /** Bytes of what waits. */
+  /** Bytes of the waiting changes. */
   #bytes = 0;
   readonly #maxBytes: number;
   #seq: number;
@@ -89,7 +89,7 @@ export class CommitQueue {
     this.#failed = false;
   }
 
-  /** Resolves when nothing waits any more. */
+  /** Resolves when no change is waiting. */
   async close(): Promise<void> {
     await this.#worker;
     if (this.#syncTimer !== null) clearTimeout(this.#syncTimer);
@@ -97,7 +97,7 @@ export class CommitQueue {
   }
 
   #wake(): void {
-    // A microtask later, so that changes made in one turn go together.
+    // A microtask later, so that changes made in one turn share a batch.
     this.#worker ??= Promise.resolve().then(() => this.#work());
   }
 
@@ -118,7 +118,7 @@ export class CommitQueue {
         resolve();
       }
     }
-    // In the same turn as the last look at what waits: nothing can be left behind.
+    // In the same turn as the last check of the queue: no change can be left behind.
     this.#worker = null;
   }
 
@@ -152,7 +152,7 @@ export class CommitQueue {
     return batch;
   }
 
-  /** Refuses the batch and all that waits behind it: their seqs build on the batch's. */
+  /** Refuses the batch and all changes behind it: their seqs build on the batch's. */
   async #fail(error: unknown, batch: readonly Waiting[]): Promise<void> {
     this.#failed = true;
     this.#syncDue = false;
@@ -191,6 +191,6 @@ function refused(cause: unknown): HarnessError {
 function tooMany(count: number): HarnessError {
   return new HarnessError(
     "storage_unavailable",
-    `Cannot make the change durable: ${count} changes wait for the disk already; try again later`,
+    `Cannot make the change durable: ${count} changes are waiting for the disk; retry later`,
   );
 }

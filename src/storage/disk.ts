@@ -1,6 +1,5 @@
 /**
- * The file layer under the storage: the few operations it needs, injectable so that tests can let each of
- * them fail.
+ * The file operations that the storage needs; injectable, so that tests can make each of them fail.
  *
  * @module
  */
@@ -16,7 +15,7 @@ export interface DiskFile {
   sync(): Promise<void>;
   /** Cuts the file. */
   truncate(bytes: number): Promise<void>;
-  /** Lets go of the file. */
+  /** Closes the file. */
   close(): Promise<void>;
 }
 
@@ -34,9 +33,9 @@ export interface Disk {
   append(path: string): Promise<DiskFile>;
   /** Renames, replacing what is there, atomically. */
   rename(from: string, to: string): Promise<void>;
-  /** Gives a file a second name, replacing what has it; where that cannot be, renames it. */
+  /** Gives a file a second name, replacing what has it; renames it where hard links are unsupported. */
   link(from: string, to: string): Promise<void>;
-  /** Removes a file. One that is not there is fine. */
+  /** Removes a file; fine when there is none. */
   remove(path: string): Promise<void>;
   /** Returns when the directory's entries are on the medium. */
   syncDir(path: string): Promise<void>;
@@ -54,12 +53,12 @@ export function localDisk(): Disk {
       return await fs.readFile(path).catch(nullIfMissing);
     },
     async create(path): Promise<DiskFile> {
-      // Anew: a file that is there already would keep its mode and its owner.
+      // A new file: an existing one would keep its mode and its owner.
       await fs.rm(path, { force: true });
       return diskFile(await fs.open(path, "wx", 0o600));
     },
     async append(path): Promise<DiskFile> {
-      // Not "a": that would make a missing file, which here is a loss to be noticed.
+      // Not "a": that would create a missing file, which here is a loss to be reported.
       const { size } = await fs.stat(path);
       return diskFile(await fs.open(path, "r+"), size);
     },
@@ -81,13 +80,13 @@ export function localDisk(): Disk {
   };
 }
 
-/** Makes new directories, from `first` down to `path`, as durable as what will be in them. */
+/** Makes new directories durable, from `first` down to `path`. */
 async function syncParents(path: string, first: string): Promise<void> {
   for (let dir = dirname(path); dir.length >= dirname(first).length; dir = dirname(dir)) {
     try {
       await syncDirectory(dir);
     } catch {
-      // A parent that may not be opened (narrow permissions): its file system will write it in its time.
+      // A parent that may not be opened (narrow permissions): its file system writes it eventually.
     }
     if (dir === dirname(dir)) break;
   }
@@ -120,19 +119,19 @@ export async function writeAll(file: DiskFile, bytes: Uint8Array): Promise<void>
   }
 }
 
-/** A file that replaces another whole: what to write, and where. */
+/** A file to be replaced atomically. */
 export interface Replacement {
   /** Directory of both files. */
   dir: string;
   /** Name of the file to replace. */
   name: string;
-  /** Name that the present file keeps afterwards. @default {it is replaced} */
+  /** Name under which the present file is kept. @default {it is replaced} */
   backupName?: string | undefined;
 }
 
 /**
- * Puts a new file in the place of another so that after a crash either the old or the new one is there,
- * whole: temp file in the same directory, sync, rename, sync of the directory.
+ * Replaces a file atomically, so that after a crash either the old or the new one is there: temp file in the
+ * same directory, sync, rename, sync of the directory.
  *
  * With a backup, on a file system without hard links, there is an instant at which only the backup exists.
  */
@@ -156,7 +155,7 @@ export async function replaceFile(
     await disk.rename(temp, `${dir}/${name}`);
     await disk.syncDir(dir);
   } catch (error) {
-    // Best effort: what is left of a failed attempt is overwritten by the next one.
+    // Best effort: leftovers of a failed attempt are overwritten by the next one.
     await disk.remove(temp).catch(() => {});
     throw error;
   }

@@ -9,7 +9,7 @@ import { HarnessError, messageOf } from "../errors.ts";
 import { MAX_DOCUMENT_BYTES } from "./limits.ts";
 import { KeyedMutex } from "../util/keyed_mutex.ts";
 import { type Disk, localDisk, replaceFile } from "./disk.ts";
-import { Sealer, sealProblem } from "./checksummed_file.ts";
+import { ChecksummedFile, checksumProblem } from "./checksummed_file.ts";
 import { sha256 } from "../util/node/digest.ts";
 import { hasErrorCode } from "../util/node/files.ts";
 
@@ -59,7 +59,7 @@ export class Documents {
    */
   async put(collection: string, id: string, value: unknown): Promise<void> {
     const { dir, name } = this.#place(collection, id);
-    const chunks = seal(value);
+    const chunks = encode(value);
     const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
     if (bytes > MAX_DOCUMENT_BYTES) {
       throw new HarnessError(
@@ -115,8 +115,8 @@ export class Documents {
     return await this.#exclusive(path, `read ${path}`, async () => {
       const bytes = await this.#disk.read(path);
       if (bytes === null) return null;
-      const problem = sealProblem(bytes);
-      if (problem === null) return unseal(bytes);
+      const problem = checksumProblem(bytes);
+      if (problem === null) return decode(bytes);
       const aside = `${name}.corrupt-${new Date().toISOString().replaceAll(":", "-")}`;
       await this.#disk.rename(path, `${dir}/${aside}`);
       const context = { path, problem, aside };
@@ -147,15 +147,15 @@ export class Documents {
   }
 }
 
-function seal(value: unknown): Buffer[] {
+function encode(value: unknown): Buffer[] {
   const text = JSON.stringify(value, null, 2);
   if (text === undefined) throw new TypeError("a document must be a JSON value");
-  const sealer = new Sealer("{\n");
-  sealer.add(`  "value": ${text.replaceAll("\n", "\n  ")}\n}\n`);
-  return sealer.finish();
+  const file = new ChecksummedFile("{\n");
+  file.add(`  "value": ${text.replaceAll("\n", "\n  ")}\n}\n`);
+  return file.finish();
 }
 
-function unseal(bytes: Uint8Array): unknown {
+function decode(bytes: Uint8Array): unknown {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString();
   return (JSON.parse(text) as { value: unknown }).value;
 }

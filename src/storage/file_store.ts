@@ -39,21 +39,21 @@ export interface FileStoreOptions {
   /** State dir; made if it is not there. */
   dir: string;
   /**
-   * `sync`: a change is acknowledged when it is on the medium. `async`: when the kernel has it; the medium
-   * follows within a second. @default {"sync"}
+   * `sync`: a change is acknowledged when it is on the medium. `async`: when the kernel has it; it is synced
+   * within a second. @default {"sync"}
    */
   durability?: Durability | undefined;
   /** Refuses to open a damaged state instead of repairing it. @default {false} */
   strict?: boolean | undefined;
   /** The files. @default {those of this machine} */
   disk?: Disk | undefined;
-  /** Sizes and pauses other than those of model/limits.ts; tests reach them sooner this way. */
+  /** Sizes and pauses other than those of limits.ts; tests reach them sooner this way. */
   tuning?: FileStoreTuning | undefined;
 }
 
 /** Sizes and pauses of a {@linkcode FileStore}. */
 export interface FileStoreTuning {
-  /** Size at which the journal goes on in a new segment. @default {JOURNAL_SEGMENT_BYTES} */
+  /** Size at which the journal starts a new segment. @default {JOURNAL_SEGMENT_BYTES} */
   segmentBytes?: number | undefined;
   /** Events that `history()` can always give. @default {MIN_HISTORY_EVENTS} */
   historyEvents?: number | undefined;
@@ -67,7 +67,7 @@ export interface FileStoreTuning {
   retryMs?: number | undefined;
 }
 
-/** What an open store works with. */
+/** Parts of an open store. */
 interface OpenState {
   epoch: string;
   listener: StoreListener;
@@ -78,7 +78,7 @@ interface OpenState {
   leases: LeaseTable;
 }
 
-/** A registry's home in a directory of one machine. */
+/** Durable store of a registry in a directory of one machine. */
 export class FileStore implements Store {
   readonly #dir: string;
   readonly #disk: Disk;
@@ -165,7 +165,7 @@ export class FileStore implements Store {
     this.#open?.leases.end(id);
   }
 
-  /** Saves a snapshot now. @throws what the disk says. */
+  /** Saves a snapshot now. @throws the error of the disk. */
   async save(): Promise<void> {
     await this.#saving.runExclusive(() => this.#save());
   }
@@ -211,7 +211,7 @@ export class FileStore implements Store {
     this.#autoSave.touch();
   }
 
-  /** Stops accepting changes and begins to try again. */
+  /** Stops accepting changes and schedules a retry. */
   async #fail(error: unknown): Promise<void> {
     const { journal, listener } = this.#opened();
     this.#problem = `the disk refused a write (${messageOf(error)}) at ${new Date().toISOString()}`;
@@ -220,8 +220,8 @@ export class FileStore implements Store {
     try {
       await journal.cutBack();
     } catch (cause) {
-      // The segment is left as it is: the next one says where this one ends.
-      this.#log.warn("The refused lines could not be cut off the journal: {error}", {
+      // The segment is left as it is: the next one records where this one ends.
+      this.#log.warn("Cannot cut the refused lines off the journal: {error}", {
         error: cause,
       });
     }
@@ -249,7 +249,7 @@ export class FileStore implements Store {
       }
       await journal.swap(next, ring.seq);
     } catch (error) {
-      this.#log.debug("Still refusing changes: {error}", { error });
+      this.#log.debug("Changes are still refused: {error}", { error });
       this.#retryLater();
       return;
     }
@@ -260,12 +260,12 @@ export class FileStore implements Store {
   }
 
   async #saveQuietly(): Promise<void> {
-    // While changes are refused the recovery saves; and a failed save costs nothing: the journal has it all.
+    // While changes are refused, the recovery saves. A failed save loses nothing: the journal has every change.
     if (this.#problem !== null) return;
     try {
       await this.save();
     } catch (error) {
-      this.#log.warn("The snapshot could not be saved: {error}; the journal keeps growing", {
+      this.#log.warn("Cannot save the snapshot: {error}; the journal keeps growing", {
         error,
       });
       this.#autoSave.touch();
@@ -276,7 +276,7 @@ export class FileStore implements Store {
     const { epoch, journal, ring } = this.#opened();
     const { seq } = ring;
     const services = [...this.#services.values()];
-    // The journal must never be behind the snapshot: that would look like a loss.
+    // The journal must never be behind the snapshot: loading would report that as a loss.
     if (this.#durability === "async") await journal.sync();
     const saved_at = new Date().toISOString();
     await saveSnapshot(this.#disk, this.#dir, { epoch, seq, saved_at, services });
@@ -306,7 +306,7 @@ export class FileStore implements Store {
     try {
       if (ring.seq !== this.#snapshotSeq) await this.save();
     } catch (error) {
-      this.#log.warn("The last snapshot could not be saved: {error}; the journal has it all", {
+      this.#log.warn("Cannot save the last snapshot: {error}; the journal has every change", {
         error,
       });
     }

@@ -5,7 +5,7 @@
  */
 import { LEASE_SWEEP_MS } from "./limits.ts";
 
-/** A lateness of the timer from which on it was us who were away (paused, suspended), not the owners. */
+/** A timer later than this means that this process was paused or suspended, not the owners. */
 const PAUSED_MS = 1_000;
 
 /**
@@ -18,7 +18,7 @@ export class LeaseTable {
   #timer: ReturnType<typeof setTimeout> | null = null;
   #due = Infinity;
 
-  /** A table that calls `onExpired` once for each lease that runs out. */
+  /** A table that calls `onExpired` once for each lease that expires. */
   constructor(onExpired: (id: string) => void) {
     this.#onExpired = onExpired;
   }
@@ -31,20 +31,20 @@ export class LeaseTable {
     return Date.now() + ttlMs;
   }
 
-  /** Gives a lease up. */
+  /** Ends a lease. */
   end(id: string): void {
     this.#leases.delete(id);
     if (this.#leases.size === 0) this.#disarm();
   }
 
-  /** Ends all leases without telling. */
+  /** Ends all leases without reporting them. */
   close(): void {
     this.#leases.clear();
     this.#disarm();
   }
 
   #arm(due: number): void {
-    // A timer that fires too early looks again: renewing must not cost a new timer each time.
+    // A timer that fires too early checks again: a renewal must not cost a new timer each time.
     if (due >= this.#due) return;
     this.#disarm();
     this.#due = due;

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Changes kept in memory for `history()`, as they stand in the journal: what is older is read from the disk. */
+/** Changes kept in memory for `history()`, as journal lines; older ones are read from the disk. */
 export const HISTORY_RING_BYTES = 16 * 1024 * 1024;
 /** Bytes of one answer of `history()` unless told otherwise: parsing it takes some milliseconds. */
 export const HISTORY_READ_BYTES = 1024 * 1024;
@@ -16,19 +16,19 @@ export const MIN_HISTORY_EVENTS = 10_000;
 export const MAX_JOURNAL_BATCH_BYTES = 4 * 1024 * 1024;
 /** Changes waiting for the disk before new ones are refused: memory stays bounded when the disk hangs. */
 export const MAX_PENDING_CHANGES = 16_384;
-/** Size at which the journal goes on in a new segment: big enough to be rare, small enough to delete early. */
+/** Size at which the journal starts a new segment: big enough to be rare, small enough to delete early. */
 export const JOURNAL_SEGMENT_BYTES = 4 * 1024 * 1024;
 /** Quiet time after a change before the snapshot is saved. Durability does not wait for it. */
 export const SNAPSHOT_DELAY_MS = 1_000;
-/** Longest time that a steady stream of changes can put a snapshot off. */
+/** Longest time that a steady stream of changes can delay a snapshot. */
 export const SNAPSHOT_MAX_DELAY_MS = 10_000;
-/** Longest piece of work on a snapshot before the event loop gets its turn (the bar is 10 ms). */
+/** Longest slice of work on a snapshot before it yields to the event loop (the aim is 10 ms). */
 export const SNAPSHOT_SLICE_MS = 3;
 /** How often `durability: "async"` syncs the journal: what a power cut can cost in that mode. */
 export const ASYNC_SYNC_INTERVAL_MS = 1_000;
 /** Pause between attempts to accept changes again after the disk refused one. */
 export const STORAGE_RETRY_MS = 1_000;
-/** Finest time between two looks at the leases: heartbeats are seconds apart. */
+/** Minimum lease sweep interval: heartbeats are seconds apart. */
 export const LEASE_SWEEP_MS = 50;
 /** Largest small document (a deployment record of 1,000 hosts with errors is about 1 MiB). */
 export const MAX_DOCUMENT_BYTES = 16 * 1024 * 1024;

@@ -1,7 +1,7 @@
 /**
- * Loading: the newest good snapshot and the journal after it, and what had to be given up on the way.
+ * Loads the newest intact snapshot and the journal after it, and reports what was lost.
  *
- * Nothing on the disk is changed here but an unfinished change of segments: see repair.ts.
+ * Changes nothing on the disk except that it completes an interrupted change of segments; see repair.ts.
  *
  * @module
  */
@@ -23,9 +23,9 @@ import {
   type SnapshotRead,
 } from "./snapshot.ts";
 
-/** What was loaded. */
+/** The loaded state. */
 export interface Loaded {
-  /** The epoch to go on with, or `null` when a new one must begin. */
+  /** The epoch to continue, or `null` when a new one must begin. */
   epoch: string | null;
   /** Seq of the last change. */
   seq: number;
@@ -33,15 +33,15 @@ export interface Loaded {
   services: Map<string, ServiceEntry>;
   /** The last events. */
   ring: ChangeRing;
-  /** What the journal's files hold. */
+  /** The contents of the journal's files. */
   chain: JournalChain;
-  /** Seq of the snapshot in its place, or `null` when there is no good one. */
+  /** Seq of the present snapshot, or `null` when there is no intact one. */
   snapshotSeq: number | null;
-  /** Whether there was nothing at all. */
+  /** Whether the state dir was empty. */
   fresh: boolean;
   /** Whether anything needs repair. */
   damaged: boolean;
-  /** Files that are damaged, by name, to be set aside. */
+  /** Names of the damaged files, to be set aside. */
   damagedFiles: Set<string>;
   /** What was repaired or lost, one sentence each. */
   warnings: string[];
@@ -93,13 +93,13 @@ export async function load(
   const recent = loaded.epoch === null ? [] : recentLines(chain, wanted);
   loaded.ring = new ChangeRing(loaded.seq, history);
   for (const line of recent) {
-    // Copied: a part of the file's bytes would keep all of them.
+    // Copied: a view would keep the whole file in memory.
     loaded.ring.add(keptLine(line.first, line.seq, Buffer.from(bytesOf(line))));
   }
   return loaded;
 }
 
-/** Applies the changes after `baseSeq`: of each entry only the last one, which holds it whole. */
+/** Applies the changes after `baseSeq`; only the last one of each entry, which contains it whole. */
 function applyChain(
   services: Map<string, ServiceEntry>,
   chain: JournalChain,
@@ -117,7 +117,7 @@ function applyChain(
   }
 }
 
-/** Removes what is no valid entry: only another program can have written it, for the checksums are right. */
+/** Removes invalid entries: only another program can have written them, as the checksums match. */
 function removeInvalid(services: Map<string, ServiceEntry>): string[] {
   const problems: string[] = [];
   for (const [id, entry] of services) {
@@ -156,7 +156,7 @@ function reportSnapshots(
   }
 }
 
-/** What is missing from the journal between the snapshot and its end, as far as can be known. */
+/** The changes missing between the snapshot and the end of the journal, as far as can be known. */
 function journalLosses(chain: JournalChain, base: Snapshot | null): string[] {
   const losses = chain.damage.map(({ name, what }) => `${name}: ${what}`);
   const from = base?.seq ?? 0;
@@ -182,17 +182,19 @@ function journalLosses(chain: JournalChain, base: Snapshot | null): string[] {
   return losses;
 }
 
-/** The epoch when seqs still mean what they meant, else `null`. */
+/** The epoch when all seqs are still valid, else `null`. */
 function continuedEpoch(loaded: Loaded, main: SnapshotRead): string | null {
   const { chain, warnings } = loaded;
   if (chain.open === null) return null;
   if (main.kind === "ok" && main.snapshot.epoch !== chain.open.epoch) {
-    warnings.push("A repair was cut short earlier: a new epoch begins, subscribers get a snapshot");
+    warnings.push(
+      "An earlier repair was interrupted: a new epoch begins, subscribers get a snapshot",
+    );
     return null;
   }
   if (chain.open.durability === "async" && !chain.closed) {
     warnings.push(
-      "The last run had durability async and did not end in order: its last changes may be lost, " +
+      "The last run had durability async and was not shut down cleanly: its last changes may be lost, " +
         "a new epoch begins",
     );
     return null;
@@ -210,12 +212,12 @@ function changes(from: number, to: number): string {
   return from === to ? `Change ${from} is` : `Changes ${from} to ${to} are`;
 }
 
-/** A change as the ring keeps it: the bytes of its line, parsed when they are asked for. */
+/** A change as the ring keeps it: the bytes of its line, parsed on demand. */
 export function keptLine(first: number, seq: number, line: Buffer): KeptChange {
   return { first, seq, bytes: line.length, read: () => toCommitRecord(line).events };
 }
 
-/** The last changes of the present epoch's unbroken chain, as many as fit. */
+/** The newest changes of the present epoch's unbroken chain, as many as fit. */
 function recentLines(
   chain: JournalChain,
   { lastEvents, lastBytes }: { lastEvents: number; lastBytes: number },
@@ -234,7 +236,7 @@ function recentLines(
   return recent.reverse();
 }
 
-/** The refusal of a damaged state in strict mode. */
+/** The error for a damaged state in strict mode. */
 export function strictRefusal(dir: string, loaded: Loaded): HarnessError {
   return new HarnessError(
     "storage_unavailable",

@@ -1,5 +1,5 @@
 /**
- * A store that forgets: for tests, for a registry inside a program, and as the model of a shared engine.
+ * In-memory store; nothing is persisted.
  *
  * @module
  */
@@ -19,9 +19,9 @@ export interface MemoryStoreOptions {
 }
 
 /**
- * A registry's home in memory.
+ * In-memory store of a registry.
  *
- * Several registries may open the same store: each learns of all changes, as several servers do of one
+ * Several registries may open the same store: each receives all changes, as several servers do from one
  * distributed engine. It ends when the last of them closes it.
  */
 export class MemoryStore implements Store {

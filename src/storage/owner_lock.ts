@@ -1,5 +1,5 @@
 /**
- * One owner per state dir: a lock that dies with its process.
+ * One owner per state dir: a lock that ends with its process.
  *
  * On Deno it is an `flock` of the lock file, which the kernel gives up when the process ends in whatever
  * way. Node and Bun have no `flock`; there the lock file itself, holding pid and start time of its owner,
@@ -18,19 +18,19 @@ const LOCK_NAME = "registry.lock";
 
 /** A lock that is held. */
 export interface OwnerLock {
-  /** Gives it up. Idempotent. */
+  /** Releases the lock. Idempotent. */
   release(): Promise<void>;
 }
 
-/** How often and how long the pid of a holder that just took the lock is awaited. */
+/** How often and how long to wait for the pid of a holder that has just taken the lock. */
 const PID_WAIT = { times: 20, ms: 10 };
 
-/** Tries for a lock whose holder has no name; each waits as long as {@linkcode PID_WAIT} says. */
+/** Attempts at a lock whose holder wrote no pid; each waits as long as {@linkcode PID_WAIT}. */
 const MAX_LOCK_ATTEMPTS = 3;
 
 /** A start time that cannot be read. */
 const UNKNOWN = "-";
-/** What follows the pid when the kernel's lock is what counts. */
+/** Follows the pid where the kernel's lock counts. */
 const FLOCK_MARK = ` ${UNKNOWN} flock\n`;
 /** Taking over the file of an owner that is gone. */
 const TAKEOVER = { times: 100, pauseMs: 10, staleMs: 5_000, emptyMs: 500 };

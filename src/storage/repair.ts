@@ -1,8 +1,8 @@
 /**
- * From what was loaded to a journal that goes on: a good state continues in its segment, anything else
- * begins a new epoch in new files, with the damaged ones set aside.
+ * Repairs the state dir after loading: an intact state continues in its segment, anything else begins a new
+ * epoch in new files, with the damaged ones set aside.
  *
- * Each step leaves files that load to the same state, should the next one not happen.
+ * After each step the files load to the same state, should the next one not happen.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { JOURNAL_NAME } from "./journal/files.ts";
 import type { Loaded } from "./load.ts";
 import { BACKUP_NAME, saveSnapshot, SNAPSHOT_NAME } from "./snapshot.ts";
 
-/** The journal to write to, and the seq of the snapshot that stands now. */
+/** The journal to write to, and the seq of the present snapshot. */
 export interface Repaired {
   /** Open and ready. */
   journal: Journal;
@@ -20,7 +20,7 @@ export interface Repaired {
   snapshotSeq: number | null;
 }
 
-/** Makes the state dir good again and opens the journal. */
+/** Repairs the state dir and opens the journal. */
 export async function repair(options: JournalOptions, loaded: Loaded): Promise<Repaired> {
   const { disk, dir } = options;
   const { chain, seq, damagedFiles, epoch } = loaded;

@@ -10,7 +10,7 @@ import type { ServiceEntry } from "../model/service.ts";
 import { entryTexts } from "../registry/entry_text.ts";
 import { type Disk, replaceFile } from "./disk.ts";
 import { STORAGE_FORMAT } from "./journal/line.ts";
-import { Sealer, sealProblem } from "./checksummed_file.ts";
+import { ChecksummedFile, checksumProblem } from "./checksummed_file.ts";
 import { sleep } from "../util/async.ts";
 
 /** Name of the snapshot in the state dir. */
@@ -38,11 +38,11 @@ export type SnapshotRead =
 
 /**
  * Turns a snapshot into the bytes of its file, in slices of {@linkcode SNAPSHOT_SLICE_MS} between which the
- * event loop has its turn.
+ * event loop runs.
  */
 export async function encodeSnapshot(snapshot: Snapshot): Promise<Buffer[]> {
   const { epoch, seq, saved_at, services } = snapshot;
-  const sealer = new Sealer(
+  const builder = new ChecksummedFile(
     `{\n  "format": ${STORAGE_FORMAT},\n  "epoch": ${JSON.stringify(epoch)},\n  "seq": ${seq},\n` +
       `  "saved_at": ${JSON.stringify(saved_at)},\n`,
   );
@@ -51,15 +51,15 @@ export async function encodeSnapshot(snapshot: Snapshot): Promise<Buffer[]> {
   for (const [i, entry] of services.entries()) {
     text += `${i === 0 ? "\n" : ",\n"}    ${entryTexts.peek(entry)}`;
     if (text.length < 32 * 1024) continue;
-    sealer.add(text);
+    builder.add(text);
     text = "";
     if (performance.now() < sliceEnd) continue;
-    // Not setImmediate(): Deno does not look at its sockets before the next of those.
+    // Not setImmediate(): Deno does not poll its sockets before the next of those.
     await sleep(0);
     sliceEnd = performance.now() + SNAPSHOT_SLICE_MS;
   }
-  sealer.add(`${text}${services.length === 0 ? "" : "\n  "}]\n}\n`);
-  return sealer.finish();
+  builder.add(`${text}${services.length === 0 ? "" : "\n  "}]\n}\n`);
+  return builder.finish();
 }
 
 /** Replaces the snapshot, atomically; the one before becomes the backup. */
@@ -76,14 +76,14 @@ export async function saveSnapshot(disk: Disk, dir: string, snapshot: Snapshot):
 export async function readSnapshot(disk: Disk, path: string): Promise<SnapshotRead> {
   const bytes = await disk.read(path);
   if (bytes === null) return { kind: "missing" };
-  const problem = sealProblem(bytes);
+  const problem = checksumProblem(bytes);
   let file: unknown;
   try {
     file = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString());
   } catch {
     return { kind: "corrupt", why: problem ?? "it is not JSON" };
   }
-  // Before the checksum: a newer format may seal its files in another way.
+  // Before the checksum: a newer format may compute it in another way.
   refuseNewerFormat(path, file);
   if (problem !== null) return { kind: "corrupt", why: problem };
   return parseSnapshot(file);

@@ -1,5 +1,5 @@
 /**
- * The journal as one chain of changes, put together from its segments.
+ * Reads the segments of the journal as one chain of changes.
  *
  * @module
  */
@@ -22,7 +22,7 @@ export interface ChainedLine extends LineHead {
   file: Buffer;
   /** Where the line begins. */
   start: number;
-  /** Where its newline stands. */
+  /** Where its newline is. */
   end: number;
 }
 
@@ -41,7 +41,7 @@ export interface FinishedSegment {
   lastSeq: number;
 }
 
-/** Something wrong with a file of the journal. */
+/** A damage of a journal file. */
 export interface JournalDamage {
   /** File name. */
   name: string;
@@ -57,7 +57,7 @@ export interface Gap {
   to: number;
 }
 
-/** What the journal holds. */
+/** The contents of the journal. */
 export interface JournalChain {
   /** The changes, in order. */
   lines: ChainedLine[];
@@ -69,11 +69,11 @@ export interface JournalChain {
   open: OpenLine | null;
   /** Seq before which no change belongs to the present epoch and an unbroken chain. */
   floor: number;
-  /** Whether the last run ended in order. */
+  /** Whether the last run ended cleanly. */
   closed: boolean;
   /** Seqs that are missing. */
   gaps: Gap[];
-  /** Lines that are not intact, torn ends apart. */
+  /** Lines that are not intact, except torn ends. */
   damage: JournalDamage[];
   /** The finished segments. */
   finished: FinishedSegment[];
@@ -119,7 +119,7 @@ export async function readChain(
   return chain;
 }
 
-/** Lets go of old changes, and with them of their files' bytes. */
+/** Drops old changes, and with them their files' bytes. */
 function forget(chain: JournalChain, { afterSeq, lastEvents, lastBytes }: WantedLines): void {
   let from = chain.lines.length;
   let bytes = 0;
@@ -180,7 +180,7 @@ function addChange(chain: JournalChain, line: ChainedLine): void {
   // A segment without its first line: what came before is unknown.
   if (chain.startSeq === null) chain.startSeq = chain.lastSeq = chain.floor = line.first - 1;
   if (line.first > chain.lastSeq + 1) addGap(chain, line.first - 1);
-  // Already there (a segment copied by hand, say): the first one stands.
+  // A duplicate (of a segment copied by hand, say): the first one counts.
   if (line.first <= chain.lastSeq) return;
   chain.lines.push(line);
   chain.lastSeq = line.seq;

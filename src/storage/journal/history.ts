@@ -14,7 +14,7 @@ import type { FinishedSegment } from "./chain.ts";
 import { lineEnds, readHead, toCommitRecord } from "./line.ts";
 import { sleep } from "../../util/async.ts";
 
-/** Where the journal's files are, as of now. */
+/** The journal's files at this moment. */
 export interface JournalSegments {
   /** Seq before the first change of the files. */
   readonly floor: number;
@@ -22,7 +22,7 @@ export interface JournalSegments {
   segments(): FinishedSegment[];
 }
 
-/** What is asked for. */
+/** Which events to read. */
 export interface HistoryRead {
   /** Events after this seq. */
   after: number;
@@ -57,7 +57,7 @@ export class JournalHistory {
     this.#dir = dir;
   }
 
-  /** Events after a seq, all of them there and in order, or `null` when they are not. */
+  /** Events after a seq, in order and without a gap, or `null` when not all are kept. */
   async read(journal: JournalSegments, wanted: HistoryRead): Promise<RegistryEvent[] | null> {
     return await this.#reading.runExclusive(async () => {
       for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -73,7 +73,7 @@ export class JournalHistory {
     });
   }
 
-  /** Lets go of what is in memory. */
+  /** Drops the file in memory. */
   close(): void {
     this.#loaded = null;
   }
@@ -104,7 +104,7 @@ function eventsOf(
     const [start = 0, end = 0] = [lines[at], lines[at + 1]];
     const head = readHead(bytes, start);
     if (head === null || head.seq <= after) continue;
-    // What was refused stands after the last change of a file, and is void.
+    // Refused lines follow the last change of a file, and are void.
     if (head.seq > lastSeq || head.first > next) break;
     if (events.length >= limit || (events.length > 0 && size + end - start > maxBytes)) break;
     size += end - start;
@@ -122,7 +122,7 @@ function indexAfter(bytes: Buffer, lines: readonly number[], seq: number): numbe
   let high = lines.length / 2;
   while (high - low > 8) {
     const middle = (low + high) >>> 1;
-    // A line that is no change says nothing: the one before it does.
+    // A line that is not a change has no seq: use the one before it.
     let at = middle;
     let head = null;
     while (at > low && (head = readHead(bytes, lines[2 * at] ?? 0)) === null) at--;

@@ -9,7 +9,7 @@ import type { FinishedSegment, JournalChain } from "./chain.ts";
 import { JOURNAL_NAME, NEW_JOURNAL_NAME, segmentName } from "./files.ts";
 import { type Durability, encodeLine, type OpenLine, STORAGE_FORMAT } from "./line.ts";
 
-/** What stays the same for one run of the journal. */
+/** Parameters of one run of the journal. */
 export interface JournalOptions {
   /** The files. */
   disk: Disk;
@@ -21,7 +21,7 @@ export interface JournalOptions {
   durability: Durability;
 }
 
-/** A new segment that is on the disk but not in its place. */
+/** A new segment that is on the disk but not in place yet. */
 export interface PreparedSegment {
   /** The open file. */
   file: DiskFile;
@@ -39,7 +39,7 @@ export class Journal {
   #finished: FinishedSegment[];
   #floor: number;
 
-  /** A journal that goes on after `chain`; nothing is open yet. */
+  /** A journal that continues `chain`; nothing is open yet. */
   constructor(options: JournalOptions, chain: JournalChain) {
     this.#options = options;
     this.#finished = [...chain.finished];
@@ -52,12 +52,12 @@ export class Journal {
     return this.#floor;
   }
 
-  /** The files, oldest first; that being written ends with `seq`. */
+  /** The files, oldest first; the active one ends with `seq`. */
   segments(seq: number): FinishedSegment[] {
     return [...this.#finished, { name: JOURNAL_NAME, segment: this.#segment, lastSeq: seq }];
   }
 
-  /** Says that the files hold nothing that counts up to `seq`: a new epoch begins there. */
+  /** Marks everything up to `seq` as void: a new epoch begins there. */
   beginAfter(seq: number): void {
     this.#floor = seq;
   }
@@ -67,7 +67,7 @@ export class Journal {
     return this.#bytes;
   }
 
-  /** Goes on in the present segment after its last intact line, and notes the new run there. */
+  /** Continues the present segment after its last intact line, and records the new run there. */
   async resume(active: NonNullable<JournalChain["active"]>, seq: number): Promise<void> {
     const { disk, dir } = this.#options;
     this.#file = await disk.append(`${dir}/${JOURNAL_NAME}`);
@@ -87,18 +87,18 @@ export class Journal {
     this.#written += lines.reduce((sum, line) => sum + line.length, 0);
   }
 
-  /** Returns when all that was written is on the medium. */
+  /** Resolves when everything written is on the medium. */
   async sync(): Promise<void> {
     await this.#file?.sync();
   }
 
-  /** Says that what was written is good: a later {@linkcode cutBack} keeps it. */
+  /** Accepts what was written: a later {@linkcode cutBack} keeps it. */
   accept(): void {
     this.#bytes += this.#written;
     this.#written = 0;
   }
 
-  /** After a failure: tries to take back what was written and not accepted, and lets go of the file. */
+  /** After a failure: tries to truncate what was written and not accepted, and closes the file. */
   async cutBack(): Promise<void> {
     const file = this.#file;
     this.#file = null;
@@ -112,7 +112,7 @@ export class Journal {
     }
   }
 
-  /** Writes the first line of a new segment that goes on after `seq`, beside the present one. */
+  /** Writes the first line of a new segment that continues after `seq`, beside the present one. */
   async prepareSegment(seq: number): Promise<PreparedSegment> {
     const { disk, dir } = this.#options;
     const line = this.#openLine(seq, this.#segment + 1);
@@ -128,7 +128,7 @@ export class Journal {
     return { file, bytes: line.length };
   }
 
-  /** Puts a prepared segment in the place of the present one, which is finished with `lastSeq`. */
+  /** Replaces the present segment, which ends with `lastSeq`, by a prepared one. */
   async swap(next: PreparedSegment, lastSeq: number): Promise<void> {
     const { disk, dir } = this.#options;
     try {
@@ -139,7 +139,7 @@ export class Journal {
         this.#finished.push({ name, segment: this.#segment, lastSeq });
       }
       await disk.rename(`${dir}/${NEW_JOURNAL_NAME}`, `${dir}/${JOURNAL_NAME}`);
-      // From here on the file in place is the new one, whether or not that is on the medium yet.
+      // From here on the new file is in place, whether or not that is on the medium yet.
       this.#segment++;
       await disk.syncDir(dir);
     } catch (error) {
@@ -152,13 +152,13 @@ export class Journal {
     this.#written = 0;
   }
 
-  /** Goes on in a new segment. */
+  /** Starts a new segment. */
   async rotate(seq: number): Promise<void> {
     await this.sync();
     await this.swap(await this.prepareSegment(seq), seq);
   }
 
-  /** Removes the finished segments that hold nothing after `seq`. */
+  /** Removes the finished segments without changes after `seq`. */
   async prune(seq: number): Promise<void> {
     const { disk, dir } = this.#options;
     for (const { name, lastSeq } of [...this.#finished]) {
@@ -169,7 +169,7 @@ export class Journal {
     }
   }
 
-  /** Notes that the run ended in order, and lets go of the file. */
+  /** Records the clean end of the run, and closes the file. */
   async close(seq: number): Promise<void> {
     const file = this.#file;
     if (file === null) return;

@@ -62,13 +62,13 @@ export interface BadStretch {
   torn: boolean;
 }
 
-/** What a segment holds. */
+/** The contents of a segment. */
 export interface SegmentScan {
   /** The file's bytes. */
   file: Buffer;
-  /** Its intact lines, in order, each as two numbers: where it begins, and where its newline stands. */
+  /** Its intact lines, in order, each as two numbers: where it begins, and where its newline is. */
   lines: number[];
-  /** What is not intact. */
+  /** The stretches that are not intact. */
   bad: BadStretch[];
   /** Whether only the newline of the last line is missing. */
   unterminated: boolean;
