@@ -1,9 +1,8 @@
 /**
- * The one error type of the program and its closed list of codes.
+ * The error type of the program and its closed list of codes.
  *
- * A {@linkcode HarnessError} goes over the wire unchanged (code, message, details). Anything else that is
- * thrown becomes `internal` at the edge ({@linkcode toHarnessError}): the client reads a generic
- * sentence, the log has the cause.
+ * A {@linkcode HarnessError} is sent over the wire unchanged (code, message, details). Anything else that is thrown becomes
+ * `internal` at the edge ({@linkcode toHarnessError}): the client gets a generic sentence, the log has the cause.
  *
  * @module
  */
@@ -67,9 +66,9 @@ export function isRetryable(code: ErrorCode): boolean {
 
 /** Options for {@linkcode HarnessError}. */
 export interface HarnessErrorOptions {
-  /** Facts a program can use: JSON values only, never a secret. */
+  /** Details for programs: JSON values only, never a secret. */
   details?: Record<string, unknown>;
-  /** The error underneath. It is logged, never sent to a client. */
+  /** The underlying error. It is logged, never sent to a client. */
   cause?: unknown;
 }
 
@@ -79,10 +78,10 @@ export class HarnessError extends Error {
   override readonly name = "HarnessError";
   /** The stable code. */
   readonly code: ErrorCode;
-  /** Facts a program can use, or `undefined`. */
+  /** Details for programs, or `undefined`. */
   readonly details: Record<string, unknown> | undefined;
 
-  /** Makes an error with a stable code and a message for people. */
+  /** Creates an error with a stable code and a message for people. */
   constructor(code: ErrorCode, message: string, options: HarnessErrorOptions = {}) {
     super(message, "cause" in options ? { cause: options.cause } : {});
     this.code = code;

@@ -1,15 +1,15 @@
 /**
- * A mutex per key that exists only while somebody holds or awaits it.
+ * A mutex per key that exists only while it is held or awaited.
  *
  * @module
  */
 import { Mutex } from "async-mutex";
 
-/** Runs tasks of one key one after the other, in the order of the calls; different keys do not wait. */
+/** Runs the tasks of one key one after the other, in the order of the calls. */
 export class KeyedMutex {
   readonly #locks = new Map<string, { mutex: Mutex; users: number }>();
 
-  /** Keys that are held now. */
+  /** Number of held keys. */
   get size(): number {
     return this.#locks.size;
   }

@@ -1,32 +1,31 @@
 /**
- * Takes the values of secrets out of what is reported: a service that prints its own secret must not bring it into
- * events, records and the journal by way of its last log lines. Pure.
+ * Removes secrets from reported text: a service that prints its own secret must not bring it into events, records and the
+ * journal through its last log lines. Pure.
  *
  * @module
  */
-/** Secrets shorter than this are not looked for in reports: hiding them would black out ordinary text. */
+/** Shorter secrets are not redacted: that would hide ordinary text. */
 const MIN_REDACTED_CHARACTERS = 4;
-/** What is left of a secret where a text was cut is hidden from this length on. */
+/** Shortest part of a secret that is redacted where a text was cut. */
 const MIN_REDACTED_PART_CHARACTERS = 6;
 
-/** What stands in place of a secret. */
+/** Replaces a secret. */
 export const HIDDEN = "[REDACTED]";
 
 /** Replaces every secret in every text of a JSON value. */
 export type Redact = <T>(value: T) => T;
 
 /**
- * A machine says what is secret of a service, and each form is looked for in each text: several times what the secrets
- * of one service have in lines, and no more than a machine that lies may cost.
+ * Forms of secrets that are searched for: several times the lines of one service's secrets. Secrets can come from a host,
+ * and a hostile one must not make the search expensive.
  */
 const MAX_FORMS = 10_000;
 
-/** Pieces of one secret that are looked at in one text: a text that repeats the beginning of a secret is no log line. */
+/** Candidates for a part of one secret in one text: a text with more of them is not a log line. */
 const MAX_PIECES = 256;
 
 /**
- * Hides these secrets; very short ones are left, since they would black out ordinary text. Where they are too many to
- * look for, all text is hidden.
+ * Redacts these secrets, except very short ones. When they are too many to search for, all text is hidden.
  */
 export function redactor(secrets: readonly string[]): Redact {
   const forms = formsOf(secrets);
@@ -37,8 +36,8 @@ export function redactor(secrets: readonly string[]): Redact {
 }
 
 /**
- * The details of an error without secrets. Its `reason` is left where it is a word of ours, which programs compare:
- * a secret may be such a word.
+ * Redacts the details of an error. A `reason` that is one of our words is kept, because programs compare it, even when a
+ * secret is the same word.
  */
 export function redactDetails(
   details: Readonly<Record<string, unknown>> | undefined,
@@ -49,10 +48,10 @@ export function redactDetails(
   return { ...redact(details), ...(code ? { reason } : {}) };
 }
 
-/** A part of a text: where it begins, and where what follows it does. */
+/** A part of a text: start, and end (exclusive). */
 type Part = readonly [from: number, to: number];
 
-/** `text` with each of these parts hidden, overlapping ones together. What stands in their place is not looked at again. */
+/** Replaces these parts, overlapping ones together. Replacements are not searched again. */
 function withoutParts(text: string, parts: Part[]): string {
   let shown = "";
   let at = 0;
@@ -72,7 +71,7 @@ function withoutParts(text: string, parts: Part[]): string {
   return shown + text.slice(at, hidden[0]) + HIDDEN + text.slice(hidden[1]);
 }
 
-/** Where a secret is, or what is left of it where the text was cut: at its end, before "…", at its beginning. */
+/** Parts that are a secret, or the rest of one where the text was cut: at its end, before "…", at its beginning. */
 function partsOf(text: string, secret: string): Part[] {
   const parts: Part[] = [];
   const { length } = secret;
@@ -83,7 +82,7 @@ function partsOf(text: string, secret: string): Part[] {
   return [...parts, ...beginningsOf(text, secret), ...endOf(text, secret)];
 }
 
-/** Where the beginning of a secret stands at the end of the text, or before "…". */
+/** Parts that are the beginning of a secret, at the end of the text or before "…". */
 function beginningsOf(text: string, secret: string): Part[] {
   const parts: Part[] = [];
   const head = secret.slice(0, MIN_REDACTED_PART_CHARACTERS);
@@ -102,7 +101,7 @@ function beginningsOf(text: string, secret: string): Part[] {
   return parts;
 }
 
-/** Where the text begins with the end of a secret. */
+/** The part at the beginning of the text that is the end of a secret. */
 function endOf(text: string, secret: string): Part[] {
   const tail = secret.slice(-MIN_REDACTED_PART_CHARACTERS);
   let longest = 0;
@@ -117,8 +116,8 @@ function endOf(text: string, secret: string): Part[] {
 }
 
 /**
- * Secrets as they are, trimmed, each of their lines (logs are cut into lines), and as JSON writes them; `null` when they
- * are too many.
+ * The forms of secrets: whole, trimmed, by line (logs are split into lines), each also as in JSON; `null` when there are
+ * too many.
  */
 function formsOf(secrets: readonly string[]): string[] | null {
   const forms = new Set<string>();

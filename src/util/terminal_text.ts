@@ -1,24 +1,24 @@
 /**
- * Text of others made safe to show: what a terminal obeys, or a reader cannot see, is written out.
+ * Escapes text from outside for a terminal or JSON: control characters and invisible characters.
  *
  * @module
  */
 
 /**
  * Controls (C0, DEL, C1), format characters (bidirectional controls, zero-width and tag characters, byte order marks),
- * line and paragraph separators, lone surrogates, and the letters that show nothing.
+ * line and paragraph separators, lone surrogates, and invisible letters.
  */
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0]/gu;
 
 /** Options for {@linkcode visible}. */
 export interface VisibleOptions {
-  /** Characters that stay as they are, such as `"\t"` in a line of a log. @default {""} */
+  /** Characters that are not escaped, such as `"\t"` in a log line. @default {""} */
   keep?: string;
 }
 
 /**
- * `text` for a terminal or a line of text: `\x1b`, `\u202e`, `\u{e0001}` in place of what a terminal would obey and
- * what nobody could see. The only function that does so: everything from outside that is shown goes through it.
+ * Escapes `text` for a terminal or a line of text as `\x1b`, `\u202e` or `\u{e0001}`. All text from outside that is
+ * shown must pass through it.
  *
  * @example Usage
  * ```ts
@@ -40,7 +40,7 @@ function escaped(char: string): string {
   return code <= 0xffff ? `\\u${hex.padStart(4, "0")}` : `\\u{${hex}}`;
 }
 
-/** A value as JSON that is safe to show: the same value, with everything escaped that {@linkcode visible} writes out. */
+/** JSON of a value that is safe to show: the same value, with every character escaped that {@linkcode visible} escapes. */
 export function jsonText(value: unknown): string {
   const text: string | undefined = JSON.stringify(value);
   // Outside of strings JSON has none of these.

@@ -356,7 +356,7 @@ export function testContract(machine: Machine): void {
   for (const { name: what, body, shell } of cases) {
     if (shell && machine.shell === false) continue;
     Deno.test({
-      name: `Executor.run() ${what} (${name})`,
+      name: `Executor.run: ${what} (${name})`,
       ignore,
       fn: async () => {
         await using machine = await open();
@@ -366,7 +366,7 @@ export function testContract(machine: Machine): void {
   }
 
   Deno.test({
-    name: `Executor: disposing it ends what still runs (${name})`,
+    name: `Executor: disposing kills what still runs (${name})`,
     ignore,
     fn: async () => {
       await using machine = await open();
@@ -380,7 +380,7 @@ export function testContract(machine: Machine): void {
   if (machine.shell === false) return;
 
   Deno.test({
-    name: `Executor[Symbol.asyncDispose]() kills what still runs (${name})`,
+    name: `Executor: disposing kills what still runs (${name})`,
     ignore,
     fn: async () => {
       await using dir = await tempDir();

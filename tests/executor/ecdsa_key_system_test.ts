@@ -7,7 +7,7 @@ import { needs } from "../helpers/require.ts";
 import { runProgram } from "../helpers/sshd.ts";
 
 Deno.test({
-  name: "repairEcdsaKey() makes every ECDSA key sign, whatever bytes its number begins with",
+  name: "repairEcdsaKey: every ECDSA key signs",
   ignore: needs("sshd"),
   fn: async () => {
     const dir = await Deno.makeTempDir({ prefix: "harness-ecdsa-" });

@@ -6,7 +6,7 @@ import { needs } from "../helpers/require.ts";
 import { runProgram } from "../helpers/sshd.ts";
 
 Deno.test({
-  name: "known_hosts is read as ssh-keygen reads and writes it",
+  name: "parseKnownHosts: agrees with ssh-keygen",
   ignore: needs("sshd"),
   fn: async () => {
     const dir = await Deno.makeTempDir({ prefix: "harness-known-hosts-" });

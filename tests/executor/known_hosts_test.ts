@@ -43,7 +43,7 @@ function hashed(name: string): string {
   return `|1|${salt.toString("base64")}|${hash}`;
 }
 
-Deno.test("checkHostKey() follows the matrix of ways in which a host can be listed", () => {
+Deno.test("checkHostKey: every way in which a host can be listed", () => {
   const name = "[10.0.0.7]:2222";
   const rows: Array<[string, string[], string, Buffer, string]> = [
     ["nothing listed", [], "web1", ED, "unknown"],
@@ -77,7 +77,7 @@ Deno.test("checkHostKey() follows the matrix of ways in which a host can be list
   }
 });
 
-Deno.test("parseKnownHosts() reports lines that it cannot read, with file and number", () => {
+Deno.test("parseKnownHosts: reports invalid lines", () => {
   const text = [
     line("ok", ED),
     "web1",
@@ -94,7 +94,7 @@ Deno.test("parseKnownHosts() reports lines that it cannot read, with file and nu
   assert.deepEqual(unreadable, [2, 3, 4, 5, 6, 7].map((number) => `/kh:${number}`));
 });
 
-Deno.test("parseKnownHosts() and checkHostKey() take any text without failing", () => {
+Deno.test("parseKnownHosts, checkHostKey: never throw on any text", () => {
   fc.assert(
     fc.property(fc.string({ unit: "binary", maxLength: 300 }), fc.string(), (text, name) => {
       checkHostKey(parseKnownHosts(text, "kh").entries, name, ED);
@@ -103,7 +103,7 @@ Deno.test("parseKnownHosts() and checkHostKey() take any text without failing", 
   );
 });
 
-Deno.test("knownKeyTypes() lists the types by which a host is known", () => {
+Deno.test("knownKeyTypes: the types by which a host is known", () => {
   const { entries } = parseKnownHosts(
     [line("web1", EC), line("web*", ED), line("db", ED2), line("web1", ED2, "@revoked ")]
       .join("\n"),
@@ -113,13 +113,13 @@ Deno.test("knownKeyTypes() lists the types by which a host is known", () => {
   assert.deepEqual(knownKeyTypes(entries, "other"), []);
 });
 
-Deno.test("knownHostName() writes a host as ssh does", () => {
+Deno.test("knownHostName: as ssh writes it", () => {
   assert.equal(knownHostName("Web1", 22), "web1");
   assert.equal(knownHostName("web1", 2222), "[web1]:2222");
   assert.equal(knownHostName("::1", 2222), "[::1]:2222");
 });
 
-Deno.test("addKnownHost() appends safely, also when many do so at once", async () => {
+Deno.test("addKnownHost: safe when many append at once", async () => {
   const dir = await Deno.makeTempDir({ prefix: "harness-known-hosts-" });
   try {
     const file = `${dir}/new/known_hosts`;

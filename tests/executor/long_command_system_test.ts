@@ -6,7 +6,7 @@ import { needs } from "../helpers/require.ts";
 const LONG = `# ${'it\'s \\ a "long" comment $HOME `x` é '.repeat(1000)}\nprintf '%s|' "$@"\ncat\n`;
 
 Deno.test({
-  name: "Executor.run() takes commands that are longer than dropbear's limit",
+  name: "Executor.run: commands longer than dropbear's limit",
   ignore: needs("dropbear", "busybox", "root"),
   async fn() {
     await using host = await startBusyBoxHost();

@@ -4,7 +4,7 @@ import { stdinScript } from "../../src/executor/shell/stdin_script.ts";
 
 const LONG = `# ${'it\'s \\ a "long" comment $HOME `x` é '.repeat(1000)}\nprintf '%s|' "$@"\ncat\n`;
 
-Deno.test("stdinScript() leaves the rest of stdin to the command, whatever kind it is", async () => {
+Deno.test("stdinScript: leaves the rest of stdin to the command", async () => {
   await using machine = localExecutor();
   const stream = () => new Blob(["a".repeat(100_000), "end"]).stream();
   for (const stdin of [undefined, "text", new TextEncoder().encode("bytes"), stream()]) {
@@ -21,7 +21,7 @@ Deno.test("stdinScript() leaves the rest of stdin to the command, whatever kind 
   }
 });
 
-Deno.test("stdinScript() runs nothing of a text that was cut anywhere", async () => {
+Deno.test("stdinScript: runs nothing of a partial text", async () => {
   await using machine = localExecutor();
   const script = "echo ran; echo ran again";
   const sent = stdinScript(script, undefined, "harness-nonce");

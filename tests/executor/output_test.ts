@@ -19,7 +19,7 @@ function cut(bytes: Uint8Array, sizes: readonly number[]): Uint8Array[] {
   return pieces;
 }
 
-Deno.test("Tail keeps the last bytes, however they come in", () => {
+Deno.test("Tail: keeps the last bytes, however they arrive", () => {
   fc.assert(
     fc.property(
       fc.uint8Array({ maxLength: 60 }),
@@ -37,7 +37,7 @@ Deno.test("Tail keeps the last bytes, however they come in", () => {
   );
 });
 
-Deno.test("Tail begins with a whole character", () => {
+Deno.test("Tail: begins with a whole character", () => {
   const bytes = new TextEncoder().encode("é日𝄞z");
   for (let maxBytes = 1; maxBytes <= bytes.length; maxBytes += 1) {
     const tail = new Tail(maxBytes);
@@ -61,7 +61,7 @@ function filtered(pieces: Uint8Array[]): { text: string; found: Announcement | n
   return { text: Buffer.concat(chunks).toString(), found };
 }
 
-Deno.test("AnnouncementFilter takes its line and the noise before it out, wherever the stream is cut", () => {
+Deno.test("AnnouncementFilter: removes its line and noise, however cut", () => {
   const text = "Welcome!\nharness-nonc e\nharness-nonce 4711 1\nout\nharness-nonce 1 0\n";
   const bytes = new TextEncoder().encode(text);
   for (let first = 0; first <= bytes.length; first += 1) {
@@ -71,7 +71,7 @@ Deno.test("AnnouncementFilter takes its line and the noise before it out, wherev
   }
 });
 
-Deno.test("AnnouncementFilter gives everything when there is no line, and holds a bounded part of it", () => {
+Deno.test("AnnouncementFilter: passes all without a line, bounded", () => {
   assert.deepEqual(filtered([Buffer.from("account "), Buffer.from("closed\n")]), {
     text: "account closed\n",
     found: null,
@@ -83,7 +83,7 @@ Deno.test("AnnouncementFilter gives everything when there is no line, and holds 
   assert.deepEqual(late, { text: "out", found: { pid: 5, ownGroup: false } });
 });
 
-Deno.test("known_hosts and ssh_config files over the limit are refused, not read", async () => {
+Deno.test("known_hosts, ssh_config: refused over the size limit", async () => {
   const file = await Deno.makeTempFile({ prefix: "harness-large-" });
   try {
     await Deno.truncate(file, SSH_MAX_FILE_BYTES + 1);
@@ -94,7 +94,7 @@ Deno.test("known_hosts and ssh_config files over the limit are refused, not read
   }
 });
 
-Deno.test("hostSettings() stops at files that include each other again and again", async () => {
+Deno.test("hostSettings: stops at circular includes", async () => {
   const dir = await Deno.makeTempDir({ prefix: "harness-include-" });
   try {
     await Deno.writeTextFile(`${dir}/a`, `Include ${dir}/b ${dir}/b\nUser found\n`);
@@ -107,7 +107,7 @@ Deno.test("hostSettings() stops at files that include each other again and again
   }
 });
 
-Deno.test("run(): a command that prints without end is killed", async () => {
+Deno.test("Executor.run: kills a command that prints endlessly", async () => {
   await using machine = localExecutor();
   for (const script of ["exec yes", "exec yes >&2"]) {
     await assert.rejects(machine.run({ script }), {

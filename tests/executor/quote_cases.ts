@@ -87,7 +87,7 @@ async function roundTrip(machine: Executor, words: readonly string[]): Promise<v
 /** Passes hostile words through one kind of machine. */
 export function testRoundTrip({ name, ignore, open }: Machine): void {
   Deno.test({
-    name: `quoteWord() passes 10,000 hostile words through a real sh byte for byte (${name})`,
+    name: `quoteWord: 10,000 hostile words through sh (${name})`,
     ignore,
     fn: async () => {
       const words = fc.sample(hostileWord, { numRuns: COUNT, seed: SEED });
@@ -121,7 +121,7 @@ export function testLoginShell(shell: string): void {
     Deno.stderr.writeSync(new TextEncoder().encode(hint));
   }
   Deno.test({
-    name: `loginShellLine() is read the same by ${shell}`,
+    name: `loginShellLine: same text in ${shell}`,
     // A shell that is not installed cannot be anybody's login shell here.
     ignore: path === undefined,
     fn: async () => {

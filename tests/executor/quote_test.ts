@@ -4,7 +4,7 @@ import { loginShellLine, shellText } from "../../src/executor/shell/shell_line.t
 import { LOCAL } from "./machines.ts";
 import { testLoginShell, testRoundTrip } from "./quote_cases.ts";
 
-Deno.test("quoteWord() leaves plain words readable and quotes all others", () => {
+Deno.test("quoteWord: quotes all but plain words", () => {
   assert.equal(quoteWord("/opt/hello-1.0.0/bin"), "/opt/hello-1.0.0/bin");
   assert.equal(quoteWord("user@host:22"), "user@host:22");
   assert.equal(quoteWord(""), "''");
@@ -15,12 +15,12 @@ Deno.test("quoteWord() leaves plain words readable and quotes all others", () =>
   assert.equal(quote(["printf", "%s", "a b"]), "printf %s 'a b'");
 });
 
-Deno.test("quoteWord() refuses NUL and half a surrogate pair", () => {
+Deno.test("quoteWord: refuses NUL and half a surrogate pair", () => {
   assert.throws(() => quoteWord("a\0b"), { code: "invalid_params" });
   assert.throws(() => quoteWord("\udc00"), { code: "invalid_params" });
 });
 
-Deno.test("shellText() and loginShellLine() put a command as documented", () => {
+Deno.test("shellText, loginShellLine: as documented", () => {
   const text = shellText({ argv: ["ls", "-l", "my dir"] }, { cwd: "-x", env: { A: "it's" } });
   assert.equal(text, `cd ./-x || exit 1\nexport A='it'"'"'s'\nexec ls -l 'my dir'`);
   assert.equal(

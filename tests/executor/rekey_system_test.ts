@@ -4,7 +4,7 @@ import { startSshd } from "../helpers/sshd.ts";
 import { connectTo, until } from "./machines.ts";
 
 Deno.test({
-  name: "Executor.run() over SSH goes on while sshd exchanges keys anew in the middle of an upload",
+  name: "Executor.run: survives a rekey in the middle of an upload",
   ignore: needs("sshd"),
   fn: async () => {
     await using sshd = await startSshd({ config: ["RekeyLimit 4M", "LogLevel DEBUG1"] });

@@ -37,7 +37,7 @@ async function refusal(sshd: Sshd, options: SshOptions): Promise<HarnessError> {
 }
 
 Deno.test({
-  name: "connectSsh() logs in with ed25519, ECDSA and RSA keys",
+  name: "connectSsh: ed25519, ECDSA and RSA keys",
   ignore,
   fn: async () => {
     await using sshd = await startSshd({ config: ["LogLevel VERBOSE"] });
@@ -68,8 +68,7 @@ Deno.test({
 });
 
 Deno.test({
-  name:
-    "connectSsh() opens an encrypted key with a passphrase from the options, the environment or a file",
+  name: "connectSsh: passphrase from options, environment or file",
   ignore,
   fn: async () => {
     await using sshd = await startSshd();
@@ -138,7 +137,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "connectSsh() takes no other key where the one that was named for the host is not there",
+  name: "connectSsh: never replaces a named key that is missing",
   ignore,
   fn: async () => {
     await using sshd = await startSshd();
@@ -154,7 +153,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "connectSsh() says which keys were tried and what could not be used",
+  name: "connectSsh: lists the tried and the unusable keys",
   ignore,
   fn: async () => {
     await using sshd = await startSshd();

@@ -19,7 +19,7 @@ async function leftAfterTimeout(machine: Executor): Promise<string> {
 }
 
 Deno.test({
-  name: "Executor.run() works on a host with BusyBox and dropbear only",
+  name: "Executor.run: works with BusyBox and dropbear only",
   ignore,
   fn: async () => {
     await using host = await startBusyBoxHost();
@@ -51,7 +51,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "Executor.run() kills the group of a command under dropbear, and not the connection",
+  name: "Executor.run: under dropbear kills the group only",
   ignore,
   fn: async () => {
     await using host = await startBusyBoxHost();
@@ -61,7 +61,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "Executor.run() kills at least the command itself where there is no setsid",
+  name: "Executor.run: kills the command itself without setsid",
   ignore,
   fn: async () => {
     await using host = await startBusyBoxHost({ without: ["setsid"] });

@@ -7,7 +7,7 @@ import { failure } from "../helpers/rejects.ts";
 import { withConfig } from "./ssh_config_fixture.ts";
 
 Deno.test({
-  name: "connectSsh() goes through a jump host and checks each host's key under its own name",
+  name: "connectSsh: checks each key on the way through a jump host",
   ignore: needs("sshd"),
   fn: async () => {
     await using gate = await startSshd();

@@ -9,7 +9,7 @@ function route(text: string, target: SshTarget, options: SshOptions = {}) {
   return withConfig(text, (sshConfigFile) => routeTo(target, { ...options, sshConfigFile }));
 }
 
-Deno.test("routeTo() takes from ssh_config what the caller left out, first value first", async () => {
+Deno.test("routeTo: missing values from ssh_config, first wins", async () => {
   const text = `
 # comment
 Host web? !web9
@@ -65,7 +65,7 @@ Host *
   assert.deepEqual([given?.knownHostsFiles, given?.agentSocket], [["/kh"], "/agent"]);
 });
 
-Deno.test("loginUser() is the user of routeTo(): given, of ssh_config, or the one we are", async () => {
+Deno.test("loginUser: given, from ssh_config, or our own", async () => {
   await withConfig("Host web1\n  User cloudsdk\n", async (sshConfigFile) => {
     for (const target of [{ host: "web1" }, { host: "web1", user: "me" }, { host: "web2" }]) {
       const [hop] = await routeTo(target, { sshConfigFile });
@@ -75,7 +75,7 @@ Deno.test("loginUser() is the user of routeTo(): given, of ssh_config, or the on
   });
 });
 
-Deno.test("hostSettings() follows Match and Include, and runs nothing", async () => {
+Deno.test("hostSettings: follows Match and Include, runs nothing", async () => {
   const text = `
 Include @DIR@/part-*
 Match originalhost db user admin
@@ -101,7 +101,7 @@ Match all
   });
 });
 
-Deno.test("routeTo() puts the jump hosts in order and stops at a loop", async () => {
+Deno.test("routeTo: jump hosts in order, loops refused", async () => {
   const text = `
 Host target
   ProxyJump a,me@b:2201
@@ -133,7 +133,7 @@ Host tunnel
   assert.match((await failure(route(text, { host: "tunnel" }))).message, /ProxyCommand/);
 });
 
-Deno.test("routeTo() takes names and addresses only", async () => {
+Deno.test("routeTo: names and addresses only", async () => {
   for (const host of ["web1", "web-1.example.com", "10.0.0.7", "fe80::1%eth0", "bücher.example"]) {
     assert.equal((await route("", { host })).at(-1)?.address, host);
   }
@@ -170,7 +170,7 @@ Deno.test("routeTo: jump hosts in every form, others refused", async () => {
   }
 });
 
-Deno.test("routeTo() says which file or value cannot be used", async () => {
+Deno.test("routeTo: names the file or value that is invalid", async () => {
   const broken = await failure(route('Host "web1\n  Port 22\n', { host: "web1" }));
   assert.equal(broken.code, "invalid_params");
   assert.match(broken.message, /Cannot read .*config/);

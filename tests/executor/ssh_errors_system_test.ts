@@ -21,7 +21,7 @@ async function throughProxy(sshd: Sshd, proxy: TcpProxy) {
 }
 
 Deno.test({
-  name: "connectSsh() gets in after sshd has dropped it for MaxStartups",
+  name: "connectSsh: retries after MaxStartups",
   ignore,
   fn: async () => {
     await using sshd = await startSshd({ config: ["MaxStartups 1:100:1"] });
@@ -39,7 +39,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "Executor.run() over SSH rejects when the connection breaks, and so does every later run",
+  name: "Executor.run: rejects once the connection is broken",
   ignore,
   fn: async () => {
     await using sshd = await startSshd();
@@ -58,7 +58,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "Executor.run() over SSH notices a network that swallows everything",
+  name: "Executor.run: detects a network that drops everything",
   ignore,
   fn: async () => {
     await using sshd = await startSshd();
@@ -79,7 +79,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "Executor.run() over SSH waits where sshd allows fewer sessions than asked for",
+  name: "Executor.run: waits where sshd allows fewer sessions",
   ignore,
   fn: async () => {
     await using sshd = await startSshd({ config: ["MaxSessions 2"] });

@@ -22,7 +22,7 @@ function closedPort(): number {
   return listener.addr.port;
 }
 
-Deno.test("connectSsh() says that the connection was refused, and what to look at", async () => {
+Deno.test("connectSsh: reports a refused connection", async () => {
   const port = closedPort();
   const error = await failure(connectSsh({ host: "127.0.0.1", port }, ISOLATED));
   assert.deepEqual(facts(error), ["unreachable", "127.0.0.1", "connect", "refused"]);
@@ -30,14 +30,14 @@ Deno.test("connectSsh() says that the connection was refused, and what to look a
   assert.equal(error.retryable, true);
 });
 
-Deno.test("connectSsh() says that a name cannot be resolved", async () => {
+Deno.test("connectSsh: reports a name that cannot be resolved", async () => {
   // Too long for DNS: no name server is asked, so none can be slow.
   const host = `${"x".repeat(64)}.invalid`;
   const error = await failure(connectSsh({ host }, ISOLATED));
   assert.deepEqual(facts(error), ["unreachable", host, "connect", "dns"]);
 });
 
-Deno.test("connectSsh() gives up on a server that accepts and never answers", async () => {
+Deno.test("connectSsh: times out on a silent server", async () => {
   await using silent = new TcpProxy(null);
   const options = { ...ISOLATED, connectTimeoutMs: 2000 };
   const target = { host: "127.0.0.1", port: silent.port };
@@ -47,7 +47,7 @@ Deno.test("connectSsh() gives up on a server that accepts and never answers", as
   assert.equal(silent.accepted, 1, "a timeout is not tried again");
 });
 
-Deno.test("connectSsh() stops connecting when it is aborted", async () => {
+Deno.test("connectSsh: stops when aborted", async () => {
   await using silent = new TcpProxy(null);
   const abort = new AbortController();
   const target = { host: "127.0.0.1", port: silent.port };
@@ -57,7 +57,7 @@ Deno.test("connectSsh() stops connecting when it is aborted", async () => {
   await assert.rejects(connecting, /enough/);
 });
 
-Deno.test("connectSsh() tries again when it is dropped, so many times, and names MaxStartups", async () => {
+Deno.test("connectSsh: retries a dropped connection, then gives up", async () => {
   await using dropping = new TcpProxy(null, { drop: true });
   const target = { host: "127.0.0.1", port: dropping.port };
   const error = await failure(connectSsh(target, { ...ISOLATED, connectAttempts: 3 }));
@@ -66,7 +66,7 @@ Deno.test("connectSsh() tries again when it is dropped, so many times, and names
   assert.equal(dropping.accepted, 3);
 });
 
-Deno.test("connectSsh() says what a server that is none answered with", async () => {
+Deno.test("connectSsh: reports a server that does not speak SSH", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const serving = (async () => {
     using conn = await listener.accept();

@@ -56,7 +56,7 @@ async function keyForms(sshd: Sshd, agent: Agent): Promise<Record<string, SshOpt
 }
 
 Deno.test({
-  name: "first SSH connection of a process: each key form logs in",
+  name: "connectSsh: first of a process, each key form",
   ignore,
   fn: async () => {
     await using sshd = await startSshd({ config: ["MaxAuthTries 20"] });
@@ -83,7 +83,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "first SSH connection of a process: each host key and key exchange",
+  name: "connectSsh: first of a process, each host key and exchange",
   ignore,
   fn: async () => {
     for (const type of ["ed25519", "ecdsa", "rsa"] as const) {

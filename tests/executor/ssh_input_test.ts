@@ -32,7 +32,7 @@ async function withMachine(
 const once = (socket: Socket, name: string) =>
   new Promise<unknown>((resolve) => socket.once(name, resolve));
 
-Deno.test("paceInput(): nothing is lost where machines have to wait", async () => {
+Deno.test("paceInput: loses nothing", async () => {
   // More than each may send freely, numbered to see that all of it comes, and in order.
   const words = new Uint32Array(6 * 256 * 1024).map((_, at) => at);
   const bytes = new Uint8Array(words.buffer);
@@ -48,7 +48,7 @@ Deno.test("paceInput(): nothing is lost where machines have to wait", async () =
   });
 });
 
-Deno.test("paceInput(): who makes us answer and does not read is given up", async () => {
+Deno.test("paceInput: drops a peer that does not read replies", async () => {
   const flood = (socket: Socket): void => {
     socket.pause();
     const more = (): void => {

@@ -21,14 +21,14 @@ async function upload(args: string[]): Promise<{ extra_mib: number; received: nu
   return JSON.parse(new TextDecoder().decode(stdout));
 }
 
-Deno.test("Executor.run() sends 256 MiB in at most 64 MiB of extra memory (local)", async () => {
+Deno.test("Executor.run: sends 256 MiB in 64 MiB of memory (local)", async () => {
   const report = await upload(["local", "", "", String(MIB)]);
   assert.equal(report.received, MIB * 1024 * 1024);
   assert.ok(report.extra_mib <= MAX_EXTRA_MIB, JSON.stringify(report));
 });
 
 Deno.test({
-  name: "Executor.run() sends 256 MiB in at most 64 MiB of extra memory (ssh)",
+  name: "Executor.run: sends 256 MiB in 64 MiB of memory (ssh)",
   ignore: needs("sshd"),
   fn: async () => {
     await using sshd = await startSshd();

@@ -6,7 +6,7 @@ import { needs } from "../helpers/require.ts";
 import { run, withTempDir, writeTree } from "./sample_tree.ts";
 
 Deno.test({
-  name: "buildPackage() says which file it could not read or write, and leaves nothing",
+  name: "buildPackage: names the file it cannot read or write",
   ignore: needs("tmpfs"),
   async fn() {
     await withTempDir(async (dir) => {

@@ -24,7 +24,7 @@ async function buildError(dir: string, reason: string): Promise<HarnessError> {
   return error;
 }
 
-Deno.test("buildPackage() makes a package that tar unpacks and sha256sum accepts", async () => {
+Deno.test("buildPackage: tar unpacks it and sha256sum accepts it", async () => {
   await withTempDir(async (dir) => {
     const tree = await writeTree(join(dir, "tree"), {
       "bin/app": "\x7fELF",
@@ -65,7 +65,7 @@ async function sumsOf(path: string): Promise<string> {
   return await run("tar", "-xOzf", path, "SHA256SUMS");
 }
 
-Deno.test("buildPackage() gives the same bytes for the same tree, whatever its times, modes and order", async () => {
+Deno.test("buildPackage: same tree, same bytes", async () => {
   await withTempDir(async (dir) => {
     const files: Record<string, string> = {};
     for (const name of ["b", "a", "a-b", "a.b", "Z", "é", "\u{1F600}", "ｚ"]) {
@@ -96,7 +96,7 @@ Deno.test("buildPackage() gives the same bytes for the same tree, whatever its t
   });
 });
 
-Deno.test("buildPackage() refuses the same version with other bytes unless forced", async () => {
+Deno.test("buildPackage: refuses a version with other bytes", async () => {
   await withTempDir(async (dir) => {
     const tree = await writeTree(join(dir, "tree"));
     const first = await buildPackage(tree, { outDir: dir });
@@ -115,7 +115,7 @@ Deno.test("buildPackage() refuses the same version with other bytes unless force
   });
 });
 
-Deno.test("buildPackage() writes another version into the packed manifest and leaves all else", async () => {
+Deno.test("buildPackage: replaces only the version in the manifest", async () => {
   await withTempDir(async (dir) => {
     const text = "# mine\nname: hello # n\nversion: '1.0.0' # v\nx-a:   1\n";
     const tree = await writeTree(join(dir, "tree"), { "manifest.yaml": text });
@@ -132,7 +132,7 @@ Deno.test("buildPackage() writes another version into the packed manifest and le
   });
 });
 
-Deno.test("buildPackage() keeps its own output out of the package", async () => {
+Deno.test("buildPackage: leaves out its own output", async () => {
   await withTempDir(async (dir) => {
     const tree = await writeTree(join(dir, "tree"));
     const first = await buildPackage(tree, { outDir: tree });
@@ -148,7 +148,7 @@ Deno.test("buildPackage() keeps its own output out of the package", async () => 
   });
 });
 
-Deno.test("buildPackage() reports progress that ends at the whole", async () => {
+Deno.test("buildPackage: progress ends at the total", async () => {
   await withTempDir(async (dir) => {
     const tree = await writeTree(join(dir, "tree"), { "bin/data": "x".repeat(300_000) });
     const seen: BuildProgress[] = [];
@@ -164,7 +164,7 @@ Deno.test("buildPackage() reports progress that ends at the whole", async () => 
   });
 });
 
-Deno.test("buildPackage() leaves nothing behind when its signal fires, in either phase", async () => {
+Deno.test("buildPackage: leaves nothing behind when aborted", async () => {
   await withTempDir(async (dir) => {
     const tree = await writeTree(join(dir, "tree"), {
       "bin/data": crypto.getRandomValues(new Uint8Array(60_000)),
@@ -180,7 +180,7 @@ Deno.test("buildPackage() leaves nothing behind when its signal fires, in either
   });
 });
 
-Deno.test("buildPackage() notices a file that changes while it is packed", async () => {
+Deno.test("buildPackage: notices a file that changes meanwhile", async () => {
   await withTempDir(async (dir) => {
     const tree = await writeTree(join(dir, "tree"), { "bin/data": "1".repeat(1000) });
     for (const body of ["2".repeat(1000), "1", "1".repeat(5000)]) {
@@ -200,7 +200,7 @@ Deno.test("buildPackage() notices a file that changes while it is packed", async
   });
 });
 
-Deno.test("buildPackage() says what a tree lacks", async () => {
+Deno.test("buildPackage: names what is missing", async () => {
   await withTempDir(async (dir) => {
     await assert.rejects(buildPackage(join(dir, "nowhere"), { outDir: dir }), {
       code: "not_found",
@@ -235,7 +235,7 @@ Deno.test("buildPackage() says what a tree lacks", async () => {
   });
 });
 
-Deno.test("buildPackage() makes the health script executable wherever it is", async () => {
+Deno.test("buildPackage: makes the health script executable", async () => {
   await withTempDir(async (dir) => {
     const tree = await writeTree(join(dir, "tree"), {
       "manifest.yaml": `${MANIFEST}health: {script: bin/check}\n`,
@@ -247,7 +247,7 @@ Deno.test("buildPackage() makes the health script executable wherever it is", as
   });
 });
 
-Deno.test("buildPackage() packs links inside the tree and refuses all others", async () => {
+Deno.test("buildPackage: packs only links inside the tree", async () => {
   await withTempDir(async (dir) => {
     const tree = await writeTree(join(dir, "tree"), { "lib/v1/a": "1" });
     await Deno.symlink("v1", join(tree, "lib/current"));
@@ -271,7 +271,7 @@ Deno.test("buildPackage() packs links inside the tree and refuses all others", a
   });
 });
 
-Deno.test("buildPackage() refuses a FIFO in the tree", async () => {
+Deno.test("buildPackage: refuses a FIFO", async () => {
   await withTempDir(async (dir) => {
     const tree = await writeTree(join(dir, "tree"));
     await run("mkfifo", join(tree, "pipe"));
@@ -279,7 +279,7 @@ Deno.test("buildPackage() refuses a FIFO in the tree", async () => {
   });
 });
 
-Deno.test("buildPackage(), inspectPackage() and extractPackage() carry any tree through", async () => {
+Deno.test("package: build, inspect and extract keep any tree", async () => {
   const part = fc.string({ unit: "grapheme", minLength: 1, maxLength: 80 })
     .filter((s) => !/[\p{Cc}\\/]/u.test(s) && !/^\.+$/.test(s) && !/^[A-Za-z]:/.test(s))
     .filter((s) => s.isWellFormed() && new TextEncoder().encode(s).length <= 200);

@@ -35,7 +35,7 @@ async function getJson(url: string): Promise<{ status: number; body: unknown }> 
 /** Builds, starts, asks and stops the example in one runtime. */
 export function testHelloService(runtime: string, path: string, ignore = false): void {
   Deno.test({
-    name: `examples/hello-service answers, is healthy and stops on ${runtime}`,
+    name: `examples/hello-service: runs and stops on ${runtime}`,
     ignore,
     fn: async () => {
       await withTempDir(async (dir) => {

@@ -6,7 +6,7 @@ import { withTempDir } from "./sample_tree.ts";
 
 testHelloService("deno", Deno.execPath());
 
-Deno.test("examples/hello-service says what to install where no runtime is found", async () => {
+Deno.test("examples/hello-service: install hint without a runtime", async () => {
   await withTempDir(async (dir) => {
     for (const tool of ["sh", "dirname"]) {
       await Deno.symlink(onPath(tool) ?? `/bin/${tool}`, join(dir, tool));

@@ -42,13 +42,13 @@ function tree(dir: string, prefix = ""): string[] {
 }
 
 for (const [what, [reason, entries]] of Object.entries(HOSTILE_ENTRIES)) {
-  Deno.test(`inspectPackage() and extractPackage() refuse ${what}: ${reason}`, async () => {
+  Deno.test(`inspectPackage: ${what}: ${reason}`, async () => {
     await assertRefused(packageWith(entries), reason);
   });
 }
 
 for (const [what, [reason, make]] of Object.entries(HOSTILE_FILES)) {
-  Deno.test(`inspectPackage() and extractPackage() refuse ${what}: ${reason}`, async () => {
+  Deno.test(`inspectPackage: ${what}: ${reason}`, async () => {
     await assertRefused(make(), reason);
   });
 }

@@ -10,13 +10,13 @@ import { millionFiles } from "./hostile_archives.ts";
 import { entryBlocks } from "./tar_writer.ts";
 import { tooMany, withFile } from "./limits_fixture.ts";
 
-Deno.test("inspectPackage() stops at a million empty files", async () => {
+Deno.test("inspectPackage: stops at a million empty files", async () => {
   await withFile(millionFiles(), async (path) => {
     await assert.rejects(inspectPackage(path), tooMany);
   });
 });
 
-Deno.test("extractPackage() stops at too many entries", async () => {
+Deno.test("extractPackage: stops at too many entries", async () => {
   // Links are made last, so this costs the disk nothing; files take half a minute to write and remove.
   const links = Array.from(
     { length: MAX_PACKAGE_ENTRIES + 1 },

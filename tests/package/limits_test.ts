@@ -15,7 +15,7 @@ import { tooMany, withFile } from "./limits_fixture.ts";
 
 const isBomb = { code: "package_invalid", details: { reason: "gzip_bomb" } };
 
-Deno.test("inspectPackage() and extractPackage() stop at a bomb of 10 GB in 10 MB", async () => {
+Deno.test("inspectPackage: stops at a bomb of 10 GB in 10 MB", async () => {
   const bytes = bomb(bombEntries());
   assert(bytes.byteLength < 10 * 1024 * 1024);
   await withFile(bytes, async (path, dir) => {
@@ -24,13 +24,13 @@ Deno.test("inspectPackage() and extractPackage() stop at a bomb of 10 GB in 10 M
   });
 });
 
-Deno.test("inspectPackage() stops at 10 GB of zeros behind the end of the tar file", async () => {
+Deno.test("inspectPackage: stops at 10 GB of trailing zeros", async () => {
   await withFile(bomb(tar(soundEntries())), async (path) => {
     await assert.rejects(inspectPackage(path), isBomb);
   });
 });
 
-Deno.test("gunzipFile() unpacks little of a bomb before it stops", async () => {
+Deno.test("gunzipFile: stops early at a bomb", async () => {
   await withFile(bomb(Buffer.alloc(0)), async (path) => {
     let unpacked = 0;
     const unpack = async () => {
@@ -41,14 +41,14 @@ Deno.test("gunzipFile() unpacks little of a bomb before it stops", async () => {
   });
 });
 
-Deno.test("gunzipFile() lets go of the file when its reader stops early", async () => {
+Deno.test("gunzipFile: closes the file when its reader stops early", async () => {
   await withFile(gzipSync(Buffer.alloc(8 * 1024 * 1024)), async (path) => {
     // The resource sanitizer fails this test when the file stays open.
     for await (const _chunk of gunzipFile(path)) break;
   });
 });
 
-Deno.test("inspectPackage() stops at too many implied directories and at endless links", async () => {
+Deno.test("inspectPackage: stops at many directories and links", async () => {
   const deep = Array.from(
     { length: 300 },
     (_, i) => [pax({ path: `${i}${"/d".repeat(400)}` }), { name: "x" }].map(entryBlocks),
@@ -67,7 +67,7 @@ Deno.test("inspectPackage() stops at too many implied directories and at endless
   }
 });
 
-Deno.test("extractPackage() stops and cleans up when its signal fires", async () => {
+Deno.test("extractPackage: cleans up when aborted", async () => {
   const bytes = gzipSync(tar(soundEntries({ "bin/data": "x".repeat(1_000_000) })));
   await withFile(bytes, async (path, dir) => {
     const stop = new AbortController();
@@ -78,7 +78,7 @@ Deno.test("extractPackage() stops and cleans up when its signal fires", async ()
   });
 });
 
-Deno.test("inspectPackage() notices every damage to a package, or it changes nothing", async () => {
+Deno.test("inspectPackage: notices damage that changes anything", async () => {
   const sound = gzipSync(tar(soundEntries({ "bin/data": "0123456789".repeat(150) })));
   const dir = await Deno.makeTempDir({ prefix: "harness-damage-" });
   try {
@@ -111,7 +111,7 @@ Deno.test("inspectPackage() notices every damage to a package, or it changes not
   }
 });
 
-Deno.test("readTar() gives the same events however the bytes are cut", async () => {
+Deno.test("readTar: same events however the bytes are cut", async () => {
   const bytes = tar(soundEntries({ "bin/data": "0123456789".repeat(150) }));
   const events = async (step: number) => {
     const cut = async function* () {

@@ -27,7 +27,7 @@ function assertProblem(text: string, place: string, words: RegExp): void {
   assert.match(first, words);
 }
 
-Deno.test("parseManifest() fills in every default", () => {
+Deno.test("parseManifest: applies every default", () => {
   assert.deepEqual(parseManifest(HEAD), {
     name: "hello",
     version: "1.0.0",
@@ -65,7 +65,7 @@ Deno.test("parseManifest: service.hardening is on, off, or single settings", () 
   assert.throws(() => parseManifest(unit), /only for managed_process, not for systemd_service/);
 });
 
-Deno.test("parseManifest() reads every key of the format", () => {
+Deno.test("parseManifest: reads every key", () => {
   const manifest = parseManifest(`
 name: api-server
 version: 1.2.3-rc.1+b5
@@ -127,7 +127,7 @@ stop: {signal: SIGINT, timeout: 3s}
   assert.deepEqual(manifest.dependsOn, ["postgres", "redis"]);
 });
 
-Deno.test("parseManifest() reads the three kinds of health check", () => {
+Deno.test("parseManifest: the three kinds of health check", () => {
   const probe = (text: string) => parseManifest(`${HEAD}health: ${text}\n`).health?.probe;
   assert.deepEqual(probe("{script: scripts/health.sh}"), {
     type: "script",
@@ -143,7 +143,7 @@ Deno.test("parseManifest() reads the three kinds of health check", () => {
   });
 });
 
-Deno.test("parseManifest() names an unknown key, its place and the likely one", () => {
+Deno.test("parseManifest: unknown key with place and suggestion", () => {
   assertProblem(`${HEAD}serivce: {}\n`, "3:1", /unknown key "serivce"; did you mean "service"\?/);
   assertProblem(`${HEAD}foo: 1\n`, "3:1", /unknown key "foo"; allowed: name, version, description/);
   assertProblem(
@@ -160,14 +160,14 @@ Deno.test("parseManifest() names an unknown key, its place and the likely one", 
   assertProblem(`${HEAD}env: {A: {__proto__: 1}}\n`, "3:11", /unknown key "__proto__" in env.A/);
 });
 
-Deno.test("parseManifest() allows keys that begin with x- everywhere", () => {
+Deno.test("parseManifest: allows x- keys everywhere", () => {
   const manifest = parseManifest(
     `${HEAD}x-a: {b: [1]}\nservice: {x-b: 1, ports: [{name: a, port: 1, x-c: {}}]}\nenv: {x-d: 1}\n`,
   );
   assert.deepEqual(manifest.env, {});
 });
 
-Deno.test("parseManifest() says what is wrong with a value, where, and what would be right", () => {
+Deno.test("parseManifest: position, problem and remedy of a value", () => {
   const cases: Array<[string, string, RegExp]> = [
     ["version: 1.0.0\n", "1:1", /^\S+ name is missing: it must be 1 to 128/],
     ["name: ../x\nversion: 1.0.0\n", "1:7", /name must be .*; got "\.\.\/x"/],
@@ -223,7 +223,7 @@ Deno.test("parseManifest() says what is wrong with a value, where, and what woul
   for (const [text, place, words] of cases) assertProblem(text, place, words);
 });
 
-Deno.test("parseManifest() lists several problems in the order of their lines", () => {
+Deno.test("parseManifest: lists problems by line", () => {
   const lines = problems("name: a b\nversion: 1\nfoo: 2\nstop: {timeout: 10}\n");
   assert.deepEqual(lines.map((line) => line.split(": ")[0]), [
     "manifest.yaml:1:7",
@@ -233,7 +233,7 @@ Deno.test("parseManifest() lists several problems in the order of their lines", 
   ]);
 });
 
-Deno.test("parseManifest() refuses the parts of YAML that have no place in a manifest", () => {
+Deno.test("parseManifest: refuses aliases, tags, directives", () => {
   const cases: Array<[string, string, RegExp]> = [
     [`${HEAD}env: &a {A: 1}\n`, "3:9", /an anchor is not allowed/],
     [`${HEAD}name: b\n`, "3:1", /this key is set twice/],
@@ -258,7 +258,7 @@ Deno.test("parseManifest() refuses the parts of YAML that have no place in a man
   assert(problems(`${HEAD}env: *a\n`).some((p) => /alias/.test(p)));
 });
 
-Deno.test("parseManifest() refuses an alias bomb and deep nesting at once", () => {
+Deno.test("parseManifest: refuses alias bombs and deep nesting", () => {
   let bomb = `${HEAD}x-a0: &a0 [x, x, x, x, x, x, x, x, x]\n`;
   for (let i = 1; i < 30; i++) bomb += `x-a${i}: &a${i} [${`*a${i - 1}, `.repeat(9)}]\n`;
   for (
@@ -270,7 +270,7 @@ Deno.test("parseManifest() refuses an alias bomb and deep nesting at once", () =
   }
 });
 
-Deno.test("parseManifest() gives a manifest or a package_invalid error for any text", () => {
+Deno.test("parseManifest: manifest or package_invalid for any text", () => {
   const pieces = fc.constantFrom(
     "name",
     "version",

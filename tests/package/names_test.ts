@@ -9,7 +9,7 @@ import {
 } from "../../src/package/names.ts";
 import { SEED } from "../helpers/seed.ts";
 
-Deno.test("sanitizeName() keeps letters, digits, _ and - and replaces all else", () => {
+Deno.test("sanitizeName: keeps letters, digits, _ and -", () => {
   const cases = {
     "api-server": "api-server",
     "api@server": "api_server",
@@ -21,7 +21,7 @@ Deno.test("sanitizeName() keeps letters, digits, _ and - and replaces all else",
   for (const [name, path] of Object.entries(cases)) assert.equal(sanitizeName(name), path);
 });
 
-Deno.test("sanitizeVersion() keeps SemVer but for '+', and '..' never survives", () => {
+Deno.test("sanitizeVersion: SemVer without '+', never '..'", () => {
   const cases = {
     "1.2.3": "1.2.3",
     "1.2.3-beta": "1.2.3-beta",
@@ -34,14 +34,14 @@ Deno.test("sanitizeVersion() keeps SemVer but for '+', and '..' never survives",
   for (const [version, path] of Object.entries(cases)) assert.equal(sanitizeVersion(version), path);
 });
 
-Deno.test("installPath() is <root>/<name>-<version>", () => {
+Deno.test("installPath: <root>/<name>-<version>", () => {
   assert.equal(installPath("/opt", "api-server", "1.2.3"), "/opt/api-server-1.2.3");
   assert.equal(installPath("/srv/apps/", "api.server", "1.0.0+b"), "/srv/apps/api_server-1.0.0_b");
   assert.equal(installPath("/", "a", "1.0.0"), "/a-1.0.0");
   assert.equal(packageFileName("hello", "1.0.0-rc.1"), "hello-1.0.0-rc.1.tar.gz");
 });
 
-Deno.test("installPath() is a direct child of its root, whatever name and version are", () => {
+Deno.test("installPath: always a direct child of its root", () => {
   fc.assert(
     fc.property(
       fc.string({ unit: "binary", minLength: 1, maxLength: 128 }),

@@ -7,7 +7,7 @@ import {
   manifestSchemaText,
 } from "../tools/generate_manifest_schema.ts";
 
-Deno.test("docs/schema/manifest.schema.json is what the code accepts", async () => {
+Deno.test("docs/schema/manifest.schema.json: up to date", async () => {
   assert.equal(
     await Deno.readTextFile(MANIFEST_SCHEMA_FILE),
     manifestSchemaText(),
@@ -15,7 +15,7 @@ Deno.test("docs/schema/manifest.schema.json is what the code accepts", async () 
   );
 });
 
-Deno.test("manifestJsonSchema() describes every key, and forbids unknown ones but for x-", () => {
+Deno.test("manifestJsonSchema: describes every key, allows x- only", () => {
   const visit = (schema: Record<string, unknown>, path: string) => {
     const properties = schema["properties"] as Record<string, Record<string, unknown>> | undefined;
     if (properties !== undefined) {
@@ -33,7 +33,7 @@ Deno.test("manifestJsonSchema() describes every key, and forbids unknown ones bu
   visit(manifestJsonSchema(), "manifest");
 });
 
-Deno.test("the manifests in docs/package-format.md are sound, and the page names every key", async () => {
+Deno.test("docs/package-format.md: valid manifests, every key", async () => {
   const page = await Deno.readTextFile(new URL("../../docs/package-format.md", import.meta.url));
   const examples = [...page.matchAll(/```yaml\n(.*?)```/gs)].map((match) => match[1] ?? "");
   assert(examples.length > 0);
@@ -45,7 +45,7 @@ Deno.test("the manifests in docs/package-format.md are sound, and the page names
   for (const key of Object.keys(properties)) assert(key in whole, `${key} is not in the example`);
 });
 
-Deno.test("docs/package-format.md explains every reason for which a package is refused", async () => {
+Deno.test("docs/package-format.md: explains every reason", async () => {
   const page = await Deno.readTextFile(new URL("../../docs/package-format.md", import.meta.url));
   const source = await Deno.readTextFile(new URL("../../src/package/errors.ts", import.meta.url));
   const reasons = [...source.matchAll(/^ {2}\| "(\w+)"/gm)].map((match) => match[1]);

@@ -10,7 +10,7 @@ import { prepare } from "./sign_fixture.ts";
 const noMinisign = needs("minisign");
 
 Deno.test({
-  name: "signPackage() is accepted by minisign, hashed and legacy",
+  name: "signPackage: minisign accepts it, hashed and legacy",
   ignore: noMinisign,
   fn: async () => {
     await withTempDir(async (dir) => {
@@ -26,7 +26,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "verifySignature() accepts what minisign signed with its own key, hashed and legacy",
+  name: "verifySignature: minisign's own, hashed and legacy",
   ignore: noMinisign,
   fn: async () => {
     await withTempDir(async (dir) => {
@@ -48,7 +48,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "verifySignature() holds a trusted comment to each thing that it says of the package",
+  name: "verifySignature: checks every claim of the comment",
   ignore: noMinisign,
   fn: async () => {
     await withTempDir(async (dir) => {
@@ -82,7 +82,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "minisign signs with a key of generateKeyPair(), encrypted with a password",
+  name: "generateKeyPair: minisign uses its encrypted key",
   ignore: noMinisign,
   fn: async () => {
     await withTempDir(async (dir) => {

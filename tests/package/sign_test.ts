@@ -42,7 +42,7 @@ function toHex(bytes: Uint8Array): string {
   return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-Deno.test("signPackage() writes a signature that says which package it is for", async () => {
+Deno.test("signPackage: the signature names its package", async () => {
   await withTempDir(async (dir) => {
     const { path, pair } = await prepare(dir);
     for (const legacy of [false, true]) {
@@ -58,7 +58,7 @@ Deno.test("signPackage() writes a signature that says which package it is for", 
   });
 });
 
-Deno.test("verifySignature() tells unsigned, unknown key and bad signature apart", async () => {
+Deno.test("verifySignature: unsigned, unknown key, bad signature", async () => {
   await withTempDir(async (dir) => {
     const { path, pair } = await prepare(dir);
     const other = await generateKeyPair();
@@ -100,7 +100,7 @@ Deno.test("verifySignature() tells unsigned, unknown key and bad signature apart
   });
 });
 
-Deno.test("verifySignature() notices every changed part of the package and its signature", async () => {
+Deno.test("verifySignature: notices every changed part", async () => {
   await withTempDir(async (dir) => {
     const { path, pair } = await prepare(dir);
     await signPackage(path, pair);
@@ -122,7 +122,7 @@ Deno.test("verifySignature() notices every changed part of the package and its s
   });
 });
 
-Deno.test("verifySignature() refuses an older or renamed package under another's signature", async () => {
+Deno.test("verifySignature: refuses another package's signature", async () => {
   await withTempDir(async (dir) => {
     const { path, pair } = await prepare(dir);
     const tree = join(dir, "tree");
@@ -140,7 +140,7 @@ Deno.test("verifySignature() refuses an older or renamed package under another's
   });
 });
 
-Deno.test("signPackage() and verifySignature() refuse keys that cannot be read", async () => {
+Deno.test("signPackage, verifySignature: refuse invalid keys", async () => {
   await withTempDir(async (dir) => {
     const { path, pair } = await prepare(dir);
     const unreadable = { code: "invalid_params" };

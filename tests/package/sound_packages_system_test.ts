@@ -5,7 +5,7 @@ import { run, withTempDir } from "./sample_tree.ts";
 import { assertAccepted, handMadeTree } from "./sound_packages_fixture.ts";
 
 Deno.test({
-  name: "inspectPackage() accepts a package of BusyBox tar",
+  name: "inspectPackage: a package of BusyBox tar",
   ignore: needs("busybox"),
   fn: async () => {
     await withTempDir(async (dir) => {

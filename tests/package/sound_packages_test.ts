@@ -10,7 +10,7 @@ import { gnuLong, pax, type RawEntry, soundEntries, sums, tar } from "./tar_writ
 import { assertAccepted, handMadeTree } from "./sound_packages_fixture.ts";
 
 for (const format of ["gnu", "ustar", "posix"]) {
-  Deno.test(`inspectPackage() accepts a package of GNU tar in ${format} format, with ./ and without`, async () => {
+  Deno.test(`inspectPackage: a package of GNU tar, ${format} format`, async () => {
     await withTempDir(async (dir) => {
       const tree = await handMadeTree(dir, format !== "ustar");
       const path = join(dir, "p.tar.gz");
@@ -23,7 +23,7 @@ for (const format of ["gnu", "ustar", "posix"]) {
   });
 }
 
-Deno.test("inspectPackage() accepts a package in two gzip members and with tar's usual padding", async () => {
+Deno.test("inspectPackage: two gzip members and tar's padding", async () => {
   await withTempDir(async (dir) => {
     const bytes = tar(soundEntries(), new Uint8Array(10_240));
     const path = join(dir, "p.tar.gz");
@@ -33,7 +33,7 @@ Deno.test("inspectPackage() accepts a package in two gzip members and with tar's
   });
 });
 
-Deno.test("inspectPackage() reads names and sizes of PAX and GNU headers", async () => {
+Deno.test("inspectPackage: names and sizes of PAX and GNU headers", async () => {
   await withTempDir(async (dir) => {
     const files = { "a/pax": "1", "a/gnu": "22", "a/prefix": "333" };
     const entries: RawEntry[] = [
@@ -64,7 +64,7 @@ Deno.test("inspectPackage() reads names and sizes of PAX and GNU headers", async
   });
 });
 
-Deno.test("extractPackage() refuses a target that exists and leaves it as it is", async () => {
+Deno.test("extractPackage: refuses an existing target", async () => {
   await withTempDir(async (dir) => {
     const { path } = await buildPackage(await writeTree(join(dir, "tree")), { outDir: dir });
     await Deno.mkdir(join(dir, "there"));
@@ -77,14 +77,14 @@ Deno.test("extractPackage() refuses a target that exists and leaves it as it is"
   });
 });
 
-Deno.test("inspectPackage() says not_found for what is no file", async () => {
+Deno.test("inspectPackage: not_found for what is not a file", async () => {
   await withTempDir(async (dir) => {
     await assert.rejects(inspectPackage(join(dir, "none")), { code: "not_found" });
     await assert.rejects(inspectPackage(dir), { code: "not_found" });
   });
 });
 
-Deno.test("inspectPackage() and GNU tar agree on what is in a package", async () => {
+Deno.test("inspectPackage: agrees with GNU tar", async () => {
   await withTempDir(async (dir) => {
     const { path } = await buildPackage("examples/hello-service", { outDir: dir });
     const summary = await inspectPackage(path);
