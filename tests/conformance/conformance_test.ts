@@ -28,7 +28,7 @@ for (const listener of LISTENERS) {
   }
 }
 
-Deno.test("a read-only token is enough for the checks that change nothing", async () => {
+Deno.test("a read-only token suffices for checks that change nothing", async () => {
   await using server = await startServer({ listener: "deno", auth: { readTokens: [TOKEN] } });
   const results = await Array.fromAsync(runSuite({ url: server.url, token: TOKEN }));
   assert.deepEqual(results.filter((result) => result.error !== null), []);

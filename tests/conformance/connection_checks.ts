@@ -25,7 +25,7 @@ async function accepts(
 /** Rules of the section "Connecting" and of the envelope. */
 export const CONNECTION_CHECKS: readonly Check[] = [
   {
-    name: "the first frame is hello and says who answers, the epoch, the seq and the limits",
+    name: "hello comes first, with server, epoch, seq and limits",
     async run(server) {
       const client = await server.connect();
       const frame = await client.next();
@@ -45,7 +45,7 @@ export const CONNECTION_CHECKS: readonly Check[] = [
     },
   },
   {
-    name: "the subprotocol harness.v1 is confirmed, also among unknown ones",
+    name: "harness.v1 is confirmed, also among unknown subprotocols",
     async run(server) {
       for (const protocols of [["harness.v1"], ["x.unknown", "harness.v1"]]) {
         const client = await server.connect({ protocols });
@@ -85,7 +85,7 @@ export const CONNECTION_CHECKS: readonly Check[] = [
     },
   },
   {
-    name: "with tokens in use, none and a wrong one are refused, and the subprotocol form is taken",
+    name: "with tokens, a missing or wrong one is refused",
     needs: "token",
     async run(server) {
       const { url, token } = server;
@@ -101,7 +101,7 @@ export const CONNECTION_CHECKS: readonly Check[] = [
     },
   },
   {
-    name: "a request need not wait for hello, and hello still comes first",
+    name: "a request sent before hello is answered after it",
     async run(server) {
       const client = await server.connect();
       client.send(requestText("early", "list_services"));
@@ -110,7 +110,7 @@ export const CONNECTION_CHECKS: readonly Check[] = [
     },
   },
   {
-    name: "a response has the id of its request, type response, and data",
+    name: "a response has the request's id, type response, and data",
     async run(server) {
       const client = await server.open();
       for (const id of ["1", "x".repeat(256), 'quote " and \\ and \n', "ünïcödé 😀", "__proto__"]) {
@@ -152,7 +152,7 @@ export const CONNECTION_CHECKS: readonly Check[] = [
     },
   },
   {
-    name: "HTTP on the same port: /healthz, /readyz and /version, and 426 at / without an upgrade",
+    name: "HTTP on the same port: health, version, and 426 at /",
     async run(server) {
       const health = await fetch(`${server.http}/healthz`);
       assert.equal(health.status, 200);

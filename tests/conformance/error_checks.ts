@@ -59,7 +59,7 @@ const WRONG_PARAMS: ReadonlyArray<[action: string, params: unknown]> = [
 /** Rules of the sections "Messages" and "Errors". */
 export const ERROR_CHECKS: readonly Check[] = [
   {
-    name: "what is not JSON is a parse_error, with the id where it can be read",
+    name: "invalid JSON is a parse_error, with its id if readable",
     async run(server) {
       const client = await server.open();
       await refused(client, "{nonsense", "parse_error", null);
@@ -68,7 +68,7 @@ export const ERROR_CHECKS: readonly Check[] = [
     },
   },
   {
-    name: "what is JSON but no request is an invalid_request, with its id",
+    name: "JSON that is no request is invalid_request, with its id",
     async run(server) {
       const client = await server.open();
       for (const frame of ["[]", "1", "null", '"text"', "{}"]) {
@@ -98,7 +98,7 @@ export const ERROR_CHECKS: readonly Check[] = [
     },
   },
   {
-    name: "an unknown action is an unknown_action that names the nearest",
+    name: "an unknown action is unknown_action and names the nearest",
     async run(server) {
       const client = await server.open();
       const error = assertError(await client.request("list_servces"), "unknown_action");
@@ -108,7 +108,7 @@ export const ERROR_CHECKS: readonly Check[] = [
     },
   },
   {
-    name: "params of the wrong kind are invalid_params, for every action that takes any",
+    name: "params of the wrong kind are invalid_params in every action",
     async run(server) {
       const client = await server.open();
       for (const [action, params] of WRONG_PARAMS) {
@@ -177,7 +177,7 @@ export const ERROR_CHECKS: readonly Check[] = [
     },
   },
   {
-    name: "nesting beyond the limit is an invalid_request, whatever its depth",
+    name: "nesting beyond the limit is an invalid_request",
     async run(server) {
       const client = await server.open();
       const depths = [server.limit("max_message_depth") + 1, 10_000];

@@ -33,7 +33,7 @@ async function nextEvent(client: RawClient): Promise<Frame> {
 /** Rules of the sections "Events" and "Subscriptions". */
 export const EVENT_CHECKS: readonly Check[] = [
   {
-    name: "subscribe acknowledges with its types, its id and its position",
+    name: "subscribe acknowledges with types, id and position",
     async run(server) {
       const client = await server.open();
       const ack = await client.call("subscribe");
@@ -45,7 +45,7 @@ export const EVENT_CHECKS: readonly Check[] = [
     },
   },
   {
-    name: "an event has type, name, seq, time and data with service and id",
+    name: "an event has type, name, seq, time, service and id",
     needs: "write",
     async run(server) {
       const client = await server.open();
@@ -61,7 +61,7 @@ export const EVENT_CHECKS: readonly Check[] = [
     },
   },
   {
-    name: "each kind of change has its event, one per change, and none where nothing changed",
+    name: "each change has one event of its kind, no change has none",
     needs: "write",
     async run(server) {
       const client = await server.open();
@@ -99,7 +99,7 @@ export const EVENT_CHECKS: readonly Check[] = [
     },
   },
   {
-    name: "seqs rise by one without holes, and follow the acknowledgement",
+    name: "seqs rise by one from the acknowledgement on",
     needs: "write",
     async run(server) {
       const client = await server.open();
@@ -113,7 +113,7 @@ export const EVENT_CHECKS: readonly Check[] = [
     },
   },
   {
-    name: "the acknowledgement precedes the first event, however busy the registry is",
+    name: "the acknowledgement precedes the first event under load",
     needs: "write",
     async run(server) {
       const client = await server.open();
@@ -173,7 +173,7 @@ export const EVENT_CHECKS: readonly Check[] = [
     },
   },
   {
-    name: "subscriptions add up, and an event that several match comes once",
+    name: "subscriptions add up, and send a shared event once",
     needs: "write",
     async run(server) {
       const client = await server.open();
@@ -200,7 +200,7 @@ export const EVENT_CHECKS: readonly Check[] = [
     },
   },
   {
-    name: "unsubscribe removes a subscription, some types, or everything",
+    name: "unsubscribe removes a subscription, some types, or all",
     needs: "write",
     async run(server) {
       const client = await server.open();

@@ -11,7 +11,7 @@ function requestOf(bytes: number): string {
 /** Rules of the sections "Closing" and "Limits". */
 export const LIMIT_CHECKS: readonly Check[] = [
   {
-    name: "a message of max_message_bytes is answered, one byte more closes with 1009",
+    name: "a message over max_message_bytes closes with 1009",
     async run(server) {
       const client = await server.open();
       const bytes = server.limit("max_message_bytes");
@@ -31,7 +31,7 @@ export const LIMIT_CHECKS: readonly Check[] = [
     },
   },
   {
-    name: "max_bad_messages bad messages in a row close with 4400, each answered before",
+    name: "max_bad_messages answered in a row close with 4400",
     async run(server) {
       const client = await server.open();
       const count = server.limit("max_bad_messages");
@@ -44,7 +44,7 @@ export const LIMIT_CHECKS: readonly Check[] = [
     },
   },
   {
-    name: "one subscription more than max_subscriptions is refused, and the others go on",
+    name: "a subscription over max_subscriptions is refused alone",
     needs: "write",
     async run(server) {
       const client = await server.open();
@@ -57,7 +57,7 @@ export const LIMIT_CHECKS: readonly Check[] = [
     },
   },
   {
-    name: "more than max_subscription_services names and max_page_size entries are invalid_params",
+    name: "too many names or too large pages are invalid_params",
     async run(server) {
       const client = await server.open();
       const count = server.limit("max_subscription_services") + 1;
@@ -68,7 +68,7 @@ export const LIMIT_CHECKS: readonly Check[] = [
     },
   },
   {
-    name: "requests beyond the rate are refused with rate_limited, and every one is answered",
+    name: "every request beyond the rate is answered rate_limited",
     async run(server) {
       const startedAt = performance.now();
       const client = await server.open();
@@ -99,7 +99,7 @@ export const LIMIT_CHECKS: readonly Check[] = [
     },
   },
   {
-    name: "who keeps on far over the rate is only ever refused, or closed with 4429",
+    name: "requests far over the rate are refused or close with 4429",
     async run(server) {
       const startedAt = performance.now();
       const client = await server.open();

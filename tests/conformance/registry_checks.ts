@@ -14,7 +14,7 @@ async function go(client: RawClient, name: string, ...states: string[]): Promise
 /** Rules of the section "Actions". */
 export const REGISTRY_CHECKS: readonly Check[] = [
   {
-    name: "register_service answers with the whole entry and its defaults",
+    name: "register_service answers with the entry and its defaults",
     needs: "write",
     async run(server) {
       const client = await server.open();
@@ -39,7 +39,7 @@ export const REGISTRY_CHECKS: readonly Check[] = [
     },
   },
   {
-    name: "an id is registered once; replace keeps its state and raises its revision",
+    name: "an id is unique; replace keeps state and raises revision",
     needs: "write",
     async run(server) {
       const client = await server.open();
@@ -54,7 +54,7 @@ export const REGISTRY_CHECKS: readonly Check[] = [
     },
   },
   {
-    name: "a name with several instances is ambiguous, and details.ids says which",
+    name: "a name with several instances is ambiguous, with ids",
     needs: "write",
     async run(server) {
       const client = await server.open();
@@ -69,7 +69,7 @@ export const REGISTRY_CHECKS: readonly Check[] = [
     },
   },
   {
-    name: "list_services is sorted by id, filters, and pages without loss",
+    name: "list_services sorts by id, filters, and pages without loss",
     needs: "write",
     async run(server) {
       const client = await server.open();
@@ -101,7 +101,7 @@ export const REGISTRY_CHECKS: readonly Check[] = [
     },
   },
   {
-    name: "update_service raises the revision at a change and not without one",
+    name: "update_service raises the revision at each real change",
     needs: "write",
     async run(server) {
       const client = await server.open();
@@ -113,7 +113,7 @@ export const REGISTRY_CHECKS: readonly Check[] = [
     },
   },
   {
-    name: "if_revision that does not match is a conflict and changes nothing",
+    name: "a stale if_revision is a conflict and changes nothing",
     needs: "write",
     async run(server) {
       const client = await server.open();
@@ -130,7 +130,7 @@ export const REGISTRY_CHECKS: readonly Check[] = [
     },
   },
   {
-    name: "states follow each other as the protocol allows, all else is invalid_transition",
+    name: "state changes outside the protocol are invalid_transition",
     needs: "write",
     async run(server) {
       const client = await server.open();
@@ -168,7 +168,7 @@ export const REGISTRY_CHECKS: readonly Check[] = [
     },
   },
   {
-    name: "a dependency cycle is refused and printed; unknown dependencies are unmet",
+    name: "a dependency cycle is refused; unknown ones are unmet",
     needs: "write",
     async run(server) {
       const client = await server.open();
@@ -193,7 +193,7 @@ export const REGISTRY_CHECKS: readonly Check[] = [
     },
   },
   {
-    name: "resolve_endpoint gives the endpoints of running instances, and says when there is none",
+    name: "resolve_endpoint returns endpoints of running instances only",
     needs: "write",
     async run(server) {
       const client = await server.open();
@@ -213,7 +213,7 @@ export const REGISTRY_CHECKS: readonly Check[] = [
     },
   },
   {
-    name: "an entry with ttl_ms fails when no heartbeat comes, and heartbeat tells until when",
+    name: "an entry with ttl_ms fails without a heartbeat",
     needs: "write",
     async run(server) {
       const client = await server.open();

@@ -21,7 +21,7 @@ async function readSnapshot(
 /** Rules of the section "Position" and "Resume". */
 export const RESUME_CHECKS: readonly Check[] = [
   {
-    name: "since replays every missed event in order, then a bookmark, then goes on live",
+    name: "since replays missed events, a bookmark, then live ones",
     needs: "write",
     async run(server) {
       const client = await server.open();
@@ -63,7 +63,7 @@ export const RESUME_CHECKS: readonly Check[] = [
     },
   },
   {
-    name: "events under way while a client resumes are neither lost nor repeated",
+    name: "events during a resume are neither lost nor repeated",
     needs: "write",
     async run(server) {
       const client = await server.open();
@@ -86,7 +86,7 @@ export const RESUME_CHECKS: readonly Check[] = [
     },
   },
   {
-    name: "another epoch or a seq from the future is answered with a snapshot",
+    name: "another epoch or a future seq leads to a snapshot",
     needs: "write",
     async run(server) {
       const client = await server.open();
@@ -107,7 +107,7 @@ export const RESUME_CHECKS: readonly Check[] = [
     },
   },
   {
-    name: "snapshot: true gives the matching entries sorted by id, then every later event",
+    name: "snapshot: true sends entries by id, then later events",
     needs: "write",
     async run(server) {
       const client = await server.open();
@@ -140,7 +140,7 @@ export const RESUME_CHECKS: readonly Check[] = [
     },
   },
   {
-    name: "snapshot and later events together are what the registry says",
+    name: "a snapshot and later events equal the registry",
     needs: "write",
     async run(server) {
       const client = await server.open();

@@ -33,7 +33,7 @@ async function withBundle(entry: string, use: (file: string) => Promise<void>): 
   }
 }
 
-Deno.test("examples/deno_server.ts conforms, on Deno.serve and with narrow permissions", async (t) => {
+Deno.test("examples/deno_server.ts conforms with narrow permissions", async (t) => {
   const root = new URL("../../", import.meta.url);
   const example = new URL("examples/deno_server.ts", root).pathname;
   const permissions = ["--allow-net=127.0.0.1", "--allow-env", "--no-prompt"];

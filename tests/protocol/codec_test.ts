@@ -63,7 +63,7 @@ Deno.test("parseRequest() takes params that are null or left out as {}", () => {
   }
 });
 
-Deno.test("parseRequest() refuses reserved keys at any depth, however they are written", () => {
+Deno.test("parseRequest() refuses reserved keys at any depth", () => {
   fc.assert(
     fc.property(
       fc.constantFrom("__proto__", "constructor"),
@@ -161,7 +161,7 @@ Deno.test("parseParams() drops unknown fields and lists what is wrong", () => {
   });
 });
 
-Deno.test("parseParams() says of a union what its nearest form asks for, and of a key what is wrong with it", () => {
+Deno.test("parseParams() explains the nearest form of a union", () => {
   const said = (action: Action, params: unknown) => {
     try {
       parseParams(action, params);

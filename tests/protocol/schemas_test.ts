@@ -18,7 +18,7 @@ Deno.test("docs/schema is what `deno task schema` writes", async () => {
   assert.deepEqual(found.toSorted(), [...expected.keys()].toSorted());
 });
 
-Deno.test("docs/protocol.md names every action, event, error code and limit", async () => {
+Deno.test("docs/protocol.md lists every action, event, code and limit", async () => {
   const text = await Deno.readTextFile(new URL("../../docs/protocol.md", import.meta.url));
   await using running = await startServer({ listener: "deno" });
   await using client = await RawClient.connect(running.url);
@@ -29,7 +29,7 @@ Deno.test("docs/protocol.md names every action, event, error code and limit", as
   assert.deepEqual(names.filter((name) => !text.includes(`| \`${name}\``)), []);
 });
 
-Deno.test("every frame of a session is as its schema says, with no field besides", async () => {
+Deno.test("every frame of a session matches its schema exactly", async () => {
   await using running = await startServer({
     listener: "deno",
     limits: { bookmarkIntervalMs: 20 },

@@ -54,7 +54,7 @@ for (const listener of LISTENERS) {
   });
 
   Deno.test(
-    name("confirms only harness.v1 to a browser that sends its token as a subprotocol"),
+    name("never confirms a token's subprotocol"),
     async () => {
       await using running = await startServer({ listener, auth: AUTH });
       await using client = await RawClient.ready(running.url, {
@@ -64,7 +64,7 @@ for (const listener of LISTENERS) {
     },
   );
 
-  Deno.test(name("refuses every write of a read-only token, and nothing else"), async () => {
+  Deno.test(name("refuses only writes of a read-only token"), async () => {
     await using running = await startServer({ listener, auth: AUTH });
     await running.registry.register(service("api"));
     await using client = await RawClient.connect(running.url, {
@@ -144,7 +144,7 @@ for (const listener of LISTENERS) {
     }
   });
 
-  Deno.test(name("refuses what is no WebSocket handshake for harness.v1"), async () => {
+  Deno.test(name("refuses other handshakes than harness.v1"), async () => {
     await using running = await startServer({ listener });
     const { port } = running.server;
     const cases: Array<[{ headers?: Record<string, string>; path?: string }, number]> = [

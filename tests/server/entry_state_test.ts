@@ -5,7 +5,7 @@ import { canTransition } from "../../src/registry/change.ts";
 import { advanceTo, statePath } from "../../src/server/services/entry_state.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";
 
-Deno.test("statePath() goes from every state to every goal by legal transitions alone", () => {
+Deno.test("statePath() uses legal transitions from and to every state", () => {
   for (const from of SERVICE_STATES) {
     for (const to of ["running", "stopped", "failed"] as const) {
       const path = statePath(from, to);

@@ -35,7 +35,7 @@ async function eventsUpTo(client: RawClient, seq: number): Promise<Frame[]> {
 for (const listener of LISTENERS) {
   const name = (text: string) => `${listener} server ${text}`;
 
-  Deno.test(name("acknowledges a subscription before its first event"), async () => {
+  Deno.test(name("acknowledges before the first event"), async () => {
     await using running = await startServer({ listener });
     await using client = await RawClient.ready(running.url);
     // Requests that race with the subscription, in the same packet where possible.
@@ -60,7 +60,7 @@ for (const listener of LISTENERS) {
     );
   });
 
-  Deno.test(name("sends one event per change, to its subscribers only"), async () => {
+  Deno.test(name("sends one event per change to subscribers"), async () => {
     await using running = await startServer({ listener });
     await using states = await RawClient.ready(running.url);
     await using all = await RawClient.ready(running.url);
@@ -97,7 +97,7 @@ for (const listener of LISTENERS) {
     assert.deepEqual(registryEvents(states.drain()), []);
   });
 
-  Deno.test(name("lets the connection's own events be named, which changes nothing"), async () => {
+  Deno.test(name("accepts the names of its own events"), async () => {
     await using running = await startServer({ listener });
     await using client = await RawClient.ready(running.url);
     const own = ["hello", "registry_loaded", "bookmark", "server_draining"];
@@ -181,7 +181,7 @@ for (const listener of LISTENERS) {
     );
   });
 
-  Deno.test(name("replays every missed event in order, and nothing else"), async () => {
+  Deno.test(name("replays exactly the missed events in order"), async () => {
     await using running = await startServer({ listener });
     const { registry } = running;
     for (let i = 0; i < 30; i++) await registry.register(service(`s-${i}`));
@@ -200,7 +200,7 @@ for (const listener of LISTENERS) {
     assert.equal(none["resumed"], "replayed");
   });
 
-  Deno.test(name("replays from the store what is no longer in memory"), async () => {
+  Deno.test(name("replays older events from the store"), async () => {
     await using running = await startServer({ listener, limits: { replayRingEvents: 5 } });
     const { registry } = running;
     for (let i = 0; i < 1200; i++) await registry.register(service(`s-${i}`));
@@ -240,7 +240,7 @@ for (const listener of LISTENERS) {
   });
 
   Deno.test(
-    name("pages a snapshot and continues it without a gap, while changes go on"),
+    name("pages a snapshot without a gap"),
     async () => {
       // A small queue makes the pages wait, so that changes fall between them.
       await using running = await startServer({
@@ -289,7 +289,7 @@ for (const listener of LISTENERS) {
   );
 
   Deno.test(
-    name("snapshots an empty registry as one empty page, and only what a filter names"),
+    name("sends one empty page for an empty snapshot"),
     async () => {
       await using running = await startServer({ listener });
       await using client = await RawClient.ready(running.url);
@@ -302,7 +302,7 @@ for (const listener of LISTENERS) {
     },
   );
 
-  Deno.test(name("sends once what a live and a replaying subscription both match"), async () => {
+  Deno.test(name("sends an event of two subscriptions once"), async () => {
     await using running = await startServer({ listener, limits: { replayRingEvents: 3 } });
     const { registry } = running;
     for (let i = 0; i < 50; i++) await registry.register(service(`s-${i}`));
@@ -319,7 +319,7 @@ for (const listener of LISTENERS) {
   });
 
   Deno.test(
-    name("sends bookmarks to who got nothing, and before too much was skipped"),
+    name("sends bookmarks to idle subscribers"),
     async () => {
       await using running = await startServer({
         listener,
@@ -340,7 +340,7 @@ for (const listener of LISTENERS) {
     },
   );
 
-  Deno.test(name("follows a log once for all, and stops with the last reader"), async () => {
+  Deno.test(name("shares a log stream until its last reader"), async () => {
     const lines = new TransformStream<string, string>();
     const writer = lines.writable.getWriter();
     const follows: string[] = [];
@@ -413,7 +413,7 @@ for (const listener of LISTENERS) {
     await other.call("subscribe", ask(["s0"]));
   });
 
-  Deno.test(name("outlives a log that cannot be read, and reads it when asked anew"), async () => {
+  Deno.test(name("retries a log that could not be read"), async () => {
     let attempts = 0;
     await using running = await startServer({
       listener,
@@ -435,7 +435,7 @@ for (const listener of LISTENERS) {
     await client.call("unsubscribe");
   });
 
-  Deno.test(name("holds events back for a peer that reads late, and loses none"), async () => {
+  Deno.test(name("loses no event of a peer that reads late"), async () => {
     // It reads when all was published, however long that takes: late, but no slow consumer.
     const limits = { sendStallTimeoutMs: 60_000 };
     await using running = await startServer({ listener, limits });

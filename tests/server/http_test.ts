@@ -150,7 +150,7 @@ for (const listener of LISTENERS) {
     });
   });
 
-  Deno.test(name("refuses bad package names and uploads that are too large"), async () => {
+  Deno.test(name("refuses bad names and large uploads"), async () => {
     await withDir(async (dir) => {
       const packages = await PackageStore.open(dir, { maxBytes: 100_000, inspect: null });
       await using running = await startServer({ listener, packages });
@@ -176,7 +176,7 @@ for (const listener of LISTENERS) {
   });
 
   Deno.test(
-    name("takes and gives a large package in pieces, and outlives who stops reading it"),
+    name("streams a large package in both directions"),
     async () => {
       await withDir(async (dir) => {
         const packages = await PackageStore.open(dir, { inspect: null });
@@ -274,7 +274,7 @@ for (const listener of LISTENERS) {
   });
 }
 
-Deno.test("PackageStore.put() asks its inspector before a file gets its name", async () => {
+Deno.test("PackageStore.put() inspects a file before renaming it", async () => {
   await withDir(async (dir) => {
     const store = await PackageStore.open(dir, {
       inspect: async (path) => {
@@ -294,7 +294,7 @@ Deno.test("PackageStore.put() asks its inspector before a file gets its name", a
   });
 });
 
-Deno.test("PackageStore.put() blames neither itself nor the disk for an upload that breaks off", async () => {
+Deno.test("PackageStore.put() reports an aborted upload as cancelled", async () => {
   await withDir(async (dir) => {
     const store = await PackageStore.open(dir, { inspect: null });
     // As the two listeners report it: without and with a code that looks like the file system's.
@@ -314,7 +314,7 @@ Deno.test("PackageStore.put() blames neither itself nor the disk for an upload t
   });
 });
 
-Deno.test("PackageStore lets one of several simultaneous uploads with other bytes win", async () => {
+Deno.test("PackageStore lets one of several concurrent uploads win", async () => {
   await withDir(async (dir) => {
     const store = await PackageStore.open(dir, { inspect: null });
     const outcomes = await Promise.allSettled(
@@ -329,7 +329,7 @@ Deno.test("PackageStore lets one of several simultaneous uploads with other byte
   });
 });
 
-Deno.test("PackageStore.open() removes what interrupted uploads left, and counts files put by hand", async () => {
+Deno.test("PackageStore.open() removes interrupted uploads", async () => {
   await withDir(async (dir) => {
     await writeFile(join(dir, ".0000.part"), "half");
     await writeFile(join(dir, "api-2-1.2.3-rc.1.tar.gz"), "by hand");

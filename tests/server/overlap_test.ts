@@ -46,7 +46,7 @@ const counts = (seqs: readonly number[]): Map<number, number> => {
 };
 
 for (const listener of LISTENERS) {
-  Deno.test(`${listener} server sends nothing twice when a live subscription ends while another is replayed`, async () => {
+  Deno.test(`${listener} server: no duplicates when a subscription ends`, async () => {
     const store = new GatedStore();
     await using registry = await Registry.open(store);
     // A queue that holds all events, and a filter that costs nothing: what is live must come without a read of history.
@@ -94,7 +94,7 @@ for (const listener of LISTENERS) {
   });
 }
 
-Deno.test("an unsubscribe ends what was asked for just before it, in the same packet", async () => {
+Deno.test("unsubscribe: ends a subscribe of the same packet", async () => {
   const store = new GatedStore();
   await using registry = await Registry.open(store);
   for (let i = 0; i < 10; i++) await registry.register(service(`s-${i}`));
@@ -122,7 +122,7 @@ Deno.test("an unsubscribe ends what was asked for just before it, in the same pa
   }
 });
 
-Deno.test("an unsubscribe leaves what was asked for after it, also while one before it is being added", async () => {
+Deno.test("unsubscribe: leaves later subscriptions alone", async () => {
   const store = new GatedStore();
   await using registry = await Registry.open(store);
   for (let i = 0; i < 10; i++) await registry.register(service(`s-${i}`));
@@ -247,7 +247,7 @@ async function settled(
   }
 }
 
-Deno.test("ConnectionSubscriptions leaves no gap when a subscription ends whose events were held back", async () => {
+Deno.test("ConnectionSubscriptions: no gap after held back events", async () => {
   await using line = await connect();
   const { registry, valve, subscriptions } = line;
   for (let i = 0; i < 20; i++) await registry.register(service(`s-${i}`));
@@ -293,7 +293,7 @@ const wanted = fc.record({
   since: fc.option(fc.nat({ max: 25 }), { nil: undefined }),
 });
 
-Deno.test("ConnectionSubscriptions sends each event once and none too few, whatever ends in the middle", async () => {
+Deno.test("ConnectionSubscriptions: sends each event exactly once", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(wanted, { minLength: 1, maxLength: 4 }),

@@ -73,7 +73,7 @@ Deno.test("EventRing: keeps its bounds over many events", () => {
   assert.equal(ring.eventsAfter(16_999, 1), null);
 });
 
-Deno.test("TokenBucket lets a burst of twice the rate pass, then the rate", () => {
+Deno.test("TokenBucket: allows a burst of twice the rate, then the rate", () => {
   let now = 0;
   const bucket = new TokenBucket(100, () => now);
   const taken = () => {
@@ -103,7 +103,7 @@ class Valve implements ServerSocket {
   }
 }
 
-Deno.test("SendQueue says full at its limit, waits for room, and gives up on who takes nothing", async () => {
+Deno.test("SendQueue: pauses at its limit and drops a slow consumer", async () => {
   const valve = new Valve();
   const said: string[] = [];
   const queue = new SendQueue(valve, {
@@ -130,7 +130,7 @@ Deno.test("SendQueue says full at its limit, waits for room, and gives up on who
   assert.equal(valve.sent.length, length);
 });
 
-Deno.test("SendQueue gives up at once when what cannot wait keeps coming", () => {
+Deno.test("SendQueue: bounds frames that cannot wait", () => {
   const valve = new Valve();
   let slow = 0;
   const queue = new SendQueue(valve, {
@@ -144,7 +144,7 @@ Deno.test("SendQueue gives up at once when what cannot wait keeps coming", () =>
   assert.ok(valve.queued < 25_000, `${valve.queued} bytes queued`);
 });
 
-Deno.test("Connection sends big answers that were asked for together one by one, as the peer takes them", async () => {
+Deno.test("Connection: sends big answers one by one", async () => {
   await using registry = await Registry.open(new MemoryStore());
   const note = "x".repeat(2000);
   for (let i = 0; i < 50; i++) await registry.register(service(`s-${i}`, { labels: { note } }));

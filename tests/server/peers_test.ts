@@ -69,7 +69,7 @@ function backoff() {
   return { clock, auth, ask };
 }
 
-Deno.test("AuthBackoff: longer with each wrong token, never for a right one", () => {
+Deno.test("AuthBackoff: grows per wrong token, spares right ones", () => {
   const { clock, ask } = backoff();
   for (let i = 0; i < FREE_WRONG_TOKENS; i++) {
     assert.deepEqual(ask("10.0.0.1", "wrong"), ["unauthorized"]);

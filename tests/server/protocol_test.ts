@@ -7,7 +7,7 @@ import { LISTENERS, service, startServer } from "../helpers/test_server.ts";
 for (const listener of LISTENERS) {
   const name = (text: string) => `${listener} server ${text}`;
 
-  Deno.test(name("says hello first, with epoch, seq, limits and capabilities"), async () => {
+  Deno.test(name("sends hello first"), async () => {
     await using running = await startServer({ listener });
     await running.registry.register(service("api"));
     await using client = await RawClient.connect(running.url);
@@ -24,7 +24,7 @@ for (const listener of LISTENERS) {
     assert.equal(client.socket.protocol, "harness.v1");
   });
 
-  Deno.test(name("confirms harness.v1 when offered, and takes no offer as version 1"), async () => {
+  Deno.test(name("confirms harness.v1, also when not offered"), async () => {
     await using running = await startServer({ listener });
     await using mixed = await RawClient.ready(running.url, {
       protocols: ["harness.v9", "harness.v1"],
@@ -134,7 +134,7 @@ for (const listener of LISTENERS) {
     assert.equal(error["details"].nearest, "list_services");
   });
 
-  Deno.test(name("works on requests concurrently and answers each once"), async () => {
+  Deno.test(name("answers concurrent requests once each"), async () => {
     const gate = Promise.withResolvers<void>();
     await using running = await startServer({
       listener,
@@ -158,7 +158,7 @@ for (const listener of LISTENERS) {
     assert.equal(client.log.filter((f) => f["id"] === slow).length, 1);
   });
 
-  Deno.test(name("never shows a client what is behind an internal error"), async () => {
+  Deno.test(name("hides the cause of an internal error"), async () => {
     await using running = await startServer({
       listener,
       services: {
@@ -177,7 +177,7 @@ for (const listener of LISTENERS) {
     }
   });
 
-  Deno.test(name("lets five clients list at once and forgets them when they leave"), async () => {
+  Deno.test(name("serves five clients and forgets them"), async () => {
     await using running = await startServer({ listener });
     const clients = await Promise.all(
       Array.from({ length: 5 }, () => RawClient.ready(running.url)),

@@ -39,7 +39,7 @@ for (const listener of LISTENERS) {
       ["cannot be read", () => Promise.reject(new Error("EIO"))],
     ] as const
   ) {
-    Deno.test(`${listener} server ends a replay whose history ${what} with 4408, without a gap`, async () => {
+    Deno.test(`${listener} server closes with 4408: history ${what}`, async () => {
       const store = new ForgetfulStore();
       await using server = await startWith(listener, store);
       const { registry, url } = server;
@@ -70,7 +70,7 @@ for (const listener of LISTENERS) {
     });
   }
 
-  Deno.test(`${listener} server answers a subscribe whose history cannot be read, and stays`, async () => {
+  Deno.test(`${listener} server survives unreadable history`, async () => {
     const store = new ForgetfulStore();
     await using server = await startWith(listener, store);
     const { registry, url } = server;

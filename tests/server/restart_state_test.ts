@@ -15,7 +15,7 @@ const planned: RestartState = {
   planned: true,
 };
 
-Deno.test("RestartStateStore keeps what says something, across a new server, until it is removed", async () => {
+Deno.test("RestartStateStore: keeps states across a restart", async () => {
   const dir = await Deno.makeTempDir({ prefix: "harness-memories-" });
   try {
     const documents = new Documents({ dir });
@@ -38,7 +38,7 @@ Deno.test("RestartStateStore keeps what says something, across a new server, unt
   }
 });
 
-Deno.test("recordedState() plans a restart only of what is failed, and lets a clock go backwards", async () => {
+Deno.test("recordedState(): plans restarts of failed entries only", async () => {
   let now = Date.parse("2099-01-01T00:00:00.000Z");
   await using registry = await Registry.open(new MemoryStore(), { now: () => now });
   const entry = await registry.register(service("api"));

@@ -114,7 +114,7 @@ class Setup implements AsyncDisposable {
 const act = (services: ServiceManager, action: "start" | "stop") =>
   services.act({ name: "api", action }, { signal: new AbortController().signal } as never);
 
-Deno.test("ServiceManager forgets that a restart is due once it has worked, but not the count", async () => {
+Deno.test("ServiceManager: a restart that worked is no longer due", async () => {
   await using setup = await Setup.make({ policy: "always", maxRetries: 3, backoffMs: 1 });
   await using services = await setup.services();
   await act(services, "start");
@@ -128,7 +128,7 @@ Deno.test("ServiceManager forgets that a restart is due once it has worked, but 
   await act(services, "stop");
 });
 
-Deno.test("ServiceManager drops a restart that is due by a stop before its machine has answered", async () => {
+Deno.test("ServiceManager: a stop cancels a restart that is due", async () => {
   await using setup = await Setup.make({ policy: "always", maxRetries: 3, backoffMs: 300_000 });
   const { registry, documents } = setup;
   await registry.update("api", { state: "failed", state_reason: "ended by SIGKILL" });
@@ -149,7 +149,7 @@ Deno.test("ServiceManager drops a restart that is due by a stop before its machi
   await assert.rejects(act(services, "stop"), { code: "invalid_transition" });
 });
 
-Deno.test("ServiceManager drops a late report of a crash when its entry was registered anew meanwhile", async () => {
+Deno.test("ServiceManager: ignores a late crash of an earlier entry", async () => {
   await using setup = await Setup.make({ policy: "always", maxRetries: 3, backoffMs: 300_000 });
   const { registry, documents } = setup;
   const reached = Promise.withResolvers<void>();

@@ -14,7 +14,7 @@ import { TEST_TLS } from "../helpers/tls.ts";
 for (const listener of LISTENERS) {
   const name = (text: string) => `${listener} server ${text}`;
 
-  Deno.test(name("announces its end, finishes requests and closes with 1001"), async () => {
+  Deno.test(name("finishes requests and closes with 1001"), async () => {
     const gate = Promise.withResolvers<void>();
     await using running = await startServer({
       listener,
@@ -52,7 +52,7 @@ for (const listener of LISTENERS) {
   });
 
   Deno.test(
-    name("ends within 5 s with peers that do not react, requests and uploads that hang"),
+    name("shuts down within 5 s with hung peers"),
     async () => {
       // A whole shutdown may take 5 s. Half of it is asked for here, so that a busy machine has the other half.
       assert.ok(DEFAULT_SERVER_LIMITS.shutdownTimeoutMs + HTTP_CLOSE_TIMEOUT_MS < 5000);
