@@ -6,13 +6,13 @@ import { LineProcess } from "../helpers/lines.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 
-Deno.test("the compiled binary may do what deno task start may, and no more", async () => {
+Deno.test("compile: the permissions of deno task start", async () => {
   const { tasks } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
   const flags = tasks.start.command.split(" ").filter((word: string) => word.startsWith("--"));
   assert.deepEqual(flags, PERMISSIONS);
 });
 
-Deno.test("the program in one file, away from its sources, serves and builds under the binary's permissions", async () => {
+Deno.test("compile: one file serves and builds with its permissions", async () => {
   const dir = await Deno.makeTempDir();
   try {
     const file = `${dir}/harness-ws-server.js`;
@@ -45,7 +45,7 @@ Deno.test("the program in one file, away from its sources, serves and builds und
   }
 });
 
-Deno.test("deno task compile says what to do where its base runtime is not there", async () => {
+Deno.test("compile: reports a missing base runtime", async () => {
   const { code, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["task", "--quiet", "compile"],
     cwd: ROOT,

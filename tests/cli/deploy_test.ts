@@ -3,7 +3,7 @@ import { runCli, runHere, RunningCli, startServer } from "../helpers/cli.ts";
 import { freePort } from "../helpers/free_port.ts";
 import { fixture, lines } from "./deploy_fixture.ts";
 
-Deno.test("deploy --direct --local needs no server, and rollback --direct neither", async () => {
+Deno.test("deploy --direct: needs no server; rollback neither", async () => {
   await using it = await fixture();
   const flags = ["--direct", "--local", "--install-root", it.root];
   const env = { HARNESS_URL: "ws://127.0.0.1:9" };
@@ -31,7 +31,7 @@ Deno.test("deploy --direct --local needs no server, and rollback --direct neithe
     cli.kill("SIGTERM");
     const { code, stderr, stdout } = await cli.end();
     assert.equal(code, 143, stderr);
-    assert.match(stderr, /cancelling: hosts in flight go back/);
+    assert.match(stderr, /cancelling: hosts in flight return/);
     assert.match(stdout, /^local +cancelled/m);
     assert.match(await current(), /svc-1\.0\.0/);
   } finally {
@@ -39,7 +39,7 @@ Deno.test("deploy --direct --local needs no server, and rollback --direct neithe
   }
 });
 
-Deno.test("a deployment that the end of its server cut off is told as interrupted, to whoever follows it", async () => {
+Deno.test("deploy: interrupted when its server ends", async () => {
   await using it = await fixture();
   const stateDir = `${it.dir}/state`;
   // The same port for both servers, and nobody else's in between.
@@ -66,7 +66,7 @@ Deno.test("a deployment that the end of its server cut off is told as interrupte
   }
 });
 
-Deno.test("SIGTERM to a server parks its deployments; whoever follows gives up when it stays away", async () => {
+Deno.test("deploy: SIGTERM to the server parks it", async () => {
   await using it = await fixture();
   // Longer than the default: a rollback on a busy machine takes its time.
   const patient = ["--install-root", it.root, "--shutdown-timeout", "60s"];
@@ -92,7 +92,7 @@ Deno.test("SIGTERM to a server parks its deployments; whoever follows gives up w
   }
 });
 
-Deno.test("deploy refuses what cannot work before it touches anything", async () => {
+Deno.test("deploy: refuses what cannot work before any change", async () => {
   await using it = await fixture();
   const missing = `${it.dir}/missing.tar.gz`;
   await Deno.writeTextFile(`${it.dir}/bad.tar.gz`, "this is no package");

@@ -27,7 +27,7 @@ Deno.test("doctor tells a host that will do from one that will not", () => {
   assert.equal(byCheck(FINE.replace("free=9999999", "free=10"))["disk"], "warn");
 });
 
-Deno.test("doctor exits with 4 when nothing is wrong but the way to hosts", () => {
+Deno.test("doctor: exits with 4 when only hosts are unreachable", () => {
   const finding = (status: "ok" | "warn" | "fail", unreachable?: boolean) => ({
     check: "x",
     message: "",
@@ -39,7 +39,7 @@ Deno.test("doctor exits with 4 when nothing is wrong but the way to hosts", () =
   assert.equal(exitCode([finding("fail", true), finding("fail")]), 1);
 });
 
-Deno.test("doctor looks at the state directory and the server, and changes nothing", async () => {
+Deno.test("doctor: checks state directory and server, changes nothing", async () => {
   await using server = await startServer();
   const dir = await Deno.makeTempDir({ prefix: "harness-doctor-" });
   try {

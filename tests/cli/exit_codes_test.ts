@@ -18,7 +18,7 @@ function code(
   });
 }
 
-Deno.test("deploymentExitCode() tells the ends of a deployment apart", () => {
+Deno.test("deploymentExitCode: one code for each outcome", () => {
   assert.equal(code("succeeded", ["ok"], ["skipped"]), EXIT.ok);
   assert.equal(code("running", ["ok"]), EXIT.ok);
   assert.equal(code("partial", ["ok"], ["failed", "deploy_failed"]), EXIT.partial);
@@ -33,7 +33,7 @@ Deno.test("deploymentExitCode() tells the ends of a deployment apart", () => {
   assert.equal(code("interrupted"), EXIT.failure);
 });
 
-Deno.test("exitCodeOf() maps error codes, and a conflict to locked only where somebody holds something", () => {
+Deno.test("exitCodeOf: a conflict is locked only with a holder", () => {
   const of = (...args: ConstructorParameters<typeof HarnessError>) =>
     exitCodeOf(new HarnessError(...args));
   assert.equal(of("unreachable", ""), EXIT.unreachable);

@@ -40,7 +40,7 @@ function refusal(run: () => unknown): string {
   throw new Error("it was not refused");
 }
 
-Deno.test("readFlags() takes the command line before the environment before the file before the default", () => {
+Deno.test("readFlags: command line, environment, file, default", () => {
   const env = { HARNESS_MAX_THINGS: "3" };
   const yaml = "max-things: 4\nmode: two\n";
   assert.equal(read({ maxThings: "2" }, env, yaml).maxThings, 2);
@@ -51,7 +51,7 @@ Deno.test("readFlags() takes the command line before the environment before the 
   assert.equal(read({}).mode, "one");
 });
 
-Deno.test("readFlags() reads on/off words and refuses others, so that 0 never means on", () => {
+Deno.test("readFlags: reads on/off words and refuses others", () => {
   assert.equal(read({}, { HARNESS_LOUD: "0" }).loud, false);
   assert.equal(read({}, { HARNESS_LOUD: "Yes" }).loud, true);
   assert.equal(read({ loud: true }).loud, true);
@@ -59,7 +59,7 @@ Deno.test("readFlags() reads on/off words and refuses others, so that 0 never me
   assert.match(refusal(() => read({}, { HARNESS_LOUD: "2" })), /HARNESS_LOUD: "2" must be one of/);
 });
 
-Deno.test("readFlags() splits lists of the environment at commas and takes lists of the file", () => {
+Deno.test("readFlags: lists of the environment and of the file", () => {
   assert.deepEqual(read({}, { HARNESS_ORIGIN: "http://a, http://b" }).origin, [
     "http://a",
     "http://b",
@@ -69,7 +69,7 @@ Deno.test("readFlags() splits lists of the environment at commas and takes lists
   assert.deepEqual(read({ origin: ["z"] }, { HARNESS_ORIGIN: "q" }).origin, ["z"]);
 });
 
-Deno.test("readFlags() says where a bad value came from", () => {
+Deno.test("readFlags: an error names the place of the value", () => {
   assert.match(refusal(() => read({ maxThings: "-1" })), /--max-things: "-1" must be a whole/);
   assert.match(refusal(() => read({}, { HARNESS_MODE: "3" })), /HARNESS_MODE: "3" must be one of/);
   assert.match(refusal(() => read({}, {}, "\nmax-things: x")), /h\.yaml:2: max-things: "x"/);
@@ -99,14 +99,14 @@ Deno.test("parseConfig: keeps the text of a value as it is written", () => {
   assert.deepEqual(values.get("state-dir")?.texts, ["1.0"]);
 });
 
-Deno.test("every flag of serve has an environment name that follows from its own", () => {
+Deno.test("serve flags: the environment name follows from the flag's", () => {
   for (const [key, flag] of Object.entries({ ...SERVE_FLAGS, ...LIMIT_FLAGS })) {
     const wanted = `HARNESS_${flagName(key).toUpperCase().replaceAll("-", "_")}`;
     assert.equal(flag.env, wanted);
   }
 });
 
-Deno.test("docs/cli.md names every flag of serve and its environment name", async () => {
+Deno.test("docs/cli.md: has every flag of serve and its variable", async () => {
   const docs = await Deno.readTextFile(new URL("../../docs/cli.md", import.meta.url));
   for (const [key, flag] of Object.entries({ ...SERVE_FLAGS, ...LIMIT_FLAGS })) {
     assert.ok(docs.includes(`\`--${flagName(key)}`), `--${flagName(key)} is not in docs/cli.md`);

@@ -26,7 +26,7 @@ Deno.test("the help of every command", async (t) => {
   await t.assertSnapshot(text);
 });
 
-Deno.test("the help of every command ends with examples that its own flags allow", async () => {
+Deno.test("help: examples use flags of their command", async () => {
   for (const [path, command] of commands(program())) {
     const { code, stdout } = await runHere([...path, "--help"]);
     assert.equal(code, 0);
@@ -52,7 +52,7 @@ Deno.test("the help of every command fits a terminal of 80 columns", () => {
   }
 });
 
-Deno.test("help is printed on stdout with 0 and has no side effect, also with arguments missing", async () => {
+Deno.test("help: printed on stdout with 0, without side effects", async () => {
   for (const args of [["--help"], ["help", "deploy"], ["rollback", "--help"], ["deploy", "-h"]]) {
     const { code, stdout, stderr } = await runCli(args, {
       env: { HARNESS_URL: "ws://127.0.0.1:9" },
@@ -71,7 +71,7 @@ Deno.test("help is printed on stdout with 0 and has no side effect, also with ar
   }
 });
 
-Deno.test("a wrong command, a group without one and a missing argument are usage errors", async () => {
+Deno.test("usage: a wrong or missing command or argument exits with 2", async () => {
   const cases: Array<[string[], RegExp]> = [
     [["servces"], /unknown command 'servces': did you mean services\?/],
     [["service", "strat"], /unknown command 'strat': did you mean start\?/],
@@ -130,7 +130,7 @@ Deno.test("withDefaultCommand() serves where no command is named", () => {
   }
 });
 
-Deno.test("docs/cli.md has a section or an example for every command and names every flag", async () => {
+Deno.test("docs/cli.md: has every command and every flag", async () => {
   const docs = await Deno.readTextFile(new URL("../../docs/cli.md", import.meta.url));
   for (const [path, command] of commands(program())) {
     if (command.commands.length === 0) {
@@ -146,7 +146,7 @@ Deno.test("docs/cli.md has a section or an example for every command and names e
   }
 });
 
-Deno.test("completion scripts are printed for every shell, and complete commands, flags and choices", async () => {
+Deno.test("completions: every shell; commands, flags and choices", async () => {
   for (const shell of ["bash", "zsh", "fish", "powershell"]) {
     const { code, stdout } = await runCli(["completions", shell]);
     assert.equal(code, 0);

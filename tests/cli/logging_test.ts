@@ -14,7 +14,7 @@ function record(message: unknown[], properties: Record<string, unknown> = {}): L
   };
 }
 
-Deno.test("textLine() is one line with an RFC 3339 time, level, component and properties", () => {
+Deno.test("textLine: time, level, component and properties", () => {
   assert.equal(
     textLine(record(["Lost ", "web1", ""], { name: "web1", tries: 3 }), true),
     "2026-01-02T03:04:05.006Z WARN  server: Lost web1 tries=3",
@@ -32,7 +32,7 @@ Deno.test("jsonLine() can be parsed and keeps errors with their cause", () => {
   assert.equal(line.error.cause.message, "inner");
 });
 
-Deno.test("log lines show no secret: neither under a telling name nor as a known text", () => {
+Deno.test("logging: hides secrets by name and by text", () => {
   const properties = { token: "t0p", nested: { ssh_passphrase: "pw", user: "me" }, tokens: 2 };
   for (
     const line of [jsonLine(record(["x"], properties)), textLine(record(["x"], properties), true)]

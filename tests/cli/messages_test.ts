@@ -27,7 +27,7 @@ async function check(cases: readonly Case[], env: Record<string, string> = {}): 
   }
 }
 
-Deno.test("a usage error says what was meant and which help tells more", async () => {
+Deno.test("usage: an error suggests what was meant, and the help", async () => {
   const usage = (text: string, path?: string) => `${text} ${HELP(path)} [invalid_params]`;
   await check([
     [["servcies"], 2, usage("unknown command 'servcies': did you mean services?")],
@@ -110,7 +110,7 @@ Deno.test("a usage error says what was meant and which help tells more", async (
   assert.match(stdout, /^Usage: harness-ws-server service get /);
 });
 
-Deno.test("a file that cannot be read is named with the flag or variable that named it", async () => {
+Deno.test("files: an error names the flag or variable", async () => {
   const dir = await Deno.makeTempDir({ prefix: "harness-messages-" });
   try {
     const missing = `${dir}/missing`;
@@ -295,7 +295,7 @@ async function rejection(work: Promise<unknown>): Promise<HarnessError> {
   return error;
 }
 
-Deno.test("what a service said is never changed", async () => {
+Deno.test("messages: text of a service is never changed", async () => {
   const line = "Error: ENOENT: no such file or directory, open '/etc/api/config.json'";
   const last =
     `Cannot start api on local: it exited with code 1 at once; its last line was: ${line}`;
@@ -320,7 +320,7 @@ Deno.test("what a service said is never changed", async () => {
   assert(started.stderr.endsWith(`; its last line was: ${line} [unavailable]\n`), started.stderr);
 });
 
-Deno.test("a token that is missing, wrong or read-only is said to whoever gave it", async () => {
+Deno.test("tokens: a hint for one missing, wrong or read-only", async () => {
   const dir = await Deno.makeTempDir({ prefix: "harness-messages-" });
   try {
     await Deno.writeTextFile(`${dir}/full`, "full-token-of-128-bit-at-least\n");
@@ -372,7 +372,7 @@ Deno.test("a token that is missing, wrong or read-only is said to whoever gave i
   }
 });
 
-Deno.test("serve says of an address that this machine does not have what is to be done", async () => {
+Deno.test("serve: a hint for an address of another machine", async () => {
   const stateDir = await Deno.makeTempDir({ prefix: "harness-messages-" });
   try {
     for (const listener of ["deno", "ws"]) {
@@ -393,7 +393,7 @@ Deno.test("serve says of an address that this machine does not have what is to b
   }
 });
 
-Deno.test("with --json an error is JSON on stdout too, whatever failed", async () => {
+Deno.test("errors: with --json also JSON on stdout", async () => {
   const error = async (args: string[], env: Record<string, string> = {}) => {
     const { code, stdout, stderr } = await runHere(args, env);
     const { error } = JSON.parse(stdout);
@@ -417,7 +417,7 @@ Deno.test("with --json an error is JSON on stdout too, whatever failed", async (
   assert.equal(stdout, "");
 });
 
-Deno.test("a host that was not begun says in the table why", () => {
+Deno.test("deployment report: why a host was not begun", () => {
   const host = (name: string, outcome: DeploymentHost["outcome"]): DeploymentHost => ({
     host: name,
     outcome,
@@ -457,7 +457,7 @@ Deno.test("a host that was not begun says in the table why", () => {
   );
 });
 
-Deno.test("output that cannot be written is one line, with --json too", async () => {
+Deno.test("errors: one line when stdout cannot be written", async () => {
   for (const args of ["package build --help", "package inspect /nonexistent --json"]) {
     const script = `"$0" run -A --quiet "$1" ${args} >/dev/full`;
     const main = new URL("../../src/cli/main.ts", import.meta.url).pathname;

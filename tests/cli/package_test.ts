@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { runCli, runHere, startServer } from "../helpers/cli.ts";
 import { inTempDir } from "../helpers/temp_dir.ts";
 
-Deno.test("package init, build, inspect and verify work together as they are", async () => {
+Deno.test("package: init, build, inspect and verify", async () => {
   await inTempDir(async (dir) => {
     const run = (...args: string[]) => runCli(["package", ...args], { cwd: dir });
     assert.equal((await run("init", "my-svc")).stdout, "my-svc\n");
@@ -32,7 +32,7 @@ Deno.test("package init, build, inspect and verify work together as they are", a
   });
 });
 
-Deno.test("package verify exits with 1 and names the reason", async () => {
+Deno.test("package verify: exits with 1 and the reason", async () => {
   await inTempDir(async (dir) => {
     const run = (...args: string[]) => runCli(["package", ...args], { cwd: dir });
     await run("init", "svc");
@@ -84,7 +84,7 @@ Deno.test("package keygen and sign make what verify --key asks for", async () =>
   });
 });
 
-Deno.test("package push hands a package over once, and other bytes under its name only with --force", async () => {
+Deno.test("package push: other bytes only with --force", async () => {
   await using server = await startServer();
   await inTempDir(async (dir) => {
     const env = { HARNESS_URL: server.url };
@@ -114,7 +114,7 @@ Deno.test("package push hands a package over once, and other bytes under its nam
   });
 });
 
-Deno.test("package init, keygen and sign print paths as JSON with --json", async () => {
+Deno.test("package: init, keygen and sign print JSON", async () => {
   await inTempDir(async (dir) => {
     const json = async (...args: string[]) => {
       const { code, stdout, stderr } = await runHere(["package", ...args, "--json"]);

@@ -37,7 +37,7 @@ const STORY: Progress[] = [
   progress({ host: null, step: "finish", deployment_status: "partial" }),
 ];
 
-Deno.test("without a terminal each step is a plain line on stderr, controls written out", async () => {
+Deno.test("progress: without a terminal, plain lines on stderr", async () => {
   const io = recorder();
   const view = await openProgressView(io, ["web1", "web2"], { json: false });
   STORY.forEach((event) => view.show(event));
@@ -78,7 +78,7 @@ class Terminal extends Writable {
   }
 }
 
-Deno.test("on a terminal each host is one line, and the cursor comes back", async () => {
+Deno.test("progress: on a terminal, one line per host", async () => {
   const terminal = new Terminal();
   const view = listrView(["web1", "web2"], terminal as unknown as typeof process.stderr);
   for (const event of STORY) {

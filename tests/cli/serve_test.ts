@@ -16,7 +16,7 @@ async function tempDir(): Promise<AsyncDisposable & { path: string }> {
   };
 }
 
-Deno.test("serve prints exactly one ready line on stdout and its logs on stderr", async () => {
+Deno.test("serve: one ready line on stdout, its logs on stderr", async () => {
   await using server = await startServer();
   const { cli, url, stateDir } = server;
   const version = await fetch(`${url.replace("ws:", "http:")}/version`);
@@ -32,7 +32,7 @@ Deno.test("serve prints exactly one ready line on stdout and its logs on stderr"
   assert.match(stderr, /Shutting down: Interrupted by SIGTERM/);
 });
 
-Deno.test("flags alone serve, and the environment and a config file say the rest", async () => {
+Deno.test("serve: takes flags, the environment and a config file", async () => {
   await using dir = await tempDir();
   const config = `${dir.path}/c.yaml`;
   await Deno.writeTextFile(config, "listen: 127.0.0.1:1\nlog-format: json\nmax-connections: 3\n");
@@ -45,7 +45,7 @@ Deno.test("flags alone serve, and the environment and a config file say the rest
   assert.equal((await cli.end()).code, 0);
 });
 
-Deno.test("serve refuses a port in use in one line, and leaves the state directory usable", async () => {
+Deno.test("serve: a port in use leaves the state directory usable", async () => {
   await using first = await startServer();
   await using dir = await tempDir();
   const address = new URL(first.url).host;
@@ -58,7 +58,7 @@ Deno.test("serve refuses a port in use in one line, and leaves the state directo
   }
 });
 
-Deno.test("a second server on the same state directory exits with 8 and names the process", async () => {
+Deno.test("serve: a second one on the same state exits with 8", async () => {
   await using first = await startServer();
   const args = ["--listen", "127.0.0.1:0", "--state-dir", first.stateDir];
   const { code, stderr } = await runCli(args);
@@ -87,7 +87,7 @@ Deno.test("serve refuses a state directory that cannot be used", async () => {
   }
 });
 
-Deno.test("serve refuses state files and a packages directory that cannot be read", async () => {
+Deno.test("serve: refuses state and packages it cannot read", async () => {
   await using dir = await tempDir();
   for (const name of ["registry.json", "registry.journal", "registry.lock"]) {
     const stateDir = `${dir.path}/with-${name}`;
@@ -117,7 +117,7 @@ Deno.test("serve refuses a state directory that it may not read", async () => {
   }
 });
 
-Deno.test("serve refuses wrong flags, values, config files and settings with exit code 2", async () => {
+Deno.test("serve: wrong flags, values and config files exit with 2", async () => {
   await using dir = await tempDir();
   const config = `${dir.path}/bad.yaml`;
   await Deno.writeTextFile(config, "listen: 127.0.0.1:0\nstate_dir: /x\n");
@@ -172,7 +172,7 @@ Deno.test("serve says which file of a setting cannot be read", async () => {
   assertOneLine(stderr, new RegExp(missing));
 });
 
-Deno.test("a token is needed where one is set, and it appears nowhere", async () => {
+Deno.test("serve: a token is required, and appears nowhere", async () => {
   await using dir = await tempDir();
   const tokenFile = `${dir.path}/token`;
   await Deno.writeTextFile(tokenFile, "very-secret-token-of-operators\n");
@@ -204,7 +204,7 @@ Deno.test("a token is needed where one is set, and it appears nowhere", async ()
   assert.equal(argv.code, 2);
 });
 
-Deno.test("SIGTERM ends a server with clients in good order within five seconds", async () => {
+Deno.test("serve: SIGTERM with clients ends in good order", async () => {
   await using server = await startServer();
   const sockets = await Promise.all(Array.from({ length: 5 }, async () => {
     const socket = new WebSocket(server.url);
@@ -232,7 +232,7 @@ Deno.test("what was registered is there after a restart", async () => {
   assert.match(server.cli.stdout, /, 1 services\)\n$/);
 });
 
-Deno.test("serve speaks TLS, and client commands trust the authority they are given", async () => {
+Deno.test("serve: TLS, with the authority of --tls-ca", async () => {
   await using dir = await tempDir();
   const [cert, key] = [`${dir.path}/cert.pem`, `${dir.path}/key.pem`];
   await Deno.writeTextFile(cert, TEST_TLS.cert);
@@ -275,7 +275,7 @@ async function stuckPeer(url: string): Promise<Deno.TcpConn> {
   return peer;
 }
 
-Deno.test("a peer that answers nothing does not keep a server from ending in good order", async () => {
+Deno.test("serve: a silent peer does not delay the shutdown", async () => {
   for (const listener of ["deno", "ws"]) {
     await using server = await startServer(["--listener", listener]);
     using _peer = await stuckPeer(server.url);
@@ -284,7 +284,7 @@ Deno.test("a peer that answers nothing does not keep a server from ending in goo
   }
 });
 
-Deno.test("a second signal ends a server at once, with the code of that signal", async () => {
+Deno.test("serve: a second signal ends it at once with its code", async () => {
   for (const [signal, wanted] of [["SIGTERM", 143], ["SIGINT", 130]] as const) {
     await using server = await startServer(["--shutdown-timeout", "10m"]);
     using _peer = await stuckPeer(server.url);

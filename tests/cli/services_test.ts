@@ -11,7 +11,7 @@ function client(url: string): (...args: string[]) => Promise<CliResult> {
 
 const REGISTER = ["service", "register"];
 
-Deno.test("services: register, list, filter, get, endpoints, resolve, deregister", async () => {
+Deno.test("services: register, list, get, resolve, deregister", async () => {
   await using server = await startServer();
   const run = client(server.url);
   const empty = await run("services");
@@ -70,7 +70,7 @@ Deno.test("services: register, list, filter, get, endpoints, resolve, deregister
   assert.match(missing.stderr, /^harness-ws-server: .+ \[not_found\]\n {2}hint: .+ services.+\n$/);
 });
 
-Deno.test("service register --file takes an entry as JSON, from a file or stdin", async () => {
+Deno.test("service register: --file takes JSON, - is stdin", async () => {
   await using server = await startServer();
   const entry = { name: "x", version: "1", execution: { type: "systemd_service", unit_name: "x" } };
   const env = { HARNESS_URL: server.url };
@@ -106,7 +106,7 @@ Deno.test("service register says what is missing, with exit code 2", async () =>
   }
 });
 
-Deno.test("service start, restart and stop do it for real, and logs show what it wrote", async () => {
+Deno.test("service: start, restart, stop and logs of a process", async () => {
   await using server = await startServer();
   const run = client(server.url);
   const script = "echo hello from $$; exec sleep 1000";
@@ -196,7 +196,7 @@ Deno.test("watch goes on where it was after a restart of the server", async () =
   }
 });
 
-Deno.test("a server that is not there is exit code 4 with a hint, a reader that went is no error", async () => {
+Deno.test("client commands: no server exits with 4, with a hint", async () => {
   const down = await runCli(["services", "--url", "ws://127.0.0.1:9"]);
   assert.equal(down.code, 4);
   assert.match(
@@ -229,7 +229,7 @@ Deno.test("a server that accepts and then says nothing is exit code 5", async ()
   );
 });
 
-Deno.test("completion offers the names of live services, and a table has colour only when asked", async () => {
+Deno.test("completions: names of live services", async () => {
   await using server = await startServer();
   const run = client(server.url);
   for (const name of ["web", "worker"]) {

@@ -32,7 +32,7 @@ Deno.test("integer() keeps its bounds and envPair() its names", () => {
   for (const bad of ["=x", "1A=x", "A", "A-B=x"]) assert.throws(() => envPair(bad), /NAME=value/);
 });
 
-Deno.test("parseTarget() reads hosts, and targetLabel() writes what it reads", () => {
+Deno.test("parseTarget: reads what targetLabel writes", () => {
   assert.equal(parseTarget("local"), "local");
   assert.deepEqual(parseTarget("web1"), { host: "web1" });
   assert.deepEqual(parseTarget("me@web1:2222"), { host: "web1", user: "me", port: 2222 });
@@ -63,7 +63,7 @@ Deno.test("parseTarget() refuses what ssh could take for something else", () => 
   for (const text of bad) assert.throws(() => parseTarget(text), /write it as \[user@\]host/, text);
 });
 
-Deno.test("readHostsFile() skips comments and names file and line of what it cannot read", async () => {
+Deno.test("readHostsFile: skips comments, reports file and line", async () => {
   const file = await Deno.makeTempFile();
   try {
     await Deno.writeTextFile(file, "# fleet\nweb1\n\n  me@web2:22  # the second\n");

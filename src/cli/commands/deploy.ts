@@ -20,7 +20,7 @@ import {
   targetsFor,
 } from "../flags/deploy_flags.ts";
 import { followHint } from "../output/deployment_report.ts";
-import { addFlags, type FlagValues, readFlags } from "../flags/flags.ts";
+import { addFlags, type FlagValues, presentFields, readFlags } from "../flags/flags.ts";
 import { openDeploymentEvents, showDeployment } from "../session/follow.ts";
 import { unreadable } from "../flags/secrets.ts";
 import { printJson } from "../output/table.ts";
@@ -78,13 +78,12 @@ async function deployCommand(
   const events = await openDeploymentEvents(context, session);
   const { deployment_id } = await session.call("deploy_package", {
     package: name,
-    ...(sha256 === null ? {} : { sha256 }),
     targets,
     env,
     secrets,
     strategy: strategyOf(flags),
     ...(flags.force ? { force: true } : {}),
-    ...(flags.idempotencyKey === null ? {} : { idempotency_key: flags.idempotencyKey }),
+    ...presentFields({ sha256, idempotency_key: flags.idempotencyKey }),
   });
   if (detach) return detached(context, session, deployment_id);
   return await showDeployment(context, session, events, deployment_id, { quiet });

@@ -11,7 +11,14 @@ import { CLIENT_FLAGS, openSession } from "../session/connect.ts";
 import { addHandler, type Context } from "../context.ts";
 import { SECRET_FLAGS, secretsOf } from "../flags/deploy_flags.ts";
 import { reportDeployment } from "../output/deployment_report.ts";
-import { addFlags, type FlagTable, readFlags, textFlag, valueFlag } from "../flags/flags.ts";
+import {
+  addFlags,
+  type FlagTable,
+  presentFields,
+  readFlags,
+  textFlag,
+  valueFlag,
+} from "../flags/flags.ts";
 import { openDeploymentEvents, showDeployment } from "../session/follow.ts";
 import { printJson, printTable } from "../output/table.ts";
 import { integer } from "../flags/values.ts";
@@ -88,7 +95,7 @@ async function listDeployments(context: Context, given: unknown): Promise<void> 
   await using session = await openSession(context, given as object);
   const deployments = await session.call("list_deployments", {
     limit: flags.limit,
-    ...(flags.service === null ? {} : { service: flags.service }),
+    ...presentFields({ service: flags.service }),
   });
   if (session.flags.json) return printJson(context.io, deployments);
   if (deployments.length === 0) return context.io.err("no deployments\n");

@@ -7,7 +7,14 @@ import type { Command } from "commander";
 import { visible } from "../../util/terminal_text.ts";
 import { CLIENT_FLAGS, openSession } from "../session/connect.ts";
 import { addHandler, type Context } from "../context.ts";
-import { addFlags, booleanFlag, type FlagTable, readFlags, valueFlag } from "../flags/flags.ts";
+import {
+  addFlags,
+  booleanFlag,
+  type FlagTable,
+  presentFields,
+  readFlags,
+  valueFlag,
+} from "../flags/flags.ts";
 import { protocolText } from "./services.ts";
 import { addRegisterCommand } from "./service_register.ts";
 import { paint, printJson } from "../output/table.ts";
@@ -163,8 +170,7 @@ async function control(
   const data = await session.call("service_action", {
     name,
     action,
-    ...(given.cascade === undefined ? {} : { cascade: given.cascade }),
-    ...(given.dryRun === undefined ? {} : { dry_run: given.dryRun }),
+    ...presentFields({ cascade: given.cascade, dry_run: given.dryRun }),
   }, { timeoutMs: timeout });
   if (session.flags.json) return printJson(context.io, data);
   for (const [index, step] of (data.plan ?? []).entries()) {

@@ -23,6 +23,7 @@ import {
   type FlagTable,
   listFlag,
   type NamedFile,
+  presentFields,
   readFlags,
   textFlag,
   valueFlag,
@@ -88,7 +89,7 @@ async function fromFile(io: Io, file: NamedFile, name?: string): Promise<Service
     const entry: unknown = JSON.parse(text);
     if (typeof entry !== "object" || entry === null) throw new Error("it is not a JSON object");
     // The server checks the fields.
-    return { ...entry, ...(name === undefined ? {} : { name }) } as ServiceInput;
+    return { ...entry, ...presentFields({ name }) } as ServiceInput;
   } catch (error) {
     throw new HarnessError(
       "invalid_params",
@@ -107,12 +108,14 @@ function fromFlags(flags: RegisterFlags, name: string | undefined): ServiceInput
     name,
     version: flags.version,
     execution: execution(flags),
-    ...(flags.id === null ? {} : { id: flags.id }),
-    ...(flags.host === null ? {} : { location: location(flags.host) }),
+    ...presentFields({
+      id: flags.id,
+      location: flags.host === null ? null : location(flags.host),
+      ttl_ms: flags.ttl,
+    }),
     endpoints: flags.endpoint,
     depends_on: flags.dependsOn,
     labels: Object.fromEntries(flags.label),
-    ...(flags.ttl === null ? {} : { ttl_ms: flags.ttl }),
   };
 }
 

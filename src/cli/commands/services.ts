@@ -5,7 +5,6 @@
  */
 import type { Command } from "commander";
 import { visible } from "../../util/terminal_text.ts";
-import type { ActionParams } from "../../protocol/actions.ts";
 import {
   type Endpoint,
   SERVICE_STATES,
@@ -14,7 +13,14 @@ import {
 } from "../../model/service.ts";
 import { CLIENT_FLAGS, openSession } from "../session/connect.ts";
 import { addHandler, type Context } from "../context.ts";
-import { addFlags, type FlagTable, readFlags, textFlag, valueFlag } from "../flags/flags.ts";
+import {
+  addFlags,
+  type FlagTable,
+  presentFields,
+  readFlags,
+  textFlag,
+  valueFlag,
+} from "../flags/flags.ts";
 import { printJson, printTable } from "../output/table.ts";
 
 const FILTER_FLAGS = {
@@ -66,13 +72,7 @@ export function addServicesCommands(program: Command, context: Context): void {
 async function listServices(context: Context, given: unknown, name?: string): Promise<void> {
   const filter = readFlags(FILTER_FLAGS, given as Record<string, unknown>, context.io);
   await using session = await openSession(context, given as object);
-  const params: ActionParams<"list_services"> = {
-    ...(name === undefined ? {} : { name }),
-    ...(filter.state === null ? {} : { state: filter.state }),
-    ...(filter.host === null ? {} : { host: filter.host }),
-    ...(filter.label === null ? {} : { label: filter.label }),
-  };
-  const data = await session.call("list_services", params);
+  const data = await session.call("list_services", presentFields({ name, ...filter }));
   const entries = Array.isArray(data) ? data : data.services;
   if (session.flags.json) return printJson(context.io, entries);
   if (entries.length === 0) {
@@ -121,13 +121,12 @@ async function resolveService(
   service: string,
 ): Promise<void> {
   await using session = await openSession(context, given);
-  const data = await session.call("resolve_endpoint", { service, ...endpointParam(given) });
+  const data = await session.call("resolve_endpoint", {
+    service,
+    ...presentFields({ endpoint: given.endpoint }),
+  });
   if (session.flags.json) return printJson(context.io, data);
   for (const endpoint of data) context.io.out(`${visible(endpoint.address)}\n`);
-}
-
-function endpointParam(given: { endpoint?: string }): { endpoint?: string } {
-  return given.endpoint === undefined ? {} : { endpoint: given.endpoint };
 }
 
 /** The protocol of an endpoint in one word. */

@@ -16,6 +16,7 @@ import {
   type FlagValues,
   listFlag,
   type NamedFile,
+  presentFields,
   readFlags,
   textFlag,
   valueFlag,
@@ -147,12 +148,12 @@ export function targetsFor(hosts: readonly string[], given: Record<string, unkno
       "Cannot use several --identity without --direct: give one, or give them to `harness-ws-server serve`",
     );
   }
-  const extra = {
-    // The path is one of the server's machine: our working directory means nothing there.
-    ...(keys[0] === undefined ? {} : { identity_file: absolute(keys[0]) }),
-    ...(given["installRoot"] === undefined ? {} : { install_root: String(given["installRoot"]) }),
-    ...(read.become === null ? {} : { become: read.become }),
-  };
+  const extra = presentFields({
+    // A path on the server's machine: our working directory has no meaning there.
+    identity_file: keys[0] === undefined ? null : absolute(keys[0]),
+    install_root: given["installRoot"] === undefined ? null : String(given["installRoot"]),
+    become: read.become,
+  });
   if (Object.keys(extra).length === 0) return [...hosts];
   return hosts.map((host) => {
     const target = parseTarget(host);
@@ -168,12 +169,12 @@ export function targetsFor(hosts: readonly string[], given: Record<string, unkno
 
 /** The strategy of a request. */
 export function strategyOf(flags: FlagValues<typeof DEPLOY_FLAGS>): StrategySpec {
-  return {
-    ...(flags.parallel === null ? {} : { parallel: flags.parallel }),
-    ...(flags.canary === null ? {} : { canary: flags.canary }),
-    ...(flags.maxFailures === null ? {} : { max_failures: flags.maxFailures }),
-    ...(flags.onUnreachable === null ? {} : { on_unreachable: flags.onUnreachable }),
-  };
+  return presentFields({
+    parallel: flags.parallel,
+    canary: flags.canary,
+    max_failures: flags.maxFailures,
+    on_unreachable: flags.onUnreachable,
+  });
 }
 
 /** The environment that the flags give: files first, then `--env`, later ones win. */

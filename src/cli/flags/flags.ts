@@ -134,6 +134,16 @@ export function listFlag<T>(
   };
 }
 
+/** The fields that have a value: flags that were not given are `null`, and a request leaves them out. */
+export function presentFields<T extends object>(
+  fields: T,
+): { [K in keyof T]?: Exclude<T[K], null | undefined> } {
+  const entries = Object.entries(fields).filter(([, value]) =>
+    value !== null && value !== undefined
+  );
+  return Object.fromEntries(entries) as ReturnType<typeof presentFields<T>>;
+}
+
 /** The name of the flag for a key of a {@linkcode FlagTable}: `stateDir` → `state-dir`. */
 export function flagName(key: string): string {
   return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);

@@ -7,7 +7,14 @@ import type { Command } from "commander";
 import { visible } from "../../../util/terminal_text.ts";
 import { CLIENT_FLAGS, openSession } from "../../session/connect.ts";
 import { addHandler, type Context, type Io } from "../../context.ts";
-import { addFlags, booleanFlag, type FlagTable, readFlags, valueFlag } from "../../flags/flags.ts";
+import {
+  addFlags,
+  booleanFlag,
+  type FlagTable,
+  presentFields,
+  readFlags,
+  valueFlag,
+} from "../../flags/flags.ts";
 import { addSigningCommands } from "./sign.ts";
 import { CLEAR_LINE } from "../../output/styles.ts";
 import { printJson, printTable } from "../../output/table.ts";
@@ -75,7 +82,7 @@ async function buildCommand(context: Context, given: unknown, dir: string): Prom
   const { buildPackage } = await import("../../../package/build.ts");
   const built = await buildPackage(dir, {
     outDir: flags.out,
-    ...(flags.version === null ? {} : { version: flags.version }),
+    ...presentFields({ version: flags.version }),
     force: flags.force,
     onProgress: ({ phase, bytes, totalBytes }) => showProgress(io, phase, bytes, totalBytes),
     signal: io.interrupted,
