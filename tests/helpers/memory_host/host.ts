@@ -2,7 +2,7 @@
  * A host in memory: its files, locks, releases, links and services, as the scripts of a deployment see and change them.
  *
  * Commands are told apart by their names and read by their arguments, never by the text of a script. That it behaves as
- * a real host does is shown by tests/deploy/host_contract_test.ts.
+ * a real host does is shown by tests/deploy/host_contract_system_test.ts.
  */
 import { HarnessError } from "../../../src/errors.ts";
 import type { HostScript } from "../../../src/deploy/host/command.ts";

@@ -1,7 +1,0 @@
-/**
- * What a host looks at before it unpacks anything, given every archive of the table that the package reader refuses:
- * with the system's own tools, and with nothing but BusyBox.
- */
-import { testArchiveCheck } from "./archive_check_cases.ts";
-
-testArchiveCheck("system", false);
