@@ -18,11 +18,11 @@ import type { EventBody, RegistryEvent } from "../model/event.ts";
 /** One atomic change: at most one entry put or removed, and its events (at least one). */
 export interface Change {
   /** The entry after the change. */
-  put?: ServiceEntry;
+  put?: ServiceEntry | undefined;
   /** The id of the entry to remove. */
-  remove?: string;
+  remove?: string | undefined;
   /** Revision the stored entry must have now; 0 = there must be none. Left out = no condition. */
-  if_revision?: number;
+  if_revision?: number | undefined;
   /** The events for subscribers, in order. Each takes one seq. */
   events: EventBody[];
   /** When it happened, RFC 3339 UTC with milliseconds. */
@@ -36,9 +36,9 @@ export interface CommitRecord {
   /** When it happened. */
   time: string;
   /** The entry after the change. */
-  put?: ServiceEntry;
+  put?: ServiceEntry | undefined;
   /** The id of the removed entry. */
-  remove?: string;
+  remove?: string | undefined;
   /** The events with their seqs: `seq - events.length + 1 … seq`. */
   events: RegistryEvent[];
 }

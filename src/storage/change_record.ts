@@ -13,8 +13,8 @@ export function toRecord(change: Change, seq: number): CommitRecord {
   return {
     seq: seq + events.length,
     time,
-    ...(put === undefined ? {} : { put }),
-    ...(remove === undefined ? {} : { remove }),
+    put,
+    remove,
     events: events.map((body, i): RegistryEvent => ({ ...body, seq: seq + i + 1, time })),
   };
 }

@@ -63,8 +63,8 @@ async function lockFile(dir: string, path: string): Promise<OwnerLock> {
   try {
     for (let attempt = 1; !await file.tryLock(true); attempt++) {
       const pid = await readPid(path);
-      // Held by nobody who says so: a child that the owner before was just starting has its open files for
-      // some milliseconds more.
+      // Held without a pid: a child that the previous owner was just starting keeps its open files for some
+      // milliseconds.
       if (pid !== null || attempt >= MAX_LOCK_ATTEMPTS) throw inUse(dir, pid);
     }
     const holder = await fs.readFile(path, "utf8");

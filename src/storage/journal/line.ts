@@ -7,7 +7,7 @@
  *
  * `crc` is the CRC-32 (as in zip) of the bytes from `"len"` to the closing brace; `len` is the number of
  * bytes after the comma that follows it, without the newline. So a line can be checked before it is
- * parsed, and a torn write (fewer bytes than it says, at the end of the file) is told from damage.
+ * parsed, and a torn write (fewer bytes than `len`, at the end of the file) is distinguished from damage.
  *
  * @module
  */
@@ -33,7 +33,7 @@ const CRC_PART = 18;
 const HEAD = 35;
 const NEWLINE = 10;
 const BRACE = 123;
-/** The first bytes of every line; each 0 stands for a hex digit. */
+/** The first bytes of every line; each 0 is a hex digit. */
 const HEAD_SHAPE = '{"crc":"00000000","len":"00000000",';
 
 /** First line of a segment, and of each run within it. */
@@ -108,7 +108,7 @@ function toJournal(event: RegistryEvent, { put }: CommitRecord): unknown {
   return { event: type, data: rest };
 }
 
-/** What the head of a change's line says. */
+/** The head of a change's line. */
 export interface LineHead {
   /** Seq of its last event. */
   seq: number;
@@ -145,8 +145,8 @@ export function toCommitRecord(line: Buffer): CommitRecord {
   return {
     seq,
     time,
-    ...(put === undefined ? {} : { put }),
-    ...(remove === undefined ? {} : { remove }),
+    put,
+    remove,
     events: events.map((body, i) => fromJournal(body, { seq: first + i, time, put })),
   };
 }
