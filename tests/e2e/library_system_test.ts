@@ -124,6 +124,17 @@ Deno.test(
   { ignore: needs("sshd") },
   async (t) => {
     await using project = await npmProject();
+    await t.step("its types are those of the source", async () => {
+      const types = `${project.dir}/types.ts`;
+      await Deno.copyFile(new URL("./library_types.ts", import.meta.url), types);
+      const checked = new Deno.Command(Deno.execPath(), {
+        args: ["check", types],
+        cwd: project.dir,
+        env: { NO_COLOR: "1" },
+      });
+      const { success, stderr } = await checked.output();
+      assert.ok(success, new TextDecoder().decode(stderr));
+    });
     for (const runtime of NPM_RUNTIMES) {
       const ignore = runtime.component !== null && needs(runtime.component);
       await t.step({
