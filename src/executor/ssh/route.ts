@@ -164,11 +164,7 @@ function parseJump(text: string): SshTarget {
       `Cannot use the jump host ${JSON.stringify(text)}: write [user@]host[:port]`,
     );
   }
-  return {
-    host,
-    ...(match[1] === undefined ? {} : { user: match[1] }),
-    ...(match[4] === undefined ? {} : { port: Number(match[4]) }),
-  };
+  return { host, user: match[1], port: match[4] === undefined ? undefined : Number(match[4]) };
 }
 
 function jumpsOf(target: SshTarget, settings: HostSettings): SshTarget[] {

@@ -9,9 +9,9 @@ export interface SshTarget {
   /** Host name, address, or a `Host` of ssh_config. */
   host: string;
   /** User to log in as. @default {the user of this process} */
-  user?: string;
+  user?: string | undefined;
   /** TCP port. @default {22} */
-  port?: number;
+  port?: number | undefined;
   /** Private key to use, before those of ssh_config. It must exist: it is not silently replaced by another one. */
   identityFile?: string;
 }

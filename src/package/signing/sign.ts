@@ -2,7 +2,7 @@
  * Signatures of packages, compatible with minisign in both directions.
  *
  * The signature of `hello-1.0.0.tar.gz` is `hello-1.0.0.tar.gz.minisig`. Its trusted comment, which is
- * signed too, says `name:hello version:1.0.0 sha256:…`, so that an older or renamed package cannot be
+ * signed too, is `name:hello version:1.0.0 sha256:…`, so that an older or renamed package cannot be
  * passed off for another.
  *
  * @module

@@ -41,7 +41,7 @@ function privateNumber(pem: string, bytes: number): Buffer {
   return padded.subarray(padded.length - bytes);
 }
 
-/** The point of a public key in SSH form: its last string, without the byte that says uncompressed. */
+/** The point of a public key in SSH form: its last string, without the byte for uncompressed. */
 function publicPoint(key: ParsedKey, bytes: number): Buffer {
   const blob = Buffer.from(key.getPublicSSH());
   return blob.subarray(blob.length - 2 * bytes);
