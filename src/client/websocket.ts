@@ -102,7 +102,7 @@ function headerStyle(constructor: WebSocketConstructor, isGlobal: boolean): Head
 }
 
 /** Base64 for a subprotocol name: no `+`, `/` or `=`, which are not token characters. */
-export function base64Url(text: string): string {
+function base64Url(text: string): string {
   let binary = "";
   for (const byte of new TextEncoder().encode(text)) binary += String.fromCharCode(byte);
   return btoa(binary).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");

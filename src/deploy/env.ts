@@ -32,9 +32,14 @@ export interface EnvSources {
   secrets?: Readonly<Record<string, string>> | undefined;
 }
 
+/** `text` as part of an environment variable's name. */
+export function envName(text: string): string {
+  return text.toUpperCase().replaceAll(/[^A-Z0-9]/g, "_");
+}
+
 /** The variable that holds, and overrides, the port named `name`. */
-export function portVariable(name: string): string {
-  return `HARNESS_PORT_${name.toUpperCase().replaceAll(/[^A-Z0-9]/g, "_")}`;
+function portVariable(name: string): string {
+  return `HARNESS_PORT_${envName(name)}`;
 }
 
 /** The manifest's ports, overridden by `HARNESS_PORT_<NAME>` from outside. */

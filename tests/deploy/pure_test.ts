@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { checkEnv, effectivePorts, portVariable, releaseEnv } from "../../src/deploy/env.ts";
+import { checkEnv, effectivePorts, releaseEnv } from "../../src/deploy/env.ts";
 import { toFailure } from "../../src/deploy/failure.ts";
 import { parseFacts } from "../../src/deploy/host/lock/facts.ts";
 import {
@@ -111,7 +111,6 @@ Deno.test("releaseEnv() layers manifest, dependencies, plan, host, secrets and w
     HARNESS_VERSION: "1.2.3",
     SECRET: "s3cret",
   });
-  assert.equal(portVariable("admin-api"), "HARNESS_PORT_ADMIN_API");
 });
 
 Deno.test("effectivePorts() takes a port from outside and refuses what is none", () => {

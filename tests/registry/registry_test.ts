@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
+import { HarnessError } from "../../src/errors.ts";
 import { SERVICE_STATES, type ServiceState } from "../../src/model/service.ts";
 import type { RegistryEvent } from "../../src/model/event.ts";
 import { applyEvent } from "../../src/registry/apply_event.ts";
 import { Registry } from "../../src/registry/registry.ts";
-import { canTransition } from "../../src/registry/change.ts";
+import { assertTransition } from "../../src/registry/change.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";
 import { endpoint, serviceInput } from "../helpers/fixtures.ts";
 import { refusal } from "../helpers/rejects.ts";
@@ -42,9 +43,18 @@ Deno.test("Registry.register: fills in what an input leaves out", async () => {
   ]);
 });
 
-Deno.test("canTransition: exactly the transitions of the contract", () => {
+Deno.test("assertTransition: exactly the transitions of the contract", () => {
+  const allows = (from: ServiceState, to: ServiceState) => {
+    try {
+      assertTransition("web", from, to);
+      return true;
+    } catch (error) {
+      assert.ok(error instanceof HarnessError && error.code === "invalid_transition");
+      return false;
+    }
+  };
   const allowed = SERVICE_STATES.flatMap((from) =>
-    SERVICE_STATES.filter((to) => canTransition(from, to)).map((to) => `${from}>${to}`)
+    SERVICE_STATES.filter((to) => allows(from, to)).map((to) => `${from}>${to}`)
   );
   assert.deepEqual(allowed.sort(), [
     "failed>failed",

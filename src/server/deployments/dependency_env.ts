@@ -10,6 +10,7 @@
 import { HarnessError } from "../../errors.ts";
 import type { Endpoint } from "../../model/service.ts";
 import type { Registry } from "../../registry/registry.ts";
+import { envName } from "../../deploy/env.ts";
 
 /**
  * The environment with the addresses of dependencies; those that run nowhere are left out. Instances that are
@@ -38,11 +39,6 @@ export function dependencyEnv(
     }
   }
   return env;
-}
-
-/** `text` as part of an environment variable's name. */
-export function envName(text: string): string {
-  return text.toUpperCase().replace(/[^A-Z0-9]/g, "_");
 }
 
 function resolveOrNone(

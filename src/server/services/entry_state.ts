@@ -28,7 +28,7 @@ const NEXT: Readonly<Record<"running" | "stopped", Partial<Record<ServiceState, 
 };
 
 /** The states after `from` up to and including `to`. */
-export function statePath(
+function statePath(
   from: ServiceState,
   to: "running" | "stopped" | "failed",
 ): ServiceState[] {
