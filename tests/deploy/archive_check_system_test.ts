@@ -94,7 +94,7 @@ class Bench implements AsyncDisposable {
 /** What verifyCommand() does with the tools of one kind of host. */
 function testArchiveCheck(kind: "system" | "busybox", ignore: boolean): void {
   Deno.test({
-    name: `verifyCommand() refuses every hostile archive with the tools of ${kind}`,
+    name: `verify: refuses every hostile archive (${kind})`,
     ignore,
     async fn() {
       await using bench = await Bench.open(kind);
@@ -115,7 +115,7 @@ function testArchiveCheck(kind: "system" | "busybox", ignore: boolean): void {
   });
 
   Deno.test({
-    name: `verifyCommand() takes a PAX size only where tar does too, with the tools of ${kind}`,
+    name: `verify: takes a PAX size only if tar does (${kind})`,
     ignore,
     async fn() {
       await using bench = await Bench.open(kind);
@@ -133,7 +133,7 @@ function testArchiveCheck(kind: "system" | "busybox", ignore: boolean): void {
   });
 
   Deno.test({
-    name: `verifyCommand() cuts off what unpacks to too much with the tools of ${kind}`,
+    name: `verify: refuses what unpacks to too much (${kind})`,
     ignore,
     async fn() {
       await using bench = await Bench.open(kind);
@@ -146,7 +146,7 @@ function testArchiveCheck(kind: "system" | "busybox", ignore: boolean): void {
   });
 
   Deno.test({
-    name: `verifyCommand() takes what plain tar programs make, with the tools of ${kind}`,
+    name: `verify: takes what plain tar makes (${kind})`,
     ignore,
     async fn() {
       await using bench = await Bench.open(kind);

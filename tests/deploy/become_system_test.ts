@@ -14,8 +14,7 @@ async function hasSudo(): Promise<boolean> {
 const ignore = needs("root") || !await hasSudo();
 
 Deno.test({
-  name:
-    "sudoExecutor() passes arguments, environment, directory and stdin through sudo, byte for byte",
+  name: "sudoExecutor(): passes everything through byte for byte",
   ignore,
   async fn() {
     await using machine = sudoExecutor(localExecutor());
@@ -35,7 +34,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "deploy() with become works through sudo from the first file to the last",
+  name: "deploy(): all files go through sudo",
   ignore,
   async fn() {
     await using bench = new Bench();

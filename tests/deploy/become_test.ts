@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { localExecutor } from "../../src/executor/local.ts";
 import { Bench, run } from "./support.ts";
 
-Deno.test("deploy() with become says what to do where sudo asks for a password", async () => {
+Deno.test("deploy(): sudo that asks for a password", async () => {
   await using bench = new Bench();
   const inner = localExecutor();
   const hosts = [bench.target("here", {

@@ -96,7 +96,7 @@ const SHELLS = [["dash"], ["bash"], ["mksh"], ["busybox", "ash"]].filter(([progr
 
 for (const shell of SHELLS) {
   Deno.test({
-    name: `boundary: root refuses what others can change, in ${shell.at(-1)}`,
+    name: `boundary: root refuses weak paths in ${shell.at(-1)}`,
     ignore: needs("root"),
     async fn() {
       for (const [what, { make, names }] of Object.entries(WEAK)) {
@@ -135,7 +135,7 @@ for (const shell of SHELLS) {
 }
 
 Deno.test({
-  name: "boundary: a refusal leaves the host as it was and is the outcome",
+  name: "boundary: a refusal changes nothing",
   ignore: needs("root"),
   async fn() {
     await using bench = new Bench();

@@ -17,7 +17,7 @@ if rmdir "$0.ahead" 2>/dev/null; then echo $((now - 86400)); else mkdir "$0.ahea
 `;
 
 Deno.test({
-  name: "deploy() to a host whose clock jumps keeps its lock, and knows which release came last",
+  name: "lock: a clock that jumps does not matter",
   ignore: needs("sshd"),
   async fn() {
     await using bench = new Bench();

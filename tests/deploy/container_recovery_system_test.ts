@@ -8,7 +8,7 @@ import { run as runProgram } from "../hosts/docker.ts";
 import { Bench, run } from "./support.ts";
 
 Deno.test({
-  name: "recovery puts a container of the release before back",
+  name: "recovery: restores a container",
   ignore: needs("docker", "busybox"),
   async fn(t) {
     await using bench = new Bench();

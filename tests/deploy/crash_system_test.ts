@@ -134,12 +134,12 @@ async function crashRounds(ssh: CrashOrder["ssh"]): Promise<void> {
   assert.deepEqual(bench.running(), [last.manifest.version]);
 }
 
-Deno.test("a host survives SIGKILL of whoever deploys to it, at any moment", async () => {
+Deno.test("watchdog: SIGKILL of the deploying process", async () => {
   await crashRounds(null);
 });
 
 Deno.test({
-  name: "a host survives SIGKILL of whoever deploys to it over SSH, at any moment",
+  name: "watchdog: SIGKILL of the deploying process over SSH",
   ignore: needs("sshd"),
   async fn() {
     await using sshd = await startSshd();

@@ -19,7 +19,7 @@ const ALL = [
   "finish:done",
 ];
 
-Deno.test("deploy() brings a package to a host in all steps", async () => {
+Deno.test("deploy(): brings a package to a host in all steps", async () => {
   await using bench = new Bench();
   const source = await bench.makePackage();
   const { events, result, host } = await run(bench.plan(source));
@@ -28,7 +28,7 @@ Deno.test("deploy() brings a package to a host in all steps", async () => {
   assert.deepEqual(bench.running(), ["1.0.0"]);
 });
 
-Deno.test("deploy() leaves releases, record, environment and link as documented", async () => {
+Deno.test("deploy(): leaves the files that are documented", async () => {
   await using bench = new Bench();
   const port = freePort();
   const source = await bench.makePackage({
@@ -88,7 +88,7 @@ Deno.test("deploy() leaves releases, record, environment and link as documented"
   bench.assertClean();
 });
 
-Deno.test("deploy() again with nothing new does nothing and sends nothing", async () => {
+Deno.test("deploy(): the same again sends nothing", async () => {
   await using bench = new Bench();
   const source = await bench.makePackage();
   const first = await run(bench.plan(source));
@@ -107,7 +107,7 @@ Deno.test("deploy() again with nothing new does nothing and sends nothing", asyn
   bench.assertClean();
 });
 
-Deno.test("deploy() with another environment starts the same release anew, without an upload", async () => {
+Deno.test("deploy(): a new environment restarts the release", async () => {
   await using bench = new Bench();
   const source = await bench.makePackage();
   const first = await run(bench.plan(source));
@@ -121,7 +121,7 @@ Deno.test("deploy() with another environment starts the same release anew, witho
   assert.deepEqual(bench.running(), ["1.0.0"]);
 });
 
-Deno.test("deploy() of a second version replaces the first, and a rollback brings it back", async () => {
+Deno.test("deploy(): a second version, and a rollback to the first", async () => {
   await using bench = new Bench();
   const [one, two] = [await bench.makePackage(), await bench.makePackage({ version: "1.1.0" })];
   await run(bench.plan(one, { env: { MODE: "first" } }));
@@ -145,7 +145,7 @@ Deno.test("deploy() of a second version replaces the first, and a rollback bring
   bench.assertClean();
 });
 
-Deno.test("deploy() of bytes that the host had before uploads nothing", async () => {
+Deno.test("deploy(): a cached package is not uploaded", async () => {
   await using bench = new Bench();
   const one = await bench.makePackage();
   await run(bench.plan(one));
@@ -163,7 +163,7 @@ Deno.test("deploy() of bytes that the host had before uploads nothing", async ()
   assert(ends(third.events).includes("upload:done"));
 });
 
-Deno.test("deploy() refuses other bytes under a version, and with force puts them beside the running ones", async () => {
+Deno.test("deploy(): other bytes under a version need force", async () => {
   await using bench = new Bench();
   const one = await bench.makePackage();
   const other = await bench.makePackage({ files: { "bin/more.txt": "more" } });
@@ -184,7 +184,7 @@ Deno.test("deploy() refuses other bytes under a version, and with force puts the
   bench.assertClean();
 });
 
-Deno.test("deploy() refuses a directory that was not put there for this service", async () => {
+Deno.test("deploy(): a directory of something else is refused", async () => {
   await using bench = new Bench();
   Deno.mkdirSync(`${bench.root}/web-1.0.0`);
   const { host } = await run(bench.plan(await bench.makePackage()));
@@ -193,7 +193,7 @@ Deno.test("deploy() refuses a directory that was not put there for this service"
   bench.assertClean();
 });
 
-Deno.test("deploy() keeps the good releases that it was told to keep, and bad ones never count", async () => {
+Deno.test("prune: keeps as many good releases as asked", async () => {
   await using bench = new Bench();
   const FAIL = "#!/bin/sh\nexit 3\n";
   const deployed: string[] = [];
@@ -222,7 +222,7 @@ Deno.test("deploy() keeps the good releases that it was told to keep, and bad on
   assert.equal(back.host.versionAfter, "1.5.0");
 });
 
-Deno.test("deploy() refuses a plan that makes no sense before it touches a host", async () => {
+Deno.test("deploy(): an invalid plan is refused at once", async () => {
   await using bench = new Bench();
   const source = await bench.makePackage({ yaml: "env: {NEEDED: {required: true}}\n" });
   const never = { ...bench.target(), connect: () => Promise.reject(new Error("touched")) };

@@ -40,7 +40,7 @@ async function runningImage(): Promise<string> {
 }
 
 Deno.test({
-  name: "deploy() brings a container's image with the package, replaces it, and goes back",
+  name: "deploy(): an image in the package, replaced and back",
   ignore: needs("docker", "busybox"),
   async fn() {
     await using bench = new Bench();
@@ -71,7 +71,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "A8: a rollback runs the image that was deployed",
+  name: "rollback: runs the image that was deployed",
   ignore: needs("docker", "busybox"),
   async fn() {
     await using bench = new Bench();
@@ -129,7 +129,7 @@ async function forgetImage(bench: Bench, name: string): Promise<void> {
 }
 
 Deno.test({
-  name: "A6, A7: a container of the name is refused at preflight",
+  name: "preflight: a container of the name is refused",
   ignore: needs("docker", "busybox"),
   async fn(t) {
     await using bench = new Bench();

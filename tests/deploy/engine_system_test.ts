@@ -4,7 +4,7 @@ import { needs } from "../helpers/require.ts";
 import { Bench, run } from "./support.ts";
 import { CONTAINER, host } from "./engine_fixture.ts";
 
-Deno.test("preflight() does not wait for what a docker that hangs leaves behind", {
+Deno.test("preflight: does not wait for children of Docker", {
   ignore: needs("busybox"),
 }, async () => {
   await using bench = new Bench();

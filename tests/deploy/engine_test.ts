@@ -7,7 +7,7 @@ const withoutSystemd = (text: string) => text.replaceAll("/run/systemd/system", 
 
 const UNIT = { yaml: "service: {type: systemd_service, unit: harness-no-such.service}\n" };
 
-Deno.test("preflight() refuses a unit where no systemd runs, before anything is touched", async () => {
+Deno.test("preflight: a unit without systemd is refused", async () => {
   await using bench = new Bench();
   const target = host(bench, { systemctl: "exit 0" }, { script: withoutSystemd });
   const { host: seen } = await run(bench.plan(await bench.makePackage(UNIT), { hosts: [target] }));
@@ -17,7 +17,7 @@ Deno.test("preflight() refuses a unit where no systemd runs, before anything is 
   bench.assertClean();
 });
 
-Deno.test("preflight() refuses a container where docker is missing or does not answer", async () => {
+Deno.test("preflight: Docker is missing or does not respond", async () => {
   for (
     const [programs, script, words] of [
       [{}, (t: string) => t.replaceAll("command -v docker", "false"), /does not have docker/],
@@ -38,7 +38,7 @@ Deno.test("preflight() refuses a container where docker is missing or does not a
   }
 });
 
-Deno.test("deploy() of a first unit has not failed to go back where there is nothing to stop", async () => {
+Deno.test("rollback: nothing to stop is no failure", async () => {
   await using bench = new Bench();
   const target = host(bench, {
     systemctl: "echo 'System has not been booted with systemd as init system.' >&2; exit 1",

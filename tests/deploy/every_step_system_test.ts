@@ -109,7 +109,7 @@ class Turns {
 }
 
 Deno.test({
-  name: "deploy() whose connection is cut at the beginning of any step leaves the old or the new",
+  name: "deploy(): cut at any step leaves the old or the new",
   ignore: needs("sshd"),
   async fn() {
     await using bench = new Bench();
@@ -135,7 +135,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "deploy() whose disk fills up before any of its commands leaves the old or the new",
+  name: "deploy(): a full disk at any command",
   ignore: needs("tmpfs"),
   async fn() {
     await using bench = new Bench();

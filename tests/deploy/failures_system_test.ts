@@ -4,7 +4,7 @@ import { needs } from "../helpers/require.ts";
 import { Bench, fill, run } from "./support.ts";
 
 Deno.test({
-  name: "deploy() to a full disk fails with the reason and leaves the old version running",
+  name: "deploy(): a full disk leaves the old version running",
   ignore: needs("tmpfs"),
   async fn() {
     await using bench = new Bench();

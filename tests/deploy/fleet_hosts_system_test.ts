@@ -58,7 +58,7 @@ tr '\\0' '\\n' < /proc/${result.service?.status.pid}/environ | grep HARNESS_VERS
 }
 
 Deno.test({
-  name: "deploy() to 20 machines, one dead and one sick, and then only what failed",
+  name: "deploy(): 20 machines, one dead and one sick",
   ignore: needs("docker", "root", "busybox", "dropbear"),
   async fn() {
     await using bench = new Bench();

@@ -16,7 +16,7 @@ function sshTarget(bench: Bench, sshd: Sshd, label: string): HostTarget {
 }
 
 Deno.test({
-  name: "deploy() to 20 sshds on loopback, one dead and one sick, and then only what failed",
+  name: "deploy(): 20 sshds, one dead and one sick, then the rest",
   ignore: needs("sshd"),
   async fn() {
     await using bench = new Bench();
@@ -67,8 +67,7 @@ Deno.test({
 });
 
 Deno.test({
-  name:
-    "deploy() over a connection that is cut at random offsets of the upload leaves the old version",
+  name: "deploy(): an upload cut anywhere leaves the old version",
   ignore: needs("sshd"),
   async fn() {
     await using bench = new Bench();
@@ -118,7 +117,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "deploy() whose connection breaks after the switch goes back over a second one",
+  name: "deploy(): goes back over a second connection",
   ignore: needs("sshd"),
   async fn() {
     await using bench = new Bench();
@@ -150,7 +149,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a host that cannot be reached any more puts itself back",
+  name: "watchdog: a host that is cut off restores itself",
   ignore: needs("sshd"),
   async fn() {
     await using bench = new Bench();

@@ -122,7 +122,7 @@ Deno.test("deploy(): begins no host once more failed than allowed", async () => 
   ]);
 });
 
-Deno.test("deploy(): cancelled, hosts that were not begun are left alone", async () => {
+Deno.test("deploy(): cancelled, other hosts are not started", async () => {
   const hosts = makeHosts(3);
   const cancel = new AbortController();
   const { result } = await run(memoryPlan(ONE, hosts, { strategy: { parallel: 1 } }), {

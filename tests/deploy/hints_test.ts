@@ -54,7 +54,7 @@ Deno.test("logHint(): a file or a command for each way", () => {
   assert.equal(of({ type: "systemd_service", unit: "a.service" }), "journalctl -u a.service");
 });
 
-Deno.test("deploy() names the instance whose log to ask for, and the file where nobody can be asked", async () => {
+Deno.test("deploy(): names the instance or the file of the log", async () => {
   await using bench = new Bench();
   const instances = new Map([["here", "web@here"], ["other", "web@other"]]);
   const advice = async (version: string, plan: Parameters<Bench["plan"]>[1]): Promise<string> => {

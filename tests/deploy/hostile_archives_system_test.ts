@@ -161,14 +161,14 @@ function tree(dir: string): string[] {
   }).filter((path) => !path.includes("/.harness/") && !path.includes("web-2.0.0"));
 }
 
-Deno.test("a host refuses every hostile archive, with its own tar", async () => {
+Deno.test("host: its tar refuses every hostile archive", async () => {
   await using bench = new Bench();
   await refuseAll(bench, bench.target(), { seenRoot: bench.root, outside: bench.dir });
   assert.deepEqual(bench.running(), ["1.0.0"]);
 });
 
 Deno.test({
-  name: "a host with nothing but BusyBox and dropbear refuses every hostile archive",
+  name: "host: BusyBox refuses every hostile archive",
   ignore: needs("busybox", "dropbear", "root"),
   async fn() {
     await using bench = new Bench();

@@ -9,7 +9,7 @@ const NEVER_HEALTHY = {
   files: { "scripts/health.sh": "#!/bin/sh\nexit 2\n" },
 };
 
-Deno.test("who is refused is told user, machine and process of whoever has the lock", async () => {
+Deno.test("lock: names user, machine and process of the holder", async () => {
   await using bench = new Bench();
   const one = await bench.makePackage(NEVER_HEALTHY);
   const two = await bench.makePackage({ version: "2.0.0" });
@@ -30,7 +30,7 @@ Deno.test("who is refused is told user, machine and process of whoever has the l
   assert(host.error?.message.includes(` by ${owner} since `), host.error?.message);
 });
 
-Deno.test("a deployment that may wait for the lock gets it when it is free", async () => {
+Deno.test("lock: one that may wait gets it when it is free", async () => {
   await using bench = new Bench();
   const [one, two] = [await bench.makePackage(), await bench.makePackage({ version: "2.0.0" })];
   let waited = false;
@@ -45,7 +45,7 @@ Deno.test("a deployment that may wait for the lock gets it when it is free", asy
   bench.assertClean();
 });
 
-Deno.test("a deployment that is cancelled while it waits for the lock leaves the holder alone", async () => {
+Deno.test("lock: a cancel while waiting leaves the holder alone", async () => {
   await using bench = new Bench();
   await lock(bench, "holder", "acquire");
   const cancel = new AbortController();
@@ -60,7 +60,7 @@ Deno.test("a deployment that is cancelled while it waits for the lock leaves the
   await lock(bench, "holder", "release");
 });
 
-Deno.test("a host that lost power in the middle of a switch is set right by the next deployment", async () => {
+Deno.test("recovery: the next deployment undoes a lost switch", async () => {
   await using bench = new Bench();
   await run(bench.plan(await bench.makePackage()));
   const two = await bench.makePackage({ version: "2.0.0", ...NEVER_HEALTHY });
@@ -109,7 +109,7 @@ Deno.test("a host that lost power in the middle of a switch is set right by the 
   bench.assertClean();
 });
 
-Deno.test("a deployment that slept longer than its lock lives cannot go on: the host has put itself back", async () => {
+Deno.test("lock: a deployment that slept too long has lost it", async () => {
   await using bench = new Bench();
   await run(bench.plan(await bench.makePackage()));
   const two = await bench.makePackage({ version: "2.0.0", ...NEVER_HEALTHY });
@@ -156,7 +156,7 @@ Deno.test("a deployment that slept longer than its lock lives cannot go on: the 
   bench.assertClean();
 });
 
-Deno.test("a deployment whose lock somebody else has changes nothing any more", async () => {
+Deno.test("lock: without it, no command changes anything", async () => {
   await using bench = new Bench();
   await run(bench.plan(await bench.makePackage()));
   const two = await bench.makePackage({ version: "2.0.0" });

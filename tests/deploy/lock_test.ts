@@ -8,7 +8,7 @@ async function killGuardian(bench: Bench): Promise<void> {
   for (const pid of watchdogs(bench)) Deno.kill(pid, "SIGKILL");
 }
 
-Deno.test("the lock is taken by one, refused to the other with its holder's name, and freed", async () => {
+Deno.test("lock: taken by one, refused to the other, released", async () => {
   await using bench = new Bench();
   assert.match(await lock(bench, "one", "release"), /@refused unwritable/, "there is nothing yet");
   assert.match(await lock(bench, "one", "acquire"), /@facts/);
@@ -25,7 +25,7 @@ Deno.test("the lock is taken by one, refused to the other with its holder's name
   await until("the watchdogs end", () => watchdogs(bench).length === 0);
 });
 
-Deno.test("of many that want the lock at once exactly one gets it", async () => {
+Deno.test("lock: of many at once exactly one gets it", async () => {
   await using bench = new Bench();
   const all = await Promise.all(
     Array.from({ length: 12 }, (_, i) => lock(bench, `t${i}`, "acquire")),
@@ -37,7 +37,7 @@ Deno.test("of many that want the lock at once exactly one gets it", async () => 
   assert.deepEqual(bench.leftovers(), []);
 });
 
-Deno.test("a stale lock is taken over by exactly one of many", async () => {
+Deno.test("lock: a stale one is taken over by exactly one", async () => {
   await using bench = new Bench();
   await lock(bench, "dead", "acquire", 60);
   await killGuardian(bench);
@@ -53,7 +53,7 @@ Deno.test("a stale lock is taken over by exactly one of many", async () => {
   await lock(bench, `t${winner}`, "release");
 });
 
-Deno.test("a lock whose time lies further ahead than it can live is stale: the clock went back", async () => {
+Deno.test("lock: one that expires later than it can live is stale", async () => {
   await using bench = new Bench();
   await lock(bench, "odd", "acquire", 60);
   await killGuardian(bench);
@@ -65,7 +65,7 @@ Deno.test("a lock whose time lies further ahead than it can live is stale: the c
   await lock(bench, "next", "release");
 });
 
-Deno.test("a lock that nobody renews is freed by its watchdog, whatever file garbage it holds", async () => {
+Deno.test("watchdog: frees a lock that is not renewed", async () => {
   await using bench = new Bench();
   await lock(bench, "gone", "acquire", 2);
   await until("the watchdog frees it", () => bench.leftovers().length === 0);
@@ -74,7 +74,7 @@ Deno.test("a lock that nobody renews is freed by its watchdog, whatever file gar
   await lock(bench, "next", "release");
 });
 
-Deno.test("a mutex whose holder was killed does not block", async () => {
+Deno.test("lock: a mutex of a killed holder does not block", async () => {
   await using bench = new Bench();
   await lock(bench, "one", "acquire");
   const dead = new Deno.Command("true").spawn();
@@ -85,7 +85,7 @@ Deno.test("a mutex whose holder was killed does not block", async () => {
   assert.deepEqual(bench.leftovers(), []);
 });
 
-Deno.test("of two deployments at once one runs and the other is told who holds the lock", async () => {
+Deno.test("lock: of two at once the other is told the holder", async () => {
   await using bench = new Bench();
   const [one, two] = [await bench.makePackage(), await bench.makePackage({ version: "2.0.0" })];
   const results = await Promise.all([
@@ -103,7 +103,7 @@ Deno.test("of two deployments at once one runs and the other is told who holds t
   bench.assertClean();
 });
 
-Deno.test("the lock's owner is asked for only as far as permissions go, without a prompt", async () => {
+Deno.test("lockOwner(): asks for no permission", async () => {
   await using bench = new Bench();
   const module = new URL("../../src/deploy/owner.ts", import.meta.url).href;
   const file = `${bench.dir}/owner.ts`;

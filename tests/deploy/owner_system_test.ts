@@ -24,7 +24,7 @@ function owners(bench: Bench): (number | null)[] {
 }
 
 Deno.test({
-  name: "deploy() gives the data to the user of what runs",
+  name: "deploy(): the user of the service owns its data",
   ignore: needs("root"),
   async fn(t) {
     await using bench = new Bench();

@@ -74,7 +74,7 @@ function state(active: string | null, ...releases: ReleaseRecord[]): HostState {
   return { ...emptyState("web"), active, releases };
 }
 
-Deno.test("hostLayout() puts everything below the install root, whatever the name", () => {
+Deno.test("hostLayout(): stays below the install root", () => {
   const layout = hostLayout("/opt/", "../../../evil");
   assert.equal(layout.root, "/opt");
   assert.equal(layout.base, "/opt/.harness/_________evil");
@@ -89,7 +89,7 @@ Deno.test("hostLayout() puts everything below the install root, whatever the nam
   }
 });
 
-Deno.test("releaseEnv() layers manifest, dependencies, plan, host, secrets and what is generated", () => {
+Deno.test("releaseEnv(): layers all sources by precedence", () => {
   const env = releaseEnv(MANIFEST, HOST, {
     dependencies: { A: "dep", DB_HOST: "10.0.0.1", B: "dep" },
     plan: { B: "plan", C: "plan", HARNESS_SERVICE: "liar", HARNESS_RUN: "liar" },
@@ -113,7 +113,7 @@ Deno.test("releaseEnv() layers manifest, dependencies, plan, host, secrets and w
   });
 });
 
-Deno.test("effectivePorts() takes a port from outside and refuses what is none", () => {
+Deno.test("effectivePorts(): a port from outside", () => {
   const ports = (value: string) => effectivePorts(MANIFEST, { plan: { HARNESS_PORT_HTTP: value } });
   assert.deepEqual(ports("81").map((p) => p.port), [81, 9000]);
   for (const bad of ["0", "65536", "x", "80 80", "-1", ""]) {
@@ -121,7 +121,7 @@ Deno.test("effectivePorts() takes a port from outside and refuses what is none",
   }
 });
 
-Deno.test("checkEnv() refuses loader variables unless allowed", () => {
+Deno.test("checkEnv(): loader variables must be allowed", () => {
   const plan = { NEED: "", LD_PRELOAD: "/tmp/x.so", LD_LIBRARY_PATH: "/l", PATH: "/bin", ENV: "p" };
   assert.throws(() => checkEnv(MANIFEST, { plan }), /LD_PRELOAD, LD_LIBRARY_PATH can make/);
   for (const name of ["LD_AUDIT", "GCONV_PATH", "BASH_ENV", "GLIBC_TUNABLES", "SHELLOPTS"]) {
@@ -141,12 +141,12 @@ Deno.test("checkEnv() refuses loader variables unless allowed", () => {
   parseManifest(text("type: docker_container, image: 'a:1'"), "manifest.yaml");
 });
 
-Deno.test("checkEnv() names everything that is missing", () => {
+Deno.test("checkEnv(): names everything that is missing", () => {
   assert.throws(() => checkEnv(MANIFEST, {}), /requires NEED/);
   checkEnv(MANIFEST, { secrets: { NEED: "" } });
 });
 
-Deno.test("parseState() reads what stateText() writes, and refuses anything else", () => {
+Deno.test("parseState(): reads what stateText() writes", () => {
   const whole = switching(
     state("1.0.0", record("1.0.0", "good")),
     "d-2",
@@ -167,13 +167,13 @@ Deno.test("parseState() reads what stateText() writes, and refuses anything else
   for (const [text, words] of refused) assert.throws(() => parseState(text, "web", "x"), words);
 });
 
-Deno.test("stateText() has the line by which recovery sees a switch under way, and only then", () => {
+Deno.test("stateText(): has the line that recovery greps for", () => {
   const plain = state("1.0.0", record("1.0.0", "good", { reason: '\n  "pending": {' }));
   assert.doesNotMatch(stateText(plain), /^ {2}"pending": \{/m);
   assert.match(stateText(switching(plain, "d", record("2", "installing"))), /^ {2}"pending": \{/m);
 });
 
-Deno.test("rollbackTarget() goes by the record: the last good one before the active one", () => {
+Deno.test("rollbackTarget(): the last good one before the active", () => {
   const all = state(
     "3.0.0",
     record("1.0.0", "good"),
@@ -189,7 +189,7 @@ Deno.test("rollbackTarget() goes by the record: the last good one before the act
   assert.equal(rollbackTarget({ ...all, active: null })?.id, "3.0.0");
 });
 
-Deno.test("committed() makes a deployment the newest, and leaves a rollback in its place", () => {
+Deno.test("committed(): a rollback keeps its place in the order", () => {
   const before = state("2.0.0", record("1.0.0", "good"), record("2.0.0", "good"));
   const at = "2026-02-02T00:00:00.000Z";
   const forth = committed(before, record("1.0.0", "installing"), { keepPlace: false, at });
@@ -203,7 +203,7 @@ Deno.test("committed() makes a deployment the newest, and leaves a rollback in i
   assert.equal(rollbackTarget(back), null);
 });
 
-Deno.test("undone() marks what was never good as bad, and leaves what was good", () => {
+Deno.test("undone(): only a release that was never good is bad", () => {
   const one = state("1.0.0", record("1.0.0", "good"));
   const pending = switching(
     withRelease(one, record("2.0.0", "installing")),
@@ -222,7 +222,7 @@ Deno.test("undone() marks what was never good as bad, and leaves what was good",
   );
 });
 
-Deno.test("prunable() never takes the active release, nor the one a rollback would choose", () => {
+Deno.test("prunable(): keeps the active one and its predecessor", () => {
   const ids = (s: HostState, keep: number) => prunable(s, keep).map((r) => r.id);
   const six = state("6", ...["1", "2", "3", "4", "5", "6"].map((id) => record(id, "good")));
   assert.deepEqual(ids(six, 5), ["1"]);
@@ -242,14 +242,14 @@ Deno.test("prunable() never takes the active release, nor the one a rollback wou
   assert.deepEqual(without(mixed, prunable(mixed, 5)).releases.map((r) => r.id), ["1", "4", "5"]);
 });
 
-Deno.test("withoutSecrets() leaves out the values of secrets", () => {
+Deno.test("withoutSecrets(): leaves out the values of secrets", () => {
   const kept = withoutSecrets(MANIFEST);
   assert.equal(kept.env["SECRET"]?.value, null);
   assert.equal(kept.env["A"]?.value, "one");
   assert(!JSON.stringify(kept).includes("hidden"));
 });
 
-Deno.test("releaseSpec() is absolute, and old and new never share a run directory", () => {
+Deno.test("releaseSpec(): releases never share a run directory", () => {
   const [one, two] = [record("1.0.0", "good").spec, record("2.0.0", "good").spec];
   assert(one !== null && two !== null);
   assert.deepEqual(one.execution, {
@@ -291,7 +291,7 @@ Deno.test("parseState(): output of an old record goes to output/", () => {
   assert.deepEqual(upgradeSpec(release.spec), release.spec);
 });
 
-Deno.test("releaseSpec() knows containers and units", () => {
+Deno.test("releaseSpec(): containers and units", () => {
   const layout = hostLayout("/opt", "web.x");
   const of = (service: string, imageTar = false) =>
     releaseSpec({
@@ -315,7 +315,7 @@ Deno.test("releaseSpec() knows containers and units", () => {
   });
 });
 
-Deno.test("recoveryScript() is sound sh for every kind of service and any text in the state", async () => {
+Deno.test("recoveryScript(): is valid sh for every service", async () => {
   const hostile = record("2.0.0", "bad", { reason: 'it\'s $HOME `x` \\ "q"\nnext' });
   const place = { layout: hostLayout("/tmp/it's here", "web"), token: "d-1.x" };
   const one = record("1.0.0", "good");
@@ -353,7 +353,7 @@ Deno.test("recoveryScript() is sound sh for every kind of service and any text i
   }
 });
 
-Deno.test("parseFacts() reads a host's answer and refuses chatter", () => {
+Deno.test("parseFacts(): reads facts and refuses chatter", () => {
   const facts = parseFacts(
     "motd=hello\n@facts\narch=aarch64\nuid=0\nlogin=root\nplace=b h 1:2\nfree_kb=10\nsame_fs=no\nrecover=yes\ncurrent=/opt/web-1=2\n" +
       "dir=yes\nforced_dir=no\ncached=\nsystemd=yes\nengine=systemd does not run there\nuser=no\nwritable=yes\nmissing_command=a\nmissing_command=b\n" +
@@ -385,7 +385,7 @@ Deno.test("parseFacts() reads a host's answer and refuses chatter", () => {
   assert.throws(() => parseFacts("This account is disabled.\n", "h"), /Cannot read the facts/);
 });
 
-Deno.test("toFailure() keeps what is known, adds where, and tells nothing of what is unknown", () => {
+Deno.test("toFailure(): keeps known errors, hides unknown ones", () => {
   const place = { host: "h", step: "health", instance: null, log: null } as const;
   const known = new HarnessError("unavailable", "Cannot start web", { details: { exit_code: 3 } });
   const failure = toFailure(known, place);
@@ -399,7 +399,7 @@ Deno.test("toFailure() keeps what is known, adds where, and tells nothing of wha
   assert.equal(toFailure(new DOMException("late", "TimeoutError"), place).code, "timeout");
 });
 
-Deno.test("ProgressQueue gives all events in order, and under pressure drops only progress", async () => {
+Deno.test("ProgressQueue: drops only progress, keeps the order", async () => {
   const event = (n: number, status: DeployProgress["status"]): DeployProgress => ({
     deployment_id: "d",
     service: "s",

@@ -43,7 +43,7 @@ async function withBadHealth(bench: Bench, version: string): Promise<DeployPacka
 }
 
 Deno.test({
-  name: "deploy() as a user with sudo runs a service of its own user under systemd, and goes back",
+  name: "deploy(): with sudo, a service of its own user and back",
   ignore,
   async fn() {
     await using bench = new Bench();
@@ -82,7 +82,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a systemd host whose sshd dies in the middle of a switch puts itself back",
+  name: "watchdog: restores a systemd host whose sshd dies",
   ignore,
   async fn() {
     await using bench = new Bench();
@@ -110,7 +110,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a host that is rebooted in the middle of a switch is set right by the next deployment",
+  name: "recovery: the next deployment undoes it after a reboot",
   ignore,
   async fn() {
     await using bench = new Bench();

@@ -5,7 +5,7 @@ import { localExecutor } from "../../src/executor/local.ts";
 import { Bench, run } from "./support.ts";
 
 for (const text of ["", " \n", "{garbage"]) {
-  Deno.test(`deploy() refuses the record ${JSON.stringify(text)}, and what runs goes on`, async () => {
+  Deno.test(`lock: refuses the record ${JSON.stringify(text)}`, async () => {
     await using bench = new Bench();
     await run(bench.plan(await bench.makePackage()));
     const path = `${bench.base()}/state.json`;
@@ -28,7 +28,7 @@ function names(dir: string): string[] {
   return [...Deno.readDirSync(dir)].map((e) => e.name).sort();
 }
 
-Deno.test("deploy() that keeps failing keeps the 2 newest bad releases and the good ones, no more", async () => {
+Deno.test("prune: keeps the two newest bad releases", async () => {
   await using bench = new Bench();
   const good = await bench.makePackage();
   await run(bench.plan(good));
@@ -54,7 +54,7 @@ Deno.test("deploy() that keeps failing keeps the 2 newest bad releases and the g
   bench.assertClean();
 });
 
-Deno.test("deploy() ends as it would where what it may remove after a failure cannot be removed", async () => {
+Deno.test("prune: a failure to remove does not change the outcome", async () => {
   await using bench = new Bench();
   await run(bench.plan(await bench.makePackage()));
   const local = localExecutor();

@@ -35,7 +35,7 @@ Deno.test("redactor(): no secret is left, and texts stay small", () => {
   }));
 });
 
-Deno.test("redactor(): secrets and texts of a hostile machine cost little", () => {
+Deno.test("redactor(): hostile secrets and texts cost little", () => {
   // Each of them took minutes, or did not end, when every piece was looked at: the suite would not end.
   const periodic = `${"a".repeat(1_000_000)}b`;
   assert.match(redactor([periodic])(`${"a".repeat(500_000)}c`), /REDACTED/);
@@ -44,7 +44,7 @@ Deno.test("redactor(): secrets and texts of a hostile machine cost little", () =
   assert.equal(redactor([periodic])("some text"), "some text");
 });
 
-Deno.test("redactor() hides secrets in every text of a value, whole, in lines and as JSON", () => {
+Deno.test("redactor(): hides secrets whole, in lines and as JSON", () => {
   const hide = redactor([SECRET, "canary-canary", "on", "canary"]);
   const given = {
     log: ["a second-canary-line b", `token it's "canary" $1 \\ 5f1c`, JSON.stringify(SECRET)],
@@ -66,7 +66,7 @@ Deno.test("redactor() hides secrets in every text of a value, whole, in lines an
 });
 
 for (const how of ["exits", "is never healthy"] as const) {
-  Deno.test(`deploy() of a service that prints its secret and ${how} reports it nowhere`, async () => {
+  Deno.test(`deploy(): a printed secret is redacted (${how})`, async () => {
     await using bench = new Bench();
     const yaml = "env: {TOKEN: {secret: true}}\n" +
       "health: {script: scripts/health.sh, timeout: 2s, retries: 1, interval: 200ms}\n";
@@ -88,7 +88,7 @@ for (const how of ["exits", "is never healthy"] as const) {
   });
 }
 
-Deno.test("a rollback to a release that prints a secret of back then reports it nowhere", async () => {
+Deno.test("rollback: a secret of an earlier release is redacted", async () => {
   await using bench = new Bench();
   const flag = `${bench.dir}/broken`;
   const one = await bench.makePackage({
@@ -108,7 +108,7 @@ Deno.test("a rollback to a release that prints a secret of back then reports it 
   assert(!said.includes("canary"), said);
 });
 
-Deno.test("deploy() cancelled with any reason reports that it was cancelled, with no advice", async () => {
+Deno.test("deploy(): cancelled with any reason, without advice", async () => {
   assert.equal(cancelError(new HarnessError("unavailable", "x")).code, "unavailable");
   assert.equal(cancelError(new DOMException("late", "TimeoutError")).code, "timeout");
   assert.equal(cancelError("enough").code, "cancelled");
