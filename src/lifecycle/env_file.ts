@@ -11,7 +11,7 @@ const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const SECRET_MARK = "# secret";
 
 /**
- * The text of an env file. A value stands in single quotes; a single quote in it becomes `'"'"'`, because systemd does
+ * The text of an env file. A value is in single quotes; a single quote in it becomes `'"'"'`, because systemd does
  * not know the usual `'\''`. Line ends, `$`, backslashes and UTF-8 pass unchanged; NUL cannot be in an environment.
  * Variables in `secrets` are marked for {@linkcode secretsIn}.
  */
@@ -35,7 +35,7 @@ export function formatEnvFile(
 
 /** The values that an env file of ours marks as secret. */
 export function secretsIn(text: string): string[] {
-  // From one variable to the next, so that what stands inside a value is not taken for a mark; other lines are skipped
+  // From one variable to the next, so that text inside a value is not taken for a mark; other lines are skipped
   // (with [^\n]: a dot stops at a CR or U+2028 and would match nothing there, for ever).
   const entry = /(# secret\n)?[A-Za-z_][A-Za-z0-9_]*='([^']*(?:'"'"'[^']*)*)'\n|[^\n]*\n?/y;
   const found: string[] = [];

@@ -1,5 +1,5 @@
 /**
- * Exit codes and signals, in numbers and in words.
+ * Exit codes and signals, as numbers and as text.
  *
  * @module
  */
@@ -39,7 +39,7 @@ export function signalName(number: number): string {
   return SIGNALS[number] ?? `signal ${number}`;
 }
 
-/** Reads an exit code as a shell gives it: 128 + n is signal n. Also gives the words for people. */
+/** Reads an exit code as a shell gives it: 128 + n is signal n. Also returns a text for people. */
 export function statusFromCode(code: string): { facts: ExitStatus; text: string } {
   const number = /^\d+$/.test(code) ? Number(code) : NaN;
   if (Number.isNaN(number)) {
@@ -55,7 +55,7 @@ export function statusFromCode(code: string): { facts: ExitStatus; text: string 
   };
 }
 
-/** How it ended in words: "exited with code 3", "ended by SIGKILL". */
+/** How it ended, as text: "exited with code 3", "ended by SIGKILL". */
 export function describeEnd(end: ExitStatus): string {
   if (end.signal !== null) return `ended by ${end.signal}`;
   if (end.exitCode !== null) return `exited with code ${end.exitCode}${hint(end.exitCode)}`;

@@ -43,13 +43,13 @@ export const RESTART_BACKOFF_CAP_MS = 5 * 60_000;
 export const RESTART_JITTER = 0.2;
 /** A service that ran this long is stable: its earlier ends are forgotten. */
 export const RESTART_STABLE_MS = 60_000;
-/** Ends that are kept to tell the story of a crash loop. */
+/** Ends that are kept as the history of a crash loop. */
 export const MAX_RESTART_HISTORY = 20;
-/** How often the exit records of local processes are looked at: a crash is noticed at once. */
+/** How often the exit records of local processes are polled: a crash is noticed at once. */
 export const LOCAL_EXIT_POLL_MS = 200;
-/** How often local services are looked at in full. */
+/** How often local services are polled in full. */
 export const LOCAL_STATUS_INTERVAL_MS = 1_000;
-/** How often the services of another machine are looked at, by one command for all of them. */
+/** How often the services of another machine are polled, by one command for all of them. */
 export const REMOTE_STATUS_INTERVAL_MS = 5_000;
 /** Health checks that run at once over all services: more would starve the event loop and the machines. */
 export const MAX_CONCURRENT_HEALTH_CHECKS = 16;

@@ -137,7 +137,7 @@ export async function* followLog(
   let wake = Promise.withResolvers<void>();
   const onStdout = (chunk: Uint8Array) => {
     for (const line of splitter.push(chunk)) {
-      // A reader slower than the log gets told what it missed; the log itself is never held up.
+      // A slow reader gets a line on what it missed; the log itself never waits.
       if (queue.length >= MAX_FOLLOW_QUEUE_LINES) dropped++;
       else queue.push(line);
     }

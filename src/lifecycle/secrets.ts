@@ -42,7 +42,7 @@ export async function readSecrets(
   return secretsIn(stdout);
 }
 
-/** Takes the secrets of one service out of what is said of it. */
+/** Removes the secrets of one service from reports about it. */
 export class SecretFilter {
   readonly #executor: () => Promise<Executor>;
   readonly #files: readonly string[];
@@ -54,7 +54,7 @@ export class SecretFilter {
     this.#files = envFile === null ? [] : [envFile];
   }
 
-  /** An event without secrets. Without its words, when the secrets cannot be read: better nothing than one of them. */
+  /** An event without secrets; without its texts while the secrets cannot be read. */
   async event<E extends SupervisorEvent>(event: E): Promise<E> {
     if (!hasWords(event)) return event;
     return withRedacted(event, await this.#known().catch(withholding));
@@ -62,7 +62,7 @@ export class SecretFilter {
 
   /** An error without secrets. */
   async error(error: unknown): Promise<unknown> {
-    // Others are in our own words: above all that the machine cannot be reached, and then no secret can be read.
+    // Other errors are texts of ours: most often the machine is unreachable, and then no secret can be read.
     if (!(error instanceof HarnessError) || !SERVICE_SPEAKS.has(error.code)) return error;
     const redact = await this.#known().catch(withholding);
     if (redact === asItIs) return error;
@@ -88,10 +88,10 @@ export class SecretFilter {
 
 const asItIs: Redact = (value) => value;
 
-/** Codes of the errors that quote a service: its last lines, or what its health check said. */
+/** Codes of the errors that quote a service: its last lines, or the output of its health check. */
 const SERVICE_SPEAKS: ReadonlySet<ErrorCode> = new Set(["unavailable", "timeout"]);
 
-/** In place of a redaction while the secrets are unknown: none of the words, and why. */
+/** Used while the secrets are unknown: withholds the whole text, with the reason. */
 function withholding(problem: unknown): Redact {
   const note = `[withheld, since the secrets to leave out are not known: ${messageOf(problem)}]`;
   return <T>(value: T) => (typeof value === "string" ? note : Array.isArray(value) ? [] : {}) as T;
@@ -111,7 +111,7 @@ function hasWords(event: SupervisorEvent): boolean {
   }
 }
 
-/** Only what a service may have said itself: ids, states and numbers are ours. */
+/** Redacts only what a service may have written itself: ids, states and numbers are ours. */
 function withRedacted<E extends SupervisorEvent>(event: E, redact: Redact): E {
   switch (event.type) {
     case "state": {

@@ -1,5 +1,5 @@
 /**
- * What a controller must know to run one service on one machine.
+ * Everything a controller needs to run one service on one machine.
  *
  * Built by deploy from a manifest and the release layout, or by the server from a registry entry that
  * was registered with a plain command. All paths are absolute paths on that machine.
@@ -20,7 +20,7 @@ export type SpecExecution =
     type: "managed_process";
     /** Program and arguments. */
     argv: readonly [string, ...string[]];
-    /** Whether `argv` stays (foreground) or returns while the service goes on (daemon). */
+    /** Whether `argv` stays (foreground) or returns while the service runs on (daemon). */
     start: "foreground" | "daemon";
     /** Program that stops it, or `null` for the signal alone. */
     stopArgv: readonly [string, ...string[]] | null;
@@ -108,7 +108,7 @@ export interface RunIdentity {
   releaseDir: string | null;
 }
 
-/** What a machine has under a name that a service would take, whoever put it there and whether it runs or not. */
+/** What has a name that a service would take, whoever owns it and whether it runs or not. */
 export interface Occupant {
   /** What it is. */
   kind: "process" | "unit" | "container";
@@ -116,7 +116,7 @@ export interface Occupant {
   name: string;
   /** Whether it carries our marks; `false` is somebody else's, or ours changed by hand. */
   ours: boolean;
-  /** Whose run it is, where it says so. */
+  /** The run it belongs to, where known. */
   identity: RunIdentity | null;
   /** Whether it runs now. */
   running: boolean;
@@ -126,7 +126,7 @@ export interface Occupant {
   detail: string;
 }
 
-/** What a controller sees of a service. */
+/** State of a service as its controller reports it. */
 export interface ServiceStatus {
   /** Whether it runs now. */
   running: boolean;
@@ -138,11 +138,11 @@ export interface ServiceStatus {
   exitCode: number | null;
   /** Signal that ended it, such as `SIGKILL`, where known. */
   signal: string | null;
-  /** One line for people: what the service manager says. */
+  /** One line for people, from the service manager. */
   detail: string;
   /** Whether it ended because somebody stopped it on purpose, where that is known. */
   asked?: boolean;
-  /** Whose run it is that runs, where that was looked at. */
+  /** The run it belongs to, where that was checked. */
   identity?: RunIdentity | null;
   /** Id of the image of its container, where there is one. */
   imageId?: string | null;
@@ -181,11 +181,11 @@ export interface Controller {
   stop(options?: ControlOptions): Promise<ServiceStatus>;
   /** Makes it read its configuration again without a restart. */
   reload(options?: ControlOptions): Promise<ServiceStatus>;
-  /** Looks. Never changes anything. */
+  /** Reads the state. Never changes anything. */
   status(options?: ControlOptions): Promise<ServiceStatus>;
   /**
-   * What is there under the name that a start would take, ours or not, running or not; `null` when nothing stands in
-   * its way. Never changes anything.
+   * What has the name that a start would take, ours or not, running or not; `null` when nothing is in its
+   * way. Never changes anything.
    */
   occupant(options?: ControlOptions): Promise<Occupant | null>;
   /** The last `lines` lines of its log, oldest first. */

@@ -6,8 +6,8 @@
 import type { ServiceSpec } from "./service_spec.ts";
 
 /**
- * A recorded spec as this version writes it. A deployment's output used to go to `log/` of its bookkeeping directory,
- * which belongs to the service's user; it goes to `output/` beside it, which is the deployer's alone.
+ * A recorded spec as this version writes it. A deployment's output used to be in `log/` of its bookkeeping directory,
+ * which belongs to the service's user; now it is in `output/` beside it, which only the deployer can write.
  */
 export function upgradeSpec(spec: ServiceSpec): ServiceSpec {
   const base = deploymentBase(spec);

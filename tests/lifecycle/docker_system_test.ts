@@ -54,7 +54,7 @@ async function failure(call: Promise<unknown>): Promise<HarnessError> {
 }
 
 Deno.test({
-  name: "DockerController runs, replaces, inspects and stops containers without pulling",
+  name: "DockerController: runs, replaces and stops, never pulls",
   ignore: needs("docker", "busybox"),
   async fn(t) {
     await using place = new Place();

@@ -21,7 +21,7 @@ function serveProbe(): Deno.HttpServer<Deno.NetAddr> & AsyncDisposable {
 export function testChecks({ name: where, component, open }: MachineKind): void {
   const test = (name: string, fn: (machine: Machine, place: Place) => Promise<void>) =>
     Deno.test({
-      name: `checkHealth() ${name}, ${where}`,
+      name: `checkHealth: ${name}, ${where}`,
       ignore: component !== null && needs(component),
       async fn() {
         await using place = new Place();
@@ -122,7 +122,7 @@ export function testChecks({ name: where, component, open }: MachineKind): void 
     const result = await checkHealth(machine.executor, spec);
     assert.deepEqual([result.healthy, result.message], [
       false,
-      "script check: no answer within 400 ms",
+      "script check: no response within 400 ms",
     ]);
     await eventually(async () => assert.deepEqual(await pidsWith(mark), []));
   });

@@ -24,7 +24,7 @@ import { LOOP, testChecks } from "./health_cases.ts";
 
 testChecks(LOCAL);
 
-Deno.test("a probe script ends by itself when nobody is left to end it", async () => {
+Deno.test("probe script: ends by itself when its caller is gone", async () => {
   await using place = new Place();
   await using machine = await localMachine();
   const mark = crypto.randomUUID();
@@ -37,7 +37,7 @@ Deno.test("a probe script ends by itself when nobody is left to end it", async (
   await eventually(async () => assert.deepEqual(await pidsWith(mark), []));
 });
 
-Deno.test("checkHealth() gives up an http answer that never comes, and rejects when aborted", async () => {
+Deno.test("checkHealth: http timeout and abort", async () => {
   await using place = new Place();
   await using machine = await localMachine();
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -46,7 +46,7 @@ Deno.test("checkHealth() gives up an http answer that never comes, and rejects w
   const spec = (timeoutMs: number) =>
     place.shell("web", LOOP, { health: health({ ...probe, status: [] }, { timeoutMs }) });
   const result = await checkHealth(machine.executor, spec(200));
-  assert.equal(result.message, "http check: no answer within 200 ms");
+  assert.equal(result.message, "http check: no response within 200 ms");
   const reason = new Error("enough");
   await assert.rejects(
     checkHealth(machine.executor, spec(20_000), { signal: AbortSignal.any([abortSoon(reason)]) }),
@@ -61,7 +61,7 @@ function abortSoon(reason: Error): AbortSignal {
   return controller.signal;
 }
 
-Deno.test("waitUntilHealthy() resolves when it passes, and reports the last check and log when it does not", async () => {
+Deno.test("waitUntilHealthy: passes, or reports last check and log", async () => {
   await using place = new Place();
   await using machine = await localMachine();
   const script = place.script(
@@ -94,7 +94,7 @@ Deno.test("waitUntilHealthy() resolves when it passes, and reports the last chec
   await controller.stop();
 });
 
-Deno.test("waitUntilHealthy() ends at once when the service does, with exit code and log", async () => {
+Deno.test("waitUntilHealthy: ends with the service, with exit code", async () => {
   await using place = new Place();
   await using machine = await localMachine();
   const gate = new Gate(place);
@@ -113,7 +113,7 @@ Deno.test("waitUntilHealthy() ends at once when the service does, with exit code
   assert.deepEqual([error.details?.exit_code, error.details?.log], [12, ["out of memory"]]);
 });
 
-Deno.test("HealthThresholds needs failures in a row, forgives the start period and honours successes", () => {
+Deno.test("HealthThresholds: retries, start period and successes", () => {
   const spec = health({ type: "tcp", port: 1 }, { retries: 2, successes: 2, startPeriodMs: 1_000 });
   const fresh = new HealthThresholds(spec, { fresh: true, now: 0 });
   assert.deepEqual(fresh.add(false, 500), { healthy: null, changed: false });
@@ -135,7 +135,7 @@ Deno.test("HealthThresholds needs failures in a row, forgives the start period a
   assert.equal(early.starting(20), false);
 });
 
-Deno.test("HealthMonitor runs at most N checks at once, and none after it is disposed of", async () => {
+Deno.test("HealthMonitor: at most N checks at once, none at the end", async () => {
   await using place = new Place();
   await using machine = await localMachine();
   const running = place.path("running");
@@ -173,7 +173,7 @@ Deno.test("HealthMonitor runs at most N checks at once, and none after it is dis
   assert.equal(published.length, 12, "each verdict once, however many checks confirm it");
 });
 
-Deno.test("HealthMonitor: disposal waits for a check that was removed", async () => {
+Deno.test("HealthMonitor: disposal waits for a removed check", async () => {
   await using place = new Place();
   await using machine = await localMachine();
   let running = 0;
@@ -200,7 +200,7 @@ Deno.test("HealthMonitor: disposal waits for a check that was removed", async ()
   assert.equal(running, 0);
 });
 
-Deno.test("parseHttpAnswer() skips interim answers and keeps what went wrong", () => {
+Deno.test("parseHttpAnswer: skips interim answers, keeps the error", () => {
   assert.deepEqual(
     parseHttpAnswer("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nA: b\r\n\r\nhi\n"),
     {

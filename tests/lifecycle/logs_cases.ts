@@ -7,7 +7,7 @@ import type { MachineKind } from "./fixture.ts";
 /** A start that fails after a line without an end. */
 export function testLongLine({ name: where, component, open }: MachineKind): void {
   Deno.test({
-    name: `a line without an end does not hide why a start failed, ${where}`,
+    name: `start: an endless log line keeps the reason, ${where}`,
     ignore: component !== null && needs(component),
     async fn() {
       await using place = new Place();

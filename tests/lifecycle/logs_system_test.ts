@@ -6,7 +6,7 @@ import { testLongLine } from "./logs_cases.ts";
 for (const kind of REMOTES) testLongLine(kind);
 
 Deno.test({
-  name: "a full disk costs output, and never holds a service up",
+  name: "log: a full disk loses output, not the service",
   ignore: needs("root", "tmpfs"),
   async fn() {
     await using place = new Place();

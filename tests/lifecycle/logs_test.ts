@@ -12,7 +12,7 @@ const LOOP = "while :; do sleep 0.2; done";
 
 const encode = (text: string) => new TextEncoder().encode(text);
 
-Deno.test("LineSplitter gives the same lines wherever the bytes are cut", () => {
+Deno.test("LineSplitter: same lines wherever the bytes are cut", () => {
   fc.assert(
     fc.property(
       fc.array(fc.string({ unit: "grapheme", maxLength: 20 }).filter((s) => !/[\r\n]/.test(s))),
@@ -34,7 +34,7 @@ Deno.test("LineSplitter gives the same lines wherever the bytes are cut", () => 
   );
 });
 
-Deno.test("LineSplitter handles partial lines, CRLF, long lines and bytes that are no text", () => {
+Deno.test("LineSplitter: partial, CRLF, long and binary lines", () => {
   const splitter = new LineSplitter(8);
   assert.deepEqual(splitter.push(encode("one\r\ntw")), ["one"]);
   assert.deepEqual(splitter.push(encode("o\n\nlast")), ["two", ""]);
@@ -44,14 +44,14 @@ Deno.test("LineSplitter handles partial lines, CRLF, long lines and bytes that a
   assert.deepEqual(splitter.push(new Uint8Array([0xff, 0x00, 0x41, 0x0a])), ["\ufffd\0A"]);
 });
 
-Deno.test("LineSplitter keeps no more than one line, however long it gets", () => {
+Deno.test("LineSplitter: buffers one bounded line", () => {
   const splitter = new LineSplitter(1024);
   let pieces = 0;
   for (let i = 0; i < 1000; i++) pieces += splitter.push(new Uint8Array(1000).fill(97)).length;
   assert.equal(pieces, Math.floor(1000 * 1000 / 1024));
 });
 
-Deno.test("logs() goes back into the rotated file and keeps what is asked for", async () => {
+Deno.test("logs: reads back into the rotated file", async () => {
   await using place = new Place();
   await using machine = await localMachine();
   const log = place.path("log/a.log");
@@ -69,7 +69,7 @@ Deno.test("logs() goes back into the rotated file and keeps what is asked for", 
   assert.ok(long.reduce((sum, line) => sum + line.length, 0) <= 2 * 1024 * 1024);
 });
 
-Deno.test("followLog() ends when its iterator is closed and leaves no reader behind", async () => {
+Deno.test("followLog: closing the iterator ends the reader", async () => {
   await using place = new Place();
   await using machine = await localMachine();
   const controller = processController(
@@ -84,7 +84,7 @@ Deno.test("followLog() ends when its iterator is closed and leaves no reader beh
   await controller.stop();
 });
 
-Deno.test("the keeper rotates a log while its service goes on writing to it", async () => {
+Deno.test("log: rotated while its service writes", async () => {
   await using place = new Place();
   await using machine = await localMachine();
   await Deno.mkdir(place.path("log"));
@@ -123,7 +123,7 @@ async function parentOf(pid: number): Promise<number> {
   return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
 }
 
-Deno.test("B4: a log is bounded however fast it is written", async () => {
+Deno.test("log: B4, bounded however fast it is written", async () => {
   await using place = new Place();
   await using machine = await localMachine();
   const controller = processController(machine, place.shell("yes", "exec yes"));
@@ -148,7 +148,7 @@ Deno.test("B4: a log is bounded however fast it is written", async () => {
   assert.ok(size() <= (SERVICE_LOG_KEEP + 1) * SERVICE_LOG_MAX_BYTES, String(size()));
 });
 
-Deno.test("a log's writer that is killed is started again", async () => {
+Deno.test("log: a killed writer is started again", async () => {
   await using place = new Place();
   await using machine = await localMachine();
   const gate = place.path("gate");
@@ -159,10 +159,10 @@ Deno.test("a log's writer that is killed is started again", async () => {
   const { pid } = await controller.start();
   const pipe = await Deno.readLink(`/proc/${pid}/fd/1`);
   assert.match(pipe, /pipe/);
-  const keeper = Number(
+  const shim = Number(
     /wrapper=(\d+)/.exec(await Deno.readTextFile(place.path("run/pipe.pid")))?.[1],
   );
-  const writers = (await readersOf(pipe)).filter((reader) => reader !== keeper);
+  const writers = (await readersOf(pipe)).filter((reader) => reader !== shim);
   assert.ok(writers.length >= 2, "a writer and who watches over it");
   // The one whose parent is another of them.
   for (const writer of writers) {
@@ -175,7 +175,7 @@ Deno.test("a log's writer that is killed is started again", async () => {
   await controller.stop();
 });
 
-Deno.test("a log is written on when the keeper is killed", async () => {
+Deno.test("log: written on when the shim is killed", async () => {
   await using place = new Place();
   await using machine = await localMachine();
   const gate = place.path("gate");
@@ -184,10 +184,10 @@ Deno.test("a log is written on when the keeper is killed", async () => {
     place.shell("alone", `while [ ! -e ${gate} ]; do sleep 0.1; done; echo on; ${LOOP}`),
   );
   await controller.start();
-  const keeper = Number(
+  const shim = Number(
     /wrapper=(\d+)/.exec(await Deno.readTextFile(place.path("run/alone.pid")))?.[1],
   );
-  Deno.kill(keeper, "SIGKILL");
+  Deno.kill(shim, "SIGKILL");
   await Deno.writeTextFile(gate, "");
   await eventually(async () => assert.deepEqual(await controller.logs(5), ["on"]));
   await controller.stop();

@@ -178,7 +178,7 @@ systemctl daemon-reload; systemctl start store`,
 }
 
 Deno.test({
-  name: "createController() attaches, runs, stops and refuses portable services on a real systemd",
+  name: "portable service: attach, run, stop, refuse",
   ignore: needs("docker", "root"),
   async fn(t) {
     await using host = await startHost();

@@ -28,7 +28,7 @@ export async function failure(
 export function testProcess({ name: where, component, open }: MachineKind): void {
   const test = (name: string, fn: (machine: Machine, place: Place) => Promise<void>) =>
     Deno.test({
-      name: `ProcessController ${name}, ${where}`,
+      name: `ProcessController: ${name}, ${where}`,
       ignore: component !== null && needs(component),
       async fn() {
         await using place = new Place();
@@ -81,7 +81,7 @@ export function testProcess({ name: where, component, open }: MachineKind): void
     "start() of a program that ends well at once says that it may want to be a daemon",
     async (machine, place) => {
       const hint =
-        /exited with code 0 at once \(if it goes on in the background, .* start: daemon\)/;
+        /exited with code 0 at once \(if it runs on in the background, .* start: daemon\)/;
       const spec = place.shell("short", "exit 0");
       assert.match((await failure(processController(machine, spec).start())).message, hint);
     },

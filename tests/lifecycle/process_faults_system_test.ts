@@ -10,7 +10,7 @@ import { eventually, health, isAlive, Place, processController } from "./fixture
 const LOOP = "while :; do sleep 0.2; done";
 
 Deno.test({
-  name: "a service started over SSH survives its connection and the end of sshd",
+  name: "process: survives its SSH connection and sshd",
   ignore: needs("sshd"),
   async fn() {
     await using place = new Place();
@@ -41,7 +41,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a machine with BusyBox and dropbear alone runs, checks and stops a service",
+  name: "process: BusyBox and dropbear alone are enough",
   ignore: needs("docker", "root", "busybox", "dropbear"),
   async fn() {
     await using host = await startHost({ kind: "busybox" });

@@ -17,8 +17,8 @@ import {
 
 const LOOP = "while :; do sleep 0.2; done";
 
-/** The keeper's pid, from the pid file. */
-async function keeperOf(place: Place, name: string): Promise<number> {
+/** The shim's pid, from the pid file. */
+async function shimOf(place: Place, name: string): Promise<number> {
   const text = await Deno.readTextFile(place.path(`run/${name}.pid`));
   return Number(/^wrapper=(\d+)$/m.exec(text)?.[1]);
 }
@@ -27,12 +27,12 @@ async function stopped(controller: Controller): Promise<void> {
   await eventually(async () => assert.equal((await controller.status()).running, false));
 }
 
-Deno.test("a service whose keeper is killed goes on, can be stopped, and only its exit code is unknown", async () => {
+Deno.test("shim: killed, the service runs on and can be stopped", async () => {
   await using place = new Place();
   await using machine = await localMachine();
   const controller = processController(machine, place.shell("api", LOOP));
   const { pid } = await controller.start();
-  Deno.kill(await keeperOf(place, "api"), "SIGKILL");
+  Deno.kill(await shimOf(place, "api"), "SIGKILL");
   assert.equal((await controller.status()).pid, pid);
   kill(pid);
   await stopped(controller);
@@ -41,18 +41,18 @@ Deno.test("a service whose keeper is killed goes on, can be stopped, and only it
   assert.match(status.detail, /nothing recorded how it ended/);
   const again = await controller.start();
   assert.notEqual(again.pid, pid);
-  Deno.kill(await keeperOf(place, "api"), "SIGKILL");
+  Deno.kill(await shimOf(place, "api"), "SIGKILL");
   assert.equal((await controller.stop()).running, false);
   assert.equal(await isAlive(again.pid ?? 0), false);
 });
 
-Deno.test("a look at the moment of a crash waits for the keeper to write down how it ended", async () => {
+Deno.test("status: waits for the shim to record a crash", async () => {
   await using place = new Place();
   await using machine = await localMachine();
   const controller = processController(machine, place.shell("api", LOOP));
   const { pid } = await controller.start();
-  const keeper = await keeperOf(place, "api");
-  Deno.kill(keeper, "SIGSTOP");
+  const shim = await shimOf(place, "api");
+  Deno.kill(shim, "SIGSTOP");
   kill(pid);
   await eventually(async () => assert.equal(await isAlive(pid ?? 0), false));
   const looked = Promise.all([
@@ -63,12 +63,12 @@ Deno.test("a look at the moment of a crash waits for the keeper to write down ho
     }]),
   ]);
   await new Promise((resolve) => setTimeout(resolve, 300));
-  Deno.kill(keeper, "SIGCONT");
+  Deno.kill(shim, "SIGCONT");
   const [one, [all]] = await looked;
   assert.deepEqual([one.signal, all?.signal], ["SIGKILL", "SIGKILL"]);
 });
 
-Deno.test("children that outlive a crashed service are ended, also when the keeper cannot do it", async () => {
+Deno.test("process: children of a crashed service are ended", async () => {
   await using place = new Place();
   await using machine = await localMachine();
   // Its own children come and go all the time, also while somebody looks at what is there.
@@ -83,7 +83,7 @@ Deno.test("children that outlive a crashed service are ended, also when the keep
   const second = await controller.start();
   await eventually(async () => assert.equal((await pidsWith(child)).length, 2));
   const orphans = await pidsWith(child);
-  Deno.kill(await keeperOf(place, "api"), "SIGKILL");
+  Deno.kill(await shimOf(place, "api"), "SIGKILL");
   kill(second.pid);
   await stopped(controller);
   const third = await controller.start();
@@ -95,7 +95,7 @@ Deno.test("children that outlive a crashed service are ended, also when the keep
   assert.deepEqual(await pidsWith(child), []);
 });
 
-Deno.test("a start that comes while a stop is under way, whoever asked for it, starts anew", async () => {
+Deno.test("start: during a stop it starts a new run", async () => {
   await using place = new Place();
   await using machine = await localMachine();
   const go = place.path("go");
@@ -115,7 +115,7 @@ Deno.test("a start that comes while a stop is under way, whoever asked for it, s
   assert.equal((await controller.status()).pid, second.pid);
 });
 
-Deno.test("an aborted start leaves a service that is found again and can be stopped", async () => {
+Deno.test("start: aborted, the service is found and stopped", async () => {
   await using place = new Place();
   await using machine = await localMachine();
   const controller = processController(machine, place.shell("api", LOOP));
@@ -124,7 +124,7 @@ Deno.test("an aborted start leaves a service that is found again and can be stop
   for (let aborted = false; !aborted;) {
     const abort = new AbortController();
     const ended = controller.start({ signal: abort.signal }).then(() => null, (error) => error);
-    await eventually(async () => assert.ok(await isAlive(await keeperOf(place, "api"))));
+    await eventually(async () => assert.ok(await isAlive(await shimOf(place, "api"))));
     abort.abort(reason);
     const error = await ended;
     aborted = error !== null;
@@ -157,7 +157,7 @@ function sluggish(place: Place, machine: Machine): Machine {
   };
 }
 
-Deno.test("a daemon's start script that hangs is killed with its children at the deadline, by the clock", async () => {
+Deno.test("start: a hanging daemon script is killed at its deadline", async () => {
   await using place = new Place();
   await using machine = await localMachine();
   const child = place.script("child.sh", "#!/bin/sh\nsleep 600; :\n");

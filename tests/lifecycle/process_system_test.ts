@@ -7,7 +7,7 @@ import { failure, LOOP, testProcess } from "./process_cases.ts";
 for (const kind of REMOTES) testProcess(kind);
 
 Deno.test({
-  name: "ProcessController.start() runs it as another user, whose files it cannot read",
+  name: "ProcessController: runs as another user",
   ignore: needs("root"),
   async fn() {
     await using place = new Place();
@@ -25,7 +25,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "ProcessController works for an ordinary user, who cannot become another",
+  name: "ProcessController: works for an ordinary user",
   ignore: needs("root"),
   async fn() {
     await using place = new Place();

@@ -4,7 +4,7 @@ import { LOOP, testProcess } from "./process_cases.ts";
 
 testProcess(LOCAL);
 
-Deno.test("ProcessController.start() does not take a reused pid for its service", async () => {
+Deno.test("ProcessController: a reused pid is not its service", async () => {
   await using place = new Place();
   await using machine = await LOCAL.open(place);
   const controller = processController(machine, place.shell("old", LOOP));
@@ -24,7 +24,7 @@ Deno.test("ProcessController.start() does not take a reused pid for its service"
   assert.equal((await controller.status()).running, false);
   assert.equal((await controller.stop()).running, false);
   await write(start ?? "", "another-boot");
-  assert.match((await controller.status()).detail, /started anew since/);
+  assert.match((await controller.status()).detail, /rebooted since/);
   await controller.stop();
   const { pid } = await controller.start();
   assert.notEqual(pid, stranger.pid);

@@ -16,7 +16,7 @@ const memory = (attempts: number, planned: boolean): RestartState => ({
 });
 const down = (restarts: RestartState): RecordedState => ({ running: false, restarts });
 
-Deno.test("Supervisor.adopt() plans a restart again that an earlier supervisor had planned, with its pause", async () => {
+Deno.test("adopt: plans a restart that was planned before", async () => {
   await using place = new Place();
   let restarts: RestartState | undefined;
   const spec = place.shell("api", LOOP, {
@@ -45,7 +45,7 @@ Deno.test("Supervisor.adopt() plans a restart again that an earlier supervisor h
   await supervisor.stop("api");
 });
 
-Deno.test("Supervisor.adopt() leaves down what was given up, stopped, or has no restart planned", async () => {
+Deno.test("adopt: leaves down what has no restart planned", async () => {
   await using place = new Place();
   await using watcher = new Watcher({ random: () => 0 });
   const { supervisor } = watcher;
@@ -72,7 +72,7 @@ Deno.test("Supervisor.adopt() leaves down what was given up, stopped, or has no 
   watcher.events.length = 0; // "stopping" was a registry's state before; alone, its story begins in the middle
 });
 
-Deno.test("Supervisor.adopt() goes on counting: a crash loop is not begun anew by a new supervisor", async () => {
+Deno.test("adopt: goes on counting a crash loop", async () => {
   await using place = new Place();
   await using watcher = new Watcher({ random: () => 0 });
   const { supervisor } = watcher;
@@ -92,7 +92,7 @@ Deno.test("Supervisor.adopt() goes on counting: a crash loop is not begun anew b
   await supervisor.stop("once");
 });
 
-Deno.test("Supervisor.adopt() of a machine that does not answer keeps the planned restart until it does", async () => {
+Deno.test("adopt: keeps a planned restart while unreachable", async () => {
   await using place = new Place();
   const executor = localExecutor();
   let answers = false;
@@ -115,7 +115,7 @@ Deno.test("Supervisor.adopt() of a machine that does not answer keeps the planne
   await supervisor.stop("far");
 });
 
-Deno.test("Supervisor's end in the middle of a restart by policy counts as no crash and plans nothing", async () => {
+Deno.test("dispose: in the middle of a restart it counts no crash", async () => {
   await using place = new Place();
   const begun = Promise.withResolvers<void>();
   const events: SupervisorEvent[] = [];
@@ -162,7 +162,7 @@ async function crashBeingReported(place: Place, restart: { backoffMs: number }) 
   return { supervisor, go, states, [Symbol.asyncDispose]: () => watcher[Symbol.asyncDispose]() };
 }
 
-Deno.test("Supervisor.stop() that comes while a crash is being reported drops the restart that follows", async () => {
+Deno.test("stop: while a crash is reported, it cancels the restart", async () => {
   await using place = new Place();
   await using crash = await crashBeingReported(place, { backoffMs: 1 });
   const { supervisor, go, states } = crash;
@@ -174,7 +174,7 @@ Deno.test("Supervisor.stop() that comes while a crash is being reported drops th
   assert.deepEqual(states, ["starting", "running", "failed"]);
 });
 
-Deno.test("Supervisor.unwatch() while a crash is being reported ends at once: nothing is planned after it", async () => {
+Deno.test("unwatch: while a crash is reported, it plans nothing", async () => {
   await using place = new Place();
   // A pause that outlasts any test: an unwatch() that waits for it never ends.
   await using crash = await crashBeingReported(place, { backoffMs: 300_000 });
@@ -186,7 +186,7 @@ Deno.test("Supervisor.unwatch() while a crash is being reported ends at once: no
   assert.deepEqual(states, ["starting", "running", "failed"]);
 });
 
-Deno.test("Supervisor.adopt() counts the time before it: an end after a long run begins a new count", async () => {
+Deno.test("adopt: an end after a long run begins a new count", async () => {
   await using place = new Place();
   const restart = { policy: "on-failure", maxRetries: 3, backoffMs: 1 } as const;
   const spec = place.shell("api", LOOP, { restart });

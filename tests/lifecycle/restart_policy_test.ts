@@ -4,7 +4,7 @@ import { isCleanEnd, RestartCounter } from "../../src/lifecycle/supervisor/resta
 
 const crash = { exitCode: 1, signal: null };
 
-Deno.test("RestartCounter doubles the pause, adds jitter, caps it and gives up", () => {
+Deno.test("RestartCounter: doubles, adds jitter, caps and gives up", () => {
   const counter = new RestartCounter({ policy: "on-failure", maxRetries: 12, backoffMs: 1_000 }, {
     random: () => 0,
   });
@@ -18,7 +18,7 @@ Deno.test("RestartCounter doubles the pause, adds jitter, caps it and gives up",
   assert.ok(last.action === "give_up" && last.attempts === 12 && last.history.length === 13);
 });
 
-Deno.test("RestartCounter forgets after a stable run and after a reset", () => {
+Deno.test("RestartCounter: forgets after a stable run and a reset", () => {
   const counter = new RestartCounter({ policy: "always", maxRetries: 1, backoffMs: 10 }, {
     stableMs: 100,
   });
@@ -29,7 +29,7 @@ Deno.test("RestartCounter forgets after a stable run and after a reset", () => {
   assert.equal(counter.ended(crash, 0).action, "restart");
 });
 
-Deno.test("RestartCounter follows the policy for clean ends and crashes", () => {
+Deno.test("RestartCounter: follows the policy", () => {
   const action = (
     policy: "no" | "on-failure" | "always",
     end: { exitCode: number | null; signal: string | null },
@@ -55,7 +55,7 @@ Deno.test("RestartCounter follows the policy for clean ends and crashes", () => 
   );
 });
 
-Deno.test("RestartCounter never restarts more often or sooner than asked, whatever happens", () => {
+Deno.test("RestartCounter: never more often or sooner than asked", () => {
   fc.assert(
     fc.property(
       fc.nat(6),

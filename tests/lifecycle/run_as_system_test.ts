@@ -13,7 +13,7 @@ function hasShell(name: string): boolean {
 }
 
 Deno.test({
-  name: "B3: a container's health script gets no loader variables",
+  name: "run as: B3, a container's probe gets no loader variables",
   ignore: !hasShell("bash"),
   async fn() {
     await using place = new Place();

@@ -18,7 +18,7 @@ function withSecret(place: Place): { envFile: string } {
   return { envFile };
 }
 
-Deno.test("secretsIn() finds what formatEnvFile() marked, whatever the values are", () => {
+Deno.test("secretsIn: finds what formatEnvFile marked", () => {
   const name = fc.stringMatching(/^[A-Za-z_][A-Za-z0-9_]{0,8}$/);
   const value = fc.oneof(
     fc.string({ unit: "binary" }),
@@ -44,7 +44,7 @@ Deno.test("secretsIn() finds what formatEnvFile() marked, whatever the values ar
 const runs = (watcher: Watcher) =>
   watcher.states("api").filter((state) => state === "running").length;
 
-Deno.test("Supervisor reports a crash, a crash loop and a failed start without the service's secret", async () => {
+Deno.test("Supervisor: no secret in crash and start reports", async () => {
   await using place = new Place();
   await using watcher = new Watcher();
   const { supervisor } = watcher;
@@ -72,7 +72,7 @@ Deno.test("Supervisor reports a crash, a crash loop and a failed start without t
   assert.ok(!said.includes("canary"), said);
 });
 
-Deno.test("Supervisor reports of a crash only what its last run said: an earlier one had another secret", async () => {
+Deno.test("Supervisor: a crash reports the log of its last run only", async () => {
   await using place = new Place();
   await using watcher = new Watcher();
   const { supervisor } = watcher;
@@ -99,7 +99,7 @@ Deno.test("Supervisor reports of a crash only what its last run said: an earlier
   assert.equal((await controller.logs(20)).length, 4, "the log itself has both runs");
 });
 
-Deno.test("Supervisor reports a health check without the service's secret", async () => {
+Deno.test("Supervisor: no secret in health reports", async () => {
   await using place = new Place();
   await using watcher = new Watcher();
   const check = place.script("health.sh", '#!/bin/sh\necho "refused: $TOKEN"\nexit 2\n');
@@ -116,7 +116,7 @@ Deno.test("Supervisor reports a health check without the service's secret", asyn
   assert.ok(!said.includes("canary"), said);
 });
 
-Deno.test("SecretFilter says nothing rather than a secret when the secrets cannot be read", async () => {
+Deno.test("SecretFilter: withholds text while secrets are unreadable", async () => {
   const filter = new SecretFilter(() => Promise.reject(new Error("no connection")), "/env");
   const event: StateEvent = {
     type: "state",

@@ -12,7 +12,7 @@ import {
   processController,
 } from "./fixture.ts";
 
-Deno.test("Supervisor restarts a crashed service with a new pid and tells the story in legal states", async () => {
+Deno.test("Supervisor: restarts a crashed service, in legal states", async () => {
   await using place = new Place();
   await using watcher = new Watcher();
   const { supervisor } = watcher;
@@ -30,7 +30,7 @@ Deno.test("Supervisor restarts a crashed service with a new pid and tells the st
   assert.equal((await supervisor.stop("api")).running, false);
 });
 
-Deno.test("Supervisor.stop() ends it for good: no policy starts it again", async () => {
+Deno.test("stop: no policy starts it again", async () => {
   await using place = new Place();
   await using watcher = new Watcher();
   const { supervisor } = watcher;
@@ -43,7 +43,7 @@ Deno.test("Supervisor.stop() ends it for good: no policy starts it again", async
   assert.deepEqual(watcher.states("api"), ["starting", "running", "stopping", "stopped"]);
 });
 
-Deno.test("Supervisor.stop() during a back-off cancels the planned restart", async () => {
+Deno.test("stop: cancels a planned restart", async () => {
   await using place = new Place();
   await using watcher = new Watcher();
   const { supervisor } = watcher;
@@ -57,7 +57,7 @@ Deno.test("Supervisor.stop() during a back-off cancels the planned restart", asy
   assert.deepEqual(watcher.states("api"), ["starting", "running", "failed"]);
 });
 
-Deno.test("Supervisor gives a crash loop up, with its history and the last log lines", async () => {
+Deno.test("Supervisor: gives up a crash loop, with history and log", async () => {
   await using place = new Place();
   await using watcher = new Watcher({ random: () => 0 });
   const { supervisor } = watcher;
@@ -85,7 +85,7 @@ Deno.test("Supervisor gives a crash loop up, with its history and the last log l
   assert.ok(last?.log.includes("out of luck"));
 });
 
-Deno.test("Supervisor counts a restart that does not come up as one more crash", async () => {
+Deno.test("Supervisor: a failed restart counts as a crash", async () => {
   await using place = new Place();
   await using watcher = new Watcher({ random: () => 0 });
   const { supervisor } = watcher;
@@ -105,7 +105,7 @@ Deno.test("Supervisor counts a restart that does not come up as one more crash",
   assert.match(history?.[2] ?? "", /exited with code 5 at once/);
 });
 
-Deno.test("Supervisor leaves a service that ended cleanly as stopped, unless the policy is always", async () => {
+Deno.test("Supervisor: a clean end is stopped, unless always", async () => {
   await using place = new Place();
   await using watcher = new Watcher();
   const { supervisor } = watcher;
@@ -127,7 +127,7 @@ Deno.test("Supervisor leaves a service that ended cleanly as stopped, unless the
   await supervisor.stop("keep");
 });
 
-Deno.test("Supervisor.start() that fails reports why and leaves it failed", async () => {
+Deno.test("start: a failure is reported and leaves it failed", async () => {
   await using place = new Place();
   await using watcher = new Watcher();
   const { supervisor } = watcher;
@@ -141,7 +141,7 @@ Deno.test("Supervisor.start() that fails reports why and leaves it failed", asyn
   assert.equal(watcher.of("restart_scheduled").length, 0);
 });
 
-Deno.test("Supervisor carries out calls for one service one after the other", async () => {
+Deno.test("Supervisor: one call at a time for a service", async () => {
   await using place = new Place();
   await using watcher = new Watcher();
   const { supervisor } = watcher;
@@ -154,7 +154,7 @@ Deno.test("Supervisor carries out calls for one service one after the other", as
   watcher.events.length = 0;
 });
 
-Deno.test("Supervisor.adopt() finds what runs and does not restart it, and reports what ended meanwhile", async () => {
+Deno.test("adopt: keeps what runs, reports what ended", async () => {
   await using place = new Place();
   const survivor = place.shell("survivor", LOOP, { restart: { policy: "always" } });
   const dead = place.shell("dead", LOOP, { restart: { policy: "on-failure", backoffMs: 10 } });
@@ -184,7 +184,7 @@ Deno.test("Supervisor.adopt() finds what runs and does not restart it, and repor
   await after.supervisor.stop("dead");
 });
 
-Deno.test("Supervisor takes what somebody else stopped or started on the machine as what it is", async () => {
+Deno.test("Supervisor: accepts stops and starts by others", async () => {
   await using place = new Place();
   await using watcher = new Watcher();
   await using machine = await localMachine();
@@ -205,7 +205,7 @@ Deno.test("Supervisor takes what somebody else stopped or started on the machine
   assert.equal(watcher.states("api").at(-1), "running", "nothing is reported after unwatch");
 });
 
-Deno.test("Supervisor reports health on change only, after the thresholds", async () => {
+Deno.test("Supervisor: reports health on change only", async () => {
   await using place = new Place();
   await using watcher = new Watcher();
   const { supervisor } = watcher;
@@ -238,7 +238,7 @@ Deno.test("Supervisor reports health on change only, after the thresholds", asyn
   assert.equal(watcher.of("health").length, count, "no checks after a stop");
 });
 
-Deno.test("Supervisor.start() can wait for health, and fails with the last check", async () => {
+Deno.test("start: waits for health, fails with the last check", async () => {
   await using place = new Place();
   await using watcher = new Watcher();
   const { supervisor } = watcher;

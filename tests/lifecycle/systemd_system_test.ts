@@ -183,7 +183,7 @@ async function supervised(host: TestHost, connect: () => Promise<Executor>): Pro
 }
 
 Deno.test({
-  name: "SystemdController runs, refuses, reloads, stops and survives a reboot on a real systemd",
+  name: "SystemdController: run, refuse, reload, stop, reboot",
   ignore: needs("docker", "root"),
   async fn(t) {
     await using host = await startHost();

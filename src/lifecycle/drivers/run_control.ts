@@ -10,7 +10,7 @@ import type { ServiceStatus, SpecExecution } from "../service_spec.ts";
 
 /** What went wrong, for {@linkcode controlError}. */
 export interface ControlFailure {
-  /** Why, in words that name the thing. */
+  /** Why; it names the thing that failed. */
   reason: string;
   /** How the program ended, when it did. */
   exit?: ExitStatus;
@@ -41,11 +41,11 @@ export function controlError(head: string, failure: ControlFailure): HarnessErro
   });
 }
 
-/** The usual cause where a program ended well that should have stayed: it went into the background. Else nothing. */
+/** The usual cause when a foreground program ends with code 0: it went into the background. Else empty. */
 export function daemonHint(execution: SpecExecution, end: ExitStatus): string {
   const stays = execution.type === "managed_process" && execution.start === "foreground";
   return stays && end.exitCode === 0
-    ? " (if it goes on in the background, its manifest needs start: daemon)"
+    ? " (if it runs on in the background, its manifest needs start: daemon)"
     : "";
 }
 
@@ -62,7 +62,7 @@ export async function runControl(
     if (!(error instanceof HarnessError) || error.code !== "timeout") throw error;
     throw new HarnessError(
       "timeout",
-      `Cannot ${what} on ${executor.host}: no answer within ${options.timeoutMs} ms`,
+      `Cannot ${what} on ${executor.host}: no response within ${options.timeoutMs} ms`,
       {
         details: { reason: "timeout", exit_code: null, signal: null, log: [] },
         cause: error,

@@ -19,7 +19,7 @@ export interface HealthCheckResult {
   healthy: boolean;
   /** The verdict in full: a script's exit 1 is a `warning`. */
   status: "ok" | "warning" | "critical";
-  /** What the check said, one line for people. */
+  /** Result of the check, one line for people. */
   message: string;
   /** HTTP status that came back, for http probes that got an answer. */
   http_status: number | null;
@@ -51,7 +51,7 @@ export interface WaitUntilHealthyOptions extends CheckHealthOptions {
  * Checks the service once. Without a health check in its spec: whether it runs.
  *
  * A check that fails or hangs is a result, not an exception; only a machine that cannot be reached rejects
- * (`unreachable`), because that says nothing about the service, and `signal` rejects with its reason.
+ * (`unreachable`), because that proves nothing about the service, and `signal` rejects with its reason.
  */
 export async function checkHealth(
   executor: Executor,
@@ -90,7 +90,7 @@ async function judge(
     if (signal?.aborted || !isTimeout(error)) throw error;
     return {
       status: "critical",
-      message: `${probe.type} check: no answer within ${timeoutMs} ms`,
+      message: `${probe.type} check: no response within ${timeoutMs} ms`,
       http_status: null,
       output: null,
     };

@@ -69,7 +69,7 @@ export class HealthThresholds {
     return this.#healthy === null && now < this.#graceUntil;
   }
 
-  /** Takes a result in; says what the service counts as, \`null\` while that is open, and whether it changed. */
+  /** Adds a result. Returns whether the service counts as healthy, `null` while undecided, and whether that changed. */
   add(healthy: boolean, now: number): { healthy: boolean | null; changed: boolean } {
     const before = this.#healthy;
     if (healthy) {
@@ -92,7 +92,7 @@ export class HealthMonitor implements AsyncDisposable {
   readonly #slots: Semaphore;
   readonly #random: () => number;
   readonly #watches = new Map<string, Watch>();
-  /** Watches that were removed and whose last check may still be on its way out. */
+  /** Removed services with a last check that may not have ended. */
   readonly #ending = new Set<Promise<void>>();
 
   /** A monitor that checks nothing yet. */
@@ -174,7 +174,7 @@ export class HealthMonitor implements AsyncDisposable {
         return await checkHealth(await service.executor(), service.spec, { signal });
       });
     } catch (error) {
-      // A machine that cannot be reached says nothing about the service; whoever watches the machine reports it.
+      // An unreachable machine proves nothing about the service; its poller reports it.
       if (!signal.aborted && !(error instanceof HarnessError && error.code === "unreachable")) {
         getLogger(["harness", "lifecycle"]).warn("Cannot check {id}: {why}", {
           id: service.id,

@@ -118,8 +118,8 @@ async function probeHttp(
     : probe.status.includes(status);
   const facts = { http_status: status, output: body === "" ? null : body };
   if (!accepted) {
-    const said = shorten(body.trim().split("\n")[0] ?? "");
-    const tail = said === "" ? "" : `: ${said}`;
+    const first = shorten(body.trim().split("\n")[0] ?? "");
+    const tail = first === "" ? "" : `: ${first}`;
     return { status: "critical", message: `http ${url}: ${status}${tail}`, ...facts };
   }
   if (probe.body !== null && !body.includes(probe.body)) {

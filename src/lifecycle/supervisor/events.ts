@@ -35,7 +35,7 @@ export interface StateEvent {
   /** Last log lines, with `failed`. */
   log: string[];
   /**
-   * With a `failed` that the restart policy has judged: what it must be told again by
+   * With a `failed` that the restart policy has judged: its state, to be passed back as
    * {@linkcode RecordedState.restarts} when the service is adopted. Keep it before you record the state: then a crash
    * in between loses no restart.
    */
@@ -100,13 +100,13 @@ export interface AdoptedEvent {
   same: boolean;
 }
 
-/** A machine can or cannot be reached any more. Says nothing about its services. */
+/** A machine became reachable or unreachable. Proves nothing about its services. */
 export interface HostEvent {
   /** Kind. */
   type: "host";
   /** Machine. */
   host: HostKey;
-  /** Whether it answers. */
+  /** Whether it responds. */
   reachable: boolean;
   /** Why not, or empty. */
   reason: string;

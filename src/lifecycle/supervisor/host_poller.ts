@@ -1,5 +1,5 @@
 /**
- * Watches the services of one machine: one command at a time for all of them, whatever their number.
+ * Polls the services of one machine: one command at a time for all of them, whatever their number.
  *
  * @module
  */
@@ -21,13 +21,13 @@ export interface HostPollerOptions {
   host: HostKey;
   /** Its executor. */
   executor: () => Promise<Executor>;
-  /** Time between looks. */
+  /** Time between polls. */
   intervalMs: number;
-  /** Called when the machine stops or begins to answer. */
+  /** Called when the machine stops or begins to respond. */
   onHost: (event: HostEvent) => void | Promise<void>;
 }
 
-/** Looks at one machine's services for as long as there are any. */
+/** Polls one machine's services for as long as there are any. */
 export class HostPoller implements AsyncDisposable {
   readonly #options: HostPollerOptions;
   readonly #services = new Map<string, ServiceReconciler>();
@@ -43,30 +43,30 @@ export class HostPoller implements AsyncDisposable {
     null;
   #inspecting: Promise<unknown> = Promise.resolve();
 
-  /** A watch that looks at nothing yet. */
+  /** A poller without services. */
   constructor(options: HostPollerOptions) {
     this.#options = options;
   }
 
-  /** Whether there is nothing to watch. */
+  /** Whether it has no services. */
   get empty(): boolean {
     return this.#services.size === 0;
   }
 
-  /** Begins to watch a service. */
+  /** Adds a service. */
   add(service: ServiceReconciler): void {
     this.#services.set(service.service.id, service);
     this.#loop ??= this.#run();
   }
 
-  /** Stops watching a service. */
+  /** Removes a service. */
   remove(id: string): void {
     this.#services.delete(id);
     this.#exits.delete(id);
     this.#unknown.delete(id);
   }
 
-  /** Looks at one service. Calls that come together are answered by one command: hundreds may be adopted at once. */
+  /** Polls one service. Calls that come together share one command: hundreds may be adopted at once. */
   async inspect(service: ServiceReconciler): Promise<ObservedStatus | null> {
     const batch = this.#batch ??= this.#openBatch();
     const at = batch.services.push(service) - 1;
@@ -117,7 +117,7 @@ export class HostPoller implements AsyncDisposable {
     }));
   }
 
-  /** Stops looking. */
+  /** Stops polling. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort(new HarnessError("cancelled", "Supervision ended"));
     await this.#loop;
@@ -192,7 +192,7 @@ export class HostPoller implements AsyncDisposable {
     }
   }
 
-  /** Until the next look is due; for this machine's own services also until one of them has ended. */
+  /** Waits for the next poll; for this machine's own services also until one of them has ended. */
   async #wait(signal: AbortSignal): Promise<void> {
     const { host, intervalMs } = this.#options;
     if (!isLocal(host)) {
@@ -227,7 +227,7 @@ export class HostPoller implements AsyncDisposable {
     const gone = error instanceof HarnessError &&
       (error.code === "unreachable" || error.code === "timeout");
     if (gone) return await this.#report(false, error.message);
-    getLogger(["harness", "lifecycle"]).error("Cannot look at the services on {host}: {why}", {
+    getLogger(["harness", "lifecycle"]).error("Cannot poll the services on {host}: {why}", {
       host: this.#options.host,
       why: messageOf(error),
       error,

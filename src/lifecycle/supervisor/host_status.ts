@@ -13,7 +13,7 @@ import { HOST_STATUS_OUTPUT_BYTES } from "../limits.ts";
 import type { ControlOptions, ServiceSpec } from "../service_spec.ts";
 import dispatch from "./host_status.sh" with { type: "text" };
 
-/** One service to look at. */
+/** One service to poll. */
 export interface StatusQuery {
   /** What it is. */
   spec: ServiceSpec;
@@ -134,7 +134,7 @@ function add(
   if (fields.some((field) => /[\t\n]/.test(String(field)))) {
     throw new HarnessError(
       "invalid_params",
-      `Cannot look at ${spec.name}: a tab or line end in ${JSON.stringify(line)}`,
+      `Cannot poll ${spec.name}: a tab or line end in ${JSON.stringify(line)}`,
     );
   }
   section.lines.push(`${line}\n`);

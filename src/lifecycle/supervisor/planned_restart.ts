@@ -29,13 +29,13 @@ export class PlannedRestart {
     this.#isWaiting = false;
   }
 
-  /** What is planned is not wanted any more. */
+  /** Cancels the plan. */
   cancel(): void {
     this.#isWaiting = false;
     this.#plan?.abort();
   }
 
-  /** Waits until nothing of it goes on. */
+  /** Waits until its work has ended. */
   async settled(): Promise<void> {
     await this.#done;
   }

@@ -20,7 +20,7 @@ export interface EndRecord {
   reason: string;
 }
 
-/** What a restart policy must not forget when the program that follows it is itself started anew. */
+/** State of a restart policy that must survive a restart of the supervisor. */
 export interface RestartState {
   /** Restarts in a row, with the one that is planned. */
   attempts: number;
@@ -33,7 +33,7 @@ export interface RestartState {
 /** What to do after an end. */
 export type RestartDecision =
   | { /** Start again after a pause. */ action: "restart"; attempt: number; delayMs: number }
-  | { /** The policy says no. */ action: "leave" }
+  | { /** The policy forbids it. */ action: "leave" }
   | { /** Too many in a row. */ action: "give_up"; attempts: number; history: EndRecord[] };
 
 /** Options for {@linkcode RestartCounter}. */
@@ -44,7 +44,7 @@ export interface RestartCounterOptions {
   random?: (() => number) | undefined;
 }
 
-/** Whether an end is one that was asked for politely: exit 0, or a signal that means "please end". */
+/** Whether it ended as if asked to: exit 0, or a signal that asks for an end. */
 export function isCleanEnd(end: ExitStatus): boolean {
   return end.exitCode === 0 || end.exitCode === 130 || end.exitCode === 143 ||
     (end.signal !== null && ["SIGTERM", "SIGINT", "SIGHUP", "SIGPIPE"].includes(end.signal));
@@ -76,7 +76,7 @@ export class RestartCounter {
     this.#history = [];
   }
 
-  /** Goes on from what an earlier counter of the service knew. */
+  /** Continues from the state of an earlier counter of the service. */
   restore({ attempts, history }: RestartState): void {
     this.#attempts = attempts;
     this.#history = [...history];

@@ -77,7 +77,7 @@ export class ServiceReconciler {
     return this.#restart.isWaiting;
   }
 
-  /** Takes over what the caller's records say, without looking. */
+  /** Takes over the caller's records without a poll. */
   assume(recorded: RecordedState): void {
     const { running, restarts } = recorded;
     this.#wanted = running;
@@ -99,7 +99,7 @@ export class ServiceReconciler {
     });
   }
 
-  /** Stops it by request: whatever the policy says, it stays down. */
+  /** Stops it by request: no policy restarts it. */
   stop(options: ControlOptions = {}): Promise<ServiceStatus> {
     return this.#exclusive((controller) => this.#stop(controller, "stopped by client", options));
   }
@@ -118,13 +118,13 @@ export class ServiceReconciler {
     return this.#exclusive((controller) => controller.reload(this.#joined(options)));
   }
 
-  /** Takes over what runs after our own restart, and reports what ended meanwhile; `look` says how it is now. */
+  /** Takes over what runs after our own restart, and reports what ended meanwhile; `poll` returns its present state. */
   adopt(
     recorded: RecordedState,
-    look: () => Promise<ObservedStatus | null>,
+    poll: () => Promise<ObservedStatus | null>,
   ): Promise<ServiceStatus> {
     return this.#exclusive(async (controller) => {
-      const status = await untilAborted(look(), this.#closing.signal) ??
+      const status = await untilAborted(poll(), this.#closing.signal) ??
         { ...await controller.status(this.#joined({})), restarting: false, restarts: null };
       const { restarts, upMs = 0 } = recorded;
       this.#wanted = recorded.running || status.running;
@@ -148,11 +148,11 @@ export class ServiceReconciler {
     }, { keepPending: true });
   }
 
-  /** Takes in what was seen of it; \`generation\` is the one from before looking. */
+  /** Takes in a polled status; `generation` is the one from before the poll. */
   async observe(status: ObservedStatus, generation: number): Promise<void> {
     if (generation !== this.#generation || this.busy) return;
     const mark = runKey(status);
-    // Taken over from records without looking: whatever runs now is what was meant.
+    // Taken over from records without a poll: what runs now is the recorded run.
     if (status.running && this.#running && this.#mark === "") this.#mark = mark;
     if (status.running === this.#running && (!status.running || mark === this.#mark)) return;
     await this.#exclusive(async (controller) => {
@@ -261,7 +261,7 @@ export class ServiceReconciler {
         }, { keepPending: true });
       } catch (error) {
         if (signal.aborted) return;
-        // No connection: the machine's watch goes on looking and restarts the service when it answers again.
+        // No connection: tried again after the same pause.
         getLogger(["harness", "lifecycle"]).warn("Cannot restart {id}: {why}", {
           id: this.service.id,
           why: messageOf(error),
@@ -274,7 +274,7 @@ export class ServiceReconciler {
   /** A restart by policy that did not work is one more end. */
   async #startFailed(error: unknown): Promise<void> {
     if (!(error instanceof HarnessError) || error.code === "unreachable") throw error;
-    // Cut off by our own end: how the service is will be found out by whoever watches it next.
+    // Cut off by our own end: the next supervisor finds the state of the service.
     if (this.#closing.signal.aborted) throw error;
     const { exitCode, reason, log, status } = failureFacts(error);
     // A start that fails is never a clean end, even with exit code 0.
@@ -330,7 +330,7 @@ export class ServiceReconciler {
       if (wasRunning) await this.#state("stopped", "request", reason, status);
       return status;
     } catch (error) {
-      // Should it still run, the next look finds it and says so.
+      // Should it still run, the next poll reports it.
       this.#notRunning();
       await this.#state("failed", "request", messageOf(error), null, failureFacts(error).log);
       throw error;

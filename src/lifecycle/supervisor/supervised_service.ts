@@ -50,7 +50,7 @@ export interface ReconcilerContext {
   systemd: () => Promise<boolean>;
   /** Rejects where a restart by policy must not happen: another release is active on the machine by now. */
   confirm: () => Promise<void>;
-  /** Reports; awaited before the service goes on. */
+  /** Reports an event; awaited before the next step. */
   emit: (event: SupervisorEvent) => void | Promise<void>;
   /** Called when it begins or ends to run. */
   onRunning: (running: boolean, fresh: boolean) => void;

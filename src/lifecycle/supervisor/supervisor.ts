@@ -1,7 +1,7 @@
 /**
- * Watches many services on many machines, restarts what its policy says, and reports what happened.
+ * Supervises many services on many machines: polls them, restarts them by their policy, and reports events.
  *
- * docs/lifecycle.md tells who sets which state and why.
+ * docs/lifecycle.md explains who sets which state and why.
  *
  * @module
  */
@@ -26,15 +26,15 @@ export interface SupervisorOptions {
    */
   executorFor: (host: HostKey) => Promise<Executor>;
   /**
-   * Takes every event, in each service's order; what it returns is awaited before that service goes on. It must not
+   * Takes every event, in each service's order; what it returns is awaited before that service's next step. It must not
    * wait for a call of this supervisor: that call would wait for it.
    */
   onEvent: (event: SupervisorEvent) => void | Promise<void>;
   /** Asked before a restart by policy: rejects where the service must not be started, which then is its failure. */
   confirmRestart?: (id: string) => Promise<void>;
-  /** Time between looks at this machine. @default {LOCAL_STATUS_INTERVAL_MS} */
+  /** Time between polls of this machine. @default {LOCAL_STATUS_INTERVAL_MS} */
   localIntervalMs?: number;
-  /** Time between looks at another machine. @default {REMOTE_STATUS_INTERVAL_MS} */
+  /** Time between polls of another machine. @default {REMOTE_STATUS_INTERVAL_MS} */
   remoteIntervalMs?: number;
   /** How long a started program must stay alive before its start counts as having worked. @default {START_SETTLE_MS} */
   settleMs?: number | undefined;
@@ -73,7 +73,7 @@ export class Supervisor implements AsyncDisposable {
 
   /**
    * Begins to supervise a service, in place of an earlier one of the same id. `running` is what is true of it right
-   * now: a deploy that has just started it says yes. To find out instead, use {@linkcode adopt}.
+   * now: true after a deploy that has just started it. To find out instead, use {@linkcode adopt}.
    */
   async watch(service: SupervisedService, options: { running: boolean }): Promise<void> {
     const supervised = await this.#add(service);
@@ -82,7 +82,7 @@ export class Supervisor implements AsyncDisposable {
   }
 
   /**
-   * Begins to supervise a service that a former run of this program knew. Looks at it, changes nothing that runs:
+   * Begins to supervise a service that a former run of this program knew. Polls it, changes nothing that runs:
    * reports `adopted`, or the end that nobody saw, which the restart policy then acts on. A restart that was planned is
    * planned again. Rejects with `unreachable` when the machine does not answer; the service is supervised nevertheless
    * and is reported on when it does.
@@ -139,7 +139,7 @@ export class Supervisor implements AsyncDisposable {
     return this.#without(id, this.#get(id).reload(options));
   }
 
-  /** A controller for looking only: logs, follow, status. Does not wait for what is being done to the service. */
+  /** A controller for reading only: logs, follow, status. Does not wait for other calls for the service. */
   async controller(id: string): Promise<Controller> {
     const { service } = this.#get(id);
     const executor = await this.#options.executorFor(service.host);
@@ -195,7 +195,7 @@ export class Supervisor implements AsyncDisposable {
     if (secrets !== undefined) await this.#options.onEvent(await secrets.event(event));
   }
 
-  /** Whoever asked learns why it failed, but no secret. */
+  /** Removes secrets from the error of a call. */
   async #without<T>(id: string, work: Promise<T>): Promise<T> {
     const secrets = this.#secrets.get(id);
     try {
@@ -234,7 +234,7 @@ export class Supervisor implements AsyncDisposable {
     await watch[Symbol.asyncDispose]();
   }
 
-  /** Asked once a machine; a question that failed is asked again. */
+  /** Detected once per machine; a failed detection is repeated. */
   #usesSystemd(host: HostKey): Promise<boolean> {
     const known = this.#systemd.get(host);
     if (known !== undefined) return known;

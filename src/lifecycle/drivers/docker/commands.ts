@@ -17,7 +17,7 @@ import { releaseDirOf, type ServiceSpec, type SpecOf } from "../../service_spec.
 /** A spec that is known to be a container. */
 export type DockerSpec = SpecOf<"docker_container">;
 
-/** Whose a container is: what its labels must say. */
+/** The owner of a container, as its labels must name it. */
 export interface ContainerOwner {
   /** Name of the service. */
   service: string;
@@ -27,7 +27,7 @@ export interface ContainerOwner {
   release: string;
 }
 
-/** Whose the container of `spec` is. */
+/** The owner of the container of `spec`. */
 export function ownerOf(spec: ServiceSpec): ContainerOwner {
   const release = releaseDirOf(spec);
   return { service: spec.name, root: parentOf(release ?? spec.runDir), release: release ?? "" };
@@ -61,7 +61,7 @@ export function startContainerCommand(
   };
 }
 
-/** Stops the container, if it is this service's; docker kills it when its patience is over. */
+/** Stops the container, if it is this service's; docker kills it after the timeout. */
 export function stopContainerCommand(spec: DockerSpec): Command {
   const seconds = String(Math.ceil(spec.stop.timeoutMs / 1000));
   return { name: "docker/stop", script: STOP_CONTAINER, args: [...identityArgs(spec), seconds] };
@@ -72,7 +72,7 @@ export function reloadContainerCommand(spec: DockerSpec): Command {
   return { name: "docker/reload", script: RELOAD_CONTAINER, args: identityArgs(spec) };
 }
 
-/** Looks at the container, whoever's it is. */
+/** Inspects the container, whoever owns it. */
 export function inspectCommand(spec: DockerSpec): Command {
   return { name: "docker/look", script: LOOK_CONTAINER, args: identityArgs(spec) };
 }
@@ -91,7 +91,7 @@ export function followContainerCommand(spec: DockerSpec): Command {
   return { name: "docker/follow", script: CONTAINER_LOGS, args: [...identityArgs(spec), "follow"] };
 }
 
-/** The words of `docker run` and `docker create` that publish ports. */
+/** The arguments of `docker run` and `docker create` that publish ports. */
 export function portWords(ports: DockerSpec["ports"]): string[] {
   return ports.flatMap(({ port, protocol }) => [
     "-p",

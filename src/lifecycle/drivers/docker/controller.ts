@@ -75,16 +75,16 @@ export class DockerController implements Controller {
     return this.#change("reload", reloadContainerCommand(this.#spec), STATUS_TIMEOUT_MS, options);
   }
 
-  /** Looks at the container: a container of the name that is not this service's says nothing about it. */
+  /** Inspects the container. One of that name that is not this service's proves nothing about it. */
   async status(options: ControlOptions = {}): Promise<ServiceStatus> {
-    const { named } = await this.#look(options);
+    const { named } = await this.#inspect(options);
     return statusOf(named, ownerOf(this.#spec));
   }
 
   /** What has the container's name, or runs as this service's container under another one. */
   async occupant(options: ControlOptions = {}): Promise<Occupant | null> {
     const owner = ownerOf(this.#spec);
-    const { named, stray } = await this.#look(options);
+    const { named, stray } = await this.#inspect(options);
     if (stray !== null) return { ...occupantOf(stray, owner), ours: false };
     return named === null ? null : occupantOf(named, owner);
   }
@@ -100,10 +100,10 @@ export class DockerController implements Controller {
     return followLog(this.#executor, followContainerCommand(this.#spec), options);
   }
 
-  async #look(
+  async #inspect(
     options: ControlOptions,
   ): Promise<{ named: ContainerStatus | null; stray: ContainerStatus | null }> {
-    const head = `look at ${this.#spec.name}`;
+    const head = `inspect ${this.#spec.name}`;
     const result = await runControl(this.#executor, inspectCommand(this.#spec), {
       what: head,
       timeoutMs: STATUS_TIMEOUT_MS,
@@ -158,7 +158,7 @@ export class DockerController implements Controller {
     }
     if (problem === null) {
       const last = stderr.trim().split("\n").at(-1) ?? "";
-      return controlError(where, { reason: last || "its shell ended without an answer" });
+      return controlError(where, { reason: last || "its shell ended without a report" });
     }
     const ended = exit !== null && (exit.exitCode !== null || exit.signal !== null);
     return controlError(where, {
@@ -169,7 +169,7 @@ export class DockerController implements Controller {
   }
 }
 
-/** Reads our own lines. What follows the line `@harness log` is the container's, whatever it looks like. */
+/** Reads our own lines. Everything after the line `@harness log` is output of the container. */
 function reportOf(stdout: string): Report {
   const report: Report = { containers: [], problem: null, log: [] };
   const lines = stdout.split("\n");

@@ -82,5 +82,5 @@ function reason(lines: readonly string[]): string {
   const words = lines.findLast((line) =>
     !line.startsWith("{") && !/^ended \d+$/.test(line) && !NONE.test(line)
   );
-  return words ?? "docker did not say";
+  return words ?? "docker gave no reason";
 }

@@ -1,5 +1,5 @@
 /**
- * The scripts that start, stop, reload and look at a container, and read its log.
+ * The scripts that start, stop, reload and inspect a container, and read its log.
  *
  * Each begins with the arguments of library.sh and reports lines `@harness WORD …`; what follows the line
  * `@harness log` is the container's own, whatever its form.
@@ -65,7 +65,7 @@ export const STOP_CONTAINER: string = HEAD + GUARD_FUNCTIONS + stop;
 /** Sends SIGHUP to the main process of the container. */
 export const RELOAD_CONTAINER: string = HEAD + reload;
 
-/** Looks at the container, whoever owns it. */
+/** Inspects the container, whoever owns it. */
 export const LOOK_CONTAINER: string = HEAD + look;
 
 /** Prints or follows the container's log. */

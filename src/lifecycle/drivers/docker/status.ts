@@ -1,5 +1,5 @@
 /**
- * What docker says of a container, as facts. Pure.
+ * Reads what docker reports of a container. Pure.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import type { ContainerOwner } from "./commands.ts";
 import { statusFromCode } from "../../exit_status.ts";
 import type { Occupant, RunIdentity, ServiceStatus } from "../../service_spec.ts";
 
-/** What `docker inspect` says, beyond the facts every controller gives. */
+/** A container as `docker inspect` reports it. */
 export interface ContainerStatus extends ServiceStatus {
   /** The container's name. */
   name: string;
@@ -19,7 +19,7 @@ export interface ContainerStatus extends ServiceStatus {
   imageId: string;
   /** Its own marks. */
   marks: ContainerMarks;
-  /** Whose run it is, as far as its marks say so. */
+  /** The run it belongs to, as far as its marks name it. */
   identity: RunIdentity;
 }
 
@@ -84,13 +84,13 @@ function isOurs({ marks }: ContainerStatus, owner: ContainerOwner): boolean {
   const { service, root, print, install } = marks;
   if (service !== owner.service) return false;
   if (root !== "") return root === owner.root;
-  // The version before: the release stands in its environment, where it has one.
+  // The version before: its environment names the release, where it has one.
   if (print === "") return false;
   if (install === "") return owner.release === "";
   return owner.release !== "" && install.replace(/\/[^/]*$/, "") === owner.root;
 }
 
-/** What a service's status is where `container` has its name: somebody else's says nothing about it. */
+/** The status of a service whose name `container` has: one of another owner proves nothing about it. */
 export function statusOf(
   container: ContainerStatus | null,
   owner: ContainerOwner,

@@ -26,7 +26,7 @@ import type { RunIdentity, ServiceStatus, SpecOf } from "../../service_spec.ts";
 /** A spec that is known to be a managed process. */
 export type ProcessSpec = SpecOf<"managed_process">;
 
-/** What a start, stop or reload script said. */
+/** What a start, stop or reload script reported. */
 export interface ProcessReport {
   /** The first word: `running`, `exited`, `failed`, `timeout`, `stopped`, `stuck`. */
   outcome: string;
@@ -101,13 +101,13 @@ export function reloadCommand(spec: ProcessSpec): Command {
   };
 }
 
-/** Looks at the process. */
+/** Reads the state of the process. */
 export function statusCommand(spec: ProcessSpec): Command {
   return { name: "process/status", script: STATUS_SCRIPT, args: [spec.runDir, spec.name] };
 }
 
 /**
- * Reads what a start, stop or reload script printed; `null` when it said nothing we know. The first line of ours
+ * Reads what a start, stop or reload script printed; `null` for nothing we know. The first line of ours
  * counts: what follows it are lines of a log, and a service may write there what it likes.
  */
 export function parseReport(stdout: string): ProcessReport | null {
@@ -146,7 +146,7 @@ export function parseProcessStatus(line: string): ServiceStatus {
       return {
         ...none,
         detail: first === "rebooted"
-          ? "gone: the machine was started anew since"
+          ? "gone: the machine was rebooted since"
           : "gone: the process is no longer there and nothing recorded how it ended",
       };
     default:
@@ -154,7 +154,7 @@ export function parseProcessStatus(line: string): ServiceStatus {
   }
 }
 
-/** What `running PID RUN DIR` says of whose run it is; `-` or nothing stands for what is not known. */
+/** The run that `running PID RUN DIR` names; `-` or nothing is unknown. */
 function identityOf(line: string): RunIdentity | null {
   const [, run = "-", dir = ""] = /^running \d+ (\S+) ?(.*)/s.exec(line) ?? [];
   if (run === "-" && dir === "") return null;

@@ -83,10 +83,10 @@ export class ProcessController implements Controller {
     throw this.#failure("reload", report);
   }
 
-  /** Looks whether the recorded process still is the one that runs. */
+  /** Checks whether the recorded process still runs. */
   async status(options: ControlOptions = {}): Promise<ServiceStatus> {
     const result = await runControl(this.#executor, statusCommand(this.#spec), {
-      what: `look at ${this.#spec.name}`,
+      what: `read the status of ${this.#spec.name}`,
       timeoutMs: STATUS_TIMEOUT_MS,
       ...options,
     });

@@ -11,7 +11,7 @@ if [ -n "$3" ]; then
   done
 fi
 if [ -z "$3" ]; then h_say nobody; exit 0; fi
-# Its records may be lost. Then its keeper still says to which bookkeeping directory and release it belongs, whatever
+# Its records may be lost. Then its shim still says to which bookkeeping directory and release it belongs, whatever
 # user its service runs as. By the real uid: who owns a directory of /proc is another matter.
 h_own=$(id -u) h_only=$(id -u) h_runs=$3
 for h_dir_of in /proc/[0-9]*; do

@@ -10,7 +10,7 @@ import type { ProcessSpec } from "./commands.ts";
 import { OCCUPANT_SCRIPT } from "./scripts.ts";
 import type { Occupant } from "../../service_spec.ts";
 
-/** Looks for what runs in the place of `spec`. */
+/** Finds what runs in the place of `spec`. */
 export function processOccupantCommand(spec: ProcessSpec): Command {
   const runs = /^(.*\/\.harness\/[^/]+\/run)\/[^/]+$/.exec(spec.runDir)?.[1] ?? "";
   return {

@@ -1,5 +1,5 @@
 /**
- * The scripts that start, stop, reload and look at a process. Each prints one line `@harness WORD …`, then log lines.
+ * The scripts that start, stop, reload and poll a process. Each prints one line `@harness WORD …`, then log lines.
  *
  * @module
  */
@@ -43,7 +43,7 @@ export const RELOAD_SCRIPT: string = HEAD + include(reload, PARTS);
 /** Prints one status line; see `parseProcessStatus`. $1 run dir  $2 name. */
 export const STATUS_SCRIPT: string = `${PROCESS_LIBRARY}${status}h_status "$1" "$2"\n`;
 
-/** Looks for what runs in the place of a service. */
+/** Finds what runs in the place of a service. */
 export const OCCUPANT_SCRIPT: string = PROCESS_LIBRARY + REPORT + occupant;
 
 /** The shim of one run: the parent of the program, which records its end and writes its log. */

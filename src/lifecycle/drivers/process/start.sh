@@ -2,7 +2,7 @@
 # $10 tenths it must live  $11 tenths a daemon's script may take  $12 ports  $13 shim, then the argv.
 h_base=$1/$2 h_logs=$3 h_log=$3/$2.log h_max=$4 h_keep=$5 h_mode=$6 h_dir=$7 h_env=$8 h_as=$9
 shift 9
-h_settle=$1 h_limit=$2 h_ports=$3 h_keeper=$4
+h_settle=$1 h_limit=$2 h_ports=$3 h_shim=$4
 shift 4
 umask 077
 IFS= read -r h_new < /proc/sys/kernel/random/uuid || h_fail "this machine gives no random number"
@@ -19,7 +19,7 @@ if h_load "$h_base.pid"; then
   # It is being stopped, maybe by a deployment that was cut off from here: soon it would not run any more.
   h_wait_at_most 100
   while h_alive && h_in_time; do h_nap; done
-  # A keeper may still be clearing away what the last run left.
+  # A shim may still be clearing away what the last run left.
   h_t=0
   while h_wrapper_alive && [ $h_t -lt 50 ]; do h_nap; done
   h_clear
@@ -33,14 +33,14 @@ if [ -s "$h_base.start" ]; then cat "$h_base.start"; rm -f "$h_base.start"; exit
 rm -f "$h_base.start"
 for h_port in $h_ports; do h_check_port "$h_port"; done
 # Written only when it is another one: going back to an old release must need as little of a full disk as it can.
-h_write_keeper() {
-  printf '%s' "$h_keeper" | cmp -s - "$h_base.sh" ||
-    { printf '%s' "$h_keeper" > "$h_base.sh.new" && mv -f "$h_base.sh.new" "$h_base.sh"; }
+h_write_shim() {
+  printf '%s' "$h_shim" | cmp -s - "$h_base.sh" ||
+    { printf '%s' "$h_shim" > "$h_base.sh.new" && mv -f "$h_base.sh.new" "$h_base.sh"; }
 }
-h_error=$( { h_write_keeper && : >> "$h_log" && h_make_pipe "$h_base.pipe"; } 2>&1) || h_fail "its files cannot be written: $h_error"
+h_error=$( { h_write_shim && : >> "$h_log" && h_make_pipe "$h_base.pipe"; } 2>&1) || h_fail "its files cannot be written: $h_error"
 rm -f "$h_base.pid" "$h_base.exit" "$h_base.stop"
 h_mark_log
-# The keeper gets a session of its own as well, so that neither our death nor a lost connection reaches it. The
+# The shim gets a session of its own as well, so that neither our death nor a lost connection reaches it. The
 # environment begins empty: whatever our own process holds is no business of the service.
 set -- /bin/sh "$h_base.sh" "$h_base" "$h_log" "$h_max" "$h_keep" "$h_mode" "$h_dir" "$h_env" "$h_as" "$@"
 set -- "$(command -v env)" -i PATH="$h_given_path" HOME="${HOME:-/}" USER="$(id -un)" LOGNAME="$(id -un)" SHELL=/bin/sh LANG="${LANG:-C.UTF-8}" ${TZ:+TZ="$TZ"} "$@"
@@ -57,7 +57,7 @@ while :; do
     h_seen=yes h_t=0
   fi
   if [ -n "$h_seen" ]; then
-    # A pid that is gone without an exit record: the keeper is about to write it.
+    # A pid that is gone without an exit record: the shim is about to write it.
     if [ $h_t -ge "$h_settle" ] && h_alive; then h_load "$h_base.pid"; h_say running "$p_pid" "$p_run" "$h_dir"; exit 0; fi
     [ $h_t -lt $((h_settle + 100)) ] || break
   elif ! h_in_time; then
@@ -68,7 +68,7 @@ if h_load "$h_base.pid"; then
   echo "$h_new" > "$h_base.stop"
   h_members | while read -r h_pid; do kill -KILL "$h_pid" 2>/dev/null; done
 else
-  # Its keeper could not write its pid down, on a full disk: nobody would find it, so it must not stay.
+  # Its shim could not write its pid down, on a full disk: nobody would find it, so it must not stay.
   for h_pid in $(h_marked "$h_new"); do kill -KILL "$h_pid" 2>/dev/null; done
 fi
 h_say timeout; h_failure_log

@@ -1,5 +1,5 @@
 /**
- * The commands that look at a unit and read its journal, as data.
+ * The commands that show a unit and read its journal, as data.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import journal from "./journal.sh" with { type: "text" };
 import { LOOK_UNIT } from "./library.ts";
 import runJournal from "./run_journal.sh" with { type: "text" };
 
-/** Looks at a unit. */
+/** Shows a unit. */
 export function showCommand(unit: string): Command {
   return { name: "systemd/look", script: LOOK_UNIT, args: [checkedUnit(unit)] };
 }

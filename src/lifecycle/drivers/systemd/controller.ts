@@ -36,7 +36,7 @@ interface UnitCommands {
   start: () => Command;
   stop: () => Command;
   reload: () => Command;
-  look: () => Command;
+  show: () => Command;
   occupant: () => Command;
 }
 
@@ -74,15 +74,15 @@ export class SystemdController implements Controller {
     return this.#change("reload", this.#commands.reload, START_TIMEOUT_MS, options);
   }
 
-  /** Looks at the unit. */
+  /** Reads the state of the unit. */
   async status(options: ControlOptions = {}): Promise<ServiceStatus> {
-    const report = await this.#look(this.#commands.look, options);
+    const report = await this.#show(this.#commands.show, options);
     return ofService(unitStatus(report), this.#spec);
   }
 
-  /** What is there under the unit's name, whose it is and whether it runs. Never changes anything. */
+  /** What has the unit's name: its owner, and whether it runs. Read-only. */
   async occupant(options: ControlOptions = {}): Promise<Occupant | null> {
-    return this.#occupant(await this.#look(this.#commands.occupant, options));
+    return this.#occupant(await this.#show(this.#commands.occupant, options));
   }
 
   /** The end of the unit's journal. */
@@ -99,9 +99,9 @@ export class SystemdController implements Controller {
     yield* followLog(this.#executor, followJournalCommand(this.#unit), options);
   }
 
-  async #look(command: () => Command, options: ControlOptions): Promise<UnitReport> {
+  async #show(command: () => Command, options: ControlOptions): Promise<UnitReport> {
     const result = await runControl(this.#executor, command(), {
-      what: `look at ${this.#spec.name}`,
+      what: `read the status of ${this.#spec.name}`,
       timeoutMs: STATUS_TIMEOUT_MS,
       ...options,
     });
@@ -155,8 +155,8 @@ export class SystemdController implements Controller {
 }
 
 function noAnswer(stderr: string): string {
-  const said = stderr.trim().split("\n").at(-1) ?? "";
-  return said === "" ? "systemctl did not answer" : `systemctl did not answer: ${said}`;
+  const last = stderr.trim().split("\n").at(-1) ?? "";
+  return last === "" ? "systemctl did not respond" : `systemctl did not respond: ${last}`;
 }
 
 /** The name is taken by what this service may not touch. */

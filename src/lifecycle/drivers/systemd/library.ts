@@ -13,7 +13,7 @@ import { PROCESS_LIBRARY, REPORT } from "../shell/library.ts";
 import carried from "./carried.sh" with { type: "text" };
 import library from "./library.sh" with { type: "text" };
 
-/** The properties that show the state of a unit and whose it is. */
+/** The properties that show the state and the owner of a unit. */
 export const UNIT_PROPERTIES =
   "Id,LoadState,ActiveState,SubState,MainPID,ExecMainCode,ExecMainStatus,Result,NRestarts,InvocationID," +
   "UnitFileState,FragmentPath,WorkingDirectory,Environment,EnvironmentFiles";
@@ -27,7 +27,7 @@ const UNIT_FUNCTIONS: string = carried + assign({
   h_failure_bytes: FAILURE_LOG_BYTES,
 }) + library;
 
-/** Functions that look at a unit, start it and read its journal. */
+/** Functions that show a unit, start it and read its journal. */
 export const UNIT_LIBRARY: string = PROCESS_LIBRARY + REPORT + UNIT_FUNCTIONS;
 
 /** $1 unit. */

@@ -12,7 +12,7 @@ import {
   type ServiceStatus,
 } from "../../service_spec.ts";
 
-/** What `systemctl show` says of one unit, beyond the facts every controller gives. */
+/** A unit as `systemctl show` reports it. */
 export interface UnitStatus extends ServiceStatus {
   /** Whether systemd knows the unit. */
   known: boolean;
@@ -20,12 +20,12 @@ export interface UnitStatus extends ServiceStatus {
   restarts: number;
   /** Whether systemd is about to start it again. */
   restarting: boolean;
-  /** Whose run it is, or `null` where it carries nothing of ours. */
+  /** The run it belongs to, or `null` where it carries no mark of ours. */
   identity: RunIdentity | null;
 }
 
 /**
- * Whose a unit is: nobody's, this service's (with marks, by an earlier version, or edited by hand), another
+ * The owner of a unit: nobody, this service's (with marks, by an earlier version, or edited by hand), another
  * installation's, another's.
  */
 type UnitClass = "none" | "ours" | "unmarked" | "edited" | "elsewhere" | "foreign";
@@ -41,7 +41,7 @@ export interface UnitReport {
   reason: string;
   /** `Name=value` lines of `systemctl show`, or empty where the script did not come to that. */
   properties: string;
-  /** What the unit or its main process carries, and whose it is: word to value. */
+  /** The marks of the unit or its main process, and its owner, by name. */
   facts: ReadonlyMap<string, string>;
   /** The service's last log lines. */
   log: string[];
@@ -71,7 +71,7 @@ export function parseUnitReport(stdout: string): UnitReport {
   return { ...report, properties: properties.join("\n"), facts, log, messages };
 }
 
-/** The status that a report tells of a unit. */
+/** The status of a unit from a report. */
 export function unitStatus(report: UnitReport): UnitStatus {
   return parseUnit(report.properties, report.facts);
 }
@@ -101,7 +101,7 @@ export function unitOccupant(report: UnitReport): Occupant | null {
 }
 
 /**
- * What is there under the name of a unit of the machine that `execution` would take, or `null` where nothing stands in
+ * What is there under the name of a unit of the machine that `execution` would take, or `null` where nothing is in
  * the way: such a unit is meant to be there, so only a running or a masked one counts.
  */
 export function knownOccupant(
@@ -143,7 +143,7 @@ function recordedWithoutClaim(stateText: string, unit: string): boolean {
     const { execution } = releases.find((release: { id: string }) => release.id === active).spec;
     return execution.unit === unit && execution.claim !== true;
   } catch {
-    // No record, none of that kind, or one that deploy will refuse in its own words.
+    // No record, none of that kind, or one that deploy refuses itself.
     return false;
   }
 }
@@ -210,7 +210,7 @@ export function parseUnit(
 }
 
 /**
- * Whose run it is: what the main process carries; where it overwrote its environment, what systemd has of the text it
+ * The run a unit belongs to: what the main process carries; where it overwrote its environment, what systemd has of the text it
  * was started from. A unit of the machine carries nothing: there it is systemd's id of the start, and the release is
  * that of our record of it.
  */

@@ -5,8 +5,8 @@
  * own. And it does, whatever the code, where we had stopped a container before: so a stop takes the policy away.
  *
  * Where PID 1 is systemd and we are root, the guard is an enabled unit, so that it is there after a reboot; elsewhere it
- * has a session of its own, and goes with the machine. Its mark is a file in our run directory: the container is to
- * run. It goes with a stop, and when the container has ended by itself.
+ * has a session of its own, and ends with the machine. Its mark is a file in our run directory: the container is to
+ * run. A stop removes it, and so does the guard when the container has ended by itself.
  *
  * @module
  */

@@ -58,7 +58,7 @@ export function reloadGeneratedCommand(spec: ProcessSpec): Command {
   return { name: "systemd/reload", script: RELOAD_GENERATED, args: examineArgs(spec) };
 }
 
-/** Looks at what is there under the name of the unit. */
+/** Reports what has the name of the unit. */
 export function occupantGeneratedCommand(spec: ProcessSpec): Command {
   return { name: "systemd/occupant", script: OCCUPANT_GENERATED, args: examineArgs(spec) };
 }

@@ -32,7 +32,7 @@ export const generatedUnitDriver: Driver<"managed_process", "managed_process"> =
         start: () => startGeneratedCommand(spec, { settleMs }),
         stop: () => stopGeneratedCommand(spec),
         reload: () => reloadGeneratedCommand(spec),
-        look: () => showCommand(name),
+        show: () => showCommand(name),
         occupant: () => occupantGeneratedCommand(spec),
       },
       occupant: unitOccupant,

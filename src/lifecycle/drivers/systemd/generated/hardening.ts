@@ -20,7 +20,7 @@ const LINES: Readonly<Record<HardeningName, string>> = {
   restrict_realtime: "RestrictRealtime=yes",
   lock_personality: "LockPersonality=yes",
   system_call_architectures: "SystemCallArchitectures=native",
-  // Calls that root alone may make; whoever makes one gets the error that a user gets.
+  // Calls that only root may make; they fail as they do for a user.
   system_call_filter:
     "SystemCallFilter=~@module @raw-io @reboot @swap\nSystemCallErrorNumber=EPERM",
   protect_clock: "ProtectClock=yes",
@@ -31,7 +31,7 @@ const LINES: Readonly<Record<HardeningName, string>> = {
   memory_deny_write_execute: "MemoryDenyWriteExecute=yes",
 };
 
-/** Settings that, with `User=`, make systemd set NoNewPrivileges whatever the unit says of it. */
+/** Settings that, with `User=`, make systemd set NoNewPrivileges even if the unit does not. */
 const IMPLY_NO_NEW_PRIVILEGES: ReadonlySet<HardeningName> = new Set<HardeningName>([
   "protect_kernel_tunables",
   "protect_kernel_modules",

@@ -21,7 +21,7 @@ export const STOP_GENERATED: string = HEAD + stop;
 /** Stops, disables and removes a unit of this service; any other is left as it is. */
 export const REMOVE_GENERATED: string = HEAD + remove;
 
-/** Looks at whose the unit is. */
+/** Finds the owner of the unit. */
 export const OCCUPANT_GENERATED: string = `${HEAD}h_examine\nh_verdict\n`;
 
 /** Reloads the unit. */

@@ -24,7 +24,7 @@ const UNMARKED_HEADER = "# Made by harness-ws-server; written anew at each start
 const HEADER = `${UNMARKED_HEADER} Change it by a drop-in: an edited one is refused.`;
 
 /**
- * The directory that all releases of a service share on its machine: whose a unit is. For a release that is the
+ * The directory that all releases of a service share on its machine: the owner of a unit. For a release that is the
  * bookkeeping directory above `run/<release>`, for a registered command its run directory without the command's digest.
  */
 export function servicePlace(spec: Pick<ServiceSpec, "runDir">): string {
@@ -32,7 +32,7 @@ export function servicePlace(spec: Pick<ServiceSpec, "runDir">): string {
 }
 
 /**
- * The unit's text for run `runId`. Its head says whose it is: service, place, release, run, and the checksum of
+ * The unit's text for run `runId`. Its head names the owner: service, place, release, run, and the checksum of
  * everything below the checksum's own line, by which an edited one is known.
  */
 export function unitText(spec: ProcessSpec, runId: string): string {
@@ -119,7 +119,7 @@ export function checkedUnit(unit: string): string {
   );
 }
 
-/** A command line for `Exec…=`: every word in double quotes, so that only `%` and `$` need doubling. */
+/** A command line for `Exec…=`: every argument in double quotes, so that only `%` and `$` need doubling. */
 export function execLine(argv: readonly string[]): string {
   return argv.map((word) => {
     refuseNul(word);

@@ -36,7 +36,7 @@ export function reloadKnownCommand(spec: KnownUnitSpec): Command {
   return { name: "systemd/known/reload", script: RELOAD_KNOWN, args: claimArgs(spec) };
 }
 
-/** Looks at a unit that systemd knows, with this service's record of it. */
+/** Shows a unit that systemd knows, with this service's record of it. */
 export function showKnownCommand(spec: KnownUnitSpec): Command {
   const place = releaseDirOf(spec) === null ? "" : servicePlace(spec);
   return { name: "systemd/known/look", script: LOOK_KNOWN, args: [...claimArgs(spec), place] };

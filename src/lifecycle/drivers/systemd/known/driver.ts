@@ -36,7 +36,7 @@ const KNOWN_UNIT = {
         start: () => startKnownCommand(spec, settleMs),
         stop: () => stopKnownCommand(spec),
         reload: () => reloadKnownCommand(spec),
-        look: () => showKnownCommand(spec),
+        show: () => showKnownCommand(spec),
         occupant: () => showKnownCommand(spec),
       },
       occupant: (report) => knownOccupant(report, spec.execution),

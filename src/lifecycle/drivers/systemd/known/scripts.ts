@@ -21,5 +21,5 @@ export const STOP_KNOWN: string = HEAD + stop;
 /** Reloads the unit. */
 export const RELOAD_KNOWN: string = HEAD + reload;
 
-/** Looks at the unit, and prints the host's record of releases. */
+/** Shows the unit, and the host's record of releases. */
 export const LOOK_KNOWN: string = HEAD + look;
