@@ -49,7 +49,6 @@ const TESTED_ALONE = [
   "src/registry/dependencies.ts: findCycle",
   "src/registry/entry_text.ts: ENTRY_TEXT_CACHE_BYTES",
   "src/registry/entry_text.ts: EntryTexts",
-  "src/server/services/entry_spec.ts: entrySpec",
   "src/storage/snapshot.ts: encodeSnapshot",
 ];
 

@@ -5,7 +5,7 @@ import { parseTarget } from "../../src/model/target.ts";
 import { HarnessError } from "../../src/errors.ts";
 import { parseManifest } from "../../src/package/manifest/parse.ts";
 import { Registry } from "../../src/registry/registry.ts";
-import { entrySpec } from "../../src/server/services/entry_spec.ts";
+import { describedPlacement } from "../../src/server/services/entry_spec.ts";
 import { FileStore } from "../../src/storage/file_store.ts";
 import { type Frame, RawClient } from "../helpers/raw_client.ts";
 import { LISTENERS, startServer } from "../helpers/test_server.ts";
@@ -276,7 +276,8 @@ Deno.test("names: an entry of an earlier version loads, and is not started", asy
     assert.deepEqual(registry.warnings, []);
     const entry = registry.get("web");
     assert.deepEqual(entry.execution, unit);
-    assert.throws(() => entrySpec(entry, "/run/x"), {
+    const place = { hosts: { resolve: () => ({ installRoot: dir }) } as never, localRunRoot: dir };
+    assert.throws(() => describedPlacement(entry, place), {
       code: "invalid_params",
       message: /execution\.unit_name: must be a unit name.*register it again/,
     });

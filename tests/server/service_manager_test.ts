@@ -9,7 +9,7 @@ import type { DocumentStore } from "../../src/server/backends.ts";
 import { HostConnections } from "../../src/server/hosts/host_connections.ts";
 import type { Host } from "../../src/server/hosts/host_directory.ts";
 import { ServiceManager } from "../../src/server/services/service_manager.ts";
-import { entrySpec } from "../../src/server/services/entry_spec.ts";
+import { describedPlacement } from "../../src/server/services/entry_spec.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";
 import { eventually } from "../lifecycle/fixture.ts";
 import { service } from "../helpers/test_server.ts";
@@ -69,8 +69,14 @@ class Setup implements AsyncDisposable {
     const dir = await Deno.makeTempDir({ prefix: "harness-services-" });
     const setup = new Setup(await Registry.open(new MemoryStore()), dir);
     const entry = await setup.registry.register(service("api", { execution }));
-    const spec = { ...entrySpec(entry, dir), restart };
-    const placement = { id: "api", target: "local", spec, origin: "deployed" };
+    const place = { hosts: { resolve: () => ({ installRoot: dir }) } as never, localRunRoot: dir };
+    const { spec } = describedPlacement(entry, place);
+    const placement = {
+      id: "api",
+      target: "local",
+      spec: { ...spec, restart },
+      origin: "deployed",
+    };
     await setup.documents.put("placements", "api", placement);
     return setup;
   }

@@ -14,7 +14,7 @@ import type { Placement } from "./placements.ts";
 import { sha256 } from "../../util/node/digest.ts";
 
 /** The spec of an entry, for its controller. `runRoot` is a writable directory on the entry's machine. */
-export function entrySpec(entry: ServiceEntry, runRoot: string): ServiceSpec {
+function entrySpec(entry: ServiceEntry, runRoot: string): ServiceSpec {
   // An earlier version may have accepted an entry that is invalid now.
   const { success, error } = executionInputSchema.safeParse(entry.execution);
   if (!success) {
