@@ -4,7 +4,6 @@
  * @module
  */
 import type { Command } from "commander";
-import { visible } from "../../util/terminal_text.ts";
 import { HarnessError } from "../../errors.ts";
 import { CLIENT_FLAGS, openSession, type Session } from "../session/connect.ts";
 import { addHandler, type Context } from "../context.ts";
@@ -23,7 +22,7 @@ import { followHint } from "../output/deployment_report.ts";
 import { addFlags, type FlagValues, presentFields, readFlags } from "../flags/flags.ts";
 import { openDeploymentEvents, showDeployment } from "../session/follow.ts";
 import { unreadable } from "../flags/secrets.ts";
-import { printJson } from "../output/table.ts";
+import { printJson, printLine } from "../output/table.ts";
 import { downloadPackage, uploadPackage } from "../session/upload.ts";
 
 type DeployFlags = FlagValues<typeof DEPLOY_FLAGS>;
@@ -93,7 +92,7 @@ async function deployCommand(
 export function detached(context: Context, session: Session, deploymentId: string): number {
   if (session.flags.json) printJson(context.io, { deployment_id: deploymentId });
   else {
-    context.io.out(`${visible(deploymentId)}\n`);
+    printLine(context.io, deploymentId);
     context.io.err(followHint(deploymentId));
   }
   return 0;

@@ -5,7 +5,6 @@
  */
 import type { Command } from "commander";
 import { MAX_PAGE_SIZE } from "../../model/limits.ts";
-import { visible } from "../../util/terminal_text.ts";
 import type { Deployment } from "../../protocol/actions.ts";
 import { CLIENT_FLAGS, openSession } from "../session/connect.ts";
 import { addHandler, type Context } from "../context.ts";
@@ -20,7 +19,7 @@ import {
   valueFlag,
 } from "../flags/flags.ts";
 import { openDeploymentEvents, showDeployment } from "../session/follow.ts";
-import { printJson, printTable } from "../output/table.ts";
+import { printJson, printLine, printTable } from "../output/table.ts";
 import { integer } from "../flags/values.ts";
 
 const DEFAULT_SHOWN = 20;
@@ -86,7 +85,7 @@ export function addDeploymentsCommands(program: Command, context: Context): void
     await using session = await openSession(context, given as object);
     const deployment = await session.call("cancel_deployment", { deployment_id });
     if (session.flags.json) printJson(context.io, deployment);
-    else context.io.out(`${visible(`${deployment.deployment_id} ${afterCancel(deployment)}`)}\n`);
+    else printLine(context.io, `${deployment.deployment_id} ${afterCancel(deployment)}`);
   });
 }
 

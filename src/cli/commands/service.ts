@@ -17,7 +17,7 @@ import {
 } from "../flags/flags.ts";
 import { protocolText } from "./services.ts";
 import { addRegisterCommand } from "./service_register.ts";
-import { paint, printJson } from "../output/table.ts";
+import { printFacts, printJson, printLine } from "../output/table.ts";
 import { MAX_LOG_TAIL_LINES } from "../../model/limits.ts";
 import { CLI_CONTROL_TIMEOUT_MS } from "../limits.ts";
 import type { ServiceEntry } from "../../model/service.ts";
@@ -100,7 +100,7 @@ export function addServiceCommands(program: Command, context: Context): void {
     await using session = await openSession(context, given as object);
     const data = await session.call("deregister_service", { name: id });
     if (session.flags.json) printJson(context.io, data);
-    else context.io.out(`${visible(id)} removed\n`);
+    else printLine(context.io, `${id} removed`);
   });
 }
 
@@ -108,11 +108,7 @@ async function getService(context: Context, given: unknown, name: string): Promi
   await using session = await openSession(context, given as object);
   const entry = await session.call("get_service", { name });
   if (session.flags.json) return printJson(context.io, entry);
-  for (const [label, value] of facts(entry)) {
-    context.io.out(
-      `${paint(`${label}:`.padEnd(14), "dim", context.io.color)}${visible(value)}\n`,
-    );
-  }
+  printFacts(context.io, facts(entry));
 }
 
 function facts(entry: ServiceEntry): Array<[string, string]> {
@@ -174,15 +170,11 @@ async function control(
   }, { timeoutMs: timeout });
   if (session.flags.json) return printJson(context.io, data);
   for (const [index, step] of (data.plan ?? []).entries()) {
-    context.io.out(
-      `${index + 1}. ${visible(step.action)} ${
-        step.services.map((id) => visible(id)).join(", ")
-      }\n`,
-    );
+    printLine(context.io, `${index + 1}. ${step.action} ${step.services.join(", ")}`);
   }
   if (data.plan?.length === 0) context.io.err("nothing to do\n");
   if (given.dryRun !== true) {
-    context.io.out(`${visible(`${data.service}  ${data.old_state} → ${data.new_state}`)}\n`);
+    printLine(context.io, `${data.service}  ${data.old_state} → ${data.new_state}`);
   }
 }
 

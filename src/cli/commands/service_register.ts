@@ -4,7 +4,6 @@
  * @module
  */
 import type { Command } from "commander";
-import { visible } from "../../util/terminal_text.ts";
 import { HarnessError, messageOf } from "../../errors.ts";
 import { MAX_TTL_MS, MIN_TTL_MS } from "../../model/limits.ts";
 import {
@@ -29,7 +28,7 @@ import {
   valueFlag,
 } from "../flags/flags.ts";
 import { named, readNamedFile } from "../flags/secrets.ts";
-import { printJson } from "../output/table.ts";
+import { printJson, printLine } from "../output/table.ts";
 import { duration, pair } from "../flags/values.ts";
 import { formatDuration } from "../../util/units.ts";
 import { withHint } from "../output/hints.ts";
@@ -78,7 +77,7 @@ async function register(context: Context, given: unknown, name?: string): Promis
     throw withHint(error, { code: "invalid_params" }, `the entry is in ${named(flags.file)}`);
   });
   if (session.flags.json) printJson(context.io, entry);
-  else context.io.out(`${visible(entry.id)} registered\n`);
+  else printLine(context.io, `${entry.id} registered`);
 }
 
 async function fromFile(io: Io, file: NamedFile, name?: string): Promise<ServiceInput> {

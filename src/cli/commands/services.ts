@@ -21,7 +21,7 @@ import {
   textFlag,
   valueFlag,
 } from "../flags/flags.ts";
-import { printJson, printTable } from "../output/table.ts";
+import { printJson, printLine, printTable } from "../output/table.ts";
 
 const FILTER_FLAGS = {
   state: valueFlag<ServiceState | null>("state", {
@@ -126,7 +126,7 @@ async function resolveService(
     ...presentFields({ endpoint: given.endpoint }),
   });
   if (session.flags.json) return printJson(context.io, data);
-  for (const endpoint of data) context.io.out(`${visible(endpoint.address)}\n`);
+  for (const endpoint of data) printLine(context.io, endpoint.address);
 }
 
 /** The protocol of an endpoint in one word. */

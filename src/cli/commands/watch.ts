@@ -11,7 +11,7 @@ import { EVENT_TYPES } from "../../model/event.ts";
 import { CLIENT_FLAGS, openSession } from "../session/connect.ts";
 import { addHandler, type Context, type Io } from "../context.ts";
 import { addFlags, type FlagTable, listFlag, readFlags } from "../flags/flags.ts";
-import { paint, printJson } from "../output/table.ts";
+import { paint, printJson, printLine } from "../output/table.ts";
 
 const WATCH_FLAGS = {
   event: listFlag<SubscribableEvent>("type", {
@@ -59,7 +59,7 @@ function printItem(io: Io, item: StreamItem): void {
     io.out(`${paint(visible(item.time), "dim", io.color)}  ${visible(eventText(item))}\n`);
   } else if (item.why === "events_missed") {
     io.err("some events were missed and are no longer available; current states:\n");
-    for (const entry of item.services) io.out(`${visible(`${entry.id}  ${entry.state}`)}\n`);
+    for (const entry of item.services) printLine(io, `${entry.id}  ${entry.state}`);
   }
 }
 

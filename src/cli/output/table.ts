@@ -63,6 +63,18 @@ export function printTable(
   for (const row of clean) line(row, (cell) => MEANING[cell]);
 }
 
+/** Prints text as one line, whatever is in it. */
+export function printLine(io: Io, text: string): void {
+  io.out(`${visible(text)}\n`);
+}
+
+/** Prints `label: value` lines. */
+export function printFacts(io: Io, facts: ReadonlyArray<readonly [string, string]>): void {
+  for (const [label, value] of facts) {
+    io.out(`${paint(`${label}:`.padEnd(14), "dim", io.color)}${visible(value)}\n`);
+  }
+}
+
 /** Prints a value as one line of JSON. */
 export function printJson(io: Io, value: unknown): void {
   io.out(`${jsonText(value)}\n`);

@@ -3,12 +3,11 @@
  *
  * @module
  */
-import { visible } from "../../../util/terminal_text.ts";
 import type { Manifest } from "../../../package/manifest/manifest.ts";
 import type { PackageSummary } from "../../../package/read.ts";
 import type { Io } from "../../context.ts";
 import { readPackage } from "./file.ts";
-import { paint, printJson, printTable } from "../../output/table.ts";
+import { printFacts, printJson, printTable } from "../../output/table.ts";
 import { formatDuration, formatSize } from "../../../util/units.ts";
 
 /** Prints what is in a package, after checking it whole. */
@@ -19,9 +18,7 @@ export async function inspectCommand(
 ): Promise<void> {
   const summary = await readPackage(file, { signal: io.interrupted });
   if (options.json) return printJson(io, asJson(summary));
-  for (const [label, value] of facts(summary)) {
-    io.out(`${paint(`${label}:`.padEnd(14), "dim", io.color)}${visible(value)}\n`);
-  }
+  printFacts(io, facts(summary));
   io.out("\n");
   printTable(
     io,

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { visible } from "../../../util/terminal_text.ts";
 import { HarnessError, messageOf } from "../../../errors.ts";
 import {
   generateKeyPair,
@@ -17,7 +16,7 @@ import type { Io } from "../../context.ts";
 import { readPackage } from "./file.ts";
 import { withHint } from "../../output/hints.ts";
 import { named, readSecretFile } from "../../flags/secrets.ts";
-import { printJson } from "../../output/table.ts";
+import { printJson, printLine } from "../../output/table.ts";
 
 /**
  * The texts of the public keys that `--trusted-key` names: files, or the keys themselves.
@@ -53,7 +52,7 @@ export async function verifyCommand(
   const { name, version } = manifest;
   if (options.json) return printJson(io, { file, name, version, sha256, signed_by: signer });
   const signed = signer === null ? "" : `, signed by ${signer}`;
-  io.out(`${visible(file)}: ${name} ${version} is sound${signed}\n`);
+  printLine(io, `${file}: ${name} ${version} is sound${signed}`);
 }
 
 /** Makes a key pair: `<out>.key` (0600) and `<out>.pub`. */
