@@ -37,7 +37,7 @@ export interface ControlPlane extends AsyncDisposable {
   readonly deployments: Deployments;
   /** Entries that were registered with the token. */
   readonly vouched: VouchedEntries;
-  /** Rolls running deployments back, for a while; a shutdown does so while clients are told. Idempotent. */
+  /** Rolls running deployments back, within a timeout; a shutdown does so while it notifies clients. Idempotent. */
   park(timeoutMs?: number): Promise<void>;
   /** Parks deployments and closes the connections to hosts; services keep running. Idempotent. */
   close(): Promise<void>;
@@ -82,16 +82,19 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
   const vouched = await VouchedEntries.load(documents);
   const connections = new HostConnections();
   const services = await ServiceManager.open({ ...options, connections, vouched });
-  const deployments = await DeploymentManager.open({ ...options, services });
+  const closeServices = async () => {
+    await services[Symbol.asyncDispose]();
+    await connections[Symbol.asyncDispose]();
+    await vouched[Symbol.asyncDispose]();
+  };
+  const deployments = await DeploymentManager.open({ ...options, services })
+    .catch(async (error) => {
+      await closeServices();
+      throw error;
+    });
   const park = (timeoutMs?: number) => deployments.park(timeoutMs);
   let closing: Promise<void> | undefined;
-  const close = () =>
-    closing ??= (async () => {
-      await park();
-      await services[Symbol.asyncDispose]();
-      await connections[Symbol.asyncDispose]();
-      await vouched[Symbol.asyncDispose]();
-    })();
+  const close = () => closing ??= park().then(closeServices);
   const backends = { registry, packages, services, deployments, vouched };
   return { ...backends, park, close, [Symbol.asyncDispose]: close };
 }

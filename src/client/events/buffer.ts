@@ -60,7 +60,7 @@ export class EventBuffer {
   readPosition: Position | null = null;
   /** Called when it starts to lag, and when a lagging reader has emptied it. */
   onChange: () => void = () => {};
-  readonly #wants: (event: EventBody) => boolean;
+  readonly #matches: (event: EventBody) => boolean;
   #items: Array<{ item: StreamItem; length: number }> = [];
   /** Characters of JSON in the buffer. */
   #chars = 0;
@@ -75,7 +75,7 @@ export class EventBuffer {
   constructor(options: EventBufferOptions) {
     this.options = options;
     // The matcher reads only event name, service and id, which log lines have, too.
-    this.#wants = eventMatcher(this.filter as EventFilter);
+    this.#matches = eventMatcher(this.filter as EventFilter);
   }
 
   /** Its filter, as params of `subscribe`. */
@@ -87,8 +87,8 @@ export class EventBuffer {
     };
   }
 
-  /** Whether it wants events that can be replayed; log lines cannot. */
-  get wantsEvents(): boolean {
+  /** Whether its filter includes events that can be replayed; log lines cannot. */
+  get hasReplayableEvents(): boolean {
     return this.options.events?.some((event) => event !== "service_log") ?? true;
   }
 
@@ -113,7 +113,7 @@ export class EventBuffer {
   /** The snapshot is complete. */
   endSnapshot(position: Position, services: ServiceEntry[], why: SnapshotItem["why"]): void {
     if (this.phase !== "snapshot") return;
-    const wanted = services.filter((entry) => this.#wantsService(entry));
+    const wanted = services.filter((entry) => this.#matchesService(entry));
     this.#push({ kind: "snapshot", why, ...position, services: wanted });
     // Not begin(): the read position moves only when the snapshot is read.
     this.phase = "live";
@@ -143,7 +143,7 @@ export class EventBuffer {
       return;
     }
     if (message.seq <= this.position.seq) return;
-    if (this.#wants(message as EventBody)) {
+    if (this.#matches(message as EventBody)) {
       if (this.#isFull(this.#items.length, this.#chars + length)) return this.#lag();
       this.#push(eventItem(message as EventMessage & { event: EventType; seq: number }), length);
     }
@@ -192,10 +192,10 @@ export class EventBuffer {
     this.#error = null;
   }
 
-  #wantsService(entry: ServiceEntry): boolean {
+  #matchesService(entry: ServiceEntry): boolean {
     if (this.options.services === undefined) return true;
     const probe = { event: this.options.events?.[0] ?? "service_updated" };
-    return this.#wants({ ...probe, data: { service: entry.name, id: entry.id } } as EventBody);
+    return this.#matches({ ...probe, data: { service: entry.name, id: entry.id } } as EventBody);
   }
 
   #isPhase(phase: BufferPhase): boolean {
@@ -236,7 +236,7 @@ export class EventBuffer {
   }
 
   #acceptLine(message: EventMessage, length: number): void {
-    if (!this.#wants(message as unknown as EventBody)) return;
+    if (!this.#matches(message as unknown as EventBody)) return;
     if (this.#isFull(this.#items.length, this.#chars + length)) {
       this.#dropped++;
       return;

@@ -232,7 +232,10 @@ export class Subscription {
 /** Resumes from the buffer's position, or begins as the caller asked. */
 function subscribeParams(buffer: EventBuffer): ActionParams<"subscribe"> {
   if (buffer.position !== null) {
-    return { ...buffer.filter, ...(buffer.wantsEvents ? { since: { ...buffer.position } } : {}) };
+    return {
+      ...buffer.filter,
+      ...(buffer.hasReplayableEvents ? { since: { ...buffer.position } } : {}),
+    };
   }
   const { since, snapshot } = buffer.options;
   return {
