@@ -35,11 +35,22 @@ export interface CliOptions {
 
 const WITHOUT_RIGHTS = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--"];
 
+let runtimeDir: string | undefined;
+
+/** A runtime directory for all programs of this test file: clients find the token of a server in it. */
+function testRuntimeDir(): string {
+  if (runtimeDir === undefined) {
+    const dir = runtimeDir = Deno.makeTempDirSync({ prefix: "harness-run-" });
+    globalThis.addEventListener("unload", () => Deno.removeSync(dir, { recursive: true }));
+  }
+  return runtimeDir;
+}
+
 function environment(extra: Record<string, string> = {}): Record<string, string> {
   const keep = Object.entries(Deno.env.toObject()).filter(([name]) =>
     !name.startsWith("HARNESS_") && !["STATE_DIRECTORY", "NO_COLOR", "FORCE_COLOR"].includes(name)
   );
-  return { ...Object.fromEntries(keep), ...extra };
+  return { ...Object.fromEntries(keep), XDG_RUNTIME_DIR: testRuntimeDir(), ...extra };
 }
 
 function command(args: readonly string[], options: CliOptions): Deno.Command {
@@ -109,7 +120,7 @@ export async function runHere(
   args: readonly string[],
   env: Record<string, string> = {},
 ): Promise<CliResult> {
-  const io = recorder({ HOME: "/nonexistent", ...env });
+  const io = recorder({ HOME: "/nonexistent", XDG_RUNTIME_DIR: testRuntimeDir(), ...env });
   const code = await main(args, io);
   return { ...io.text, code };
 }
