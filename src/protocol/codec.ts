@@ -1,9 +1,8 @@
 /**
- * Text to messages and back: the only place that knows how `harness.v1` looks on the wire.
+ * Encodes and decodes the messages of `harness.v1`.
  *
  * Used by the server and the client. Reading is defensive: size, nesting and key names are checked
- * before anything looks at the content, and whatever can be read of a bad request (its id above all) is
- * used for the answer.
+ * before the content, and the readable parts of a bad request (above all its id) are used for the response.
  *
  * @module
  */
@@ -21,7 +20,7 @@ import { salvageId } from "./id_recovery.ts";
 /** The id of a response: a number only echoes a request that wrongly used one; `null` = unreadable. */
 export type ResponseId = string | number | null;
 
-/** What {@linkcode parseRequest} made of a text. */
+/** Result of {@linkcode parseRequest}. */
 export type ParsedRequest =
   | { ok: true; id: string; action: string; params: unknown }
   | { ok: false; id: ResponseId; error: HarnessError };
@@ -36,7 +35,7 @@ export interface ParseRequestOptions {
 const RESERVED_KEYS: readonly string[] = ["__proto__", "constructor"];
 
 /**
- * Reads a request frame. Never throws: a bad one comes back as the error to answer with.
+ * Reads a request frame. Never throws: for a bad one it returns the error to respond with.
  *
  * @param text The text frame, whose size the caller has bounded.
  */

@@ -65,7 +65,7 @@ export interface Deployment {
   by?: string;
   /** Whether it deploys or rolls back. */
   kind: DeploymentKind;
-  /** How it stands. */
+  /** Its status. */
   status: DeploymentStatus;
   /** When it began, RFC 3339 UTC. */
   started_at: string;

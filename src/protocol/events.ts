@@ -99,7 +99,7 @@ export const deployStepSchema: z.ZodType<DeployStep> = z.enum(DEPLOY_STEPS);
 /** How a deployment ended on a host. */
 export const hostOutcomeSchema: z.ZodType<HostOutcome> = z.enum(HOST_OUTCOMES);
 
-/** How a deployment stands. */
+/** Status of a deployment. */
 export const deploymentStatusSchema: z.ZodType<DeploymentStatus> = z.enum(DEPLOYMENT_STATUSES);
 
 /** An error within data: its code may be more special than those of responses. */

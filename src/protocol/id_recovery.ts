@@ -1,5 +1,5 @@
 /**
- * Finds the id of a request that is not valid JSON, so that the answer still reaches its caller.
+ * Finds the id of a request that is not valid JSON, so that its caller still gets the response.
  *
  * @module
  */

@@ -52,7 +52,10 @@ export class LogReads {
     const result = this.#slots.runExclusive(async () => {
       this.#waiting.delete(key);
       if (askers.every(({ isGone }) => isGone === true)) {
-        throw new HarnessError("cancelled", "Stopped reading a log: whoever asked for it has gone");
+        throw new HarnessError(
+          "cancelled",
+          "Stopped reading a log: all clients that requested it are gone",
+        );
       }
       return await this.#services.logs(params, asker);
     });
