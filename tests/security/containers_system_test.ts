@@ -171,7 +171,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "B3: a docker that cannot take a value is refused by the variable's name",
+  name: "B3: a value that docker cannot take is refused by name",
   ignore,
   async fn() {
     await using bench = new Bench();

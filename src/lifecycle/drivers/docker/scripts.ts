@@ -28,9 +28,9 @@ import {
   DOCKER_STATUS_SECONDS,
   DOCKER_STOP_GRACE_SECONDS,
 } from "./limits.ts";
-import create from "./create.sh" with { type: "text" };
-import convertEnv from "./env.awk" with { type: "text" };
-import image from "./image.sh" with { type: "text" };
+import create from "./create/create.sh" with { type: "text" };
+import convertEnv from "./create/env.awk" with { type: "text" };
+import image from "./create/image.sh" with { type: "text" };
 import library from "./library.sh" with { type: "text" };
 import logs from "./logs.sh" with { type: "text" };
 import look from "./look.sh" with { type: "text" };
