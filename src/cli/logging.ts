@@ -5,15 +5,16 @@
  */
 import { configure, type LogLevel, type LogRecord } from "@logtape/logtape";
 import { HIDDEN, redactor } from "../util/redact.ts";
+import type { LOG_FORMATS, LOG_LEVELS } from "./flags/serve_flags.ts";
 import type { Io } from "./context.ts";
 import { jsonText, visible } from "../util/terminal_text.ts";
 
 /** Options for {@linkcode configureLogging}. */
 export interface LoggingOptions {
   /** Least severe level that is shown. */
-  level: "debug" | "info" | "warning" | "error";
+  level: (typeof LOG_LEVELS)[number];
   /** Form of a line. */
-  format: "text" | "json";
+  format: (typeof LOG_FORMATS)[number];
   /** Texts that must never be shown: tokens and the like. */
   secrets?: readonly string[];
 }

@@ -18,3 +18,4 @@ export { localExecutor } from "./local.ts";
 export { quote, quoteWord } from "./shell/quote.ts";
 export { connectSsh } from "./ssh/connect.ts";
 export type { HostKeyPolicy, SshOptions, SshTarget } from "./ssh/types.ts";
+export { HOST_KEY_POLICIES } from "./ssh/types.ts";

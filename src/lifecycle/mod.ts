@@ -65,3 +65,4 @@ export type {
   StartOptions,
   SupervisedService,
 } from "./supervisor/supervised_service.ts";
+export type { HealthStatus } from "./health/probe.ts";

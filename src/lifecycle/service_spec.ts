@@ -11,6 +11,7 @@ import type {
   HealthSpec,
   ManifestPort,
   RestartSpec,
+  StartMode,
   StopSpec,
 } from "../package/manifest/manifest.ts";
 
@@ -21,7 +22,7 @@ export type SpecExecution =
     /** Program and arguments. */
     argv: readonly [string, ...string[]];
     /** Whether `argv` stays (foreground) or returns while the service runs on (daemon). */
-    start: "foreground" | "daemon";
+    start: StartMode;
     /** Program that stops it, or `null` for the signal alone. */
     stopArgv: readonly [string, ...string[]] | null;
     /** Program that makes it reload, or `null` for SIGHUP. */

@@ -39,7 +39,12 @@ export type { InspectPackageOptions, PackageSummary } from "./read.ts";
 export type { PackageEntry } from "./archive/entry_table.ts";
 export { extractPackage } from "./archive/extract.ts";
 export type { ExtractPackageOptions } from "./archive/extract.ts";
-export { HARDENING_DEFAULTS } from "./manifest/manifest.ts";
+export {
+  HARDENING_DEFAULTS,
+  PACKAGED_TYPES,
+  RESTART_POLICIES,
+  START_MODES,
+} from "./manifest/manifest.ts";
 export type {
   HardeningName,
   HardeningSpec,
@@ -48,7 +53,10 @@ export type {
   Manifest,
   ManifestEnv,
   ManifestPort,
+  PackagedType,
+  RestartPolicyName,
   RestartSpec,
+  StartMode,
   StopSpec,
 } from "./manifest/manifest.ts";
 export { parseManifest } from "./manifest/parse.ts";

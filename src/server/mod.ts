@@ -43,3 +43,5 @@ export type {
 export type { DocumentStore } from "./backends.ts";
 export type { Host, HostDirectory } from "./hosts/host_directory.ts";
 export { SERVER_LIMITS, type ServerLimits } from "../model/server_limits.ts";
+export { type ListenerName, LISTENERS } from "./listeners/listener.ts";
+export type { AnonymousAccess } from "./access/auth.ts";

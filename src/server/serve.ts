@@ -9,7 +9,7 @@ import { HarnessError } from "../errors.ts";
 import { HEADERS_TIMEOUT_MS, HTTP_CLOSE_TIMEOUT_MS } from "./limits.ts";
 import { ConnectionHandler, type HandlerOptions } from "./handler.ts";
 import { listenDeno } from "./listeners/deno_serve.ts";
-import type { Listener, ListenOptions } from "./listeners/listener.ts";
+import type { Listener, ListenerName, ListenOptions } from "./listeners/listener.ts";
 import { listenWs } from "./listeners/node_ws.ts";
 import { isLoopback } from "./access/addresses.ts";
 import type { TokenOptions } from "./access/tokens.ts";
@@ -27,7 +27,7 @@ export interface ServeOptions extends HandlerOptions {
    *
    * @default {"deno" on Deno, else "ws"}
    */
-  listener?: "deno" | "ws";
+  listener?: ListenerName;
   /** Time to send all request headers; only the `ws` listener can enforce it. @default {10_000} */
   headersTimeoutMs?: number;
   /**
@@ -89,7 +89,7 @@ export async function serve(options: ServeOptions): Promise<WsServer> {
   return new RunningServer(handler, listener, hostname, tls === undefined ? "ws" : "wss");
 }
 
-function defaultListener(): "deno" | "ws" {
+function defaultListener(): ListenerName {
   return "Deno" in globalThis ? "deno" : "ws";
 }
 

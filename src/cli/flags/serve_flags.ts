@@ -9,6 +9,7 @@ import {
   SERVER_LIMITS,
   type ServerLimits,
 } from "../../model/server_limits.ts";
+import { LISTENERS } from "../../server/listeners/listener.ts";
 import { DURABILITIES } from "../../storage/journal/line.ts";
 import {
   booleanFlag,
@@ -30,6 +31,12 @@ const DEFAULT_LISTEN = "127.0.0.1:8080";
 export const CLIENT_TOKEN_FILE = "HARNESS_TOKEN_FILE";
 const DAY_MS = 24 * 60 * 60 * 1000;
 
+/** Levels of log lines that can be chosen; the first is the default. */
+export const LOG_LEVELS = ["info", "debug", "warning", "error"] as const;
+
+/** Forms of log lines; the first is the default. */
+export const LOG_FORMATS = ["text", "json"] as const;
+
 /** Where and how the server listens, keeps its state and logs. */
 export const SERVE_FLAGS = {
   listen: valueFlag<ListenAddress>("host:port", {
@@ -38,7 +45,7 @@ export const SERVE_FLAGS = {
     fallback: listenAddress(DEFAULT_LISTEN),
     shownDefault: DEFAULT_LISTEN,
   }, listenAddress),
-  listener: choiceFlag(["deno", "ws"], {
+  listener: choiceFlag(LISTENERS, {
     env: "HARNESS_LISTENER",
     help: "which listener; ws drops silent and slow peers, for hostile networks",
   }),
@@ -87,11 +94,11 @@ export const SERVE_FLAGS = {
   }, (text) => text),
   tlsCert: fileFlag({ env: "HARNESS_TLS_CERT", help: "certificate chain, PEM" }),
   tlsKey: fileFlag({ env: "HARNESS_TLS_KEY", help: "private key, PEM" }),
-  logLevel: choiceFlag(["info", "debug", "warning", "error"], {
+  logLevel: choiceFlag(LOG_LEVELS, {
     env: "HARNESS_LOG_LEVEL",
     help: "least severe log line that is shown",
   }),
-  logFormat: choiceFlag(["text", "json"], {
+  logFormat: choiceFlag(LOG_FORMATS, {
     env: "HARNESS_LOG_FORMAT",
     help: "form of the log lines on stderr",
   }),

@@ -8,6 +8,7 @@ import {
   DEFAULT_INSTALL_ROOT,
   type SshHostDirectoryOptions,
 } from "../../server/hosts/ssh_directory.ts";
+import { HOST_KEY_POLICIES } from "../../executor/ssh/types.ts";
 import {
   choiceFlag,
   type FlagTable,
@@ -27,7 +28,7 @@ export const SSH_FLAGS = {
     env: "HARNESS_KNOWN_HOSTS",
     help: "known_hosts file; default: as ssh does",
   }),
-  hostKeyPolicy: choiceFlag(["strict", "accept-new"], {
+  hostKeyPolicy: choiceFlag(HOST_KEY_POLICIES, {
     env: "HARNESS_HOST_KEY_POLICY",
     help: "whether the key of a host never seen before is accepted",
   }),

@@ -16,8 +16,11 @@ export interface SshTarget {
   identityFile?: string;
 }
 
+/** Policies for unknown host keys; the first is the default. */
+export const HOST_KEY_POLICIES = ["strict", "accept-new"] as const;
+
 /** What to do with a host that no known_hosts file knows. A changed or revoked key is always refused. */
-export type HostKeyPolicy = "strict" | "accept-new";
+export type HostKeyPolicy = (typeof HOST_KEY_POLICIES)[number];
 
 /** Options for {@linkcode connectSsh}. */
 export interface SshOptions {

@@ -9,7 +9,7 @@ import { FAILURE_LOG_LINES, WAIT_HEALTHY_POLL_MS } from "../limits.ts";
 import { daemonHint } from "../drivers/run_control.ts";
 import { createController } from "../controller.ts";
 import { describeEnd } from "../exit_status.ts";
-import { runProbe, type Verdict } from "./probe.ts";
+import { type HealthStatus, runProbe, type Verdict } from "./probe.ts";
 import type { ServiceSpec } from "../service_spec.ts";
 import { sleep } from "../../util/async.ts";
 
@@ -18,7 +18,7 @@ export interface HealthCheckResult {
   /** Whether the check passed; a warning passes. */
   healthy: boolean;
   /** The verdict in full: a script's exit 1 is a `warning`. */
-  status: "ok" | "warning" | "critical";
+  status: HealthStatus;
   /** Result of the check, one line for people. */
   message: string;
   /** HTTP status that came back, for http probes that got an answer. */

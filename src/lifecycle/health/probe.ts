@@ -16,10 +16,13 @@ import { describeEnd } from "../exit_status.ts";
 import { CLEAR_PROBE, HTTP_PROBE, SCRIPT_PROBE, TCP_PROBE } from "./scripts.ts";
 import type { ServiceSpec } from "../service_spec.ts";
 
+/** Verdict of a health check; a warning passes. */
+export type HealthStatus = "ok" | "warning" | "critical";
+
 /** What a probe found, before it is timed. */
 export interface Verdict {
   /** How it went. */
-  status: "ok" | "warning" | "critical";
+  status: HealthStatus;
   /** One line for people. */
   message: string;
   /** HTTP status, if any. */

@@ -58,10 +58,16 @@ export interface HealthSpec {
   startPeriodMs: number;
 }
 
+/** When a service that ended is restarted. */
+export const RESTART_POLICIES = ["no", "on-failure", "always"] as const;
+
+/** One of {@linkcode RESTART_POLICIES}. */
+export type RestartPolicyName = (typeof RESTART_POLICIES)[number];
+
 /** When and how a service is restarted. */
 export interface RestartSpec {
   /** When. @default {"on-failure"} */
-  policy: "no" | "on-failure" | "always";
+  policy: RestartPolicyName;
   /** Consecutive starts before giving up. @default {5} */
   maxRetries: number;
   /** First backoff, doubled each time, in milliseconds. @default {1_000} */
@@ -108,6 +114,18 @@ export type HardeningName = keyof typeof HARDENING_DEFAULTS;
 /** Hardening in the manifest: `false` for none, else the settings that differ from the defaults. */
 export type HardeningSpec = false | Partial<Record<HardeningName, boolean>>;
 
+/** The runtimes of packages. */
+export const PACKAGED_TYPES = ["managed_process", "systemd_service", "docker_container"] as const;
+
+/** One of {@linkcode PACKAGED_TYPES}. */
+export type PackagedType = (typeof PACKAGED_TYPES)[number];
+
+/** Whether the program that starts a service stays, or returns while the service runs on. */
+export const START_MODES = ["foreground", "daemon"] as const;
+
+/** One of {@linkcode START_MODES}. */
+export type StartMode = (typeof START_MODES)[number];
+
 /** A package's manifest. */
 export interface Manifest {
   /** Package and service name. */
@@ -119,9 +137,9 @@ export interface Manifest {
   /** How it runs. */
   service: {
     /** Runtime that runs it. */
-    type: "managed_process" | "systemd_service" | "docker_container";
+    type: PackagedType;
     /** Whether `scripts/start.sh` stays (foreground) or returns (daemon). @default {"foreground"} */
-    start: "foreground" | "daemon";
+    start: StartMode;
     /** User it runs as, or `null` for the deploying user. */
     user: string | null;
     /** Whether variables of the dynamic linker and of shells (`LD_PRELOAD`, `BASH_ENV`) may be set. @default {false} */

@@ -13,12 +13,16 @@ import {
   MIN_MANIFEST_DURATION_MS,
 } from "../limits.ts";
 import { MAX_TEXT_LENGTH } from "../../model/limits.ts";
-import { HARDENING_DEFAULTS, type HardeningName } from "./manifest.ts";
+import {
+  HARDENING_DEFAULTS,
+  type HardeningName,
+  PACKAGED_TYPES,
+  RESTART_POLICIES,
+  START_MODES,
+} from "./manifest.ts";
 import { PACKAGE_NAME, SEMVER } from "../names.ts";
 import { parseDuration } from "../../util/units.ts";
 
-/** Service types. */
-const SERVICE_TYPES = ["managed_process", "systemd_service", "docker_container"] as const;
 /** Stricter than flags: no space, and what the published JSON schema promises. */
 const DURATION = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h)$/;
 const SIGNALS = /^(?:SIG)?(?:TERM|INT|QUIT|HUP|USR1|USR2|KILL|WINCH)$/;
@@ -103,9 +107,9 @@ const hardening = z.union([
 );
 
 const service = z.strictObject({
-  type: z.enum(SERVICE_TYPES, rule(`must be one of ${SERVICE_TYPES.join(", ")}`))
+  type: z.enum(PACKAGED_TYPES, rule(`must be one of ${PACKAGED_TYPES.join(", ")}`))
     .describe("How the service runs. Default: managed_process.").optional(),
-  start: z.enum(["foreground", "daemon"], rule("must be foreground or daemon"))
+  start: z.enum(START_MODES, rule(`must be ${START_MODES.join(" or ")}`))
     .describe("Whether scripts/start.sh stays or returns. Default: foreground.").optional(),
   user: text(
     /^[a-z_][a-z0-9_-]{0,30}\$?$/,
@@ -193,7 +197,7 @@ const health = z.strictObject({
 ).describe("Health check.");
 
 const restart = z.strictObject({
-  policy: z.enum(["no", "on-failure", "always"], rule("must be one of no, on-failure, always"))
+  policy: z.enum(RESTART_POLICIES, rule(`must be one of ${RESTART_POLICIES.join(", ")}`))
     .describe("When it is started again. Default: on-failure.").optional(),
   max_retries: count(0, 100_000, "Starts in a row before giving up. Default: 5.").optional(),
   backoff: duration("First pause, doubled each time.", "1s"),

@@ -15,6 +15,9 @@ import { urlOf } from "../http/http_errors.ts";
 import { anonymousRefusal, type Client } from "./rights.ts";
 import { type TokenOptions, TokenSet } from "./tokens.ts";
 
+/** What clients that send no token may do. */
+export type AnonymousAccess = "refused" | "registry" | "full";
+
 /** Options for {@linkcode Authenticator}. */
 export interface AuthOptions extends TokenOptions {
   /**
@@ -23,7 +26,7 @@ export interface AuthOptions extends TokenOptions {
    *
    * @default {"refused" with tokens, "registry" without}
    */
-  anonymous?: "refused" | "registry" | "full";
+  anonymous?: AnonymousAccess;
   /** The file with the full token, named in the error for clients that sent none. */
   tokenFile?: string;
   /** Origins (`https://ops.example.com`) allowed besides the server's own host; `*` = any. */
@@ -41,7 +44,7 @@ export class Authenticator {
   readonly #tokens: TokenSet;
   readonly #origins: ReadonlySet<string>;
   readonly #hosts: ReadonlySet<string>;
-  readonly #anonymous: "refused" | "registry" | "full";
+  readonly #anonymous: AnonymousAccess;
   /** The file with the full token, or `null` where unknown. */
   readonly tokenFile: string | null;
 

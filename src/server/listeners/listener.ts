@@ -5,6 +5,12 @@
  */
 import { HarnessError, messageOf } from "../../errors.ts";
 
+/** The listeners of `serve()`. */
+export const LISTENERS = ["deno", "ws"] as const;
+
+/** One of {@linkcode LISTENERS}. */
+export type ListenerName = (typeof LISTENERS)[number];
+
 /** Where and how to listen. */
 export interface ListenOptions {
   /** Address. */
