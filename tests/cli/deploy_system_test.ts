@@ -12,8 +12,7 @@ function sshFlags(sshd: Sshd, root: string): string[] {
 }
 
 Deno.test({
-  name:
-    "deploy, failure, rollback and the rest over SSH through a server, with the documented exit codes",
+  name: "deploy: exit codes over SSH through a server",
   ignore: needs("sshd"),
   fn: async (t) => {
     await using sshd = await startSshd();

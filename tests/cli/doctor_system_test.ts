@@ -4,7 +4,7 @@ import { needs } from "../helpers/require.ts";
 import { startSshd } from "../helpers/sshd.ts";
 
 Deno.test({
-  name: "doctor --host connects and says what is there, or why it could not",
+  name: "doctor --host: reports what is there, or why it failed",
   ignore: needs("sshd"),
   fn: async () => {
     await using sshd = await startSshd();

@@ -8,7 +8,7 @@ import { tempDir } from "../helpers/temp_dir.ts";
 import { connect, finish } from "./deployments_fixture.ts";
 
 Deno.test({
-  name: "one dead host does not stop the others, and resume_deployment does only what is left",
+  name: "resume_deployment: does only what a dead host left undone",
   ignore: needs("sshd"),
   async fn() {
     await using dir = await tempDir();

@@ -5,7 +5,7 @@ import type { Frame } from "../helpers/raw_client.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 import { connect, finish } from "./deployments_fixture.ts";
 
-Deno.test("deploy_package: the same idempotency key is the same deployment", async () => {
+Deno.test("deploy_package: one idempotency key is one deployment", async () => {
   await using dir = await tempDir();
   await using server = await startControlServer({ dir: dir.path });
   await using client = await connect(server);
@@ -32,7 +32,7 @@ Deno.test("deploy_package: the same idempotency key is the same deployment", asy
   await client.call("service_action", { name: "hello-service", action: "stop" });
 });
 
-Deno.test("deploy_package: while it runs, actions on the service are refused, and it can be cancelled", async () => {
+Deno.test("deploy_package: refuses other actions, and can be cancelled", async () => {
   await using dir = await tempDir();
   await using server = await startControlServer({ dir: dir.path });
   await using client = await connect(server);
@@ -53,7 +53,7 @@ Deno.test("deploy_package: while it runs, actions on the service are refused, an
   assert.deepEqual(await client.call("list_services"), []);
 });
 
-Deno.test("deploy_package: what cannot work is refused before anything is done", async () => {
+Deno.test("deploy_package: refuses at once what cannot work", async () => {
   await using dir = await tempDir();
   await using server = await startControlServer({ dir: dir.path });
   await using client = await connect(server);

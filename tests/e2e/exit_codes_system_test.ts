@@ -215,8 +215,7 @@ async function killAll(dir: string): Promise<void> {
 }
 
 Deno.test({
-  name:
-    "deploy ends with the documented exit code and says so in one line, directly and through a server",
+  name: "deploy: documented exit codes, direct and through a server",
   ignore: needs("sshd"),
   async fn() {
     const dir = await Deno.makeTempDir({ prefix: "harness-exit-" });

@@ -18,8 +18,7 @@ async function finished(client: RawClient, deploymentId: string): Promise<Frame[
 }
 
 Deno.test({
-  name:
-    "a package is deployed over SSH, updated, rolled back, and survives a restart of the server",
+  name: "flow: deploy over SSH, update, roll back, restart the server",
   ignore: needs("sshd"),
   async fn(t) {
     await using dir = await tempDir();

@@ -3,7 +3,7 @@ import { startControlServer } from "../helpers/control_server.ts";
 import { eventually, type Frame, RawClient } from "../helpers/raw_client.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 
-Deno.test("a registered command is started, watched and stopped for real", async (t) => {
+Deno.test("command: started, watched and stopped for real", async (t) => {
   await using dir = await tempDir();
   await using server = await startControlServer({ dir: dir.path });
   await using client = await RawClient.ready(server.url);
@@ -71,7 +71,7 @@ Deno.test("a registered command is started, watched and stopped for real", async
   });
 });
 
-Deno.test("a command that was replaced is the one that is started, and nothing of the one before", async () => {
+Deno.test("command: one that was replaced is the one that is started", async () => {
   await using dir = await tempDir();
   await using server = await startControlServer({ dir: dir.path });
   await using client = await RawClient.ready(server.url);
@@ -114,7 +114,7 @@ Deno.test("a command that was replaced is the one that is started, and nothing o
   await act("stop");
 });
 
-Deno.test("cascade starts what a service needs first and stops what needs it first", async () => {
+Deno.test("cascade: starts dependencies first, stops dependents first", async () => {
   await using dir = await tempDir();
   await using server = await startControlServer({ dir: dir.path });
   await using client = await RawClient.ready(server.url);

@@ -3,7 +3,7 @@ import { startControlServer } from "../helpers/control_server.ts";
 import { RawClient } from "../helpers/raw_client.ts";
 import { removeTree } from "../helpers/remove_tree.ts";
 
-Deno.test("a service's log is read with service_logs and followed with a subscription", async () => {
+Deno.test("service_logs: reads a log, and a subscription follows it", async () => {
   const dir = await Deno.makeTempDir({ prefix: "harness-logs-" });
   try {
     await using server = await startControlServer({ dir });

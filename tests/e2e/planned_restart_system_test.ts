@@ -51,7 +51,7 @@ const states = (frames: readonly Frame[]) => frames.map((frame) => frame["new_st
 const pidOf = async (client: RawClient): Promise<number> =>
   (await client.call("get_service", { name: NAME })).execution.pid;
 
-Deno.test("a restart by policy outlives the server: killed, stopped, or down when the service died", async (t) => {
+Deno.test("restart policy: survives a server that is killed or stopped", async (t) => {
   const dir = await Deno.makeTempDir({ prefix: "harness-planned-" });
   await using cleanup = new AsyncDisposableStack();
   cleanup.defer(() => removeTree(dir));

@@ -19,7 +19,7 @@ async function* filesBelow(dir: string): AsyncGenerator<string> {
   }
 }
 
-Deno.test("a variable that the manifest calls secret is one also when it comes as env", async () => {
+Deno.test("secrets: a secret variable stays one when it comes as env", async () => {
   const dir = await Deno.makeTempDir({ prefix: "harness-secrets-" });
   await using stack = new AsyncDisposableStack();
   stack.defer(() => removeTree(dir));

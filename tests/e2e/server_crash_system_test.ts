@@ -22,8 +22,7 @@ async function finish(client: RawClient, deploymentId: string): Promise<string> 
 }
 
 Deno.test({
-  name:
-    "a server that is killed in the middle of a deployment tells the truth afterwards and can finish it",
+  name: "server crash: a deployment it interrupted can be finished",
   ignore: needs("sshd"),
   async fn(t) {
     await using sshd = await startSshd();

@@ -5,7 +5,7 @@ import { buildHello, freePort, upload } from "../helpers/hello_package.ts";
 import { type Frame, RawClient } from "../helpers/raw_client.ts";
 import { removeTree } from "../helpers/remove_tree.ts";
 
-Deno.test("the server's log has a line when a client's deployment or action begins and ends", async () => {
+Deno.test("server log: a line when an action begins and when it ends", async () => {
   const lines: string[] = [];
   const sink = ({ level, message, properties }: LogRecord) => {
     lines.push(`${level} ${message.join("")}`);

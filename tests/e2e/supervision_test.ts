@@ -15,7 +15,7 @@ async function finish(client: RawClient, deploymentId: string): Promise<string> 
   }
 }
 
-Deno.test("what was deployed is watched: a crash is restarted by policy, a sick one is not resolved", async (t) => {
+Deno.test("supervision: restarts a crash, does not resolve a sick one", async (t) => {
   const dir = await Deno.makeTempDir({ prefix: "harness-supervision-" });
   await using cleanup = new AsyncDisposableStack();
   cleanup.defer(() => removeTree(dir));

@@ -106,8 +106,7 @@ Deno.test({
 });
 
 Deno.test({
-  name:
-    "connectSsh() logs in through a real ssh-agent, with named keys only where IdentitiesOnly says so",
+  name: "connectSsh: agent keys, only named ones with IdentitiesOnly",
   ignore,
   fn: async () => {
     await using sshd = await startSshd({ config: ["MaxAuthTries 3"] });

@@ -110,8 +110,7 @@ Deno.test({
 });
 
 Deno.test({
-  name:
-    "Executor.run() over SSH keeps what start-up files print out of the output, and what a refusal prints in",
+  name: "ssh run: start-up output is left out, a refusal is kept",
   ignore,
   fn: async () => {
     const noisy =
@@ -131,8 +130,7 @@ Deno.test({
 });
 
 Deno.test({
-  name:
-    "Executor.run() over SSH does not miss the end of a command that comes in the packet of its start",
+  name: "ssh run: sees an end in the same packet as the start",
   ignore,
   fn: async () => {
     await using sshd = await startSshd();

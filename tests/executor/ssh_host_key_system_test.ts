@@ -126,8 +126,7 @@ Deno.test({
 });
 
 Deno.test({
-  name:
-    "connectSsh() records a new host with accept-new, once, and refuses it from then on when it changes",
+  name: "connectSsh: accept-new records once, refuses a changed key",
   ignore,
   fn: async () => {
     await using sshd = await startSshd();

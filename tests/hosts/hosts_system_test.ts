@@ -3,7 +3,7 @@ import { needs } from "../helpers/require.ts";
 import { startHost } from "./hosts.ts";
 
 Deno.test({
-  name: "a systemd host has systemd as PID 1 and lets root and a sudo user in by SSH",
+  name: "systemd host: PID 1 is systemd, root and sudo user log in",
   ignore: needs("docker", "root"),
   async fn() {
     await using host = await startHost();

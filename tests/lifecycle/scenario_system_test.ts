@@ -112,8 +112,7 @@ async function replay(
 }
 
 Deno.test({
-  name:
-    "fifty services on five machines: started in waves, ten killed, a machine paused, the server killed; all agree",
+  name: "scenario: fifty services on five machines agree after faults",
   ignore: needs("sshd"),
   async fn() {
     await using place = new Place();

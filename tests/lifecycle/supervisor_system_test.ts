@@ -8,8 +8,7 @@ import { LOOP, service, Watcher } from "./watcher.ts";
 import { eventually, kill, Place } from "./fixture.ts";
 
 Deno.test({
-  name:
-    "Supervisor looks at a whole remote machine by one command, and tells an unreachable machine from a failed service",
+  name: "Supervisor: one command per machine, unreachable is no crash",
   ignore: needs("sshd"),
   async fn() {
     await using place = new Place();

@@ -14,7 +14,7 @@ function* sources(dir: URL): Generator<URL> {
   }
 }
 
-Deno.test("importProblem() refuses what the map of folders does not allow", () => {
+Deno.test("importProblem: refuses what the map does not allow", () => {
   const at = (folder: string) => `/x/src/${folder}/a.ts`;
   assert.equal(importProblem(at("registry"), "../errors.ts"), null);
   assert.equal(importProblem(at("registry"), "./b.ts"), null);
@@ -42,7 +42,7 @@ Deno.test("outputProblem() refuses output that goes past Io", () => {
   assert.match(outputProblem("/x/src/server/a.ts", "Deno", "stderr") ?? "", /through Io/);
 });
 
-Deno.test("every source file has at most 400 lines and every function at most 70", () => {
+Deno.test("sources: bounded lines of files and functions", () => {
   const long: string[] = [];
   for (const url of [new URL("mod.ts", ROOT), ...sources(new URL("src/", ROOT))]) {
     const text = Deno.readTextFileSync(url);

@@ -50,7 +50,7 @@ Deno.test("parseManifest: applies every default", () => {
   });
 });
 
-Deno.test("parseManifest: service.hardening is on, off, or single settings", () => {
+Deno.test("parseManifest: hardening is on, off, or single settings", () => {
   const of = (value: string) => parseManifest(`${HEAD}service: {hardening: ${value}}\n`).service;
   assert.deepEqual(of("true").hardening, {});
   assert.equal(of("false").hardening, false);

@@ -102,7 +102,7 @@ function* guards(place: Place): Generator<string> {
 }
 
 Deno.test({
-  name: "A11: a docker that hangs is waited for no longer than its limit",
+  name: "A11: a docker that hangs is given up at its limit",
   ignore,
   async fn() {
     await using place = new Place();

@@ -119,7 +119,7 @@ Deno.test("Turns.leave() ends all work of one who has gone", async () => {
   turns.close();
 });
 
-Deno.test("EntryTexts: bytes are bounded, and a revision is encoded once", async () => {
+Deno.test("EntryTexts: bounded bytes, each revision encoded once", async () => {
   await using registry = await fleet(50, 1000);
   const entries = registry.list();
   const texts = new EntryTexts(10_000_000);
@@ -486,7 +486,7 @@ Deno.test("C2: who has slow globs is not asked in a spent turn", async () => {
 });
 
 for (const listener of LISTENERS) {
-  Deno.test(`${listener} C2: many slow globs get every event, once and in order`, async () => {
+  Deno.test(`${listener} C2: slow globs get every event, once and in order`, async () => {
     await using running = await startServer({ listener });
     const { registry } = running;
     const name = "a".repeat(100);
@@ -517,7 +517,7 @@ for (const listener of LISTENERS) {
   });
 }
 
-Deno.test("C3: messages that wait are bounded for all connections together", async () => {
+Deno.test("C3: waiting messages are bounded for all connections", async () => {
   const turns = new Turns({ turnMs: 0 });
   const space = new InboxSpace(1000);
   const read: string[] = [];

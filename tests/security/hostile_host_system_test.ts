@@ -300,7 +300,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "hostile host: its bookkeeping harms neither server nor others",
+  name: "hostile host: its records harm neither server nor others",
   ignore,
   fn: async () => {
     await using bench = new Bench();

@@ -62,7 +62,7 @@ async function copies(host: TestHost, service: string): Promise<string[]> {
 
 for (const first of ["with sudo", "without sudo"]) {
   Deno.test({
-    name: `A4: a login ${first} first, the other one after it, share nothing`,
+    name: `A4: a login ${first} first, the other after, share nothing`,
     ignore: needs("docker", "root"),
     async fn() {
       await using bench = new Bench();
@@ -202,7 +202,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "A3: a service grows to two hosts, and one refused id fails alone",
+  name: "A3: grows to two hosts, and one refused id fails alone",
   ignore: needs("sshd"),
   async fn() {
     await using bench = new Bench();
@@ -312,7 +312,7 @@ async function unit(host: TestHost, name: string): Promise<string> {
 }
 
 Deno.test({
-  name: "A1: another install root is refused, and the first one untouched",
+  name: "A1: another install root is refused, the first untouched",
   ignore: needs("docker", "root"),
   async fn() {
     await using bench = new Bench();
@@ -388,7 +388,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "A6: a unit of the machine that runs is neither used nor stopped",
+  name: "A6: a running unit of the machine is not used nor stopped",
   ignore: needs("docker", "root"),
   async fn() {
     await using bench = new Bench();
@@ -416,7 +416,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "A6, A7: a container of somebody else's is refused and left alone",
+  name: "A6, A7: a container of another owner is refused, untouched",
   ignore: needs("docker", "busybox"),
   async fn() {
     await using bench = new Bench();
@@ -479,7 +479,7 @@ Deno.test("A1: a process whose record is lost is not doubled", async () => {
 });
 
 Deno.test({
-  name: "A1, A2: a lost record is no reason to double it for another user",
+  name: "A1, A2: a lost record does not double it for another user",
   ignore: needs("root"),
   async fn() {
     await using bench = new Bench();

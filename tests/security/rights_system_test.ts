@@ -38,7 +38,7 @@ Deno.exit();
 `;
 
 Deno.test({
-  name: "rights: another user cannot make a server of root run anything",
+  name: "rights: another user cannot make root's server run anything",
   ignore: needs("root"),
   async fn() {
     await using dir = await tempDir();

@@ -121,7 +121,7 @@ for (const listener of LISTENERS) {
   });
 }
 
-Deno.test("rights: what the server runs is not an anonymous client's to change", async () => {
+Deno.test("rights: no anonymous client changes what the server runs", async () => {
   const registry = await Registry.open(new MemoryStore());
   for (const name of ["web", "free"]) {
     await registry.register(service(name, { ttl_ms: 60_000 }));
@@ -158,7 +158,7 @@ Deno.test("rights: what the server runs is not an anonymous client's to change",
   await registry.close();
 });
 
-Deno.test("rights: nobody puts something else in a removed entry's place", async () => {
+Deno.test("rights: nobody takes the place of a removed entry", async () => {
   const registry = await Registry.open(new MemoryStore());
   const documents = new Map<string, unknown>();
   const store: DocumentStore = {
@@ -237,7 +237,7 @@ Deno.test("rights: a replacement is checked against what it replaces", async () 
   await registry.close();
 });
 
-Deno.test("rights: the CLI of the same user needs no flag, wherever it looks", async () => {
+Deno.test("rights: the CLI of the same user needs no flag", async () => {
   await using dir = await tempDir();
   for (const env of [{ XDG_RUNTIME_DIR: dir.path }, { HARNESS_STATE_DIR: `${dir.path}/state` }]) {
     await using server = await startCliServer([], { stateDir: `${dir.path}/state`, env });
@@ -258,7 +258,7 @@ Deno.test("rights: the CLI of the same user needs no flag, wherever it looks", a
   assert.deepEqual(left, [], "the files of servers that have ended are gone");
 });
 
-Deno.test("rights: a token is not sent to who has the address of a dead server", async () => {
+Deno.test("rights: no token is sent to the address of a dead server", async () => {
   await using dir = await tempDir();
   const env = { XDG_RUNTIME_DIR: dir.path, HARNESS_STATE_DIR: `${dir.path}/state` };
   const server = await startCliServer([], { stateDir: `${dir.path}/state`, env });

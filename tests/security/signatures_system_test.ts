@@ -28,7 +28,7 @@ async function copySigned(from: string, to: string): Promise<void> {
 
 const RENAMED = /its file is called "q-9\.9\.9\.tar\.gz", and its manifest says q 0\.1\.0/;
 
-Deno.test("signatures: a renamed package is refused by every command (D2)", async () => {
+Deno.test("signatures: every command refuses a renamed package (D2)", async () => {
   await using dir = await tempDir();
   const { old } = await signedPackages(dir.path);
   const renamed = join(dir.path, "q-9.9.9.tar.gz");
@@ -55,7 +55,7 @@ Deno.test("signatures: a renamed package is refused by every command (D2)", asyn
   }
 });
 
-Deno.test("signatures: a server holds no package under another's name (D2)", async () => {
+Deno.test("signatures: no package under the name of another (D2)", async () => {
   await using dir = await tempDir();
   const { old } = await signedPackages(dir.path);
   const packages = join(dir.path, "packages");
@@ -86,7 +86,7 @@ Deno.test("signatures: a server holds no package under another's name (D2)", asy
   assert.match((await put.json()).error.message, /its manifest has q 0\.1\.0/);
 });
 
-Deno.test("signatures: a server with --trusted-key takes what is signed alone (D3)", async () => {
+Deno.test("signatures: --trusted-key takes only signed packages (D3)", async () => {
   await using dir = await tempDir();
   const { old, next, pair } = await signedPackages(dir.path);
   const packages = join(dir.path, "packages");
@@ -167,7 +167,7 @@ Deno.test("signatures: a server with --trusted-key takes what is signed alone (D
   assert.match(pair.publicKey, /\n(RW\S+)\n$/);
 });
 
-Deno.test("signatures: the CLI uploads them and requires those a server keeps (D3)", async () => {
+Deno.test("signatures: the CLI uploads and requires them (D3)", async () => {
   await using dir = await tempDir();
   const { old, pair } = await signedPackages(dir.path);
   const keyLine = /\n(RW\S+)\n$/.exec(pair.publicKey)?.[1] ?? "";

@@ -9,7 +9,7 @@ async function valueOf(documents: Documents): Promise<unknown> {
   return (await documents.list("c")).find(({ id }) => id === "x")?.value;
 }
 
-Deno.test("Documents: put, list and remove, readable by their owner alone", async () => {
+Deno.test("Documents: put, list, remove; readable by the owner alone", async () => {
   await withTempDir(async (dir) => {
     const documents = new Documents({ dir });
     assert.deepEqual(await documents.list("deployments"), []);
