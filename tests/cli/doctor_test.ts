@@ -10,7 +10,7 @@ function byCheck(output: string, withSudo = false): Record<string, string> {
   return Object.fromEntries(findings.map((f) => [f.check.slice("web1 ".length), f.status]));
 }
 
-Deno.test("doctor tells a host that will do from one that will not", () => {
+Deno.test("doctor: distinguishes usable from unusable hosts", () => {
   assert.deepEqual(byCheck(FINE), {
     "system": "ok",
     "commands": "ok",

@@ -15,7 +15,7 @@ function program(): Command {
   return createProgram({ io: recorder(), exitCode: 0, debug: false, json: false });
 }
 
-Deno.test("the help of every command", async (t) => {
+Deno.test("help: every command", async (t) => {
   const texts = [program().helpInformation()];
   for (const [path, command] of commands(program())) {
     texts.push(`--- ${path.join(" ")}\n${command.helpInformation()}`);
@@ -44,7 +44,7 @@ Deno.test("help: examples use flags of their command", async () => {
   }
 });
 
-Deno.test("the help of every command fits a terminal of 80 columns", () => {
+Deno.test("help: every command fits 80 columns", () => {
   for (const [path, command] of commands(program())) {
     for (const line of command.helpInformation().split("\n")) {
       assert.ok(line.length <= 80, `${path.join(" ")}: ${line}`);
@@ -94,7 +94,7 @@ Deno.test("usage: a wrong or missing command or argument exits with 2", async ()
   assert.match(group.stderr, /^Usage: harness-ws-server service /);
 });
 
-Deno.test("only --debug shows a stack trace", async () => {
+Deno.test("errors: a stack trace only with --debug", async () => {
   const args = ["service", "get", "x", "--url", "ws://127.0.0.1:9"];
   const plain = await runCli(args);
   assert.doesNotMatch(plain.stderr, /^\s+at /m);
@@ -105,7 +105,7 @@ Deno.test("only --debug shows a stack trace", async () => {
   }
 });
 
-Deno.test("missing permissions are one line that names them", async () => {
+Deno.test("errors: missing permissions are named in one line", async () => {
   const main = new URL("../../src/cli/main.ts", import.meta.url).pathname;
   const run = async (...flags: string[]) => {
     const args = ["run", "--quiet", "--no-prompt", ...flags, main];
@@ -120,7 +120,7 @@ Deno.test("missing permissions are one line that names them", async () => {
   assert.match(state.stderr, /^harness-ws-server: .*--allow-write.* \[storage_unavailable\]\n$/);
 });
 
-Deno.test("withDefaultCommand() serves where no command is named", () => {
+Deno.test("withDefaultCommand(): serve is the default", () => {
   assert.deepEqual(withDefaultCommand([]), ["serve"]);
   assert.deepEqual(withDefaultCommand(["--listen", "x"]), ["serve", "--listen", "x"]);
   assert.deepEqual(withDefaultCommand(["--debug"]), ["--debug", "serve"]);

@@ -22,7 +22,7 @@ Deno.test("textLine: time, level, component and properties", () => {
   assert.equal(textLine(record(["a\nb\x1b[31m"]), false), "WARN  server: a\\nb\\x1b[31m");
 });
 
-Deno.test("jsonLine() can be parsed and keeps errors with their cause", () => {
+Deno.test("jsonLine(): is valid JSON and keeps errors with causes", () => {
   const error = new Error("outer", { cause: new TypeError("inner") });
   const line = JSON.parse(jsonLine(record(["x"], { error })));
   assert.equal(line.time, "2026-01-02T03:04:05.006Z");

@@ -4,7 +4,7 @@ import { needs } from "../helpers/require.ts";
 import { inTempDir } from "../helpers/temp_dir.ts";
 
 Deno.test({
-  name: "minisign itself verifies what package sign made",
+  name: "package sign: minisign verifies the signature",
   ignore: needs("minisign"),
   fn: () =>
     inTempDir(async (dir) => {

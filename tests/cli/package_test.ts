@@ -56,7 +56,7 @@ Deno.test("package verify: exits with 1 and the reason", async () => {
   });
 });
 
-Deno.test("package keygen and sign make what verify --key asks for", async () => {
+Deno.test("package verify: accepts keys of keygen and sign", async () => {
   await inTempDir(async (dir) => {
     const run = (...args: string[]) => runCli(["package", ...args], { cwd: dir });
     await run("init", "svc");

@@ -57,7 +57,7 @@ Deno.test("progress: without a terminal, plain lines on stderr", async () => {
   );
 });
 
-Deno.test("with --json each event is a line of JSON on stdout", async () => {
+Deno.test("progress: --json prints each event as a line of JSON", async () => {
   const io = recorder();
   const view = await openProgressView(io, ["web1"], { json: true });
   STORY.forEach((event) => view.show(event));

@@ -66,7 +66,7 @@ Deno.test("serve: a second one on the same state exits with 8", async () => {
   assertOneLine(stderr, new RegExp(`${first.stateDir}.*\\b${first.cli.pid}\\b`));
 });
 
-Deno.test("a server that was killed does not keep its state directory", async () => {
+Deno.test("serve: a killed server releases its state directory", async () => {
   await using dir = await tempDir();
   {
     await using first = await startServer([], { stateDir: dir.path });
@@ -77,7 +77,7 @@ Deno.test("a server that was killed does not keep its state directory", async ()
   assert.match(second.url, /^ws:/);
 });
 
-Deno.test("serve refuses a state directory that cannot be used", async () => {
+Deno.test("serve: refuses an unusable state directory", async () => {
   await using dir = await tempDir();
   await Deno.writeTextFile(`${dir.path}/file`, "");
   for (const stateDir of [`${dir.path}/file`, `${dir.path}/file/below`, "/proc/nowhere"]) {
@@ -103,7 +103,7 @@ Deno.test("serve: refuses state and packages it cannot read", async () => {
   assertOneLine(stderr, /packages directory/);
 });
 
-Deno.test("serve refuses a state directory that it may not read", async () => {
+Deno.test("serve: refuses an unreadable state directory", async () => {
   await using dir = await tempDir();
   const stateDir = `${dir.path}/s`;
   await Deno.mkdir(stateDir, { mode: 0o000 });
@@ -156,7 +156,7 @@ Deno.test("serve: wrong flags, values and config files exit with 2", async () =>
   }
 });
 
-Deno.test("serve says which file of a setting cannot be read", async () => {
+Deno.test("serve: names the unreadable file of a setting", async () => {
   await using dir = await tempDir();
   const missing = `${dir.path}/missing`;
   for (const flag of ["--config", "--token-file"]) {
@@ -218,7 +218,7 @@ Deno.test("serve: SIGTERM with clients ends in good order", async () => {
   for (const { closed } of sockets) assert.equal(await closed, 1001);
 });
 
-Deno.test("what was registered is there after a restart", async () => {
+Deno.test("serve: registrations survive a restart", async () => {
   await using dir = await tempDir();
   const register = ["service", "register", "db", "--version", "1", "--command", "/bin/db"];
   {

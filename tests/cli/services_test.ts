@@ -89,7 +89,7 @@ Deno.test("service register: --file takes JSON, - is stdin", async () => {
   assert.match(wrong.stderr, /version/);
 });
 
-Deno.test("service register says what is missing, with exit code 2", async () => {
+Deno.test("service register: missing flags are exit code 2", async () => {
   const cases: Array<[string[], RegExp]> = [
     [[], /give a name/],
     [["x"], /give --version/],
@@ -152,7 +152,7 @@ Deno.test("service: start, restart, stop and logs of a process", async () => {
   }
 });
 
-Deno.test("watch prints events as they happen, filtered, until Ctrl-C", async () => {
+Deno.test("watch: prints filtered events until Ctrl-C", async () => {
   await using server = await startServer();
   const env = { HARNESS_URL: server.url };
   const run = client(server.url);
@@ -173,7 +173,7 @@ Deno.test("watch prints events as they happen, filtered, until Ctrl-C", async ()
   assert.equal((await json.end()).code, 143);
 });
 
-Deno.test("watch goes on where it was after a restart of the server", async () => {
+Deno.test("watch: resumes after a restart of the server", async () => {
   const stateDir = await Deno.makeTempDir({ prefix: "harness-watch-" });
   try {
     // The same port for both servers (the later --listen wins), and nobody else's in between.
@@ -218,7 +218,7 @@ Deno.test("client commands: no server exits with 4, with a hint", async () => {
   assert.equal(new TextDecoder().decode(stderr), "");
 });
 
-Deno.test("a server that accepts and then says nothing is exit code 5", async () => {
+Deno.test("services: an unresponsive server is exit code 5", async () => {
   using mute = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const args = ["services", "--url", `ws://127.0.0.1:${mute.addr.port}`, "--timeout", "300ms"];
   const { code, stderr } = await runCli(args);

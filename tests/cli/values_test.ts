@@ -4,7 +4,7 @@ import { readHostsFile } from "../../src/cli/flags/hosts_file.ts";
 import { parseTarget, targetLabel } from "../../src/model/target.ts";
 import { defaultStateDir } from "../../src/cli/server_process/state_dir.ts";
 
-Deno.test("listenAddress() reads host:port in all its forms", () => {
+Deno.test("listenAddress(): parses all forms of host:port", () => {
   assert.deepEqual(listenAddress("127.0.0.1:8080"), { hostname: "127.0.0.1", port: 8080 });
   assert.deepEqual(listenAddress("[::1]:0"), { hostname: "::1", port: 0 });
   assert.deepEqual(listenAddress("0.0.0.0:1"), { hostname: "0.0.0.0", port: 1 });
@@ -15,7 +15,7 @@ Deno.test("listenAddress() reads host:port in all its forms", () => {
   }
 });
 
-Deno.test("size() and duration() refuse what they cannot read", () => {
+Deno.test("size(), duration(): refuse invalid values", () => {
   assert.equal(size("64KiB"), 65_536);
   assert.equal(duration("1.5s"), 1500);
   for (const bad of ["", "x", "1 parsec", "-1s", "10"]) {
@@ -24,7 +24,7 @@ Deno.test("size() and duration() refuse what they cannot read", () => {
   for (const bad of ["", "1KB", "1.5MiB"]) assert.throws(() => size(bad), /must be a size/, bad);
 });
 
-Deno.test("integer() keeps its bounds and envPair() its names", () => {
+Deno.test("integer(), envPair(): check bounds and names", () => {
   assert.equal(integer(1, 5)("5"), 5);
   for (const bad of ["0", "6", "1.0", "", "1e1", " 1"]) assert.throws(() => integer(1, 5)(bad));
   assert.deepEqual(envPair("A_1=b=c\nd"), ["A_1", "b=c\nd"]);
@@ -47,7 +47,7 @@ Deno.test("parseTarget: reads what targetLabel writes", () => {
   }
 });
 
-Deno.test("parseTarget() refuses what ssh could take for something else", () => {
+Deno.test("parseTarget(): refuses what ssh could misread", () => {
   const bad = [
     "",
     "-oProxyCommand=x",
@@ -86,7 +86,7 @@ Deno.test("readHostsFile: skips comments, reports file and line", async () => {
   }
 });
 
-Deno.test("defaultStateDir() follows the order of the contract", () => {
+Deno.test("defaultStateDir(): order of precedence", () => {
   const dir = (given: string | null, env: Record<string, string>, uid: number) =>
     defaultStateDir(given, (name) => env[name], uid);
   assert.equal(dir("/x", { STATE_DIRECTORY: "/y" }, 0), "/x");

@@ -9,7 +9,7 @@ function text<E extends EventItem["event"]>(
   return eventText({ kind: "event", event, data, seq: 1, time: "" } as unknown as EventItem);
 }
 
-Deno.test("eventText() says every event in one line", () => {
+Deno.test("eventText(): formats every event in one line", () => {
   const who = { service: "web", id: "web@h1" };
   const state = { ...who, old_state: "starting", new_state: "failed", revision: 2 } as const;
   assert.equal(

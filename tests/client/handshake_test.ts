@@ -12,7 +12,7 @@ testHandshake("Deno");
 const GUEST = new URL("handshake_guest.ts", import.meta.url).pathname;
 
 for (const listener of LISTENERS) {
-  Deno.test(`handshake: a wrong token over TLS is unauthorized (${listener})`, async () => {
+  Deno.test(`handshake: wrong token over TLS (${listener})`, async () => {
     await using dir = await tempDir();
     const ca = join(dir.path, "ca.pem");
     await Deno.writeTextFile(ca, TEST_TLS.cert);

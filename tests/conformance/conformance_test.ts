@@ -7,7 +7,7 @@ const TOKEN = "a-token-for-the-conformance-suite";
 for (const listener of LISTENERS) {
   for (const token of [undefined, TOKEN]) {
     const how = token === undefined ? "without tokens" : "with tokens";
-    Deno.test(`the ${listener} listener ${how} conforms to harness.v1`, async (t) => {
+    Deno.test(`conformance: ${listener} listener ${how} is harness.v1`, async (t) => {
       await using server = await startServer({
         listener,
         ...(token === undefined ? {} : { auth: { tokens: [token] } }),
@@ -28,7 +28,7 @@ for (const listener of LISTENERS) {
   }
 }
 
-Deno.test("a read-only token suffices for checks that change nothing", async () => {
+Deno.test("conformance: a read-only token suffices for read checks", async () => {
   await using server = await startServer({ listener: "deno", auth: { readTokens: [TOKEN] } });
   const results = await Array.fromAsync(runSuite({ url: server.url, token: TOKEN }));
   assert.deepEqual(results.filter((result) => result.error !== null), []);
@@ -36,7 +36,7 @@ Deno.test("a read-only token suffices for checks that change nothing", async () 
   assert.equal(skipped, CHECKS.filter((check) => check.needs === "write").length);
 });
 
-Deno.test("the suite finds a server that breaks the rules", async () => {
+Deno.test("conformance: detects a non-conforming server", async () => {
   const broken = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
     if (request.headers.get("upgrade") !== "websocket") return new Response("hi");
     const { socket, response } = Deno.upgradeWebSocket(request);

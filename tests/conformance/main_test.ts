@@ -17,7 +17,7 @@ async function run(...args: string[]): Promise<{ code: number; out: string; err:
   return { code, out: text(stdout), err: text(stderr) };
 }
 
-Deno.test("conformance prints a line per check and exits 0 on success", async () => {
+Deno.test("conformance: prints a line per check, exits 0", async () => {
   const dir = await Deno.makeTempDir({ prefix: "harness-conformance-" });
   try {
     const tokenFile = `${dir}/token`;
@@ -34,7 +34,7 @@ Deno.test("conformance prints a line per check and exits 0 on success", async ()
   }
 });
 
-Deno.test("conformance exits 2 for bad flags and 4 without a server", async () => {
+Deno.test("conformance: exits 2 for bad flags, 4 without a server", async () => {
   for (const args of [[], ["--url", "nonsense"], ["--url", "ws://127.0.0.1:1", "--what"]]) {
     const { code, err } = await run(...args);
     assert.equal(code, 2);

@@ -33,7 +33,7 @@ async function withBundle(entry: string, use: (file: string) => Promise<void>): 
   }
 }
 
-Deno.test("examples/deno_server.ts conforms with narrow permissions", async (t) => {
+Deno.test("examples/deno_server.ts: conforms with few permissions", async (t) => {
   const root = new URL("../../", import.meta.url);
   const example = new URL("examples/deno_server.ts", root).pathname;
   const permissions = ["--allow-net=127.0.0.1", "--allow-env", "--no-prompt"];
@@ -41,13 +41,13 @@ Deno.test("examples/deno_server.ts conforms with narrow permissions", async (t) 
 });
 
 Deno.test({
-  name: "examples/node_server.ts conforms, on Node's http and npm:ws",
+  name: "examples/node_server.ts: conforms on http and npm:ws",
   ignore: needs("node"),
   fn: (t) => withBundle("examples/node_server.ts", (file) => checkServer(t, "node", [file, "0"])),
 });
 
 Deno.test({
-  name: "examples/bun_server.ts conforms, on Bun.serve",
+  name: "examples/bun_server.ts: conforms on Bun.serve",
   ignore: needs("bun"),
   fn: (t) => withBundle("examples/bun_server.ts", (file) => checkServer(t, "bun", [file, "0"])),
 });

@@ -117,7 +117,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "deploy(): goes back over a second connection",
+  name: "deploy(): rolls back over a second connection",
   ignore: needs("sshd"),
   async fn() {
     await using bench = new Bench();

@@ -70,7 +70,7 @@ async function outcomes(
   return [result.hosts.map((host) => host.outcome), result.status];
 }
 
-Deno.test("deploy(): goes on when some hosts cannot be reached", async () => {
+Deno.test("deploy(): continues when some hosts are unreachable", async () => {
   assert.deepEqual(await outcomes(makeHosts(5, [0, 2]), { parallel: 2 }), [
     ["unreachable", "ok", "unreachable", "ok", "ok"],
     "partial",

@@ -269,7 +269,7 @@ Deno.test("releaseSpec(): releases never share a run directory", () => {
   assert.notEqual(one.runDir, two.runDir);
 });
 
-Deno.test("parseState(): output of an old record goes to output/", () => {
+Deno.test("parseState(): output of an old record is in output/", () => {
   const release = record("1.0.0", "good");
   assert(release.spec !== null);
   const base = release.spec.logDir.replace(/\/output$/, "");

@@ -8,7 +8,7 @@ import { Bench, run } from "./support.ts";
 /** With all that shells, JSON and log lines do to a text. */
 const SECRET = 'it\'s "canary" $1 \\ 5f1c\nsecond-canary-line';
 
-Deno.test("redactor(): a secret like what stands in its place ends", () => {
+Deno.test("redactor(): a secret like its placeholder terminates", () => {
   for (
     const secret of ["REDACTED]x", "xx[REDACTED", "[REDACTED]", "DACTED…", "[REDACTED][REDACTED]"]
   ) {

@@ -141,7 +141,7 @@ Deno.test("deploy(): a command that hangs, at every command", async () => {
   );
 });
 
-Deno.test("deploy(): goes back when the host loses its lock", async () => {
+Deno.test("deploy(): rolls back when the host loses its lock", async () => {
   const host = await hostWithOne();
   const hosts = faultyTarget(host, (name) => {
     // The machine of the deployment slept for an hour.

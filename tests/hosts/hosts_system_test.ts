@@ -17,7 +17,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a busybox host has BusyBox and dropbear and nothing else",
+  name: "busybox host: has only BusyBox and dropbear",
   ignore: needs("docker", "root", "busybox", "dropbear"),
   async fn() {
     await using host = await startHost({ kind: "busybox" });

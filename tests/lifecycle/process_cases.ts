@@ -28,7 +28,7 @@ export async function failure(
 export function testProcess({ name: where, component, open }: MachineKind): void {
   const test = (name: string, fn: (machine: Machine, place: Place) => Promise<void>) =>
     Deno.test({
-      name: `ProcessController: ${name}, ${where}`,
+      name: `ProcessController.${name}, ${where}`,
       ignore: component !== null && needs(component),
       async fn() {
         await using place = new Place();
@@ -38,7 +38,7 @@ export function testProcess({ name: where, component, open }: MachineKind): void
     });
 
   test(
-    "start() runs it in its own session; status() and stop() tell the truth",
+    "start(): own session, then status() and stop()",
     async (machine, place) => {
       const controller = processController(machine, place.shell("api", `echo hello; ${LOOP}`));
       assert.equal((await controller.status()).detail, "never started");
@@ -61,7 +61,7 @@ export function testProcess({ name: where, component, open }: MachineKind): void
   );
 
   test(
-    "start() of a program that exits at once fails with exit code and log",
+    "start(): an early exit fails with code and log",
     async (machine, place) => {
       const spec = place.shell("short", "echo one; echo 'cannot open the database' >&2; exit 3");
       const { code, message, details } = await failure(processController(machine, spec).start());
@@ -78,7 +78,7 @@ export function testProcess({ name: where, component, open }: MachineKind): void
   );
 
   test(
-    "start() of a program that ends well at once says that it may want to be a daemon",
+    "start(): an early exit 0 suggests daemon",
     async (machine, place) => {
       const hint =
         /exited with code 0 at once \(if it runs on in the background, .* start: daemon\)/;
@@ -87,7 +87,7 @@ export function testProcess({ name: where, component, open }: MachineKind): void
     },
   );
 
-  test("start() names what is wrong with the program", async (machine, place) => {
+  test("start(): names the problem of the program", async (machine, place) => {
     place.script("plain.sh", "#!/bin/sh\n", 0o644);
     place.script("crlf.sh", "#!/bin/sh\r\necho hi\r\n");
     place.script("interpreter.sh", "#!/no/such/interpreter\n");
@@ -122,7 +122,7 @@ export function testProcess({ name: where, component, open }: MachineKind): void
     );
   });
 
-  test("start() says who has taken the port", async (machine, place) => {
+  test("start(): names the owner of a taken port", async (machine, place) => {
     using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const { port } = listener.addr as Deno.NetAddr;
     const spec = place.shell("web", LOOP, { ports: [{ name: "http", port, protocol: "http" }] });
@@ -131,7 +131,7 @@ export function testProcess({ name: where, component, open }: MachineKind): void
   });
 
   test(
-    "stop() leaves nothing of a tree that ignores TERM, also outside its session",
+    "stop(): kills a whole tree that ignores TERM",
     async (machine, place) => {
       const mark = `${place.dir}/mark`;
       const child = `trap "" TERM; : ${mark}; ${LOOP}`;
@@ -149,7 +149,7 @@ export function testProcess({ name: where, component, open }: MachineKind): void
   );
 
   test(
-    "stop() uses the stop program, and the signal where that is not enough",
+    "stop(): stop program first, then the signal",
     async (machine, place) => {
       place.script("stop.sh", `#!/bin/sh\necho "stopping $WHO"\ntouch ${place.path("asked")}\n`);
       const polite = `while [ ! -e ${place.path("asked")} ]; do sleep 0.1; done; echo bye; exit 0`;
@@ -171,7 +171,7 @@ export function testProcess({ name: where, component, open }: MachineKind): void
   );
 
   test(
-    "status() knows how it ended: code, signal, and that nobody asked for it",
+    "status(): exit code, signal and unasked end",
     async (machine, place) => {
       const gate = place.path("gate");
       const controller = processController(
@@ -191,7 +191,7 @@ export function testProcess({ name: where, component, open }: MachineKind): void
   );
 
   test(
-    "a daemon's start script may return; what it left behind is the service",
+    "start(): adopts what a daemon left behind",
     async (machine, place) => {
       const script = place.script(
         "start.sh",
@@ -217,7 +217,7 @@ export function testProcess({ name: where, component, open }: MachineKind): void
     },
   );
 
-  test("reload() sends HUP or runs the reload program", async (machine, place) => {
+  test("reload(): sends HUP or runs the reload program", async (machine, place) => {
     const hup = processController(machine, place.shell("hup", `trap 'echo reloaded' HUP; ${LOOP}`));
     const { pid } = await hup.start();
     assert.equal((await hup.reload()).pid, pid);
@@ -241,7 +241,7 @@ export function testProcess({ name: where, component, open }: MachineKind): void
   });
 
   test(
-    "gives the service a clean environment with exact values, and never in argv",
+    "start(): clean environment, never argv",
     async (machine, place) => {
       const values = { SECRET: "s3'c\"r$e`t\\ \n line two", EMPTY: "", UNICODE: "žluťoučký ☃" };
       await Deno.writeTextFile(place.path("env"), formatEnvFile(values), { mode: 0o600 });
@@ -264,7 +264,7 @@ export function testProcess({ name: where, component, open }: MachineKind): void
   );
 
   test(
-    "follow() gives lines as they are written, across a rotation, and ends with its signal",
+    "follow(): streams across a rotation until aborted",
     async (machine, place) => {
       const controller = processController(
         machine,

@@ -72,7 +72,7 @@ Deno.test("adopt: leaves down what has no restart planned", async () => {
   watcher.events.length = 0; // "stopping" was a registry's state before; alone, its story begins in the middle
 });
 
-Deno.test("adopt: goes on counting a crash loop", async () => {
+Deno.test("adopt: keeps counting a crash loop", async () => {
   await using place = new Place();
   await using watcher = new Watcher({ random: () => 0 });
   const { supervisor } = watcher;

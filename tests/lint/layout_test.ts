@@ -33,7 +33,7 @@ Deno.test("importProblem: refuses what the map does not allow", () => {
   assert.match(importProblem(at("deploy"), `${"jsr"}:@std/tar`) ?? "", /not from npm/);
 });
 
-Deno.test("outputProblem() refuses output that goes past Io", () => {
+Deno.test("outputProblem(): refuses output that bypasses Io", () => {
   assert.equal(outputProblem("/x/src/cli/context.ts", "Deno", "stdout"), null);
   assert.equal(outputProblem("/x/src/executor/a.ts", "process", "stdout"), null);
   assert.equal(outputProblem("/x/tests/a.ts", "Deno", "stdout"), null);

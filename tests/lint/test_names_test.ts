@@ -4,14 +4,15 @@ import { testNames } from "./test_names.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 const MAX_LENGTH = 60;
+const FORM = /^[^:]{2,}: \S/;
 
-Deno.test("test names: at most 60 characters", async () => {
-  const long: string[] = [];
+Deno.test("test names: `unit: behaviour`, at most 60 characters", async () => {
+  const wrong: string[] = [];
   for (const file of await testFiles("all", `${ROOT}tests`)) {
     const names = testNames(file, await Deno.readTextFile(file));
-    long.push(...names.filter((name) => name.length > MAX_LENGTH));
+    wrong.push(...names.filter((name) => name.length > MAX_LENGTH || !FORM.test(name)));
   }
-  assert.deepEqual(long, []);
+  assert.deepEqual(wrong, []);
 });
 
 Deno.test("testNames: plain, template and object forms", () => {

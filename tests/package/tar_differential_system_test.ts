@@ -111,7 +111,7 @@ function diskTree(dir: string, prefix = ""): Tree {
 }
 
 Deno.test({
-  name: `readTar: agrees with tar on ${ROUNDS} archives (seed ${SEED})`,
+  name: `readTar: agrees with tar, ${ROUNDS} rounds, seed ${SEED}`,
   ignore: needs("busybox"),
   async fn() {
     const random = randomNumbers(SEED);

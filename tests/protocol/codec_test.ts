@@ -17,7 +17,7 @@ import type { Action } from "../../src/protocol/actions.ts";
 import type { RegistryEvent } from "../../src/model/event.ts";
 import { SEED } from "../helpers/seed.ts";
 
-Deno.test("parseRequest() reads what encodeRequest() wrote", () => {
+Deno.test("parseRequest(): round trip with encodeRequest()", () => {
   fc.assert(
     fc.property(fc.string({ maxLength: 256 }), fc.string(), (id, action) => {
       assert.deepEqual(parseRequest(encodeRequest(id, action)), {
@@ -38,7 +38,7 @@ Deno.test("parseRequest() reads what encodeRequest() wrote", () => {
   });
 });
 
-Deno.test("parseRequest() never throws, and never loses a readable id", () => {
+Deno.test("parseRequest(): never throws or loses a readable id", () => {
   fc.assert(
     fc.property(fc.string({ unit: "binary", maxLength: 300 }), (text) => {
       const parsed = parseRequest(text);
@@ -56,14 +56,14 @@ Deno.test("parseRequest() never throws, and never loses a readable id", () => {
   );
 });
 
-Deno.test("parseRequest() takes params that are null or left out as {}", () => {
+Deno.test("parseRequest(): null or missing params are {}", () => {
   for (const params of ["", ',"params":null', ',"params":{}']) {
     const parsed = parseRequest(`{"id":"1","type":"request","action":"a"${params}}`);
     assert.deepEqual(parsed, { ok: true, id: "1", action: "a", params: {} });
   }
 });
 
-Deno.test("parseRequest() refuses reserved keys at any depth", () => {
+Deno.test("parseRequest(): refuses reserved keys at any depth", () => {
   fc.assert(
     fc.property(
       fc.constantFrom("__proto__", "constructor"),
@@ -85,7 +85,7 @@ Deno.test("parseRequest() refuses reserved keys at any depth", () => {
   assert.equal(({} as Record<string, unknown>)["x"], undefined);
 });
 
-Deno.test("parseRequest() bounds the nesting", () => {
+Deno.test("parseRequest(): bounds the nesting", () => {
   const nested = (depth: number) =>
     parseRequest(
       `{"id":"1","type":"request","action":"a","params":${"[".repeat(depth)}${"]".repeat(depth)}}`,
@@ -98,7 +98,7 @@ Deno.test("parseRequest() bounds the nesting", () => {
   assert.equal(parsed.ok, false);
 });
 
-Deno.test("salvageId() finds the top-level id of a broken text only", () => {
+Deno.test("salvageId(): finds the top-level id of a broken text", () => {
   const cases: Array<[string, string | null]> = [
     ['{"id":"a"', "a"],
     ['{ "id" \n:\t"a" , nonsense', "a"],
@@ -118,7 +118,7 @@ Deno.test("salvageId() finds the top-level id of a broken text only", () => {
   for (const [text, id] of cases) assert.equal(salvageId(text), id, text);
 });
 
-Deno.test("salvageId() stays linear on hostile texts", () => {
+Deno.test("salvageId(): is linear on hostile texts", () => {
   const start = performance.now();
   for (const unit of ['"id":', '"', "{", '{"id":"', "\\", '"id" :']) {
     salvageId(`{${unit.repeat(250_000 / unit.length)}`);
@@ -126,7 +126,7 @@ Deno.test("salvageId() stays linear on hostile texts", () => {
   assert.ok(performance.now() - start < 20_000, "six texts of 250 kB: minutes, were it quadratic");
 });
 
-Deno.test("requireAction() knows the actions and names the nearest", () => {
+Deno.test("requireAction(): suggests the nearest action", () => {
   assert.equal(requireAction("subscribe"), "subscribe");
   assert.throws(() => requireAction("get-service"), {
     code: "unknown_action",
@@ -139,7 +139,7 @@ Deno.test("requireAction() knows the actions and names the nearest", () => {
   });
 });
 
-Deno.test("parseParams() drops unknown fields and lists what is wrong", () => {
+Deno.test("parseParams(): drops unknown fields, lists issues", () => {
   const params = parseParams("get_service", { name: "a", other: 1 });
   assert.deepEqual(params, { name: "a" });
   assert.throws(
@@ -161,7 +161,7 @@ Deno.test("parseParams() drops unknown fields and lists what is wrong", () => {
   });
 });
 
-Deno.test("parseParams() explains the nearest form of a union", () => {
+Deno.test("parseParams(): explains the nearest form of a union", () => {
   const said = (action: Action, params: unknown) => {
     try {
       parseParams(action, params);
@@ -186,12 +186,12 @@ Deno.test("parseParams() explains the nearest form of a union", () => {
   );
 });
 
-Deno.test("encodeError() hides what is behind an internal error", () => {
+Deno.test("encodeError(): hides the cause of an internal error", () => {
   const error = new HarnessError("internal", "secret", { details: { secret: 1 }, cause: "secret" });
   assert.doesNotMatch(encodeError("1", error), /secret/);
 });
 
-Deno.test("what the encoders write, parseServerMessage() reads", () => {
+Deno.test("parseServerMessage(): round trip with the encoders", () => {
   fc.assert(
     fc.property(fc.string(), fc.jsonValue(), (id, data) => {
       const message = parseServerMessage(encodeDataText(id, JSON.stringify(data)));
@@ -227,7 +227,7 @@ Deno.test("what the encoders write, parseServerMessage() reads", () => {
   });
 });
 
-Deno.test("parseServerMessage() refuses what is no message", () => {
+Deno.test("parseServerMessage(): refuses invalid messages", () => {
   assert.throws(() => parseServerMessage("{"), { code: "parse_error" });
   for (
     const text of [

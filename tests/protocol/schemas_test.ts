@@ -8,7 +8,7 @@ import { type Frame, RawClient } from "../helpers/raw_client.ts";
 import { service, startServer } from "../helpers/test_server.ts";
 import { SCHEMA_DIR, schemaFiles } from "../tools/generate_schema.ts";
 
-Deno.test("docs/schema is what `deno task schema` writes", async () => {
+Deno.test("docs/schema: is up to date with `deno task schema`", async () => {
   const expected = schemaFiles();
   const found: string[] = [];
   for await (const { name } of Deno.readDir(SCHEMA_DIR)) {
@@ -18,7 +18,7 @@ Deno.test("docs/schema is what `deno task schema` writes", async () => {
   assert.deepEqual(found.toSorted(), [...expected.keys()].toSorted());
 });
 
-Deno.test("docs/protocol.md lists every action, event, code and limit", async () => {
+Deno.test("docs/protocol.md: lists all actions, events, codes, limits", async () => {
   const text = await Deno.readTextFile(new URL("../../docs/protocol.md", import.meta.url));
   await using running = await startServer({ listener: "deno" });
   await using client = await RawClient.connect(running.url);
@@ -29,7 +29,7 @@ Deno.test("docs/protocol.md lists every action, event, code and limit", async ()
   assert.deepEqual(names.filter((name) => !text.includes(`| \`${name}\``)), []);
 });
 
-Deno.test("every frame of a session matches its schema exactly", async () => {
+Deno.test("schemas: match every frame of a session exactly", async () => {
   await using running = await startServer({
     listener: "deno",
     limits: { bookmarkIntervalMs: 20 },

@@ -85,7 +85,7 @@ Deno.test("Registry.events: since replays, then live without a gap", async () =>
   await reader.cancel();
 });
 
-Deno.test("Registry.events: since goes live when nothing matches", async () => {
+Deno.test("Registry.events: since is live when nothing matches", async () => {
   await using registry = await Registry.open(new MemoryStore());
   await registry.register(serviceInput("web"));
   await rename(registry, 50);

@@ -483,7 +483,7 @@ async function inspectImage(image: string): Promise<string> {
 }
 
 Deno.test({
-  name: "a container's log cannot speak for us",
+  name: "containers: a log cannot forge a report",
   ignore,
   async fn() {
     await using bench = new Bench();
@@ -501,7 +501,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "names that begin with a dash are names",
+  name: "containers: names that begin with a dash are no flags",
   ignore,
   async fn() {
     await using bench = new Bench();
@@ -538,7 +538,7 @@ const TOOLS = [
 ];
 
 Deno.test({
-  name: "containers run the same with other shells and tools",
+  name: "containers: run the same with other shells and tools",
   ignore,
   async fn(t) {
     for (const { name, busybox, oldTimeout } of TOOLS) {

@@ -104,7 +104,7 @@ Deno.test("Turns: what comes while time is left is done at once", () => {
   turns.close();
 });
 
-Deno.test("Turns.leave() ends all work of one who has gone", async () => {
+Deno.test("Turns.leave(): ends all work of a closed connection", async () => {
   const turns = new Turns({ maxActive: 2 });
   const [gone, here] = [{}, {}];
   const log: string[] = [];
@@ -223,7 +223,7 @@ Deno.test("C1: a small request is answered while large ones are made", async () 
   );
 });
 
-Deno.test("C1: a page of large entries is cut by bytes, and goes on", async () => {
+Deno.test("C1: a page of large entries ends by bytes and continues", async () => {
   await using running = await startServer({ listener: "deno" });
   const labels = Object.fromEntries(
     Array.from({ length: 50 }, (_, i) => [`l${i}`, "x".repeat(4000)]),
@@ -248,7 +248,7 @@ Deno.test("C1: a page of large entries is cut by bytes, and goes on", async () =
   assert.deepEqual(ids, running.registry.list().map(({ id }) => id));
 });
 
-Deno.test("entryText() is the JSON of the entry", async () => {
+Deno.test("entryText(): is the JSON of the entry", async () => {
   await using registry = await fleet(1);
   const entry = registry.get("s-0");
   assert.equal(entryText(entry), JSON.stringify(entry));
@@ -303,7 +303,7 @@ Deno.test("C2: what replays keep is counted once, however it overlaps", async ()
 });
 
 for (const listener of LISTENERS) {
-  Deno.test(`${listener} C2: a replay of large events is whole and in order`, async () => {
+  Deno.test(`C2 ${listener}: a large replay is complete and in order`, async () => {
     await using running = await startServer({ listener, limits: { replayRingBytes: 100_000 } });
     const { registry } = running;
     await registry.register(service("big"));
@@ -347,7 +347,7 @@ Deno.test("C7: a deep cycle is named by its ends", async () => {
   assert.equal(error.details.cycle.length, 100);
 });
 
-Deno.test("C7: a cascade through 8,000 services looks at each once", async () => {
+Deno.test("C7: a cascade of 8,000 services visits each once", async () => {
   await using registry = await chain(8000);
   let looked = 0;
   const list = registry.list.bind(registry);
@@ -486,7 +486,7 @@ Deno.test("C2: who has slow globs is not asked in a spent turn", async () => {
 });
 
 for (const listener of LISTENERS) {
-  Deno.test(`${listener} C2: slow globs get every event, once and in order`, async () => {
+  Deno.test(`C2 ${listener}: slow globs get all events in order`, async () => {
     await using running = await startServer({ listener });
     const { registry } = running;
     const name = "a".repeat(100);

@@ -182,7 +182,7 @@ const IDLE: Readonly<Record<string, string>> = {
     `GET /healthz HTTP/1.1\r\n${HOST}transfer-encoding: chunked\r\n\r\n10\r\nx`,
 };
 
-Deno.test("ws listener: drops whoever has no request", async () => {
+Deno.test("ws listener: drops idle peers without a request", async () => {
   await using running = await startServer({ listener: "ws", headersTimeoutMs: 400 });
   const { port } = running.server;
   await using client = await RawClient.ready(running.url);
@@ -195,7 +195,7 @@ Deno.test("ws listener: drops whoever has no request", async () => {
   await client.call("list_services");
 });
 
-Deno.test("ws listener: drops who goes on after a broken frame", async () => {
+Deno.test("ws listener: drops peers that send after a broken frame", async () => {
   await using running = await startServer({ listener: "ws" });
   using peers = new Peers();
   await peers.open(5, running.server.port, WEBSOCKET + "\u0001\u0000"); // no mask
@@ -229,7 +229,7 @@ try {
 `;
 
 for (const listener of LISTENERS) {
-  Deno.test(`${listener} flood: others are heard, and who floods is dropped`, async () => {
+  Deno.test(`flood ${listener}: others are served, flooder dropped`, async () => {
     await using running = await startServer({ listener });
     await using client = await RawClient.ready(running.url);
     const args = ["run", "-A", "-", String(running.server.port)];

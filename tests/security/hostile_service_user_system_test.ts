@@ -50,7 +50,7 @@ function holders(file: string): string[] {
   }).map(({ name }) => name);
 }
 
-Deno.test("what our starter left open is closed for what we start", async () => {
+Deno.test("start: inherited descriptors are closed", async () => {
   await using place = new Place();
   await using bench = new Bench();
   await using machine = await LOCAL.open(place);
@@ -71,7 +71,7 @@ Deno.test("what our starter left open is closed for what we start", async () => 
   await controller.stop();
 });
 
-Deno.test("the reader of traces knows a number that was given out again", () => {
+Deno.test("trace reader: recognises a reused descriptor", () => {
   const trace = [
     "10 clone(child_stack=NULL) = 20",
     "20 setresuid(65534, 65534, 65534) = 0",
@@ -145,7 +145,7 @@ for (const { name: where, component } of MACHINES) {
 
 for (const { name: where, component, open } of MACHINES) {
   Deno.test({
-    name: `B2: no process of root's has a variable of a service, ${where}`,
+    name: `B2: no root process has a service's variable, ${where}`,
     ignore: needs("root", "cc", ...component === null ? [] : [component]),
     async fn() {
       await using place = new Place();
@@ -230,7 +230,7 @@ __attribute__((constructor)) static void loaded(void) {
 
 for (const { name: where, component, open } of MACHINES) {
   Deno.test({
-    name: `a service has descriptors 0, 1 and 2 alone, ${where}`,
+    name: `start: only descriptors 0, 1 and 2, ${where}`,
     ignore: component !== null && needs(component),
     async fn() {
       await using place = new Place();

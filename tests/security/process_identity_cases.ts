@@ -21,7 +21,7 @@ export function controllerOf(
 /** What occupant() finds on every kind of machine. */
 export function testOccupant({ name: where, component, open }: MachineKind): void {
   Deno.test({
-    name: `ProcessController.occupant(): this and other releases, ${where}`,
+    name: `occupant(): this and other releases, ${where}`,
     ignore: component !== null && needs(component),
     async fn() {
       await using bench = new Bench();

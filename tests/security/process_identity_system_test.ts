@@ -61,7 +61,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a process's name with line ends forges no report",
+  name: "process name: line ends forge no report",
   ignore: needs("python3"),
   async fn() {
     await using place = new Place();

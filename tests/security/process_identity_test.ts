@@ -7,7 +7,7 @@ import { controllerOf, testOccupant } from "./process_identity_cases.ts";
 
 testOccupant(LOCAL);
 
-Deno.test("a log full of reports of ours forges none", async () => {
+Deno.test("process log: copied reports forge none", async () => {
   await using place = new Place();
   await using machine = await LOCAL.open(place);
   const spec = place.shell(

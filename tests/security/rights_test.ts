@@ -39,7 +39,7 @@ const PARAMS: Partial<Record<Action, unknown>> = {
 };
 
 for (const listener of LISTENERS) {
-  Deno.test(`rights: a ${listener} client without a token keeps the registry`, async () => {
+  Deno.test(`rights: ${listener} without a token edits the registry`, async () => {
     await using running = await startServer({ listener, auth: AUTH });
     await running.registry.register(service("api", { ttl_ms: 60_000 }));
     await using client = await RawClient.connect(running.url);
@@ -68,7 +68,7 @@ for (const listener of LISTENERS) {
     assert.equal((await client.fail("subscribe", logs))["code"], "unauthorized");
   });
 
-  Deno.test(`rights: ${listener} packages need a token, their list does not`, async () => {
+  Deno.test(`rights: ${listener} packages need a token, a list none`, async () => {
     await using dir = await tempDir();
     const packages = await PackageStore.open(`${dir.path}/packages`, { inspect: null });
     await Deno.writeTextFile(`${dir.path}/packages/a-1.0.0.tar.gz`, "x");
@@ -88,7 +88,7 @@ for (const listener of LISTENERS) {
     assert.equal(await ask("DELETE", "/packages/a-1.0.0.tar.gz", bearer), 204);
   });
 
-  Deno.test(`rights: a ${listener} proxy and a wrong token are not anonymous`, async () => {
+  Deno.test(`rights: ${listener} proxy, wrong token: not anonymous`, async () => {
     await using running = await startServer({ listener, auth: AUTH });
     const { port } = running.server;
     const cases: Array<[Record<string, string>, number]> = [
@@ -111,7 +111,7 @@ for (const listener of LISTENERS) {
     }
   });
 
-  Deno.test(`rights: on all addresses every ${listener} client needs a token`, async () => {
+  Deno.test(`rights: ${listener} on all addresses needs a token`, async () => {
     await using running = await startServer({ listener, auth: AUTH, hostname: "0.0.0.0" });
     const { port } = running.server;
     using without = await RawSocket.open({ port });

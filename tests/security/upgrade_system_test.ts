@@ -14,7 +14,7 @@ const OLD: { script: string; keeper: string } = JSON.parse(
 
 for (const { name: where, component, open } of MACHINES) {
   Deno.test({
-    name: `a run of f121a8f is found, read and moved over, ${where}`,
+    name: `upgrade: a run of f121a8f is adopted, ${where}`,
     ignore: needs("root", ...component === null ? [] : [component]),
     async fn() {
       await using place = new Place();

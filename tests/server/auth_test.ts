@@ -172,7 +172,7 @@ for (const listener of LISTENERS) {
   });
 }
 
-Deno.test("serve() refuses an address that others reach without a token", async () => {
+Deno.test("serve(): refuses a reachable address without a token", async () => {
   await using registry = await Registry.open(new MemoryStore());
   for (const hostname of ["0.0.0.0", "::", "192.0.2.1"]) {
     await assert.rejects(serve({ registry, hostname, port: 0 }), { code: "forbidden" });

@@ -31,7 +31,7 @@ Deno.test("advanceTo: from every state to every goal", async () => {
   }
 });
 
-Deno.test("advanceTo() forgets a bad health check of the run before", async () => {
+Deno.test("advanceTo(): drops a failed check of the previous run", async () => {
   await using registry = await Registry.open(new MemoryStore());
   await registry.register({
     name: "api",

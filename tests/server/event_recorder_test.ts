@@ -33,7 +33,7 @@ const host = (reachable: boolean): HostEvent => {
   return { type: "host", host: "h1", reachable, reason, ids: ["api"] };
 };
 
-Deno.test("recordSupervisorEvent() keeps a failed check on reconnect", async () => {
+Deno.test("recordSupervisorEvent(): keeps a failed check on reconnect", async () => {
   await using registry = await Registry.open(new MemoryStore());
   await registry.register(service("api"));
   await advanceTo(registry, "api", "running", "started");
@@ -50,7 +50,7 @@ Deno.test("recordSupervisorEvent() keeps a failed check on reconnect", async () 
   assert.equal(registry.seq, seq, "nothing is told twice");
 });
 
-Deno.test("recordSupervisorEvent() drops health of stopped services", async () => {
+Deno.test("recordSupervisorEvent(): drops health of stopped services", async () => {
   await using registry = await Registry.open(new MemoryStore());
   await registry.register(service("api"));
   await advanceTo(registry, "api", "running", "started");

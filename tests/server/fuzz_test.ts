@@ -33,7 +33,7 @@ class RecordingSocket implements ServerSocket {
   }
 }
 
-Deno.test(`ConnectionHandler answers each of ${FRAMES} fuzzed frames once`, async () => {
+Deno.test(`ConnectionHandler: answers ${FRAMES} fuzzed frames once`, async () => {
   await using registry = await Registry.open(new MemoryStore({ historyEvents: 1000 }));
   await using handler = new ConnectionHandler({ registry, limits: LIMITS });
   const fuzzer = new Fuzzer(SEED);
@@ -96,7 +96,7 @@ function assertFast(send: () => void, data: unknown): void {
 }
 
 for (const listener of LISTENERS) {
-  Deno.test(`${listener} server answers 4,000 fuzzed frames over a socket`, async () => {
+  Deno.test(`server ${listener}: answers 4,000 fuzzed frames`, async () => {
     await using running = await startServer({ listener, limits: LIMITS });
     const fuzzer = new Fuzzer(SEED + 1);
     for (let round = 0; round < 8; round++) {

@@ -413,7 +413,7 @@ for (const listener of LISTENERS) {
   });
 }
 
-Deno.test("ws server ends requests whose headers do not come", async () => {
+Deno.test("ws server: ends requests without headers", async () => {
   await using running = await startServer({ listener: "ws", headersTimeoutMs: 1000 });
   const { port } = running.server;
   const slow = await Promise.all(

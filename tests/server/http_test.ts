@@ -274,7 +274,7 @@ for (const listener of LISTENERS) {
   });
 }
 
-Deno.test("PackageStore.put() inspects a file before renaming it", async () => {
+Deno.test("PackageStore.put(): inspects a file before renaming it", async () => {
   await withDir(async (dir) => {
     const store = await PackageStore.open(dir, {
       inspect: async (path) => {
@@ -294,7 +294,7 @@ Deno.test("PackageStore.put() inspects a file before renaming it", async () => {
   });
 });
 
-Deno.test("PackageStore.put() reports an aborted upload as cancelled", async () => {
+Deno.test("PackageStore.put(): an aborted upload is cancelled", async () => {
   await withDir(async (dir) => {
     const store = await PackageStore.open(dir, { inspect: null });
     // As the two listeners report it: without and with a code that looks like the file system's.
@@ -314,7 +314,7 @@ Deno.test("PackageStore.put() reports an aborted upload as cancelled", async () 
   });
 });
 
-Deno.test("PackageStore lets one of several concurrent uploads win", async () => {
+Deno.test("PackageStore: one of several concurrent uploads wins", async () => {
   await withDir(async (dir) => {
     const store = await PackageStore.open(dir, { inspect: null });
     const outcomes = await Promise.allSettled(
@@ -329,7 +329,7 @@ Deno.test("PackageStore lets one of several concurrent uploads win", async () =>
   });
 });
 
-Deno.test("PackageStore.open() removes interrupted uploads", async () => {
+Deno.test("PackageStore.open(): removes interrupted uploads", async () => {
   await withDir(async (dir) => {
     await writeFile(join(dir, ".0000.part"), "half");
     await writeFile(join(dir, "api-2-1.2.3-rc.1.tar.gz"), "by hand");
@@ -342,7 +342,7 @@ Deno.test("PackageStore.open() removes interrupted uploads", async () => {
   });
 });
 
-Deno.test("PackageStore.open() says which directory it cannot use", async () => {
+Deno.test("PackageStore.open(): names an unusable directory", async () => {
   await withDir(async (dir) => {
     await writeFile(join(dir, "file"), "");
     await assert.rejects(

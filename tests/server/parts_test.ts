@@ -172,7 +172,7 @@ Deno.test("Connection: sends big answers one by one", async () => {
   connection.onClose();
 });
 
-Deno.test("SendQueue.close() wakes who waits", async () => {
+Deno.test("SendQueue.close(): wakes all waiters", async () => {
   const valve = new Valve();
   const queue = new SendQueue(valve, {
     maxBytes: 1000,
@@ -186,7 +186,7 @@ Deno.test("SendQueue.close() wakes who waits", async () => {
   await waiting;
 });
 
-Deno.test("parsePackageFile() splits names as package build makes them", () => {
+Deno.test("parsePackageFile(): splits names of package build", () => {
   const cases: Array<[string, [string, string] | null]> = [
     ["hello-1.0.0.tar.gz", ["hello", "1.0.0"]],
     ["api-2-1.2.3.tar.gz", ["api-2", "1.2.3"]],
@@ -206,7 +206,7 @@ Deno.test("parsePackageFile() splits names as package build makes them", () => {
   assert.ok(!matchesPackage("hello-1.0.0.tar.gz", "hello"));
 });
 
-Deno.test("resolveLimits() takes what is given and ignores undefined", () => {
+Deno.test("resolveLimits(): overrides defaults, ignores undefined", () => {
   const limits = resolveLimits({ maxConnections: 5, maxMessageBytes: undefined } as object);
   assert.deepEqual([limits.maxConnections, limits.maxMessageBytes], [5, 262144]);
 });

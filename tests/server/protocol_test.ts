@@ -202,7 +202,7 @@ const MINIMAL: Record<string, unknown> = {
   list_packages: {},
 };
 
-Deno.test("every action of the contract is in the table", () => {
+Deno.test("actions: every action of the protocol is in the table", () => {
   const contract = [
     "list_services",
     "get_service",

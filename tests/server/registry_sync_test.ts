@@ -8,7 +8,7 @@ import { MemoryStore } from "../../src/storage/memory_store.ts";
 
 const MANIFEST = parseManifest("name: web\nversion: 1.0.0\n", "manifest.yaml");
 
-Deno.test("recordOutcome() records the login user of ssh_config", async () => {
+Deno.test("recordOutcome(): records the login user of ssh_config", async () => {
   const sshConfig = await Deno.makeTempFile();
   try {
     await Deno.writeTextFile(sshConfig, "Host web1\n  User cloudsdk\n");

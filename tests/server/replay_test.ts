@@ -70,7 +70,7 @@ for (const listener of LISTENERS) {
     });
   }
 
-  Deno.test(`${listener} server survives unreadable history`, async () => {
+  Deno.test(`server ${listener}: survives unreadable history`, async () => {
     const store = new ForgetfulStore();
     await using server = await startWith(listener, store);
     const { registry, url } = server;

@@ -6,7 +6,7 @@ import { RawClient } from "../helpers/raw_client.ts";
 import { LISTENERS, service, startServer } from "../helpers/test_server.ts";
 
 for (const listener of LISTENERS) {
-  Deno.test(`${listener} server replays the journal after a restart`, async () => {
+  Deno.test(`server ${listener}: replays the journal after a restart`, async () => {
     const dir = await Deno.makeTempDir({ prefix: "harness-restart-" });
     try {
       let epoch: string;

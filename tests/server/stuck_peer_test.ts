@@ -71,7 +71,7 @@ async function publish(
 }
 
 for (const listener of LISTENERS) {
-  Deno.test(`${listener} server bounds the memory of a stuck peer`, async () => {
+  Deno.test(`server ${listener}: bounds the memory of a stuck peer`, async () => {
     await using child = new Child(listener);
     const [port] = await child.ask();
     await using healthy = await RawClient.ready(`ws://127.0.0.1:${port}`);

@@ -88,7 +88,7 @@ function mayBeGone(version: string): boolean {
   return Number(version.split(".")[1]) % 20 === 18;
 }
 
-Deno.test(`FileStore: ${ROUNDS} SIGKILLs under 64-way writes lose nothing`, async () => {
+Deno.test(`FileStore: ${ROUNDS} SIGKILLs lose no write`, async () => {
   await withTempDir(async (dir) => {
     const acknowledged: Acknowledged = new Map();
     let changes = 0;
