@@ -181,7 +181,7 @@ async function main(cleanup: AsyncDisposableStack): Promise<void> {
   const { token } = server;
   const httpUrl = server.url.replace(/^ws/, "http").replace(/\/$/, "");
   const client = cleanup.use(await RegistryClient.connect(server.url, { token }));
-  // Also when we are interrupted: nothing of the demo goes on.
+  // Also when interrupted: nothing of the demo keeps running.
   cleanup.defer(() => stopService(client));
 
   say(`3. Deploy 1.0.0 to ${target}`);

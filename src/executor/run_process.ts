@@ -154,7 +154,7 @@ async function feed(process: Process, stdin: Stdin | undefined, stop: Stop): Pro
   }
 }
 
-/** Where the output of one stream goes: to the caller's callback, or into a tail. */
+/** The output of one stream: passed to the caller's callback, or kept as a tail. */
 class Output {
   readonly tail: Tail;
   lastAt = 0;

@@ -109,7 +109,7 @@ export interface RunIdentity {
   releaseDir: string | null;
 }
 
-/** What has a name that a service would take, whoever owns it and whether it runs or not. */
+/** What uses a name that a service would take, regardless of owner and state. */
 export interface Occupant {
   /** What it is. */
   kind: "process" | "unit" | "container";

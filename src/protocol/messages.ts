@@ -73,7 +73,7 @@ export const CLOSE_CODES = {
   too_big: 1009,
   /** Too many bad messages: fix the client, do not reconnect. */
   bad_messages: 4400,
-  /** The token was taken away, has expired, or may do other things now: the handshake says which. */
+  /** The token was revoked, has expired, or its rights changed: the handshake returns which. */
   unauthorized: 4401,
   /** The client did not read fast enough: reconnect and resume. */
   slow_consumer: 4408,

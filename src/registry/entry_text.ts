@@ -19,7 +19,7 @@ export function textBytes(text: string): number {
 }
 
 /**
- * Texts by entry, bounded by bytes and held weakly, so a text goes with its entry. There are two generations:
+ * Texts by entry, bounded by bytes and held weakly, so a text is freed with its entry. There are two generations:
  * when the young one is full it becomes the old one, and the old one is dropped.
  */
 export class EntryTexts {

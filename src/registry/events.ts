@@ -111,7 +111,7 @@ class EventFeed implements OpenStream {
     }
   }
 
-  /** Reads kept events until at least one is wanted, or goes live after the last. */
+  /** Reads kept events until at least one matches, or switches to live after the last. */
   async #replay(): Promise<void> {
     while (!this.#ended && this.#position < this.#source.seq) {
       const room = this.#room();

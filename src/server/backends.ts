@@ -58,7 +58,7 @@ export interface Services {
 
 /** Deployments: capability `deploy`. */
 export interface Deployments {
-  /** Starts a deployment and returns its id at once; progress goes through `registry.publish`. */
+  /** Starts a deployment and returns its id at once; progress is published by `registry.publish`. */
   deploy(
     params: ActionParams<"deploy_package">,
     context: CallContext,

@@ -19,7 +19,7 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<boolean> {
   });
 }
 
-/** The result of `promise`, or `null` when it takes longer than `ms`; `promise` itself goes on. */
+/** The result of `promise`, or `null` when it takes longer than `ms`; `promise` itself is not cancelled. */
 export async function resultWithin<T>(promise: Promise<T>, ms: number): Promise<T | null> {
   const done = new AbortController();
   try {
@@ -34,7 +34,7 @@ export async function settleWithin(promise: Promise<unknown>, ms: number): Promi
   await resultWithin(promise.catch(() => {}), ms);
 }
 
-/** The result of `promise`, unless `signal` fires first: then rejects with its reason. `promise` itself goes on. */
+/** The result of `promise`, unless `signal` fires first: then rejects with its reason. `promise` is not cancelled. */
 export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const abort = () => reject(signal.reason);

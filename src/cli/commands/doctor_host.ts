@@ -38,7 +38,7 @@ if [ -w "$at" ]; then echo writable=yes; else echo writable=no; fi
 echo "free=$(df -Pk "$at" | awk 'NR==2{print $4}')"
 `;
 
-/** Looks at one host. */
+/** Checks one host. */
 export async function hostFindings(
   target: string,
   ssh: SshFlags,
@@ -70,7 +70,7 @@ export async function hostFindings(
   ];
 }
 
-/** What the output of {@linkcode LOOK} means. */
+/** Interprets the output of {@linkcode LOOK}. */
 export function findingsFrom(
   target: string,
   installRoot: string,

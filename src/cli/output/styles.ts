@@ -16,7 +16,7 @@ export function style(code: number): string {
   return `${MARK}[${code}m`;
 }
 
-/** Goes back to the beginning of an empty line. */
+/** Clears the line and returns to its beginning. */
 export const CLEAR_LINE = `${MARK}[line`;
 
 /** Text of a command as it is written: marks become control sequences, other controls are written out. */

@@ -134,13 +134,13 @@ function clientConfig(
     },
     authHandler: (accepts, _partial, next) => {
       attempt.step = "auth";
-      // ssh2 takes `false` for "nothing left"; its types do not say so.
+      // ssh2 takes `false` for "nothing left"; its types lack this.
       next(options.credentials.next(accepts) as Parameters<typeof next>[0]);
     },
   };
 }
 
-/** Whether ssh2 goes on with the next key after this error. */
+/** Whether ssh2 tries the next key after this error. */
 function isRecoverable(error: Error): boolean {
   const level = "level" in error ? error.level : "";
   return level === "agent" ||

@@ -183,7 +183,7 @@ async function getLocally(
     } catch (error) {
       context.signal?.throwIfAborted();
       if (deadline.aborted) throw deadline.reason;
-      // The second address is only worth its own message when the first had nothing to say.
+      // The error of the second address is reported only when the first one has none.
       failure ||= messageOf(error);
     }
   }

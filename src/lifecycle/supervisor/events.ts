@@ -30,7 +30,7 @@ export interface StateEvent {
   reason: string;
   /** Who brought it about. */
   cause: StateCause;
-  /** What the controller saw, where it looked. */
+  /** Status seen by the controller, if it checked. */
   status: ServiceStatus | null;
   /** Last log lines, with `failed`. */
   log: string[];

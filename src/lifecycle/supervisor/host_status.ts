@@ -44,8 +44,8 @@ interface Plan {
 }
 
 /**
- * Polls all `queries` by one command and returns their states in the same order; `null` where the machine could not
- * tell (a docker daemon that does not respond proves nothing about its containers).
+ * Polls all `queries` by one command and returns their states in the same order; `null` if unknown
+ * (a docker daemon that does not respond proves nothing about its containers).
  */
 export async function hostStatus(
   executor: Executor,

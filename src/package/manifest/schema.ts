@@ -1,5 +1,5 @@
 /**
- * The shape of `manifest.yaml` as a zod schema: what it may say, before defaults are filled in.
+ * The shape of `manifest.yaml` as a zod schema, before defaults are filled in.
  *
  * The messages here complete a sentence that begins with the field: "service.type must be one of …".
  *

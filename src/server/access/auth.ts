@@ -127,7 +127,7 @@ export class Authenticator {
       const via = [...request.headers.keys()].find((name) => FORWARDING_HEADERS.test(name));
       const isLocal = address === undefined || isLoopback(address);
       if (via === undefined && isLocal) return { access: "anonymous", by: "anonymous" };
-      // A proxy on this machine makes every sender look local.
+      // A proxy on this machine makes every sender appear local.
       const whence = via === undefined ? "from another machine" : `through a proxy (${via})`;
       throw anonymousRefusal(
         "accept the request",
@@ -169,7 +169,7 @@ function decodeBase64Url(text: string): string {
     const binary = atob(text.replaceAll("-", "+").replaceAll("_", "/").replaceAll("=", ""));
     return new TextDecoder().decode(Uint8Array.from(binary, (char) => char.charCodeAt(0)));
   } catch {
-    return ""; // a wrong token, which is what the caller will say
+    return ""; // a wrong token: the caller reports it
   }
 }
 

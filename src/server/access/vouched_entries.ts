@@ -32,7 +32,7 @@ interface Removed {
   readonly run: string;
 }
 
-/** The fields of a registration that say what is run, and where. */
+/** The fields of a registration that define what is run, and where. */
 type Described = Pick<ServiceEntry, "execution"> & Partial<Pick<ServiceEntry, "location">>;
 
 /** Digest of what would be run, and where; a pid or container of the present run does not count. */

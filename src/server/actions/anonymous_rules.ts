@@ -22,7 +22,7 @@ function isTrusted({ services, vouched }: ActionBackends, id: string): boolean {
  * Checks that the name in a `service_action` means a trusted instance; returns the params.
  *
  * @throws {HarnessError} `ambiguous` for a name by which a client without a token registered an instance of
- * its own beside one that is trusted: an id goes before a name.
+ * its own beside a trusted one: an id has precedence over a name.
  */
 export function trustedInstance(
   params: ActionParams<"service_action">,

@@ -124,7 +124,7 @@ class OneServer {
       port: options.port,
       ...(options.tls ?? {}),
       signal: this.#aborter.signal,
-      onListen() {}, // who started us says that we listen
+      onListen() {}, // the caller reports the address
       onError: errorResponse, // also for a body that failed halfway, where nobody gets the response
     }, (request, info) => this.#answer(request, info));
     this.port = server.addr.port;

@@ -72,7 +72,7 @@ export class PackageSpace {
 
   async #requireFree(bytes: number): Promise<void> {
     const disk = await statfs(this.#dir).catch(() => null);
-    if (disk === null) return; // no such call here: the disk says so when it is full
+    if (disk === null) return; // statfs is not available here: a full disk fails the write
     const free = disk.bavail * disk.bsize - bytes;
     if (free >= Math.min(MIN_FREE_BYTES, disk.blocks * disk.bsize / MIN_FREE_SHARE)) return;
     throw new HarnessError(

@@ -105,7 +105,7 @@ async function recordAdoption(registry: Registry, event: AdoptedEvent): Promise<
 
 /**
  * Records an unreachable host or container engine as a failed health check of its services, so that no client is sent
- * there. Their states stay: whether they run is unknown, which the state reason says for an engine.
+ * there. Their states stay: whether they run is unknown; for an engine this is in the state reason.
  */
 async function recordHost(registry: Registry, event: HostEvent): Promise<void> {
   const { host, reachable, reason, ids, engine } = event;

@@ -86,7 +86,7 @@ function lineOf(rest: string): Buffer {
   return Buffer.from(`{"crc":"${hex8(crc32(checked))}",${checked}\n`);
 }
 
-/** The line of a change. `first` and `id` stand before the rest so that loading need not parse every line. */
+/** The line of a change. `first` and `id` come first so that loading need not parse every line. */
 export function encodeRecord(record: CommitRecord): Buffer {
   const { seq, time, put, remove, events } = record;
   const head = { seq, first: seq - events.length + 1, id: put?.id ?? remove, time };
@@ -191,8 +191,8 @@ export function scanSegment(file: Uint8Array): SegmentScan {
 }
 
 /**
- * Where the lines of a file that was written by this run, or checked when it began, stand: two numbers each, up
- * to the first that is not whole. Their checksums are not looked at again.
+ * Offsets of the lines of a file that was written by this run, or checked when it began: two numbers each, up
+ * to the first incomplete one. Their checksums are not checked again.
  */
 export function lineEnds(bytes: Buffer): number[] {
   const lines: number[] = [];
@@ -219,7 +219,7 @@ function claimedLength(bytes: Buffer, at: number): number {
   return hexNumber(bytes, at + 25);
 }
 
-/** The number that 8 hex digits in lower case stand for, or NaN. Loading reads two for each line. */
+/** Parses 8 hex digits in lower case; NaN if invalid. Loading reads two for each line. */
 function hexNumber(bytes: Buffer, at: number): number {
   let number = 0;
   for (let i = at; i < at + 8; i++) {

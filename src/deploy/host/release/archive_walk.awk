@@ -1,8 +1,8 @@
-# Reads a tar file of which each line is a block of 512 bytes, in which \001 stands for NUL and \002 for a line end.
+# Reads a tar file of which each line is a block of 512 bytes, in which \001 encodes NUL and \002 a line end.
 # Prints `=` and the number of entries, or `!` and what is wrong. It is passed between single quotes, so it has none.
 # -v most  bytes it may unpack to  -v idle  bytes of zeros at its end  -v entries  entries and directories in it
 # -v path_bytes  length of a path  -v header_bytes  length of an extended header  -v pax_sizes  whether the tar of the
-# host goes by the size in a PAX header: that of BusyBox does not
+# host uses the size in a PAX header: that of BusyBox does not
 function bad(why) {
   gsub("[\001-\037\177]", "?", why)
   print "!" why

@@ -72,7 +72,7 @@ export function reloadContainerCommand(spec: DockerSpec): Command {
   return { name: "docker/reload", script: RELOAD_CONTAINER, args: identityArgs(spec) };
 }
 
-/** Inspects the container, whoever owns it. */
+/** Inspects the container, regardless of its owner. */
 export function inspectCommand(spec: DockerSpec): Command {
   return { name: "docker/look", script: LOOK_CONTAINER, args: identityArgs(spec) };
 }

@@ -7,7 +7,7 @@ h_tell() { h_word=$1; shift; printf '@harness %s ' "$h_word"; printf '%s' "$*" |
 h_fail() { h_tell failed "$@"; exit 0; }
 h_nap() { if sleep 0.1 2>/dev/null; then h_t=$((h_t + 1)); else sleep 1; h_t=$((h_t + 10)); fi; }
 h_silent() { h_tell silent "Docker did not respond within $1 s"; exit 0; }
-# What docker said: its last line. $1 exit code  $2 seconds it had  $3 what was done  $4 its words
+# Reports docker's error: its last line. $1 exit code  $2 timeout in seconds  $3 what was done  $4 its output
 h_refused() {
   h_late "$1" && h_silent "$2"
   h_fail "$3: $(printf '%s\n' "$4" | grep -v '^ *$' | tail -n 1)"
@@ -31,8 +31,8 @@ h_facts_format='@facts
 {{index .Config.Labels "harness.print"}}
 {{range .Config.Env}}{{$p := split . "="}}{{if eq (index $p 0) "HARNESS_INSTALL_DIR"}}{{index $p 1}}{{end}}{{end}}
 .'
-# Looks at container $1, a name or a whole id. No container leaves s_id empty. Docker takes what it is given also for
-# the beginning of an id: what has another name is not what was asked for, and from here on only whole ids are used.
+# Inspects container $1, a name or a whole id. No container leaves s_id empty. Docker also matches the beginning of an
+# id: a container with another name is not the requested one, and from here on only whole ids are used.
 h_look() {
   s_id= s_state= s_image= s_service= s_root= s_release= s_print= s_install=
   h_code=0
@@ -54,11 +54,11 @@ h_look() {
   h_next; s_print=$h_field
   h_next; s_install=$h_field
 }
-# Whether the container that was looked at is this service's of this install root.
+# Whether the inspected container is this service's, of this install root.
 h_ours() {
   [ -n "$s_id" ] && [ "$s_service" = "$h_service" ] || return 1
   if [ -n "$s_root" ]; then [ "$s_root" = "$h_root" ]; return; fi
-  # The version before: the release stands in its environment, where it has one.
+  # The previous version: the release is in its environment, if it has one.
   [ -n "$s_print" ] || return 1
   if [ -n "$s_install" ]; then [ -n "$h_release" ] && [ "${s_install%/*}" = "$h_root" ]; else [ -z "$h_release" ]; fi
 }

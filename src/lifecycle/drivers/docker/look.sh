@@ -1,4 +1,4 @@
-# Looks at the container, whoever owns it.
+# Inspects the container, regardless of its owner.
 h_look "$h_name"
 [ -z "$s_id" ] || h_show "$s_id"
 h_tell seen

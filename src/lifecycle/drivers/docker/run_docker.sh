@@ -13,7 +13,7 @@ h_docker() {
   esac
   h_client "$@"
 }
-# Which daemon it is belongs to whoever logs in to this machine, as with every docker command of theirs.
+# The login user's environment selects the daemon, as for every docker command of that user.
 h_client() {
   ${h_exec:-} env -i PATH="$PATH" HOME="${HOME:-/}" LC_ALL=C ${DOCKER_HOST:+DOCKER_HOST="$DOCKER_HOST"} \
     ${DOCKER_CONTEXT:+DOCKER_CONTEXT="$DOCKER_CONTEXT"} ${DOCKER_CONFIG:+DOCKER_CONFIG="$DOCKER_CONFIG"} \

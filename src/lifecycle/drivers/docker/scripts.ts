@@ -65,7 +65,7 @@ export const STOP_CONTAINER: string = HEAD + GUARD_FUNCTIONS + stop;
 /** Sends SIGHUP to the main process of the container. */
 export const RELOAD_CONTAINER: string = HEAD + reload;
 
-/** Inspects the container, whoever owns it. */
+/** Inspects the container, regardless of its owner. */
 export const LOOK_CONTAINER: string = HEAD + look;
 
 /** Prints or follows the container's log. */

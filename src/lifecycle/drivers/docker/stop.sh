@@ -2,7 +2,7 @@
 h_unguard
 h_look "$h_name"
 if h_ours; then
-  # First the policy: docker would start it again when it is itself started anew, whoever has stopped it.
+  # First the policy: after a restart of the daemon docker would start the container again.
   h_docker "$h_status_seconds" update --restart no "$s_id" >/dev/null 2>&1 </dev/null
   h_code=0 h_limit=$(($1 + h_stop_grace_seconds))
   h_words=$(h_docker "$h_limit" stop -t "$1" "$s_id" 2>&1 >/dev/null </dev/null) || h_code=$?

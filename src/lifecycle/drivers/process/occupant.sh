@@ -11,8 +11,8 @@ if [ -n "$3" ]; then
   done
 fi
 if [ -z "$3" ]; then h_say nobody; exit 0; fi
-# Its records may be lost. Then its shim still says to which bookkeeping directory and release it belongs, whatever
-# user its service runs as. By the real uid: who owns a directory of /proc is another matter.
+# Its records may be lost. Then its shim still has the bookkeeping directory and release it belongs to, whatever
+# user its service runs as. By the real uid: the owner of a directory of /proc may differ.
 h_own=$(id -u) h_only=$(id -u) h_runs=$3
 for h_dir_of in /proc/[0-9]*; do
   h_found=${h_dir_of#/proc/}
@@ -29,8 +29,8 @@ for h_dir_of in /proc/[0-9]*; do
   done
   h_tell "${h_words#*"$h_nl"}"
 done
-# And so do the service's processes; but only what runs as ourselves or as the service's user can say so: anybody else
-# would keep us from deploying.
+# So do the service's processes, but only those of our own user or the service's user count: any other user
+# could block deployments.
 h_only_of "$4"
 h_only=${h_only:-$h_own}
 # As a name is made part of a path: what is no letter, digit or "-" may be "_" here.

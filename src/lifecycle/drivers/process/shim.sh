@@ -14,7 +14,7 @@ h_record() {
   {
     echo "$1"
     echo "start=$st_start"; echo "boot=$h_boot"; echo "run=$h_id"; echo "mode=${2:-$h_mode}"
-    # Without a tool to make a session the program shares ours: then only the marker tells what belongs to it.
+    # Without a tool to create a session the program shares ours: then its processes are found by the marker alone.
     [ "$st_sid" = "$h_own_sid" ] || echo "sid=$st_sid"
     [ "$st_pgrp" = "$h_own_group" ] || echo "group=$st_pgrp"
     echo "wrapper=$$"; echo "wrapper_start=$h_own_start"
@@ -89,7 +89,7 @@ if [ "$h_mode" = daemon ] && [ "$h_code" = 0 ]; then
     done
     [ -n "$h_best" ] && h_record "$h_best"
   }
-  # A program that is just being executed shows no environment: one look that finds nothing is not enough.
+  # During execve a program shows no environment: one empty result is not enough.
   while h_oldest || { h_nap; h_oldest; }; do
     h_load "$h_base.pid"
     while h_alive; do sleep 0.5 2>/dev/null || sleep 1; done
@@ -100,7 +100,7 @@ fi
 h_load "$h_base.pid" || p_run=$h_id p_boot=none p_sid= p_group=
 h_fresh=fresh
 [ "$h_mode" != daemon ] || h_fresh=
-# Whoever is told of the end looks into the log for the reason.
+# The exit is reported with the last lines of the log: wait for them.
 if [ -n "$(h_members $h_fresh)" ]; then h_wait_log 10; else h_wait_log 100; fi
 h_ended "$h_code"
 # While our own stop is under way it keeps its own, longer patience with what is left.

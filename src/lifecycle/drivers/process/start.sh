@@ -12,7 +12,7 @@ if h_load "$h_base.pid"; then
   h_asked=
   [ ! -r "$h_base.stop" ] || IFS= read -r h_asked < "$h_base.stop"
   if h_alive && [ "$h_asked" != "$p_run" ]; then
-    # What runs is what the record says, and the record says of which release it is.
+    # The recorded run is active, and the record has its release.
     [ -z "$p_dir" ] || [ "$p_dir" = "$h_dir" ] || h_fail "$p_dir runs in its place (pid $p_pid); stop that first"
     h_say running "$p_pid" "$p_run" "$h_dir"; exit 0
   fi
@@ -46,7 +46,7 @@ set -- /bin/sh "$h_base.sh" "$h_base" "$h_log" "$h_max" "$h_keep" "$h_mode" "$h_
 set -- "$(command -v env)" -i PATH="$h_given_path" HOME="${HOME:-/}" USER="$(id -un)" LOGNAME="$(id -un)" SHELL=/bin/sh LANG="${LANG:-C.UTF-8}" ${TZ:+TZ="$TZ"} "$@"
 #include own_session
 #include own_descriptors
-# Not our child: whoever gives this script up kills it with its children.
+# Not our child: aborting this script kills it and its children.
 ( printf '%s\n' "$h_new" | "$@" >/dev/null 2>&1 & )
 h_t=0 h_seen=
 h_wait_at_most "$h_limit"

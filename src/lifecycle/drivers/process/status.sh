@@ -16,7 +16,7 @@ h_status() {
       # A program that ended before its pid could be recorded left only its exit record.
       p_run=none
     elif h_alive; then
-      # A run that an earlier version started says of which release it is in its environment alone.
+      # A run started by an earlier version has its release in its environment only.
       [ -n "$p_dir" ] || p_dir=$(h_variable "$p_pid" HARNESS_INSTALL_DIR)
       echo "running $p_pid ${p_run:--} $p_dir"; return
     fi

@@ -57,8 +57,8 @@ h_only_of() { # user or empty
   [ -z "$1" ] || [ "$(id -u)" != 0 ] || h_only=$(id -u "$1" 2>/dev/null) || h_only=none
   [ "$h_only" != 0 ] || h_only=
 }
-# Pids with a variable $1 in their environment whose value begins with $2. What is looked for
-# is in no argument list: whoever could read a run id there could give himself the marker.
+# Pids with a variable $1 in their environment whose value begins with $2. The searched value
+# is in no argument list: a process that read a run id there could set the marker itself.
 h_with() {
   if printf 'a\0harness\n' | grep -q -F harness; then
     printf '%s=%s\n' "$1" "$2" | grep -l -F -f - /proc/[0-9]*/environ 2>/dev/null | while IFS=/ read -r h_a h_b h_pid h_c; do
@@ -66,8 +66,8 @@ h_with() {
     done
     return
   fi
-  # This grep (BusyBox) sees a line only up to its first NUL. What stands between two processes must be no text that
-  # an environment can hold: line ends in it become another character, and the word is a new one each time.
+  # This grep (BusyBox) reads a line only up to its first NUL. The separator of two processes must be no text that
+  # an environment can hold: line ends in it become another character, and the separator is random.
   IFS= read -r h_word < /proc/sys/kernel/random/uuid
   for h_dir_of in /proc/[0-9]*; do
     printf '\0@%s %s\0' "$h_word" "${h_dir_of#/proc/}"; cat "$h_dir_of/environ" 2>/dev/null
@@ -103,7 +103,7 @@ h_send() {
   for h_pid in "$@"; do kill -"$h_signal" "$h_pid" 2>/dev/null; done
   return 0
 }
-# Signals the group first, so that a tree gets it at one moment, then whoever is elsewhere.
+# Signals the group first, so that a tree gets it at once, then the processes outside it.
 h_send_all() {
   h_signal=$1 h_group=$2; shift 2
   # 0 would be our own group and 1 everybody.

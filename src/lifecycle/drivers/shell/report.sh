@@ -15,7 +15,7 @@ h_check_user() {
   h_login || h_fail "the user $h_as does not exist on this machine"
   [ "$(id -u)" = 0 ] || [ "$(id -u "$h_as")" = "$(id -u)" ] || h_fail "only root can run it as $h_as, and this is $(id -un)"
 }
-# One text for each way in which a program cannot be executed, before the kernel says it in two words.
+# Checks why a program cannot be executed, with one error text each; the kernel's are too short.
 h_check_program() {
   h_program=$1
   case $h_program in

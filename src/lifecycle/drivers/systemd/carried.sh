@@ -1,4 +1,4 @@
-# A value may hold line ends: NUL and line end change places, so that no value can look like another variable.
+# A value may hold line ends: NUL and line end are swapped, so that no value can imitate another variable.
 h_carried() {
   [ "${1:-0}" -gt 1 ] 2>/dev/null || return 0
   { tr '\000\012' '\012\001' < "/proc/$1/environ" |

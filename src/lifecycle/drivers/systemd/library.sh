@@ -2,7 +2,7 @@ h_show() { systemctl show -p "$h_properties" -- "$h_unit"; }
 h_property() { systemctl show -p "$1" -- "$h_unit" | cut -d= -f2-; }
 h_seen_is() { printf '%s\n' "$h_seen" | sed -n "s/^$1=//p"; }
 h_carries() { printf '%s\n' "$h_marks" | sed -n "s/^@harness $1 //p" | head -n 1; }
-# Looks at the unit: its properties in h_seen, what its main process carries in h_marks.
+# Reads the unit: its properties to h_seen, the marks of its main process to h_marks.
 h_look() { h_seen=$(h_show); h_marks=$(h_carried "$(h_seen_is MainPID)"); }
 h_report() { h_say unit; printf '%s\n%s\n' "$h_seen" "$h_marks"; }
 # An answer of systemctl in one line.
@@ -14,7 +14,7 @@ h_here() {
   if [ -n "$h_from" ]; then h_from=--after-cursor=$h_from; else h_from=--since=@$(date +%s); fi
 }
 h_messages() { journalctl -q --no-pager -n "$h_failure_lines" -o cat "$h_from" "$@" 2>/dev/null | tail -c "$h_failure_bytes"; }
-# Read when journald has written down what was said until now; how the unit ended may be known from there alone.
+# Read after journald has flushed; the unit's exit status may be known from there alone.
 h_journal() {
   timeout 5 journalctl --sync >/dev/null 2>&1
   h_id=$(h_seen_is Id)
@@ -40,7 +40,7 @@ h_start_unit() {
   h_restarts=$(h_property NRestarts)
   if ! h_error=$(systemctl start -- "$h_unit" 2>&1); then h_look; h_not_started "$h_error"; fi
   h_t=0
-  # Looked at all the time: once systemd starts it again, how it ended is no longer among its properties.
+  # Polled all the time: once systemd restarts it, its exit status is no longer among its properties.
   while h_seen=$(h_show) && h_stays_up; do
     if [ $h_t -ge "$h_settle" ]; then h_look; h_started; h_report; exit 0; fi
     h_nap

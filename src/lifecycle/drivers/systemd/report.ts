@@ -35,7 +35,7 @@ const INVOCATION = "systemd:";
 
 /** What a script reported. */
 export interface UnitReport {
-  /** How it ended: looked or changed, not started, refused before anything was changed, or the name is taken. */
+  /** Result: read or changed, not started, refused before any change, or the name is taken. */
   outcome: "done" | "error" | "failed" | "occupied";
   /** Why, for `error` and `failed`. */
   reason: string;

@@ -50,7 +50,7 @@ h_guard() {
   if command -v setsid >/dev/null 2>&1; then h_session=setsid
   elif busybox setsid true >/dev/null 2>&1; then h_session='busybox setsid'
   elif command -v nohup >/dev/null 2>&1; then h_session=nohup; fi
-  # Not our child: whoever gives this script up kills it with its children. It holds nothing of ours open.
+  # Not our child: aborting this script kills it and its children. It holds none of our descriptors open.
   (
     exec </dev/null >/dev/null 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
     cd / || exit 0

@@ -1,5 +1,5 @@
 # Lives as long as the mark is its own. $1 container id  $2 mark file  $3 token  $4 `unit` for the unit's.
-# `docker wait` comes back when the container ends, and fails when docker goes away.
+# `docker wait` returns when the container ends, and fails when the daemon stops.
 # shellcheck disable=SC2015 # "a && b || c": c also when b fails, on purpose
 trap '' HUP PIPE
 h_id=$1 h_mark=$2 h_token=$3 h_away= h_tries=0
@@ -14,7 +14,7 @@ while h_mine; do
       h_away= h_tries=0
       h_client docker wait "$h_id" >/dev/null 2>&1 </dev/null || h_away=yes ;;
     "0:exited on-failure")
-      # With docker there all the time: an end of its own, and the policy has had its say.
+      # The daemon ran all the time: the container ended by itself, and the restart policy was applied.
       [ -n "$h_away" ] && [ $h_tries -lt 5 ] || break
       h_tries=$((h_tries + 1))
       h_mine && h_docker "$h_change_seconds" start "$h_id" >/dev/null 2>&1 </dev/null ;;

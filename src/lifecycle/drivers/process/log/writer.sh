@@ -42,7 +42,7 @@ h_write_log() {
     esac
   done
 }
-# Writes what comes from descriptor 3 to the log in the background, begins anew when the writer is killed, and says its pid in h_writer.
+# Copies descriptor 3 to the log in the background, restarts a killed writer, and sets its pid in h_writer.
 h_writer() {
   ( trap '' HUP INT TERM; exec >/dev/null 2>&1 3<&- 4>&-
     until ( h_write_log ); do sleep 0.1 2>/dev/null || sleep 1; done ) <&3 &

@@ -73,7 +73,7 @@ h_examine_dropins() {
 # Another installation's unit that was stopped there, or whose release is gone, gives way.
 h_gives_way() { [ -z "$h_changed" ] && ! h_is_up && { [ "$(h_seen_is UnitFileState)" != enabled ] || [ ! -d "$m_release" ]; }; }
 h_is_ours() { case $h_class in ours | unmarked) ;; *) return 1 ;; esac; }
-# Whether what runs is the release that is asked for: its own environment says so, or where that says nothing the text.
+# Whether the requested release runs: by its own environment, or, if that is overwritten, by the unit's text.
 h_is_this_release() {
   if [ "$(h_carries data)" = "$h_place/shared" ]; then [ "$(h_carries release)" = "$h_release" ]; return; fi
   h_is_ours || return 1

@@ -2,7 +2,7 @@
 # the user, then the argv.
 h_text=$1 h_run=$2 h_settle=$3 h_env=$4 h_as=$5 h_ports=$6 h_check=$7
 shift 7
-# One start of a unit at a time, also of two installations: between the look and the start nobody else changes it.
+# One start of a unit at a time, also of two installations: nobody changes it between check and start.
 if command -v flock >/dev/null 2>&1; then
   exec 9>"/run/$h_unit.start"
   flock -w 60 9 || h_fail "another start of $h_unit is under way"
@@ -52,8 +52,8 @@ fi
 systemctl reset-failed -- "$h_unit" 2>/dev/null
 # Enabled while it is meant to run: it comes back after a reboot, and stays down after one when it was stopped.
 systemctl enable -- "$h_unit" >/dev/null 2>&1
-# That something of the name is up proves nothing: its own environment must say that it is this run. A program that
-# overwrites its environment says nothing: then systemd's word that this very text is what it started just now.
+# An active unit of the name proves nothing: its own environment must have this run id. For a program that
+# overwrites its environment, systemd must have just started this very unit text.
 h_started() {
   h_found=$(h_carries run)
   [ "$h_found" != "$h_run" ] || return 0

@@ -1,7 +1,7 @@
 # $1 tenths it must live  $2 portable image or empty.
 h_settle=$1 h_image=$2
 h_last() { printf '%s\n' "$1" | tail -n 1; }
-# The directory or file of an image: a path without symbolic links, or a name where portablectl looks for it. Last where
+# The directory or file of an image: a path without symbolic links, or a name on portablectl's search path. Last where
 # attaching leaves links: an image of the same name from elsewhere that is attached is not the one that is meant.
 h_image_path() {
   case $1 in */*) readlink -f -- "$1"; return ;; esac
@@ -18,7 +18,7 @@ h_attach() {
   fi
   [ "$(h_seen_is LoadState)" = not-found ] ||
     h_taken foreign "it belongs to no portable image (it is the one of $(h_seen_is FragmentPath)); give the image's unit another name"
-  # Looked at before it is attached: an image without the unit is not left attached.
+  # Checked before it is attached: an image without the unit is not left attached.
   h_path=$(h_image_path "$h_image")
   h_units=$(LC_ALL=C portablectl inspect -- "${h_path:-$h_image}" 2>&1) ||
     h_fail "the portable image $h_image cannot be read: $(h_last "$h_units")"
