@@ -4,7 +4,7 @@
  *     deno task demo
  *
  * Nothing outside one temp folder is touched. Where no sshd is installed, the local executor is used
- * instead, and the demo says so.
+ * instead, and the demo reports it.
  */
 import { RegistryClient } from "@harness/service-registry/client";
 import { connectSsh } from "@harness/service-registry/executor";
@@ -225,7 +225,7 @@ async function endLeftovers(workDir: string): Promise<void> {
   }
 }
 
-/** Ends what the demo started: a deployment under way goes back first, so that nothing is left to run. */
+/** Stops what the demo started: a running deployment is rolled back first, so that nothing keeps running. */
 async function stopService(client: RegistryClient): Promise<void> {
   for (const deployment of await client.call("list_deployments", {})) {
     if (deployment.finished_at !== null) continue;
