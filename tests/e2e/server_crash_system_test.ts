@@ -83,7 +83,7 @@ Deno.test({
         await client.call("subscribe", { events: ["deployment_progress"] });
         const record = await client.call("get_deployment", { deployment_id });
         assert.equal(record.status, "interrupted");
-        assert.match(record.hosts[0].error.message, /resume_deployment/);
+        assert.match(record.hosts[0].error.message, /resume it to finish it/);
 
         // The host puts itself right when the dead server's lock runs out: old or new, and it answers.
         let again: Frame = {};
