@@ -128,7 +128,8 @@ async function crashRounds(ssh: CrashOrder["ssh"]): Promise<void> {
   // And the next deployment works, and leaves nothing.
   const last = packages.find((p) => p.manifest.version !== active);
   assert(last !== undefined);
-  const { host } = await run(bench.plan(last, { force: true }));
+  // A command that the last kill left behind may take the lock only now; nobody renews it.
+  const { host } = await run(bench.plan(last, { force: true, lockWaitMs: 15 * LOCK_TTL_MS }));
   assert.equal(host.outcome, "ok", JSON.stringify(host.error));
   bench.assertClean();
   assert.deepEqual(bench.running(), [last.manifest.version]);
