@@ -52,7 +52,7 @@ Deno.test("package verify: exits with 1 and the reason", async () => {
     await Deno.writeTextFile(`${dir}/svc/manifest.yaml`, "name: svc\nversion: 1.0.0\nnmae: x\n");
     const broken = await run("build", "svc");
     assert.equal(broken.code, 1);
-    assert.match(broken.stderr, /manifest\.yaml:3:1/);
+    assert.match(broken.stderr, /manifest\.yaml:3:1[^]*\n {2}hint: the directory is svc\n$/);
   });
 });
 
@@ -66,7 +66,11 @@ Deno.test("package verify: accepts keys of keygen and sign", async () => {
     await run("keygen", "--out", "b");
     assert.equal((await Deno.stat(`${dir}/a.key`)).mode! & 0o777, 0o600);
     assert.match((await run("keygen", "--out", "a")).stderr, /\[already_exists\]$/m);
-    assert.match((await run("verify", file, "--key", "a.pub")).stderr, /no signature/);
+    const unsigned = await run("verify", file, "--key", "a.pub");
+    assert.match(
+      unsigned.stderr,
+      /no signature.*\n {2}hint: the package is svc-0\.1\.0\.tar\.gz\n$/,
+    );
     assert.equal((await run("sign", file, "--key", "a.key")).stdout.trimEnd(), `${file}.minisig`);
     const good = await run("verify", file, "--key", "a.pub", "--json");
     assert.match(JSON.parse(good.stdout).signed_by, /^[0-9A-F]{16}$/);
@@ -79,7 +83,16 @@ Deno.test("package verify: accepts keys of keygen and sign", async () => {
       { cwd: dir },
     );
     assert.equal(refused.code, 1);
-    assert.match(refused.stderr, /\[package_invalid\]\n$/);
+    assert.match(
+      refused.stderr,
+      /\[package_invalid\]\n {2}hint: the package is svc-0\.1\.0\.tar\.gz\n$/,
+    );
+    await Deno.rename(`${dir}/${file}`, `${dir}/other-1.0.0.tar.gz`);
+    const renamed = await run("sign", "other-1.0.0.tar.gz", "--key", "a.key");
+    assert.match(
+      renamed.stderr,
+      /\[package_invalid\]\n {2}hint: the package is other-1\.0\.0\.tar\.gz\n$/,
+    );
     assert.equal((await run("sign", file)).code, 2);
   });
 });

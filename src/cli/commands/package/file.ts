@@ -14,6 +14,11 @@ export async function readPackage(
   try {
     return await inspectNamed(path, options);
   } catch (error) {
-    throw withHint(error, { code: "package_invalid" }, `the package is ${path}`);
+    throw aboutPackage(path, error);
   }
+}
+
+/** Adds the path of a package to the error of an invalid one. */
+export function aboutPackage(path: string, error: unknown): unknown {
+  return withHint(error, { code: "package_invalid" }, `the package is ${path}`);
 }

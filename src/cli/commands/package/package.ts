@@ -4,6 +4,7 @@
  * @module
  */
 import type { Command } from "commander";
+import { HarnessError } from "../../../errors.ts";
 import { visible } from "../../../util/terminal_text.ts";
 import { CLIENT_FLAGS, openSession } from "../../session/connect.ts";
 import { addHandler, type Context, type Io } from "../../context.ts";
@@ -16,6 +17,7 @@ import {
   valueFlag,
 } from "../../flags/flags.ts";
 import { addSigningCommands } from "./sign.ts";
+import { withHint } from "../../output/hints.ts";
 import { CLEAR_LINE } from "../../output/styles.ts";
 import { printJson, printTable } from "../../output/table.ts";
 import { uploadPackage } from "../../session/upload.ts";
@@ -86,6 +88,8 @@ async function buildCommand(context: Context, given: unknown, dir: string): Prom
     force: flags.force,
     onProgress: ({ phase, bytes, totalBytes }) => showProgress(io, phase, bytes, totalBytes),
     signal: io.interrupted,
+  }).catch((error) => {
+    throw aboutDirectory(dir, error);
   }).finally(() => clearProgress(io));
   for (const path of built.skipped) io.err(`left out: ${visible(path)}\n`);
   if (flags.json) {
@@ -100,6 +104,12 @@ async function buildCommand(context: Context, given: unknown, dir: string): Prom
   );
   // The form of sha256sum: `… | sha256sum -c` checks it.
   io.out(`${built.sha256}  ${visible(built.path)}\n`);
+}
+
+/** Adds the directory to the error of one that is no valid package; that of a missing manifest names it. */
+function aboutDirectory(dir: string, error: unknown): unknown {
+  const isNamed = error instanceof HarnessError && error.details?.["reason"] === "manifest_missing";
+  return isNamed ? error : withHint(error, { code: "package_invalid" }, `the directory is ${dir}`);
 }
 
 async function pushCommand(context: Context, given: unknown, file: string): Promise<void> {

@@ -13,7 +13,7 @@ import {
 import { SERVER_NAME } from "../../../version.ts";
 import type { NamedFile } from "../../flags/flags.ts";
 import type { Io } from "../../context.ts";
-import { readPackage } from "./file.ts";
+import { aboutPackage, readPackage } from "./file.ts";
 import { withHint } from "../../output/hints.ts";
 import { named, readSecretFile } from "../../flags/secrets.ts";
 import { printJson, printLine } from "../../output/table.ts";
@@ -101,7 +101,7 @@ export async function signCommand(
   const password = await keyPassword(io, options.passwordFile);
   const path = await signPackage(file, { secretKey, ...(password === null ? {} : { password }) })
     .catch((error) => {
-      throw aboutKeys([options.key], error);
+      throw aboutKeys([options.key], aboutPackage(file, error));
     });
   if (options.json) return printJson(io, { file, signature_file: path });
   io.out(`${path}\n`);
@@ -114,7 +114,7 @@ async function signedBy(file: string, keys: readonly NamedFile[]): Promise<strin
   try {
     return await requirePackageSignature(file, { trustedKeys });
   } catch (error) {
-    throw aboutKeys(keys, error);
+    throw aboutKeys(keys, aboutPackage(file, error));
   }
 }
 
