@@ -114,7 +114,7 @@ export const endpointsSchema: z.ZodType<Endpoint[], EndpointInput[]> = z.array(e
   .max(MAX_ENDPOINTS)
   .refine(
     (list) => new Set(list.map((e) => e.name)).size === list.length,
-    "endpoint names must be distinct within a service",
+    "must have distinct names within a service",
   );
 
 /** Schema of a stored `depends_on`. */
@@ -128,7 +128,7 @@ export const labelsSchema: z.ZodType<Record<string, string>, Record<string, stri
 )
   .refine(
     (o: Record<string, string>) => Object.keys(o).length <= MAX_LABELS,
-    `at most ${MAX_LABELS} labels`,
+    `must have at most ${MAX_LABELS} labels`,
   );
 
 /** Schema of {@linkcode HealthResult}. */

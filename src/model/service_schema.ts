@@ -166,7 +166,7 @@ export const endpointsInputSchema: z.ZodType<Endpoint[], EndpointInput[]> = z.ar
   .max(MAX_ENDPOINTS)
   .refine(
     (list) => new Set(list.map((e) => e.name)).size === list.length,
-    "endpoint names must be distinct within a service",
+    "must have distinct names within a service",
   );
 
 /** Schema of `depends_on` from outside. */

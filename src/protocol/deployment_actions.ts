@@ -131,7 +131,7 @@ export interface DeploymentActions {
 
 /** Env names as POSIX has them. */
 const env = z.record(
-  z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "an env name is letters, digits and _"),
+  z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be a name of letters, digits and _"),
   z.string().max(64 * 1024).refine((v) => !v.includes("\0"), "must not contain a NUL byte"),
 );
 
@@ -189,7 +189,7 @@ export const DEPLOYMENT_ACTIONS: ActionTable<DeploymentActions> = {
         .exactOptional(),
     }).refine(
       (p) => (p.target === undefined) !== (p.targets === undefined),
-      "give either target or targets",
+      "must have either target or targets",
     ),
     data: started,
   },

@@ -182,7 +182,11 @@ Deno.test("parseParams(): explains the nearest form of a union", () => {
   );
   assert.match(
     said("deploy_package", { ...of, target: "local", env: { "A-B": "1" } }) ?? "",
-    /: params\.env\.A-B an env name is letters, digits and _$/,
+    /: params\.env\.A-B must be a name of letters, digits and _$/,
+  );
+  assert.match(
+    said("deploy_package", { ...of, target: "local", targets: ["local"] }) ?? "",
+    /: params must have either target or targets$/,
   );
 });
 
