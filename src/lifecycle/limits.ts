@@ -1,5 +1,5 @@
 /**
- * Bounds of this folder that src/model/limits.ts does not have.
+ * Limits of services, health checks and supervision, each with its reason.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Limits of this folder, each with its reason.
+ * Limits of messages, each with its reason.
  *
  * @module
  */

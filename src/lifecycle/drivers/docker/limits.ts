@@ -1,5 +1,5 @@
 /**
- * Time limits of the docker commands on a host. Those of a deployment's lock are in src/model/limits.ts.
+ * Time limits of the docker commands on a host. Those of a deployment's lock are in src/deploy/limits.ts.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Reads what the scripts of lifecycle/drivers/systemd/scripts.ts and `systemctl show` print. Pure.
+ * Reads what the scripts of this folder and `systemctl show` print. Pure.
  *
  * @module
  */
