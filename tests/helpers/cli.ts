@@ -53,7 +53,11 @@ function environment(extra: Record<string, string> = {}): Record<string, string>
   return { ...Object.fromEntries(keep), XDG_RUNTIME_DIR: testRuntimeDir(), ...extra };
 }
 
-function command(args: readonly string[], options: CliOptions): Deno.Command {
+/** How the program is started: what {@linkcode runCli} runs, for helpers that start it in another way. */
+export function programCommand(
+  args: readonly string[],
+  options: CliOptions = {},
+): { program: string; args: string[]; env: Record<string, string> } {
   const drop = options.ordinaryRights === true && Deno.uid() === 0 ? WITHOUT_RIGHTS : [];
   const bound = options.openFiles === undefined
     ? []
@@ -68,10 +72,15 @@ function command(args: readonly string[], options: CliOptions): Deno.Command {
     MAIN,
     ...args,
   ];
+  return { program, args: rest, env: environment(options.env) };
+}
+
+function command(args: readonly string[], options: CliOptions): Deno.Command {
+  const { program, args: rest, env } = programCommand(args, options);
   return new Deno.Command(program, {
     args: rest,
     clearEnv: true,
-    env: environment(options.env),
+    env,
     stdin: options.stdin === undefined ? "null" : "piped",
     stdout: "piped",
     stderr: "piped",
