@@ -1,100 +1,126 @@
-/** What can be proved of the compiled binary without its base runtime, which not every machine can fetch. */
+/** `deno task compile`: what can be proved of it without its base runtime, which not every machine can fetch. */
 import assert from "node:assert/strict";
 import { PERMISSIONS, whyNotOurs } from "../../.ci/compile.ts";
-import { bundle } from "../helpers/bundle.ts";
-import { LineProcess } from "../helpers/lines.ts";
+import { needs } from "../helpers/require.ts";
+import { tempDir } from "../helpers/temp_dir.ts";
+import { VERSION } from "../../src/version.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
+
+async function compile(base: string, ...args: string[]) {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["task", "--quiet", "compile", ...args],
+    cwd: ROOT,
+    env: { DENORT_BIN: base },
+  }).output();
+  const text = new TextDecoder();
+  return { code, stdout: text.decode(stdout), stderr: text.decode(stderr).trimEnd() };
+}
+
+/** Names in dist/ that `deno task compile` made. */
+async function made(): Promise<string[]> {
+  const names = await Array.fromAsync(Deno.readDir(`${ROOT}dist`), ({ name }) => name);
+  return names.filter((name) => /^(harness-ws-server|\.compile-)/.test(name));
+}
 
 Deno.test("compile: the permissions of deno task start", async () => {
   const { tasks } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
   const flags = tasks.start.command.split(" ").filter((word: string) => word.startsWith("--"));
-  assert.deepEqual(flags, PERMISSIONS);
-});
-
-Deno.test("compile: one file serves and builds with its permissions", async () => {
-  const dir = await Deno.makeTempDir();
-  try {
-    const file = `${dir}/harness-ws-server.js`;
-    await bundle({ entry: "src/cli/main.ts", out: file });
-    const run = ["run", "--no-config", "--no-lock", "--cached-only", ...PERMISSIONS, file];
-    const tree = `${ROOT}examples/hello-service`;
-    const built = await new Deno.Command(Deno.execPath(), {
-      args: [...run, "package", "build", tree, "--out", dir],
-      cwd: dir,
-    }).output();
-    const text = new TextDecoder();
-    assert.equal(built.code, 0, text.decode(built.stderr));
-    assert.match(text.decode(built.stdout), /hello-service-1\.0\.0\.tar\.gz\n$/);
-
-    await using server = new LineProcess(Deno.execPath(), [
-      ...run,
-      "serve",
-      "--listen",
-      "127.0.0.1:0",
-      "--state-dir",
-      `${dir}/state`,
-    ], { cwd: dir });
-    const ready = await server.line();
-    const port = /^harness-ws-server listening on ws:\/\/127\.0\.0\.1:(\d+)/.exec(ready)?.[1];
-    assert.ok(port !== undefined, ready);
-    const answer = await fetch(`http://127.0.0.1:${port}/readyz`);
-    assert.equal((await answer.json()).status, "ready");
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
+  assert.deepEqual(flags.filter((flag: string) => flag !== "--quiet"), PERMISSIONS);
 });
 
 Deno.test("compile: reports a missing base runtime", async () => {
-  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["task", "--quiet", "compile"],
-    cwd: ROOT,
-    env: { DENORT_BIN: "/nonexistent/denort" },
-  }).output();
-  const said = new TextDecoder().decode(stderr);
-  assert.equal(code, 1, said);
+  const { code, stderr } = await compile("/nonexistent/denort");
+  assert.equal(code, 1, stderr);
   assert.match(
-    said,
-    /^Cannot compile dist\/harness-ws-server: [^\n]*denort[^\n]*DENORT_BIN=[^\n]*\n$/,
+    stderr,
+    /^Cannot compile dist\/harness-ws-server: [^\n]*denort[^\n]*DENORT_BIN=[^\n]*$/,
   );
 });
 
-Deno.test("deno task compile: a base that is no runtime is an error", async () => {
+Deno.test("compile: a base that is no runtime is an error", async () => {
   // Deno itself ignores what was put into it, and so does any other program.
   for (const base of [Deno.execPath(), "/bin/true"]) {
-    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["task", "--quiet", "compile"],
-      cwd: ROOT,
-      env: { DENORT_BIN: base },
-      stdout: "null",
-    }).output();
-    const said = new TextDecoder().decode(stderr).trimEnd().split("\n").at(-1) ?? "";
-    assert.equal(code, 1, said);
+    const { code, stderr } = await compile(base);
+    assert.equal(code, 1, stderr);
     assert.match(
-      said,
-      /^Cannot compile [^ ]+: what was made is not this program: --version prints "/,
+      stderr,
+      /^Cannot compile [^ ]+: what was made is not this program: --version prints "[^\n]*$/,
     );
-    assert.ok(said.includes(`DENORT_BIN=${base} is no base runtime`), said);
-    await assert.rejects(Deno.stat(`${ROOT}dist/harness-ws-server`), Deno.errors.NotFound);
+    assert.ok(stderr.includes(`DENORT_BIN=${base} is no base runtime`), stderr);
+    assert.deepEqual(await made(), []);
   }
 });
 
-Deno.test("whyNotOurs(): takes this program, and no other", async () => {
-  const dir = await Deno.makeTempDir();
-  try {
-    const program = async (text: string) => {
-      const file = `${dir}/${crypto.randomUUID()}`;
-      await Deno.writeTextFile(file, `#!/bin/sh\n${text}\n`, { mode: 0o755 });
-      return file;
-    };
-    const main = `${ROOT}src/cli/main.ts`;
-    const ours = `exec '${Deno.execPath()}' run --no-check -A '${main}' "$@"`;
-    assert.equal(await whyNotOurs(await program(ours)), null);
-    const mute = `[ "$1" = --version ] || exit 0\n${ours}`;
-    assert.match(await whyNotOurs(await program(mute)) ?? "", /^serve prints ""/);
-    assert.match(await whyNotOurs(await program("echo 1.0")) ?? "", /^--version prints "1.0"/);
-    assert.match(await whyNotOurs(`${dir}/missing`) ?? "", /^it cannot be run/);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
+Deno.test({
+  name: "compile: a base that is this program gets the name",
+  ignore: needs("cc"),
+  async fn() {
+    await using dir = await tempDir();
+    // Not denort: the checks, the rename and the report are what is tried.
+    const source = `${dir.path}/base.c`;
+    const words = [Deno.execPath(), "run", "--no-check", "-A", `${ROOT}src/cli/main.ts`];
+    await Deno.writeTextFile(
+      source,
+      `#include <unistd.h>
+       int main(int n, char **given) {
+         char *args[64] = {${words.map((word) => JSON.stringify(word)).join(", ")}};
+         for (int i = 1; i < n && i < 50; i++) args[i + ${words.length - 1}] = given[i];
+         execv(args[0], args);
+         return 127;
+       }`,
+    );
+    const base = `${dir.path}/base`;
+    const cc = await new Deno.Command("cc", { args: ["-o", base, source] }).output();
+    assert.ok(cc.success, new TextDecoder().decode(cc.stderr));
+    try {
+      const { code, stdout, stderr } = await compile(base);
+      assert.equal(code, 0, stderr);
+      assert.match(
+        stdout,
+        /^dist\/harness-ws-server \(\d+ MiB\), its --version and serve were run\n$/,
+      );
+      assert.deepEqual(await made(), ["harness-ws-server"]);
+    } finally {
+      await Deno.remove(`${ROOT}dist/harness-ws-server`);
+    }
+  },
+});
+
+Deno.test({
+  name: "compile: says that a program for another system was not run",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const other = Deno.build.arch === "x86_64" ? "aarch64" : "x86_64";
+    const target = `${other}-unknown-linux-gnu`;
+    const { code, stdout, stderr } = await compile("/bin/true", "--target", target);
+    assert.equal(code, 0, stderr);
+    assert.ok(stdout.startsWith(`dist/harness-ws-server-${target} (`), stdout);
+    assert.match(stdout, /: it was NOT run, this machine is /);
+    await Deno.remove(`${ROOT}dist/harness-ws-server-${target}`);
+    assert.deepEqual(await made(), []);
+  },
+});
+
+Deno.test("whyNotOurs: takes this program, and no other", async () => {
+  await using dir = await tempDir();
+  const program = async (text: string) => {
+    const file = `${dir.path}/${crypto.randomUUID()}`;
+    await Deno.writeTextFile(file, `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+    return file;
+  };
+  const main = `${ROOT}src/cli/main.ts`;
+  const ours = `exec '${Deno.execPath()}' run --no-check -A '${main}' "$@"`;
+  assert.equal(await whyNotOurs(await program(ours)), null);
+  const mute = `[ "$1" = --version ] || exit 0\n${ours}`;
+  assert.match(await whyNotOurs(await program(mute)) ?? "", /^serve prints ""/);
+  const ready = "harness-ws-server listening on ws://127.0.0.1:1";
+  const dies = `[ "$1" = --version ] && echo harness-ws-server ${VERSION} && exit
+    trap 'exit 3' TERM; echo ${ready}; while :; do sleep 0.1; done`;
+  assert.equal(
+    await whyNotOurs(await program(dies)),
+    "serve ends with code 3 after SIGTERM, not with 0",
+  );
+  assert.match(await whyNotOurs(await program("echo 1.0")) ?? "", /^--version prints "1.0"/);
+  assert.match(await whyNotOurs(`${dir.path}/missing`) ?? "", /^it cannot be run/);
 });
