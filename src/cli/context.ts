@@ -50,6 +50,20 @@ export interface Io {
   readonly color: boolean;
   /** Width of the terminal in characters. */
   readonly columns: number;
+  /** The size of the terminal behind stdout now, or `null` where nothing can be redrawn. */
+  size(): TerminalSize | null;
+  /** `--quiet`: only results that were asked for, and errors. */
+  readonly quiet: boolean;
+  /** `--verbose`: also what is done to get there. */
+  readonly verbose: boolean;
+}
+
+/** Columns and rows of a terminal. */
+export interface TerminalSize {
+  /** Its width. */
+  readonly columns: number;
+  /** Its height. */
+  readonly rows: number;
 }
 
 /** The {@linkcode Io} of this process. */
@@ -74,6 +88,9 @@ export function systemIo(interrupted: AbortSignal): Io {
     errIsTerminal: Deno.stderr.isTerminal() && !dumb && terminalColumns() > 0,
     color: !plain && (forced !== undefined || (outIsTerminal && !dumb)),
     columns: width(env("COLUMNS"), outIsTerminal),
+    size: () => outIsTerminal && !dumb ? terminalSize() : null,
+    quiet: false,
+    verbose: false,
   };
 }
 
@@ -111,17 +128,23 @@ function width(columns: string | undefined, terminal: boolean): number {
 
 /** The width that the terminal reports; 0 where it has none. */
 function terminalColumns(): number {
+  return terminalSize()?.columns ?? 0;
+}
+
+/** The size that the terminal reports; some pseudo terminals have none. */
+function terminalSize(): TerminalSize | null {
   try {
-    return Deno.consoleSize().columns;
+    const { columns, rows } = Deno.consoleSize();
+    return columns > 0 && rows > 0 ? { columns, rows } : null;
   } catch {
-    return 0;
+    return null;
   }
 }
 
 /** What every command gets. */
 export interface Context {
-  /** The process around it. */
-  readonly io: Io;
+  /** The process around it, with what `--quiet` and `--verbose` ask for. */
+  io: Io;
   /** Set by the command that ran; 0 until then. */
   exitCode: number;
   /** Whether errors are shown with their stack. */

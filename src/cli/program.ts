@@ -4,6 +4,7 @@
  * @module
  */
 import { Command, Option } from "commander";
+import { HarnessError } from "../errors.ts";
 import { PROTOCOL_VERSION, SUBPROTOCOL } from "../protocol/messages.ts";
 import { SERVER_NAME, VERSION } from "../version.ts";
 import { addCompletionsCommand, completionCommand } from "./commands/completions.ts";
@@ -13,12 +14,14 @@ import { addDeploymentsCommands } from "./commands/deployments.ts";
 import { addDoctorCommand } from "./commands/doctor.ts";
 import { examplesText } from "./examples.ts";
 import { addPackageCommands } from "./commands/package/package.ts";
+import { configureLogging } from "./logging.ts";
 import { report } from "./output/report.ts";
 import { addRollbackCommand } from "./commands/rollback.ts";
 import { addServeCommand } from "./commands/serve.ts";
 import { addServiceCommands } from "./commands/service.ts";
 import { addServicesCommands } from "./commands/services.ts";
 import { addTokenCommands } from "./commands/token.ts";
+import { addFlags, OUTPUT_FLAGS } from "./flags/flags.ts";
 import { helpArguments, usageError } from "./flags/usage.ts";
 import { addWatchCommand } from "./commands/watch.ts";
 
@@ -33,8 +36,10 @@ Examples:
 Exit codes: 0 ok, 1 failure, 2 usage, 3 partial, 4 unreachable, 5 timeout,
 6 rolled back, 7 rollback failed, 8 locked, 130/143 interrupted.`;
 
+/** Flags that may come before a command's name and after it; `main` looks for them anywhere. */
+const ANYWHERE = ["--debug", "--no-color"];
 /** Flags that may come before a command's name. */
-const LEADING = ["--debug", "--no-color"];
+const LEADING = [...ANYWHERE, "-q", "--quiet", "-v", "--verbose"];
 /** Flags that are answered without any command. */
 const ANSWERED = ["-h", "--help", "-V", "--version"];
 
@@ -52,7 +57,9 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
     const program = createProgram(context);
     if (completion !== null) await completion(program, io);
     else {
-      const words = helpArguments(program, withDefaultCommand(args));
+      // Elsewhere `-v` is the version; alone it must not start a server.
+      const given = args.length === 1 && args[0] === "-v" ? ["--version"] : args;
+      const words = helpArguments(program, withDefaultCommand(given));
       await program.parseAsync(words, { from: "user" });
     }
     return context.exitCode;
@@ -73,6 +80,9 @@ export function createProgram(context: Context): Command {
     .option("--debug", "show the stack trace of an error (env: HARNESS_DEBUG)")
     .option("--no-color", "no colour (env: NO_COLOR)")
     .addHelpText("after", EXAMPLES)
+    .hook("preAction", async (_, command) => {
+      context.io = await ioFor(context.io, command);
+    })
     // Else the program's own --version would swallow the one of `rollback`.
     .enablePositionalOptions()
     // Else 80 columns, the width of most terminals, would leave no room to wrap at.
@@ -108,10 +118,35 @@ function finish(command: Command, path: readonly string[] = []): void {
     throw usageError(command, error);
   });
   if (path.length > 0) {
-    for (const flag of LEADING) command.addOption(new Option(flag).hideHelp());
+    for (const flag of ANYWHERE) command.addOption(new Option(flag).hideHelp());
+  }
+  if (command.commands.length === 0) addFlags(command, OUTPUT_FLAGS, "Output:");
+  else for (const option of outputOptions()) command.addOption(option.hideHelp());
+  if (path.length > 0) {
     command.addHelpText("after", () => examplesText(path.join(" ")));
   }
   for (const child of command.commands) finish(child, [...path, child.name()]);
+}
+
+/** The program and its groups take the flags of every command too: `service -q stop web`. */
+function outputOptions(): Option[] {
+  return Object.entries(OUTPUT_FLAGS).map(([name, { short, help }]) =>
+    new Option(`-${short}, --${name}`, help)
+  );
+}
+
+/** The surroundings as the flags of `command` want them. */
+async function ioFor(io: Io, command: Command): Promise<Io> {
+  const { quiet, verbose } = command.optsWithGlobals<{ quiet?: boolean; verbose?: boolean }>();
+  const wanted = { ...io, quiet: quiet === true, verbose: verbose === true };
+  if (quiet && verbose) {
+    throw new HarnessError("invalid_params", "Cannot use --quiet and --verbose together: omit one");
+  }
+  // The server has a log of its own.
+  if (wanted.verbose && command.name() !== "serve") {
+    await configureLogging(wanted, { level: "debug", format: "text" });
+  }
+  return wanted;
 }
 
 /** Puts `serve` in where no command is named: `harness-ws-server --listen …` serves. */

@@ -68,3 +68,24 @@ export function formatSize(bytes: number): string {
   }
   return `${bytes}B`;
 }
+
+/**
+ * Formats how long ago something was, in its largest unit: `42s`, `3m`, `2h`, `5d` or `2y`.
+ *
+ * @example Usage
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { formatAge } from "./units.ts";
+ *
+ * assert.equal(formatAge(3 * 60_000 + 59_000), "3m");
+ * assert.equal(formatAge(-5), "0s");
+ * ```
+ */
+export function formatAge(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  if (seconds < 60) return `${seconds}s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)}m`;
+  if (seconds < 86_400) return `${Math.floor(seconds / 3600)}h`;
+  const days = Math.floor(seconds / 86_400);
+  return days < 730 ? `${days}d` : `${Math.floor(days / 365)}y`;
+}

@@ -31,8 +31,10 @@ Deno.test("services: register, list, get, resolve, deregister", async () => {
     [0, "", "no services match api-* --state running --label tier\n"],
   );
   const list = await run("services");
-  assert.match(list.stdout, /^ID +VERSION +STATE +HEALTH +HOST +SINCE +REASON\n/);
-  assert.match(list.stdout, /^web +1\.2\.3 +registered +- +host1 /m);
+  assert.match(list.stdout, /^ID +STATE +HEALTH +VERSION +HOST +AGE +REASON\n/);
+  assert.match(list.stdout, /^web +registered +- +1\.2\.3 +host1 +\d+[sm]$/m);
+  const wide = await run("services", "--wide");
+  assert.match(wide.stdout, /^web .* managed_process +http=127\.0\.0\.1:80,raw=\S+ +\d{4}-\S+Z /m);
   const ids = async (...args: string[]) =>
     JSON.parse((await run("services", "--json", ...args)).stdout).map((e: { id: string }) => e.id);
   assert.deepEqual(await ids(), ["db", "log", "web"]);

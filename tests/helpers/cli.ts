@@ -121,6 +121,9 @@ export function recorder(env: Record<string, string> = {}): Io & { text: CliResu
     errIsTerminal: false,
     color: false,
     columns: 80,
+    size: () => null,
+    quiet: false,
+    verbose: false,
   };
 }
 

@@ -22,6 +22,7 @@ import { followHint } from "../output/deployment_report.ts";
 import { addFlags, type FlagValues, presentFields, readFlags } from "../flags/flags.ts";
 import { openDeploymentEvents, showDeployment } from "../session/follow.ts";
 import { unreadable } from "../flags/secrets.ts";
+import { note } from "../output/notes.ts";
 import { printJson, printLine } from "../output/table.ts";
 import { downloadPackage, uploadPackage } from "../session/upload.ts";
 
@@ -48,7 +49,8 @@ async function deployCommand(
   reference: string,
 ): Promise<number> {
   const flags = readFlags(DEPLOY_FLAGS, given, context.io);
-  const { detach, direct, quiet } = readFlags(FOLLOW_FLAGS, given, context.io);
+  const { quiet } = context.io;
+  const { detach, direct } = readFlags(FOLLOW_FLAGS, given, context.io);
   const hosts = await chosenHosts(readFlags(HOST_FLAGS, given, context.io));
   if (hosts.length === 0) {
     throw new HarnessError(
@@ -93,7 +95,7 @@ export function detached(context: Context, session: Session, deploymentId: strin
   if (session.flags.json) printJson(context.io, { deployment_id: deploymentId });
   else {
     printLine(context.io, deploymentId);
-    context.io.err(followHint(deploymentId));
+    note(context.io, followHint(deploymentId));
   }
   return 0;
 }

@@ -15,10 +15,13 @@ import {
   type FlagTable,
   presentFields,
   readFlags,
+  TABLE_FLAGS,
   textFlag,
   valueFlag,
 } from "../flags/flags.ts";
 import { openDeploymentEvents, showDeployment } from "../session/follow.ts";
+import { note } from "../output/notes.ts";
+import { ageOf, fullTime } from "../output/times.ts";
 import { printJson, printLine, printTable } from "../output/table.ts";
 import { integer } from "../flags/values.ts";
 
@@ -42,6 +45,7 @@ export function addDeploymentsCommands(program: Command, context: Context): void
 
   const list = group.command("list", { isDefault: true }).description("list them, newest first");
   addFlags(list, LIST_FLAGS);
+  addFlags(list, TABLE_FLAGS);
   addFlags(list, CLIENT_FLAGS, "Server:");
   addHandler(context, list, (given) => listDeployments(context, given));
 
@@ -97,12 +101,17 @@ async function listDeployments(context: Context, given: unknown): Promise<void> 
     ...presentFields({ service: flags.service }),
   });
   if (session.flags.json) return printJson(context.io, deployments);
-  if (deployments.length === 0) return context.io.err("no deployments\n");
-  const head = ["ID", "KIND", "SERVICE", "VERSION", "STATUS", "HOSTS", "STARTED"];
-  printTable(context.io, head, deployments.map(row));
+  if (deployments.length === 0) return note(context.io, "no deployments\n");
+  const { wide } = readFlags(TABLE_FLAGS, given as Record<string, unknown>, context.io);
+  const head = ["ID", "KIND", "SERVICE", "VERSION", "STATUS", "HOSTS"];
+  printTable(context.io, {
+    head: [...head, ...(wide ? ["BY", "STARTED", "FINISHED"] : ["AGE"])],
+    rows: deployments.map((deployment) => row(deployment, wide)),
+  });
 }
 
-function row(deployment: Deployment): string[] {
+function row(deployment: Deployment, wide: boolean): string[] {
+  const { by = "-", started_at, finished_at } = deployment;
   const { hosts } = deployment;
   const fine = hosts.filter((host) => host.outcome === "ok").length;
   return [
@@ -112,7 +121,9 @@ function row(deployment: Deployment): string[] {
     deployment.version ?? "-",
     deployment.status,
     `${fine}/${hosts.length} ok`,
-    deployment.started_at.replace(/\.\d+Z$/, "Z"),
+    ...(wide
+      ? [by, fullTime(started_at), finished_at === null ? "-" : fullTime(finished_at)]
+      : [ageOf(started_at)]),
   ];
 }
 

@@ -7,7 +7,6 @@ import type { Command } from "commander";
 import { constants } from "node:fs";
 import { access } from "node:fs/promises";
 import { dirname, resolve as absolute } from "node:path";
-import { visible } from "../../util/terminal_text.ts";
 import { HarnessError, messageOf } from "../../errors.ts";
 import { CLIENT_FLAGS, openSession } from "../session/connect.ts";
 import { addHandler, type Context, type Io } from "../context.ts";
@@ -17,7 +16,7 @@ import { SSH_FLAGS } from "../flags/ssh_flags.ts";
 import { unreadable } from "../flags/secrets.ts";
 import type { Finding } from "./doctor_host.ts";
 import { defaultStateDir } from "../server_process/state_dir.ts";
-import { type Color, paint, printJson } from "../output/table.ts";
+import { type Color, printHanging, printJson } from "../output/table.ts";
 import { parseTarget } from "../../model/target.ts";
 import { hintFor } from "../output/hints.ts";
 
@@ -86,8 +85,13 @@ export function exitCode(findings: readonly Finding[]): number {
 }
 
 function print(io: Io, { check, status, message }: Finding): void {
-  const word = paint(status.padEnd(4), COLORS[status], io.color);
-  io.out(`${word}  ${visible(check)}: ${visible(message)}\n`);
+  // What works is no news to whoever wants it quiet.
+  if (io.quiet && status === "ok") return;
+  printHanging(
+    io,
+    { text: `${status.padEnd(4)}  `, color: COLORS[status] },
+    `${check}: ${message}`,
+  );
 }
 
 async function stateDirFinding(io: Io, given: string | null): Promise<Finding> {

@@ -40,7 +40,8 @@ export function addRollbackCommand(program: Command, context: Context): void {
 }
 
 async function rollback(context: Context, given: RollbackFlags, name: string): Promise<number> {
-  const { detach, direct, quiet } = readFlags(FOLLOW_FLAGS, given, context.io);
+  const { quiet } = context.io;
+  const { detach, direct } = readFlags(FOLLOW_FLAGS, given, context.io);
   const hosts = await chosenHosts(readFlags(HOST_FLAGS, given, context.io));
   const version = given.version === undefined ? {} : { version: given.version };
   if (direct) {

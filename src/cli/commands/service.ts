@@ -15,7 +15,9 @@ import {
   readFlags,
   valueFlag,
 } from "../flags/flags.ts";
-import { protocolText } from "./services.ts";
+import { note, printDone } from "../output/notes.ts";
+import { protocolText } from "../output/service_table.ts";
+import { ageOf, fullTime } from "../output/times.ts";
 import { addRegisterCommand } from "./service_register.ts";
 import { printFacts, printJson, printLine } from "../output/table.ts";
 import { MAX_LOG_TAIL_LINES } from "../../model/limits.ts";
@@ -100,7 +102,7 @@ export function addServiceCommands(program: Command, context: Context): void {
     await using session = await openSession(context, given as object);
     const data = await session.call("deregister_service", { name: id });
     if (session.flags.json) printJson(context.io, data);
-    else printLine(context.io, `${id} removed`);
+    else printDone(context.io, `${id} removed`);
   });
 }
 
@@ -120,7 +122,7 @@ function facts(entry: ServiceEntry): Array<[string, string]> {
     ? "unknown"
     : `${health.healthy ? "healthy" : "unhealthy"}${
       health.message === null ? "" : `: ${health.message}`
-    } (${health.checked_at}, ${Math.round(health.duration_ms)} ms)`;
+    } (${ageOf(health.checked_at)} ago, in ${Math.round(health.duration_ms)} ms)`;
   return [
     ["id", entry.id],
     ["name", entry.name],
@@ -145,9 +147,13 @@ function facts(entry: ServiceEntry): Array<[string, string]> {
     ]),
     ["depends on", entry.depends_on.join(", ") || "-"],
     ["labels", Object.entries(entry.labels).map(([k, v]) => `${k}=${v}`).join(", ") || "-"],
-    ["registered", entry.registered_at],
-    ["changed", `${entry.updated_at} (revision ${entry.revision})`],
+    ["registered", timeText(entry.registered_at)],
+    ["changed", `${timeText(entry.updated_at)}, revision ${entry.revision}`],
   ];
+}
+
+function timeText(time: string): string {
+  return `${ageOf(time)} ago (${fullTime(time)})`;
 }
 
 interface ControlFlags {
@@ -172,9 +178,9 @@ async function control(
   for (const [index, step] of (data.plan ?? []).entries()) {
     printLine(context.io, `${index + 1}. ${step.action} ${step.services.join(", ")}`);
   }
-  if (data.plan?.length === 0) context.io.err("nothing to do\n");
+  if (data.plan?.length === 0) note(context.io, "nothing to do\n");
   if (given.dryRun !== true) {
-    printLine(context.io, `${data.service}  ${data.old_state} → ${data.new_state}`);
+    printDone(context.io, `${data.service}  ${data.old_state} → ${data.new_state}`);
   }
 }
 

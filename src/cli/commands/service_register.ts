@@ -28,7 +28,8 @@ import {
   valueFlag,
 } from "../flags/flags.ts";
 import { named, readNamedFile } from "../flags/secrets.ts";
-import { printJson, printLine } from "../output/table.ts";
+import { printDone } from "../output/notes.ts";
+import { printJson } from "../output/table.ts";
 import { duration, pair } from "../flags/values.ts";
 import { formatDuration } from "../../util/units.ts";
 import { withHint } from "../output/hints.ts";
@@ -77,7 +78,7 @@ async function register(context: Context, given: unknown, name?: string): Promis
     throw withHint(error, { code: "invalid_params" }, `the entry is in ${named(flags.file)}`);
   });
   if (session.flags.json) printJson(context.io, entry);
-  else printLine(context.io, `${entry.id} registered`);
+  else printDone(context.io, `${entry.id} registered`);
 }
 
 async function fromFile(io: Io, file: NamedFile, name?: string): Promise<ServiceInput> {

@@ -5,12 +5,7 @@
  */
 import type { Command } from "commander";
 import { visible } from "../../util/terminal_text.ts";
-import {
-  type Endpoint,
-  SERVICE_STATES,
-  type ServiceEntry,
-  type ServiceState,
-} from "../../model/service.ts";
+import { type Endpoint, SERVICE_STATES, type ServiceState } from "../../model/service.ts";
 import { CLIENT_FLAGS, openSession } from "../session/connect.ts";
 import { addHandler, type Context } from "../context.ts";
 import {
@@ -18,9 +13,12 @@ import {
   type FlagTable,
   presentFields,
   readFlags,
+  TABLE_FLAGS,
   textFlag,
   valueFlag,
 } from "../flags/flags.ts";
+import { note } from "../output/notes.ts";
+import { protocolText, serviceTable } from "../output/service_table.ts";
 import { printJson, printLine, printTable } from "../output/table.ts";
 
 const FILTER_FLAGS = {
@@ -48,12 +46,14 @@ export function addServicesCommands(program: Command, context: Context): void {
     .description("list services")
     .argument("[name]", "name or glob such as 'api-*'");
   addFlags(services, FILTER_FLAGS);
+  addFlags(services, TABLE_FLAGS);
   addFlags(services, CLIENT_FLAGS, "Server:");
   addHandler(context, services, (given, name) => listServices(context, given, name));
 
   const endpoints = program.command("endpoints").description(
     "list every endpoint of every instance",
   );
+  addFlags(endpoints, TABLE_FLAGS);
   addFlags(endpoints, CLIENT_FLAGS, "Server:");
   addHandler(context, endpoints, (given) => listEndpoints(context, given));
 
@@ -61,8 +61,9 @@ export function addServicesCommands(program: Command, context: Context): void {
     .description("print where a service can be reached now")
     .argument("<service>", "service name")
     .option("--endpoint <name>", "only the endpoint of this name");
+  addFlags(resolve, { wide: { ...TABLE_FLAGS.wide, help: "a table with instances and names" } });
   addFlags(resolve, CLIENT_FLAGS, "Server:");
-  addHandler<{ endpoint?: string }>(
+  addHandler<ResolveFlags>(
     context,
     resolve,
     (given, service = "") => resolveService(context, given, service),
@@ -83,41 +84,33 @@ async function listServices(context: Context, given: unknown, name?: string): Pr
       ),
     ];
     const what = asked.length === 0 ? "" : ` match ${asked.join(" ")}`;
-    context.io.err(`no services${visible(what)}\n`);
-    return;
+    return note(context.io, `no services${visible(what)}\n`);
   }
-  const head = ["ID", "VERSION", "STATE", "HEALTH", "HOST", "SINCE", "REASON"];
-  printTable(context.io, head, entries.map(serviceRow));
-}
-
-/** The row of a service in the table. */
-function serviceRow(entry: ServiceEntry): string[] {
-  const health = entry.last_health_check;
-  return [
-    entry.id,
-    entry.version,
-    entry.state,
-    health === null ? "-" : health.healthy ? "healthy" : "unhealthy",
-    entry.location.type === "local" ? "local" : entry.location.host,
-    entry.last_state_change.replace(/\.\d+Z$/, "Z"),
-    entry.state_reason ?? "",
-  ];
+  const { wide } = readFlags(TABLE_FLAGS, given as Record<string, unknown>, context.io);
+  printTable(context.io, serviceTable(entries, { wide }));
 }
 
 async function listEndpoints(context: Context, given: unknown): Promise<void> {
+  const { wide } = readFlags(TABLE_FLAGS, given as Record<string, unknown>, context.io);
   await using session = await openSession(context, given as object);
   const data = await session.call("list_endpoints", {});
   if (session.flags.json) return printJson(context.io, data);
   const rows = Object.entries(data).flatMap(([id, list]) =>
-    list.map((endpoint) => [id, endpoint.name, protocolText(endpoint), endpoint.address])
+    list.map((endpoint) => [
+      ...[id, endpoint.name, protocolText(endpoint), endpoint.address],
+      ...(wide ? [metadataText(endpoint)] : []),
+    ])
   );
-  if (rows.length === 0) context.io.err("no endpoints\n");
-  else printTable(context.io, ["ID", "ENDPOINT", "PROTOCOL", "ADDRESS"], rows);
+  if (rows.length === 0) return note(context.io, "no endpoints\n");
+  printTable(context.io, {
+    head: ["ID", "ENDPOINT", "PROTOCOL", "ADDRESS", ...(wide ? ["METADATA"] : [])],
+    rows,
+  });
 }
 
 async function resolveService(
   context: Context,
-  given: { endpoint?: string },
+  given: ResolveFlags,
   service: string,
 ): Promise<void> {
   await using session = await openSession(context, given);
@@ -126,10 +119,24 @@ async function resolveService(
     ...presentFields({ endpoint: given.endpoint }),
   });
   if (session.flags.json) return printJson(context.io, data);
-  for (const endpoint of data) printLine(context.io, endpoint.address);
+  if (given.wide !== true) {
+    for (const endpoint of data) printLine(context.io, endpoint.address);
+    return;
+  }
+  printTable(context.io, {
+    head: ["INSTANCE", "ENDPOINT", "PROTOCOL", "ADDRESS", "METADATA"],
+    rows: data.map((endpoint) => [
+      ...[endpoint.id, endpoint.name, protocolText(endpoint), endpoint.address],
+      metadataText(endpoint),
+    ]),
+  });
 }
 
-/** The protocol of an endpoint in one word. */
-export function protocolText(endpoint: Endpoint): string {
-  return typeof endpoint.protocol === "string" ? endpoint.protocol : endpoint.protocol.custom;
+interface ResolveFlags {
+  endpoint?: string;
+  wide?: boolean;
+}
+
+function metadataText({ metadata }: Endpoint): string {
+  return Object.entries(metadata).map(([key, value]) => `${key}=${value}`).join(" ") || "-";
 }

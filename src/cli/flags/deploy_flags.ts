@@ -83,7 +83,6 @@ export const DEPLOY_FLAGS = {
 
 /** How the command behaves. */
 export const FOLLOW_FLAGS = {
-  quiet: booleanFlag({ help: "no progress, only how it ended" }),
   detach: booleanFlag({ help: "print the deployment id and return at once" }),
   direct: booleanFlag({ help: "from this process, without a server; nothing is registered" }),
 } satisfies FlagTable;

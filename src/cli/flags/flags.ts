@@ -11,6 +11,8 @@ import { HarnessError, messageOf } from "../../errors.ts";
 
 /** One flag whose value is a `T`. */
 export interface Flag<T> {
+  /** Its letter, as in `-n`; most have none. */
+  readonly short?: string;
   /** Placeholder of its value in the help, or `null` for a boolean flag. */
   readonly value: string | null;
   /** Environment variable, or `null` for none. */
@@ -33,6 +35,8 @@ export interface FlagText {
   env?: string;
   /** One line for the help. */
   help: string;
+  /** Its letter, without the dash. */
+  short?: string;
 }
 
 /** A table of flags: the key `stateDir` is the flag `--state-dir`. */
@@ -43,12 +47,27 @@ export type FlagValues<F extends FlagTable> = {
   [K in keyof F]: F[K] extends Flag<infer T> ? T : never;
 };
 
+/**
+ * The flags that every command has. The program reads them before the command runs: {@linkcode Io.quiet} and
+ * {@linkcode Io.verbose} have their values.
+ */
+export const OUTPUT_FLAGS = {
+  quiet: booleanFlag({ short: "q", help: "only results that were asked for, and errors" }),
+  verbose: booleanFlag({ short: "v", help: "also what is done: connections, requests, times" }),
+} satisfies FlagTable;
+
+/** The flags of commands that print a table. */
+export const TABLE_FLAGS = {
+  wide: booleanFlag({ help: "more columns, and full times" }),
+} satisfies FlagTable;
+
 const on = ["1", "true", "yes", "on"];
 const off = ["0", "false", "no", "off"];
 
 /** A flag without a value. */
 export function booleanFlag(text: FlagText): Flag<boolean> {
   return {
+    ...shortOf(text),
     value: null,
     env: text.env ?? null,
     help: text.help,
@@ -72,6 +91,7 @@ export function valueFlag<T>(
   read: (given: string) => T,
 ): Flag<T> {
   return {
+    ...shortOf(text),
     value,
     env: text.env ?? null,
     help: text.help,
@@ -134,6 +154,10 @@ export function listFlag<T>(
   };
 }
 
+function shortOf({ short }: FlagText): { short?: string } {
+  return short === undefined ? {} : { short };
+}
+
 /** The fields that have a value: flags that were not given are `null`, and a request leaves them out. */
 export function presentFields<T extends object>(
   fields: T,
@@ -158,7 +182,8 @@ export function addFlags(command: Command, table: FlagTable, heading?: string): 
     ];
     const help = notes.length === 0 ? flag.help : `${flag.help} (${notes.join(", ")})`;
     const value = flag.value === null ? "" : ` <${flag.value}>`;
-    const option = new Option(`--${flagName(key)}${value}`, help);
+    const letter = flag.short === undefined ? "" : `-${flag.short}, `;
+    const option = new Option(`${letter}--${flagName(key)}${value}`, help);
     if (flag.repeatable) {
       option.argParser((given: string, before: string[] | undefined) => [...before ?? [], given]);
     }

@@ -44,8 +44,6 @@ const FLAG_ALSO_CALLED: Readonly<Record<string, string>> = {
   "-n": "--tail",
   "-o": "--json",
   "-p": "--listen",
-  "-q": "--quiet",
-  "-v": "--version",
 };
 
 /** The error for a command line that `command` could not read; of commander's own, only help passes. */

@@ -41,11 +41,10 @@ export function reportDeployment(
     printJson(io, deployment);
     return code;
   }
-  printTable(
-    io,
-    ["HOST", "OUTCOME", "STEP", "ERROR"],
-    deployment.hosts.map((host) => hostRow(host, deployment)),
-  );
+  printTable(io, {
+    head: ["HOST", "OUTCOME", "STEP", "ERROR"],
+    rows: deployment.hosts.map((host) => hostRow(host, deployment)),
+  });
   const failed = deployment.hosts.filter((host) => host.error !== undefined);
   for (const host of failed.slice(0, SHOWN_FAILURES)) printFailure(io, host);
   if (failed.length > SHOWN_FAILURES) {

@@ -6,6 +6,8 @@
 import { jsonText, visible } from "../../util/terminal_text.ts";
 import type { Io } from "../context.ts";
 import { style } from "./styles.ts";
+import { layoutTable, type Table, type TablePaint } from "./table_layout.ts";
+import { textWidth, widestWord, wrapText } from "./text_layout.ts";
 
 /** ANSI colour numbers used here. */
 const COLORS = { red: 31, green: 32, yellow: 33, dim: 2, bold: 1 } as const;
@@ -37,30 +39,47 @@ export function paint(text: string, color: Color | undefined, wanted: boolean): 
   return wanted && color !== undefined ? `${style(COLORS[color])}${text}${style(0)}` : text;
 }
 
-/** Prints a table; the last column is cut to the width of a terminal. Empty tables print nothing. */
+/** How tables are painted; the parts are drawn with `color` only where that is wanted. */
+function tablePaint(color: boolean): TablePaint {
+  return {
+    title: (text) => paint(text, "bold", color),
+    cell: (text, cell) => paint(text, MEANING[cell], color),
+  };
+}
+
+/** Prints a table that fits the terminal; a pipe gets one line a row. Empty tables print nothing. */
 export function printTable(
   io: Io,
-  head: readonly string[],
-  rows: readonly (readonly string[])[],
+  { head, rows }: Table,
 ): void {
-  const clean = rows.map((row) => row.map((cell) => visible(cell)));
-  const widths = head.map((title, column) =>
-    clean.reduce((width, row) => Math.max(width, row[column]?.length ?? 0), title.length)
-  );
-  const line = (cells: readonly string[], color: (cell: string) => Color | undefined) => {
-    let used = 0;
-    const parts = cells.map((cell, column) => {
-      const last = column === cells.length - 1;
-      const room = Math.max(8, io.columns - used);
-      const shown = last && cell.length > room ? `${cell.slice(0, room - 1)}…` : cell;
-      const padded = last ? shown : shown.padEnd(widths[column] ?? 0);
-      used += padded.length + 2;
-      return paint(padded, color(cell), io.color);
-    });
-    io.out(`${parts.join("  ").trimEnd()}\n`);
-  };
-  line(head, () => "bold");
-  for (const row of clean) line(row, (cell) => MEANING[cell]);
+  const table = { head, rows: rows.map((row) => row.map((cell) => visible(cell))) };
+  const lines = layoutTable(table, { columns: columnsOf(io), paint: tablePaint(io.color) });
+  for (const line of [...lines.head, ...lines.rows.flat()]) io.out(`${line}\n`);
+}
+
+/** The width to fit text into; `null` in a pipe, where nothing is wrapped. */
+function columnsOf(io: Io): number | null {
+  return io.outIsTerminal ? io.columns : null;
+}
+
+/** Prints text after a label; its further lines begin below its first word. */
+export function printHanging(
+  io: Io,
+  lead: { text: string; color: Color | undefined },
+  text: string,
+): void {
+  const columns = columnsOf(io);
+  const used = textWidth(lead.text);
+  const label = paint(lead.text, lead.color, io.color);
+  const clean = visible(text);
+  const fits = columns === null || columns - used >= widestWord(clean);
+  // A word that does not fit beside the label may fit below it.
+  const indent = fits ? used : 4;
+  const lines = columns === null ? [clean] : wrapText(clean, columns - indent);
+  if (!fits) io.out(`${label}\n`);
+  for (const [at, line] of lines.entries()) {
+    io.out(`${at === 0 && fits ? label : " ".repeat(indent)}${line}\n`);
+  }
 }
 
 /** Prints text as one line, whatever is in it. */
@@ -71,7 +90,7 @@ export function printLine(io: Io, text: string): void {
 /** Prints `label: value` lines. */
 export function printFacts(io: Io, facts: ReadonlyArray<readonly [string, string]>): void {
   for (const [label, value] of facts) {
-    io.out(`${paint(`${label}:`.padEnd(14), "dim", io.color)}${visible(value)}\n`);
+    printHanging(io, { text: `${label}:`.padEnd(14), color: "dim" }, value);
   }
 }
 

@@ -173,7 +173,8 @@ function startLogging(
   { serve: { logLevel: level, logFormat: format } }: ServerFlags,
   secrets: readonly string[],
 ): Promise<void> {
-  return configureLogging(io, { level, format, secrets });
+  const wanted = io.verbose ? "debug" : io.quiet && level !== "error" ? "warning" : level;
+  return configureLogging(io, { level: wanted, format, secrets });
 }
 
 /** Lets client commands of this user find the token that was made. */

@@ -11,6 +11,7 @@ import type {
 } from "../../client/mod.ts";
 import { HarnessError } from "../../errors.ts";
 import { visible } from "../../util/terminal_text.ts";
+import { note, trace } from "../output/notes.ts";
 import { CLI_TIMEOUT_MS } from "../limits.ts";
 import type { ActionData, ActionParams } from "../../protocol/actions.ts";
 import { findAddressFile } from "../server_process/address_file.ts";
@@ -64,23 +65,35 @@ export class Session implements AsyncDisposable {
   readonly client: RegistryClient;
   /** The flags it was opened with. */
   readonly flags: ClientFlags;
-  readonly #signal: AbortSignal;
+  readonly #io: Io;
 
   /** Use {@linkcode openSession}. */
-  constructor(client: RegistryClient, flags: ClientFlags, signal: AbortSignal) {
+  constructor(client: RegistryClient, flags: ClientFlags, io: Io) {
     this.client = client;
     this.flags = flags;
-    this.#signal = signal;
+    this.#io = io;
   }
 
   /** Calls an action and waits for its answer at most `--timeout`. */
-  call<A extends CallableAction>(
+  async call<A extends CallableAction>(
     action: A,
     params: ActionParams<A>,
     options: { timeoutMs?: number; signal?: AbortSignal } = {},
   ): Promise<ActionData<A>> {
     const timeoutMs = options.timeoutMs ?? this.flags.timeout;
-    return this.client.call(action, params, { signal: options.signal ?? this.#signal, timeoutMs });
+    const signal = options.signal ?? this.#io.interrupted;
+    const startedAt = performance.now();
+    let end = "failed";
+    try {
+      const data = await this.client.call(action, params, { signal, timeoutMs });
+      end = "ok";
+      return data;
+    } finally {
+      trace(
+        this.#io,
+        `request ${action}: ${end} in ${Math.round(performance.now() - startedAt)} ms`,
+      );
+    }
   }
 
   /** Closes the connection. */
@@ -110,6 +123,7 @@ export async function openSession(
   const { token, url, place } = await serverAccess(io, flags);
   const { RegistryClient } = await import("../../client/mod.ts");
   const trusted = await trustedClient(flags);
+  trace(io, `connecting to ${url}, ${token === null ? "without a token" : `token of ${place}`}`);
   try {
     const client = await RegistryClient.connect(url, {
       ...(trusted === null ? {} : {
@@ -123,7 +137,9 @@ export async function openSession(
       reconnect: options.follows === true,
       onStatus: (status) => tellStatus(io, status),
     });
-    return new Session(client, { ...flags, url }, io.interrupted);
+    const { server, epoch, seq } = client.hello;
+    trace(io, `connected to ${server.name} ${server.version}, epoch ${epoch}, seq ${seq}`);
+    return new Session(client, { ...flags, url }, io);
   } catch (error) {
     io.interrupted.throwIfAborted();
     throw notConnected(error, place);
@@ -196,14 +212,15 @@ function webSocketWith(client: Deno.HttpClient): WebSocketConstructor {
 /** Reports that a followed connection was lost, and that it is back. */
 function tellStatus(io: Io, status: ClientStatus): void {
   if (status.type === "disconnected" && status.willReconnect) {
-    io.err(
+    note(
+      io,
       `connection lost (${status.code}${
         status.reason && ` ${visible(status.reason)}`
       }), reconnecting\n`,
     );
   } else if (status.type === "resumed") {
-    io.err(`connected again${status.replayed ? ", what was missed follows" : ""}\n`);
+    note(io, `connected again${status.replayed ? ", what was missed follows" : ""}\n`);
   } else if (status.type === "draining") {
-    io.err(`the server is shutting down: ${visible(status.reason)}\n`);
+    note(io, `the server is shutting down: ${visible(status.reason)}\n`);
   }
 }

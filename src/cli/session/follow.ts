@@ -6,6 +6,7 @@
 import type { EventStream } from "../../client/mod.ts";
 import type { Context } from "../context.ts";
 import { CLI_FOLLOW_GIVE_UP_FACTOR } from "../limits.ts";
+import { note } from "../output/notes.ts";
 import { followHint, reportDeployment } from "../output/deployment_report.ts";
 import { withHint } from "../output/hints.ts";
 import { openProgressView } from "../output/progress_view.ts";
@@ -68,7 +69,7 @@ export async function showDeployment(
         `\`${SERVER_NAME} deployments follow ${deploymentId}\` continues, once it is back`;
       throw withHint(error, { code: "unreachable" }, hint);
     }
-    io.err(followHint(deploymentId));
+    note(io, followHint(deploymentId));
     return interrupted;
   }
 }

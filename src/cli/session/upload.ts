@@ -10,6 +10,7 @@ import type { WireError } from "../../protocol/messages.ts";
 import { type ClientFlags, serverAccess, trustedClient } from "./connect.ts";
 import type { Context } from "../context.ts";
 import { readSecretFile, unreadable } from "../flags/secrets.ts";
+import { note } from "../output/notes.ts";
 import { formatSize } from "../../util/units.ts";
 import { digestFile } from "../../util/node/digest.ts";
 
@@ -47,11 +48,11 @@ export async function uploadPackage(
   const signature = await signatureBeside(path);
   const same = held.find((info) => info.file === file && info.sha256 === sha256);
   if (same !== undefined) {
-    io.err(`${file} is on the server already\n`);
+    note(io, `${file} is on the server already\n`);
     if (signature !== null) await uploadSignature(context, flags, file, signature);
     return same;
   }
-  io.err(`uploading ${file} (${formatSize(size)})\n`);
+  note(io, `uploading ${file} (${formatSize(size)})\n`);
   const force = options.force === true ? "?force=1" : "";
   const response = await askPackages(context, flags, {
     method: "PUT",

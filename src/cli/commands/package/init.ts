@@ -9,6 +9,7 @@ import { HarnessError, messageOf } from "../../../errors.ts";
 import { PACKAGE_NAME } from "../../../package/names.ts";
 import { SERVER_NAME } from "../../../version.ts";
 import type { Io } from "../../context.ts";
+import { note } from "../../output/notes.ts";
 import { printJson } from "../../output/table.ts";
 import { packageTemplate } from "./template.ts";
 
@@ -44,8 +45,8 @@ export async function initPackage(
   }
   if (options.json) return printJson(io, { dir, name });
   io.out(`${visible(dir)}\n`);
-  io.err(`next: put your program into ${visible(join(dir, "bin"))}, then\n`);
-  io.err(`  ${SERVER_NAME} package build ${visible(dir)}\n`);
+  note(io, `next: put your program into ${visible(join(dir, "bin"))}, then\n`);
+  note(io, `  ${SERVER_NAME} package build ${visible(dir)}\n`);
 }
 
 async function refuseToOverwrite(dir: string): Promise<void> {

@@ -20,15 +20,14 @@ export async function inspectCommand(
   if (options.json) return printJson(io, asJson(summary));
   printFacts(io, facts(summary));
   io.out("\n");
-  printTable(
-    io,
-    ["MODE", "SIZE", "PATH"],
-    summary.entries.map((entry) => [
+  printTable(io, {
+    head: ["MODE", "SIZE", "PATH"],
+    rows: summary.entries.map((entry) => [
       entry.mode.toString(8).padStart(4, "0"),
       entry.type === "file" ? formatSize(entry.size) : entry.type,
       entry.type === "symlink" ? `${entry.path} -> ${entry.target}` : entry.path,
     ]),
-  );
+  });
 }
 
 /** The summary in the field style of the wire. */

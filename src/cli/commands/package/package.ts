@@ -14,9 +14,11 @@ import {
   type FlagTable,
   presentFields,
   readFlags,
+  TABLE_FLAGS,
   valueFlag,
 } from "../../flags/flags.ts";
 import { addSigningCommands } from "./sign.ts";
+import { note } from "../../output/notes.ts";
 import { withHint } from "../../output/hints.ts";
 import { CLEAR_LINE } from "../../output/styles.ts";
 import { printJson, printTable } from "../../output/table.ts";
@@ -74,6 +76,7 @@ export function addPackageCommands(program: Command, context: Context): void {
   addHandler(context, push, (given, file = "") => pushCommand(context, given, file));
 
   const list = group.command("list").description("list the packages that the server holds");
+  addFlags(list, TABLE_FLAGS);
   addFlags(list, CLIENT_FLAGS, "Server:");
   addHandler(context, list, (given) => listCommand(context, given));
 }
@@ -91,16 +94,17 @@ async function buildCommand(context: Context, given: unknown, dir: string): Prom
   }).catch((error) => {
     throw aboutDirectory(dir, error);
   }).finally(() => clearProgress(io));
-  for (const path of built.skipped) io.err(`left out: ${visible(path)}\n`);
+  for (const path of built.skipped) note(io, `left out: ${visible(path)}\n`);
   if (flags.json) {
     const { path, sha256, size, entries, unchanged, manifest } = built;
     const { name, version } = manifest;
     return printJson(io, { path, sha256, size, name, version, entries, unchanged });
   }
-  const note = built.unchanged ? ", unchanged" : "";
-  io.err(
+  const change = built.unchanged ? ", unchanged" : "";
+  note(
+    io,
     `${built.manifest.name} ${built.manifest.version}: ` +
-      `${built.entries} entries, ${formatSize(built.size)}${note}\n`,
+      `${built.entries} entries, ${formatSize(built.size)}${change}\n`,
   );
   // The form of sha256sum: `… | sha256sum -c` checks it.
   io.out(`${built.sha256}  ${visible(built.path)}\n`);
@@ -127,21 +131,25 @@ async function listCommand(context: Context, given: unknown): Promise<void> {
   await using session = await openSession(context, given as object);
   const packages = await session.call("list_packages", {});
   if (session.flags.json) return printJson(context.io, packages);
-  if (packages.length === 0) return context.io.err("no packages\n");
-  printTable(
-    context.io,
-    ["NAME", "VERSION", "SIZE", "SHA256"],
-    packages.map((info) => [info.name, info.version, formatSize(info.size), info.sha256]),
-  );
+  if (packages.length === 0) return note(context.io, "no packages\n");
+  const { wide } = readFlags(TABLE_FLAGS, given as Record<string, unknown>, context.io);
+  printTable(context.io, {
+    head: ["NAME", "VERSION", "SIZE", ...(wide ? ["FILE"] : []), "SHA256"],
+    rows: packages.map((info) => [
+      ...[info.name, info.version, formatSize(info.size)],
+      ...(wide ? [info.file] : []),
+      info.sha256,
+    ]),
+  });
 }
 
 /** One line that is written over, on a terminal only. */
 function showProgress(io: Io, phase: string, bytes: number, totalBytes: number): void {
-  if (!io.errIsTerminal) return;
+  if (!io.errIsTerminal || io.quiet) return;
   const percent = totalBytes === 0 ? 100 : Math.floor((bytes / totalBytes) * 100);
   io.err(`${CLEAR_LINE}${phase} ${percent} % of ${formatSize(totalBytes)}`);
 }
 
 function clearProgress(io: Io): void {
-  if (io.errIsTerminal) io.err(CLEAR_LINE);
+  if (io.errIsTerminal && !io.quiet) io.err(CLEAR_LINE);
 }

@@ -16,6 +16,7 @@ import type { Io } from "../../context.ts";
 import { aboutPackage, readPackage } from "./file.ts";
 import { withHint } from "../../output/hints.ts";
 import { named, readSecretFile } from "../../flags/secrets.ts";
+import { note } from "../../output/notes.ts";
 import { printJson, printLine } from "../../output/table.ts";
 
 /**
@@ -88,7 +89,7 @@ export async function keygenCommand(
     });
   }
   io.out(`${files.secret}\n${files.public}\n`);
-  io.err(`key ${pair.keyId}; give ${files.public} to those who verify\n`);
+  note(io, `key ${pair.keyId}; give ${files.public} to those who verify\n`);
 }
 
 /** Signs a package; prints the path of the signature. */
