@@ -115,8 +115,8 @@ export async function buildPackage(
 async function build(dir: string, options: BuildPackageOptions): Promise<BuiltPackage> {
   const root = resolve(dir);
   const outDir = resolve(options.outDir ?? ".");
-  const manifestText = await readManifest(root, options.version);
-  const manifest = parseManifest(manifestText, MANIFEST_PATH);
+  const manifestText = await readManifest(dir, options.version);
+  const manifest = parseManifest(manifestText, join(dir, MANIFEST_PATH));
   const path = join(outDir, packageFileName(manifest.name, manifest.version));
 
   const overrides = new Map<string, Uint8Array>([[MANIFEST_PATH, Buffer.from(manifestText)]]);
@@ -147,7 +147,8 @@ interface BuildSource {
 }
 
 /** The manifest's text; with `version`, only that value is replaced. */
-async function readManifest(root: string, version: string | undefined): Promise<string> {
+async function readManifest(dir: string, version: string | undefined): Promise<string> {
+  const root = resolve(dir);
   const found = await stat(root).catch(() => null);
   if (!found?.isDirectory()) {
     throw new HarnessError("not_found", `Cannot build a package: there is no directory ${root}`);
@@ -162,7 +163,7 @@ async function readManifest(root: string, version: string | undefined): Promise<
   }
   const text = decodeManifest(await readFile(file));
   if (version === undefined) return text;
-  const range = parseYaml(text, MANIFEST_PATH).range(["version"]);
+  const range = parseYaml(text, { fileName: join(dir, MANIFEST_PATH) }).range(["version"]);
   if (range === null) return text;
   // An invalid version is quoted, so that the parser can report it.
   const written = SEMVER.test(version) ? version : JSON.stringify(version);

@@ -9,8 +9,8 @@ export const MAX_VERSION_LENGTH = 100;
 export const MAX_MANIFEST_BYTES = 64 * 1024;
 /** Nesting depth of a manifest: the format needs five. */
 export const MAX_MANIFEST_DEPTH = 20;
-/** Problems listed for one manifest; the first ones explain the rest. */
-export const MAX_MANIFEST_PROBLEMS = 20;
+/** Aliases, anchors and tags that are counted in one manifest: more than are listed. */
+export const MAX_MANIFEST_PROBLEMS = 100;
 /** Items of one list or map in a manifest. */
 export const MAX_MANIFEST_ITEMS = 256;
 /** Shortest duration in a manifest: below it a check would be noise. */

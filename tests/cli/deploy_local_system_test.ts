@@ -109,7 +109,7 @@ Deno.test("deploy: refuses what cannot work before any change", async () => {
     [
       [it.file("1.0.0"), "--host", "h", "--env-file", `${it.dir}/bad.env`],
       2,
-      /bad\.env:2: the line/,
+      /bad\.env:2:1: the line/,
     ],
     [[it.file("1.0.0"), "--host", "h", "--secret-file", "K=/nowhere"], 1, /\/nowhere: there is no/],
     [[it.file("1.0.0"), "--host", "h", "--known-hosts", "x"], 2, /give it to serve/],

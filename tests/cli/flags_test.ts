@@ -7,6 +7,7 @@ import {
   flagName,
   listFlag,
   readFlags,
+  textFlag,
   valueFlag,
 } from "../../src/cli/flags/flags.ts";
 import { LIMIT_FLAGS, SERVE_FLAGS } from "../../src/cli/flags/serve_flags.ts";
@@ -24,8 +25,7 @@ const TABLE = {
 };
 
 function read(given: Record<string, unknown>, env: Record<string, string> = {}, yaml = "") {
-  const known = Object.keys(TABLE).map(flagName);
-  const config = parseConfig(yaml, "h.yaml", known);
+  const config = parseConfig(yaml, "h.yaml", TABLE);
   return readFlags(TABLE, given, { env: (name) => env[name], config });
 }
 
@@ -72,29 +72,44 @@ Deno.test("readFlags: lists of the environment and of the file", () => {
 Deno.test("readFlags: an error names the place of the value", () => {
   assert.match(refusal(() => read({ maxThings: "-1" })), /--max-things: "-1" must be a whole/);
   assert.match(refusal(() => read({}, { HARNESS_MODE: "3" })), /HARNESS_MODE: "3" must be one of/);
-  assert.match(refusal(() => read({}, {}, "\nmax-things: x")), /h\.yaml:2: max-things: "x"/);
-  assert.match(refusal(() => read({}, {}, "mode: [one, two]")), /h\.yaml:1: "mode" takes one/);
+  assert.match(
+    refusal(() => read({}, {}, "\nmax-things: x")),
+    /h\.yaml:2:13: "max-things" must be .+; got "x"/,
+  );
+  assert.match(refusal(() => read({}, {}, "mode: [one, two]")), /h\.yaml:1:8: "mode" takes one/);
 });
 
+const FILE_TABLE = {
+  listen: textFlag("host:port", { help: "" }),
+  stateDir: textFlag("dir", { help: "" }),
+  mode: TABLE.mode,
+};
+
 Deno.test("parseConfig: reports every mistake with its place", () => {
-  const known = ["listen", "state-dir"];
-  const bad = (text: string) => refusal(() => parseConfig(text, "c.yaml", known));
-  assert.match(bad("a: 1\n"), /c\.yaml:1:1: unknown key "a"/);
+  const bad = (text: string) => refusal(() => parseConfig(text, "c.yaml", FILE_TABLE));
+  assert.match(bad("a: 1\n"), /c\.yaml:1:1: unknown key "a"; allowed: listen, state-dir, mode/);
   assert.match(
     bad("\n\nstate_dir: x"),
     /c\.yaml:3:1: unknown key "state_dir", did you mean "state-dir"\?/,
   );
   assert.match(bad("listen: {host: x}"), /c\.yaml:1:9: "listen" must have a value/);
-  assert.match(bad("lsten: a\nstate-dir: {}\n"), /c\.yaml:1:1: .+; c\.yaml:2:12: "state-dir" must/);
+  assert.equal(
+    bad("mode: [one, two]\nlsten: a\nstate-dir: {}\n"),
+    `Cannot use the config file: 3 mistakes
+c.yaml:1:8: "mode" takes one value, not a list
+c.yaml:2:1: unknown key "lsten", did you mean "listen"?
+c.yaml:3:12: "state-dir" must have a value`,
+  );
+  assert.match(bad("mode: tow"), /must be one of one, two, did you mean two\?; got "tow"/);
   assert.match(bad("listen:\n"), /"listen" must have a value/);
   assert.match(bad("- a\n"), /must be a map/);
   assert.match(bad("listen: a\nlisten: b"), /c\.yaml:2/);
-  assert.match(bad("listen: [a\n"), /c\.yaml:/);
-  assert.equal(parseConfig("# nothing\n", "c.yaml", known).size, 0);
+  assert.match(bad("# ok\nlisten: }\n"), /c\.yaml:2:9: .+\n {4}listen: \}\n {12}\^/);
+  assert.equal(parseConfig("# nothing\n", "c.yaml", FILE_TABLE).size, 0);
 });
 
 Deno.test("parseConfig: keeps the text of a value as it is written", () => {
-  const values = parseConfig("listen: 0x10\nstate-dir: '1.0'", "c.yaml", ["listen", "state-dir"]);
+  const values = parseConfig("listen: 0x10\nstate-dir: '1.0'", "c.yaml", FILE_TABLE);
   assert.deepEqual(values.get("listen")?.texts, ["0x10"]);
   assert.deepEqual(values.get("state-dir")?.texts, ["1.0"]);
 });
@@ -112,4 +127,9 @@ Deno.test("docs/cli.md: has every flag of serve and its variable", async () => {
     assert.ok(docs.includes(`\`--${flagName(key)}`), `--${flagName(key)} is not in docs/cli.md`);
     assert.ok(docs.includes(`\`${flag.env}\``), `${flag.env} is not in docs/cli.md`);
   }
+});
+
+Deno.test("readFlags: reports every wrong value at once", () => {
+  const text = refusal(() => read({ maxThings: "x" }, { HARNESS_MODE: "tow" }));
+  assert.match(text, /--max-things: "x" must be .+; Cannot use HARNESS_MODE: "tow" .+ mean two\?/);
 });

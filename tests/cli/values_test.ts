@@ -74,7 +74,7 @@ Deno.test("readHostsFile: skips comments, reports file and line", async () => {
     await Deno.writeTextFile(file, "web1\n-oX\n");
     await assert.rejects(
       () => readHostsFile({ place: "--hosts-file", path: file }),
-      new RegExp(`${file}:2: .*-oX`),
+      new RegExp(`${file}:2:1: .*-oX`),
     );
     await Deno.writeTextFile(file, "# none\n");
     await assert.rejects(

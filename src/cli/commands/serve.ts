@@ -6,7 +6,7 @@
 import type { Command } from "commander";
 import { addHandler, type Context } from "../context.ts";
 import { readConfigFile } from "../flags/config_file.ts";
-import { addFlags, fileFlag, flagName, readFlags } from "../flags/flags.ts";
+import { addFlags, fileFlag, readFlags } from "../flags/flags.ts";
 import { CLIENT_TOKEN_FILE, LIMIT_FLAGS, SERVE_FLAGS } from "../flags/serve_flags.ts";
 import { SSH_FLAGS } from "../flags/ssh_flags.ts";
 
@@ -33,8 +33,8 @@ export function addServeCommand(program: Command, context: Context): void {
 async function serveCommand(context: Context, given: Record<string, unknown>): Promise<number> {
   const { io } = context;
   const { config: file } = readFlags(CONFIG_FLAG, given, io);
-  const known = [SERVE_FLAGS, SSH_FLAGS, LIMIT_FLAGS].flatMap(Object.keys).map(flagName);
-  const config = file === null ? new Map() : await readConfigFile(file, known);
+  const table = { ...SERVE_FLAGS, ...SSH_FLAGS, ...LIMIT_FLAGS };
+  const config = file === null ? new Map() : await readConfigFile(file, table);
   // The client commands' variable does not override the server's own setting.
   const env = (name: string) =>
     name === CLIENT_TOKEN_FILE && config.has("token-file") ? undefined : io.env(name);

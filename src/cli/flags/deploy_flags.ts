@@ -4,7 +4,8 @@
  * @module
  */
 import { resolve as absolute } from "node:path";
-import { HarnessError } from "../../errors.ts";
+import { HarnessError, messageOf } from "../../errors.ts";
+import type { FileIssue } from "../../util/file_issues.ts";
 import { MAX_HOSTS } from "../../model/limits.ts";
 import type { UnreachablePolicy } from "../../model/deployment.ts";
 import type { StrategySpec, Target } from "../../protocol/actions.ts";
@@ -21,11 +22,12 @@ import {
   textFlag,
   valueFlag,
 } from "./flags.ts";
-import { named, readNamedFile, readSecretFile } from "./secrets.ts";
+import { readNamedFile, readSecretFile } from "./secrets.ts";
 import { SSH_FLAGS } from "./ssh_flags.ts";
 import { readHostsFile } from "./hosts_file.ts";
 import { parseTarget, targetLabel } from "../../model/target.ts";
 import { envPair, integer, type Pair } from "./values.ts";
+import { unusable } from "./yaml_file.ts";
 
 const { identity, knownHosts, hostKeyPolicy, sshConfig, installRoot, become } = SSH_FLAGS;
 
@@ -198,20 +200,21 @@ export async function secretsOf(
 async function readEnvFile(file: NamedFile): Promise<Pair[]> {
   const text = await readNamedFile(file);
   const pairs: Pair[] = [];
+  const issues: FileIssue[] = [];
   for (const [index, raw] of text.split("\n").entries()) {
     const line = raw.replace(/\r$/, "");
     if (/^\s*(#|$)/.test(line)) continue;
+    const assignment = line.replace(/^\s*(export\s+)?/, "");
     try {
-      pairs.push(envPair(line.replace(/^\s*(export\s+)?/, "")));
+      pairs.push(envPair(assignment));
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
+      const column = line.length - assignment.length + 1;
       // Without the line itself: it may hold what should have been a secret.
-      throw new HarnessError(
-        "invalid_params",
-        `Cannot use ${named(file)}:${index + 1}: the line ${why}`,
-      );
+      const message = `the line ${messageOf(error)}`;
+      issues.push({ path: "", line: index + 1, column, message });
     }
   }
+  if (issues.length > 0) throw unusable({ ...file, reason: "env_file" }, issues);
   return pairs;
 }
 

@@ -8,6 +8,7 @@
  */
 import { type Command, Option } from "commander";
 import { HarnessError, messageOf } from "../../errors.ts";
+import { oneOf } from "./values.ts";
 
 /** One flag whose value is a `T`. */
 export interface Flag<T> {
@@ -27,6 +28,8 @@ export interface Flag<T> {
   readonly fallback: T;
   /** The default as the help shows it, or `null` to leave it out. */
   readonly shownDefault: string | null;
+  /** The values that it takes, where they are a closed list. */
+  readonly choices?: readonly string[];
 }
 
 /** What {@linkcode Flag}s are made of besides how their text is read. */
@@ -130,11 +133,8 @@ export function choiceFlag<const C extends string>(
   text: FlagText,
 ): Flag<C> {
   const fallback = choices[0];
-  return valueFlag<C>(choices.join("|"), { ...text, fallback, shownDefault: fallback }, (given) => {
-    const found = choices.find((choice) => choice === given);
-    if (found === undefined) throw new Error(`must be one of ${choices.join(", ")}`);
-    return found;
-  });
+  const shown = { ...text, fallback, shownDefault: fallback };
+  return { ...valueFlag<C>(choices.join("|"), shown, oneOf(choices)), choices };
 }
 
 /** A flag that may be given several times. */
@@ -220,10 +220,19 @@ export function readFlags<F extends FlagTable>(
   sources: FlagSources,
 ): FlagValues<F> {
   const values: Record<string, unknown> = {};
+  const errors: HarnessError[] = [];
   for (const [key, flag] of Object.entries(table)) {
-    values[key] = readFlag(flag, flagName(key), given[key], sources);
+    try {
+      values[key] = readFlag(flag, flagName(key), given[key], sources);
+    } catch (error) {
+      if (!(error instanceof HarnessError)) throw error;
+      errors.push(error);
+    }
   }
-  return values as FlagValues<F>;
+  const [first, ...others] = errors;
+  if (first === undefined) return values as FlagValues<F>;
+  if (others.length === 0) throw first;
+  throw new HarnessError("invalid_params", errors.map(messageOf).join("; "), { cause: first });
 }
 
 function readFlag(flag: Flag<unknown>, name: string, given: unknown, sources: FlagSources) {
@@ -235,12 +244,6 @@ function readFlag(flag: Flag<unknown>, name: string, given: unknown, sources: Fl
   }
   const fromFile = sources.config?.get(name);
   if (fromFile === undefined) return flag.fallback;
-  if (!flag.repeatable && fromFile.texts.length !== 1) {
-    throw new HarnessError(
-      "invalid_params",
-      `Cannot use the config file: ${fromFile.place}: "${name}" takes one value`,
-    );
-  }
   return parseFrom(flag, `${fromFile.place}: ${name}`, fromFile.texts);
 }
 

@@ -7,7 +7,20 @@
  */
 
 import { SEMVER } from "../../package/names.ts";
+import { nearestName } from "../../util/did_you_mean.ts";
 import { parseDuration, parseSize } from "../../util/units.ts";
+
+/** A reader of one of `choices`. */
+export function oneOf<const C extends string>(choices: readonly C[]): (text: string) => C {
+  return (text) => {
+    const found = choices.find((choice) => choice === text);
+    if (found !== undefined) return found;
+    const near = nearestName(text, choices);
+    throw new Error(
+      `must be one of ${choices.join(", ")}${near === null ? "" : `, did you mean ${near}?`}`,
+    );
+  };
+}
 
 /** A reader of whole numbers from `min` to `max`. */
 export function integer(

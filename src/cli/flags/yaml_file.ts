@@ -3,56 +3,45 @@
  *
  * @module
  */
-import { HarnessError } from "../../errors.ts";
-import {
-  parseYaml,
-  type SourceProblem,
-  type YamlSource,
-} from "../../package/manifest/yaml_source.ts";
+import type { HarnessError } from "../../errors.ts";
+import { parseYaml, type YamlSource } from "../../package/manifest/yaml_source.ts";
 import { nearestName } from "../../util/did_you_mean.ts";
+import { fileError, type FileIssue } from "../../util/file_issues.ts";
 
-const SHOWN_PROBLEMS = 50;
+/** Keys that are listed for a key that is like none of them. */
+const MAX_LISTED_KEYS = 20;
 
-/** A YAML file in messages and details. */
-export interface YamlFile {
+/** A file in messages and details. */
+export interface TextFile {
   /** What names it in a message, such as `--tokens-file`. */
   readonly place: string;
   /** Its path. */
   readonly path: string;
   /** `details.reason` of its errors. */
-  readonly reason: "config_file" | "tokens_file";
+  readonly reason: "config_file" | "env_file" | "hosts_file" | "tokens_file";
 }
 
 /** Parses the text of a file. @throws {HarnessError} `invalid_params` with every syntax error. */
-export function parseYamlFile(text: string, file: YamlFile): YamlSource {
-  try {
-    return parseYaml(text, file.path);
-  } catch (error) {
-    if (!(error instanceof HarnessError)) throw error;
-    const problems = error.details?.["problems"];
-    throw unusable(file, Array.isArray(problems) ? problems : [], error);
-  }
+export function parseYamlFile(text: string, file: TextFile): YamlSource {
+  const faulty = (issues: readonly FileIssue[]) => unusable(file, issues);
+  return parseYaml(text, { fileName: file.path, faulty });
 }
 
-/** The error for a file with problems, in the order of its lines. */
+/** The error for a file with mistakes, in the order of its lines. */
 export function unusable(
-  { place, path, reason }: YamlFile,
-  problems: readonly SourceProblem[],
-  cause?: unknown,
+  { place, path, reason }: TextFile,
+  issues: readonly FileIssue[],
 ): HarnessError {
-  const sorted = problems.toSorted((a, b) => a.line - b.line || a.column - b.column);
-  const lines = sorted.map((p) => `${path}:${p.line}:${p.column}: ${p.message}`);
-  const shown = lines.slice(0, SHOWN_PROBLEMS);
-  if (lines.length > shown.length) shown.push(`and ${lines.length - shown.length} more`);
-  return new HarnessError("invalid_params", `Cannot use ${place}: ${shown.join("; ")}`, {
-    details: { reason, file: path, problems: sorted.slice(0, SHOWN_PROBLEMS) },
-    cause,
-  });
+  // A line of the tokens file could hold a token that was written there by mistake.
+  const shown = reason === "tokens_file" ? issues.map(({ excerpt: _, ...rest }) => rest) : issues;
+  const failure = `Cannot use ${place}`;
+  return fileError({ code: "invalid_params", failure, file: path, reason }, shown);
 }
 
 /** What is wrong with a key that is not one of `known`. */
 export function unknownKey(key: string, known: readonly string[]): string {
   const close = nearestName(key, known);
-  const hint = close === null ? "" : `, did you mean "${close}"?`;
+  const allowed = known.length > MAX_LISTED_KEYS ? "" : `; allowed: ${known.join(", ")}`;
+  const hint = close === null ? allowed : `, did you mean "${close}"?`;
   return `unknown key ${JSON.stringify(key.slice(0, 64))}${hint}`;
 }

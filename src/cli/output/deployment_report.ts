@@ -17,7 +17,7 @@ const SHOWN_LOG_LINES = 10;
 /** Failures that are printed in full; a fleet often fails on every host for one reason. */
 const SHOWN_FAILURES = 3;
 /** Details that the message repeats. */
-const IN_MESSAGE = ["host", "step", "reason", "problems"];
+const IN_MESSAGE = ["host", "step", "reason", "problems", "issues"];
 
 /** What happened on a host after which others are not begun. */
 const STOPPING: Partial<Record<HostOutcome, string>> = {

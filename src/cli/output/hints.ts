@@ -99,7 +99,7 @@ export function hintFor(error: ErrorFacts): string | null {
   const { code, details = {} } = error;
   const known = BY_REASON[`${code}/${details["reason"]}`];
   if (known !== undefined) return known;
-  if (code === "invalid_params") return fieldHint(details["issues"]);
+  if (code === "invalid_params") return fieldHint(details);
   if (code === "invalid_transition") return transitionHint(details);
   const isUnanswered = code === "timeout" && details["outcome"] === "unknown";
   return isUnanswered ? "allow more time with --timeout" : null;
@@ -116,8 +116,9 @@ export function withHint(
   return applies ? new HintedError(error, hint) : error;
 }
 
-function fieldHint(issues: unknown): string | null {
-  if (!Array.isArray(issues)) return null;
+function fieldHint({ issues, file }: Readonly<Record<string, unknown>>): string | null {
+  // The fields of a file are no flags.
+  if (!Array.isArray(issues) || file !== undefined) return null;
   const words = issues.map((issue: { path?: unknown } | null) => setBy(String(issue?.path ?? "")));
   const known = [...new Set(words.filter((word) => word !== null))];
   return known.length === 0 ? null : `check ${known.join(" and ")}`;

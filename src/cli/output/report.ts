@@ -1,10 +1,11 @@
 /**
- * Prints errors: one line with the code, a hint below, and the exit code.
+ * Prints errors: one line with the code (mistakes in a file: a line for each), a hint below, and the exit code.
  *
  * @module
  */
 import { CommanderError } from "commander";
 import { HarnessError, isRetryable, messageOf } from "../../errors.ts";
+import { hasFileIssues } from "../../util/file_issues.ts";
 import { jsonText, visible } from "../../util/terminal_text.ts";
 import { SERVER_NAME } from "../../version.ts";
 import { EXIT, exitCodeOf } from "../exit_codes.ts";
@@ -26,13 +27,17 @@ export function report(
   if (error instanceof CommanderError && error.code === "commander.help") return EXIT.usage;
   const shownError = asShown(error);
   const { code, details } = shownError;
-  const message = oneLine(shownError.message);
+  const [message = "", ...mistakes] = hasFileIssues(details)
+    ? linesOf(shownError.message)
+    : [oneLine(shownError.message)];
   io.err(`${SERVER_NAME}: ${message} [${code}]\n`);
+  for (const mistake of mistakes) io.err(`  ${mistake}\n`);
   const hint = hintFor(shownError);
   if (hint !== null) io.err(`  hint: ${oneLine(hint)}\n`);
   if (options.json) {
     // As the protocol has it: a program reads both with the same code.
-    const shown = { code, message, retryable: isRetryable(code) };
+    const whole = [message, ...mistakes].join("\n");
+    const shown = { code, message: whole, retryable: isRetryable(code) };
     printToo(io, { error: details === undefined ? shown : { ...shown, details } });
   }
   if (options.debug) io.err(`${stacks(error)}\n`);
@@ -69,6 +74,11 @@ function asShown(error: unknown): HarnessError {
     "internal",
     `Cannot go on: ${messageOf(error)} (run again with --debug for the stack trace)`,
   );
+}
+
+/** The lines of an error about a file: the mistakes in it have one each. */
+function linesOf(text: string): string[] {
+  return text.split("\n").map((line) => visible(line));
 }
 
 /** Control characters of a message must not reach the terminal, and a message is one line. */

@@ -4,14 +4,15 @@
  * @module
  */
 import { HarnessError } from "../../errors.ts";
-import type { SourceProblem, YamlSource } from "../../package/manifest/yaml_source.ts";
+import type { YamlSource } from "../../package/manifest/yaml_source.ts";
+import type { FileIssue } from "../../util/file_issues.ts";
 import type { TokenRights } from "../../server/access/rights.ts";
 import type { NamedToken } from "../../server/access/tokens.ts";
 import { MAX_NAMED_TOKENS, MAX_TOKENS_FILE_BYTES } from "../limits.ts";
 import type { NamedFile } from "../flags/flags.ts";
 import { exposure, textOf } from "./private_file.ts";
 import { named, unreadable } from "../flags/secrets.ts";
-import { parseYamlFile, unknownKey, unusable, type YamlFile } from "../flags/yaml_file.ts";
+import { parseYamlFile, type TextFile, unknownKey, unusable } from "../flags/yaml_file.ts";
 
 /** Names that records give to others than named tokens. */
 const RESERVED = ["anonymous", "token", "read-token", "server", "embedder"];
@@ -33,33 +34,36 @@ export async function readTokensFile(file: NamedFile): Promise<NamedToken[]> {
 
 /** The tokens in the text of a file. See {@linkcode readTokensFile}. */
 function parseTokensFile(text: string, { place, path }: NamedFile): NamedToken[] {
-  const file: YamlFile = { place, path, reason: "tokens_file" };
+  const file: TextFile = { place, path, reason: "tokens_file" };
   const source = parseYamlFile(text, file);
-  const problems: SourceProblem[] = [];
+  const issues: FileIssue[] = [];
   const found: NamedToken[] = [];
   const seen = new Map<string, number>();
   if (source.data !== null && !Array.isArray(source.data)) {
-    throw unusable(file, [{ line: 1, column: 1, message: "must be a list of tokens" }]);
+    throw unusable(file, [{ path: "", line: 1, column: 1, message: "must be a list of tokens" }]);
   }
   const items: unknown[] = source.data ?? [];
   for (const [index, item] of items.slice(0, MAX_NAMED_TOKENS).entries()) {
     const reader = new ItemReader(source, index, item);
     const token = reader.read();
-    problems.push(...reader.problems);
+    issues.push(...reader.issues);
     const { line } = source.at([index]);
     for (const [what, value] of [["name", token.name], ["hash", token.sha256]] as const) {
       if (value === undefined) continue;
       const earlier = seen.get(`${what} ${value}`);
       if (earlier === undefined) seen.set(`${what} ${value}`, line);
-      else problems.push({ ...source.at([index, what]), message: `${what} as in line ${earlier}` });
+      else {
+        const message = `${what} as in line ${earlier}`;
+        issues.push({ ...source.at([index, what]), path: `${index}.${what}`, message });
+      }
     }
     found.push(token as NamedToken);
   }
   if (items.length > MAX_NAMED_TOKENS) {
     const message = `at most ${MAX_NAMED_TOKENS} tokens, there are ${items.length}`;
-    problems.push({ ...source.at([MAX_NAMED_TOKENS]), message });
+    issues.push({ ...source.at([MAX_NAMED_TOKENS]), path: "", message });
   }
-  if (problems.length > 0) throw unusable(file, problems);
+  if (issues.length > 0) throw unusable(file, issues);
   return found;
 }
 
@@ -87,7 +91,7 @@ export function serviceProblem(text: string): string | null {
 
 /** Reads one token of the list, and everything that is wrong with it. */
 class ItemReader {
-  readonly problems: SourceProblem[] = [];
+  readonly issues: FileIssue[] = [];
   readonly #source: YamlSource;
   readonly #index: number;
   readonly #item: unknown;
@@ -106,7 +110,8 @@ class ItemReader {
     }
     for (const key of Object.keys(item).filter((key) => !KEYS.includes(key))) {
       const message = unknownKey(key, KEYS);
-      this.problems.push({ ...this.#source.atKey([this.#index], key), message });
+      const at = this.#source.atKey([this.#index], key);
+      this.issues.push({ ...at, path: `${this.#index}.${key}`, message });
     }
     const given = item as Record<string, unknown>;
     const token = {
@@ -162,7 +167,8 @@ class ItemReader {
   }
 
   #problem(path: PropertyKey[], message: string): undefined {
-    this.problems.push({ ...this.#source.at([this.#index, ...path]), message });
+    const whole = [this.#index, ...path];
+    this.issues.push({ ...this.#source.at(whole), path: whole.map(String).join("."), message });
   }
 }
 

@@ -6,17 +6,20 @@
 import type { z } from "zod";
 import { isLoaderVariable } from "./loader_env.ts";
 import { nearestName } from "../../util/did_you_mean.ts";
-import type { HardeningSpec, HealthProbe, HealthSpec, Manifest, ManifestEnv } from "./manifest.ts";
+import {
+  type HardeningSpec,
+  type HealthProbe,
+  type HealthSpec,
+  type Manifest,
+  type ManifestEnv,
+  PACKAGED_TYPES,
+  type PackagedType,
+} from "./manifest.ts";
 import { allowedKeys } from "./allowed_keys.ts";
 import { manifestSchema, type RawManifest } from "./schema.ts";
 import { parseDuration } from "../../util/units.ts";
-import {
-  parseYaml,
-  sourceError,
-  type SourceProblem,
-  type YamlPath,
-  type YamlSource,
-} from "./yaml_source.ts";
+import { manifestError, parseYaml, type YamlPath, type YamlSource } from "./yaml_source.ts";
+import type { FileIssue } from "../../util/file_issues.ts";
 
 /**
  * Reads a manifest.
@@ -24,7 +27,7 @@ import {
  * @param text The YAML.
  * @param fileName The file name for messages.
  * @returns The manifest with defaults applied and durations in milliseconds.
- * @throws {HarnessError} `package_invalid`; `details.problems` has every problem's line, column and message.
+ * @throws {HarnessError} `package_invalid`; `details.issues` has every mistake's path, line, column and message.
  *
  * @example Usage
  * ```ts
@@ -35,12 +38,14 @@ import {
  * ```
  */
 export function parseManifest(text: string, fileName: string = "manifest.yaml"): Manifest {
-  const source = parseYaml(text, fileName);
+  const source = parseYaml(text, { fileName });
   const result = manifestSchema.safeParse(source.data, { reportInput: true });
-  const problems = result.success
-    ? contradictions(result.data, source)
-    : result.error.issues.flatMap((issue) => describeIssue(issue, [], source));
-  if (!result.success || problems.length > 0) throw sourceError(fileName, problems);
+  const schemaIssues = result.error?.issues ?? [];
+  const issues = [
+    ...schemaIssues.flatMap((issue) => describeIssue(issue, [], source)),
+    ...contradictions(source),
+  ];
+  if (!result.success || issues.length > 0) throw manifestError(fileName, issues);
   return toManifest(result.data);
 }
 
@@ -48,7 +53,7 @@ function describeIssue(
   issue: z.core.$ZodIssue,
   around: YamlPath,
   source: YamlSource,
-): SourceProblem[] {
+): FileIssue[] {
   const path = [...around, ...issue.path];
   if (issue.code === "unrecognized_keys") {
     return issue.keys.map((key) => unknownKey(path, key, source));
@@ -63,27 +68,36 @@ function describeIssue(
   if (issue.code === "invalid_key") {
     const key = String(issue.path.at(-1));
     const why = issue.issues[0]?.message ?? "is not allowed";
-    return [{ ...source.atKey(path.slice(0, -1), key), message: `${pathText(path)} ${why}` }];
+    const place = { ...source.atKey(path.slice(0, -1), key), path: dotted(path) };
+    return [{ ...place, message: `${pathText(path)} ${why}` }];
   }
   const missing = issue.code !== "custom" && issue.input === undefined;
-  const where = source.at(path);
+  const where = { ...source.at(path), path: dotted(path) };
   if (missing) {
     return [{ ...where, message: `${pathText(path)} is missing: it ${issue.message}` }];
   }
-  return [{ ...where, message: `${pathText(path)} ${issue.message}${got(issue.input)}` }];
+  const meant = issue.code === "invalid_value" ? nearestValue(issue.input, issue.values) : "";
+  return [{ ...where, message: `${pathText(path)} ${issue.message}${got(issue.input)}${meant}` }];
+}
+
+function nearestValue(input: unknown, values: readonly unknown[]): string {
+  const words = values.filter((value) => typeof value === "string");
+  const near = typeof input === "string" ? nearestName(input, words) : null;
+  return near === null ? "" : `, did you mean "${near}"?`;
 }
 
 function isInside(issue: z.core.$ZodIssue): boolean {
   return issue.path.length > 0 || issue.code === "unrecognized_keys";
 }
 
-function unknownKey(path: YamlPath, key: string, source: YamlSource): SourceProblem {
+function unknownKey(path: YamlPath, key: string, source: YamlSource): FileIssue {
   const allowed = allowedKeys(path);
   const guess = nearestName(key, allowed);
   const hint = guess === null ? `allowed: ${allowed.join(", ")}` : `did you mean "${guess}"?`;
   const place = path.length === 0 ? "" : ` in ${pathText(path)}`;
   return {
     ...source.atKey(path, key),
+    path: dotted([...path, key]),
     message: `unknown key "${key}"${place}; ${hint} (keys of your own begin with x-)`,
   };
 }
@@ -105,50 +119,84 @@ function pathText(path: YamlPath): string {
   ).join("");
 }
 
-/** Rules over more than one field. */
-function contradictions(raw: RawManifest, source: YamlSource): SourceProblem[] {
-  const problems: SourceProblem[] = [];
-  const report = (path: YamlPath, message: string) =>
-    problems.push({ ...source.at(path), message: `${pathText(path)} ${message}` });
+function dotted(path: YamlPath): string {
+  return path.map(String).join(".");
+}
 
-  const ports = raw.service?.ports ?? [];
-  const names = ports.map((port) => port.name);
-  names.forEach((name, index) => {
-    if (names.indexOf(name) < index) report(["service", "ports", index, "name"], "is listed twice");
-  });
-  const probes: Array<[YamlPath, string | number | undefined]> = [
-    [["health", "http", "port"], raw.health?.http?.port],
-    [["health", "tcp"], raw.health?.tcp],
-  ];
-  for (const [path, port] of probes) {
-    if (typeof port === "string" && !names.includes(port)) {
-      report(path, `must be a port number or one of service.ports (${names.join(", ") || "none"})`);
-    }
-  }
-  const needed = raw.depends_on ?? [];
+/** Rules over more than one field; what the schema refuses counts as not there. */
+function contradictions(source: YamlSource): FileIssue[] {
+  const issues: FileIssue[] = [];
+  const report = (path: YamlPath, message: string) =>
+    issues.push({
+      ...source.at(path),
+      path: dotted(path),
+      message: `${pathText(path)} ${message}`,
+    });
+  const raw = mapping(source.data);
+  const [service, health] = [mapping(raw["service"]), mapping(raw["health"])];
+  portProblems(service, health, report);
+
+  const needed = list(raw["depends_on"]);
   needed.forEach((name, index) => {
-    if (name === raw.name) report(["depends_on", index], "must not be the service itself");
+    if (name === raw["name"]) report(["depends_on", index], "must not be the service itself");
     if (needed.indexOf(name) < index) report(["depends_on", index], "is listed twice");
   });
-  const type = raw.service?.type ?? "managed_process";
-  if (raw.service?.image !== undefined && type !== "docker_container") {
-    report(["service", "image"], `is only for docker_container, not for ${type}`);
-  }
-  if (type !== "docker_container" && raw.service?.allow_loader_env !== true) {
-    for (const name of Object.keys(raw.env ?? {}).filter(isLoaderVariable)) {
+  const type = service["type"] ?? "managed_process";
+  if (!PACKAGED_TYPES.some((known) => known === type)) return issues;
+  if (type !== "docker_container" && service["allow_loader_env"] !== true) {
+    for (const name of Object.keys(mapping(raw["env"])).filter(isLoaderVariable)) {
       report(
         ["env", name],
         "decides what programs load or execute; set service.allow_loader_env: true to allow it",
       );
     }
   }
-  if (raw.service?.unit !== undefined && type !== "systemd_service") {
-    report(["service", "unit"], `is only for systemd_service, not for ${type}`);
+  for (const [key, only] of Object.entries(ONLY_FOR)) {
+    if (service[key] === undefined || type === only) continue;
+    report(["service", key], `is only for ${only}, not for ${type}`);
   }
-  if (raw.service?.hardening !== undefined && type !== "managed_process") {
-    report(["service", "hardening"], `is only for managed_process, not for ${type}`);
+  return issues;
+}
+
+/** Keys of `service` that one type has. */
+const ONLY_FOR: Readonly<Record<string, PackagedType>> = {
+  image: "docker_container",
+  unit: "systemd_service",
+  hardening: "managed_process",
+};
+
+function portProblems(
+  service: Mapping,
+  health: Mapping,
+  report: (path: YamlPath, message: string) => void,
+): void {
+  const names = list(service["ports"]).map((port) => mapping(port)["name"]);
+  names.forEach((name, index) => {
+    if (name === undefined || names.indexOf(name) === index) return;
+    report(["service", "ports", index, "name"], "is listed twice");
+  });
+  const probes: Array<[YamlPath, unknown]> = [
+    [["health", "http", "port"], mapping(health["http"])["port"]],
+    [["health", "tcp"], health["tcp"]],
+  ];
+  for (const [path, port] of probes) {
+    if (typeof port === "string" && !names.includes(port)) {
+      report(path, `must be a port number or one of service.ports (${names.join(", ") || "none"})`);
+    }
   }
-  return problems;
+}
+
+/** A mapping of a manifest. */
+type Mapping = Readonly<Record<string, unknown>>;
+
+function mapping(value: unknown): Mapping {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    ? value as Mapping
+    : {};
+}
+
+function list(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
 }
 
 function toManifest(raw: RawManifest): Manifest {

@@ -193,8 +193,13 @@ const health = z.strictObject({
 }, rule("must be a mapping")).refine(
   (value) =>
     [value.script, value.http, value.tcp].filter((probe) => probe !== undefined).length === 1,
-  rule("must have exactly one of script, http, tcp"),
+  // Also where another key is wrong: all mistakes are reported at once.
+  { error: "must have exactly one of script, http, tcp", when: ({ value }) => isMapping(value) },
 ).describe("Health check.");
+
+function isMapping(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
 
 const restart = z.strictObject({
   policy: z.enum(RESTART_POLICIES, rule(`must be one of ${RESTART_POLICIES.join(", ")}`))

@@ -15,21 +15,12 @@ import {
   parseDocument,
   visit,
 } from "yaml";
-import { HarnessError } from "../../errors.ts";
+import type { HarnessError } from "../../errors.ts";
+import { excerptOf, fileError, type FileIssue } from "../../util/file_issues.ts";
 import { MAX_MANIFEST_BYTES, MAX_MANIFEST_DEPTH, MAX_MANIFEST_PROBLEMS } from "../limits.ts";
 
 /** Keys from the root to a value; numbers are positions in a list. */
 export type YamlPath = readonly PropertyKey[];
-
-/** A problem in a file, with its position. */
-export interface SourceProblem {
-  /** Line, from 1. */
-  line: number;
-  /** Column, from 1. */
-  column: number;
-  /** The problem and the remedy. */
-  message: string;
-}
 
 /** A parsed file: plain data with source positions. */
 export interface YamlSource {
@@ -45,37 +36,53 @@ export interface YamlSource {
   range(path: YamlPath): [number, number] | null;
 }
 
-/** One error for all problems of a file, sorted by line. */
-export function sourceError(fileName: string, problems: readonly SourceProblem[]): HarnessError {
-  const sorted = problems.toSorted((a, b) => a.line - b.line || a.column - b.column);
-  const lines = sorted.map((p) => `${fileName}:${p.line}:${p.column}: ${p.message}`);
-  const shown = lines.slice(0, MAX_MANIFEST_PROBLEMS);
-  if (lines.length > shown.length) shown.push(`and ${lines.length - shown.length} more`);
-  return new HarnessError("package_invalid", `Cannot read the manifest: ${shown.join("\n")}`, {
-    details: { reason: "manifest", file: fileName, problems: sorted.slice(0, shown.length) },
-  });
+/** Where a {@linkcode YamlSource} is read from. */
+export interface YamlFile {
+  /** Its name, for messages. */
+  readonly fileName: string;
+  /** The error for the mistakes in it. @default {one about a manifest} */
+  readonly faulty?: (issues: readonly FileIssue[]) => HarnessError;
+}
+
+/** One error for all mistakes of a manifest, sorted by line. */
+export function manifestError(fileName: string, issues: readonly FileIssue[]): HarnessError {
+  return fileError({
+    code: "package_invalid",
+    failure: "Cannot read the manifest",
+    file: fileName,
+    reason: "manifest",
+  }, issues);
 }
 
 /**
  * Parses `text`.
  *
- * @throws {HarnessError} `package_invalid` with every problem's line and column.
+ * @throws {HarnessError} `package_invalid`, or the file's own error, with every mistake's line and column.
  */
-export function parseYaml(text: string, fileName: string): YamlSource {
-  refuseOversized(text, fileName);
+export function parseYaml(text: string, file: YamlFile): YamlSource {
+  const { fileName, faulty = (issues) => manifestError(fileName, issues) } = file;
+  const bytes = new TextEncoder().encode(text).byteLength;
+  if (bytes > MAX_MANIFEST_BYTES) {
+    throw faulty([atStart(`it may have ${MAX_MANIFEST_BYTES} bytes, this one has ${bytes}`)]);
+  }
   const counter = new LineCounter();
   const position = (offset: number) => {
     const { line, col } = counter.linePos(offset);
     return { line: Math.max(1, line), column: Math.max(1, col) };
   };
-  const document = compose(text, fileName, counter);
-  const problems = syntaxProblems(document, position);
+  const document = compose(text, counter);
+  if (document === null) throw faulty([atStart(tooDeep)]);
+  const issues = syntaxIssues(document, text, position);
   const directive = document.directives?.docStart === true ? /^%/m.exec(text) : null;
   if (directive !== null) {
-    problems.push({ ...position(directive.index), message: "a YAML directive is not allowed" });
+    issues.push({
+      ...position(directive.index),
+      path: "",
+      message: "a YAML directive is not allowed",
+    });
   }
-  problems.push(...forbidden(document, position));
-  if (problems.length > 0) throw sourceError(fileName, problems);
+  issues.push(...forbidden(document, position));
+  if (issues.length > 0) throw faulty(issues);
 
   dropExtensions(document);
   keepSpellingOfEnv(document);
@@ -107,17 +114,12 @@ export function parseYaml(text: string, fileName: string): YamlSource {
   };
 }
 
-function refuseOversized(text: string, fileName: string): void {
-  const bytes = new TextEncoder().encode(text).byteLength;
-  if (bytes <= MAX_MANIFEST_BYTES) return;
-  throw sourceError(fileName, [{
-    line: 1,
-    column: 1,
-    message: `a manifest may have ${MAX_MANIFEST_BYTES} bytes, this one has ${bytes}`,
-  }]);
+function atStart(message: string): FileIssue {
+  return { path: "", line: 1, column: 1, message };
 }
 
-function compose(text: string, fileName: string, lineCounter: LineCounter): Document.Parsed {
+/** `null` where it is nested too deeply to be parsed. */
+function compose(text: string, lineCounter: LineCounter): Document.Parsed | null {
   try {
     return parseDocument(text, {
       version: "1.2",
@@ -132,24 +134,26 @@ function compose(text: string, fileName: string, lineCounter: LineCounter): Docu
   } catch (error) {
     // The parser recurses: extreme nesting overflows the stack before our own limit is checked.
     if (!(error instanceof RangeError)) throw error;
-    throw sourceError(fileName, [{ line: 1, column: 1, message: tooDeep }]);
+    return null;
   }
 }
 
 const tooDeep = `more than ${MAX_MANIFEST_DEPTH} nested collections`;
 
 /** One problem per position: further errors of the parser at the same position are follow-ups. */
-function syntaxProblems(
+function syntaxIssues(
   document: Document.Parsed,
+  text: string,
   position: (offset: number) => { line: number; column: number },
-): SourceProblem[] {
-  const places = new Map<number, SourceProblem>();
+): FileIssue[] {
+  const places = new Map<number, FileIssue>();
   for (const error of document.errors) {
     const offset = error.pos[0];
     if (places.has(offset)) continue;
     const deep = error.message.includes("call stack");
     const message = deep ? tooDeep : yamlRule(error.code, error.message);
-    places.set(offset, { ...position(offset), message });
+    const place = position(offset);
+    places.set(offset, { ...place, path: "", message, excerpt: excerptOf(text, place) });
   }
   return [...places.values()];
 }
@@ -166,11 +170,11 @@ function yamlRule(code: string, message: string): string {
 function forbidden(
   document: Document.Parsed,
   position: (offset: number) => { line: number; column: number },
-): SourceProblem[] {
-  const problems: SourceProblem[] = [];
+): FileIssue[] {
+  const issues: FileIssue[] = [];
   const report = (node: { range?: readonly number[] | null | undefined }, message: string) => {
-    if (problems.length < MAX_MANIFEST_PROBLEMS) {
-      problems.push({ ...position(node.range?.[0] ?? 0), message });
+    if (issues.length < MAX_MANIFEST_PROBLEMS) {
+      issues.push({ ...position(node.range?.[0] ?? 0), path: "", message });
     }
   };
   visit(document, {
@@ -195,7 +199,7 @@ function forbidden(
       return visit.SKIP;
     },
   });
-  return problems;
+  return issues;
 }
 
 function keyText(key: unknown): string | undefined {
