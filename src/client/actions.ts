@@ -86,17 +86,26 @@ export abstract class RegistryActions {
     return this.call("update_service", params, options);
   }
 
-  /** Removes a service from the registry; running processes are left alone. */
+  /**
+   * Removes a service from the registry; running processes are left alone. One that the server runs is refused
+   * (`conflict`) without `force`.
+   */
   async deregisterService(
     name: string,
-    options: CallOptions & { ifRevision?: number } = {},
+    options: CallOptions & { ifRevision?: number; force?: boolean } = {},
   ): Promise<void> {
-    const { ifRevision, ...rest } = options;
-    const params = ifRevision === undefined ? { name } : { name, if_revision: ifRevision };
-    await this.call("deregister_service", params, rest);
+    const { ifRevision: if_revision, force, ...rest } = options;
+    await this.call("deregister_service", {
+      name,
+      ...(if_revision === undefined ? {} : { if_revision }),
+      ...(force === undefined ? {} : { force }),
+    }, rest);
   }
 
-  /** Renews the lease of a service registered with `ttl_ms`. */
+  /**
+   * Renews the lease of a service registered with `ttl_ms`; the first heartbeat makes it `running`.
+   * {@linkcode RegistryClient.keepAlive} sends them.
+   */
   heartbeat(
     name: string,
     options: CallOptions = {},

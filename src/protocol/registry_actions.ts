@@ -69,9 +69,12 @@ export interface RegistryActions {
     };
     data: ServiceEntry;
   };
-  /** Removes a service from the registry; what runs is left alone. */
-  deregister_service: { params: { name: string; if_revision?: number }; data: { removed: true } };
-  /** Renews the lease of a service registered with `ttl_ms`. */
+  /** Removes a service from the registry; what runs is left alone, and what the server runs needs `force`. */
+  deregister_service: {
+    params: { name: string; if_revision?: number; force?: boolean };
+    data: { removed: true; runs_on?: true };
+  };
+  /** Renews the lease of a service registered with `ttl_ms`; the first one makes it `running`. */
   heartbeat: { params: { name: string }; data: { expires_at: string } };
   /** All endpoints by instance id. */
   list_endpoints: { params: Record<string, never>; data: Record<string, Endpoint[]> };
@@ -135,8 +138,12 @@ export const REGISTRY_ACTIONS: ActionTable<RegistryActions> = {
   },
   deregister_service: {
     right: "registry",
-    params: z.object({ name: serviceIdSchema, if_revision: countSchema.exactOptional() }),
-    data: z.object({ removed: z.literal(true) }),
+    params: z.object({
+      name: serviceIdSchema,
+      if_revision: countSchema.exactOptional(),
+      force: z.boolean().exactOptional(),
+    }),
+    data: z.object({ removed: z.literal(true), runs_on: z.literal(true).exactOptional() }),
   },
   heartbeat: {
     right: "registry",

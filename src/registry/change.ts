@@ -46,6 +46,8 @@ export function assertTransition(id: string, from: ServiceState, to: ServiceStat
 
 /** Reason of an entry whose lease expired; a heartbeat revives exactly these. */
 export const HEARTBEAT_MISSED = "heartbeat missed";
+/** Reason of an entry whose first heartbeat made it `running`. */
+const HEARTBEAT = "heartbeat";
 /** Reason of an entry that a heartbeat revived. */
 const HEARTBEAT_RETURNED = "heartbeat returned";
 
@@ -138,17 +140,21 @@ export function planUpdate(
   return plan(current, next, time, options);
 }
 
-/** Revives an entry with a missed heartbeat: `failed → starting → running` as one change with two events. */
-export function planRevival(current: ServiceEntry, time: string): PlannedChange {
-  const next: ServiceEntry = { ...current, state: "running", state_reason: HEARTBEAT_RETURNED };
-  const entry = stamp(current, next, time);
-  return {
-    entry,
-    events: [
-      stateChanged(entry, current.state, "starting"),
-      stateChanged(entry, "starting", "running"),
-    ],
-  };
+/**
+ * What a heartbeat makes of an entry: one that was `registered` or `starting`, or has missed its heartbeats, is
+ * `running`; as one change, with an event for each step. `null` for any other: only who set its state changes it.
+ */
+export function planHeartbeat(current: ServiceEntry, time: string): PlannedChange | null {
+  const { state, state_reason } = current;
+  const isMissed = state === "failed" && state_reason === HEARTBEAT_MISSED;
+  if (!isMissed && state !== "registered" && state !== "starting") return null;
+  const reason = isMissed ? HEARTBEAT_RETURNED : HEARTBEAT;
+  const entry = stamp(current, { ...current, state: "running", state_reason: reason }, time);
+  const started = stateChanged(entry, "starting", "running");
+  const events = state === "starting"
+    ? [started]
+    : [stateChanged(entry, state, "starting"), started];
+  return { entry, events };
 }
 
 function plan(

@@ -23,7 +23,7 @@
  *
  * @module
  */
-export type { IfRevision, RegisterOptions, UpdateOptions } from "./writer.ts";
+export type { DeregisterOptions, IfRevision, RegisterOptions, UpdateOptions } from "./writer.ts";
 export { applyEvent } from "./apply_event.ts";
 export type { DependencyInfo } from "./dependencies.ts";
 export type { EventsOptions } from "./events.ts";

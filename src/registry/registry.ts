@@ -33,8 +33,8 @@ import {
 } from "./queries.ts";
 import type { CommitRecord, LoadedState, Store } from "./store.ts";
 import {
+  type DeregisterOptions,
   EntryWriter,
-  type IfRevision,
   type RegisterOptions,
   type UpdateOptions,
 } from "./writer.ts";
@@ -195,17 +195,18 @@ export class Registry implements AsyncDisposable {
   }
 
   /**
-   * Removes a service from the registry. Its process is left alone.
+   * Removes a service from the registry. Its process is left alone; `admit` can refuse.
    *
    * @throws {HarnessError} `not_found`, `ambiguous`, `conflict`, `storage_unavailable`.
    */
-  async deregister(nameOrId: string, options: IfRevision = {}): Promise<void> {
+  async deregister(nameOrId: string, options: DeregisterOptions = {}): Promise<void> {
     await this.#writer.deregister(nameOrId, options);
   }
 
   /**
-   * Renews the lease of a service that was registered with `ttl_ms`. One that failed only because of missed
-   * heartbeats is revived: `failed → starting → running`, reason "heartbeat returned".
+   * Renews the lease of a service that was registered with `ttl_ms`. The first heartbeat makes a `registered` or
+   * `starting` one `running`, and one that failed only because of missed heartbeats is `running` again. Any other
+   * state stays as it was set.
    *
    * @throws {HarnessError} `not_found`, `ambiguous`, `invalid_params` when it has no `ttl_ms`,
    * `storage_unavailable`.

@@ -13,10 +13,10 @@ import type {
 import { KeyedMutex } from "../util/keyed_mutex.ts";
 import {
   HEARTBEAT_MISSED,
+  planHeartbeat,
   type PlannedChange,
   planRegister,
   planReplace,
-  planRevival,
   planUpdate,
 } from "./change.ts";
 import type { DependencyGraph } from "./dependencies.ts";
@@ -27,6 +27,12 @@ import { LEASE_RETRY_MS } from "./limits.ts";
 import { findEntry } from "./queries.ts";
 import type { Store } from "./store.ts";
 import { parseInput, parsePatch } from "./validate.ts";
+
+/** Options for `Registry.deregister()`. */
+export interface DeregisterOptions extends IfRevision {
+  /** Called under the entry's lock with the entry as it is; throws to refuse. */
+  admit?: ((current: ServiceEntry) => void) | undefined;
+}
 
 /** A condition on a change. */
 export interface IfRevision {
@@ -135,10 +141,11 @@ export class EntryWriter {
   }
 
   /** See `Registry.deregister()`. */
-  async deregister(nameOrId: string, options: IfRevision): Promise<void> {
+  async deregister(nameOrId: string, options: DeregisterOptions): Promise<void> {
     const { id } = findEntry(this.#parts.index, nameOrId);
     await this.#locks.run(id, async () => {
       const entry = this.#current(id, options);
+      options.admit?.(entry);
       await this.#parts.store.commit({
         remove: id,
         if_revision: entry.revision,
@@ -156,9 +163,7 @@ export class EntryWriter {
       const entry = this.#current(id, {});
       if (entry.ttl_ms === undefined) throw noLease(id);
       const ends = await this.#leases.take(id, entry.ttl_ms);
-      if (entry.state === "failed" && entry.state_reason === HEARTBEAT_MISSED) {
-        await this.#commit(entry, planRevival(entry, this.#time()));
-      }
+      await this.#commitIfAny(entry, planHeartbeat(entry, this.#time()));
       return { expires_at: new Date(ends).toISOString() };
     });
   }

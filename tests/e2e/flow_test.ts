@@ -106,12 +106,46 @@ Deno.test("command: one that was replaced is the one that is started", async () 
 
   // Deregistered while it runs it is left alone, and is not taken for another service of that name.
   const { pid: left } = (await client.call("get_service", { name: "sleeper" })).execution;
-  await client.call("deregister_service", { name: "sleeper" });
+  const refused = await client.fail("deregister_service", { name: "sleeper" });
+  assert.deepEqual([refused.code, refused.details.reason], ["conflict", "still_running"]);
+  assert.equal((await client.call("get_service", { name: "sleeper" }))["state"], "running");
+  assert.deepEqual(
+    await client.call("deregister_service", { name: "sleeper", force: true }),
+    { removed: true, runs_on: true },
+  );
   await register("604", false);
   await act("start");
   assert.equal(await runs(), "604");
   Deno.kill(left, "SIGTERM");
   await act("stop");
+});
+
+Deno.test("service_action: leaves alone what others run", async () => {
+  await using dir = await tempDir();
+  await using server = await startControlServer({ dir: dir.path });
+  await using client = await RawClient.ready(server.url);
+  const { registry } = server;
+  const execution = { type: "managed_process" as const, command: "/bin/sleep", args: ["600"] };
+  await registry.register({ name: "db", version: "1", execution, ttl_ms: 60_000 });
+  await registry.register({ name: "web", version: "1", execution, depends_on: ["db"] });
+  await client.call("heartbeat", { name: "db" });
+  for (const state of ["starting", "running"] as const) await registry.update("web", { state });
+  for (const action of ["stop", "restart", "reload"]) {
+    for (const how of [{}, { dry_run: true }, { cascade: true }]) {
+      const error = await client.fail("service_action", { name: "db", action, ...how });
+      assert.deepEqual([error.code, error.details.reason], ["conflict", "run_by_others"]);
+    }
+  }
+  assert.deepEqual(registry.list().map(({ state }) => state), ["running", "running"]);
+  // Its owner stopped it: from then on a start is ours.
+  for (const state of ["stopping", "stopped"] as const) await registry.update("db", { state });
+  await client.call("service_action", { name: "db", action: "start" });
+  const plan = { name: "db", action: "stop", cascade: true, dry_run: true };
+  assert.deepEqual((await client.call("service_action", plan))["plan"], [
+    { action: "stop", services: ["db"] },
+  ], "web is run by others");
+  await client.call("service_action", { name: "db", action: "stop" });
+  for (const name of ["db", "web"]) await client.call("deregister_service", { name });
 });
 
 Deno.test("cascade: starts dependencies first, stops dependents first", async () => {

@@ -45,7 +45,7 @@ const VALID: Readonly<Record<Action, Record<string, unknown>>> = {
     state: "failed",
     state_reason: "x",
   },
-  deregister_service: { name: "a", if_revision: 1 },
+  deregister_service: { name: "a", if_revision: 1, force: true },
   heartbeat: { name: "a" },
   service_action: { name: "a", action: "start", cascade: true, dry_run: true },
   list_endpoints: {},

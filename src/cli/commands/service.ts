@@ -47,6 +47,10 @@ const LOG_FLAGS = {
   follow: booleanFlag({ help: "go on with new lines until Ctrl-C" }),
 } satisfies FlagTable;
 
+const DEREGISTER_FLAGS = {
+  force: booleanFlag({ help: "also while the server runs it: it runs on, unwatched" }),
+} satisfies FlagTable;
+
 const ACTIONS = {
   start: "start it and wait until that worked",
   stop: "stop it and everything it started",
@@ -97,13 +101,19 @@ export function addServiceCommands(program: Command, context: Context): void {
   const deregister = group.command("deregister")
     .description("remove it from the registry; what runs is left alone")
     .argument(...name);
+  addFlags(deregister, DEREGISTER_FLAGS);
   addFlags(deregister, CLIENT_FLAGS, "Server:");
-  addHandler(context, deregister, async (given, id = "") => {
-    await using session = await openSession(context, given as object);
-    const data = await session.call("deregister_service", { name: id });
-    if (session.flags.json) printJson(context.io, data);
-    else printDone(context.io, `${id} removed`);
-  });
+  addHandler(context, deregister, (given, id = "") => removeService(context, given, id));
+}
+
+async function removeService(context: Context, given: unknown, name: string): Promise<void> {
+  const { io } = context;
+  const { force } = readFlags(DEREGISTER_FLAGS, given as Record<string, unknown>, io);
+  await using session = await openSession(context, given as object);
+  const data = await session.call("deregister_service", { name, ...(force ? { force } : {}) });
+  if (session.flags.json) return printJson(io, data);
+  printDone(io, `${name} removed`);
+  if (data.runs_on === true) io.err(`${visible(name)} runs on, and nothing watches it any more\n`);
 }
 
 async function getService(context: Context, given: unknown, name: string): Promise<void> {

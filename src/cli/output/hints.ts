@@ -38,6 +38,7 @@ const BY_REASON: Readonly<Record<string, string>> = {
   "already_exists/package_differs": "add --force to replace the package",
   "conflict/dependency_cycle": "change --depends-on of one of them",
   "conflict/idempotency_key_used": "choose another --idempotency-key",
+  "conflict/still_running": "`service stop` stops it first; with --force it runs on, unwatched",
   "deploy_failed/unwritable":
     "use --become sudo, another user in --host, or another --install-root",
   "forbidden/read_only_token": `give the full token with ${TOKEN_FLAG}`,

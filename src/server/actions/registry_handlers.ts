@@ -15,6 +15,7 @@ import {
   type ActionHandlers,
   filtered,
 } from "./action_handler.ts";
+import { isRunning } from "../services/entry_state.ts";
 import { checkAnonymous, requireUnmanaged } from "./anonymous_rules.ts";
 
 function named({ name }: { name: string }, scope: ServiceScope, backends: ActionBackends): void {
@@ -113,21 +114,37 @@ function update(
 }
 
 async function deregister(
-  { name, if_revision }: ActionParams<"deregister_service">,
+  { name, if_revision, force = false }: ActionParams<"deregister_service">,
   backends: ActionBackends,
   context: ActionContext,
 ): Promise<ActionData<"deregister_service">> {
   requireUnmanaged(name, "remove", backends, context);
-  const { registry, vouched } = backends;
+  const { registry, vouched, services } = backends;
   const entry = registry.get(name);
+  let runsOn = false;
+  // Checked within the registry's own turn: a start could come between.
+  const admit = (current: ServiceEntry) => {
+    runsOn = services?.ownership?.manages(current.id) === true && isRunning(current);
+    if (runsOn && !force) throw stillRunning(current);
+  };
   // First, so that nothing else can take its place meanwhile.
   if (context.access === "anonymous") vouched?.removeWithoutToken(entry);
   try {
-    await registry.deregister(entry.id, { ifRevision: if_revision });
+    await registry.deregister(entry.id, { ifRevision: if_revision, admit });
   } catch (error) {
     vouched?.readd(entry);
     throw error;
   }
   if (context.access !== "anonymous") vouched?.remove(entry.id);
-  return { removed: true };
+  return runsOn ? { removed: true, runs_on: true } : { removed: true };
+}
+
+/** A service that this server runs would go on without anybody who watches it. */
+function stillRunning({ id, state }: ServiceEntry): HarnessError {
+  return new HarnessError(
+    "conflict",
+    `Cannot remove ${id}: this server runs it, and it is ${state}; stop it first, or use force: then it runs on, ` +
+      "and nothing watches it",
+    { details: { reason: "still_running", id, state } },
+  );
 }

@@ -9,6 +9,8 @@ import { startOrder } from "../../registry/dependencies.ts";
 import type { ServiceEntry } from "../../model/service.ts";
 import type { Registry } from "../../registry/registry.ts";
 import { requireCovered, type ServiceScope } from "../access/scope.ts";
+import { isRunning } from "./entry_state.ts";
+import type { Placements } from "./placements.ts";
 
 /** The registered services that need `name`, directly or not, and `name` itself. */
 function withDependents(registry: Registry, name: string): Set<string> {
@@ -32,6 +34,32 @@ function stopWaves(registry: Registry, name: string): string[][] {
 /** Whether a start with `cascade` starts it. */
 export function isStartable({ state }: ServiceEntry): boolean {
   return state === "registered" || state === "stopped" || state === "failed";
+}
+
+/**
+ * Whether an entry is of a process that is up and that this server never started: it is somebody else's, who sent its
+ * heartbeat or set its state.
+ */
+export function isRunByOthers(entry: ServiceEntry, placements: Placements): boolean {
+  return entry.execution.type === "managed_process" && isRunning(entry) &&
+    placements.get(entry.id) === undefined;
+}
+
+/**
+ * Refuses an action on what others run: a stop would record `stopped` of a process that goes on, and a restart would
+ * start a second one beside it.
+ */
+export function assertRunHere(
+  entry: ServiceEntry,
+  action: ActionStep["action"],
+  placements: Placements,
+): void {
+  if (action === "start" || !isRunByOthers(entry, placements)) return;
+  throw new HarnessError(
+    "conflict",
+    `Cannot ${action} ${entry.id}: this server did not start the process; ${action} it where it runs`,
+    { details: { reason: "run_by_others", id: entry.id, state: entry.state } },
+  );
 }
 
 /** Input of {@linkcode cascadePlan}. */

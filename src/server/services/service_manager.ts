@@ -16,7 +16,7 @@ import type { ServiceAction, ServiceEntry } from "../../model/service.ts";
 import { KeyedMutex } from "../../util/keyed_mutex.ts";
 import type { Registry } from "../../registry/registry.ts";
 import { assertTransition } from "../../registry/change.ts";
-import { cascadePlan, isStartable, notRunning, unchanged } from "./action_plan.ts";
+import * as plans from "./action_plan.ts";
 import { type CallContext, callerText, type DocumentStore, type Services } from "../backends.ts";
 import { describedPlacement } from "./entry_spec.ts";
 import type { HostConnections } from "../hosts/host_connections.ts";
@@ -108,10 +108,11 @@ export class ServiceManager implements Services, AsyncDisposable {
     const { registry } = this.#options;
     const entry = registry.get(params.name);
     const { action, cascade = false, dry_run = false } = params;
+    plans.assertRunHere(entry, action, this.placements);
     if (!cascade && !dry_run) return await this.#actOn(entry.id, action, context);
     if (!cascade) this.#assertPossible(entry, action);
     const plan = cascade
-      ? cascadePlan(registry, {
+      ? plans.cascadePlan(registry, {
         entry,
         action,
         isStoppable: (e) => this.#isStoppable(e),
@@ -119,7 +120,7 @@ export class ServiceManager implements Services, AsyncDisposable {
         scope: context.scope,
       })
       : [{ action, services: [entry.id] }];
-    const outcome = unchanged(registry, entry, plan);
+    const outcome = plans.unchanged(registry, entry, plan);
     if (dry_run) return outcome;
     for (const step of plan) await this.#carryOutStep(step, context);
     return { ...outcome, new_state: registry.get(entry.id).state };
@@ -203,6 +204,7 @@ export class ServiceManager implements Services, AsyncDisposable {
       }
       await this.#followHost(id, action);
       const entry = this.#options.registry.get(id);
+      plans.assertRunHere(entry, action, this.placements);
       const placement = await this.#supervise(entry);
       await this.#carryOut(entry, placement, action, signal);
       return {
@@ -248,7 +250,7 @@ export class ServiceManager implements Services, AsyncDisposable {
     const { id, state } = entry;
     if (action === "start") assertTransition(id, state, "starting");
     if (action === "stop" && !this.#awaitsRestart(entry)) assertTransition(id, state, "stopping");
-    if (action === "reload" && state !== "running") throw notRunning(entry);
+    if (action === "reload" && state !== "running") throw plans.notRunning(entry);
   }
 
   /** Whether it has failed and its policy is about to start it again. */
@@ -292,7 +294,7 @@ export class ServiceManager implements Services, AsyncDisposable {
   async #carryOutStep({ action, services }: ActionStep, context: CallContext): Promise<void> {
     const isLeft = (entry: ServiceEntry) =>
       action === "start"
-        ? isStartable(entry) && this.ownership.isTrusted(entry.id)
+        ? plans.isStartable(entry) && this.ownership.isTrusted(entry.id)
         : action !== "stop" || this.#isStoppable(entry);
     const { registry } = this.#options;
     const entries = services.flatMap((id) =>
@@ -307,6 +309,7 @@ export class ServiceManager implements Services, AsyncDisposable {
 
   /** Whether a stop with `cascade` stops it. */
   #isStoppable(entry: ServiceEntry): boolean {
+    if (plans.isRunByOthers(entry, this.placements)) return false;
     return entry.state === "running" || entry.state === "starting" || this.#awaitsRestart(entry);
   }
 
