@@ -14,7 +14,6 @@ import { fileURLToPath } from "node:url";
 import * as esbuild from "esbuild";
 import ts from "typescript";
 import { SERVER_NAME } from "../src/version.ts";
-import { PERMISSIONS } from "./compile.ts";
 
 /** The part of deno.json that is used here. */
 interface DenoConfig {
@@ -28,26 +27,14 @@ interface DenoConfig {
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const NODE_VERSION = 22;
 
-/** The program runs on Deno only: its entry is started by the launcher and has no exports. */
+/** The program is no entry for others: the file in `bin` starts it. */
 const PROGRAM = "./cli";
 
-/** Starts the program. A terminal sends SIGINT to both processes, so only the other signals are forwarded. */
-const LAUNCHER = `#!/usr/bin/env node
-import { spawn } from "node:child_process";
-import { fileURLToPath } from "node:url";
+/** Starts the program on the runtime that it is given to. */
+const PROGRAM_FILE = `#!/usr/bin/env node
+import { run } from "./cli.js";
 
-const program = fileURLToPath(new URL("./cli.js", import.meta.url));
-const flags = ${JSON.stringify(["run", "--node-modules-dir=manual", ...PERMISSIONS])};
-const child = spawn("deno", [...flags, program, ...process.argv.slice(2)], { stdio: "inherit" });
-process.on("SIGINT", () => {});
-for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
-child.on("error", (error) => {
-  console.error(\`${SERVER_NAME}: Cannot start Deno: \${error.message}; run "npm install deno"\`);
-  process.exit(1);
-});
-child.on("exit", (code, signal) => {
-  process.exit(code ?? 128 + ({ SIGHUP: 1, SIGINT: 2, SIGKILL: 9, SIGTERM: 15 }[signal] ?? 0));
-});
+await run();
 `;
 
 /** Builds the package into `out`. */
@@ -59,7 +46,7 @@ export async function buildNpm(out: string): Promise<void> {
   const { [PROGRAM]: _, ...library } = config.exports;
   await writeDeclarations(Object.values(library), join(out, "types"));
   await writeFile(join(out, "package.json"), packageJson(config, packages));
-  await writeFile(join(out, "bin.js"), LAUNCHER);
+  await writeFile(join(out, "bin.js"), PROGRAM_FILE);
   await chmod(join(out, "bin.js"), 0o755);
   for (const file of ["README.md", "LICENSE"]) await copyFile(join(ROOT, file), join(out, file));
 }
@@ -160,8 +147,6 @@ function packageJson(config: DenoConfig, packages: readonly string[]): string {
       dependencies: Object.fromEntries(
         packages.map((p) => [p, imports[p]?.slice(`npm:${p}@`.length)]),
       ),
-      peerDependencies: { deno: ">=2.9" },
-      peerDependenciesMeta: { deno: { optional: true } },
     },
     null,
     2,

@@ -6,11 +6,21 @@
  * @module
  */
 import type { Command } from "commander";
+import { writeSync } from "node:fs";
+import process from "node:process";
+import { buffer } from "node:stream/consumers";
+import { isatty } from "node:tty";
 import { HarnessError, messageOf } from "../errors.ts";
+import { hasErrorCode } from "../util/node/files.ts";
 import { drawn } from "./output/styles.ts";
 
 /** Width of a terminal that does not know its own. */
 const DEFAULT_COLUMNS = 80;
+
+const STDOUT = 1;
+const STDERR = 2;
+/** How long to wait for a slow reader of a pipe that was switched to not blocking, before the next attempt. */
+const FULL_PIPE_PAUSE_MS = 5;
 
 /** Why a command was interrupted. */
 export class Interrupted extends Error {
@@ -68,24 +78,23 @@ export interface TerminalSize {
 
 /** The {@linkcode Io} of this process. */
 export function systemIo(interrupted: AbortSignal): Io {
-  const env = (name: string) => Deno.env.get(name) || undefined;
+  const env = (name: string) => process.env[name] || undefined;
   const outputClosed = new AbortController();
   const dumb = env("TERM") === "dumb" || env("CI") !== undefined;
-  const outIsTerminal = Deno.stdout.isTerminal();
+  const outIsTerminal = isatty(STDOUT);
   const forced = env("FORCE_COLOR");
   const plain = env("NO_COLOR") !== undefined || forced === "0" || forced === "false";
   return {
-    out: (text) => write(Deno.stdout, drawn(text), () => outputClosed.abort()),
+    out: (text) => write(STDOUT, drawn(text), () => outputClosed.abort()),
     err: (text) => tell(text),
-    raw: (text) =>
-      write(Deno.stdout, outIsTerminal ? drawn(text) : text, () => outputClosed.abort()),
-    readStdin: async () => new Uint8Array(await new Response(Deno.stdin.readable).arrayBuffer()),
+    raw: (text) => write(STDOUT, outIsTerminal ? drawn(text) : text, () => outputClosed.abort()),
+    readStdin: async () => new Uint8Array(await buffer(process.stdin)),
     env,
     interrupted,
     outputClosed: outputClosed.signal,
     outIsTerminal,
     // Some pseudo terminals report 0 columns: nothing can be redrawn there.
-    errIsTerminal: Deno.stderr.isTerminal() && !dumb && terminalColumns() > 0,
+    errIsTerminal: isatty(STDERR) && !dumb && terminalColumns() > 0,
     color: !plain && (forced !== undefined || (outIsTerminal && !dumb)),
     columns: width(env("COLUMNS"), outIsTerminal),
     size: () => outIsTerminal && !dumb ? terminalSize() : null,
@@ -95,12 +104,12 @@ export function systemIo(interrupted: AbortSignal): Io {
 }
 
 /** Writes all of `text`; calls `onClosed` when the reader has gone instead of failing. */
-function write(to: typeof Deno.stdout, text: string, onClosed: () => void): void {
+function write(to: number, text: string, onClosed: () => void): void {
   let bytes = new TextEncoder().encode(text);
   try {
-    while (bytes.length > 0) bytes = bytes.subarray(to.writeSync(bytes));
+    while (bytes.length > 0) bytes = bytes.subarray(writeSome(to, bytes));
   } catch (error) {
-    if (error instanceof Deno.errors.BrokenPipe) return onClosed();
+    if (hasErrorCode(error, "EPIPE")) return onClosed();
     throw new HarnessError(
       "storage_unavailable",
       `Cannot write the output: ${messageOf(error)}; make room, or send it elsewhere`,
@@ -109,10 +118,21 @@ function write(to: typeof Deno.stdout, text: string, onClosed: () => void): void
   }
 }
 
+/** Writes at least one byte, or waits a moment for a full pipe. */
+function writeSome(to: number, bytes: Uint8Array): number {
+  try {
+    return writeSync(to, bytes);
+  } catch (error) {
+    if (!hasErrorCode(error, "EAGAIN")) throw error;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FULL_PIPE_PAUSE_MS);
+    return 0;
+  }
+}
+
 /** Writes to stderr, best effort. */
 export function tell(text: string): void {
   try {
-    write(Deno.stderr, drawn(text), () => {});
+    write(STDERR, drawn(text), () => {});
   } catch {
     // A command that works must not fail because its progress cannot be written.
   }
@@ -133,12 +153,9 @@ function terminalColumns(): number {
 
 /** The size that the terminal reports; some pseudo terminals have none. */
 function terminalSize(): TerminalSize | null {
-  try {
-    const { columns, rows } = Deno.consoleSize();
-    return columns > 0 && rows > 0 ? { columns, rows } : null;
-  } catch {
-    return null;
-  }
+  const { columns = 0, rows = 0 } = [process.stdout, process.stderr].find(({ isTTY }) => isTTY) ??
+    {};
+  return columns > 0 && rows > 0 ? { columns, rows } : null;
 }
 
 /** What every command gets. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import process from "node:process";
 import { messageOf } from "../errors.ts";
 import { SERVER_NAME } from "../version.ts";
 import { EXIT } from "./exit_codes.ts";
@@ -16,9 +17,9 @@ function listenForSignals(): AbortSignal {
     const [name, code] of [["SIGINT", EXIT.interrupted], ["SIGTERM", EXIT.terminated]] as const
   ) {
     // Windows knows no SIGTERM.
-    if (Deno.build.os === "windows" && name === "SIGTERM") continue;
-    Deno.addSignalListener(name, () => {
-      if (controller.signal.aborted) Deno.exit(code);
+    if (process.platform === "win32" && name === "SIGTERM") continue;
+    process.on(name, () => {
+      if (controller.signal.aborted) process.exit(code);
       controller.abort(new Interrupted(name));
     });
   }
@@ -35,7 +36,10 @@ function surroundings(): Io | null {
   }
 }
 
-if (import.meta.main) {
+/** Runs the command line of this process and ends it. */
+export async function run(): Promise<never> {
   const io = surroundings();
-  Deno.exit(io === null ? EXIT.failure : await main(Deno.args, io));
+  process.exit(io === null ? EXIT.failure : await main(process.argv.slice(2), io));
 }
+
+if (import.meta.main) await run();

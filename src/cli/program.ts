@@ -4,6 +4,7 @@
  * @module
  */
 import { Command, Option } from "commander";
+import process from "node:process";
 import { HarnessError } from "../errors.ts";
 import { PROTOCOL_VERSION, SUBPROTOCOL } from "../protocol/messages.ts";
 import { SERVER_NAME, VERSION } from "../version.ts";
@@ -24,6 +25,7 @@ import { addTokenCommands } from "./commands/token.ts";
 import { addFlags, OUTPUT_FLAGS } from "./flags/flags.ts";
 import { helpArguments, usageError } from "./flags/usage.ts";
 import { addWatchCommand } from "./commands/watch.ts";
+import { runtimeText } from "../util/node/runtime.ts";
 
 const EXAMPLES = `
 Examples:
@@ -159,9 +161,8 @@ export function withDefaultCommand(args: readonly string[]): string[] {
 }
 
 function versionText(): string {
-  const { deno, v8, typescript } = Deno.version;
   return `${SERVER_NAME} ${VERSION} (protocol ${SUBPROTOCOL} version ${PROTOCOL_VERSION}, ` +
-    `deno ${deno}, v8 ${v8}, typescript ${typescript})`;
+    `${runtimeText()}, v8 ${process.versions.v8})`;
 }
 
 function truthy(value: string | undefined): boolean {

@@ -9,7 +9,13 @@ import { HarnessError } from "../errors.ts";
 import { HEADERS_TIMEOUT_MS, HTTP_CLOSE_TIMEOUT_MS } from "./limits.ts";
 import { ConnectionHandler, type HandlerOptions } from "./handler.ts";
 import { listenDeno } from "./listeners/deno_serve.ts";
-import type { Listener, ListenerName, ListenOptions } from "./listeners/listener.ts";
+import {
+  checkListener,
+  defaultListener,
+  type Listener,
+  type ListenerName,
+  type ListenOptions,
+} from "./listeners/listener.ts";
 import { listenWs } from "./listeners/node_ws.ts";
 import { isLoopback } from "./access/addresses.ts";
 import type { TokenOptions } from "./access/tokens.ts";
@@ -73,6 +79,7 @@ export async function serve(options: ServeOptions): Promise<WsServer> {
   try {
     checkExposure(hostname, handler, options.allowUnauthenticated === true);
     checkTls(tls);
+    checkListener(kind);
     const listen = kind === "ws" ? listenWs : listenDeno;
     const { headersTimeoutMs = HEADERS_TIMEOUT_MS } = options;
     const listenOptions: ListenOptions = {
@@ -87,10 +94,6 @@ export async function serve(options: ServeOptions): Promise<WsServer> {
     throw error;
   }
   return new RunningServer(handler, listener, hostname, tls === undefined ? "ws" : "wss");
-}
-
-function defaultListener(): ListenerName {
-  return "Deno" in globalThis ? "deno" : "ws";
 }
 
 class RunningServer implements WsServer {

@@ -11,7 +11,9 @@ import * as fs from "node:fs/promises";
 import process from "node:process";
 import { HarnessError } from "../errors.ts";
 import { sleep } from "../util/async.ts";
+import { canLockFiles, type FileLock, tryLockFile } from "../util/node/file_lock.ts";
 import { hasErrorCode } from "../util/node/files.ts";
+import { isRunning, ownIdentity, UNKNOWN_START } from "../util/node/process_identity.ts";
 
 /** Name of the lock file in the state dir. It stays there when nobody holds it. */
 const LOCK_NAME = "registry.lock";
@@ -28,10 +30,8 @@ const PID_WAIT = { times: 20, ms: 10 };
 /** Attempts at a lock whose holder wrote no pid; each waits as long as {@linkcode PID_WAIT}. */
 const MAX_LOCK_ATTEMPTS = 3;
 
-/** A start time that cannot be read. */
-const UNKNOWN = "-";
 /** Follows the pid where the kernel's lock counts. */
-const FLOCK_MARK = ` ${UNKNOWN} flock\n`;
+const FLOCK_MARK = ` ${UNKNOWN_START} flock\n`;
 /** Taking over the file of an owner that is gone. */
 const TAKEOVER = { times: 100, pauseMs: 10, staleMs: 5_000, emptyMs: 500 };
 
@@ -52,47 +52,48 @@ export async function acquireOwnerLock(
   options: OwnerLockOptions = {},
 ): Promise<OwnerLock> {
   const path = `${dir}/${LOCK_NAME}`;
-  return options.flock ?? "Deno" in globalThis
-    ? await lockFile(dir, path)
-    : await pidFile(dir, path);
+  return options.flock ?? canLockFiles() ? await lockFile(dir, path) : await pidFile(dir, path);
 }
 
 async function lockFile(dir: string, path: string): Promise<OwnerLock> {
-  const file = await Deno.open(path, { read: true, write: true, create: true, mode: 0o600 });
-  let held = false;
+  const lock = await lockWithin(dir, path);
   try {
-    for (let attempt = 1; !await file.tryLock(true); attempt++) {
-      const pid = await readPid(path);
-      // Held without a pid: a child that the previous owner was just starting keeps its open files for some
-      // milliseconds.
-      if (pid !== null || attempt >= MAX_LOCK_ATTEMPTS) throw inUse(dir, pid);
-    }
     const holder = await fs.readFile(path, "utf8");
-    // Free for the kernel, but a process on Node or Bun may be behind it. Not asked of our own kind: with
-    // narrow permissions the question itself is not allowed.
+    // Free for the kernel, but a process on Node or Bun may be behind it.
     if (holder !== "" && !holder.endsWith(FLOCK_MARK) && await isAlive(holder)) {
       throw inUse(dir, parseInt(holder));
     }
-    await file.truncate(0);
-    await file.write(new TextEncoder().encode(`${process.pid}${FLOCK_MARK}`));
-    held = true;
-  } finally {
-    if (!held) file.close();
+    await fs.writeFile(path, `${process.pid}${FLOCK_MARK}`);
+  } catch (error) {
+    lock.release();
+    throw error;
   }
+  let held = true;
   return {
     async release(): Promise<void> {
       if (!held) return;
       held = false;
-      // Unlocked by hand, because closing alone does not while a child that is just being started shares our
-      // open files. The file stays: removing it would let two others lock two files.
-      await file.truncate(0).finally(() => file.unlock()).finally(() => file.close());
+      // The file stays: removing it would let two others lock two files.
+      await fs.truncate(path).finally(() => lock.release());
     },
   };
 }
 
+async function lockWithin(dir: string, path: string): Promise<FileLock> {
+  for (let attempt = 1;; attempt++) {
+    const lock = await tryLockFile(path);
+    if (lock !== null) return lock;
+    const pid = await readPid(path);
+    // Held without a pid: a child that the previous owner was just starting keeps its open files for some
+    // milliseconds.
+    if (pid !== null || attempt >= MAX_LOCK_ATTEMPTS) throw inUse(dir, pid);
+  }
+}
+
 async function pidFile(dir: string, path: string): Promise<OwnerLock> {
   const temp = `${path}.${process.pid}.${crypto.randomUUID().slice(0, 8)}`;
-  const own = `${process.pid} ${await startTime(process.pid)}\n`;
+  const { pid, started } = await ownIdentity();
+  const own = `${pid} ${started}\n`;
   await fs.writeFile(temp, own, { mode: 0o600 });
   try {
     // link() fails when the name exists: of several, one wins, and the file is never half written.
@@ -152,22 +153,10 @@ async function tryLink(from: string, to: string): Promise<boolean> {
   }
 }
 
-async function isAlive(holder: string): Promise<boolean> {
-  const [pid, start] = holder.trim().split(" ");
-  if (pid === undefined || start === undefined) return false;
-  try {
-    process.kill(Number(pid), 0);
-  } catch (error) {
-    if (!hasErrorCode(error, "EPERM")) return false;
-  }
-  const now = await startTime(Number(pid));
-  return now === start || now === UNKNOWN || start === UNKNOWN;
-}
-
-/** Start time of a process in the kernel's ticks, so that a reused pid is no owner; {@linkcode UNKNOWN} where it cannot be read. */
-async function startTime(pid: number): Promise<string> {
-  const stat = await fs.readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
-  return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? UNKNOWN;
+function isAlive(holder: string): Promise<boolean> {
+  const [pid, started] = holder.trim().split(" ");
+  if (pid === undefined || started === undefined) return Promise.resolve(false);
+  return isRunning({ pid: Number(pid), started });
 }
 
 async function readPid(path: string): Promise<number | null> {

@@ -75,20 +75,35 @@ function check(context: Deno.lint.RuleContext, node: Deno.lint.Node, specifier: 
 }
 
 /** The only files that may write to a stream of this process; listr2 draws its lines itself. */
-const WRITERS: Readonly<Record<string, string>> = {
-  "Deno": "cli/context.ts",
-  "process": "cli/output/listr_view.ts",
+const WRITERS: Readonly<Record<string, readonly string[]>> = {
+  "Deno": [],
+  "process": ["cli/context.ts", "cli/output/listr_view.ts"],
 };
 
 /** What is wrong with `object.property` in the file at `path`, or `null`. */
 export function outputProblem(path: string, object: string, property: string): string | null {
   const file = path.replaceAll("\\", "/").split("/src/").at(-1) ?? "";
-  const writer = WRITERS[object];
-  if (!path.includes("/src/") || writer === undefined || writer === file) return null;
+  const writers = Object.hasOwn(WRITERS, object) ? WRITERS[object] : undefined;
+  if (!path.includes("/src/") || writers === undefined || writers.includes(file)) return null;
   // `process` is also what a command that runs is called elsewhere.
   if (object === "process" && !file.startsWith("cli/")) return null;
   if (property !== "stdout" && property !== "stderr") return null;
-  return `only src/${writer} may use ${object}.${property}: write through Io`;
+  return `only src/cli/context.ts may write to ${object}.${property}: write through Io`;
+}
+
+/** The files for what only Deno has, each with a counterpart for Node and Bun beside it. */
+const DENO_FILES: readonly string[] = [
+  "cli/session/trusted_authority.ts",
+  "deploy/owner.ts",
+  "server/listeners/deno_serve.ts",
+  "util/node/file_lock.ts",
+];
+
+/** What is wrong with `Deno.property` in the file at `path`, or `null`. */
+export function runtimeProblem(path: string): string | null {
+  const file = path.replaceAll("\\", "/").split("/src/").at(-1) ?? "";
+  if (!path.includes("/src/") || DENO_FILES.includes(file)) return null;
+  return "src/ runs on Node and Bun too: use a node: module instead of Deno";
 }
 
 const plugin: Deno.lint.Plugin = {
@@ -100,7 +115,8 @@ const plugin: Deno.lint.Plugin = {
           MemberExpression(node) {
             if (node.object.type !== "Identifier" || node.property.type !== "Identifier") return;
             const { object, property } = node;
-            const message = outputProblem(context.filename, object.name, property.name);
+            const message = outputProblem(context.filename, object.name, property.name) ??
+              (object.name === "Deno" ? runtimeProblem(context.filename) : null);
             if (message !== null) context.report({ node, message });
           },
         };

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { importProblem, outputProblem } from "./layers.ts";
+import { importProblem, outputProblem, runtimeProblem } from "./layers.ts";
 import { functionLengths } from "./function_lengths.ts";
 
 const ROOT = new URL("../../", import.meta.url);
@@ -34,12 +34,18 @@ Deno.test("importProblem: refuses what the map does not allow", () => {
 });
 
 Deno.test("outputProblem(): refuses output that bypasses Io", () => {
-  assert.equal(outputProblem("/x/src/cli/context.ts", "Deno", "stdout"), null);
+  assert.equal(outputProblem("/x/src/cli/context.ts", "process", "stdout"), null);
   assert.equal(outputProblem("/x/src/executor/a.ts", "process", "stdout"), null);
   assert.equal(outputProblem("/x/tests/a.ts", "Deno", "stdout"), null);
   assert.match(outputProblem("/x/src/cli/watch.ts", "Deno", "stdout") ?? "", /through Io/);
   assert.match(outputProblem("/x/src/cli/watch.ts", "process", "stderr") ?? "", /through Io/);
   assert.match(outputProblem("/x/src/server/a.ts", "Deno", "stderr") ?? "", /through Io/);
+});
+
+Deno.test("runtimeProblem(): refuses Deno where a node: module does", () => {
+  assert.equal(runtimeProblem("/x/src/util/node/file_lock.ts"), null);
+  assert.equal(runtimeProblem("/x/tests/cli/a.ts"), null);
+  assert.match(runtimeProblem("/x/src/cli/main.ts") ?? "", /node: module/);
 });
 
 Deno.test("sources: bounded lines of files and functions", () => {

@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
+import { PERMISSIONS } from "../../.ci/compile.ts";
 import { acquireOwnerLock } from "../../src/storage/owner_lock.ts";
 import { refusal } from "../helpers/rejects.ts";
 import { withTempDir } from "./recording.ts";
 
 const MODULE = new URL("../../src/storage/owner_lock.ts", import.meta.url).href;
+
+const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
 
 /** A process that holds the lock until it is killed. */
 async function holder(dir: string, flock: boolean): Promise<Deno.ChildProcess> {
@@ -11,8 +14,7 @@ async function holder(dir: string, flock: boolean): Promise<Deno.ChildProcess> {
     await acquireOwnerLock(${JSON.stringify(dir)}, { flock: ${flock} });
     console.log("held"); setInterval(() => {}, 1000);`;
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["eval", "--no-check", "--config", new URL("../../deno.json", import.meta.url).pathname]
-      .concat(code),
+    args: ["eval", "--no-check", "--config", CONFIG, code],
     stdout: "piped",
     stderr: "inherit",
   }).spawn();
@@ -40,6 +42,31 @@ for (const [held, wanted] of [[true, false], [false, true]] as const) {
     });
   });
 }
+
+Deno.test("acquireOwnerLock: a pid file, with narrow permissions", async () => {
+  await withTempDir(async (dir) => {
+    const code = `import { acquireOwnerLock } from ${JSON.stringify(MODULE)};
+      await acquireOwnerLock(${JSON.stringify(dir)}).then(
+        () => console.log("taken"), ({ code, details }) => console.log(code, details.pid));`;
+    const file = `${dir}/take.ts`;
+    await Deno.writeTextFile(file, code);
+    const take = async () => {
+      const { stdout } = await new Deno.Command(Deno.execPath(), {
+        args: ["run", "--no-check", "--config", CONFIG, ...PERMISSIONS, file],
+        stderr: "inherit",
+      }).output();
+      return new TextDecoder().decode(stdout).trim();
+    };
+    const child = await holder(dir, false);
+    try {
+      assert.equal(await take(), `conflict ${child.pid}`);
+    } finally {
+      child.kill("SIGKILL");
+      await child.status;
+    }
+    assert.equal(await take(), "taken");
+  });
+});
 
 for (const flock of [true, false]) {
   const kind = flock ? "the kernel's lock" : "a pid file";

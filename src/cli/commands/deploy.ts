@@ -4,6 +4,9 @@
  * @module
  */
 import type { Command } from "commander";
+import { mkdtemp, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { HarnessError } from "../../errors.ts";
 import { CLIENT_FLAGS, openSession, type Session } from "../session/connect.ts";
 import { addHandler, type Context } from "../context.ts";
@@ -25,6 +28,7 @@ import { unreadable } from "../flags/secrets.ts";
 import { note } from "../output/notes.ts";
 import { printJson, printLine } from "../output/table.ts";
 import { downloadPackage, uploadPackage } from "../session/upload.ts";
+import { hasErrorCode } from "../../util/node/files.ts";
 
 type DeployFlags = FlagValues<typeof DEPLOY_FLAGS>;
 
@@ -103,8 +107,8 @@ export function detached(context: Context, session: Session, deploymentId: strin
 /** The package as a local file, or `null` where the reference is one of the server's. */
 async function localPackage(reference: string): Promise<string | null> {
   try {
-    const info = await Deno.stat(reference);
-    if (info.isFile) return reference;
+    const info = await stat(reference);
+    if (info.isFile()) return reference;
     throw new HarnessError(
       "invalid_params",
       `Cannot deploy ${reference}: it is a directory, make a package of it with ` +
@@ -114,7 +118,7 @@ async function localPackage(reference: string): Promise<string | null> {
     if (error instanceof HarnessError) throw error;
     // A bare name may be one that the server holds; a path can only be meant as a file.
     const isPath = /[/\\]/.test(reference);
-    if (error instanceof Deno.errors.NotFound && !isPath) return null;
+    if (hasErrorCode(error, "ENOENT") && !isPath) return null;
     throw unreadable({ place: "the package", path: reference }, error);
   }
 }
@@ -163,13 +167,13 @@ async function heldPackage(
     );
   }
   const { requireSignature } = await import("./package/signatures.ts");
-  const dir = await Deno.makeTempDir({ prefix: "harness-deploy-" });
+  const dir = await mkdtemp(join(tmpdir(), "harness-deploy-"));
   try {
     const path = await downloadPackage(context, session.flags, info, dir);
     await requireSignature(path, flags.requireSignature);
     return { name: info.file, sha256: info.sha256 };
   } finally {
-    await Deno.remove(dir, { recursive: true });
+    await rm(dir, { recursive: true });
   }
 }
 

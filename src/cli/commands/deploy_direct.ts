@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { open } from "node:fs/promises";
 import { basename } from "node:path";
 import { deploy } from "../../deploy/deploy.ts";
 import type { DeployPlan, HostTarget } from "../../deploy/plan.ts";
@@ -13,6 +14,7 @@ import {
   strategyOf as planStrategy,
   withSecretsApart,
 } from "../../server/deployments/deployment_request.ts";
+import { streamOf } from "../../server/http/transfers.ts";
 import { sshHostDirectory } from "../../server/hosts/ssh_directory.ts";
 import type { Context } from "../context.ts";
 import { type DEPLOY_FLAGS, environmentOf, secretsOf, strategyOf } from "../flags/deploy_flags.ts";
@@ -55,7 +57,7 @@ export async function deployDirectly(
     strategy: planStrategy(strategyOf(flags)),
     force: flags.force,
     package: {
-      open: async () => (await Deno.open(file, { read: true })).readable,
+      open: async () => streamOf(await open(file, "r")),
       file: basename(file),
       sha256,
       size,

@@ -5,8 +5,9 @@
  */
 import type { Command } from "commander";
 import { constants } from "node:fs";
-import { access } from "node:fs/promises";
+import { access, open, stat } from "node:fs/promises";
 import { dirname, resolve as absolute } from "node:path";
+import process from "node:process";
 import { HarnessError, messageOf } from "../../errors.ts";
 import { CLIENT_FLAGS, openSession } from "../session/connect.ts";
 import { addHandler, type Context, type Io } from "../context.ts";
@@ -19,6 +20,8 @@ import { defaultStateDir } from "../server_process/state_dir.ts";
 import { type Color, printHanging, printJson } from "../output/table.ts";
 import { parseTarget } from "../../model/target.ts";
 import { hintFor } from "../output/hints.ts";
+import { hasErrorCode } from "../../util/node/files.ts";
+import { ownUid, runtimeText } from "../../util/node/runtime.ts";
 
 const DOCTOR_FLAGS = {
   host: listFlag("[user@]host[:port]", { help: "a host to check too" }, (text) => text),
@@ -56,7 +59,7 @@ async function doctor(context: Context, given: Record<string, unknown>): Promise
   add({
     check: "runtime",
     status: "ok",
-    message: `deno ${Deno.version.deno} on ${Deno.build.target}`,
+    message: `${runtimeText()} on ${process.platform} ${process.arch}`,
   });
   add(await stateDirFinding(io, flags.stateDir));
   add(await serverFinding(context, given));
@@ -96,11 +99,11 @@ function print(io: Io, { check, status, message }: Finding): void {
 
 async function stateDirFinding(io: Io, given: string | null): Promise<Finding> {
   const check = "state directory";
-  const dir = absolute(defaultStateDir(given, io.env, Deno.uid()));
+  const dir = absolute(defaultStateDir(given, io.env, ownUid()));
   // It is made when it is missing, so what counts is the nearest directory that exists.
   for (let at = dir;; at = dirname(at)) {
     try {
-      if (!(await Deno.stat(at)).isDirectory) {
+      if (!(await stat(at)).isDirectory()) {
         return {
           check,
           status: "fail",
@@ -111,7 +114,7 @@ async function stateDirFinding(io: Io, given: string | null): Promise<Finding> {
       const note = at === dir ? "" : " (will be made)";
       return { check, status: "ok", message: `${dir}${note}` };
     } catch (error) {
-      if (error instanceof Deno.errors.NotFound && at !== dirname(at)) continue;
+      if (hasErrorCode(error, "ENOENT") && at !== dirname(at)) continue;
       const message = `${at} cannot be written: ${
         messageOf(error)
       }; choose another with --state-dir`;
@@ -141,8 +144,8 @@ async function identityFinding(path: string): Promise<Finding> {
   const check = `key ${path}`;
   const readable = await readableFinding(check, "--identity", path);
   if (readable.status !== "ok") return readable;
-  const { mode } = await Deno.stat(path);
-  if (mode !== null && (mode & 0o077) !== 0) {
+  const { mode } = await stat(path);
+  if (process.platform !== "win32" && (mode & 0o077) !== 0) {
     const shown = (mode & 0o777).toString(8);
     return {
       check,
@@ -155,7 +158,7 @@ async function identityFinding(path: string): Promise<Finding> {
 
 async function readableFinding(check: string, place: string, path: string): Promise<Finding> {
   try {
-    (await Deno.open(path, { read: true })).close();
+    await (await open(path, "r")).close();
     return { check, status: "ok", message: path };
   } catch (error) {
     return { check, status: "fail", message: messageOf(unreadable({ place, path }, error)) };

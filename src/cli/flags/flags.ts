@@ -131,8 +131,8 @@ export function fileFlag(text: FlagText & { value?: string }): Flag<NamedFile | 
 export function choiceFlag<const C extends string>(
   choices: readonly [C, ...C[]],
   text: FlagText,
+  fallback: C = choices[0],
 ): Flag<C> {
-  const fallback = choices[0];
   const shown = { ...text, fallback, shownDefault: fallback };
   return { ...valueFlag<C>(choices.join("|"), shown, oneOf(choices)), choices };
 }

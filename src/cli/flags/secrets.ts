@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { readFile, stat } from "node:fs/promises";
 import { HarnessError, messageOf } from "../../errors.ts";
 import { CLI_MAX_SECRET_BYTES } from "../limits.ts";
 import type { NamedFile } from "./flags.ts";
@@ -27,7 +28,7 @@ export async function readSecretFile(file: NamedFile): Promise<string> {
   const { path } = file;
   let text: string;
   try {
-    const info = await Deno.stat(path);
+    const info = await stat(path);
     if (info.size > CLI_MAX_SECRET_BYTES) {
       throw new HarnessError(
         "too_large",
@@ -36,7 +37,7 @@ export async function readSecretFile(file: NamedFile): Promise<string> {
         }: it has ${info.size} bytes, at most ${CLI_MAX_SECRET_BYTES} are read`,
       );
     }
-    text = await Deno.readTextFile(path);
+    text = await readFile(path, "utf8");
   } catch (error) {
     if (error instanceof HarnessError) throw error;
     throw unreadable(file, error);
@@ -47,7 +48,7 @@ export async function readSecretFile(file: NamedFile): Promise<string> {
 /** The text of a file that is named by a flag. */
 export async function readNamedFile(file: NamedFile): Promise<string> {
   try {
-    return await Deno.readTextFile(file.path);
+    return await readFile(file.path, "utf8");
   } catch (error) {
     throw unreadable(file, error);
   }

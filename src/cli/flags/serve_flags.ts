@@ -9,7 +9,7 @@ import {
   SERVER_LIMITS,
   type ServerLimits,
 } from "../../model/server_limits.ts";
-import { LISTENERS } from "../../server/listeners/listener.ts";
+import { defaultListener, LISTENERS } from "../../server/listeners/listener.ts";
 import { DURABILITIES } from "../../storage/journal/line.ts";
 import {
   booleanFlag,
@@ -48,7 +48,7 @@ export const SERVE_FLAGS = {
   listener: choiceFlag(LISTENERS, {
     env: "HARNESS_LISTENER",
     help: "which listener; ws drops silent and slow peers, for hostile networks",
-  }),
+  }, defaultListener()),
   stateDir: textFlag("dir", { env: "HARNESS_STATE_DIR", help: "where the registry is kept" }),
   packagesDir: textFlag("dir", {
     env: "HARNESS_PACKAGES_DIR",

@@ -1,18 +1,29 @@
 /**
  * Files through which client commands of the same user find the token that a server made, one per address.
  *
- * The server holds a lock on the file while it serves. A file that a killed server left behind is not locked, so it is
- * not used, and its token is not sent to another program that listens at the address by then.
+ * A file that a killed server left behind is not used, so its token is not sent to another program that listens at the
+ * address by then: while a server on Deno runs it holds a lock on the file; one on Node or Bun writes when it started.
  *
  * @module
  */
 import { randomBytes } from "node:crypto";
+import { lstat, mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { SERVER_NAME } from "../../version.ts";
 import { CLI_MAX_SECRET_BYTES } from "../limits.ts";
 import { exposure, openPrivateFile, textOf } from "./private_file.ts";
 import { defaultStateDir } from "./state_dir.ts";
 import { isLoopback } from "../../server/access/addresses.ts";
+import {
+  canLockFiles,
+  type FileLock,
+  isLockedBy,
+  tryLockFile,
+  tryShareFile,
+} from "../../util/node/file_lock.ts";
+import { hasErrorCode, writeSynced } from "../../util/node/files.ts";
+import { isRunning, ownIdentity, UNKNOWN_START } from "../../util/node/process_identity.ts";
+import { ownUid } from "../../util/node/runtime.ts";
 
 /** What is written for an address. */
 export interface AddressRecord {
@@ -24,6 +35,8 @@ export interface AddressRecord {
   readonly token: string;
   /** Its process. */
   readonly pid: number;
+  /** The start of its process, where it cannot lock the file. */
+  readonly started?: string;
 }
 
 /** Reads an environment variable. */
@@ -44,22 +57,21 @@ export async function writeAddressFiles(
   env: Env,
   stateDir: string,
 ): Promise<AddressFiles> {
-  const uid = Deno.uid();
-  const held: Array<{ path: string; file: Deno.FsFile }> = [];
+  const uid = ownUid();
+  const held: WrittenFile[] = [];
   for (const dir of [...runtimeDirs(env, uid), join(stateDir, IN_STATE_DIR)]) {
     const path = join(dir, fileName(record.hostname, record.port));
-    const file = await writeLocked(dir, path, record, uid).catch(() => null);
-    if (file !== null) held.push({ path, file });
+    const file = await writeLive(dir, path, record, uid).catch(() => null);
+    if (file !== null) held.push(file);
   }
   return {
     paths: held.map(({ path }) => path),
     async [Symbol.asyncDispose]() {
-      for (const { path, file } of held) {
-        const mine = await file.stat();
-        const there = await Deno.lstat(path).catch(() => null);
+      for (const { path, ino, lock } of held) {
+        const there = await lstat(path).catch(() => null);
         // Another server may have the address by now.
-        if (there?.ino === mine.ino) await Deno.remove(path).catch(() => {});
-        file.close();
+        if (there?.ino === ino) await rm(path, { force: true }).catch(() => {});
+        lock?.release();
       }
     },
   };
@@ -81,7 +93,7 @@ export async function findAddressFile(
   port: number,
   env: Env,
 ): Promise<FoundServer | null> {
-  const uid = Deno.uid();
+  const uid = ownUid();
   const dirs = runtimeDirs(env, uid);
   try {
     dirs.push(join(defaultStateDir(env("HARNESS_STATE_DIR") ?? null, env, uid), IN_STATE_DIR));
@@ -125,50 +137,74 @@ function fileName(hostname: string, port: number): string {
   return `${hostname.replace(/[^A-Za-z0-9.]/g, "-")}_${port}.json`;
 }
 
-async function writeLocked(
+/** A file that this process wrote. */
+interface WrittenFile {
+  readonly path: string;
+  readonly ino: number;
+  readonly lock: FileLock | null;
+}
+
+async function writeLive(
   dir: string,
   path: string,
   record: AddressRecord,
   uid: number | null,
-): Promise<Deno.FsFile | null> {
-  await Deno.mkdir(dir, { mode: 0o700 }).catch((error) => {
-    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+): Promise<WrittenFile | null> {
+  await mkdir(dir, { mode: 0o700 }).catch((error) => {
+    if (!hasErrorCode(error, "EEXIST")) throw error;
   });
-  if (exposure(await Deno.lstat(dir), uid) !== null) return null;
+  if (exposure(await lstat(dir), uid) !== null) return null;
   await sweep(dir, uid).catch(() => {}); // what is left over is not used anyway
   const part = `${path}.${randomBytes(6).toString("hex")}.part`;
-  const file = await Deno.open(part, { read: true, write: true, createNew: true, mode: 0o600 });
+  const content = canLockFiles() ? record : { ...record, started: (await ownIdentity()).started };
+  let lock: FileLock | null = null;
   try {
+    await writeSynced(part, `${JSON.stringify(content)}\n`);
     // Locked before it has its name, so that it is never found unlocked.
-    await file.lock(true);
-    await file.write(new TextEncoder().encode(`${JSON.stringify(record)}\n`));
-    await Deno.rename(part, path);
-    return file;
+    lock = canLockFiles() ? await tryLockFile(part) : null;
+    const { ino } = await lstat(part);
+    await rename(part, path);
+    return { path, ino, lock };
   } catch (error) {
-    file.close();
-    await Deno.remove(part).catch(() => {});
+    lock?.release();
+    await rm(part, { force: true }).catch(() => {});
     throw error;
   }
 }
 
 /** Removes the files of servers that were killed. */
 async function sweep(dir: string, uid: number | null): Promise<void> {
-  for await (const { name } of Deno.readDir(dir)) {
+  for (const name of await readdir(dir)) {
     if (!name.endsWith(".json")) continue;
-    using file = await openPrivateFile(join(dir, name), uid);
-    // Shared: an exclusive lock would make the file seem live to a concurrent reader.
-    if (await file.tryLock(false)) await Deno.remove(join(dir, name));
+    const path = join(dir, name);
+    const record = await readRecord(path, uid).catch(() => null);
+    if (record !== null && !await isLive(path, record)) await rm(path, { force: true });
   }
 }
 
 async function readLive(dir: string, path: string, uid: number | null): Promise<string | null> {
-  if (exposure(await Deno.lstat(dir), uid) !== null) return null;
-  using file = await openPrivateFile(path, uid);
-  if (await file.tryLock(false)) {
-    // Nobody holds it: its server is gone.
-    await file.unlock();
-    return null;
+  if (exposure(await lstat(dir), uid) !== null) return null;
+  const record = await readRecord(path, uid);
+  if (!await isLive(path, record)) return null;
+  return typeof record.token === "string" ? record.token : null;
+}
+
+async function readRecord(path: string, uid: number | null): Promise<Partial<AddressRecord>> {
+  await using file = await openPrivateFile(path, uid);
+  return JSON.parse(await textOf(file, CLI_MAX_SECRET_BYTES)) as Partial<AddressRecord>;
+}
+
+/** Whether the server that wrote a file runs. */
+async function isLive(
+  path: string,
+  { pid = 0, started }: Partial<AddressRecord>,
+): Promise<boolean> {
+  if (started !== undefined) return await isRunning({ pid, started });
+  if (!canLockFiles()) {
+    return await isLockedBy(path, pid) ?? await isRunning({ pid, started: UNKNOWN_START });
   }
-  const { token } = JSON.parse(await textOf(file, CLI_MAX_SECRET_BYTES)) as Partial<AddressRecord>;
-  return typeof token === "string" ? token : null;
+  // Shared: an exclusive lock would make the file seem live to a concurrent reader.
+  const lock = await tryShareFile(path);
+  lock?.release();
+  return lock === null;
 }

@@ -4,8 +4,10 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
+import { appendFile, lstat, rename } from "node:fs/promises";
 import type { AuditEntry } from "../../server/access/audit.ts";
 import { sleep } from "../../util/async.ts";
+import { hasErrorCode } from "../../util/node/files.ts";
 
 /** At this size the file becomes `<file>.1`: some 50,000 entries. */
 const MAX_FILE_BYTES = 10 * 1024 * 1024;
@@ -138,7 +140,7 @@ export class AuditFile implements AsyncDisposable {
       this.#waitingBytes = 0;
       try {
         await this.#rotate();
-        await Deno.writeTextFile(this.#path, text, { append: true, mode: 0o600 });
+        await appendFile(this.#path, text, { mode: 0o600 });
       } catch (error) {
         getLogger(["harness", "cli"]).error("Cannot write the audit log {path}: {error}", {
           path: this.#path,
@@ -156,12 +158,12 @@ export class AuditFile implements AsyncDisposable {
   }
 
   async #rotate(): Promise<void> {
-    const size = await Deno.lstat(this.#path).then((info) => info.size, () => 0);
+    const size = await lstat(this.#path).then((info) => info.size, () => 0);
     if (size < this.#maxFileBytes) return;
     for (let n = KEPT_FILES; n >= 1; n--) {
       const from = n === 1 ? this.#path : `${this.#path}.${n - 1}`;
-      await Deno.rename(from, `${this.#path}.${n}`).catch((error) => {
-        if (!(error instanceof Deno.errors.NotFound)) throw error;
+      await rename(from, `${this.#path}.${n}`).catch((error) => {
+        if (!hasErrorCode(error, "ENOENT")) throw error;
       });
     }
   }

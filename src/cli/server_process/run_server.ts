@@ -4,7 +4,9 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
+import { mkdir } from "node:fs/promises";
 import { join, resolve as absolute } from "node:path";
+import process from "node:process";
 import {
   type ControlPlane,
   Documents,
@@ -38,6 +40,8 @@ import { Hangups } from "./token_reload.ts";
 import { trustedKeys } from "../commands/package/signatures.ts";
 import { defaultStateDir } from "./state_dir.ts";
 import { resultWithin } from "../../util/async.ts";
+import { hasErrorCode } from "../../util/node/files.ts";
+import { ownUid } from "../../util/node/runtime.ts";
 
 /** The values of all flags of `serve`. */
 export interface ServerFlags {
@@ -53,7 +57,7 @@ const log = getLogger(["harness", "cli"]);
 
 /** Serves until SIGTERM or SIGINT; returns the exit code. */
 export async function runServer(io: Io, flags: ServerFlags): Promise<number> {
-  const stateDir = absolute(defaultStateDir(flags.serve.stateDir, io.env, Deno.uid()));
+  const stateDir = absolute(defaultStateDir(flags.serve.stateDir, io.env, ownUid()));
   const tls = await readTls(flags);
   const readTokens = (again: boolean) =>
     serverTokens(io, flags.serve, async () => {
@@ -185,7 +189,7 @@ async function announce(
   stateDir: string,
 ): Promise<AddressFiles> {
   if (made === null) return { paths: [], [Symbol.asyncDispose]: () => Promise.resolve() };
-  const record = { hostname, port, token: made.token, pid: Deno.pid };
+  const record = { hostname, port, token: made.token, pid: process.pid };
   const files = await writeAddressFiles(record, (name) => io.env(name), stateDir);
   if (files.paths.length === 0) {
     log.warn("Client commands cannot find the token by themselves: give them --token-file {file}", {
@@ -229,11 +233,11 @@ async function readTls(flags: ServerFlags): Promise<{ cert: string; key: string 
 
 async function makeStateDir(dir: string): Promise<void> {
   try {
-    await Deno.mkdir(dir, { recursive: true, mode: 0o700 });
+    await mkdir(dir, { recursive: true, mode: 0o700 });
   } catch (error) {
-    const why = error instanceof Deno.errors.PermissionDenied
+    const why = hasErrorCode(error, "EACCES", "EPERM", "EROFS")
       ? "permission denied"
-      : error instanceof Deno.errors.AlreadyExists || error instanceof Deno.errors.NotADirectory
+      : hasErrorCode(error, "EEXIST", "ENOTDIR")
       ? "there is a file of that name in the way"
       : messageOf(error);
     throw new HarnessError(

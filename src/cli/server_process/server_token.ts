@@ -17,6 +17,8 @@ import { CLIENT_TOKEN_FILE, type SERVE_FLAGS } from "../flags/serve_flags.ts";
 import { readTokensFile } from "./tokens_file.ts";
 import { isLoopback } from "../../server/access/addresses.ts";
 import { sha256 } from "../../util/node/digest.ts";
+import { hasErrorCode } from "../../util/node/files.ts";
+import { ownUid } from "../../util/node/runtime.ts";
 
 /** Bytes of a made token: 256 bit. */
 const TOKEN_BYTES = 32;
@@ -226,21 +228,21 @@ function fileOf(configured: Configured | null): { tokenFile?: string } {
 
 /** The token in `file`, made where there is none; one that others could know is not used. */
 async function madeToken(file: string): Promise<string> {
-  const uid = Deno.uid();
+  const uid = ownUid();
   try {
     if (await privateFileProblem(file, uid) === undefined) {
       await createPrivateFile(file, `${randomBytes(TOKEN_BYTES).toString("base64url")}\n`);
     }
     const problem = await privateFileProblem(file, uid);
     if (typeof problem === "string") throw unusable(file, problem);
-    using opened = await openPrivateFile(file, uid);
+    await using opened = await openPrivateFile(file, uid);
     const token = (await textOf(opened, CLI_MAX_SECRET_BYTES)).trim();
     if (!/^[\x21-\x7e]*$/.test(token)) throw unusable(file, "it is not one line of visible ASCII");
     requireStrength(token, file);
     return token;
   } catch (error) {
     if (error instanceof HarnessError) throw error;
-    if (error instanceof Deno.errors.PermissionDenied) {
+    if (hasErrorCode(error, "EACCES", "EPERM")) {
       const why = "Permission denied; check its owner and mode, or choose another --state-dir";
       throw new HarnessError("storage_unavailable", `Cannot open ${dirname(file)}: ${why}`, {
         cause: error,

@@ -4,6 +4,7 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
+import process from "node:process";
 import { messageOf } from "../../errors.ts";
 
 const log = getLogger(["harness", "cli"]);
@@ -17,7 +18,7 @@ export class Hangups implements Disposable {
 
   /** Starts listening: SIGHUP no longer ends the process. */
   constructor() {
-    if (Deno.build.os !== "windows") Deno.addSignalListener("SIGHUP", this.#listener);
+    if (process.platform !== "win32") process.on("SIGHUP", this.#listener);
   }
 
   /** Sets the reload. */
@@ -28,7 +29,7 @@ export class Hangups implements Disposable {
 
   /** Stops listening. */
   [Symbol.dispose](): void {
-    if (Deno.build.os !== "windows") Deno.removeSignalListener("SIGHUP", this.#listener);
+    if (process.platform !== "win32") process.off("SIGHUP", this.#listener);
   }
 
   #hear(): void {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { open, stat } from "node:fs/promises";
 import { HarnessError } from "../../errors.ts";
 import type { YamlSource } from "../../package/manifest/yaml_source.ts";
 import type { FileIssue } from "../../util/file_issues.ts";
@@ -12,6 +13,7 @@ import { MAX_NAMED_TOKENS, MAX_TOKENS_FILE_BYTES } from "../limits.ts";
 import type { NamedFile } from "../flags/flags.ts";
 import { exposure, textOf } from "./private_file.ts";
 import { named, unreadable } from "../flags/secrets.ts";
+import { ownUid } from "../../util/node/runtime.ts";
 import { parseYamlFile, type TextFile, unknownKey, unusable } from "../flags/yaml_file.ts";
 
 /** Names that records give to others than named tokens. */
@@ -177,12 +179,12 @@ async function privateText(file: NamedFile): Promise<string> {
   const { path } = file;
   try {
     // Checked before it is opened: opening a FIFO would block.
-    if (!(await Deno.stat(path)).isFile) throw refused(file, "it is not a file");
-    using opened = await Deno.open(path, { read: true });
+    if (!(await stat(path)).isFile()) throw refused(file, "it is not a file");
+    await using opened = await open(path, "r");
     const info = await opened.stat();
-    const uid = Deno.uid();
-    const problem = info.isFile ? exposure(info, info.uid === 0 && uid !== null ? 0 : uid) : null;
-    if (!info.isFile) throw refused(file, "it is not a file");
+    const uid = ownUid();
+    const problem = info.isFile() ? exposure(info, info.uid === 0 && uid !== null ? 0 : uid) : null;
+    if (!info.isFile()) throw refused(file, "it is not a file");
     if (problem !== null) throw refused(file, `${problem}; make it its owner's alone (chmod 600)`);
     if (info.size > MAX_TOKENS_FILE_BYTES) {
       throw refused(file, `it has ${info.size} bytes, at most ${MAX_TOKENS_FILE_BYTES} are read`);

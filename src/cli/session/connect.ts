@@ -3,12 +3,7 @@
  *
  * @module
  */
-import type {
-  CallableAction,
-  ClientStatus,
-  RegistryClient,
-  WebSocketConstructor,
-} from "../../client/mod.ts";
+import type { CallableAction, ClientStatus, RegistryClient } from "../../client/mod.ts";
 import { HarnessError } from "../../errors.ts";
 import { visible } from "../../util/terminal_text.ts";
 import { note, trace } from "../output/notes.ts";
@@ -16,6 +11,7 @@ import { CLI_TIMEOUT_MS } from "../limits.ts";
 import type { ActionData, ActionParams } from "../../protocol/actions.ts";
 import { findAddressFile } from "../server_process/address_file.ts";
 import { notConnected } from "./connect_error.ts";
+import type { Transport } from "./trusted_authority.ts";
 import type { Context, Io } from "../context.ts";
 import {
   booleanFlag,
@@ -122,14 +118,11 @@ export async function openSession(
   const flags = readFlags(CLIENT_FLAGS, given as Record<string, unknown>, io);
   const { token, url, place } = await serverAccess(io, flags);
   const { RegistryClient } = await import("../../client/mod.ts");
-  const trusted = await trustedClient(flags);
+  const transport = await trustedTransport(flags);
   trace(io, `connecting to ${url}, ${token === null ? "without a token" : `token of ${place}`}`);
   try {
     const client = await RegistryClient.connect(url, {
-      ...(trusted === null ? {} : {
-        webSocket: webSocketWith(trusted),
-        fetch: (input, init) => fetch(input, { ...init, client: trusted }),
-      }),
+      ...transport,
       ...(token === null ? {} : { token }),
       signal: io.interrupted,
       connectTimeoutMs: flags.timeout,
@@ -183,14 +176,13 @@ export async function serverAccess(io: Io, flags: ClientFlags): Promise<ServerAc
   return { url: literal.href, token, place: path };
 }
 
-/** What trusts the authority of `--tls-ca`, for WebSocket and fetch; `null` = what the system trusts. */
-export async function trustedClient(flags: ClientFlags): Promise<Deno.HttpClient | null> {
+/** What trusts the authority of `--tls-ca`; `null` = what the runtime trusts. */
+export async function trustedTransport(flags: ClientFlags): Promise<Transport | null> {
   if (flags.tlsCa === null) return null;
   const pem = await readNamedFile(flags.tlsCa);
   try {
-    // Without a certificate in the file Deno would silently trust only the system's.
-    if (!pem.includes("-----BEGIN CERTIFICATE-----")) throw new Error("it has no certificate");
-    return Deno.createHttpClient({ caCerts: [pem] });
+    const { trusting } = await import("./trusted_authority.ts");
+    return await trusting(pem);
   } catch (error) {
     throw new HarnessError(
       "invalid_params",
@@ -198,15 +190,6 @@ export async function trustedClient(flags: ClientFlags): Promise<Deno.HttpClient
       { cause: error },
     );
   }
-}
-
-/** The global WebSocket over another HTTP client. */
-function webSocketWith(client: Deno.HttpClient): WebSocketConstructor {
-  return class extends WebSocket {
-    constructor(url: string, protocols: string[] = []) {
-      super(url, { protocols, client });
-    }
-  };
 }
 
 /** Reports that a followed connection was lost, and that it is back. */

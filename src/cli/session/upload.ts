@@ -3,16 +3,19 @@
  *
  * @module
  */
+import { open, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { HarnessError, isErrorCode, messageOf } from "../../errors.ts";
+import { streamOf } from "../../server/http/transfers.ts";
 import type { PackageInfo } from "../../protocol/actions.ts";
 import type { WireError } from "../../protocol/messages.ts";
-import { type ClientFlags, serverAccess, trustedClient } from "./connect.ts";
+import { type ClientFlags, serverAccess, trustedTransport } from "./connect.ts";
 import type { Context } from "../context.ts";
 import { readSecretFile, unreadable } from "../flags/secrets.ts";
 import { note } from "../output/notes.ts";
 import { formatSize } from "../../util/units.ts";
 import { digestFile } from "../../util/node/digest.ts";
+import { writeAll } from "../../util/node/files.ts";
 
 /** Options for {@linkcode uploadPackage}. */
 export interface UploadOptions {
@@ -57,7 +60,7 @@ export async function uploadPackage(
   const response = await askPackages(context, flags, {
     method: "PUT",
     file: `${encodeURIComponent(file)}${force}`,
-    body: (await Deno.open(path, { read: true })).readable,
+    body: streamOf(await open(path, "r")),
     headers: {
       "content-type": "application/gzip",
       "x-content-sha256": sha256,
@@ -93,13 +96,16 @@ export async function downloadPackage(
       if (suffix !== "" && response.status === 404) continue;
       throw refusal(name, response.status, answer, "download");
     }
-    const target = await Deno.open(`${path}${suffix}`, { write: true, createNew: true });
-    if (response.body === null) target.close();
-    else await response.body.pipeTo(target.writable);
+    await writeNew(`${path}${suffix}`, response.body);
   }
   const got = await digestOf(path);
   if (got.sha256 === sha256) return path;
   throw new HarnessError("conflict", `Cannot check ${file}: the server changed it meanwhile`);
+}
+
+async function writeNew(path: string, body: ReadableStream<Uint8Array> | null): Promise<void> {
+  await using file = await open(path, "wx");
+  for await (const chunk of body ?? []) await writeAll(file, chunk);
 }
 
 /** The signature of a package of the server's that was uploaded before it was signed. */
@@ -121,7 +127,7 @@ async function uploadSignature(
 
 async function signatureBeside(path: string): Promise<string | null> {
   const file = { place: "the signature", path: `${path}.minisig` };
-  const there = await Deno.stat(file.path).then(() => true, () => false);
+  const there = await stat(file.path).then(() => true, () => false);
   if (!there) return null;
   // Like a secret's file: bounded, and its errors name it.
   return `${await readSecretFile(file)}\n`;
@@ -141,13 +147,13 @@ async function askPackages(
   const { method, file, body, headers } = request;
   const { token, url: server } = await serverAccess(io, flags);
   const url = new URL(`/packages/${file}`, httpUrl(server));
-  const trusted = await trustedClient(flags);
+  const transport = await trustedTransport(flags) ?? { fetch };
   try {
-    return await fetch(url, {
+    return await transport.fetch(url, {
       method,
-      ...(body === undefined ? {} : { body }),
+      // Node demands the second of these for a stream.
+      ...(body === undefined ? {} : { body, duplex: "half" }),
       signal: io.interrupted,
-      ...(trusted === null ? {} : { client: trusted }),
       headers: { ...headers, ...(token === null ? {} : { authorization: `Bearer ${token}` }) },
     });
   } catch (error) {

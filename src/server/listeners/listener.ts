@@ -4,12 +4,29 @@
  * @module
  */
 import { HarnessError, messageOf } from "../../errors.ts";
+import { runtimeName, runtimeText } from "../../util/node/runtime.ts";
 
 /** The listeners of `serve()`. */
 export const LISTENERS = ["deno", "ws"] as const;
 
 /** One of {@linkcode LISTENERS}. */
 export type ListenerName = (typeof LISTENERS)[number];
+
+/** The one that suits this runtime. */
+export function defaultListener(): ListenerName {
+  return runtimeName() === "deno" ? "deno" : "ws";
+}
+
+/** @throws {HarnessError} `invalid_params` for one that this runtime does not have. */
+export function checkListener(name: ListenerName): void {
+  const runtime = runtimeName();
+  if (name !== "deno" || runtime === "deno") return;
+  throw new HarnessError(
+    "invalid_params",
+    `Cannot use the listener deno on ${runtimeText()}: only Deno has it; leave it out, or use ws`,
+    { details: { reason: "listener" } },
+  );
+}
 
 /** Where and how to listen. */
 export interface ListenOptions {

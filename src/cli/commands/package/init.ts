@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { visible } from "../../../util/terminal_text.ts";
 import { HarnessError, messageOf } from "../../../errors.ts";
@@ -12,6 +13,7 @@ import type { Io } from "../../context.ts";
 import { note } from "../../output/notes.ts";
 import { printJson } from "../../output/table.ts";
 import { packageTemplate } from "./template.ts";
+import { hasErrorCode } from "../../../util/node/files.ts";
 
 /**
  * Writes a new package directory.
@@ -35,8 +37,8 @@ export async function initPackage(
   try {
     for (const file of packageTemplate(name)) {
       const path = join(dir, file.path);
-      await Deno.mkdir(dirname(path), { recursive: true });
-      await Deno.writeTextFile(path, file.text, { mode: file.executable ? 0o755 : 0o644 });
+      await mkdir(dirname(path), { recursive: true });
+      await writeFile(path, file.text, { mode: file.executable ? 0o755 : 0o644 });
     }
   } catch (error) {
     throw new HarnessError("forbidden", `Cannot write ${dir}: ${messageOf(error)}`, {
@@ -51,15 +53,13 @@ export async function initPackage(
 
 async function refuseToOverwrite(dir: string): Promise<void> {
   try {
-    for await (const _entry of Deno.readDir(dir)) {
-      throw new HarnessError(
-        "already_exists",
-        `Cannot make a package in ${dir}: it is not empty, name a new directory`,
-      );
-    }
+    if ((await readdir(dir)).length === 0) return;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return;
-    if (error instanceof HarnessError) throw error;
+    if (hasErrorCode(error, "ENOENT")) return;
     throw new HarnessError("forbidden", `Cannot use ${dir}: ${messageOf(error)}`, { cause: error });
   }
+  throw new HarnessError(
+    "already_exists",
+    `Cannot make a package in ${dir}: it is not empty, name a new directory`,
+  );
 }

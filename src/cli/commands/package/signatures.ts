@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { chmod, stat, writeFile } from "node:fs/promises";
 import { HarnessError, messageOf } from "../../../errors.ts";
 import {
   generateKeyPair,
@@ -67,12 +68,12 @@ export async function keygenCommand(
     for (const path of Object.values(files)) await refuseExisting(path);
   }
   const pair = await generateKeyPair(password === null ? {} : { password });
-  const createNew = !options.force;
+  const flag = options.force ? "w" : "wx";
   try {
-    await Deno.writeTextFile(files.secret, pair.secretKey, { mode: 0o600, createNew });
+    await writeFile(files.secret, pair.secretKey, { mode: 0o600, flag });
     // The mode above is only that of a new file.
-    await Deno.chmod(files.secret, 0o600);
-    await Deno.writeTextFile(files.public, pair.publicKey, { mode: 0o644, createNew });
+    await chmod(files.secret, 0o600);
+    await writeFile(files.public, pair.publicKey, { mode: 0o644, flag });
   } catch (error) {
     throw new HarnessError("forbidden", `Cannot write the keys: ${messageOf(error)}`, {
       cause: error,
@@ -133,7 +134,7 @@ async function keyPassword(io: Io, file: NamedFile | null): Promise<string | nul
 }
 
 async function refuseExisting(path: string): Promise<void> {
-  const there = await Deno.stat(path).then(() => true, () => false);
+  const there = await stat(path).then(() => true, () => false);
   if (!there) return;
   throw new HarnessError(
     "already_exists",
