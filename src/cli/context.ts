@@ -12,10 +12,11 @@ import { buffer } from "node:stream/consumers";
 import { isatty } from "node:tty";
 import { HarnessError, messageOf } from "../errors.ts";
 import { hasErrorCode } from "../util/node/files.ts";
+import { Screen, type TerminalSize } from "./output/screen.ts";
 import { drawn } from "./output/styles.ts";
 
-/** Width of a terminal that does not know its own. */
-const DEFAULT_COLUMNS = 80;
+/** Size of a terminal that does not know its own. */
+const DEFAULT_SIZE = { columns: 80, rows: 24 };
 
 const STDOUT = 1;
 const STDERR = 2;
@@ -50,14 +51,20 @@ export interface Io {
   env(name: string): string | undefined;
   /** Fires with an {@linkcode Interrupted} at the first SIGINT or SIGTERM. */
   readonly interrupted: AbortSignal;
+  /** Fires at the next SIGINT or SIGTERM after {@linkcode Io.interrupted}, which otherwise ends the program at once. */
+  nextInterrupt(): AbortSignal;
   /** Fires when the reader of our output has gone (`… | head`): a stream can end. */
   readonly outputClosed: AbortSignal;
   /** Whether stdout is a terminal. */
   readonly outIsTerminal: boolean;
-  /** Whether stderr is a terminal that can redraw lines. */
-  readonly errIsTerminal: boolean;
+  /** Lines that are redrawn in place on the terminal of stderr; `null` where nothing can be redrawn. */
+  readonly screen: Screen | null;
   /** Whether stdout may be coloured. */
   readonly color: boolean;
+  /** Whether stderr may be coloured. */
+  readonly errColor: boolean;
+  /** Whether the terminal shows more than ASCII. */
+  readonly unicode: boolean;
   /** Width of the terminal in characters. */
   readonly columns: number;
   /** The size of the terminal behind stdout now, or `null` where nothing can be redrawn. */
@@ -66,40 +73,49 @@ export interface Io {
   readonly quiet: boolean;
   /** `--verbose`: also what is done to get there. */
   readonly verbose: boolean;
+  /** Width at which text on stderr is wrapped; `null` where it is no terminal. */
+  readonly errColumns: number | null;
 }
 
-/** Columns and rows of a terminal. */
-export interface TerminalSize {
-  /** Its width. */
-  readonly columns: number;
-  /** Its height. */
-  readonly rows: number;
-}
+/** SIGINT and SIGTERM, one after the other. */
+export type Interruptions = Pick<Io, "interrupted" | "nextInterrupt">;
 
 /** The {@linkcode Io} of this process. */
-export function systemIo(interrupted: AbortSignal): Io {
+export function systemIo(interruptions: Interruptions): Io {
   const env = (name: string) => process.env[name] || undefined;
   const outputClosed = new AbortController();
   const dumb = env("TERM") === "dumb" || env("CI") !== undefined;
   const outIsTerminal = isatty(STDOUT);
   const forced = env("FORCE_COLOR");
   const plain = env("NO_COLOR") !== undefined || forced === "0" || forced === "false";
+  const errIsTerminal = isatty(STDERR);
+  const mayColor = (isTerminal: boolean) =>
+    !plain && (forced !== undefined || (isTerminal && !dumb));
+  // Some pseudo terminals report 0 columns: nothing can be redrawn there.
+  const canRedraw = errIsTerminal && !dumb && terminalSize() !== null;
+  const screen = canRedraw ? new Screen(tell, () => terminalSize() ?? DEFAULT_SIZE) : null;
+  const print = (text: string) => write(STDOUT, text, () => outputClosed.abort());
+  /** On one terminal, what is printed stands above what is redrawn. */
+  const above = (isTerminal: boolean, text: string, write: () => void) =>
+    screen === null || !isTerminal || text === "" ? write() : screen.above(write);
   return {
-    out: (text) => write(STDOUT, drawn(text), () => outputClosed.abort()),
-    err: (text) => tell(text),
-    raw: (text) => write(STDOUT, outIsTerminal ? drawn(text) : text, () => outputClosed.abort()),
+    out: (text) => above(outIsTerminal, text, () => print(drawn(text))),
+    err: (text) => above(true, text, () => tell(text)),
+    raw: (text) => above(outIsTerminal, text, () => print(outIsTerminal ? drawn(text) : text)),
     readStdin: async () => new Uint8Array(await buffer(process.stdin)),
     env,
-    interrupted,
+    ...interruptions,
     outputClosed: outputClosed.signal,
     outIsTerminal,
-    // Some pseudo terminals report 0 columns: nothing can be redrawn there.
-    errIsTerminal: isatty(STDERR) && !dumb && terminalColumns() > 0,
-    color: !plain && (forced !== undefined || (outIsTerminal && !dumb)),
+    screen,
+    color: mayColor(outIsTerminal),
+    errColor: mayColor(errIsTerminal),
+    unicode: isUnicode(env),
     columns: width(env("COLUMNS"), outIsTerminal),
     size: () => outIsTerminal && !dumb ? terminalSize() : null,
     quiet: false,
     verbose: false,
+    errColumns: errIsTerminal ? width(env("COLUMNS"), true) : null,
   };
 }
 
@@ -109,7 +125,7 @@ function write(to: number, text: string, onClosed: () => void): void {
   try {
     while (bytes.length > 0) bytes = bytes.subarray(writeSome(to, bytes));
   } catch (error) {
-    if (hasErrorCode(error, "EPIPE")) return onClosed();
+    if (hasErrorCode(error, "EPIPE") || isGone(to, error)) return onClosed();
     throw new HarnessError(
       "storage_unavailable",
       `Cannot write the output: ${messageOf(error)}; make room, or send it elsewhere`,
@@ -129,6 +145,11 @@ function writeSome(to: number, bytes: Uint8Array): number {
   }
 }
 
+/** Whether `to` was a terminal that was closed. */
+function isGone(to: number, error: unknown): boolean {
+  return hasErrorCode(error, "EIO") && (isatty(to) || isatty(STDERR));
+}
+
 /** Writes to stderr, best effort. */
 export function tell(text: string): void {
   try {
@@ -143,12 +164,7 @@ function width(columns: string | undefined, terminal: boolean): number {
   const wanted = Number(columns);
   if (Number.isInteger(wanted) && wanted > 0) return wanted;
   if (!terminal) return 1000;
-  return terminalColumns() || DEFAULT_COLUMNS;
-}
-
-/** The width that the terminal reports; 0 where it has none. */
-function terminalColumns(): number {
-  return terminalSize()?.columns ?? 0;
+  return (terminalSize() ?? DEFAULT_SIZE).columns;
 }
 
 /** The size that the terminal reports; some pseudo terminals have none. */
@@ -156,6 +172,12 @@ function terminalSize(): TerminalSize | null {
   const { columns = 0, rows = 0 } = [process.stdout, process.stderr].find(({ isTTY }) => isTTY) ??
     {};
   return columns > 0 && rows > 0 ? { columns, rows } : null;
+}
+
+/** Whether the locale is UTF-8; most terminals are where none is set. */
+function isUnicode(env: (name: string) => string | undefined): boolean {
+  const locale = env("LC_ALL") ?? env("LC_CTYPE") ?? env("LANG");
+  return locale === undefined || /utf-?8/i.test(locale);
 }
 
 /** What every command gets. */

@@ -26,6 +26,8 @@ export const EXIT = {
   rollbackFailed: 7,
   /** Another deployment holds the host, or another server the state directory. */
   locked: 8,
+  /** Its terminal was closed. */
+  hungUp: 129,
   /** Interrupted by SIGINT. */
   interrupted: 130,
   /** Ended by SIGTERM. */

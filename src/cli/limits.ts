@@ -26,3 +26,5 @@ export const CLI_DOCTOR_TIMEOUT_MS = 30_000;
 export const MAX_TOKENS_FILE_BYTES = 64 * 1024;
 /** Named tokens: each request's token is compared with every one of them, in much less than a millisecond. */
 export const MAX_NAMED_TOKENS = 500;
+/** How long a second Ctrl-C cancels the deployment that the first one stopped following: time to read the offer. */
+export const CANCEL_OFFER_MS = 3000;

@@ -7,23 +7,27 @@ import process from "node:process";
 import { messageOf } from "../errors.ts";
 import { SERVER_NAME } from "../version.ts";
 import { EXIT } from "./exit_codes.ts";
-import { Interrupted, type Io, systemIo, tell } from "./context.ts";
+import { Interrupted, type Interruptions, type Io, systemIo, tell } from "./context.ts";
 import { main } from "./program.ts";
 
-/** A second signal ends the program at once. */
-function listenForSignals(): AbortSignal {
-  const controller = new AbortController();
-  for (
-    const [name, code] of [["SIGINT", EXIT.interrupted], ["SIGTERM", EXIT.terminated]] as const
-  ) {
+const SIGNALS = [["SIGINT", EXIT.interrupted], ["SIGTERM", EXIT.terminated]] as const;
+
+/** The first signal interrupts the command, another one ends the program unless the command waits for it. */
+function listenForSignals(): Interruptions {
+  const first = new AbortController();
+  let next: AbortController | null = null;
+  for (const [name, code] of SIGNALS) {
     // Windows knows no SIGTERM.
     if (process.platform === "win32" && name === "SIGTERM") continue;
     process.on(name, () => {
-      if (controller.signal.aborted) process.exit(code);
-      controller.abort(new Interrupted(name));
+      const waiting = first.signal.aborted ? next : first;
+      if (waiting === null) process.exit(code);
+      if (waiting === next) next = null;
+      waiting.abort(new Interrupted(name));
     });
   }
-  return controller.signal;
+  const nextInterrupt = () => (next = new AbortController()).signal;
+  return { interrupted: first.signal, nextInterrupt };
 }
 
 /** The surroundings of this process, or `null` where Deno's permissions do not allow even that. */

@@ -48,7 +48,7 @@ const ANSWERED = ["-h", "--help", "-V", "--version"];
 /** Runs the command line `args` and returns the exit code. Never exits, never rejects. */
 export async function main(args: readonly string[], io: Io): Promise<number> {
   const context: Context = {
-    io: args.includes("--no-color") ? { ...io, color: false } : io,
+    io: args.includes("--no-color") ? { ...io, color: false, errColor: false } : io,
     exitCode: 0,
     debug: args.includes("--debug") || truthy(io.env("HARNESS_DEBUG")),
     // Until the command is known: an error in the flags comes before.

@@ -89,3 +89,13 @@ export function formatAge(ms: number): string {
   const days = Math.floor(seconds / 86_400);
   return days < 730 ? `${days}d` : `${Math.floor(days / 365)}y`;
 }
+
+/** Formats how long something took: `4s`, `1m04s`, `2h05m`. */
+export function formatElapsed(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  const two = (value: number) => `${value}`.padStart(2, "0");
+  if (seconds < 60) return `${seconds}s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes}m${two(seconds % 60)}s`;
+  return `${Math.floor(minutes / 60)}h${two(minutes % 60)}m`;
+}

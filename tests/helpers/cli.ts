@@ -116,14 +116,18 @@ export function recorder(env: Record<string, string> = {}): Io & { text: CliResu
     readStdin: () => Promise.resolve(new Uint8Array()),
     env: (name) => env[name],
     interrupted: idle,
+    nextInterrupt: () => idle,
     outputClosed: idle,
     outIsTerminal: false,
-    errIsTerminal: false,
+    screen: null,
     color: false,
+    errColor: false,
+    unicode: true,
     columns: 80,
     size: () => null,
     quiet: false,
     verbose: false,
+    errColumns: null,
   };
 }
 

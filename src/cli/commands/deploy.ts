@@ -23,7 +23,7 @@ import {
 } from "../flags/deploy_flags.ts";
 import { followHint } from "../output/deployment_report.ts";
 import { addFlags, type FlagValues, presentFields, readFlags } from "../flags/flags.ts";
-import { openDeploymentEvents, showDeployment } from "../session/follow.ts";
+import { beginDeployment, openDeploymentEvents, showDeployment } from "../session/follow.ts";
 import { unreadable } from "../flags/secrets.ts";
 import { note } from "../output/notes.ts";
 import { printJson, printLine } from "../output/table.ts";
@@ -53,7 +53,6 @@ async function deployCommand(
   reference: string,
 ): Promise<number> {
   const flags = readFlags(DEPLOY_FLAGS, given, context.io);
-  const { quiet } = context.io;
   const { detach, direct } = readFlags(FOLLOW_FLAGS, given, context.io);
   const hosts = await chosenHosts(readFlags(HOST_FLAGS, given, context.io));
   if (hosts.length === 0) {
@@ -77,11 +76,15 @@ async function deployCommand(
   const env = await environmentOf(flags);
   const secrets = await secretsOf(flags);
   await using session = await openSession(context, given, { follows: true });
-  const { name, sha256 } = file === null
-    ? await heldPackage(context, session, reference, flags)
-    : await upload(context, session, file, flags);
+  const { name, sha256 } = await beforeDeployment(
+    context,
+    () =>
+      file === null
+        ? heldPackage(context, session, reference, flags)
+        : upload(context, session, file, flags),
+  );
   const events = await openDeploymentEvents(context, session);
-  const { deployment_id } = await session.call("deploy_package", {
+  const params = {
     package: name,
     targets,
     env,
@@ -89,9 +92,25 @@ async function deployCommand(
     strategy: strategyOf(flags),
     ...(flags.force ? { force: true } : {}),
     ...presentFields({ sha256, idempotency_key: flags.idempotencyKey }),
-  });
-  if (detach) return detached(context, session, deployment_id);
-  return await showDeployment(context, session, events, deployment_id, { quiet });
+  };
+  const id = await beginDeployment(
+    context,
+    (options) => session.call("deploy_package", params, options),
+  );
+  if (detach) return detached(context, session, id);
+  return await showDeployment(context, session, events, id, { offerCancel: true });
+}
+
+/** What comes before the deployment: who interrupts it is told that nothing has happened. */
+async function beforeDeployment<T>({ io }: Context, work: () => Promise<T>): Promise<T> {
+  try {
+    const result = await work();
+    io.interrupted.throwIfAborted();
+    return result;
+  } catch (error) {
+    if (io.interrupted.aborted) io.err("interrupted before the deployment: nothing was deployed\n");
+    throw error;
+  }
 }
 
 /** What `--detach` prints: the id on stdout, what to do with it on stderr. */

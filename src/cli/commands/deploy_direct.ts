@@ -6,8 +6,9 @@
 import { open } from "node:fs/promises";
 import { basename } from "node:path";
 import { deploy } from "../../deploy/deploy.ts";
+import { DEPLOY_LOCK_TTL_MS } from "../../deploy/limits.ts";
 import type { DeployPlan, HostTarget } from "../../deploy/plan.ts";
-import type { DeployResult } from "../../deploy/progress.ts";
+import type { DeployProgress, DeployResult } from "../../deploy/progress.ts";
 import type { Deployment } from "../../protocol/actions.ts";
 import {
   newDeploymentId,
@@ -16,16 +17,21 @@ import {
 } from "../../server/deployments/deployment_request.ts";
 import { streamOf } from "../../server/http/transfers.ts";
 import { sshHostDirectory } from "../../server/hosts/ssh_directory.ts";
-import type { Context } from "../context.ts";
+import type { Context, Io } from "../context.ts";
+import { EXIT } from "../exit_codes.ts";
 import { type DEPLOY_FLAGS, environmentOf, secretsOf, strategyOf } from "../flags/deploy_flags.ts";
 import { reportDeployment } from "../output/deployment_report.ts";
 import { flagName, type FlagValues, readFlags } from "../flags/flags.ts";
 import { readPackage } from "./package/file.ts";
+import type { ProgressView } from "../output/progress.ts";
 import { openProgressView } from "../output/progress_view.ts";
 import { interruptedExitCode } from "../output/report.ts";
 import { readNamedFile } from "../flags/secrets.ts";
 import { hostDirectoryOptions, SSH_FLAGS } from "../flags/ssh_flags.ts";
+import { Hangup } from "../session/hangup.ts";
 import { digestOf } from "../session/upload.ts";
+import { visible } from "../../util/terminal_text.ts";
+import { formatDuration } from "../../util/units.ts";
 
 /** What {@linkcode deployDirectly} deploys. */
 export interface DirectDeployment {
@@ -93,8 +99,8 @@ export async function rollBackDirectly(
   return await carryOut(context, plan, { ...outputOf(given), version: version ?? null });
 }
 
-function outputOf(given: Record<string, unknown>): { json: boolean; quiet: boolean } {
-  return { json: given["json"] === true, quiet: given["quiet"] === true };
+function outputOf(given: Record<string, unknown>): { json: boolean } {
+  return { json: given["json"] === true };
 }
 
 /** @throws {HarnessError} `not_found` or `forbidden` for a file that was named and cannot be read. */
@@ -120,33 +126,74 @@ function placeOf(given: Record<string, unknown>, key: "identity" | "sshConfig"):
   return given[key] === undefined ? SSH_FLAGS[key].env ?? "" : `--${flagName(key)}`;
 }
 
-/** Iterates the deployment; Ctrl-C cancels it, and hosts in flight go back to what they had. */
+/**
+ * Carries out the deployment. Ctrl-C, SIGTERM and the end of the terminal cancel it, and hosts in flight go back to
+ * what they had; a second Ctrl-C does not wait for that.
+ */
 async function carryOut(
   context: Context,
   plan: DeployPlan,
-  options: { json: boolean; quiet: boolean; version: string | null },
+  options: { json: boolean; version: string | null },
 ): Promise<number> {
   const { io } = context;
   const startedAt = new Date().toISOString();
+  using hangup = new Hangup();
+  const signal = AbortSignal.any([io.interrupted, hangup.signal]);
   const view = await openProgressView(io, plan.hosts.map((host) => host.label), options);
-  const announce = () => io.err("cancelling: hosts in flight return to their previous version\n");
-  io.interrupted.addEventListener("abort", announce);
-  let result: DeployResult;
+  const end = { result: null as DeployResult | null, inFlight: new Set<string>() };
   try {
-    const steps = deploy(plan, { signal: io.interrupted });
-    let next = await steps.next();
-    for (; next.done !== true; next = await steps.next()) view.show(next.value);
-    result = next.value;
+    await show(io, deploy(plan, { signal }), { view, signal, end });
   } finally {
-    io.interrupted.removeEventListener("abort", announce);
-    await view.end();
+    view.end(end.result !== null && io.outIsTerminal ? "erased" : "kept");
   }
-  const code = reportDeployment(
-    io,
-    asDeployment(plan, result, startedAt, options.version),
-    options,
-  );
-  return interruptedExitCode(io) ?? code;
+  const interrupted = interruptedExitCode(io) ?? (hangup.signal.aborted ? EXIT.hungUp : null);
+  const { result, inFlight } = end;
+  if (result === null) {
+    io.err(givenUpText([...inFlight]));
+    return interrupted ?? EXIT.failure;
+  }
+  const deployment = asDeployment(plan, result, startedAt, options.version);
+  const code = reportDeployment(io, deployment, options);
+  return interrupted ?? code;
+}
+
+/** Shows the steps until the result, or until a second interrupt gives up waiting for it. */
+async function show(
+  io: Io,
+  steps: AsyncGenerator<DeployProgress, DeployResult>,
+  { view, signal, end }: {
+    view: ProgressView;
+    signal: AbortSignal;
+    end: { result: DeployResult | null; inFlight: Set<string> };
+  },
+): Promise<void> {
+  const { promise: givenUp, resolve: giveUp } = Promise.withResolvers<null>();
+  signal.addEventListener("abort", () => {
+    io.err("cancelling: hosts in flight return to their previous version; Ctrl-C again gives up\n");
+    io.nextInterrupt().addEventListener("abort", () => giveUp(null));
+  });
+  while (end.result === null) {
+    const next = await Promise.race([steps.next(), givenUp]);
+    if (next === null) return;
+    if (next.done === true) end.result = next.value;
+    else {
+      const { host, step } = next.value;
+      if (host !== null && step !== "finish") end.inFlight.add(host);
+      else if (host !== null) end.inFlight.delete(host);
+      view.show(next.value);
+    }
+  }
+}
+
+/** By when a watchdog has acted at the latest: the time to live of the lock, and half of it to notice. */
+const WATCHDOG_LATEST_MS = 1.5 * DEPLOY_LOCK_TTL_MS;
+
+function givenUpText(hosts: readonly string[]): string {
+  const [names, whose] = hosts.length === 1 ? [hosts[0] ?? "", "its"] : [hosts.join(", "), "their"];
+  return `gave up waiting for ${
+    visible(names)
+  }: ${whose} watchdog puts the previous version back ` +
+    `and frees the lock within ${formatDuration(WATCHDOG_LATEST_MS)}\n`;
 }
 
 function asDeployment(

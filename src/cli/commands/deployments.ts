@@ -19,7 +19,7 @@ import {
   textFlag,
   valueFlag,
 } from "../flags/flags.ts";
-import { openDeploymentEvents, showDeployment } from "../session/follow.ts";
+import { beginDeployment, openDeploymentEvents, showDeployment } from "../session/follow.ts";
 import { note } from "../output/notes.ts";
 import { ageOf, fullTime } from "../output/times.ts";
 import { printJson, printLine, printTable } from "../output/table.ts";
@@ -77,8 +77,11 @@ export function addDeploymentsCommands(program: Command, context: Context): void
     );
     await using session = await openSession(context, given as object, { follows: true });
     const events = await openDeploymentEvents(context, session);
-    const again = await session.call("resume_deployment", { deployment_id, secrets });
-    return await showDeployment(context, session, events, again.deployment_id);
+    const again = await beginDeployment(
+      context,
+      (options) => session.call("resume_deployment", { deployment_id, secrets }, options),
+    );
+    return await showDeployment(context, session, events, again, { offerCancel: true });
   });
 
   const cancel = group.command("cancel")

@@ -16,7 +16,7 @@ import {
   targetsFor,
 } from "../flags/deploy_flags.ts";
 import { addFlags, readFlags } from "../flags/flags.ts";
-import { openDeploymentEvents, showDeployment } from "../session/follow.ts";
+import { beginDeployment, openDeploymentEvents, showDeployment } from "../session/follow.ts";
 
 interface RollbackFlags extends Record<string, unknown> {
   version?: string;
@@ -40,7 +40,6 @@ export function addRollbackCommand(program: Command, context: Context): void {
 }
 
 async function rollback(context: Context, given: RollbackFlags, name: string): Promise<number> {
-  const { quiet } = context.io;
   const { detach, direct } = readFlags(FOLLOW_FLAGS, given, context.io);
   const hosts = await chosenHosts(readFlags(HOST_FLAGS, given, context.io));
   const version = given.version === undefined ? {} : { version: given.version };
@@ -57,11 +56,11 @@ async function rollback(context: Context, given: RollbackFlags, name: string): P
   const targets = targetsFor(hosts, given);
   await using session = await openSession(context, given, { follows: true });
   const events = await openDeploymentEvents(context, session);
-  const { deployment_id } = await session.call("rollback_service", {
-    name,
-    ...version,
-    ...(targets.length === 0 ? {} : { targets }),
-  });
-  if (detach) return detached(context, session, deployment_id);
-  return await showDeployment(context, session, events, deployment_id, { quiet });
+  const params = { name, ...version, ...(targets.length === 0 ? {} : { targets }) };
+  const id = await beginDeployment(
+    context,
+    (options) => session.call("rollback_service", params, options),
+  );
+  if (detach) return detached(context, session, id);
+  return await showDeployment(context, session, events, id, { offerCancel: true });
 }

@@ -13,8 +13,8 @@ export type Progress = Omit<DeploymentProgressData, "id">;
 export interface ProgressView {
   /** Shows one event. */
   show(progress: Progress): void;
-  /** Releases the terminal; nothing is shown afterwards. */
-  end(): Promise<void>;
+  /** Ends it: nothing is shown afterwards. `erased` when a table of the same hosts follows on the same terminal. */
+  end(how?: "kept" | "erased"): void;
 }
 
 /** The text of an event besides its step: the error, the message, or the bytes transferred. */

@@ -12,13 +12,13 @@ import { noteOf, type Progress, type ProgressView } from "./progress.ts";
 export async function openProgressView(
   io: Io,
   hosts: readonly string[],
-  options: { json: boolean; quiet?: boolean },
+  options: { json: boolean },
 ): Promise<ProgressView> {
-  if (options.quiet === true) return { show: () => {}, end: async () => {} };
-  if (options.json) return { show: (progress) => printJson(io, progress), end: async () => {} };
-  if (!io.errIsTerminal) return plainView(io, hosts);
-  const { listrView } = await import("./listr_view.ts");
-  return listrView(hosts);
+  if (io.quiet) return { show: () => {}, end: () => {} };
+  if (options.json) return { show: (progress) => printJson(io, progress), end: () => {} };
+  if (io.screen === null) return plainView(io, hosts);
+  const { liveView } = await import("./live_view.ts");
+  return liveView(io, io.screen, hosts);
 }
 
 /** One line for every step that ended, and for the start of those that take long. */
@@ -31,7 +31,7 @@ function plainView(io: Io, hosts: readonly string[]): ProgressView {
       const cells = [
         visible(progress.host).padEnd(width),
         visible(progress.step).padEnd(9),
-        paint(visible(status).padEnd(7), colorOf(status), false),
+        paint(visible(status).padEnd(7), colorOf(status), io.errColor),
         // The step that failed has reported why; a host that was not begun had no step.
         progress.step === "finish" && progress.status !== "skipped"
           ? ""
@@ -39,7 +39,7 @@ function plainView(io: Io, hosts: readonly string[]): ProgressView {
       ];
       io.err(`${cells.join("  ").trimEnd()}\n`);
     },
-    end: async () => {},
+    end: () => {},
   };
 }
 

@@ -145,11 +145,11 @@ async function listCommand(context: Context, given: unknown): Promise<void> {
 
 /** One line that is written over, on a terminal only. */
 function showProgress(io: Io, phase: string, bytes: number, totalBytes: number): void {
-  if (!io.errIsTerminal || io.quiet) return;
+  if (io.screen === null || io.quiet) return;
   const percent = totalBytes === 0 ? 100 : Math.floor((bytes / totalBytes) * 100);
   io.err(`${CLEAR_LINE}${phase} ${percent} % of ${formatSize(totalBytes)}`);
 }
 
 function clearProgress(io: Io): void {
-  if (io.errIsTerminal && !io.quiet) io.err(CLEAR_LINE);
+  if (io.screen !== null && !io.quiet) io.err(CLEAR_LINE);
 }
