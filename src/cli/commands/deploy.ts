@@ -26,6 +26,7 @@ import { addFlags, type FlagValues, presentFields, readFlags } from "../flags/fl
 import { beginDeployment, openDeploymentEvents, showDeployment } from "../session/follow.ts";
 import { unreadable } from "../flags/secrets.ts";
 import { note } from "../output/notes.ts";
+import { CLEAR_LINE } from "../output/styles.ts";
 import { printJson, printLine } from "../output/table.ts";
 import { downloadPackage, uploadPackage } from "../session/upload.ts";
 import { hasErrorCode } from "../../util/node/files.ts";
@@ -108,7 +109,10 @@ async function beforeDeployment<T>({ io }: Context, work: () => Promise<T>): Pro
     io.interrupted.throwIfAborted();
     return result;
   } catch (error) {
-    if (io.interrupted.aborted) io.err("interrupted before the deployment: nothing was deployed\n");
+    if (io.interrupted.aborted) {
+      const echoed = io.screen === null ? "" : CLEAR_LINE;
+      io.err(`${echoed}interrupted before the deployment: nothing was deployed\n`);
+    }
     throw error;
   }
 }

@@ -10,6 +10,7 @@ import { followHint, reportDeployment } from "../output/deployment_report.ts";
 import { withHint } from "../output/hints.ts";
 import { openProgressView } from "../output/progress_view.ts";
 import { interruptedExitCode } from "../output/report.ts";
+import { CLEAR_LINE } from "../output/styles.ts";
 import type { Deployment } from "../../protocol/actions.ts";
 import { sleep } from "../../util/async.ts";
 import { formatDuration } from "../../util/units.ts";
@@ -126,6 +127,8 @@ async function isCancelAsked({ io }: Context): Promise<boolean> {
   const again = io.nextInterrupt();
   io.err(`press Ctrl-C again within ${formatDuration(CANCEL_OFFER_MS)} to cancel it\n`);
   await sleep(CANCEL_OFFER_MS, again);
+  // The `^C` that the terminal has echoed.
+  if (again.aborted) io.err(CLEAR_LINE);
   return again.reason instanceof Interrupted && again.reason.signalName === "SIGINT";
 }
 
