@@ -12,10 +12,13 @@ import {
 import type { ActionData, ActionParams, SubscribableEvent } from "../protocol/actions.ts";
 import type { HelloData } from "../protocol/messages.ts";
 import type { EventType } from "../model/event.ts";
+import type { ServiceInput } from "../model/service.ts";
 import { type CallableAction, type CallOptions, RegistryActions } from "./actions.ts";
 import { cancelled, type ConnectionOptions } from "./connection.ts";
 import { type EventsOptions, EventStream } from "./events/stream.ts";
 import { EventBuffer } from "./events/buffer.ts";
+import { type KeepAliveOptions, Lease } from "./lease.ts";
+import { LeaseTurns } from "./lease_turns.ts";
 import { ReconnectingConnection, type ReconnectingOptions } from "./reconnecting.ts";
 import type { ReconnectOptions } from "./backoff.ts";
 import { type TokenTransport, type WebSocketConstructor, webSocketUrl } from "./websocket.ts";
@@ -82,13 +85,16 @@ export class RegistryClient extends RegistryActions implements AsyncDisposable {
   readonly #main: ReconnectingConnection;
   /** One per further event stream: events/subscription.ts explains why they do not share a connection. */
   readonly #others: Set<ReconnectingConnection> = new Set();
+  readonly #leaseTurns: LeaseTurns;
 
   private constructor(
     options: ConnectOptions,
     reconnectingOptions: ReconnectingOptions,
     main: ReconnectingConnection,
+    leaseTurns: LeaseTurns,
   ) {
     super();
+    this.#leaseTurns = leaseTurns;
     this.url = reconnectingOptions.url;
     this.#options = options;
     this.#reconnectingOptions = reconnectingOptions;
@@ -109,17 +115,21 @@ export class RegistryClient extends RegistryActions implements AsyncDisposable {
     url: string | URL,
     options: ConnectOptions = {},
   ): Promise<RegistryClient> {
+    const leaseTurns = new LeaseTurns();
     const reconnectingOptions: ReconnectingOptions = {
       url: webSocketUrl(url),
       connectionOptions: () => connectionOptions(options),
       reconnect: reconnectOptions(options.reconnect),
-      onStatus: (status) => notify(options, status),
+      onStatus: (status) => {
+        if (status.type === "connected") leaseTurns.wake();
+        notify(options, status);
+      },
       subscribeTimeoutMs: options.callTimeoutMs,
     };
     const main = options.waitForServer === true
       ? await ReconnectingConnection.connectWithRetry(reconnectingOptions, options.signal)
       : await ReconnectingConnection.connect(reconnectingOptions, options.signal);
-    return new RegistryClient(options, reconnectingOptions, main);
+    return new RegistryClient(options, reconnectingOptions, main, leaseTurns);
   }
 
   /** Whether it is connected, reconnecting, or closed. */
@@ -185,7 +195,30 @@ export class RegistryClient extends RegistryActions implements AsyncDisposable {
     return stream;
   }
 
-  /** Closes the client: its streams end, its calls fail. Idempotent. */
+  /**
+   * Registers a service (in the place of what an earlier run left) and keeps it `running` by heartbeats, until the
+   * lease is released; or does the same for an entry that has a `ttl_ms`, by its name. Without `ttl_ms` the lease is 15 s.
+   *
+   * It survives lost connections and restarts of the server. When this process dies or hangs, the entry becomes
+   * `failed` at the end of its lease.
+   *
+   * @example Usage
+   * ```ts ignore
+   * await using lease = await client.keepAlive({
+   *   name: "web",
+   *   version: "1.0.0",
+   *   execution: { type: "managed_process", command: "web" },
+   *   endpoints: [{ name: "http", address: "10.0.0.5:8080", protocol: "http" }],
+   * });
+   * ```
+   *
+   * @throws {HarnessError} What the server answers; `invalid_params` for an entry without `ttl_ms`.
+   */
+  async keepAlive(service: ServiceInput | string, options: KeepAliveOptions = {}): Promise<Lease> {
+    return await Lease.take(this, this.#leaseTurns, service, options);
+  }
+
+  /** Closes the client: its streams and leases end, its calls fail. Idempotent. */
   async close(): Promise<void> {
     await Promise.all([this.#main, ...this.#others].map((connection) => connection.close()));
     await this.closed;

@@ -34,3 +34,17 @@ export const CLIENT_EVENT_BUFFER = 1024;
 export const CLIENT_DEPLOYMENT_POLL_MS = 5_000;
 /** Most calls in flight: above any server's limit, bounds memory. */
 export const MAX_CLIENT_PENDING_CALLS = 4096;
+/** Lease of a service that is kept alive and names none: a crash is noticed within seconds. */
+export const CLIENT_LEASE_TTL_MS = 15_000;
+/** Longest time between two heartbeats: after a suspend the entry is back within it, however long its lease is. */
+export const CLIENT_HEARTBEAT_MAX_MS = 60_000;
+/** Timeout of a heartbeat: one that takes longer is repeated. */
+export const CLIENT_HEARTBEAT_TIMEOUT_MS = 5_000;
+/** Shortest pause before a failed heartbeat is repeated. */
+export const CLIENT_LEASE_RETRY_MIN_MS = 50;
+/** Longest pause before a failed heartbeat is repeated. */
+export const CLIENT_LEASE_RETRY_MAX_MS = 5_000;
+/** How long a release waits for a server that does not answer: the lease expires there anyway. */
+export const CLIENT_RELEASE_TIMEOUT_MS = 2_000;
+/** Heartbeats of one client in flight: a quarter of the requests that a server takes from one connection. */
+export const MAX_CLIENT_HEARTBEATS = 16;

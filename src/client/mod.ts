@@ -40,6 +40,8 @@ export { RegistryActions } from "./actions.ts";
 export type { CallableAction, CallOptions, ListServicesFilter, ServicesPage } from "./actions.ts";
 export { deployAndFollow, followDeployment } from "./deployments.ts";
 export type { FollowOptions } from "./deployments.ts";
+export { Lease } from "./lease.ts";
+export type { KeepAliveOptions, LeaseStatus, ReleaseAction } from "./lease.ts";
 export { EventStream } from "./events/stream.ts";
 export type { EventsOptions } from "./events/stream.ts";
 export type { DroppedItem, EventItem, Position, SnapshotItem, StreamItem } from "./events/items.ts";
