@@ -1,17 +1,21 @@
 /**
- * `deno task npm [directory]`: the package for npm, `dist/npm`, made of the same source for Node 22 and Bun.
+ * `deno task npm [directory]`: the package for npm, `dist/npm`, made of the same source for Node 22 and Bun, and
+ * beside it the same as one file, `dist/harness-service-registry-<version>.tgz`.
  *
- * esbuild lowers what Node 22 lacks (`using`) and puts scripts imported as text into the code; packages from npm stay
- * dependencies. TypeScript writes the declarations, file by file.
+ * esbuild lowers what Node 22 lacks (`using`) and puts scripts imported as text into the code. Packages from npm stay
+ * dependencies, but for those that would compile native code at each installation. TypeScript writes the declarations,
+ * file by file.
  *
  * @module
  */
 // deno-lint-ignore-file no-console
-import { chmod, copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
-import { isBuiltin } from "node:module";
-import { dirname, join, resolve } from "node:path";
+import { chmod, copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { createRequire, isBuiltin } from "node:module";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
 import * as esbuild from "esbuild";
+import { packTar, type TarEntry } from "modern-tar";
 import ts from "typescript";
 import { SERVER_NAME } from "../src/version.ts";
 
@@ -30,25 +34,50 @@ const NODE_VERSION = 22;
 /** The program is no entry for others: the file in `bin` starts it. */
 const PROGRAM = "./cli";
 
-/** Starts the program on the runtime that it is given to. */
-const PROGRAM_FILE = `#!/usr/bin/env node
-import { run } from "./cli.js";
+/**
+ * The package that comes with this one, as a file with all that it needs. It has optional native parts: as a dependency
+ * npm would compile them, or warn that it does not. The program works without them, as it does on Deno.
+ */
+const INCLUDED = "ssh2";
+/** The native parts. Required in a `try`, they are not missed. */
+const NATIVE = /^cpu-features$|\.node$/;
+/** Names that CommonJS modules expect. */
+const COMMONJS_NAMES = `import { createRequire as createRequireHere } from "node:module";
+const require = createRequireHere(import.meta.url);
+const __dirname = import.meta.dirname;`;
 
+/** Starts the program on the runtime that it is given to. The check is in the syntax of older ones. */
+const PROGRAM_FILE = `#!/usr/bin/env node
+if (Number(process.versions.node.split(".")[0]) < ${NODE_VERSION}) {
+  console.error(
+    "${SERVER_NAME}: Cannot start: Node " + process.versions.node +
+      " is too old; use Node ${NODE_VERSION} or newer, Bun, Deno or the binary",
+  );
+  process.exit(1);
+}
+const { run } = await import("./cli.js");
 await run();
 `;
 
-/** Builds the package into `out`. */
-export async function buildNpm(out: string): Promise<void> {
+/** Builds the package into the directory `out` and packs it beside it; returns the file. */
+export async function buildNpm(out: string): Promise<string> {
   const config: DenoConfig = JSON.parse(await readFile(join(ROOT, "deno.json"), "utf8"));
   await rm(out, { recursive: true, force: true });
   await mkdir(out, { recursive: true });
   const packages = await bundle(config, out);
+  await include(out);
+  await esbuild.stop();
   const { [PROGRAM]: _, ...library } = config.exports;
   await writeDeclarations(Object.values(library), join(out, "types"));
   await writeFile(join(out, "package.json"), packageJson(config, packages));
   await writeFile(join(out, "bin.js"), PROGRAM_FILE);
   await chmod(join(out, "bin.js"), 0o755);
-  for (const file of ["README.md", "LICENSE"]) await copyFile(join(ROOT, file), join(out, file));
+  for (const file of ["README.md", "LICENSE", "docs/CHANGELOG.md"]) {
+    await copyFile(join(ROOT, file), join(out, basename(file)));
+  }
+  const file = `${config.name.replace("@", "").replace("/", "-")}-${config.version}.tgz`;
+  await pack(out, join(dirname(out), file));
+  return join(dirname(out), file);
 }
 
 /** The file of an entry, without its extension: `.` is `mod`, `./client` is `client`. */
@@ -60,21 +89,14 @@ function outputName(entry: string): string {
 async function bundle(config: DenoConfig, out: string): Promise<string[]> {
   const entries = Object.entries(config.exports);
   const { metafile } = await esbuild.build({
-    absWorkingDir: ROOT,
+    ...BUNDLE,
     entryPoints: Object.fromEntries(entries.map(([entry, file]) => [outputName(entry), file])),
     outdir: out,
     chunkNames: "chunks/[hash]",
-    bundle: true,
     splitting: true,
-    format: "esm",
-    platform: "node",
-    target: `node${NODE_VERSION}`,
     packages: "external",
-    plugins: [{ name: "text", setup: loadText }],
-    metafile: true,
-    logLevel: "warning",
+    plugins: [{ name: "included", setup: useIncluded }, { name: "text", setup: loadText }],
   });
-  await esbuild.stop();
   const external = Object.values(metafile.inputs).flatMap(({ imports }) =>
     imports.filter((i) => i.external === true && !isBuiltin(i.path)).map((i) => packageOf(i.path))
   );
@@ -82,7 +104,72 @@ async function bundle(config: DenoConfig, out: string): Promise<string[]> {
   return [...new Set(external)].filter((name) => name in config.imports).sort();
 }
 
-/** \`import text from "./start.sh" with { type: "text" }\`. */
+const BUNDLE = {
+  absWorkingDir: ROOT,
+  bundle: true,
+  format: "esm",
+  platform: "node",
+  target: `node${NODE_VERSION}`,
+  metafile: true,
+  logLevel: "warning",
+} as const;
+
+/** Imports the file of {@linkcode INCLUDED} by the name that package.json gives to it. */
+function useIncluded(build: esbuild.PluginBuild): void {
+  build.onResolve({ filter: new RegExp(`^${INCLUDED}$`) }, ({ path }) => ({
+    path: `#${path}`,
+    external: true,
+  }));
+}
+
+/** Writes {@linkcode INCLUDED}, and the licenses of what is in it. */
+async function include(out: string): Promise<void> {
+  const { metafile } = await esbuild.build({
+    ...BUNDLE,
+    stdin: { contents: `export { default } from "${INCLUDED}";`, resolveDir: ROOT },
+    outfile: join(out, `vendor/${INCLUDED}.js`),
+    banner: { js: COMMONJS_NAMES },
+    plugins: [{ name: "packages", setup: resolvePackages }],
+    // In asn1, a package that ssh2 needs.
+    logOverride: { "suspicious-boolean-not": "silent" },
+  });
+  const files = Object.keys(metafile.inputs).filter((file) => file !== "<stdin>");
+  await writeFile(join(out, "THIRD_PARTY_LICENSES"), await licenses(files));
+}
+
+/** Finds packages where Deno keeps them. */
+function resolvePackages(build: esbuild.PluginBuild): void {
+  build.onResolve({ filter: /.*/ }, ({ path, importer }) => {
+    if (NATIVE.test(path) || isBuiltin(path)) return { path, external: true };
+    const from = importer === "<stdin>" ? import.meta.url : importer;
+    return { path: createRequire(from).resolve(path) };
+  });
+}
+
+/** The licenses of the packages that these files are from. */
+async function licenses(files: readonly string[]): Promise<string> {
+  const dirs = new Set<string>();
+  for (const file of files) {
+    dirs.add(await packageDir(dirname(resolve(ROOT, file))));
+  }
+  const texts = await Promise.all(
+    [...dirs].sort().map(async (dir) => {
+      const { name, version } = JSON.parse(await readFile(join(dir, "package.json"), "utf8"));
+      const file = (await readdir(dir)).find((file) => /^licen[cs]e/i.test(file));
+      if (file === undefined) throw new Error(`${name} has no license file`);
+      return `${name} ${version}\n\n${(await readFile(join(dir, file), "utf8")).trim()}\n`;
+    }),
+  );
+  return texts.join(`\n${"-".repeat(72)}\n\n`);
+}
+
+/** The nearest directory with a package.json. */
+async function packageDir(dir: string): Promise<string> {
+  const there = await stat(join(dir, "package.json")).then(() => true, () => false);
+  return there ? dir : await packageDir(dirname(dir));
+}
+
+/** `import text from "./start.sh" with { type: "text" }`. */
 function loadText(build: esbuild.PluginBuild): void {
   build.onLoad({ filter: /\.(sh|awk)$/ }, async ({ path }) => ({
     contents: await readFile(path, "utf8"),
@@ -93,6 +180,30 @@ function loadText(build: esbuild.PluginBuild): void {
 function packageOf(specifier: string): string {
   return specifier.split("/").slice(0, specifier.startsWith("@") ? 2 : 1).join("/");
 }
+
+/** What `npm pack` would make of a directory, the same bytes at each time. */
+async function pack(dir: string, file: string): Promise<void> {
+  const names = await readdir(dir, { recursive: true, withFileTypes: true });
+  const paths = names.filter((it) => it.isFile()).map((it) => join(it.parentPath, it.name)).sort();
+  const entries = await Promise.all(paths.map(async (path): Promise<TarEntry> => {
+    const body = await readFile(path);
+    const { mode } = await stat(path);
+    return {
+      header: {
+        name: `package/${relative(dir, path).replaceAll("\\", "/")}`,
+        size: body.length,
+        mode: (mode & 0o100) === 0 ? 0o644 : 0o755,
+        mtime: PACKED_AT,
+        type: "file",
+      },
+      body,
+    };
+  }));
+  await writeFile(file, gzipSync(await packTar(entries), { level: 9 }));
+}
+
+/** The time that npm gives to packed files. */
+const PACKED_AT = new Date("1985-10-26T08:15:00.000Z");
 
 /** Declarations of the entries, and of all that they mention. */
 async function writeDeclarations(entries: readonly string[], out: string): Promise<void> {
@@ -132,21 +243,29 @@ function packageJson(config: DenoConfig, packages: readonly string[]): string {
       license,
       description:
         "Service registry, deployment over SSH and lifecycle of services on plain Linux hosts",
+      keywords: ["service-registry", "deployment", "ssh", "websocket", "control-plane"],
       type: "module",
+      main: "./mod.js",
+      types: "./types/mod.d.ts",
       engines: { node: `>=${NODE_VERSION}` },
       bin: { [SERVER_NAME]: "bin.js" },
-      exports: Object.fromEntries(
-        Object.entries(exports).filter(([entry]) => entry !== PROGRAM).map(([entry, file]) => [
-          entry,
-          {
-            types: `./types/${file.replace("./", "").replace(/\.ts$/, ".d.ts")}`,
-            default: `./${outputName(entry)}.js`,
-          },
-        ]),
-      ),
+      exports: {
+        ...Object.fromEntries(
+          Object.entries(exports).filter(([entry]) => entry !== PROGRAM).map(([entry, file]) => [
+            entry,
+            {
+              types: `./types/${file.replace("./", "").replace(/\.ts$/, ".d.ts")}`,
+              default: `./${outputName(entry)}.js`,
+            },
+          ]),
+        ),
+        "./package.json": "./package.json",
+      },
+      imports: { [`#${INCLUDED}`]: `./vendor/${INCLUDED}.js` },
       dependencies: Object.fromEntries(
         packages.map((p) => [p, imports[p]?.slice(`npm:${p}@`.length)]),
       ),
+      publishConfig: { access: "public", provenance: true },
     },
     null,
     2,
@@ -155,6 +274,5 @@ function packageJson(config: DenoConfig, packages: readonly string[]): string {
 
 if (import.meta.main) {
   const out = resolve(Deno.args[0] ?? join(ROOT, "dist/npm"));
-  await buildNpm(out);
-  console.log(`Wrote ${out}`);
+  console.log(`Wrote ${out}\nWrote ${await buildNpm(out)}`);
 }

@@ -2,12 +2,13 @@
  * The runtimes that the library is for, and a project in which Node and Bun find it as a user would: the package that
  * `deno task npm` builds, installed by npm.
  */
+import { dirname } from "node:path";
+import { buildNpm } from "../../.ci/npm.ts";
 import type { Component } from "./require.ts";
 import { runProgram } from "./sshd.ts";
 import { tempDir } from "./temp_dir.ts";
 
 const EXAMPLES = new URL("../../examples/", import.meta.url).pathname;
-const BUILD = new URL("../../.ci/npm.ts", import.meta.url).pathname;
 
 /** A runtime that runs a program of examples/. */
 export interface Runtime {
@@ -49,19 +50,32 @@ export const NPM_RUNTIMES: readonly Runtime[] = [
 /** A project that has the package. */
 export interface Project extends AsyncDisposable {
   readonly dir: string;
+  /** The package. */
+  readonly tarball: string;
+  /** What npm printed when it installed the package. */
+  readonly printed: string;
 }
 
-/** Builds and installs the package. `ssh2` does without the native code that npm would compile for it. */
-export async function npmProject(): Promise<Project> {
+/** Builds the package and installs it, and `packages`, into an empty project. */
+export async function npmProject(packages: readonly string[] = []): Promise<Project> {
   const dir = await tempDir();
-  const built = `${dir.path}/npm`;
   const project = `${dir.path}/project`;
-  await runProgram(Deno.execPath(), ["run", "-A", BUILD, built]);
+  const tarball = await buildNpm(`${dir.path}/npm`);
   await Deno.mkdir(project);
   await Deno.writeTextFile(`${project}/package.json`, '{ "type": "module", "private": true }');
-  const quiet = ["--no-audit", "--no-fund", "--omit=optional", "--ignore-scripts"];
-  await runProgram("npm", ["install", "--prefix", project, "--install-links", ...quiet, built]);
-  return { dir: project, [Symbol.asyncDispose]: () => dir[Symbol.asyncDispose]() };
+  const { code, stdout, stderr } = await new Deno.Command("npm", {
+    args: ["install", "--no-audit", "--no-fund", "--no-update-notifier", tarball, ...packages],
+    cwd: project,
+    env: { PATH: `${dirname(await nodePath(22))}:${Deno.env.get("PATH")}` },
+  }).output();
+  const printed = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+  if (code !== 0) throw new Error(`npm install failed: ${printed}`);
+  return {
+    dir: project,
+    tarball,
+    printed,
+    [Symbol.asyncDispose]: () => dir[Symbol.asyncDispose](),
+  };
 }
 
 /** Program and arguments that run an example: from the project, or from the source where there is none. */
