@@ -1,7 +1,7 @@
 /**
  * The server independent of the runtime: handles requests and sockets of any HTTP server.
  *
- * `serve()` uses it with `Deno.serve` or with `node:http` and `npm:ws`; with any other HTTP server:
+ * `serve()` uses it with `node:http`; with any other HTTP server:
  *
  * ```text
  * upgrade request ─► checkUpgrade(request)   ─ not ok ─► send its response

@@ -47,7 +47,7 @@ export const MAX_FILE_NAME_LENGTH = 255;
 export const MAX_FRAGMENTS = 1024;
 /** Chunks buffered before a frame is whole (`ws` listener): 1-byte chunks pin far more than they carry. */
 export const MAX_BUFFERED_CHUNKS = 4096;
-/** `Deno.serve` listener: a close waits until no message has arrived for this long. */
+/** WebSockets of Deno: a close waits until no message has arrived for this long. */
 export const QUIET_BEFORE_CLOSE_MS = 20;
 /** And then for this many turns of the event loop: after a suspension, timers fire before waiting messages. */
 export const QUIET_TURNS_BEFORE_CLOSE = 2;
@@ -67,9 +67,9 @@ export const CLOSE_TIMEOUT_MS = 1000;
 export const HTTP_CLOSE_TIMEOUT_MS = 500;
 /** Reconnect delay that `server_draining` gives to clients. */
 export const RECONNECT_AFTER_MS = 1000;
-/** Time to send all request headers (only the `ws` listener can enforce it). */
+/** Time to send all request headers. */
 export const HEADERS_TIMEOUT_MS = 10_000;
-/** Time for a whole HTTP request, its upload included (only the `ws` listener can enforce it). */
+/** Time for a whole HTTP request, its upload included. */
 export const REQUEST_TIMEOUT_MS = 15 * 60 * 1000;
 /** Deployments kept: weeks of history at a few a day, a few MiB on disk. */
 export const MAX_KEPT_DEPLOYMENTS = 500;
@@ -108,6 +108,8 @@ export const ACCEPT_TURN_MS = 5;
 export const LISTEN_RETRY_MAX_MS = 5000;
 /** TCP connections beyond `maxConnections`: for health checks, packages, and the 503 of a full server. */
 export const EXTRA_TCP_CONNECTIONS = 256;
+/** TCP connections of an address beyond its limit, on the listener `deno`: to be told so. */
+export const EXTRA_TCP_OF_ADDRESS = 16;
 /** Time for a refused peer to read the reason. */
 export const REFUSED_LINGER_MS = 2000;
 /** Requests of one connection before the answer to the first: no browser and no `fetch` sends a second. */

@@ -8,7 +8,6 @@ import { getLogger } from "@logtape/logtape";
 import { HarnessError } from "../errors.ts";
 import { HEADERS_TIMEOUT_MS, HTTP_CLOSE_TIMEOUT_MS } from "./limits.ts";
 import { ConnectionHandler, type HandlerOptions } from "./handler.ts";
-import { listenDeno } from "./listeners/deno_serve.ts";
 import {
   checkListener,
   defaultListener,
@@ -16,7 +15,7 @@ import {
   type ListenerName,
   type ListenOptions,
 } from "./listeners/listener.ts";
-import { listenWs } from "./listeners/node_ws.ts";
+import { listen } from "./listeners/node_listener.ts";
 import { isLoopback } from "./access/addresses.ts";
 import type { TokenOptions } from "./access/tokens.ts";
 
@@ -29,12 +28,13 @@ export interface ServeOptions extends HandlerOptions {
   /** Certificate and key, PEM. Left out: no TLS. */
   tls?: { cert: string; key: string };
   /**
-   * `deno` is `Deno.serve`; `ws` is `node:http` with `npm:ws`, for hostile networks, Node and Bun.
+   * The WebSockets behind `node:http`: those of Deno, which are the fastest, or those of `npm:ws`, for hostile networks,
+   * Node and Bun. Over TLS and on Windows both are those of `npm:ws`.
    *
    * @default {"deno" on Deno, else "ws"}
    */
   listener?: ListenerName;
-  /** Time to send all request headers; only the `ws` listener can enforce it. @default {10_000} */
+  /** Time to send all request headers. @default {10_000} */
   headersTimeoutMs?: number;
   /**
    * Gives everybody full access without a token, other machines too. Otherwise clients that send none may read and
@@ -80,7 +80,6 @@ export async function serve(options: ServeOptions): Promise<WsServer> {
     checkExposure(hostname, handler, options.allowUnauthenticated === true);
     checkTls(tls);
     checkListener(kind);
-    const listen = kind === "ws" ? listenWs : listenDeno;
     const { headersTimeoutMs = HEADERS_TIMEOUT_MS } = options;
     const listenOptions: ListenOptions = {
       hostname,
@@ -88,7 +87,7 @@ export async function serve(options: ServeOptions): Promise<WsServer> {
       headersTimeoutMs,
       ...(tls === undefined ? {} : { tls }),
     };
-    listener = await listen(handler, listenOptions);
+    listener = await listen(kind, handler, listenOptions);
   } catch (error) {
     await handler.shutdown();
     throw error;

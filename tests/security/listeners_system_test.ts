@@ -50,8 +50,7 @@ for (const listener of LISTENERS) {
       await peers.open(IDLE_PEERS, portOf(server));
       await register(client, 1, 40);
       assert.equal((await client.call("list_services")).length, 41);
-      // Only this one can drop a peer that has asked for nothing.
-      if (listener === "ws") await untilServed(() => isServed(server), "beside idle peers");
+      await untilServed(() => isServed(server), "beside idle peers");
     }
     await untilServed(() => isServed(server), "after idle peers");
     await register(client, 41, 1);
@@ -210,8 +209,7 @@ for (const listener of LISTENERS) {
       {
         using peers = new Peers();
         await peers.open(IDLE_PEERS, portOf(server));
-        // Deno keeps a connection that has not finished its handshake, even when its server is aborted.
-        if (listener === "ws") await untilServed(isUp, "beside peers that never shake hands");
+        await untilServed(isUp, "beside peers that never shake hands");
       }
       await untilServed(isUp, "after they have left");
     } finally {

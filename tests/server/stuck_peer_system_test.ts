@@ -92,7 +92,7 @@ for (const listener of LISTENERS) {
     const perPeer = (after - before) / STUCK_PEERS / MIB;
     assert.ok(perPeer <= 2, `${perPeer.toFixed(2)} MiB for each stuck peer`);
 
-    // npm:ws can drop them; Deno.serve cannot, so they keep counting until they leave.
+    // npm:ws can drop them; Deno cannot, so they keep counting until they leave.
     if (listener === "ws") {
       await eventually(async () => (await child.ask("memory"))[1] === 1, "the stuck ones are gone");
     } else {

@@ -20,9 +20,10 @@ export type UpgradeDecision =
   | { ok: true; admission: Admission }
   | { ok: false; response: Response };
 
-/** Whether a request asks for a WebSocket upgrade. */
+/** Whether a request asks for a WebSocket upgrade: `Upgrade` may list several protocols. */
 export function isUpgrade(request: Request): boolean {
-  return request.headers.get("upgrade")?.toLowerCase() === "websocket";
+  const offered = request.headers.get("upgrade")?.toLowerCase().split(",") ?? [];
+  return offered.some((protocol) => protocol.trim() === "websocket");
 }
 
 /** Checks path, handshake, Host, Origin, token and subprotocol, in this order. */
@@ -48,12 +49,19 @@ function handshakeProblem(request: Request): Response | null {
     );
   }
   const { headers } = request;
-  if (request.method !== "GET" || !headers.has("sec-websocket-key") || !headers.has("host")) {
+  if (
+    request.method !== "GET" || !isKey(headers.get("sec-websocket-key")) || !headers.has("host")
+  ) {
     return errorResponse(
       new HarnessError(
         "invalid_request",
         "Cannot upgrade: the request is not a WebSocket handshake",
       ),
+    );
+  }
+  if (mayHaveBody(headers)) {
+    return errorResponse(
+      new HarnessError("invalid_request", "Cannot upgrade: a WebSocket handshake has no body"),
     );
   }
   if (request.headers.get("sec-websocket-version") !== "13") {
@@ -65,6 +73,19 @@ function handshakeProblem(request: Request): Response | null {
     return jsonResponse(errorBody(error), 426, headers);
   }
   return null;
+}
+
+/** Whether it is 16 bytes in base64, as RFC 6455 has it. */
+function isKey(key: string | null): boolean {
+  return key !== null && /^[A-Za-z0-9+/]{22}==$/.test(key.trim());
+}
+
+/**
+ * Whether a request announces a body. `Content-Length: 0` is none, and the JDK's client sends it always. Anything
+ * else is refused: a proxy and this server could disagree on where the frames begin.
+ */
+function mayHaveBody(headers: Headers): boolean {
+  return headers.has("transfer-encoding") || (headers.get("content-length") ?? "0") !== "0";
 }
 
 /** The subprotocol to confirm; a client that offers none uses version 1. */

@@ -1,7 +1,7 @@
 /**
  * The interface between a connection and the transport that carries it.
  *
- * A listener (`listeners/deno_serve.ts`, `listeners/node_ws.ts`, or yours) makes a
+ * A listener (`listeners/node_listener.ts`, or yours) makes a
  * {@linkcode ServerSocket} of its runtime's socket, passes it to `ConnectionHandler.open()` and forwards
  * what arrives to the {@linkcode ConnectionEvents} it gets back. Nothing else in the server depends on a
  * kind of socket.

@@ -3,7 +3,12 @@
  *
  * @module
  */
+import type { Buffer } from "node:buffer";
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
 import { HarnessError, messageOf } from "../../errors.ts";
+import type { Admission } from "../access/upgrade.ts";
+import type { TcpPeers } from "./tcp_peers.ts";
 import { runtimeName, runtimeText } from "../../util/node/runtime.ts";
 
 /** The listeners of `serve()`. */
@@ -34,7 +39,7 @@ export interface ListenOptions {
   hostname: string;
   /** Port; 0 takes a free one. */
   port: number;
-  /** Time to send all request headers, where the listener can enforce it. */
+  /** Time to send all request headers. */
   headersTimeoutMs: number;
   /** Certificate and key, PEM. */
   tls?: { cert: string; key: string };
@@ -46,6 +51,28 @@ export interface Listener {
   readonly port: number;
   /** Stops accepting, lets HTTP requests finish for `graceMs`, then aborts them. Called once. */
   close(graceMs: number): Promise<void>;
+}
+
+/** An upgrade that was accepted, its 101 not sent yet. */
+export interface Upgrade {
+  /** The request. */
+  readonly request: IncomingMessage;
+  /** Its connection. */
+  readonly socket: Duplex;
+  /** What arrived after the request. */
+  readonly head: Buffer;
+  /** The decision. */
+  readonly admission: Admission;
+  /** The listener's connections, this one among them. */
+  readonly peers: TcpPeers;
+}
+
+/** A kind of WebSockets. */
+export interface Sockets {
+  /** Completes a handshake, and opens a connection of the handler. Never throws. */
+  accept(upgrade: Upgrade): void;
+  /** Stops what it does at intervals. */
+  close(): void;
 }
 
 /** An address at which the process reaches its own listener. */

@@ -1,5 +1,5 @@
 /**
- * Limits the TCP connections of the `ws` listener: their number, and their time without a request.
+ * Limits the TCP connections of a listener: their number, and their time without a request.
  *
  * @module
  */
@@ -26,6 +26,10 @@ interface Peer {
   readonly socket: Socket;
   /** Requests being answered, and 1 for a WebSocket: requests can be pipelined. */
   uses: number;
+  /** Releases its place among those of its address. */
+  readonly leave: () => void;
+  /** Whether its connection is another socket's now. */
+  handedOver: boolean;
 }
 
 /** All TCP connections of a listener, and the idle ones among them. */
@@ -37,6 +41,8 @@ export class TcpPeers {
   readonly #counts = new AddressCounts();
   readonly #log = new LogLimiter();
   readonly #timer: ReturnType<typeof setInterval>;
+
+  #onEmpty = () => {};
 
   /** Connections accepted so far, including the dropped ones. */
   accepted = 0;
@@ -70,14 +76,11 @@ export class TcpPeers {
       return;
     }
     const leave = this.#counts.add(address);
-    this.#open.set(key, { socket, uses: 0 });
+    const peer: Peer = { socket, uses: 0, leave, handedOver: false };
+    this.#open.set(key, peer);
     this.#idle.set(key, performance.now());
     socket.on("error", () => {}); // a reset is no news; `close` follows
-    socket.on("close", () => {
-      leave();
-      this.#open.delete(key);
-      this.#idle.delete(key);
-    });
+    socket.on("close", () => this.#gone(key, peer));
   }
 
   /**
@@ -106,14 +109,36 @@ export class TcpPeers {
     this.#idle.set(key, performance.now() - this.#options.idleMs + REFUSED_LINGER_MS);
   }
 
+  /**
+   * A connection that will be another socket's, so that its own has no `close` event to come. The returned function
+   * reports that it is gone.
+   */
+  handOver(socket: PeerSocket): () => void {
+    const [key, peer] = this.#find(socket);
+    if (peer === undefined) return () => {};
+    peer.handedOver = true;
+    return () => this.#gone(key, peer);
+  }
+
   /** Drops the idle ones. */
   dropIdle(): void {
     while (this.#dropOldestIdle());
   }
 
-  /** Drops all. */
+  /** Drops all, but for those whose connection is another socket's. */
   dropAll(): void {
-    for (const { socket } of [...this.#open.values()]) socket.destroy();
+    for (const [key, peer] of [...this.#open]) {
+      peer.socket.destroy();
+      if (peer.handedOver) this.#gone(key, peer);
+    }
+  }
+
+  /** Resolves when none is open. */
+  whenEmpty(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onEmpty = resolve;
+      if (this.#open.size === 0) resolve();
+    });
   }
 
   /** Stops looking for idle ones. */
@@ -147,6 +172,14 @@ export class TcpPeers {
   #find(socket: PeerSocket): [key: string, peer: Peer | undefined] {
     const key = keyOf(socket) ?? "";
     return [key, this.#open.get(key)];
+  }
+
+  #gone(key: string, peer: Peer): void {
+    peer.leave();
+    if (this.#open.get(key) !== peer) return; // dropped before, and another has its port
+    this.#open.delete(key);
+    this.#idle.delete(key);
+    if (this.#open.size === 0) this.#onEmpty();
   }
 
   #refuse(socket: Socket, address: string, why: string): void {

@@ -1,23 +1,22 @@
 /**
- * The listener for hostile networks: `node:http` and `npm:ws`.
+ * The listeners: `node:http` in front of the WebSockets of Deno, or of those of `npm:ws`.
  *
- * It bounds fragmented messages while they arrive, times out slow headers, drops peers at once, and runs
- * in Deno and Node alike. It delivers about half as many events a second as `Deno.serve`.
+ * `node:http` counts TCP connections, times out slow headers, and takes the handshakes of all common clients. The
+ * HTTP server of Deno refuses some before any code of ours sees them: those with `Content-Length: 0`, which the JDK
+ * sends always.
  *
  * @module
  */
-import { Buffer } from "node:buffer";
+import type { Buffer } from "node:buffer";
 import {
   createServer as createHttpServer,
   type IncomingMessage,
   type Server,
-  type ServerResponse,
+  ServerResponse,
 } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import { connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
-// @ts-types="@types/ws"
-import { type WebSocket as WsSocket, WebSocketServer } from "ws";
 import { HarnessError } from "../../errors.ts";
 import {
   ACCEPT_BURST,
@@ -26,15 +25,13 @@ import {
   ACCEPT_TURN_MS,
   DESCRIPTOR_HEADROOM,
   EXTRA_TCP_CONNECTIONS,
-  MAX_BUFFERED_CHUNKS,
-  MAX_FRAGMENTS,
+  EXTRA_TCP_OF_ADDRESS,
   REQUEST_TIMEOUT_MS,
-  TERMINATE_AFTER_MS,
 } from "../limits.ts";
 import type { ConnectionHandler } from "../handler.ts";
 import { errorResponse } from "../http/http_errors.ts";
-import type { ConnectionEvents, ServerSocket } from "../connection/server_socket.ts";
-import type { Admission } from "../access/upgrade.ts";
+import { isUpgrade } from "../access/upgrade.ts";
+import { DenoSockets } from "./deno_sockets.ts";
 import {
   DescriptorGuard,
   descriptorLimit,
@@ -42,13 +39,22 @@ import {
   descriptorsInUse,
   isExhaustion,
 } from "./descriptors.ts";
-import { type Listener, listenError, type ListenOptions, ownAddress } from "./listener.ts";
+import {
+  type Listener,
+  type ListenerName,
+  listenError,
+  type ListenOptions,
+  ownAddress,
+  type Sockets,
+} from "./listener.ts";
 import { toRequest, writeRawResponse, writeResponse } from "./node_http.ts";
 import { TcpPeers } from "./tcp_peers.ts";
+import { WsSockets } from "./ws_sockets.ts";
 import { sleep } from "../../util/async.ts";
 
-/** Listens with `node:http` and `npm:ws`. */
-export async function listenWs(
+/** Listens with `node:http` and WebSockets of the given kind. */
+export async function listen(
+  kind: ListenerName,
   handler: ConnectionHandler,
   options: ListenOptions,
 ): Promise<Listener> {
@@ -63,7 +69,7 @@ export async function listenWs(
     server = options.tls === undefined
       ? createHttpServer(timeouts)
       : createHttpsServer({ ...timeouts, ...options.tls });
-    peers = watchPeers(server, handler, options);
+    peers = watchPeers(kind, server, handler, options);
     await listening(server, options);
   } catch (error) {
     peers?.close();
@@ -72,23 +78,38 @@ export async function listenWs(
   const context: ServeContext = {
     handler,
     peers,
-    sockets: webSocketServer(handler),
+    sockets: socketsFor(kind, handler, options),
     secure: options.tls !== undefined,
   };
   server.on("request", (request, response) => void answer(request, response, context));
   server.on("upgrade", (request, socket, head) => upgrade(request, socket, head, context));
-  return new WsListener(server, context, options);
+  return new NodeListener(server, context, options);
 }
 
-/** Bounds the TCP connections of a server. */
+/** Deno makes its WebSockets of plain TCP connections only, and on Unix. */
+function socketsFor(
+  kind: ListenerName,
+  handler: ConnectionHandler,
+  { tls }: ListenOptions,
+): Sockets {
+  const native = kind === "deno" && tls === undefined && Deno.build.os !== "windows";
+  return native ? new DenoSockets(handler) : new WsSockets(handler);
+}
+
+/**
+ * Bounds the TCP connections of a server. `ws` drops one of an address that has too many; the other lets a few more in,
+ * which get a 429.
+ */
 function watchPeers(
+  kind: ListenerName,
   server: Server,
   handler: ConnectionHandler,
   options: ListenOptions,
 ): TcpPeers {
+  const more = kind === "ws" ? 0 : EXTRA_TCP_OF_ADDRESS;
   const peers = new TcpPeers({
     maxTotal: maxTcpConnections(handler.limits.maxConnections),
-    maxOf: (address) => handler.maxConnectionsOf(address),
+    maxOf: (address) => handler.maxConnectionsOf(address) + more,
     idleMs: options.headersTimeoutMs,
   });
   server.on("connection", (socket: Socket) => peers.add(socket));
@@ -105,12 +126,11 @@ function maxTcpConnections(maxConnections: number): number {
   return Math.max(1, Math.min(wanted, free));
 }
 
-class WsListener implements Listener {
+class NodeListener implements Listener {
   readonly port: number;
   readonly #server: Server;
   readonly #context: ServeContext;
   readonly #guard: DescriptorGuard;
-  readonly #pings: ReturnType<typeof setInterval>;
   /** Accepted connections at the last poll. */
   #acceptedBefore = 0;
   /** When accepting was last tried. */
@@ -120,8 +140,7 @@ class WsListener implements Listener {
     this.#server = server;
     this.#context = context;
     this.port = portOf(server);
-    const { handler, sockets, peers } = context;
-    this.#pings = setInterval(() => sockets.pingAll(), handler.limits.pingIntervalMs);
+    const { peers } = context;
     this.#guard = new DescriptorGuard({
       isAlive: () => this.#isAlive(options),
       // Established connections are kept, except idle HTTP ones.
@@ -158,31 +177,21 @@ class WsListener implements Listener {
     return isExhaustion(error) || peers.accepted > this.#acceptedBefore;
   }
 
-  /** Node's `closeAllConnections()` forgets upgraded sockets, and Deno's those that are idle. */
+  /**
+   * Node's `closeAllConnections()` forgets upgraded sockets, and Deno's those that are idle; and the server's own
+   * `close` never comes after a connection became a WebSocket of Deno.
+   */
   async close(graceMs: number): Promise<void> {
-    const { peers } = this.#context;
+    const { peers, sockets } = this.#context;
     await this.#guard.close();
-    clearInterval(this.#pings);
-    const closed = this.#server.listening
-      ? new Promise<void>((resolve) => this.#server.close(() => resolve()))
-      : Promise.resolve();
+    sockets.close();
+    if (this.#server.listening) this.#server.close();
     peers.dropIdle();
     const timer = setTimeout(() => peers.dropAll(), graceMs);
-    await closed;
+    await peers.whenEmpty();
     clearTimeout(timer);
-    peers.dropAll();
     peers.close();
   }
-}
-
-/** The WebSocket side of a server. */
-interface Sockets {
-  readonly server: WebSocketServer;
-  /** The decision on a request while `ws` upgrades it. */
-  readonly admissions: WeakMap<IncomingMessage, Admission>;
-  readonly encoder: SharedEncoder;
-  /** Pings all peers and drops those that did not answer the last one. */
-  pingAll(): void;
 }
 
 /** Handlers of requests and upgrades. */
@@ -193,45 +202,13 @@ interface ServeContext {
   readonly secure: boolean;
 }
 
-function webSocketServer(handler: ConnectionHandler): Sockets {
-  const admissions = new WeakMap<IncomingMessage, Admission>();
-  const server = new WebSocketServer(
-    {
-      noServer: true,
-      maxPayload: handler.limits.maxMessageBytes,
-      maxFragments: MAX_FRAGMENTS,
-      maxBufferedChunks: MAX_BUFFERED_CHUNKS,
-      perMessageDeflate: false,
-      clientTracking: true,
-      // checkUpgrade() has chosen; ws must not choose again.
-      handleProtocols: (_offered: Set<string>, request: IncomingMessage) =>
-        admissions.get(request)?.protocol ?? false,
-    } as ConstructorParameters<typeof WebSocketServer>[0],
-  );
-  const answered = new WeakSet<WsSocket>();
-  server.on("connection", (socket) => {
-    answered.add(socket);
-    socket.on("pong", () => answered.add(socket));
-  });
-  return {
-    server,
-    admissions,
-    encoder: new SharedEncoder(),
-    pingAll() {
-      for (const socket of server.clients) {
-        if (answered.delete(socket)) socket.ping();
-        else socket.terminate();
-      }
-    },
-  };
-}
-
 function upgrade(
   request: IncomingMessage,
   socket: Duplex,
   head: Buffer,
-  { handler, peers, sockets, secure }: ServeContext,
+  context: ServeContext,
 ): void {
+  const { handler, peers, sockets, secure } = context;
   // A reset while the handshake is under way must not end the process.
   socket.on("error", () => socket.destroy());
   const refuse = (response: Response) => {
@@ -240,35 +217,22 @@ function upgrade(
   };
   const asked = toRequest(request, secure);
   if (asked === null) return refuse(badRequest());
+  if (!isUpgrade(asked)) return answerUpgrade(request, context);
   const decision = handler.checkUpgrade(asked, request.socket.remoteAddress);
   if (!decision.ok) return refuse(decision.response);
   if (!peers.begin(request.socket)) return handler.abandon(decision.admission);
   const { admission } = decision;
-  sockets.admissions.set(request, admission);
-  let opened = false;
-  socket.once("close", () => {
-    if (!opened) handler.abandon(admission);
-  });
-  sockets.server.handleUpgrade(request, socket, head, (ws) => {
-    opened = true;
-    const events = handler.open(new NodeSocket(ws, sockets.encoder), admission);
-    attach(ws, events);
-    sockets.server.emit("connection", ws, request);
-  });
+  sockets.accept({ request, socket, head, admission, peers });
 }
 
-function attach(ws: WsSocket, connection: ConnectionEvents): void {
-  ws.on("message", (data: Buffer, isBinary: boolean) => {
-    connection.onMessage(isBinary ? data : data.toString("utf8"));
-  });
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  ws.on("close", () => {
-    clearTimeout(timer);
-    connection.onClose();
-  });
-  // ws closes the socket itself after an error (1009 for a message too big); the close event follows. Until then
-  // it keeps reading, for half a minute if the peer does not close: too long for a flood.
-  ws.on("error", () => timer ??= setTimeout(() => ws.terminate(), TERMINATE_AFTER_MS));
+/** Another upgrade, such as `curl --http2` offers, is ignored, as RFC 9110 wants it; the connection ends then. */
+function answerUpgrade(request: IncomingMessage, context: ServeContext): void {
+  const { socket } = request;
+  const response = new ServerResponse(request);
+  response.shouldKeepAlive = false;
+  response.assignSocket(socket);
+  response.once("finish", () => socket.end());
+  void answer(request, response, context);
 }
 
 async function answer(
@@ -291,49 +255,6 @@ function badRequest(): Response {
       "Cannot read the request: its method, its Host or its path is malformed",
     ),
   );
-}
-
-/** Caches the last text, so that an event is encoded to bytes once for all sockets. */
-class SharedEncoder {
-  #text = "";
-  #bytes: Buffer = Buffer.alloc(0);
-
-  encode(text: string): Buffer {
-    if (text !== this.#text) {
-      this.#text = text;
-      this.#bytes = Buffer.from(text);
-    }
-    return this.#bytes;
-  }
-}
-
-/** A socket of `npm:ws`. */
-class NodeSocket implements ServerSocket {
-  readonly #ws: WsSocket;
-  readonly #encoder: SharedEncoder;
-
-  constructor(ws: WsSocket, encoder: SharedEncoder) {
-    this.#ws = ws;
-    this.#encoder = encoder;
-  }
-
-  send(text: string): void {
-    if (this.#ws.readyState !== this.#ws.OPEN) return;
-    this.#ws.send(this.#encoder.encode(text), { binary: false });
-  }
-
-  close(code: number, reason: string, { atOnce = false } = {}): void {
-    if (atOnce) this.#ws.terminate();
-    else this.#ws.close(code, reason);
-  }
-
-  terminate(): void {
-    this.#ws.terminate();
-  }
-
-  bufferedBytes(): number {
-    return this.#ws.bufferedAmount;
-  }
 }
 
 function listening(server: Server, { hostname, port }: ListenOptions): Promise<void> {

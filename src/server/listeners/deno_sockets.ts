@@ -1,0 +1,146 @@
+/**
+ * The WebSockets of Deno, on connections that `node:http` has accepted.
+ *
+ * Known limits of these sockets: a peer that stopped reading cannot be dropped (the connection stops queueing for
+ * it and keeps counting it), and a fragmented message is only bounded after its last fragment. Those of `npm:ws`
+ * have neither.
+ *
+ * @module
+ */
+import type { IncomingHttpHeaders } from "node:http";
+import type { Socket } from "node:net";
+import { MAX_CLOSE_DELAY_MS, QUIET_BEFORE_CLOSE_MS, QUIET_TURNS_BEFORE_CLOSE } from "../limits.ts";
+import type { ConnectionHandler } from "../handler.ts";
+import type { ConnectionEvents, ServerSocket } from "../connection/server_socket.ts";
+import type { Admission } from "../access/upgrade.ts";
+import type { Sockets, Upgrade } from "./listener.ts";
+
+/** Makes sockets of Deno. */
+export class DenoSockets implements Sockets {
+  readonly #handler: ConnectionHandler;
+  readonly #idleTimeout: number;
+
+  /** Deno pings by itself. */
+  constructor(handler: ConnectionHandler) {
+    this.#handler = handler;
+    this.#idleTimeout = Math.ceil(handler.limits.pingIntervalMs / 1000);
+  }
+
+  /** Does the handshake. From then on Deno has the connection, and `socket` is closed without an event. */
+  accept({ request, socket, head, admission, peers }: Upgrade): void {
+    const onGone = peers.handOver(request.socket);
+    const { protocol } = admission;
+    try {
+      const upgrade = Deno.upgradeWebSocket(handshake(request.headers, protocol), {
+        ...(protocol === null ? {} : { protocol }),
+        idleTimeout: this.#idleTimeout,
+        socket: socket as Socket,
+        head,
+      });
+      attach(upgrade.socket, this.#handler, { admission, onGone });
+    } catch {
+      this.#handler.abandon(admission);
+      socket.destroy(); // it was gone already: the request was checked before
+    }
+  }
+
+  /** Nothing is done at intervals. */
+  close(): void {}
+}
+
+/** The part of a request that the handshake depends on: Deno would choose among the subprotocols again. */
+function handshake(headers: IncomingHttpHeaders, protocol: string | null): Request {
+  return new Request("http://localhost/", {
+    headers: {
+      connection: "upgrade",
+      upgrade: "websocket",
+      "sec-websocket-version": "13",
+      "sec-websocket-key": headers["sec-websocket-key"] ?? "",
+      ...(protocol === null ? {} : { "sec-websocket-protocol": protocol }),
+    },
+  });
+}
+
+function attach(
+  socket: WebSocket,
+  handler: ConnectionHandler,
+  { admission, onGone: release }: { admission: Admission; onGone: () => void },
+): void {
+  const wrapped = new DenoSocket(socket);
+  let connection: ConnectionEvents | null = null;
+  socket.binaryType = "arraybuffer";
+  socket.onopen = () => connection = handler.open(wrapped, admission);
+  socket.onmessage = (event) => {
+    wrapped.onMessage();
+    connection?.onMessage(event.data);
+  };
+  socket.onclose = onGone;
+  // An error without a close would leak the slot (https://github.com/denoland/deno/issues/27924).
+  socket.onerror = () => {
+    if (socket.readyState === WebSocket.CLOSED) onGone();
+  };
+  let gone = false;
+  function onGone(): void {
+    if (gone) return;
+    gone = true;
+    release();
+    wrapped.cancelClose();
+    if (connection === null) handler.abandon(admission);
+    else connection.onClose();
+  }
+}
+
+/**
+ * A WebSocket of Deno. It has no `terminate`.
+ *
+ * A message that arrives after `close()` makes Deno drop the connection, and the client never reads the close
+ * reason. So a close waits for a moment without messages, and then for two turns of the event loop: in a process
+ * that was suspended, timers fire before the messages that arrived meanwhile.
+ */
+class DenoSocket implements ServerSocket {
+  #messageAt = 0;
+  #turns = 0;
+  readonly #socket: WebSocket;
+  #closeBy = Infinity;
+  #closeTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(socket: WebSocket) {
+    this.#socket = socket;
+  }
+
+  send(text: string): void {
+    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(text);
+  }
+
+  /** A message has arrived. */
+  onMessage(): void {
+    this.#messageAt = performance.now();
+    this.#turns = 0;
+  }
+
+  close(code: number, reason: string, { atOnce = false } = {}): void {
+    // Another close may wait already.
+    clearTimeout(this.#closeTimer);
+    if (atOnce) return this.#closeNow(code, reason);
+    const now = performance.now();
+    const waitMs = Math.max(0, this.#messageAt + QUIET_BEFORE_CLOSE_MS - now);
+    this.#closeBy = Math.min(this.#closeBy, now + MAX_CLOSE_DELAY_MS);
+    if ((waitMs > 0 || this.#turns < QUIET_TURNS_BEFORE_CLOSE) && now < this.#closeBy) {
+      if (waitMs === 0) this.#turns++;
+      this.#closeTimer = setTimeout(() => this.close(code, reason), waitMs);
+    } else this.#closeNow(code, reason);
+  }
+
+  #closeNow(code: number, reason: string): void {
+    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.close(code, reason);
+  }
+
+  /** The socket is gone. */
+  cancelClose(): void {
+    clearTimeout(this.#closeTimer);
+  }
+
+  bufferedBytes(): number {
+    return this.#socket.bufferedAmount;
+  }
+}
