@@ -91,7 +91,7 @@ export function outputProblem(path: string, object: string, property: string): s
 const DENO_FILES: readonly string[] = [
   "cli/session/trusted_authority.ts",
   "deploy/owner.ts",
-  "server/listeners/deno_serve.ts",
+  "server/listeners/deno_sockets.ts",
   "util/node/file_lock.ts",
 ];
 

@@ -16,6 +16,7 @@ import {
 } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import { connect, type Socket } from "node:net";
+import process from "node:process";
 import type { Duplex } from "node:stream";
 import { HarnessError } from "../../errors.ts";
 import {
@@ -92,7 +93,7 @@ function socketsFor(
   handler: ConnectionHandler,
   { tls }: ListenOptions,
 ): Sockets {
-  const native = kind === "deno" && tls === undefined && Deno.build.os !== "windows";
+  const native = kind === "deno" && tls === undefined && process.platform !== "win32";
   return native ? new DenoSockets(handler) : new WsSockets(handler);
 }
 
