@@ -318,7 +318,7 @@ async function refused(
   // After hello, nobody waits for this error.
   if (isKnown || signal.aborted) return error;
   const answer = await probeHandshake(url, options, signal);
-  return answer === null ? error : statusError(url, answer.status, answer.location);
+  return answer === null ? error : statusError(url, answer);
 }
 
 /** Whether a text has more bytes than `maxBytes`; encodes it only when its length does not decide. */

@@ -5,9 +5,10 @@
  *
  * @module
  */
-import { type ErrorCode, HarnessError, type HarnessErrorOptions, isErrorCode } from "../errors.ts";
+import { HarnessError, type HarnessErrorOptions, isErrorCode } from "../errors.ts";
 import type { ServerMessage, WireError } from "../protocol/messages.ts";
 import { isSilent } from "./handshake_probe.ts";
+import { handshakeAnswerError, type HttpAnswer } from "./http_answer.ts";
 import type { Closure } from "./backoff.ts";
 
 /** The message in a text frame, or `null` when it is none. */
@@ -42,29 +43,6 @@ export function harnessErrorOf(wire: WireError): HarnessError {
   if (!known) options.details = { ...wire.details, code: wire.code };
   return new HarnessError(known ? wire.code : "internal", wire.message, options);
 }
-
-const STATUS_CODES: Readonly<Record<number, ErrorCode>> = {
-  400: "invalid_request",
-  401: "unauthorized",
-  403: "forbidden",
-  407: "unauthorized",
-  413: "too_large",
-  429: "rate_limited",
-  502: "unavailable",
-  503: "unavailable",
-  504: "unavailable",
-};
-
-const STATUS_HINTS: Readonly<Record<number, string>> = {
-  401: "the token is missing or not valid",
-  403: "this Origin or Host is not allowed",
-  407: "a proxy requires authentication",
-  413: "a proxy does not allow a request of this size",
-  429: "too many connections",
-  502: "a proxy cannot reach the server",
-  503: "the server is full or shutting down",
-  504: "the server behind a proxy does not respond",
-};
 
 /** Why no connection was made: `details.reason` of the `unreachable` error. */
 export type ConnectFailure =
@@ -111,7 +89,7 @@ export function handshakeError(url: string, closure: Closure): HarnessError {
     );
   }
   const status = statusIn(closure.reason);
-  if (status !== null) return statusError(url, status);
+  if (status !== null) return statusError(url, { status });
   const [, reason, known] = CONNECT_FAILURES.find(([text]) => text.test(closure.reason)) ?? [];
   const why = known ?? (closure.reason || "unreachable, or the handshake was refused");
   return new HarnessError("unreachable", `Cannot connect to ${url}: ${why}`, {
@@ -127,25 +105,15 @@ export function statusIn(reason: string): number | null {
 }
 
 /** The error of a handshake that was refused with an HTTP status. */
-export function statusError(
-  url: string,
-  status: number,
-  location: string | null = null,
-): HarnessError {
-  const isRedirect = status >= 300 && status < 400;
-  const hint = isRedirect
-    ? location === null ? "it redirects; connect to the target" : `it redirects to ${location}`
-    : isSilent(status)
-    ? "it accepts HTTP requests with this token, but refused the WebSocket handshake"
-    : STATUS_HINTS[status] ?? "is it a harness-ws-server?";
-  const code = isRedirect
-    ? "invalid_request"
-    : isSilent(status)
-    ? "unavailable"
-    : STATUS_CODES[status] ?? "unreachable";
-  return new HarnessError(code, `Cannot connect to ${url}: HTTP status ${status}; ${hint}`, {
-    details: { status, ...(isRedirect && location !== null ? { location } : {}) },
-  });
+export function statusError(url: string, answer: HttpAnswer): HarnessError {
+  const what = `Cannot connect to ${url}`;
+  if (!isSilent(answer.status)) return handshakeAnswerError(what, answer);
+  return new HarnessError(
+    "unavailable",
+    `${what}: HTTP status ${answer.status}; ` +
+      "it accepts HTTP requests with this token, but refused the WebSocket handshake",
+    { details: { status: answer.status } },
+  );
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -7,16 +7,9 @@
  *
  * @module
  */
+import type { HttpAnswer } from "./http_answer.ts";
 import { CLIENT_PROBE_TIMEOUT_MS } from "./limits.ts";
 import type { SocketOptions } from "./websocket.ts";
-
-/** The response to a probe. */
-export interface ProbedAnswer {
-  /** The HTTP status; 426 and 2xx only show that a server is there. */
-  readonly status: number;
-  /** Target of a redirect, or `null`. */
-  readonly location: string | null;
-}
 
 /** The server expects a WebSocket; the request itself is fine. */
 const UPGRADE_REQUIRED = 426;
@@ -31,7 +24,7 @@ export async function probeHandshake(
   url: string,
   options: SocketOptions,
   signal: AbortSignal,
-): Promise<ProbedAnswer | null> {
+): Promise<HttpAnswer | null> {
   const ask = options.fetch ?? (mayFetch(options) ? globalThis.fetch : null);
   if (ask === null) return null;
   const headers: Record<string, string> = { ...options.headers };
@@ -45,8 +38,14 @@ export async function probeHandshake(
   };
   const first = await statusOf(ask, http, init);
   if (first === null || !isSilent(first.status)) return first;
-  const second = await statusOf(ask, new URL("packages/", http).href, init);
+  const second = await statusOf(ask, packagesOf(http), init);
   return second === null || isSilent(second.status) || second.status === 404 ? first : second;
+}
+
+/** The packages beside a WebSocket; behind a proxy that may be below a path. */
+function packagesOf(url: string): string {
+  const { origin, pathname } = new URL(url);
+  return `${origin}${pathname.replace(/\/*$/, "/")}packages/`;
 }
 
 /** Whether a status does not explain a refused handshake. */
@@ -64,12 +63,13 @@ async function statusOf(
   ask: typeof fetch,
   url: string,
   init: RequestInit,
-): Promise<ProbedAnswer | null> {
+): Promise<HttpAnswer | null> {
   try {
     const response = await ask(url, init);
     await response.body?.cancel();
     if (response.status === 0) return null;
-    return { status: response.status, location: response.headers.get("location") };
+    const { status, headers } = response;
+    return { status, server: headers.get("server"), location: headers.get("location") };
   } catch {
     return null; // the error of the handshake is reported instead
   }

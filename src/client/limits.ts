@@ -48,3 +48,7 @@ export const CLIENT_LEASE_RETRY_MAX_MS = 5_000;
 export const CLIENT_RELEASE_TIMEOUT_MS = 2_000;
 /** Heartbeats of one client in flight: a quarter of the requests that a server takes from one connection. */
 export const MAX_CLIENT_HEARTBEATS = 16;
+/** Longest error in the body of an HTTP answer: the server's are shorter, and pages of proxies are not read. */
+export const MAX_CLIENT_ERROR_BYTES = 64 * 1024;
+/** Longest text of a header in an error. */
+export const MAX_CLIENT_HEADER_CHARS = 200;

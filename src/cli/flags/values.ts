@@ -58,13 +58,15 @@ export function timeout(text: string): number {
   return value;
 }
 
-/** Reads the address of a server. */
+/** Reads the address of a server; behind a proxy its path is a directory: `wss://host/harness/`. */
 export function serverUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : null;
   if (url === null || !["ws:", "wss:", "http:", "https:"].includes(url.protocol)) {
     throw new Error("must be a URL such as ws://127.0.0.1:8080 or wss://host:port");
   }
-  return text;
+  if (url.pathname.endsWith("/")) return text;
+  url.pathname += "/";
+  return url.href;
 }
 
 /** An address to listen on. */

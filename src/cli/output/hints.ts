@@ -44,6 +44,7 @@ const BY_REASON: Readonly<Record<string, string>> = {
   "forbidden/read_only_token": `give the full token with ${TOKEN_FLAG}`,
   "invalid_params/secrets_missing": "give them with --secret-file NAME=file",
   "invalid_params/tls": "--tls-cert and --tls-key name the files",
+  "invalid_request/wrong_address": "--url names the server, with its path behind a proxy",
   "invalid_params/url_password": `give the token with ${TOKEN_FLAG}`,
   "not_found/deployment_unknown": `\`${SERVER_NAME} deployments\` lists the deployments`,
   "not_found/package_unknown":
@@ -51,6 +52,7 @@ const BY_REASON: Readonly<Record<string, string>> = {
   "not_found/service_unknown": `\`${SERVER_NAME} services\` lists the services`,
   "package_invalid/manifest_missing":
     `\`${SERVER_NAME} package init\` writes a directory to start from`,
+  "unreachable/wrong_address": "--url names the server, with its path behind a proxy",
   "storage_unavailable/packages_directory": "the server's --packages-dir names the directory",
   "unavailable/address_not_local":
     "give an address of this machine with --listen: 127.0.0.1 for this machine alone, 0.0.0.0 for all",

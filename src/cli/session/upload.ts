@@ -5,10 +5,10 @@
  */
 import { open, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { HarnessError, isErrorCode, messageOf } from "../../errors.ts";
+import { answerError, readAnswer } from "../../client/http_answer.ts";
+import { HarnessError, messageOf } from "../../errors.ts";
 import { streamOf } from "../../server/http/transfers.ts";
 import type { PackageInfo } from "../../protocol/actions.ts";
-import type { WireError } from "../../protocol/messages.ts";
 import { type ClientFlags, serverAccess, trustedTransport } from "./connect.ts";
 import type { Context } from "../context.ts";
 import { readSecretFile, unreadable } from "../flags/secrets.ts";
@@ -56,10 +56,10 @@ export async function uploadPackage(
     return same;
   }
   note(io, `uploading ${file} (${formatSize(size)})\n`);
-  const force = options.force === true ? "?force=1" : "";
-  const response = await askPackages(context, flags, {
+  const request: PackageRequest = {
     method: "PUT",
-    file: `${encodeURIComponent(file)}${force}`,
+    file,
+    query: options.force === true ? "?force=1" : "",
     body: streamOf(await open(path, "r")),
     headers: {
       "content-type": "application/gzip",
@@ -67,10 +67,10 @@ export async function uploadPackage(
       // In the same request, so that the package is never there without it.
       ...(signature === null ? {} : { "x-minisign-signature": btoa(signature) }),
     },
-  });
-  const answer: unknown = await response.json().catch(() => null);
-  if (!response.ok) throw refusal(file, response.status, answer);
-  return answer as PackageInfo;
+  };
+  const response = await askPackages(context, flags, request);
+  if (response.status !== 201) throw await refusal(request, response);
+  return await response.json() as PackageInfo;
 }
 
 /**
@@ -88,13 +88,14 @@ export async function downloadPackage(
   const path = join(dir, basename(file));
   for (const suffix of ["", ".minisig"]) {
     const name = `${file}${suffix}`;
-    const request = { method: "GET", file: encodeURIComponent(name), headers: {} };
+    const request: PackageRequest = { method: "GET", file: name, headers: {} };
     const response = await askPackages(context, flags, request);
-    if (!response.ok) {
-      const answer: unknown = await response.json().catch(() => null);
+    const type = response.headers.get("content-type") ?? "";
+    if (response.status !== 200 || /^text\/html\b/i.test(type)) {
+      const error = await refusal(request, response);
       // The check reports a missing signature.
-      if (suffix !== "" && response.status === 404) continue;
-      throw refusal(name, response.status, answer, "download");
+      if (suffix !== "" && error.code === "not_found") continue;
+      throw error;
     }
     await writeNew(`${path}${suffix}`, response.body);
   }
@@ -115,14 +116,15 @@ async function uploadSignature(
   file: string,
   signature: string,
 ): Promise<void> {
-  const response = await askPackages(context, flags, {
+  const request: PackageRequest = {
     method: "PUT",
-    file: encodeURIComponent(`${file}.minisig`),
+    file: `${file}.minisig`,
     body: signature,
     headers: { "content-type": "text/plain" },
-  });
-  const answer: unknown = await response.json().catch(() => null);
-  if (!response.ok) throw refusal(`${file}.minisig`, response.status, answer);
+  };
+  const response = await askPackages(context, flags, request);
+  if (response.status !== 201) throw await refusal(request, response);
+  await response.body?.cancel();
 }
 
 async function signatureBeside(path: string): Promise<string | null> {
@@ -133,20 +135,25 @@ async function signatureBeside(path: string): Promise<string | null> {
   return `${await readSecretFile(file)}\n`;
 }
 
+/** A request about a package or a signature. */
+interface PackageRequest {
+  readonly method: "GET" | "PUT";
+  readonly file: string;
+  /** `?force=1`. */
+  readonly query?: string;
+  readonly body?: ReadableStream<Uint8Array> | string;
+  readonly headers: Record<string, string>;
+}
+
 /** Asks the HTTP side of the server. */
 async function askPackages(
   { io }: Context,
   flags: ClientFlags,
-  request: {
-    method: string;
-    file: string;
-    body?: ReadableStream<Uint8Array> | string;
-    headers: Record<string, string>;
-  },
+  request: PackageRequest,
 ): Promise<Response> {
-  const { method, file, body, headers } = request;
+  const { method, file, query = "", body, headers } = request;
   const { token, url: server } = await serverAccess(io, flags);
-  const url = new URL(`/packages/${file}`, httpUrl(server));
+  const url = new URL(encodeURIComponent(file) + query, packagesUrl(server));
   const transport = await trustedTransport(flags) ?? { fetch };
   try {
     return await transport.fetch(url, {
@@ -154,53 +161,44 @@ async function askPackages(
       // Node demands the second of these for a stream.
       ...(body === undefined ? {} : { body, duplex: "half" }),
       signal: io.interrupted,
+      // The token is for this address.
+      redirect: "manual",
       headers: { ...headers, ...(token === null ? {} : { authorization: `Bearer ${token}` }) },
     });
   } catch (error) {
     io.interrupted.throwIfAborted();
-    const verb = method === "GET" ? "download" : "upload";
-    throw new HarnessError(
-      "unreachable",
-      `Cannot ${verb} ${decodeURIComponent(file)}: ${
-        messageOf(error)
-      }; try again, or see the server's log`,
-      { cause: error },
-    );
+    throw cutOff(request, error);
   }
 }
 
-/** The error in a refusal of the server, or of a proxy before it. */
-function refusal(
-  file: string,
-  status: number,
-  answer: unknown,
-  verb: "upload" | "download" = "upload",
-): HarnessError {
-  const { error } = (answer ?? {}) as { error?: Partial<WireError> };
-  if (!isErrorCode(error?.code) || typeof error.message !== "string") {
-    return proxyRefusal(`Cannot ${verb} ${file}`, status);
-  }
-  return new HarnessError(error.code, error.message, { details: { ...error.details, status } });
+/** The error for a request without an answer. */
+function cutOff({ method, file }: PackageRequest, error: unknown): HarnessError {
+  const why = messageOf((error as { cause?: unknown }).cause ?? error);
+  const advice = method === "GET"
+    ? "try again, or see the server's log"
+    : "try again, or see the logs of the server and of a proxy before it, " +
+      "which may limit the size of a request";
+  return new HarnessError(
+    "unreachable",
+    `Cannot ${verbOf(method)} ${file}: the connection ended without an answer (${why}); ${advice}`,
+    { cause: error, details: { reason: "cut_off" } },
+  );
 }
 
-/** The error for an answer that is not the server's own. */
-function proxyRefusal(what: string, status: number): HarnessError {
-  const [code, hint] = status === 413
-    ? [
-      "too_large",
-      "a proxy before the server limits the size (nginx: client_max_body_size)",
-    ] as const
-    : status === 401 || status === 403
-    ? ["forbidden", "a proxy before the server refuses it"] as const
-    : status >= 502 && status <= 504
-    ? ["unavailable", "a proxy is there, and the server behind it does not answer"] as const
-    : ["internal", "the answer is not that of a harness-ws-server, check --url"] as const;
-  return new HarnessError(code, `${what}: it was answered ${status}; ${hint}`, {
-    details: { status },
-  });
+/** The error for an answer that is not the wanted one: the server's, or that of a proxy before it. */
+async function refusal(
+  { method, file }: Pick<PackageRequest, "method" | "file">,
+  response: Response,
+): Promise<HarnessError> {
+  return answerError(`Cannot ${verbOf(method)} ${file}`, await readAnswer(response));
 }
 
-/** The HTTP address of a WebSocket one. */
-function httpUrl(url: string): string {
-  return url.replace(/^ws(s?):/, "http$1:");
+function verbOf(method: PackageRequest["method"]): string {
+  return method === "GET" ? "download" : "upload";
+}
+
+/** Where a server has its packages: beside its WebSocket, which may be below a path of a proxy. */
+function packagesUrl(server: string): URL {
+  const url = new URL(server.replace(/^ws(s?):/, "http$1:"));
+  return new URL(`${url.origin}${url.pathname.replace(/\/*$/, "/")}packages/`);
 }
