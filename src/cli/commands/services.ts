@@ -21,7 +21,8 @@ import { note } from "../output/notes.ts";
 import { protocolText, serviceTable } from "../output/service_table.ts";
 import { printJson, printLine, printTable } from "../output/table.ts";
 
-const FILTER_FLAGS = {
+/** Which services. */
+export const FILTER_FLAGS = {
   state: valueFlag<ServiceState | null>("state", {
     help: `only in this state: ${SERVICE_STATES.join(", ")}`,
     fallback: null,

@@ -1,21 +1,34 @@
 /**
- * `watch`: prints events as they happen.
+ * `watch`: services as they change, as a table on a terminal and as events elsewhere.
  *
  * @module
  */
 import type { Command } from "commander";
+import { HarnessError } from "../../errors.ts";
 import { visible } from "../../util/terminal_text.ts";
-import type { EventItem, StreamItem } from "../../client/mod.ts";
+import type { ClientStatus, EventItem, StreamItem } from "../../client/mod.ts";
 import type { SubscribableEvent } from "../../protocol/actions.ts";
 import { EVENT_TYPES } from "../../model/event.ts";
+import { type ServiceFilter, serviceMatcher } from "../../registry/filter.ts";
 import { CLIENT_FLAGS, openSession } from "../session/connect.ts";
 import { addHandler, type Context, type Io } from "../context.ts";
-import { addFlags, type FlagTable, listFlag, readFlags } from "../flags/flags.ts";
+import {
+  addFlags,
+  booleanFlag,
+  type FlagTable,
+  listFlag,
+  presentFields,
+  readFlags,
+  TABLE_FLAGS,
+} from "../flags/flags.ts";
+import { note } from "../output/notes.ts";
 import { paint, printJson, printLine } from "../output/table.ts";
+import { FILTER_FLAGS } from "./services.ts";
 
 const WATCH_FLAGS = {
+  events: booleanFlag({ help: "print events, one line each, instead of a table" }),
   event: listFlag<SubscribableEvent>("type", {
-    help: `only this type: ${EVENT_TYPES.join(", ")}`,
+    help: `events only of this type: ${EVENT_TYPES.join(", ")}`,
   }, (text) => {
     const found = EVENT_TYPES.find((type) => type === text);
     if (found === undefined) throw new Error(`must be one of ${EVENT_TYPES.join(", ")}`);
@@ -26,26 +39,68 @@ const WATCH_FLAGS = {
 /** Declares the command. */
 export function addWatchCommand(program: Command, context: Context): void {
   const command = program.command("watch")
-    .description("print events as they happen, until Ctrl-C")
+    .description("show services as they change, until Ctrl-C: a table, or events in a pipe")
     .argument("[services...]", "ids, names or globs; all when left out");
   addFlags(command, WATCH_FLAGS);
+  addFlags(command, FILTER_FLAGS, "Table:");
+  addFlags(command, TABLE_FLAGS, "Table:");
   addFlags(command, CLIENT_FLAGS, "Server:");
   addHandler(context, command, (given, services) => watch(context, given, services));
 }
 
 async function watch(context: Context, given: unknown, services: unknown): Promise<void> {
   const { io } = context;
-  const flags = readFlags(WATCH_FLAGS, given as Record<string, unknown>, io);
+  const fields = given as Record<string, unknown>;
+  const flags = readFlags({ ...WATCH_FLAGS, ...TABLE_FLAGS }, fields, io);
+  const filter = presentFields(readFlags(FILTER_FLAGS, fields, io));
   const names = Array.isArray(services) ? services.map(String) : [];
-  await using session = await openSession(context, given as object, { follows: true });
+  const asEvents = flags.events || flags.event.length > 0 || fields["json"] === true ||
+    io.size() === null;
+  if (!asEvents) return await watchAsTable(context, given as object, { names, filter, flags });
+  const [unused] = Object.keys(filter);
+  if (unused !== undefined) {
+    throw new HarnessError(
+      "invalid_params",
+      `Cannot use --${unused} with events: it chooses rows of the table on a terminal; name services, or use --event`,
+    );
+  }
+  await watchEvents(context, given as object, { names, types: flags.event });
+}
+
+async function watchAsTable(
+  context: Context,
+  given: object,
+  what: { names: readonly string[]; filter: ServiceFilter; flags: { wide: boolean } },
+): Promise<void> {
+  let listener: (status: ClientStatus) => void = () => {};
+  await using session = await openSession(context, given, {
+    follows: true,
+    onStatus: (status) => listener(status),
+  });
+  const { watchTable } = await import("../live/watch_table.ts");
+  await watchTable(context.io, session, {
+    names: what.names,
+    wants: serviceMatcher(what.filter),
+    wide: what.flags.wide,
+    onStatus: (it) => listener = it,
+  });
+}
+
+async function watchEvents(
+  context: Context,
+  given: object,
+  { names, types }: { names: readonly string[]; types: readonly SubscribableEvent[] },
+): Promise<void> {
+  const { io } = context;
+  await using session = await openSession(context, given, { follows: true });
   const stop = AbortSignal.any([io.interrupted, io.outputClosed]);
   const stream = session.client.events({
-    events: flags.event.length === 0 ? [...EVENT_TYPES] : flags.event,
+    events: types.length === 0 ? [...EVENT_TYPES] : types,
     ...(names.length === 0 ? {} : { services: names }),
     signal: stop,
   });
   await stream.ready;
-  io.err(`watching ${session.flags.url}, Ctrl-C ends\n`);
+  note(io, `watching ${session.flags.url}, Ctrl-C ends\n`);
   for await (const item of stream) {
     if (session.flags.json) printJson(io, item);
     else printItem(io, item);

@@ -40,7 +40,7 @@ export function paint(text: string, color: Color | undefined, wanted: boolean): 
 }
 
 /** How tables are painted; the parts are drawn with `color` only where that is wanted. */
-function tablePaint(color: boolean): TablePaint {
+export function tablePaint(color: boolean): TablePaint {
   return {
     title: (text) => paint(text, "bold", color),
     cell: (text, cell) => paint(text, MEANING[cell], color),

@@ -102,6 +102,8 @@ export class Session implements AsyncDisposable {
 export interface SessionOptions {
   /** Reconnect when the connection is lost, and report it. @default {false} */
   follows?: boolean;
+  /** Takes the status of the connection instead of printing it. */
+  onStatus?: (status: ClientStatus) => void;
 }
 
 /**
@@ -128,7 +130,7 @@ export async function openSession(
       connectTimeoutMs: flags.timeout,
       // A single request fails at once; a command that follows reconnects.
       reconnect: options.follows === true,
-      onStatus: (status) => tellStatus(io, status),
+      onStatus: options.onStatus ?? ((status) => tellStatus(io, status)),
     });
     const { server, epoch, seq } = client.hello;
     trace(io, `connected to ${server.name} ${server.version}, epoch ${epoch}, seq ${seq}`);
