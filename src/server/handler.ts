@@ -35,6 +35,7 @@ import { LogLimiter } from "./access/log_limiter.ts";
 import type { ConnectionEvents, ServerSocket } from "./connection/server_socket.ts";
 import { InboxSpace } from "./connection/inbox.ts";
 import { Turns } from "./connection/turns.ts";
+import { TrustedProxies } from "./access/trusted_proxies.ts";
 import type { VouchedEntries } from "./access/vouched_entries.ts";
 import { type Admission, decideUpgrade, type UpgradeDecision } from "./access/upgrade.ts";
 import { sleep } from "../util/async.ts";
@@ -55,6 +56,12 @@ export interface HandlerOptions {
   audit?: AuditSink;
   /** Tokens, and the hosts and origins allowed besides the server's own. */
   auth?: AuthOptions;
+  /**
+   * Addresses and networks of proxies whose `X-Forwarded-For` names the client, for limits and the audit log.
+   *
+   * @default {none: the address is that of the TCP connection}
+   */
+  trustedProxies?: readonly string[];
   /** Limits that differ from the defaults. */
   limits?: Partial<ServerLimits>;
 }
@@ -83,6 +90,7 @@ export class ConnectionHandler implements AsyncDisposable {
   readonly #ofAddress = new AddressCounts();
   readonly #places = new WeakMap<Admission, { address: string; leave: () => void }>();
   readonly #backoff = new AuthBackoff();
+  readonly #proxies: TrustedProxies;
   readonly #closings = new LogLimiter();
   readonly #aborter = new AbortController();
   #shutdown: Promise<void> | null = null;
@@ -95,6 +103,7 @@ export class ConnectionHandler implements AsyncDisposable {
     const backends = { services, logReads, deployments, packages };
     this.#backends = { registry, answers, ...backends, vouched, audit };
     this.auth = new Authenticator(options.auth);
+    this.#proxies = new TrustedProxies(options.trustedProxies);
     this.limits = resolveLimits(options.limits);
     const { maxRequestsPerSecond, maxInFlightRequests } = this.limits;
     this.#floods = new FloodGuard(
@@ -120,9 +129,10 @@ export class ConnectionHandler implements AsyncDisposable {
    * Decides on a WebSocket upgrade. An accepted one takes a slot until its socket is gone, so
    * {@linkcode open} or {@linkcode abandon} must follow.
    *
-   * @param address The peer's IP address. Left out: nothing is counted per address.
+   * @param peer The peer's IP address. Left out: nothing is counted per address.
    */
-  checkUpgrade(request: Request, address?: string): UpgradeDecision {
+  checkUpgrade(request: Request, peer?: string): UpgradeDecision {
+    const address = this.#proxies.clientOf(request, peer);
     const refusal = this.#refusal();
     if (refusal !== null) return { ok: false, response: errorResponse(refusal) };
     const key = address === undefined ? null : addressKey(address);
@@ -141,9 +151,10 @@ export class ConnectionHandler implements AsyncDisposable {
 
   /**
    * The connection limit of an address. All clients on one machine share the loopback addresses, so these have
-   * no limit of their own unless one was set.
+   * no limit of their own unless one was set; nor has a trusted proxy, whose clients are counted.
    */
   maxConnectionsOf(key: string): number {
+    if (this.#proxies.has(key)) return Infinity;
     const { maxConnectionsPerAddress: max } = this.limits;
     return isLoopback(key) && max === DEFAULT_SERVER_LIMITS.maxConnectionsPerAddress
       ? Infinity
@@ -159,9 +170,10 @@ export class ConnectionHandler implements AsyncDisposable {
   /**
    * Answers a request without an upgrade. Never throws.
    *
-   * @param address The peer's IP address. Left out: nothing is counted per address.
+   * @param peer The peer's IP address. Left out: nothing is counted per address.
    */
-  respond(request: Request, address?: string): Promise<Response> {
+  respond(request: Request, peer?: string): Promise<Response> {
+    const address = this.#proxies.clientOf(request, peer);
     const { draining } = this;
     return respond(request, {
       backends: this.#backends,

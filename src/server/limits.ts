@@ -116,6 +116,8 @@ export const REFUSED_LINGER_MS = 2000;
 export const MAX_PIPELINED_REQUESTS = 16;
 /** Sweeps of idle connections within their idle timeout. */
 export const IDLE_SWEEPS = 4;
+/** Addresses read in `X-Forwarded-For`, from its right end: no chain of proxies is longer. */
+export const MAX_FORWARDED_ADDRESSES = 16;
 /** Wrong tokens of one address that are answered 401: typing errors, and clients with an old token. */
 export const FREE_WRONG_TOKENS = 30;
 /** Back-off after those; doubled with each further wrong token. */

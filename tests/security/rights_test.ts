@@ -89,10 +89,16 @@ for (const listener of LISTENERS) {
   });
 
   Deno.test(`rights: ${listener} proxy, wrong token: not anonymous`, async () => {
-    await using running = await startServer({ listener, auth: AUTH });
+    const auth = { ...AUTH, allowHosts: ["harness.example.org", "192.0.2.1"] };
+    await using running = await startServer({ listener, auth });
     const { port } = running.server;
     const cases: Array<[Record<string, string>, number]> = [
       [{}, 101],
+      // A proxy or tunnel that adds no header, but keeps the name that clients use.
+      [{ host: "harness.example.org" }, 401],
+      [{ host: "harness.example.org", authorization: `Bearer ${TOKEN}` }, 101],
+      [{ host: `192.0.2.1:${port}` }, 401],
+      [{ host: "dev.localhost:1" }, 101],
       [{ "x-forwarded-for": "203.0.113.9" }, 401],
       [{ forwarded: "for=203.0.113.9" }, 401],
       [{ via: "1.1 proxy" }, 401],

@@ -114,7 +114,11 @@ for (const listener of LISTENERS) {
   Deno.test(name("refuses foreign origins and hosts before the 101"), async () => {
     await using running = await startServer({
       listener,
-      auth: { allowOrigins: ["https://ops.example.com"], allowHosts: ["Harness.Example.com"] },
+      auth: {
+        anonymous: "full",
+        allowOrigins: ["https://ops.example.com"],
+        allowHosts: ["Harness.Example.com"],
+      },
     });
     const { port } = running.server;
     const own = `127.0.0.1:${port}`;

@@ -23,7 +23,7 @@ import {
   textFlag,
   valueFlag,
 } from "./flags.ts";
-import { duration, integer, type ListenAddress, listenAddress, size } from "./values.ts";
+import { duration, integer, type ListenAddress, listenAddress, network, size } from "./values.ts";
 import { formatDuration, formatSize } from "../../util/units.ts";
 
 const DEFAULT_LISTEN = "127.0.0.1:8080";
@@ -92,6 +92,10 @@ export const SERVE_FLAGS = {
     env: "HARNESS_ALLOW_HOST",
     help: "further name by which clients call this server",
   }, (text) => text),
+  trustedProxy: listFlag("address", {
+    env: "HARNESS_TRUSTED_PROXY",
+    help: "proxy, or network of proxies, whose X-Forwarded-For names the client",
+  }, network),
   tlsCert: fileFlag({ env: "HARNESS_TLS_CERT", help: "certificate chain, PEM" }),
   tlsKey: fileFlag({ env: "HARNESS_TLS_KEY", help: "private key, PEM" }),
   logLevel: choiceFlag(LOG_LEVELS, {

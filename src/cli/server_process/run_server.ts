@@ -203,7 +203,8 @@ function listenOptions(
   flags: ServerFlags,
   { auth }: ServerTokens,
 ): Omit<ServeOptions, "registry"> {
-  const { listen, listener, allowUnauthenticated, allowOrigin, allowHost } = flags.serve;
+  const { listen, listener, allowUnauthenticated, allowOrigin, allowHost, trustedProxy } =
+    flags.serve;
   return {
     hostname: listen.hostname,
     port: listen.port,
@@ -214,6 +215,7 @@ function listenOptions(
       allowOrigins: allowOrigin,
       ...(allowHost.length === 0 ? {} : { allowHosts: allowHost }),
     },
+    trustedProxies: trustedProxy,
     limits: serverLimits(flags.limits),
   };
 }

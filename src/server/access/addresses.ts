@@ -1,7 +1,8 @@
 /**
  * IP addresses of peers, as limits per address count them.
  *
- * Always the address of the TCP connection: a header such as `X-Forwarded-For` can be forged.
+ * The address of the TCP connection: a header such as `X-Forwarded-For` can be forged, and only counts where a
+ * trusted proxy has written it (`trusted_proxies.ts`).
  *
  * @module
  */

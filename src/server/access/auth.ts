@@ -124,11 +124,10 @@ export class Authenticator {
   #withoutToken(request: Request, address: string | undefined): Client {
     if (this.#anonymous === "full") return FULL_ANONYMOUS;
     if (this.#anonymous === "registry") {
-      const via = [...request.headers.keys()].find((name) => FORWARDING_HEADERS.test(name));
-      const isLocal = address === undefined || isLoopback(address);
-      if (via === undefined && isLocal) return { access: "anonymous", by: "anonymous" };
-      // A proxy on this machine makes every sender appear local.
-      const whence = via === undefined ? "from another machine" : `through a proxy (${via})`;
+      const whence = address !== undefined && !isLoopback(address)
+        ? "from another machine"
+        : forwarded(request);
+      if (whence === null) return { access: "anonymous", by: "anonymous" };
       throw anonymousRefusal(
         "accept the request",
         this.tokenFile,
@@ -140,6 +139,18 @@ export class Authenticator {
       `Cannot accept the request: a token is needed; send it as "Authorization: Bearer <token>" or as the subprotocol "${TOKEN_SUBPROTOCOL_PREFIX}<base64url>"`,
     );
   }
+}
+
+/**
+ * How a request shows that a proxy or tunnel on this machine has passed it on, which makes every sender appear
+ * local: by a header for the client's address, or by a host name that others use. `null` where it shows nothing.
+ */
+function forwarded(request: Request): string | null {
+  const via = [...request.headers.keys()].find((name) => FORWARDING_HEADERS.test(name));
+  if (via !== undefined) return `through a proxy (${via})`;
+  const name = hostOf(request).replace(/:\d*$/, "");
+  if (isLoopback(name) || name.endsWith(".localhost")) return null;
+  return `for the host "${name.slice(0, 128)}"`;
 }
 
 /** The client of a server where everybody has full access. */
