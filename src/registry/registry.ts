@@ -133,6 +133,11 @@ export class Registry implements AsyncDisposable {
     return this.#problem;
   }
 
+  /** Checks whether changes can be stored now, and updates {@linkcode problem}. Never throws. */
+  async checkStorage(): Promise<void> {
+    await this.#store.check?.();
+  }
+
   /** The entries that match, sorted by id. */
   list(filter: ServiceFilter = {}): ServiceEntry[] {
     return this.#index.select(filter).filter(serviceMatcher(filter));

@@ -81,6 +81,8 @@ export interface Store {
    * could not be made durable (then it did not happen).
    */
   commit(change: Change): Promise<void>;
+  /** Checks now whether changes can be made durable; what is wrong is reported by `onHealth`. Never throws. */
+  check?(): Promise<void>;
   /**
    * The events after `afterSeq`, in order and without a gap, or `null` when they are not all kept.
    * `limit` and `maxBytes` bound the answer (of a single larger event it is over); ask again from the last

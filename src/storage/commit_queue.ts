@@ -6,6 +6,7 @@
 import type { Buffer } from "node:buffer";
 import { HarnessError, messageOf } from "../errors.ts";
 import {
+  ASYNC_CHECK_INTERVAL_MS,
   ASYNC_SYNC_INTERVAL_MS,
   MAX_JOURNAL_BATCH_BYTES,
   MAX_PENDING_BYTES,
@@ -30,6 +31,8 @@ export interface CommitQueueOptions {
   seq: number;
   /** The revision of an entry, durable changes only; 0 = none. */
   revisionOf: (id: string) => number;
+  /** Throws when what was written is not where it will be looked for; called before each acknowledgement. */
+  assertInPlace?: (() => Promise<void>) | undefined;
   /** Called for each change once it is durable, in order. */
   onDurable: (record: CommitRecord, line: Buffer) => void;
   /** Called once when the disk fails; nothing is written until {@linkcode CommitQueue.restart}. */
@@ -56,6 +59,8 @@ export class CommitQueue {
   #worker: Promise<void> | null = null;
   #failed = false;
   #syncDue = false;
+  #checkDue = false;
+  #checkedAt = -Infinity;
   #syncTimer: ReturnType<typeof setTimeout> | null = null;
 
   /** A queue whose first change follows `options.seq`. */
@@ -83,6 +88,14 @@ export class CommitQueue {
     });
   }
 
+  /** Checks the place now, in the turn of the writer: a failure is that of a write. */
+  async check(): Promise<void> {
+    if (this.#failed) return;
+    this.#checkDue = true;
+    this.#wake();
+    await this.#worker;
+  }
+
   /** Accepts changes again, the next one after `seq`. */
   restart(seq: number): void {
     this.#seq = seq;
@@ -103,11 +116,13 @@ export class CommitQueue {
 
   /** The only place from which the journal is written and synced. */
   async #work(): Promise<void> {
-    while (!this.#failed && (this.#waiting.length > 0 || this.#syncDue)) {
+    while (!this.#failed && (this.#waiting.length > 0 || this.#syncDue || this.#checkDue)) {
       const batch = this.#takeBatch();
       try {
         if (this.#syncDue) await this.#sync();
         if (batch.length > 0) await this.#write(batch);
+        await this.#assertInPlace();
+        this.#options.journal.accept();
       } catch (error) {
         await this.#fail(error, batch);
         break;
@@ -120,6 +135,16 @@ export class CommitQueue {
     }
     // In the same turn as the last check of the queue: no change can be left behind.
     this.#worker = null;
+  }
+
+  /** At each acknowledgement; in async mode, whose loss is bounded by time, only every few milliseconds. */
+  async #assertInPlace(): Promise<void> {
+    const { durability, assertInPlace } = this.#options;
+    const isRecent = performance.now() - this.#checkedAt < ASYNC_CHECK_INTERVAL_MS;
+    if (durability === "async" && isRecent && !this.#checkDue) return;
+    this.#checkDue = false;
+    await assertInPlace?.();
+    this.#checkedAt = performance.now();
   }
 
   async #sync(): Promise<void> {
@@ -136,7 +161,6 @@ export class CommitQueue {
     await journal.append(batch.map(({ line }) => line));
     if (durability === "sync") await journal.sync();
     else this.#syncSoon();
-    journal.accept();
   }
 
   #takeBatch(): Waiting[] {
@@ -156,6 +180,7 @@ export class CommitQueue {
   async #fail(error: unknown, batch: readonly Waiting[]): Promise<void> {
     this.#failed = true;
     this.#syncDue = false;
+    this.#checkDue = false;
     const all = [...batch, ...this.#waiting];
     this.#waiting = [];
     this.#bytes = 0;
@@ -180,17 +205,24 @@ export class CommitQueue {
 }
 
 function refused(cause: unknown): HarnessError {
-  const why = cause === null ? "" : ` (${messageOf(cause)})`;
+  const why = cause === null ? "the disk refused the write" : failureText(cause);
   return new HarnessError(
     "storage_unavailable",
-    `Cannot make the change durable: the disk refused the write${why}; it did not happen`,
-    { cause },
+    `Cannot make the change durable: ${why}; it did not happen`,
+    { cause, details: { outcome: "not_done" } },
   );
+}
+
+/** Why a write failed: our own reason, or the system's. */
+export function failureText(error: unknown): string {
+  if (error instanceof HarnessError) return error.message;
+  return `the disk refused a write (${messageOf(error)})`;
 }
 
 function tooMany(count: number): HarnessError {
   return new HarnessError(
     "storage_unavailable",
     `Cannot make the change durable: ${count} changes are waiting for the disk; retry later`,
+    { details: { outcome: "not_done" } },
   );
 }

@@ -5,7 +5,7 @@
  */
 import * as fs from "node:fs/promises";
 import { dirname } from "node:path";
-import { hasErrorCode, syncDirectory } from "../util/node/files.ts";
+import { fileIdentity, hasErrorCode, syncDirectory } from "../util/node/files.ts";
 
 /** An open file. */
 export interface DiskFile {
@@ -37,6 +37,8 @@ export interface Disk {
   link(from: string, to: string): Promise<void>;
   /** Removes a file; fine when there is none. */
   remove(path: string): Promise<void>;
+  /** Which file a path leads to: changes when it is replaced. `null` when there is none. */
+  identity(path: string): Promise<string | null>;
   /** Returns when the directory's entries are on the medium. */
   syncDir(path: string): Promise<void>;
 }
@@ -76,6 +78,7 @@ export function localDisk(): Disk {
       await fs.rename(temp, to);
     },
     remove: (path) => fs.rm(path, { force: true }),
+    identity: fileIdentity,
     syncDir: syncDirectory,
   };
 }

@@ -45,6 +45,8 @@ export class Documents {
   readonly #disk: Disk;
   readonly #locks = new KeyedMutex();
   readonly #log = getLogger(["harness", "storage"]);
+  /** Whether the state dir was there: once it is gone, it is not made again for a single document. */
+  #wasThere = false;
 
   /** Documents under `options.dir`. */
   constructor(options: DocumentsOptions) {
@@ -68,7 +70,9 @@ export class Documents {
       );
     }
     await this.#exclusive(`${dir}/${name}`, `write ${collection}/${id}`, async () => {
+      if (this.#wasThere) await this.#disk.list(this.#dir);
       await this.#disk.makeDir(dir);
+      this.#wasThere = true;
       await replaceFile(this.#disk, { dir, name }, chunks);
     });
   }
@@ -80,6 +84,7 @@ export class Documents {
    */
   async list(collection: string): Promise<StoredDocument[]> {
     const dir = this.#dirOf(collection);
+    this.#wasThere ||= await this.#disk.list(this.#dir).then(() => true, () => false);
     const found: StoredDocument[] = [];
     for (const name of await this.#names(dir, collection)) {
       const value = await this.#read(dir, name);

@@ -22,7 +22,7 @@ import type { ServiceEntry } from "../model/service.ts";
 import type { RegistryEvent } from "../model/event.ts";
 import type { Change, CommitRecord, LoadedState, Store, StoreListener } from "../registry/store.ts";
 import { AutoSave } from "./auto_save.ts";
-import { CommitQueue } from "./commit_queue.ts";
+import { CommitQueue, failureText } from "./commit_queue.ts";
 import { type Disk, localDisk } from "./disk.ts";
 import type { ChangeRing } from "./change_ring.ts";
 import type { Journal } from "./journal/journal.ts";
@@ -33,6 +33,7 @@ import { keptLine, load, strictRefusal } from "./load.ts";
 import { acquireOwnerLock, type OwnerLock } from "./owner_lock.ts";
 import { repair } from "./repair.ts";
 import { saveSnapshot } from "./snapshot.ts";
+import { assertInPlace, assertVacant } from "./state_place.ts";
 
 /** Options for {@linkcode FileStore}. */
 export interface FileStoreOptions {
@@ -137,6 +138,11 @@ export class FileStore implements Store {
     return this.#open.queue.add(change);
   }
 
+  /** See {@linkcode Store.check}. */
+  async check(): Promise<void> {
+    if (this.#open !== null && this.#closing === null) await this.#open.queue.check();
+  }
+
   /** See {@linkcode Store.history}. */
   async history(
     afterSeq: number,
@@ -193,6 +199,7 @@ export class FileStore implements Store {
       segmentBytes: this.#tuning.segmentBytes ?? JOURNAL_SEGMENT_BYTES,
       seq,
       revisionOf: (id) => this.#services.get(id)?.revision ?? 0,
+      assertInPlace: () => assertInPlace({ dir: this.#dir, journal, lock: this.#heldLock() }),
       onDurable: (record, line) => this.#apply(record, line),
       onFailure: (error) => this.#fail(error),
     });
@@ -214,9 +221,7 @@ export class FileStore implements Store {
   /** Stops accepting changes and schedules a retry. */
   async #fail(error: unknown): Promise<void> {
     const { journal, listener } = this.#opened();
-    this.#problem = `the disk refused a write (${messageOf(error)}) at ${new Date().toISOString()}`;
-    this.#log.error("Changes are refused: {problem}", { problem: this.#problem, error });
-    listener.onHealth?.(this.#problem);
+    this.#report(error, listener);
     try {
       await journal.cutBack();
     } catch (cause) {
@@ -226,6 +231,12 @@ export class FileStore implements Store {
       });
     }
     this.#retryLater();
+  }
+
+  #report(error: unknown, listener: StoreListener): void {
+    this.#problem = `${failureText(error)} (${new Date().toISOString()})`;
+    this.#log.error("Changes are refused: {problem}", { problem: this.#problem, error });
+    listener.onHealth?.(this.#problem);
   }
 
   #retryLater(): void {
@@ -240,6 +251,7 @@ export class FileStore implements Store {
   async #recover(): Promise<void> {
     const { journal, ring, queue, listener } = this.#opened();
     try {
+      const isCut = await this.#takePlace(listener);
       const next = await journal.prepareSegment(ring.seq);
       try {
         await this.#saving.runExclusive(() => this.#save());
@@ -248,6 +260,7 @@ export class FileStore implements Store {
         throw error;
       }
       await journal.swap(next, ring.seq);
+      if (isCut) await this.#beginAnew();
     } catch (error) {
       this.#log.debug("Changes are still refused: {error}", { error });
       this.#retryLater();
@@ -257,6 +270,38 @@ export class FileStore implements Store {
     this.#problem = null;
     this.#log.info("The disk takes writes again: changes are accepted");
     listener.onHealth?.(null);
+  }
+
+  /** Takes the directory that is there now, unless it is another's. Returns whether the journal is gone. */
+  async #takePlace(listener: StoreListener): Promise<boolean> {
+    const { epoch, journal } = this.#opened();
+    const lock = this.#heldLock();
+    const isGone = !await journal.isInPlace();
+    if (isGone) {
+      const own = { epoch, snapshotSeq: this.#snapshotSeq };
+      await assertVacant(this.#disk, this.#dir, own).catch((error) => {
+        const isReplaced = error instanceof HarnessError;
+        if (isReplaced && !this.#problem?.includes(error.message)) this.#report(error, listener);
+        throw error;
+      });
+    }
+    if (!await lock.isInPlace()) {
+      this.#lock = await acquireOwnerLock(this.#dir);
+      await lock.release();
+    }
+    return isGone && journal.isCut;
+  }
+
+  /** After a new directory was taken: earlier changes are in the snapshot alone. */
+  async #beginAnew(): Promise<void> {
+    const { journal, ring } = this.#opened();
+    journal.beginAfter(ring.seq);
+    await journal.prune(ring.seq);
+    this.#log.warn(
+      "{dir} was saved again from memory. What else was in it (packages, deployments, the token) is not there: " +
+        "restart the server",
+      { dir: this.#dir },
+    );
   }
 
   async #saveQuietly(): Promise<void> {
@@ -302,7 +347,7 @@ export class FileStore implements Store {
     await queue.close();
     await this.#recovering;
     if (this.#retry !== null) clearTimeout(this.#retry);
-    if (this.#problem !== null) return;
+    if (this.#problem !== null) return await journal.abandon();
     try {
       if (ring.seq !== this.#snapshotSeq) await this.save();
     } catch (error) {
@@ -321,6 +366,11 @@ export class FileStore implements Store {
     return this.#tuning.historyEvents ?? MIN_HISTORY_EVENTS;
   }
 
+  #heldLock(): OwnerLock {
+    if (this.#lock === null) throw new Error("the store is not open");
+    return this.#lock;
+  }
+
   #opened(): OpenState {
     if (this.#open === null) throw new Error("the store is not open");
     return this.#open;
@@ -328,5 +378,9 @@ export class FileStore implements Store {
 }
 
 function unavailable(why: string, cause?: unknown): HarnessError {
-  return new HarnessError("storage_unavailable", `Cannot change the registry: ${why}`, { cause });
+  const details = { outcome: "not_done" };
+  return new HarnessError("storage_unavailable", `Cannot change the registry: ${why}`, {
+    cause,
+    details,
+  });
 }

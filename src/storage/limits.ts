@@ -26,6 +26,8 @@ export const SNAPSHOT_MAX_DELAY_MS = 10_000;
 export const SNAPSHOT_SLICE_MS = 3;
 /** How often `durability: "async"` syncs the journal: what a power cut can cost in that mode. */
 export const ASYNC_SYNC_INTERVAL_MS = 1_000;
+/** How often `durability: "async"` checks that the state dir is in place, at most: two `stat`s take as long as a write. */
+export const ASYNC_CHECK_INTERVAL_MS = 20;
 /** Pause between attempts to accept changes again after the disk refused one. */
 export const STORAGE_RETRY_MS = 1_000;
 /** Minimum lease sweep interval: heartbeats are seconds apart. */

@@ -12,7 +12,7 @@ import process from "node:process";
 import { HarnessError } from "../errors.ts";
 import { sleep } from "../util/async.ts";
 import { canLockFiles, type FileLock, tryLockFile } from "../util/node/file_lock.ts";
-import { hasErrorCode } from "../util/node/files.ts";
+import { fileIdentity, hasErrorCode } from "../util/node/files.ts";
 import { isRunning, ownIdentity, UNKNOWN_START } from "../util/node/process_identity.ts";
 
 /** Name of the lock file in the state dir. It stays there when nobody holds it. */
@@ -20,6 +20,8 @@ const LOCK_NAME = "registry.lock";
 
 /** A lock that is held. */
 export interface OwnerLock {
+  /** Whether the lock file is still the one that was locked: else another process can lock a new one. */
+  isInPlace(): Promise<boolean>;
   /** Releases the lock. Idempotent. */
   release(): Promise<void>;
 }
@@ -69,12 +71,19 @@ async function lockFile(dir: string, path: string): Promise<OwnerLock> {
     throw error;
   }
   let held = true;
+  const own = await fileIdentity(path);
+  const isInPlace = async () => own !== null && await fileIdentity(path) === own;
   return {
+    isInPlace,
     async release(): Promise<void> {
       if (!held) return;
       held = false;
-      // The file stays: removing it would let two others lock two files.
-      await fs.truncate(path).finally(() => lock.release());
+      try {
+        // The file stays: removing it would let two others lock two files. One that is not ours is not touched.
+        if (await isInPlace()) await fs.truncate(path);
+      } finally {
+        lock.release();
+      }
     },
   };
 }
@@ -109,9 +118,11 @@ async function pidFile(dir: string, path: string): Promise<OwnerLock> {
     await fs.rm(temp, { force: true });
   }
   let held = true;
+  const isInPlace = async () => await fs.readFile(path, "utf8").catch(() => "") === own;
   return {
+    isInPlace,
     async release(): Promise<void> {
-      if (held) await fs.rm(path, { force: true });
+      if (held && await isInPlace()) await fs.rm(path, { force: true });
       held = false;
     },
   };

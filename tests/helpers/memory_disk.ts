@@ -44,6 +44,7 @@ export class MemoryDisk implements Disk {
   /** Called before each operation. */
   fault: Fault = () => undefined;
   #names: Names = new Map();
+  readonly #identities = new Map<Inode, string>();
   /** Directory entries that are on the medium. */
   #durable: Names = new Map();
   /** Changes of directory entries that are not, in order. */
@@ -126,6 +127,16 @@ export class MemoryDisk implements Disk {
 
   remove(path: string): Promise<void> {
     return this.#step("remove", () => this.#change((names) => names.delete(path)));
+  }
+
+  identity(path: string): Promise<string | null> {
+    return this.#step("identity", () => {
+      const inode = this.#names.get(path);
+      if (inode === undefined) return null;
+      const known = this.#identities.get(inode) ?? `${this.#identities.size}`;
+      this.#identities.set(inode, known);
+      return known;
+    });
   }
 
   syncDir(_path: string): Promise<void> {

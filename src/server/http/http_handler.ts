@@ -48,7 +48,7 @@ async function route(request: Request, host: HttpHost): Promise<Response> {
   }
   // A client whose handshake failed without a reason checks its token here.
   if (pathname === "/" && request.headers.has("authorization")) host.auth.check(request);
-  const answer = fixedAnswer(pathname, host);
+  const answer = await fixedAnswer(pathname, host);
   if (answer === null) {
     throw new HarnessError(
       "not_found",
@@ -61,7 +61,10 @@ async function route(request: Request, host: HttpHost): Promise<Response> {
   return answer;
 }
 
-function fixedAnswer(pathname: string, host: HttpHost): Response | null {
+function fixedAnswer(
+  pathname: string,
+  host: HttpHost,
+): Response | null | Promise<Response> {
   switch (pathname) {
     case "/":
       return new Response(
@@ -86,7 +89,9 @@ function fixedAnswer(pathname: string, host: HttpHost): Response | null {
   }
 }
 
-function readiness({ backends, draining }: HttpHost): Response {
+async function readiness({ backends, draining }: HttpHost): Promise<Response> {
+  // Without a change nothing else would notice that the state directory is gone.
+  await backends.registry.checkStorage();
   const problem = backends.registry.problem;
   const problems = [
     ...(draining ? ["the server is shutting down"] : []),

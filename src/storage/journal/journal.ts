@@ -27,6 +27,8 @@ export interface PreparedSegment {
   file: DiskFile;
   /** Its bytes so far. */
   bytes: number;
+  /** Which file it is, whatever its name. */
+  identity: string | null;
 }
 
 /** The segment being written and the list of finished ones. One caller at a time. */
@@ -37,6 +39,10 @@ export class Journal {
   #segment: number;
   #bytes = 0;
   #finished: FinishedSegment[];
+  /** Which file the segment being written is. */
+  #identity: string | null = null;
+  /** The file after a failure: while it is open, no other file can get its identity. */
+  #failed: DiskFile | null = null;
   #floor: number;
 
   /** A journal that continues `chain`; nothing is open yet. */
@@ -71,6 +77,7 @@ export class Journal {
   async resume(active: NonNullable<JournalChain["active"]>, seq: number): Promise<void> {
     const { disk, dir } = this.#options;
     this.#file = await disk.append(`${dir}/${JOURNAL_NAME}`);
+    this.#identity = await disk.identity(`${dir}/${JOURNAL_NAME}`);
     this.#bytes = active.bytes;
     if (active.tornBytes > 0) await this.#file.truncate(active.bytes);
     const end = active.unterminated ? "\n" : "";
@@ -98,18 +105,27 @@ export class Journal {
     this.#written = 0;
   }
 
-  /** After a failure: tries to truncate what was written and not accepted, and closes the file. */
+  /** After a failure: tries to truncate what was written and not accepted. Nothing more is written to the file. */
   async cutBack(): Promise<void> {
     const file = this.#file;
     this.#file = null;
     this.#written = 0;
     if (file === null) return;
-    try {
-      await file.truncate(this.#bytes);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
+    this.#failed = file;
+    await file.truncate(this.#bytes);
+    await file.sync();
+  }
+
+  /** Whether the file that is written to is still the one with the journal's name. */
+  async isInPlace(): Promise<boolean> {
+    const { disk, dir } = this.#options;
+    return this.#identity !== null &&
+      await disk.identity(`${dir}/${JOURNAL_NAME}`) === this.#identity;
+  }
+
+  /** Whether the present segment is gone. One that {@linkcode swap} has put aside is not. */
+  get isCut(): boolean {
+    return this.#finished.at(-1)?.segment !== this.#segment;
   }
 
   /** Writes the first line of a new segment that continues after `seq`, beside the present one. */
@@ -121,11 +137,12 @@ export class Journal {
       await writeAll(file, line);
       await file.sync();
       await disk.syncDir(dir);
+      const identity = await disk.identity(`${dir}/${NEW_JOURNAL_NAME}`);
+      return { file, bytes: line.length, identity };
     } catch (error) {
       await file.close();
       throw error;
     }
-    return { file, bytes: line.length };
   }
 
   /** Replaces the present segment, which ends with `lastSeq`, by a prepared one. */
@@ -141,12 +158,14 @@ export class Journal {
       await disk.rename(`${dir}/${NEW_JOURNAL_NAME}`, `${dir}/${JOURNAL_NAME}`);
       // From here on the new file is in place, whether or not that is on the medium yet.
       this.#segment++;
+      this.#identity = next.identity;
       await disk.syncDir(dir);
     } catch (error) {
       await next.file.close();
       throw error;
     }
     await this.#file?.close();
+    await this.#closeFailed();
     this.#file = next.file;
     this.#bytes = next.bytes;
     this.#written = 0;
@@ -171,6 +190,7 @@ export class Journal {
 
   /** Records the clean end of the run, and closes the file. */
   async close(seq: number): Promise<void> {
+    await this.#closeFailed();
     const file = this.#file;
     if (file === null) return;
     try {
@@ -180,6 +200,19 @@ export class Journal {
       this.#file = null;
       await file.close();
     }
+  }
+
+  /** Closes the files as they are, after a failure. */
+  async abandon(): Promise<void> {
+    await this.#closeFailed();
+    await this.#file?.close();
+    this.#file = null;
+  }
+
+  async #closeFailed(): Promise<void> {
+    const file = this.#failed;
+    this.#failed = null;
+    await file?.close();
   }
 
   #openLine(seq: number, segment: number): Buffer {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type FileHandle, open } from "node:fs/promises";
+import { type FileHandle, open, stat } from "node:fs/promises";
 import process from "node:process";
 
 /** Whether an error of the operating system has one of these codes, such as `ENOENT`. */
@@ -26,6 +26,17 @@ export async function writeSynced(path: string, text: string): Promise<void> {
     await handle.sync();
   } finally {
     await handle.close();
+  }
+}
+
+/** Which file a path leads to, the same as long as it is the same file; `null` when there is none. */
+export async function fileIdentity(path: string): Promise<string | null> {
+  try {
+    const { dev, ino } = await stat(path);
+    return `${dev}:${ino}`;
+  } catch (error) {
+    if (hasErrorCode(error, "ENOENT", "ENOTDIR")) return null;
+    throw error;
   }
 }
 
