@@ -47,6 +47,10 @@ export interface DeploymentHost {
   outcome: HostOutcome | null;
   /** The step it is at or ended at, or `null` before the first. */
   step: DeployStep | null;
+  /** When it began there, RFC 3339 UTC. Left out before, and in records of earlier versions. */
+  started_at?: string;
+  /** When it ended there. */
+  finished_at?: string;
   /** What went wrong. */
   error?: DeployFailure;
 }
@@ -160,6 +164,8 @@ const deployment: z.ZodType<Deployment> = z.object({
     host: z.string(),
     outcome: hostOutcomeSchema.nullable(),
     step: deployStepSchema.nullable(),
+    started_at: timeSchema.exactOptional(),
+    finished_at: timeSchema.exactOptional(),
     error: failureSchema.exactOptional(),
   })),
 });

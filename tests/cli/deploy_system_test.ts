@@ -27,7 +27,10 @@ Deno.test({
       await t.step("a first deployment uploads, follows and reports", async () => {
         const { code, stdout, stderr } = await run("deploy", it.file("1.0.0"), "--host", host);
         assert.equal(code, 0, stderr);
-        assert.match(stdout, new RegExp(`^HOST +OUTCOME +STEP +ERROR\n${host} +ok +finish\n$`));
+        assert.match(
+          stdout,
+          new RegExp(`^HOST +OUTCOME +STEP +TIME\n${host} +ok +finish +\\d+s\n$`),
+        );
         for (const step of ["connect", "upload", "verify", "switch", "start", "health", "commit"]) {
           assert.match(stderr, new RegExp(`^${host} +${step} +done`, "m"));
         }
@@ -106,7 +109,8 @@ Deno.test({
         const dead = "nobody@127.0.0.1:9";
         const alone = await run("deploy", "svc@2.0.0", "--host", dead);
         assert.equal(alone.code, 4, alone.stderr);
-        assert.match(alone.stdout, /^nobody@127\.0\.0\.1:9 +unreachable +connect +\S.*refused/m);
+        assert.match(alone.stdout, /^nobody@127\.0\.0\.1:9 +unreachable +connect +\d+s$/m);
+        assert.match(alone.stderr, /^ {2}Cannot reach 127\.0\.0\.1 port 9: connection refused/m);
         const hosts = `${it.dir}/hosts`;
         await Deno.writeTextFile(hosts, `# both\n${host}\n${dead}\n`);
         const both = await run("deploy", "svc@2.0.0", "--hosts-file", hosts, "--max-failures", "1");

@@ -1,16 +1,14 @@
 import assert from "node:assert/strict";
 import { HarnessError } from "../../src/errors.ts";
 import { handshakeError } from "../../src/client/decode.ts";
-import { reportDeployment } from "../../src/cli/output/deployment_report.ts";
 import { notConnected } from "../../src/cli/session/connect_error.ts";
 import { hintFor } from "../../src/cli/output/hints.ts";
 import { noteOf } from "../../src/cli/output/progress.ts";
-import type { Deployment, DeploymentHost } from "../../src/protocol/actions.ts";
 import { localExecutor } from "../../src/executor/local.ts";
 import { createController } from "../../src/lifecycle/controller.ts";
 import { waitUntilHealthy } from "../../src/lifecycle/health/check.ts";
 import { health, Place } from "../lifecycle/fixture.ts";
-import { recorder, runCli, runHere, startServer } from "../helpers/cli.ts";
+import { runCli, runHere, startServer } from "../helpers/cli.ts";
 
 /** What a command ends with: arguments, exit code, its error without the program's name, and the hint below. */
 type Case = readonly [args: readonly string[], code: number, line: string, hint?: string];
@@ -415,46 +413,6 @@ Deno.test("errors: with --json also JSON on stdout", async () => {
   // The value of another flag is no --json.
   const { stdout } = await runHere(["service", "register", "x", "--arg", "--json"]);
   assert.equal(stdout, "");
-});
-
-Deno.test("deployment report: why a host was not begun", () => {
-  const host = (name: string, outcome: DeploymentHost["outcome"]): DeploymentHost => ({
-    host: name,
-    outcome,
-    step: outcome === "skipped" || outcome === "cancelled" ? null : "health",
-  });
-  const table = (hosts: DeploymentHost[], status: Deployment["status"] = "failed") => {
-    const io = recorder();
-    reportDeployment(io, {
-      deployment_id: "d-1",
-      package: "x-1.0.0.tar.gz",
-      service: "x",
-      version: "1.0.0",
-      kind: "deploy",
-      status,
-      started_at: "",
-      finished_at: "",
-      hosts,
-    }, { json: false });
-    return io.text.stdout.split("\n").slice(1, -1).map((line) => line.split(/ {2,}/));
-  };
-  const skipped = (name: string, why: string) => [name, "skipped", "-", `not begun: ${why}`];
-  assert.deepEqual(
-    table([host("a", "rolled_back"), host("b", "unreachable"), host("c", "skipped")]).at(-1),
-    skipped("c", "a was rolled back"),
-  );
-  assert.deepEqual(
-    table([host("a", "unreachable"), host("c", "skipped")]).at(-1),
-    skipped("c", "a was unreachable"),
-  );
-  assert.deepEqual(
-    table([host("a", "failed"), host("b", "failed"), host("c", "skipped")]).at(-1),
-    skipped("c", "a failed, and 1 more did not go well"),
-  );
-  assert.deepEqual(
-    table([host("a", "ok"), host("c", "cancelled")], "cancelled").at(-1),
-    ["c", "cancelled", "-", "not begun: the deployment was cancelled"],
-  );
 });
 
 Deno.test("errors: one line when stdout cannot be written", async () => {

@@ -103,7 +103,8 @@ async function checkEnds(scene: Scene, way: Way): Promise<void> {
     "x",
   );
   const first = await ends("3.0.0", 1, "3.0.0 failed");
-  assert.match(first.stdout, /^\S+ +failed +start +Cannot start svc on /m);
+  assert.match(first.stdout, /^\S+ +failed +start +\d\w+$/m);
+  assert.match(first.stderr, /^ {2}Cannot start svc on /m);
   // It is not registered afterwards: only the host itself has its log.
   const onHost = /^ {2}next: check its log \(\S+\/svc\/output\/svc\.log on \S+\), /m;
   assert.match(first.stderr, onHost);
@@ -142,7 +143,8 @@ async function checkEnds(scene: Scene, way: Way): Promise<void> {
   assert.match(await Deno.readLink(`${way.root}/.harness/svc/current`), /svc-2\.0\.0$/);
 
   const stuck = await ends("5.0.0", 7, "5.0.0 failed");
-  assert.match(stuck.stdout, /^\S+ +rollback_failed +start +.* svc is down on /m);
+  assert.match(stuck.stdout, /^\S+ +rollback_failed +start +\d\w+$/m);
+  assert.match(stuck.stderr, /^ {2}Cannot .* svc is down on /m);
   assert.match(stuck.stderr, /^ {2}rollback error: .*poisoned/m);
 }
 
@@ -153,9 +155,10 @@ async function checkLocked(scene: Scene, way: Way): Promise<void> {
   await holder.until((it) => /health +started/.test(it.stderr));
   const second = await scene.run(way, "svc 1.0.0");
   assertEnd(way, second, 8, "1.0.0 failed");
+  assert.match(second.stdout, /^\S+ +failed +lock +\d+s$/m);
   assert.match(
-    second.stdout,
-    /^\S+ +failed +lock +Cannot lock svc on \S+: it is held by d-\S+ by \S+@\S+ \(pid \d+\) /m,
+    second.stderr,
+    /^ {2}Cannot lock svc on \S+: it is held by d-\S+ by \S+@\S+ \(pid \d+\) /m,
   );
   holder.kill("SIGINT");
   assertEnd(other, await holder.end(), 130, "4.0.0 cancelled");
@@ -165,7 +168,8 @@ async function checkLocked(scene: Scene, way: Way): Promise<void> {
 async function checkTimeout(scene: Scene, way: Way): Promise<void> {
   const ended = await scene.run(way, "hung 1.0.0");
   assertEnd(way, ended, 5, /^d: deploy of hung 1\.0\.0 failed$/);
-  assert.match(ended.stdout, /^\S+ +failed +start +Cannot start hung on .*not started after/m);
+  assert.match(ended.stdout, /^\S+ +failed +start +\d\w+$/m);
+  assert.match(ended.stderr, /^ {2}Cannot start hung on .*not started after/m);
 }
 
 /** Where {@linkcode directFlags} finds what belongs to the sshd. */

@@ -140,49 +140,59 @@ async function carryOut(
   using hangup = new Hangup();
   const signal = AbortSignal.any([io.interrupted, hangup.signal]);
   const view = await openProgressView(io, plan.hosts.map((host) => host.label), options);
-  const end = { result: null as DeployResult | null, inFlight: new Set<string>() };
+  const seen: Seen = { result: null, times: new Map() };
   try {
-    await show(io, deploy(plan, { signal }), { view, signal, end });
+    await show(io, deploy(plan, { signal }), { view, signal, seen });
   } finally {
-    view.end(end.result !== null && io.outIsTerminal ? "erased" : "kept");
+    view.end(seen.result !== null && io.outIsTerminal ? "erased" : "kept");
   }
   const interrupted = interruptedExitCode(io) ?? (hangup.signal.aborted ? EXIT.hungUp : null);
-  const { result, inFlight } = end;
+  const { result, times } = seen;
   if (result === null) {
-    io.err(givenUpText([...inFlight]));
+    const inFlight = [...times].filter(([, { finished_at }]) => finished_at === undefined);
+    io.err(givenUpText(inFlight.map(([host]) => host)));
     return interrupted ?? EXIT.failure;
   }
-  const deployment = asDeployment(plan, result, startedAt, options.version);
+  const deployment = asDeployment(plan, { result, times, startedAt, version: options.version });
   const code = reportDeployment(io, deployment, options);
   return interrupted ?? code;
+}
+
+/** What was seen of a deployment so far. */
+interface Seen {
+  /** How it ended; `null` until then. */
+  result: DeployResult | null;
+  /** When the hosts that were begun began and ended. */
+  readonly times: Map<string, { started_at: string; finished_at?: string }>;
 }
 
 /** Shows the steps until the result, or until a second interrupt gives up waiting for it. */
 async function show(
   io: Io,
   steps: AsyncGenerator<DeployProgress, DeployResult>,
-  { view, signal, end }: {
-    view: ProgressView;
-    signal: AbortSignal;
-    end: { result: DeployResult | null; inFlight: Set<string> };
-  },
+  { view, signal, seen }: { view: ProgressView; signal: AbortSignal; seen: Seen },
 ): Promise<void> {
   const { promise: givenUp, resolve: giveUp } = Promise.withResolvers<null>();
   signal.addEventListener("abort", () => {
     io.err("cancelling: hosts in flight return to their previous version; Ctrl-C again gives up\n");
     io.nextInterrupt().addEventListener("abort", () => giveUp(null));
   });
-  while (end.result === null) {
+  while (seen.result === null) {
     const next = await Promise.race([steps.next(), givenUp]);
     if (next === null) return;
-    if (next.done === true) end.result = next.value;
+    if (next.done === true) seen.result = next.value;
     else {
-      const { host, step } = next.value;
-      if (host !== null && step !== "finish") end.inFlight.add(host);
-      else if (host !== null) end.inFlight.delete(host);
+      note(seen, next.value);
       view.show(next.value);
     }
   }
+}
+
+function note({ times }: Seen, { host, step, at }: DeployProgress): void {
+  if (host === null) return;
+  const known = times.get(host);
+  if (step !== "finish") times.set(host, known ?? { started_at: at });
+  else if (known !== undefined) known.finished_at = at;
 }
 
 /** By when a watchdog has acted at the latest: the time to live of the lock, and half of it to notice. */
@@ -198,9 +208,12 @@ function givenUpText(hosts: readonly string[]): string {
 
 function asDeployment(
   plan: DeployPlan,
-  result: DeployResult,
-  startedAt: string,
-  version: string | null,
+  { result, times, startedAt, version }: {
+    result: DeployResult;
+    times: Seen["times"];
+    startedAt: string;
+    version: string | null;
+  },
 ): Deployment {
   return {
     deployment_id: result.deploymentId,
@@ -215,6 +228,7 @@ function asDeployment(
       host,
       outcome,
       step,
+      ...times.get(host),
       ...(error === null ? {} : { error }),
     })),
   };

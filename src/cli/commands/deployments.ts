@@ -55,7 +55,11 @@ export function addDeploymentsCommands(program: Command, context: Context): void
     await using session = await openSession(context, given as object);
     const deployment = await session.call("get_deployment", { deployment_id });
     const { json } = session.flags;
-    return reportDeployment(context.io, deployment, { json, canResume: true });
+    return reportDeployment(context.io, deployment, {
+      json,
+      canResume: true,
+      failuresTo: "stdout",
+    });
   });
 
   const follow = group.command("follow").description("follow one until it ends").argument(...id);

@@ -4,7 +4,7 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import type { HarnessError } from "../../errors.ts";
+import { HarnessError } from "../../errors.ts";
 import {
   checkHostKey,
   fingerprint,
@@ -14,6 +14,7 @@ import {
   knownKeyTypes,
 } from "./known_hosts.ts";
 import { addKnownHost, readKnownHosts } from "./known_hosts_file.ts";
+import { quoteWord } from "../shell/quote.ts";
 import { unreachable } from "./errors.ts";
 import type { Hop } from "./types.ts";
 
@@ -68,6 +69,21 @@ export class HostKeyCheck {
     return fallback.status === "changed" ? verdict : fallback;
   }
 
+  /** What adds this key; it asks the address, so an alias is left to the user. */
+  #scanCommand(key: Uint8Array): string {
+    const { address, port, keyNames: [name], knownHostsFiles: [file] } = this.#hop;
+    const isAddress = name === address || name === `[${address}]:${port}`;
+    if (!isAddress || file === undefined) return "ssh-keyscan";
+    const type = /ed25519|ecdsa|rsa/.exec(keyTypeOf(key))?.[0] ?? "ed25519";
+    return `ssh-keyscan -t ${type} -p ${port} ${quoteWord(address)} >> ${quoteWord(file)}`;
+  }
+
+  #withKey(key: Uint8Array, { code, message, details }: HarnessError): HarnessError {
+    return new HarnessError(code, message, {
+      details: { ...details, key_type: keyTypeOf(key), fingerprint: fingerprint(key) },
+    });
+  }
+
   #refusal(verdict: Exclude<HostKeyVerdict, { status: "known" }>, key: Uint8Array): HarnessError {
     const [name] = this.#hop.keyNames;
     const offered = `${keyTypeOf(key)} ${fingerprint(key)}`;
@@ -76,12 +92,16 @@ export class HostKeyCheck {
       const unreadable = this.#known.unreadable.length === 0
         ? ""
         : ` (lines that cannot be read: ${this.#known.unreadable.slice(0, 5).join(", ")})`;
-      return unreachable(
-        this.#hop,
-        "host_key",
-        "host_key_unknown",
-        `its host key ${offered} is not known as ${name} in ${files}${unreadable}; compare it with` +
-          " `ssh-keygen -lf` on the host and add it with `ssh-keyscan`, or use --host-key-policy accept-new",
+      return this.#withKey(
+        key,
+        unreachable(
+          this.#hop,
+          "host_key",
+          "host_key_unknown",
+          `its host key ${offered} is not known as ${name} in ${files}${unreadable}; compare it with` +
+            ` \`ssh-keygen -lf\` on the host and add it with \`${this.#scanCommand(key)}\`,` +
+            " or use --host-key-policy accept-new",
+        ),
       );
     }
     const { entry } = verdict;

@@ -187,7 +187,10 @@ export class DeploymentRunner {
   #note(record: DeploymentRecord, progress: DeployProgress): void {
     const host = record.deployment.hosts.find((h) => h.host === progress.host);
     if (host === undefined) return;
-    if (progress.step !== "finish") host.step = progress.step;
+    if (progress.step !== "finish") {
+      host.step = progress.step;
+      host.started_at ??= progress.at;
+    } else if (host.started_at !== undefined) host.finished_at = progress.at;
     if (progress.error !== undefined) host.error ??= progress.error;
     if (progress.outcome !== undefined) host.outcome = progress.outcome;
   }
