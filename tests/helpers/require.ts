@@ -19,6 +19,12 @@ export type Component =
   | "node22"
   | "node24"
   | "python3"
+  | "venv"
+  | "java"
+  | "maven"
+  | "go"
+  | "cargo"
+  | "curl"
   | "busybox"
   | "dropbear"
   | "tmpfs"
@@ -37,6 +43,12 @@ const HINTS: Record<Component, string> = {
   node22: "install npm, and run `npx -y node@22 --version` once",
   node24: "install npm, and run `npx -y node@24 --version` once",
   python3: "apt-get install python3",
+  venv: "apt-get install python3-venv",
+  java: "apt-get install default-jdk-headless",
+  maven: "apt-get install maven",
+  go: "apt-get install golang-go, 1.19 or newer",
+  cargo: "apt-get install cargo, or https://rustup.rs: Rust 1.71 or newer",
+  curl: "apt-get install curl",
   busybox: "apt-get install busybox-static",
   dropbear: "apt-get install dropbear-bin",
   tmpfs: "run as root where mount is allowed",
@@ -70,6 +82,19 @@ function mountWorks(): boolean {
   }
 }
 
+/** Rust 1.71 or newer: Debian 12 has an older one. */
+function cargoIsNew(): boolean {
+  try {
+    const { stdout } = new Deno.Command("cargo", { args: ["--version"] }).outputSync();
+    const [major = 0, minor = 0] = new TextDecoder().decode(stdout).split(/[ .]/).slice(1).map(
+      Number,
+    );
+    return major > 1 || (major === 1 && minor >= 71);
+  } catch {
+    return false;
+  }
+}
+
 const PROBES: Record<Component, () => boolean> = {
   sshd: () => onPath("sshd") && onPath("ssh-keygen"),
   docker: () => works("docker", ["info"]),
@@ -81,6 +106,14 @@ const PROBES: Record<Component, () => boolean> = {
   node22: () => works("npx", ["-y", "node@22", "--version"]),
   node24: () => works("npx", ["-y", "node@24", "--version"]),
   python3: () => works("python3", ["--version"]),
+  venv: () =>
+    works("python3", ["-m", "venv", "--help"]) &&
+    works("python3", ["-m", "ensurepip", "--version"]),
+  java: () => works("javac", ["--version"]),
+  maven: () => works("mvn", ["--version"]),
+  go: () => works("go", ["version"]),
+  cargo: cargoIsNew,
+  curl: () => works("curl", ["--version"]),
   busybox: () => onPath("busybox"),
   dropbear: () => onPath("dropbear"),
   tmpfs: mountWorks,

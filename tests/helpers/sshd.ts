@@ -71,9 +71,16 @@ export function findSshd(): string | null {
 }
 
 /** Runs a program to its end and answers its stdout; throws with its stderr when it fails. */
-export function runProgram(program: string, args: readonly string[]): Promise<string> {
+export function runProgram(
+  program: string,
+  args: readonly string[],
+  { cwd }: { cwd?: string } = {},
+): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
-  const child = spawn(program, [...args], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(program, [...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+    ...(cwd === undefined ? {} : { cwd }),
+  });
   let stdout = "";
   let stderr = "";
   child.stdout.on("data", (chunk: Uint8Array) => stdout += String(chunk));

@@ -1,0 +1,66 @@
+/**
+ * Programs that tests build once: a directory of the user's cache for each state of their sources, so that a second
+ * run of the tests builds nothing.
+ */
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+
+/** Where: `HARNESS_TEST_CACHE`, or a directory of the user's cache. */
+function cacheRoot(): string {
+  const own = Deno.env.get("HARNESS_TEST_CACHE");
+  if (own !== undefined) return own;
+  const home = Deno.env.get("HOME") ?? "/tmp";
+  return join(Deno.env.get("XDG_CACHE_HOME") ?? join(home, ".cache"), "harness-tests");
+}
+
+/**
+ * A directory with a copy of `sources`, in which `build` was run. An older state of the same program is removed.
+ *
+ * @param name Name of the program.
+ * @param sources Its directory.
+ * @param extra What else the result depends on, such as a version.
+ */
+export async function built(
+  { name, sources, extra = "" }: { name: string; sources: string; extra?: string },
+  build: (dir: string) => Promise<void>,
+): Promise<string> {
+  const files = await filesOf(sources);
+  const hash = createHash("sha256").update(extra);
+  for (const file of files) hash.update(file).update(await Deno.readFile(join(sources, file)));
+  const root = cacheRoot();
+  const dir = join(root, `${name}-${hash.digest("hex").slice(0, 12)}`);
+  const mark = join(dir, ".built");
+  if (await exists(mark)) return dir;
+  await Deno.mkdir(root, { recursive: true });
+  for await (const entry of Deno.readDir(root)) {
+    if (entry.name.startsWith(`${name}-`)) {
+      await Deno.remove(join(root, entry.name), { recursive: true });
+    }
+  }
+  for (const file of files) {
+    await Deno.mkdir(join(dir, file, ".."), { recursive: true });
+    await Deno.copyFile(join(sources, file), join(dir, file));
+  }
+  await build(dir);
+  await Deno.writeTextFile(mark, "");
+  return dir;
+}
+
+async function filesOf(dir: string, prefix = ""): Promise<string[]> {
+  const files: string[] = [];
+  for await (const entry of Deno.readDir(join(dir, prefix))) {
+    const path = join(prefix, entry.name);
+    if (entry.isDirectory) files.push(...await filesOf(dir, path));
+    else files.push(path);
+  }
+  return files.toSorted();
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
