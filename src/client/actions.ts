@@ -147,10 +147,14 @@ export abstract class RegistryActions {
   /** The last log lines of a service. */
   async serviceLogs(
     name: string,
-    options: CallOptions & { tail?: number } = {},
+    options: CallOptions & { tail?: number; since?: string } = {},
   ): Promise<string[]> {
-    const { tail, ...rest } = options;
-    const params = tail === undefined ? { name } : { name, tail };
+    const { tail, since, ...rest } = options;
+    const params = {
+      name,
+      ...(tail === undefined ? {} : { tail }),
+      ...(since === undefined ? {} : { since }),
+    };
     return (await this.call("service_logs", params, rest)).lines;
   }
 

@@ -15,6 +15,10 @@ export const MAX_ENV_FILE_BYTES = 16 * 1024 * 1024;
 export const SERVICE_LOG_MAX_BYTES = 10 * 1024 * 1024;
 /** Rotated log files kept beside the current one: 60 MiB a service at most. */
 export const SERVICE_LOG_KEEP = 5;
+/** How often it is noted how long a log is: `--since` begins at most so many seconds earlier. */
+export const LOG_MARK_SECONDS = 10;
+/** Such notes that are kept of one log: 1.4 MB, and days of a service that always writes. */
+export const MAX_LOG_MARKS = 40_000;
 /** How long a freshly started process must stay alive before its start counts as having worked. */
 export const START_SETTLE_MS = 500;
 /** Longest start: a daemon's start script, an image load, `systemctl start` of a slow unit. */

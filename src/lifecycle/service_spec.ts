@@ -167,6 +167,8 @@ export interface LogOptions extends ControlOptions {
    * one that had other secrets. @default {false}
    */
   lastRun?: boolean;
+  /** Only what was written since then, milliseconds since 1970; a driver may begin some seconds earlier. */
+  sinceMs?: number;
 }
 
 /**

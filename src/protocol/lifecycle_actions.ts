@@ -36,7 +36,10 @@ export interface LifecycleActions {
     };
   };
   /** The last log lines of a service. */
-  service_logs: { params: { name: string; tail?: number }; data: { lines: string[] } };
+  service_logs: {
+    params: { name: string; tail?: number; since?: string };
+    data: { lines: string[] };
+  };
 }
 
 /** The actions on running services. */
@@ -63,6 +66,7 @@ export const LIFECYCLE_ACTIONS: ActionTable<LifecycleActions> = {
     params: z.object({
       name: serviceIdSchema,
       tail: z.int().min(0).max(MAX_LOG_TAIL_LINES).exactOptional(),
+      since: z.iso.datetime({ offset: true, error: "must be a time in RFC 3339" }).exactOptional(),
     }),
     data: z.object({ lines: namesSchema }),
   },

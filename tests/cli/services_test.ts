@@ -134,7 +134,7 @@ Deno.test("service: start, restart, stop and logs of a process", async () => {
       const { stdout } = await run("service", "logs", "s", "--tail", "5");
       return /^hello from \d+$/m.test(stdout);
     }, "its line is in the log");
-    await using following = new RunningCli(["service", "logs", "s", "--follow", "--json"], {
+    await using following = new RunningCli(["service", "logs", "s", "-f", "--json"], {
       env: { HARNESS_URL: server.url },
     });
     await following.until((it) => it.stdout.includes("hello"));
@@ -145,6 +145,14 @@ Deno.test("service: start, restart, stop and logs of a process", async () => {
     assert.equal((await following.end()).code, 130);
     assert.equal(JSON.parse(restarted.stdout).new_state, "running");
     assert.notEqual(await pidOf(), pid);
+    await run(...REGISTER, "t", "--version", "1", "--command", "/bin/echo", "--arg=bye");
+    await run("service", "start", "t");
+    await eventually(async () => {
+      const { stdout } = await run("service", "logs", "?", "t", "--since", "1h", "-n", "1");
+      return /^s \| hello from \d+\nt \| bye\n$/.test(stdout);
+    }, "the last line of each service, with its name");
+    assert.match((await run("service", "logs", "s", "nobody")).stderr, /"nobody".*\[not_found\]/);
+    assert.match((await run("service", "logs", "s", "--since", "noon")).stderr, /such as 10m/);
     const again = await run("service", "start", "s");
     assert.equal(again.code, 1);
     assert.match(again.stderr, /\[invalid_transition\]$/m);

@@ -82,6 +82,9 @@ Deno.test({
         await eventually(async () =>
           assert.deepEqual(await controller.logs(5), ["token it's secret"])
         );
+        const since = (ms: number) => controller.logs(5, { sinceMs: Date.now() + ms });
+        assert.deepEqual(await since(-3_600_000), ["token it's secret"]);
+        assert.deepEqual(await since(3_600_000), []);
         assert.equal((await controller.status()).pid, started.pid);
         const [status] = await hostStatus(executor, [{ spec: spec(place, good) }]);
         assert.deepEqual([status?.running, status?.restarts], [true, 0]);

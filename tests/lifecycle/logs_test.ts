@@ -69,6 +69,50 @@ Deno.test("logs: reads back into the rotated file", async () => {
   assert.ok(long.reduce((sum, line) => sum + line.length, 0) <= 2 * 1024 * 1024);
 });
 
+Deno.test("logs: since a time, from the mark before it", async () => {
+  await using place = new Place();
+  await using machine = await localMachine();
+  const log = place.path("log/a.log");
+  const controller = processController(machine, place.shell("a", "exit 0"));
+  const since = (seconds: number, lines = 10) =>
+    controller.logs(lines, { sinceMs: seconds * 1000 + 999 });
+  await Deno.mkdir(place.path("log"));
+  await Deno.writeTextFile(`${log}.1`, "1\n2\n");
+  await Deno.writeTextFile(log, "3\nfour\n5\n");
+  await assert.rejects(since(100), /has no times yet.*restart the service/);
+  const [older, newer] = [(await Deno.stat(`${log}.1`)).ino, (await Deno.stat(log)).ino];
+  const marks = [
+    // Of a file that is gone, whose inode the newer one has.
+    [90, newer, 7],
+    [100, older, 0],
+    [110, older, 2],
+    [120, newer, 0],
+    [130, newer, 4],
+    [140, newer, 9],
+  ];
+  await Deno.writeTextFile(`${log}.times`, marks.map((mark) => `${mark.join(" ")}\n`).join(""));
+  assert.deepEqual(await since(80), ["1", "2", "3", "four", "5"]);
+  assert.deepEqual(await since(95), ["1", "2", "3", "four", "5"]);
+  assert.deepEqual(await since(110), ["2", "3", "four", "5"]);
+  assert.deepEqual(await since(119, 2), ["four", "5"]);
+  assert.deepEqual(await since(125), ["3", "four", "5"]);
+  assert.deepEqual(await since(130), ["5"], "no line from its middle");
+  assert.deepEqual(await since(150), []);
+});
+
+Deno.test("logs: the times of a running process are noted", async () => {
+  await using place = new Place();
+  await using machine = await localMachine();
+  const controller = processController(machine, place.shell("timed", `echo up; ${LOOP}`));
+  await controller.start();
+  const marks = place.path("log/timed.log.times");
+  await eventually(async () => assert.match(await Deno.readTextFile(marks), /^\d+ \d+ \d+$/m));
+  await eventually(async () =>
+    assert.deepEqual(await controller.logs(9, { sinceMs: Date.now() - 3_600_000 }), ["up"])
+  );
+  await controller.stop();
+});
+
 Deno.test("followLog: closing the iterator ends the reader", async () => {
   await using place = new Place();
   await using machine = await localMachine();

@@ -127,6 +127,9 @@ async function knownUnit(host: TestHost, executor: Executor): Promise<void> {
   await eventually(async () =>
     assert.ok((await controller.logs(20)).some((line) => line.includes("again")))
   );
+  const since = async (ms: number) => await controller.logs(20, { sinceMs: Date.now() + ms });
+  assert.ok((await since(-3_600_000)).some((line) => line.includes("again")));
+  assert.deepEqual(await since(3_600_000), []);
   assert.ok((await controller.logs(20, { lastRun: true })).some((line) => line.includes("again")));
   assert.equal((await controller.stop()).running, false);
   await controller.start();

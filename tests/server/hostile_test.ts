@@ -51,7 +51,7 @@ const VALID: Readonly<Record<Action, Record<string, unknown>>> = {
   list_endpoints: {},
   resolve_endpoint: { service: "a", endpoint: "http" },
   get_dependencies: { name: "a" },
-  service_logs: { name: "a", tail: 5 },
+  service_logs: { name: "a", tail: 5, since: "2026-11-23T12:00:00Z" },
   deploy_package: {
     package: "a-1.0.0.tar.gz",
     targets: [{

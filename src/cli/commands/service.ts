@@ -18,15 +18,13 @@ import {
 import { note, printDone } from "../output/notes.ts";
 import { protocolText } from "../output/service_table.ts";
 import { ageOf, fullTime } from "../output/times.ts";
+import { addLogsCommand } from "./service_logs.ts";
 import { addRegisterCommand } from "./service_register.ts";
 import { printFacts, printJson, printLine } from "../output/table.ts";
-import { MAX_LOG_TAIL_LINES } from "../../model/limits.ts";
 import { CLI_CONTROL_TIMEOUT_MS } from "../limits.ts";
 import type { ServiceEntry } from "../../model/service.ts";
-import { duration, integer } from "../flags/values.ts";
+import { duration } from "../flags/values.ts";
 import { formatDuration } from "../../util/units.ts";
-
-const DEFAULT_TAIL = 50;
 
 const CONTROL_CLIENT_FLAGS = {
   ...CLIENT_FLAGS,
@@ -36,15 +34,6 @@ const CONTROL_CLIENT_FLAGS = {
     fallback: CLI_CONTROL_TIMEOUT_MS,
     shownDefault: formatDuration(CLI_CONTROL_TIMEOUT_MS),
   }, duration),
-} satisfies FlagTable;
-
-const LOG_FLAGS = {
-  tail: valueFlag<number>("n", {
-    help: "lines of the past",
-    fallback: DEFAULT_TAIL,
-    shownDefault: `${DEFAULT_TAIL}`,
-  }, integer(0, MAX_LOG_TAIL_LINES)),
-  follow: booleanFlag({ help: "go on with new lines until Ctrl-C" }),
 } satisfies FlagTable;
 
 const DEREGISTER_FLAGS = {
@@ -91,11 +80,7 @@ export function addServiceCommands(program: Command, context: Context): void {
     );
   }
 
-  const logs = group.command("logs").description("show its log").argument(...name);
-  addFlags(logs, LOG_FLAGS);
-  addFlags(logs, CLIENT_FLAGS, "Server:");
-  addHandler(context, logs, (given, id = "") => showLogs(context, given, id));
-
+  addLogsCommand(group, context);
   addRegisterCommand(group, context);
 
   const deregister = group.command("deregister")
@@ -192,33 +177,4 @@ async function control(
   if (given.dryRun !== true) {
     printDone(context.io, `${data.service}  ${data.old_state} → ${data.new_state}`);
   }
-}
-
-async function showLogs(context: Context, given: unknown, name: string): Promise<void> {
-  const { io } = context;
-  const flags = readFlags(LOG_FLAGS, given as Record<string, unknown>, io);
-  await using session = await openSession(context, given as object, { follows: flags.follow });
-  const print = (line: string) => {
-    if (session.flags.json) printJson(io, { line });
-    // A pipe or a file gets the bytes of the service unchanged.
-    else if (io.outIsTerminal) io.out(`${visible(line, { keep: "\t" })}\n`);
-    else io.raw(`${line}\n`);
-  };
-  if (!flags.follow) {
-    const { lines } = await session.call("service_logs", { name, tail: flags.tail });
-    lines.forEach(print);
-    return;
-  }
-  const { id } = await session.call("get_service", { name });
-  const signal = AbortSignal.any([io.interrupted, io.outputClosed]);
-  // Subscribed first, so that no line is lost between the past and the present.
-  const stream = session.client.events({ events: ["service_log"], services: [id], signal });
-  await stream.ready;
-  const { lines } = await session.call("service_logs", { name: id, tail: flags.tail });
-  lines.forEach(print);
-  for await (const item of stream) {
-    if (item.kind === "event" && item.event === "service_log") print(item.data.line);
-    if (item.kind === "dropped") io.err(`${item.count} lines were dropped: the log is too fast\n`);
-  }
-  io.interrupted.throwIfAborted();
 }

@@ -10,7 +10,16 @@ import { layoutTable, type Table, type TablePaint } from "./table_layout.ts";
 import { textWidth, widestWord, wrapText } from "./text_layout.ts";
 
 /** ANSI colour numbers used here. */
-const COLORS = { red: 31, green: 32, yellow: 33, dim: 2, bold: 1 } as const;
+const COLORS = {
+  red: 31,
+  green: 32,
+  yellow: 33,
+  blue: 34,
+  magenta: 35,
+  cyan: 36,
+  dim: 2,
+  bold: 1,
+} as const;
 
 /** A colour by name. */
 export type Color = keyof typeof COLORS;

@@ -10,7 +10,8 @@ import { Semaphore } from "async-mutex";
 import { HarnessError } from "../../errors.ts";
 import type { ActionData, ActionParams } from "../../protocol/actions.ts";
 import type { CallContext, Services } from "../backends.ts";
-import { MAX_LOG_FOLLOWS, MAX_LOG_READS } from "../limits.ts";
+import { MAX_LOG_TAIL_LINES } from "../../model/limits.ts";
+import { DEFAULT_LOG_TAIL_LINES, MAX_LOG_FOLLOWS, MAX_LOG_READS } from "../limits.ts";
 import { getLogger } from "@logtape/logtape";
 import { encodeNotice } from "../../protocol/codec.ts";
 
@@ -21,6 +22,16 @@ export interface LogAsker extends CallContext {
 }
 
 type Logs = ActionData<"service_logs">;
+
+/** Params of `service_logs`. */
+export type LogParams = ActionParams<"service_logs">;
+
+/** Which part of a log a request asks for. */
+export function logRange({ tail, since }: LogParams): { lines: number; sinceMs?: number } {
+  if (since === undefined) return { lines: tail ?? DEFAULT_LOG_TAIL_LINES };
+  // All of it, as far as one answer goes.
+  return { lines: tail ?? MAX_LOG_TAIL_LINES, sinceMs: Date.parse(since) };
+}
 
 interface Read {
   readonly askers: LogAsker[];
@@ -41,8 +52,8 @@ export class LogReads {
   }
 
   /** The last lines of a service's log. @throws what `Services.logs` throws. */
-  read(params: ActionParams<"service_logs">, asker: LogAsker): Promise<Logs> {
-    const key = JSON.stringify([params.name, params.tail]);
+  read(params: LogParams, asker: LogAsker): Promise<Logs> {
+    const key = JSON.stringify([params.name, params.tail, params.since]);
     const known = this.#waiting.get(key);
     if (known !== undefined) {
       known.askers.push(asker);

@@ -8,7 +8,8 @@ import { sameJson } from "../../util/json.ts";
 import { getLogger } from "@logtape/logtape";
 import { healthTimeoutMs } from "../../deploy/steps/activate.ts";
 import { HarnessError, messageOf, toHarnessError } from "../../errors.ts";
-import { DEFAULT_LOG_TAIL_LINES, MAX_REASON_LENGTH } from "../limits.ts";
+import { type LogParams, logRange } from "./service_logs.ts";
+import { MAX_REASON_LENGTH } from "../limits.ts";
 import { Supervisor } from "../../lifecycle/supervisor/supervisor.ts";
 import type { SupervisorEvent } from "../../lifecycle/supervisor/events.ts";
 import type { ActionData, ActionParams, ActionStep, Target } from "../../protocol/actions.ts";
@@ -127,13 +128,11 @@ export class ServiceManager implements Services, AsyncDisposable {
   }
 
   /** The last lines of a service's log. */
-  async logs(
-    params: ActionParams<"service_logs">,
-    { signal }: CallContext,
-  ): Promise<ActionData<"service_logs">> {
-    const placement = this.#placementOf(this.#options.registry.get(params.name));
-    const controller = await this.#machines.controller(placement);
-    return { lines: await controller.logs(params.tail ?? DEFAULT_LOG_TAIL_LINES, { signal }) };
+  async logs(params: LogParams, { signal }: CallContext): Promise<ActionData<"service_logs">> {
+    const entry = this.#options.registry.get(params.name);
+    const controller = await this.#machines.controller(this.#placementOf(entry));
+    const { lines, ...from } = logRange(params);
+    return { lines: await controller.logs(lines, { signal, ...from }) };
   }
 
   /** New lines of an instance's log until `signal` fires. */

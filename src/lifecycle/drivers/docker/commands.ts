@@ -78,11 +78,12 @@ export function inspectCommand(spec: DockerSpec): Command {
 }
 
 /** Prints the end of a container's log, stdout and stderr as they came. */
-export function containerLogsCommand(spec: DockerSpec, lines: number): Command {
+export function containerLogsCommand(spec: DockerSpec, lines: number, sinceMs = 0): Command {
   return {
     name: "docker/logs",
     script: CONTAINER_LOGS,
-    args: [...identityArgs(spec), String(lines)],
+    // Docker's 0 is all there is.
+    args: [...identityArgs(spec), String(lines), String(Math.floor(sinceMs / 1000))],
   };
 }
 

@@ -91,8 +91,9 @@ export class DockerController implements Controller {
 
   /** The end of the container's log. Another environment is another container, with a log of its own. */
   logs(lines: number, options: LogOptions = {}): Promise<string[]> {
-    const { lastRun: _, ...control } = options;
-    return tailLog(this.#executor, containerLogsCommand(this.#spec, lines), lines, control);
+    const { lastRun: _, sinceMs, ...control } = options;
+    const command = containerLogsCommand(this.#spec, lines, sinceMs);
+    return tailLog(this.#executor, command, lines, control);
   }
 
   /** The container's log as it grows. */

@@ -21,7 +21,12 @@ import {
   statusCommand,
   stopCommand,
 } from "./commands.ts";
-import { processFollowCommand, processTailCommand, runLogCommand } from "./log/commands.ts";
+import {
+  processFollowCommand,
+  processSinceCommand,
+  processTailCommand,
+  runLogCommand,
+} from "./log/commands.ts";
 import { parseOccupant, processOccupantCommand } from "./occupant.ts";
 import type {
   Controller,
@@ -112,10 +117,12 @@ export class ProcessController implements Controller {
 
   /** The last lines of its log, oldest first. */
   logs(lines: number, options: LogOptions = {}): Promise<string[]> {
-    const { lastRun, ...control } = options;
+    const { lastRun, sinceMs, ...control } = options;
     const command = lastRun
       ? runLogCommand(this.#spec, lines)
-      : processTailCommand(this.#spec, lines);
+      : sinceMs === undefined
+      ? processTailCommand(this.#spec, lines)
+      : processSinceCommand(this.#spec, lines, sinceMs);
     return tailLog(this.#executor, command, lines, control);
   }
 

@@ -12,7 +12,7 @@ import {
   PROCESS_LIBRARY,
   REPORT,
 } from "../shell/library.ts";
-import { LOG_READER, LOG_WRITER } from "./log/log.ts";
+import { LOG_READER, LOG_TIMES, LOG_WRITER } from "./log/log.ts";
 import occupant from "./occupant.sh" with { type: "text" };
 import programs from "./programs.sh" with { type: "text" };
 import reload from "./reload.sh" with { type: "text" };
@@ -47,5 +47,5 @@ export const STATUS_SCRIPT: string = `${PROCESS_LIBRARY}${status}h_status "$1" "
 export const OCCUPANT_SCRIPT: string = PROCESS_LIBRARY + REPORT + occupant;
 
 /** The shim of one run: the parent of the program, which records its end and writes its log. */
-export const PROCESS_SHIM: string = PROCESS_LIBRARY + LOG_WRITER + LOG_READER +
+export const PROCESS_SHIM: string = PROCESS_LIBRARY + LOG_WRITER + LOG_READER + LOG_TIMES +
   include(shim, { as_service: AS_SERVICE, own_session: OWN_SESSION });

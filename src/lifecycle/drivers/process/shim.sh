@@ -75,6 +75,8 @@ RUN
 h_child=$!
 # Only who writes to the log holds its pipe; we hold the other end, so that nobody who writes is ever alone.
 exec 4>&- <&3 3<&-
+h_note_times $$ </dev/null >/dev/null 2>&1 &
+h_noter=$!
 h_find_main
 # Until a daemon's start script has come back, the script is what runs.
 h_record "$h_main" $h_starting
@@ -103,6 +105,7 @@ h_fresh=fresh
 # The exit is reported with the last lines of the log: wait for them.
 if [ -n "$(h_members $h_fresh)" ]; then h_wait_log 10; else h_wait_log 100; fi
 h_ended "$h_code"
+kill "$h_noter" 2>/dev/null
 # While our own stop is under way it keeps its own, longer patience with what is left.
 h_stopping=
 [ ! -r "$h_base.stop" ] || IFS= read -r h_stopping < "$h_base.stop"

@@ -14,9 +14,10 @@ export function showCommand(unit: string): Command {
   return { name: "systemd/look", script: LOOK_UNIT, args: [checkedUnit(unit)] };
 }
 
-/** Prints the end of a unit's journal. */
-export function journalCommand(unit: string, lines: number): Command {
-  const script = `${journal}exec journalctl -n "$h_n" -o cat --no-pager "$@"\n`;
+/** Prints the end of a unit's journal; with `sinceMs` only what was written since then. */
+export function journalCommand(unit: string, lines: number, sinceMs?: number): Command {
+  const since = sinceMs === undefined ? "" : ` --since "@${Math.floor(sinceMs / 1000)}"`;
+  const script = `${journal}exec journalctl -n "$h_n"${since} -o cat --no-pager "$@"\n`;
   return { name: "systemd/journal", script, args: [checkedUnit(unit), String(lines)] };
 }
 

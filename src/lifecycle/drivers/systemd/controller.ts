@@ -87,10 +87,10 @@ export class SystemdController implements Controller {
 
   /** The end of the unit's journal. */
   async logs(lines: number, options: LogOptions = {}): Promise<string[]> {
-    const { lastRun, ...control } = options;
+    const { lastRun, sinceMs, ...control } = options;
     const command = lastRun
       ? runJournalCommand(this.#unit, lines)
-      : journalCommand(this.#unit, lines);
+      : journalCommand(this.#unit, lines, sinceMs);
     return await tailLog(this.#executor, command, lines, control);
   }
 

@@ -11,6 +11,7 @@ import type { ProcessSpec } from "../commands.ts";
 import { LOG_READER } from "./log.ts";
 import find from "./find.sh" with { type: "text" };
 import follow from "./follow.sh" with { type: "text" };
+import since from "./since.sh" with { type: "text" };
 import run from "./run.sh" with { type: "text" };
 import tail from "./tail.sh" with { type: "text" };
 
@@ -18,6 +19,7 @@ const HEAD = PROCESS_LIBRARY + LOG_READER + find;
 const PARTS = { as_service: AS_SERVICE };
 const TAIL = HEAD + include(tail, PARTS);
 const RUN_TAIL = HEAD + include(run, PARTS);
+const SINCE = HEAD + since;
 const FOLLOW = HEAD + include(follow, PARTS);
 
 /** The last `lines` lines of the log, going back into the rotated one. */
@@ -28,6 +30,12 @@ export function processTailCommand(spec: ProcessSpec, lines: number): Command {
 /** The end of the log since the program was last started; all of it where that is not known, or was rotated away. */
 export function runLogCommand(spec: ProcessSpec, lines: number): Command {
   return { name: "process/run_tail", script: RUN_TAIL, args: [...where(spec), String(lines)] };
+}
+
+/** The last `lines` lines of what was written since a time; it may begin some seconds earlier. */
+export function processSinceCommand(spec: ProcessSpec, lines: number, sinceMs: number): Command {
+  const args = [...where(spec), String(lines), String(Math.floor(sinceMs / 1000))];
+  return { name: "process/since", script: SINCE, args };
 }
 
 /** What is appended to the log from now on, across rotations. */
