@@ -30,6 +30,8 @@ const MARKS = {
 const STATE_WIDTH = 11;
 /** Width of `59m59s`. */
 const TIME_WIDTH = 6;
+/** In less there is room for the name and the step alone. */
+const NARROWEST_LINE = 44;
 /** A narrower bar shows nothing. */
 const NARROWEST_BAR = 6;
 const WIDEST_BAR = 24;
@@ -54,6 +56,9 @@ export function hostLine(
   const { columns, hostWidth, color } = layout;
   const word = stateOf(host);
   const hue = colorOf(word);
+  if (columns < NARROWEST_LINE) {
+    return cutText(`${markOf(host, layout, frame)} ${visible(host.host)} ${word}`, columns);
+  }
   const name = padText(cutText(visible(host.host), hostWidth), hostWidth);
   const elapsed = host.elapsedMs(now);
   const time = elapsed === null ? "" : formatElapsed(elapsed);
@@ -112,7 +117,7 @@ function noteText(text: string, { color }: LineLayout, width: number): string {
 }
 
 /** `text` in at most `width` columns; what is cut here is whole in the report. */
-function cutText(text: string, width: number): string {
+export function cutText(text: string, width: number): string {
   if (textWidth(text) <= width) return text;
   let cut = "";
   for (const { segment } of new Intl.Segmenter().segment(text)) {

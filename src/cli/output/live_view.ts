@@ -5,7 +5,7 @@
  */
 import process from "node:process";
 import type { Io } from "../context.ts";
-import { hostLine, hostWidthFor, type LineLayout } from "./host_line.ts";
+import { cutText, hostLine, hostWidthFor, type LineLayout } from "./host_line.ts";
 import { HostProgress } from "./host_progress.ts";
 import type { ProgressView } from "./progress.ts";
 import type { Screen, TerminalSize } from "./screen.ts";
@@ -54,7 +54,7 @@ class DeploymentLines {
   /** The lines now. */
   at(size: TerminalSize, now: number, frame: number): string[] {
     // The last column stays free, so that no terminal wraps, and the last row is the cursor's.
-    const columns = Math.max(20, size.columns - 1);
+    const columns = Math.max(1, size.columns - 1);
     const rows = Math.max(1, size.rows - 1);
     const { errColor: color, unicode } = this.#io;
     const all = this.#hosts.length <= rows;
@@ -87,7 +87,7 @@ class DeploymentLines {
     }
     const last = ["under way", "waiting"];
     const words = [...counts.keys()].sort((a, b) => last.indexOf(a) - last.indexOf(b));
-    let line = `${this.#hosts.length} hosts:`;
+    let line = cutText(`${this.#hosts.length} hosts:`, columns);
     let width = line.length;
     for (const [index, word] of words.entries()) {
       const part = ` ${counts.get(word)} ${word}${index === words.length - 1 ? "" : ","}`;
