@@ -318,7 +318,8 @@ async function refused(
   // After hello, nobody waits for this error.
   if (isKnown || signal.aborted) return error;
   const answer = await probeHandshake(url, options, signal);
-  return answer === null ? error : statusError(url, answer);
+  if (answer === null) return error;
+  return "status" in answer ? statusError(url, answer) : handshakeError(url, closure, answer.code);
 }
 
 /** Whether a text has more bytes than `maxBytes`; encodes it only when its length does not decide. */

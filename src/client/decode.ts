@@ -55,33 +55,54 @@ export type ConnectFailure =
   | "refused"
   | "unknown_host";
 
+const FAILURE_TEXTS: Readonly<Record<ConnectFailure, string>> = {
+  certificate_expired: "the server's certificate has expired",
+  certificate_is_authority: "the server's certificate is a CA certificate",
+  certificate_name: "the server's certificate is for another name",
+  certificate_untrusted: "the server's certificate is not trusted",
+  not_http: "the server does not speak HTTP",
+  not_tls: "the server does not use TLS",
+  refused: "connection refused",
+  unknown_host: "unknown host",
+};
+
 /** Deno reports these as text only; the first match wins. */
-const CONNECT_FAILURES: ReadonlyArray<readonly [RegExp, ConnectFailure, why: string]> = [
-  [/tcp connect error$/, "refused", "connection refused"],
-  [/dns error$/, "unknown_host", "unknown host"],
-  [/received corrupt message of type \w+$/, "not_tls", "the server does not use TLS"],
-  [/invalid HTTP version parsed$/, "not_http", "the server does not speak HTTP"],
-  [
-    /certificate: .*CaUsedAsEndEntity/s,
-    "certificate_is_authority",
-    "the server's certificate is a CA certificate",
-  ],
-  [
-    /certificate: .*NotValidForName/s,
-    "certificate_name",
-    "the server's certificate is for another name",
-  ],
-  [/certificate: .*Expired/s, "certificate_expired", "the server's certificate has expired"],
+const DENO_FAILURES: ReadonlyArray<readonly [RegExp, ConnectFailure]> = [
+  [/tcp connect error$/, "refused"],
+  [/dns error$/, "unknown_host"],
+  [/received corrupt message of type \w+$/, "not_tls"],
+  [/invalid HTTP version parsed$/, "not_http"],
+  [/certificate: .*CaUsedAsEndEntity/s, "certificate_is_authority"],
+  [/certificate: .*NotValidForName/s, "certificate_name"],
+  [/certificate: .*Expired/s, "certificate_expired"],
   // The report of an untrusted certificate depends on the peer's TLS.
-  [
-    /certificate|NoApplicationProtocol/,
-    "certificate_untrusted",
-    "the server's certificate is not trusted",
-  ],
+  [/certificate|NoApplicationProtocol/, "certificate_untrusted"],
 ];
 
-/** The error of a connection that ended before hello. */
-export function handshakeError(url: string, closure: Closure): HarnessError {
+/** Codes of the errors of Node and Bun. */
+const FAILURE_CODES: Readonly<Record<string, ConnectFailure>> = {
+  CERT_HAS_EXPIRED: "certificate_expired",
+  DEPTH_ZERO_SELF_SIGNED_CERT: "certificate_untrusted",
+  EAI_AGAIN: "unknown_host",
+  ECONNREFUSED: "refused",
+  ENOTFOUND: "unknown_host",
+  EPROTO: "not_tls",
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: "not_tls",
+  ERR_SSL_WRONG_VERSION_NUMBER: "not_tls",
+  ERR_TLS_CERT_ALTNAME_INVALID: "certificate_name",
+  HPE_INVALID_CONSTANT: "not_http",
+  SELF_SIGNED_CERT_IN_CHAIN: "certificate_untrusted",
+  UNABLE_TO_GET_ISSUER_CERT: "certificate_untrusted",
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "certificate_untrusted",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "certificate_untrusted",
+};
+
+/** The error of a connection that ended before hello. `code` is that of a plain request to the same address. */
+export function handshakeError(
+  url: string,
+  closure: Closure,
+  code: string | null = null,
+): HarnessError {
   if (closure.code === 1002) {
     return new HarnessError(
       "invalid_request",
@@ -90,8 +111,11 @@ export function handshakeError(url: string, closure: Closure): HarnessError {
   }
   const status = statusIn(closure.reason);
   if (status !== null) return statusError(url, { status });
-  const [, reason, known] = CONNECT_FAILURES.find(([text]) => text.test(closure.reason)) ?? [];
-  const why = known ?? (closure.reason || "unreachable, or the handshake was refused");
+  const [, inText] = DENO_FAILURES.find(([text]) => text.test(closure.reason)) ?? [];
+  const reason = FAILURE_CODES[code ?? ""] ?? inText;
+  const why = reason === undefined
+    ? closure.reason || "unreachable, or the handshake was refused"
+    : FAILURE_TEXTS[reason];
   return new HarnessError("unreachable", `Cannot connect to ${url}: ${why}`, {
     details: { close_code: closure.code, ...(reason && { reason }) },
     ...(reason && { cause: closure.reason }),

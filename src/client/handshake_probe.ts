@@ -11,6 +11,11 @@ import type { HttpAnswer } from "./http_answer.ts";
 import { CLIENT_PROBE_TIMEOUT_MS } from "./limits.ts";
 import type { SocketOptions } from "./websocket.ts";
 
+/** Why there was no response: the code of the system's or the runtime's error. */
+export interface ProbeFailure {
+  readonly code: string;
+}
+
 /** The server expects a WebSocket; the request itself is fine. */
 const UPGRADE_REQUIRED = 426;
 
@@ -18,13 +23,13 @@ const UPGRADE_REQUIRED = 426;
  * Requests an address by HTTP, then its `packages/` where the status is 426: a harness-ws-server checks the token of a
  * plain request there.
  *
- * @returns `null` without a response, and in browsers, which hide it.
+ * @returns `null` where nothing is known, as in browsers.
  */
 export async function probeHandshake(
   url: string,
   options: SocketOptions,
   signal: AbortSignal,
-): Promise<HttpAnswer | null> {
+): Promise<HttpAnswer | ProbeFailure | null> {
   const ask = options.fetch ?? (mayFetch(options) ? globalThis.fetch : null);
   if (ask === null) return null;
   const headers: Record<string, string> = { ...options.headers };
@@ -37,9 +42,10 @@ export async function probeHandshake(
     signal: AbortSignal.any([signal, AbortSignal.timeout(CLIENT_PROBE_TIMEOUT_MS)]),
   };
   const first = await statusOf(ask, http, init);
-  if (first === null || !isSilent(first.status)) return first;
+  if (first === null || "code" in first || !isSilent(first.status)) return first;
   const second = await statusOf(ask, packagesOf(http), init);
-  return second === null || isSilent(second.status) || second.status === 404 ? first : second;
+  const isNews = second !== null && "status" in second && !isSilent(second.status);
+  return isNews && second.status !== 404 ? second : first;
 }
 
 /** The packages beside a WebSocket; behind a proxy that may be below a path. */
@@ -63,14 +69,23 @@ async function statusOf(
   ask: typeof fetch,
   url: string,
   init: RequestInit,
-): Promise<HttpAnswer | null> {
+): Promise<HttpAnswer | ProbeFailure | null> {
   try {
     const response = await ask(url, init);
     await response.body?.cancel();
     if (response.status === 0) return null;
     const { status, headers } = response;
     return { status, server: headers.get("server"), location: headers.get("location") };
-  } catch {
-    return null; // the error of the handshake is reported instead
+  } catch (error) {
+    const code = codeOf(error);
+    return code === null ? null : { code };
   }
+}
+
+/** Node's fetch puts the error with the code into the cause; Deno has none. */
+function codeOf(error: unknown): string | null {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if ("code" in at && typeof at.code === "string") return at.code;
+  }
+  return null;
 }

@@ -87,6 +87,27 @@ export function outputProblem(path: string, object: string, property: string): s
   return `only src/${WRITER} may write to ${object}.${property}: write through Io`;
 }
 
+/** What Node 22 does not have: `using` is lowered for it, but nothing is added to its globals. */
+const TOO_NEW: readonly string[] = [
+  "AsyncDisposableStack",
+  "DisposableStack",
+  "Error.isError",
+  "Iterator.concat",
+  "Math.sumPrecise",
+  "Promise.try",
+  "RegExp.escape",
+  "Temporal",
+  "Uint8Array.fromBase64",
+  "Uint8Array.fromHex",
+];
+
+/** What is wrong with the global `name` in the file at `path`, or `null`. */
+export function tooNewProblem(path: string, name: string): string | null {
+  return path.replaceAll("\\", "/").includes("/src/") && TOO_NEW.includes(name)
+    ? `Node 22 has no ${name}`
+    : null;
+}
+
 /** The files for what only Deno has, each with a counterpart for Node and Bun beside it. */
 const DENO_FILES: readonly string[] = [
   "cli/session/trusted_authority.ts",
@@ -108,11 +129,16 @@ const plugin: Deno.lint.Plugin = {
     output: {
       create(context) {
         return {
+          Identifier(node) {
+            const message = tooNewProblem(context.filename, node.name);
+            if (message !== null) context.report({ node, message });
+          },
           MemberExpression(node) {
             if (node.object.type !== "Identifier" || node.property.type !== "Identifier") return;
             const { object, property } = node;
             const message = outputProblem(context.filename, object.name, property.name) ??
-              (object.name === "Deno" ? runtimeProblem(context.filename) : null);
+              (object.name === "Deno" ? runtimeProblem(context.filename) : null) ??
+              tooNewProblem(context.filename, `${object.name}.${property.name}`);
             if (message !== null) context.report({ node, message });
           },
         };

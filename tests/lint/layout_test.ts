@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { importProblem, outputProblem, runtimeProblem } from "./layers.ts";
+import { importProblem, outputProblem, runtimeProblem, tooNewProblem } from "./layers.ts";
 import { functionLengths } from "./function_lengths.ts";
 
 const ROOT = new URL("../../", import.meta.url);
@@ -46,6 +46,12 @@ Deno.test("runtimeProblem(): refuses Deno where a node: module does", () => {
   assert.equal(runtimeProblem("/x/src/util/node/file_lock.ts"), null);
   assert.equal(runtimeProblem("/x/tests/cli/a.ts"), null);
   assert.match(runtimeProblem("/x/src/cli/main.ts") ?? "", /node: module/);
+});
+
+Deno.test("tooNewProblem(): refuses what Node 22 lacks", () => {
+  assert.equal(tooNewProblem("/x/src/a.ts", "Promise.all"), null);
+  assert.equal(tooNewProblem("/x/tests/a.ts", "Promise.try"), null);
+  assert.match(tooNewProblem("/x/src/a.ts", "Promise.try") ?? "", /Node 22/);
 });
 
 Deno.test("sources: bounded lines of files and functions", () => {

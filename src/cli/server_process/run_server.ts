@@ -122,11 +122,12 @@ interface Parts {
 async function openParts(stateDir: string, flags: ServerFlags): Promise<Parts> {
   await makeStateDir(stateDir);
   const { durability, strictState, packagesDir } = flags.serve;
-  const stack = new AsyncDisposableStack();
-  const close = () => stack.disposeAsync();
+  const opened: AsyncDisposable[] = [];
+  const close = () => closeAll(opened);
   try {
     const store = new FileStore({ dir: stateDir, durability, strict: strictState });
-    const registry = stack.use(await Registry.open(store));
+    const registry = await Registry.open(store);
+    opened.push(registry);
     const documents = new Documents({ dir: stateDir });
     const packages = await PackageStore.open(packagesDir ?? join(stateDir, "packages"), {
       maxBytes: flags.limits.maxPackageBytes,
@@ -137,16 +138,25 @@ async function openParts(stateDir: string, flags: ServerFlags): Promise<Parts> {
     });
     const hosts = sshHostDirectory(hostDirectoryOptions(flags.ssh));
     const localRunRoot = join(stateDir, "run");
-    const audit = stack.use(
-      new AuditFile(join(stateDir, "audit.log"), { open: flags.serve.allowUnauthenticated }),
-    );
-    const controlPlane = stack.use(
-      await openControlPlane({ registry, packages, documents, hosts, localRunRoot }),
-    );
+    const isOpen = flags.serve.allowUnauthenticated;
+    const audit = new AuditFile(join(stateDir, "audit.log"), { open: isOpen });
+    opened.push(audit);
+    const parts = { registry, packages, documents, hosts, localRunRoot };
+    const controlPlane = await openControlPlane(parts);
+    opened.push(controlPlane);
     return { controlPlane, audit, close };
   } catch (error) {
     await close();
     throw error;
+  }
+}
+
+/** Closes the last first, and the others even if that fails. Node 22 has no AsyncDisposableStack. */
+async function closeAll(opened: AsyncDisposable[]): Promise<void> {
+  try {
+    await opened.pop()?.[Symbol.asyncDispose]();
+  } finally {
+    if (opened.length > 0) await closeAll(opened);
   }
 }
 
