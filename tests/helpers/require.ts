@@ -19,6 +19,7 @@ export type Component =
   | "node22"
   | "node24"
   | "python3"
+  | "zsh"
   | "venv"
   | "java"
   | "maven"
@@ -43,6 +44,7 @@ const HINTS: Record<Component, string> = {
   node22: "install npm, and run `npx -y node@22 --version` once",
   node24: "install npm, and run `npx -y node@24 --version` once",
   python3: "apt-get install python3",
+  zsh: "apt-get install zsh",
   venv: "apt-get install python3-venv",
   java: "apt-get install default-jdk-headless",
   maven: "apt-get install maven",
@@ -106,6 +108,7 @@ const PROBES: Record<Component, () => boolean> = {
   node22: () => works("npx", ["-y", "node@22", "--version"]),
   node24: () => works("npx", ["-y", "node@24", "--version"]),
   python3: () => works("python3", ["--version"]),
+  zsh: () => onPath("zsh"),
   venv: () =>
     works("python3", ["-m", "venv", "--help"]) &&
     works("python3", ["-m", "ensurepip", "--version"]),
