@@ -101,7 +101,7 @@ async function execute(blocks: readonly string[], { shell, cwd, env }: Place): P
 async function type(blocks: readonly string[], { shell, cwd, env }: Place): Promise<string> {
   await using terminal = new Terminal(shell.command, { cwd, env, columns: 200, rows: 50 });
   // zsh takes the terminal over when it is ready; what comes before is lost.
-  await terminal.until(({ output }) => /[$#%] $|[$#%] \x1b/.test(output));
+  await terminal.until(({ screen }) => /[$#%]$/.test(screen));
   for (const [at, block] of blocks.entries()) {
     // As a paste arrives: all at once, while the shell reads line by line.
     await terminal.type(block.replaceAll("\n", "\r"));
