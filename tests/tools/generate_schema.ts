@@ -1,9 +1,18 @@
 /** Writes docs/schema: `deno task schema`. */
 import { MANIFEST_SCHEMA_FILE, manifestSchemaText } from "./generate_manifest_schema.ts";
+import { asyncApi } from "./asyncapi.ts";
 import { protocolSchemas } from "./protocol_schemas.ts";
 
 /** Where the protocol's schemas are kept. */
 export const SCHEMA_DIR: URL = new URL("../../docs/schema/protocol/", import.meta.url);
+
+/** The AsyncAPI document. */
+export const ASYNCAPI_FILE: URL = new URL("../../docs/schema/asyncapi.json", import.meta.url);
+
+/** Its text. */
+export function asyncApiText(): string {
+  return JSON.stringify(asyncApi(), null, 2) + "\n";
+}
 
 /** The files as they should be: name and text. */
 export function schemaFiles(): Map<string, string> {
@@ -22,5 +31,6 @@ if (import.meta.main) {
   for (const [name, text] of schemaFiles()) {
     await Deno.writeTextFile(new URL(name, SCHEMA_DIR), text);
   }
+  await Deno.writeTextFile(ASYNCAPI_FILE, asyncApiText());
   await Deno.writeTextFile(MANIFEST_SCHEMA_FILE, manifestSchemaText());
 }

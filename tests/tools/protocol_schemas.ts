@@ -21,11 +21,14 @@ export const wireErrorSchema: z.ZodType<WireError> = z.object({
 /** A JSON Schema as it is written to a file. */
 export type JsonSchema = Record<string, unknown>;
 
+/** The drafts of JSON Schema that are written: AsyncAPI builds on the older one. */
+export type Draft = "draft-2020-12" | "draft-7";
+
 /**
  * All schemas by file name: for each action `<action>.request` and `<action>.response`, for each event
  * `<event>.event`, and the error `response`.
  */
-export function protocolSchemas(): Map<string, JsonSchema> {
+export function protocolSchemas(target: Draft = "draft-2020-12"): Map<string, JsonSchema> {
   const schemas = new Map<string, JsonSchema>();
   const id = z.string().max(MAX_REQUEST_ID_LENGTH);
   for (const action of ACTION_NAMES) {
@@ -37,10 +40,16 @@ export function protocolSchemas(): Map<string, JsonSchema> {
       action: z.literal(action),
       params: optional ? params.exactOptional() : params,
     });
-    schemas.set(`${action}.request`, toJson(request, "input", `Request: ${action}`));
+    schemas.set(
+      `${action}.request`,
+      toJson(request, "input", { target, title: `Request: ${action}` }),
+    );
     const data: z.ZodType = ACTIONS[action].data;
     const response = z.object({ id, type: z.literal("response"), data });
-    schemas.set(`${action}.response`, toJson(response, "output", `Response: ${action}`));
+    schemas.set(
+      `${action}.response`,
+      toJson(response, "output", { target, title: `Response: ${action}` }),
+    );
   }
   for (const event of Object.keys(EVENTS) as WireEventType[]) {
     const data: z.ZodType = EVENTS[event].data;
@@ -51,21 +60,26 @@ export function protocolSchemas(): Map<string, JsonSchema> {
       time: timeSchema,
       data,
     });
-    schemas.set(`${event}.event`, toJson(message, "output", `Event: ${event}`));
+    schemas.set(`${event}.event`, toJson(message, "output", { target, title: `Event: ${event}` }));
   }
   const error = z.object({
     id: z.union([z.string(), z.number()]).nullable(),
     type: z.literal("response"),
     error: wireErrorSchema,
   });
-  schemas.set("error.response", toJson(error, "output", "Response: an error"));
+  schemas.set("error.response", toJson(error, "output", { target, title: "Response: an error" }));
   return schemas;
 }
 
 /** Messages may carry fields that this version does not know, so no schema forbids them. */
-function toJson(schema: z.ZodType, io: "input" | "output", title: string): JsonSchema {
+export function toJson(
+  schema: z.ZodType,
+  io: "input" | "output",
+  { target, title }: { target: Draft; title: string },
+): JsonSchema {
   const json = z.toJSONSchema(schema, {
     io,
+    target,
     unrepresentable: "any",
     override: ({ jsonSchema }) => {
       if (jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties;
