@@ -4,6 +4,7 @@
  * @module
  */
 import { SERVER_NAME } from "../version.ts";
+import { exampleLines } from "./help.ts";
 
 const PACKAGE = "hello-service-1.0.0.tar.gz";
 
@@ -65,10 +66,12 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   "completions": ["bash > /etc/bash_completion.d/harness-ws-server", "zsh", "fish | source"],
 };
 
-/** The examples of a command as the end of its help, or nothing where there are none. */
-export function examplesText(path: string): string {
+/** The examples of a command as the end of its help, `width` columns wide, or nothing where there are none. */
+export function examplesText(path: string, width: number): string {
   const examples = Object.hasOwn(EXAMPLES, path) ? EXAMPLES[path] ?? [] : [];
   if (examples.length === 0) return "";
-  const lines = examples.map((rest) => `  ${SERVER_NAME} ${path} ${rest}`.trimEnd());
-  return `\n${lines.length === 1 ? "Example" : "Examples"}:\n${lines.join("\n")}`;
+  return exampleLines(
+    examples.map((rest): [string] => [`${SERVER_NAME} ${path} ${rest}`.trimEnd()]),
+    width,
+  );
 }

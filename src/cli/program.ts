@@ -14,8 +14,10 @@ import { addDeployCommand } from "./commands/deploy.ts";
 import { addDeploymentsCommands } from "./commands/deployments.ts";
 import { addDoctorCommand } from "./commands/doctor.ts";
 import { examplesText } from "./examples.ts";
+import { exampleLines, HELP_LAYOUT } from "./help.ts";
 import { addPackageCommands } from "./commands/package/package.ts";
 import { configureLogging } from "./logging.ts";
+import { wrapText } from "./output/text_layout.ts";
 import { report } from "./output/report.ts";
 import { addRollbackCommand } from "./commands/rollback.ts";
 import { addServeCommand } from "./commands/serve.ts";
@@ -27,16 +29,15 @@ import { helpArguments, usageError } from "./flags/usage.ts";
 import { addWatchCommand } from "./commands/watch.ts";
 import { runtimeText } from "../util/node/runtime.ts";
 
-const EXAMPLES = `
-Examples:
-  ${SERVER_NAME}                                   serve on ws://127.0.0.1:8080
-  ${SERVER_NAME} package build ./my-service        make a package
-  ${SERVER_NAME} deploy my-service-1.0.0.tar.gz --host deploy@web1
-  ${SERVER_NAME} services                          what runs where
-  ${SERVER_NAME} rollback my-service               back to the last good version
-
-Exit codes: 0 ok, 1 failure, 2 usage, 3 partial, 4 unreachable, 5 timeout,
-6 rolled back, 7 rollback failed, 8 locked, 130/143 interrupted.`;
+const EXAMPLES: ReadonlyArray<[string, string?]> = [
+  [SERVER_NAME, "serve on ws://127.0.0.1:8080"],
+  [`${SERVER_NAME} package build ./my-service`, "make a package"],
+  [`${SERVER_NAME} deploy my-service-1.0.0.tar.gz --host deploy@web1`],
+  [`${SERVER_NAME} services`, "what runs where"],
+  [`${SERVER_NAME} rollback my-service`, "back to the last good version"],
+];
+const EXIT_CODES = "Exit codes: 0 ok, 1 failure, 2 usage, 3 partial, 4 unreachable, 5 timeout, " +
+  "6 rolled back, 7 rollback failed, 8 locked, 130/143 interrupted.";
 
 /** Flags that may come before a command's name and after it; `main` looks for them anywhere. */
 const ANYWHERE = ["--debug", "--no-color"];
@@ -73,6 +74,7 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
 /** The program with all its commands. */
 export function createProgram(context: Context): Command {
   const { io } = context;
+  const width = helpWidth(io);
   const program = new Command(SERVER_NAME)
     .description("Registry, deployment and control of services on plain Linux hosts.")
     .usage("[serve] [flags] | <command> [flags]")
@@ -81,21 +83,21 @@ export function createProgram(context: Context): Command {
     .helpCommand("help [command]", "help for a command")
     .option("--debug", "show the stack trace of an error (env: HARNESS_DEBUG)")
     .option("--no-color", "no colour (env: NO_COLOR)")
-    .addHelpText("after", EXAMPLES)
+    .addHelpText("after", exampleLines(EXAMPLES, width))
+    .addHelpText("after", `\n${wrapText(EXIT_CODES, width).join("\n")}`)
     .hook("preAction", async (_, command) => {
       context.io = await ioFor(context.io, command);
     })
     // Else the program's own --version would swallow the one of `rollback`.
     .enablePositionalOptions()
-    // Else 80 columns, the width of most terminals, would leave no room to wrap at.
-    .configureHelp({ sortSubcommands: false, showGlobalOptions: false, minWidthToWrap: 24 })
+    .configureHelp(HELP_LAYOUT)
     .configureOutput({
       writeOut: (text) => io.out(text),
       writeErr: (text) => io.err(text),
       // report() prints errors.
       outputError: () => {},
-      getOutHelpWidth: () => Math.min(100, io.columns),
-      getErrHelpWidth: () => Math.min(100, io.columns),
+      getOutHelpWidth: () => width,
+      getErrHelpWidth: () => width,
       getOutHasColors: () => io.color,
       getErrHasColors: () => false,
     });
@@ -110,12 +112,12 @@ export function createProgram(context: Context): Command {
   addTokenCommands(program, context);
   addDoctorCommand(program, context);
   addCompletionsCommand(program, context);
-  finish(program);
+  finish(program, width);
   return program;
 }
 
 /** What every command has: examples, errors that name it, and the global flags (main() reads them). */
-function finish(command: Command, path: readonly string[] = []): void {
+function finish(command: Command, width: number, path: readonly string[] = []): void {
   command.exitOverride((error) => {
     throw usageError(command, error);
   });
@@ -123,11 +125,11 @@ function finish(command: Command, path: readonly string[] = []): void {
     for (const flag of ANYWHERE) command.addOption(new Option(flag).hideHelp());
   }
   if (command.commands.length === 0) addFlags(command, OUTPUT_FLAGS, "Output:");
-  else for (const option of outputOptions()) command.addOption(option.hideHelp());
+  else for (const option of outputOptions()) command.addOption(option.hideHelp(path.length > 0));
   if (path.length > 0) {
-    command.addHelpText("after", () => examplesText(path.join(" ")));
+    command.addHelpText("after", () => examplesText(path.join(" "), width));
   }
-  for (const child of command.commands) finish(child, [...path, child.name()]);
+  for (const child of command.commands) finish(child, width, [...path, child.name()]);
 }
 
 /** The program and its groups take the flags of every command too: `service -q stop web`. */
@@ -149,6 +151,11 @@ async function ioFor(io: Io, command: Command): Promise<Io> {
     await configureLogging(wanted, { level: "debug", format: "text" });
   }
   return wanted;
+}
+
+/** Longer lines are hard to read, however wide the terminal is. */
+function helpWidth(io: Io): number {
+  return Math.min(100, io.columns);
 }
 
 /** Puts `serve` in where no command is named: `harness-ws-server --listen …` serves. */

@@ -32,7 +32,7 @@ Deno.test("help: examples use flags of their command", async () => {
     assert.equal(code, 0);
     const [, examples] = stdout.split(/^Examples?:\n/m);
     assert.ok(examples !== undefined, `${path.join(" ")} has no example`);
-    for (const line of examples.trimEnd().split("\n")) {
+    for (const line of examples.trimEnd().replaceAll(" \\\n    ", " ").split("\n")) {
       assert.ok(line.startsWith(`  harness-ws-server ${path.join(" ")}`), line);
       for (const [flag] of line.matchAll(/--[a-z][a-z-]*(?= |$)/g)) {
         // A group shows its commands with their flags.
@@ -49,6 +49,22 @@ Deno.test("help: every command fits 80 columns", () => {
     for (const line of command.helpInformation().split("\n")) {
       assert.ok(line.length <= 80, `${path.join(" ")}: ${line}`);
     }
+  }
+});
+
+Deno.test("help: at 60 columns no word is broken", () => {
+  const io = { ...recorder(), columns: 60 };
+  const narrow = createProgram({ io, exitCode: 0, debug: false, json: false });
+  for (const [path, command] of [[[], narrow] as const, ...commands(narrow)]) {
+    io.text.stdout = "";
+    command.outputHelp();
+    const { stdout } = io.text;
+    // Choices and the like are one word, which may be longer.
+    for (const line of stdout.split("\n")) {
+      assert.ok(line.length <= 60 || !/\S \S/.test(line.trim()), `${path.join(" ")}: ${line}`);
+    }
+    const [, examples = ""] = stdout.split(/^Examples?:\n/m);
+    assert.match(examples, /^ {2}harness-ws-server/, path.join(" "));
   }
 });
 
