@@ -24,7 +24,7 @@ import {
   statusError,
   statusIn,
 } from "./decode.ts";
-import { probeHandshake } from "./handshake_probe.ts";
+import { isSilent, probeHandshake } from "./handshake_probe.ts";
 import type { Closure } from "./backoff.ts";
 import { formatDuration } from "../util/units.ts";
 import { openSocket, type SocketOptions, type WebSocketLike } from "./websocket.ts";
@@ -314,12 +314,16 @@ async function refused(
   signal: AbortSignal,
 ): Promise<HarnessError> {
   const error = handshakeError(url, closure);
-  const isKnown = closure.code === 1002 || statusIn(closure.reason) !== null;
+  const status = statusIn(closure.reason);
+  // Over TLS it may be the status of a second handshake, over HTTP/2, which proxies answer otherwise.
+  const isDoubtful = status !== null && url.startsWith("wss:");
+  const isKnown = closure.code === 1002 || (status !== null && !isDoubtful);
   // After hello, nobody waits for this error.
   if (isKnown || signal.aborted) return error;
   const answer = await probeHandshake(url, options, signal);
   if (answer === null) return error;
-  return "status" in answer ? statusError(url, answer) : handshakeError(url, closure, answer.code);
+  if (!("status" in answer)) return isDoubtful ? error : handshakeError(url, closure, answer.code);
+  return isDoubtful && isSilent(answer.status) ? error : statusError(url, answer);
 }
 
 /** Whether a text has more bytes than `maxBytes`; encodes it only when its length does not decide. */

@@ -31,7 +31,10 @@ interface Meaning {
 }
 
 const MEANINGS: Readonly<Record<number, Meaning>> = {
-  400: { code: "invalid_request", why: "the request was not understood; is TLS expected there?" },
+  400: {
+    code: "invalid_request",
+    why: "the request was not understood; without TLS, TLS may be expected there",
+  },
   401: { code: "unauthorized", why: "the token is missing or not valid" },
   403: { code: "forbidden", why: "this Origin or Host is not allowed" },
   404: {

@@ -31,6 +31,10 @@ export type Component =
   | "tmpfs"
   | "strace"
   | "cc"
+  | "nginx"
+  | "haproxy"
+  | "caddy"
+  | "openssl"
   | "root";
 
 const HINTS: Record<Component, string> = {
@@ -56,6 +60,10 @@ const HINTS: Record<Component, string> = {
   tmpfs: "run as root where mount is allowed",
   strace: "apt-get install strace",
   cc: "apt-get install gcc libc6-dev",
+  nginx: "apt-get install nginx",
+  haproxy: "apt-get install haproxy",
+  caddy: "apt-get install caddy",
+  openssl: "apt-get install openssl",
   root: "run as root",
 };
 
@@ -122,6 +130,10 @@ const PROBES: Record<Component, () => boolean> = {
   tmpfs: mountWorks,
   strace: () => works("strace", ["-f", "true"]),
   cc: () => works("cc", ["--version"]),
+  nginx: () => onPath("nginx"),
+  haproxy: () => onPath("haproxy"),
+  caddy: () => onPath("caddy"),
+  openssl: () => works("openssl", ["version"]),
   root: () => Deno.uid() === 0,
 };
 

@@ -1,0 +1,2 @@
+#!/bin/sh
+exec "$HARNESS_INSTALL_DIR/bin/compiled-service"
