@@ -171,7 +171,7 @@ async function packageDir(dir: string): Promise<string> {
 
 /** `import text from "./start.sh" with { type: "text" }`. */
 function loadText(build: esbuild.PluginBuild): void {
-  build.onLoad({ filter: /\.(sh|awk)$/ }, async ({ path }) => ({
+  build.onLoad({ filter: /\.(sh|awk|bash|zsh|fish|ps1)$/ }, async ({ path }) => ({
     contents: await readFile(path, "utf8"),
     loader: "text",
   }));

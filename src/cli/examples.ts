@@ -63,7 +63,13 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   "token": ["new --name ci --rights full --expires 720h"],
   "token new": ["--name grafana", "--name ci --rights full --services 'web,api-*'"],
   "doctor": ["", "--host deploy@web1 --identity ~/.ssh/deploy"],
-  "completions": ["bash > /etc/bash_completion.d/harness-ws-server", "zsh", "fish | source"],
+  "completions": ["install"],
+  "completions bash": ["> /etc/bash_completion.d/harness-ws-server"],
+  "completions zsh": ["> ~/.zfunc/_harness-ws-server"],
+  "completions fish": ["| source"],
+  "completions powershell": ["| Out-String | Invoke-Expression"],
+  "completions install": ["", "zsh"],
+  "completions uninstall": ["", "zsh"],
 };
 
 /** The examples of a command as the end of its help, `width` columns wide, or nothing where there are none. */

@@ -12,8 +12,8 @@ export const CLI_CONTROL_TIMEOUT_MS = 5 * 60 * 1000;
 export const CLI_FOLLOW_GIVE_UP_FACTOR = 4;
 /** Largest token or secret file: larger than any key, far from filling memory. */
 export const CLI_MAX_SECRET_BYTES = 64 * 1024;
-/** A completion must feel instant: without an answer in this time it offers no live names. */
-export const CLI_COMPLETION_TIMEOUT_MS = 700;
+/** Tab must never hang: without an answer in this time no live names are offered. Five round trips of 200 ms. */
+export const CLI_COMPLETION_TIMEOUT_MS = 1_000;
 /** Live names that a completion offers: more than a person reads. */
 export const CLI_MAX_COMPLETIONS = 500;
 /** What the end of a server process may take beyond its shutdown: to close hosts and state. */

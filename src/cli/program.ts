@@ -8,7 +8,8 @@ import process from "node:process";
 import { HarnessError } from "../errors.ts";
 import { PROTOCOL_VERSION, SUBPROTOCOL } from "../protocol/messages.ts";
 import { SERVER_NAME, VERSION } from "../version.ts";
-import { addCompletionsCommand, completionCommand } from "./commands/completions.ts";
+import { addCompletionsCommand } from "./commands/completions.ts";
+import { completionCommand } from "./completion/complete.ts";
 import type { Context, Io } from "./context.ts";
 import { addDeployCommand } from "./commands/deploy.ts";
 import { addDeploymentsCommands } from "./commands/deployments.ts";
@@ -58,7 +59,7 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
   try {
     const completion = completionCommand(args);
     const program = createProgram(context);
-    if (completion !== null) await completion(program, io);
+    if (completion !== null) await completion(program, context);
     else {
       // Elsewhere `-v` is the version; alone it must not start a server.
       const given = args.length === 1 && args[0] === "-v" ? ["--version"] : args;

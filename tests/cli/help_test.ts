@@ -94,7 +94,7 @@ Deno.test("usage: a wrong or missing command or argument exits with 2", async ()
     [["deploy"], /missing required argument 'package'/],
     [["service", "get"], /missing required argument 'name'/],
     [["deployments", "shwo"], /unknown command 'shwo'|too many arguments/],
-    [["completions", "tcsh"], /Allowed choices are bash, zsh, fish, powershell/],
+    [["completions", "tcsh"], /unknown command 'tcsh': did you mean bash\?/],
     [["services", "--nonsense"], /unknown option '--nonsense'/],
     [["services", "--timeout", "soon"], /--timeout: "soon" must be a duration/],
   ];
@@ -160,34 +160,4 @@ Deno.test("docs/cli.md: has every command and every flag", async () => {
       assert.ok(docs.includes(long), `docs/cli.md does not name ${long} of ${path.join(" ")}`);
     }
   }
-});
-
-Deno.test("completions: every shell; commands, flags and choices", async () => {
-  for (const shell of ["bash", "zsh", "fish", "powershell"]) {
-    const { code, stdout } = await runCli(["completions", shell]);
-    assert.equal(code, 0);
-    assert.match(stdout, /harness-ws-server/);
-  }
-  const complete = async (...words: string[]) => {
-    const env = { HARNESS_URL: "ws://127.0.0.1:9" };
-    const { code, stdout } = await runCli(["complete", "--", ...words], { env });
-    assert.equal(code, 0);
-    return stdout.split("\n").map((line) => line.split("\t")[0]).filter((w) =>
-      !/^:|^$/.test(w ?? "")
-    );
-  };
-  assert.deepEqual(await complete("roll"), ["rollback"]);
-  assert.deepEqual(await complete("service", "sta"), ["start"]);
-  assert.deepEqual(await complete("services", "--st"), ["--state"]);
-  assert.deepEqual(await complete("completions", "f"), ["fish"]);
-  const bash = await new Deno.Command("bash", {
-    args: ["-n"],
-    stdin: "piped",
-    stdout: "null",
-    stderr: "piped",
-  }).spawn();
-  const writer = bash.stdin.getWriter();
-  await writer.write(new TextEncoder().encode((await runCli(["completions", "bash"])).stdout));
-  await writer.close();
-  assert.equal((await bash.output()).code, 0);
 });

@@ -35,6 +35,8 @@ export type Component =
   | "haproxy"
   | "caddy"
   | "openssl"
+  | "bash-completion"
+  | "fish"
   | "root";
 
 const HINTS: Record<Component, string> = {
@@ -64,6 +66,8 @@ const HINTS: Record<Component, string> = {
   haproxy: "apt-get install haproxy",
   caddy: "apt-get install caddy",
   openssl: "apt-get install openssl",
+  "bash-completion": "apt-get install bash bash-completion",
+  fish: "apt-get install fish",
   root: "run as root",
 };
 
@@ -134,6 +138,8 @@ const PROBES: Record<Component, () => boolean> = {
   haproxy: () => onPath("haproxy"),
   caddy: () => onPath("caddy"),
   openssl: () => works("openssl", ["version"]),
+  "bash-completion": () => existsSync("/usr/share/bash-completion/bash_completion"),
+  fish: () => onPath("fish"),
   root: () => Deno.uid() === 0,
 };
 

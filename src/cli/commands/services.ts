@@ -5,12 +5,13 @@
  */
 import type { Command } from "commander";
 import { visible } from "../../util/terminal_text.ts";
-import { type Endpoint, SERVICE_STATES, type ServiceState } from "../../model/service.ts";
+import { type Endpoint, SERVICE_STATES } from "../../model/service.ts";
 import { CLIENT_FLAGS, openSession } from "../session/connect.ts";
 import { addHandler, type Context } from "../context.ts";
 import {
   addFlags,
   type FlagTable,
+  optionalChoiceFlag,
   presentFields,
   readFlags,
   TABLE_FLAGS,
@@ -23,13 +24,8 @@ import { printJson, printLine, printTable } from "../output/table.ts";
 
 /** Which services. */
 export const FILTER_FLAGS = {
-  state: valueFlag<ServiceState | null>("state", {
+  state: optionalChoiceFlag("state", SERVICE_STATES, {
     help: `only in this state: ${SERVICE_STATES.join(", ")}`,
-    fallback: null,
-  }, (text) => {
-    const found = SERVICE_STATES.find((state) => state === text);
-    if (found === undefined) throw new Error(`must be one of ${SERVICE_STATES.join(", ")}`);
-    return found;
   }),
   host: textFlag("host", { help: "only on this host" }),
   label: valueFlag<string | null>("k=v", {

@@ -21,19 +21,19 @@ import {
   readFlags,
   TABLE_FLAGS,
 } from "../flags/flags.ts";
+import { oneOf } from "../flags/values.ts";
 import { note } from "../output/notes.ts";
 import { paint, printJson, printLine } from "../output/table.ts";
 import { FILTER_FLAGS } from "./services.ts";
 
 const WATCH_FLAGS = {
   events: booleanFlag({ help: "print events, one line each, instead of a table" }),
-  event: listFlag<SubscribableEvent>("type", {
-    help: `events only of this type: ${EVENT_TYPES.join(", ")}`,
-  }, (text) => {
-    const found = EVENT_TYPES.find((type) => type === text);
-    if (found === undefined) throw new Error(`must be one of ${EVENT_TYPES.join(", ")}`);
-    return found;
-  }),
+  event: {
+    ...listFlag<SubscribableEvent>("type", {
+      help: `events only of this type: ${EVENT_TYPES.join(", ")}`,
+    }, oneOf(EVENT_TYPES)),
+    choices: EVENT_TYPES,
+  },
 } satisfies FlagTable;
 
 /** Declares the command. */

@@ -7,7 +7,7 @@ import { resolve as absolute } from "node:path";
 import { HarnessError, messageOf } from "../../errors.ts";
 import type { FileIssue } from "../../util/file_issues.ts";
 import { MAX_HOSTS } from "../../model/limits.ts";
-import type { UnreachablePolicy } from "../../model/deployment.ts";
+import { UNREACHABLE_POLICIES } from "../../model/deployment.ts";
 import type { StrategySpec, Target } from "../../protocol/actions.ts";
 import {
   booleanFlag,
@@ -17,6 +17,7 @@ import {
   type FlagValues,
   listFlag,
   type NamedFile,
+  optionalChoiceFlag,
   presentFields,
   readFlags,
   textFlag,
@@ -64,13 +65,9 @@ export const DEPLOY_FLAGS = {
   parallel: strategyNumber(1, "hosts at once", "10"),
   canary: strategyNumber(0, "hosts that go first, alone", "0"),
   maxFailures: strategyNumber(0, "failed hosts after which no new host is begun", "0"),
-  onUnreachable: valueFlag<UnreachablePolicy | null>("fail|skip", {
+  onUnreachable: optionalChoiceFlag("fail|skip", UNREACHABLE_POLICIES, {
     help: "whether an unreachable host counts as a failure",
-    fallback: null,
     shownDefault: "fail",
-  }, (text) => {
-    if (text !== "fail" && text !== "skip") throw new Error("must be fail or skip");
-    return text;
   }),
   force: booleanFlag({ help: "deploy again even if it is there, also with other bytes" }),
   requireSignature: fileFlag({

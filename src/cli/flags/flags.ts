@@ -137,6 +137,15 @@ export function choiceFlag<const C extends string>(
   return { ...valueFlag<C>(choices.join("|"), shown, oneOf(choices)), choices };
 }
 
+/** The same, without a default. */
+export function optionalChoiceFlag<const C extends string>(
+  value: string,
+  choices: readonly C[],
+  text: FlagText & { shownDefault?: string },
+): Flag<C | null> {
+  return { ...valueFlag<C | null>(value, { ...text, fallback: null }, oneOf(choices)), choices };
+}
+
 /** A flag that may be given several times. */
 export function listFlag<T>(
   value: string,
@@ -173,6 +182,14 @@ export function flagName(key: string): string {
   return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
+/** The closed lists of values that options take. Commander's own would change the help. */
+const CHOICES = new WeakMap<Option, readonly string[]>();
+
+/** The values that an option takes, where they are a closed list. */
+export function choicesOf(option: Option): readonly string[] | null {
+  return CHOICES.get(option) ?? option.argChoices ?? null;
+}
+
 /** Declares the flags of `table` on `command`, in a group of the help called `heading`. */
 export function addFlags(command: Command, table: FlagTable, heading?: string): Command {
   for (const [key, flag] of Object.entries(table)) {
@@ -188,6 +205,7 @@ export function addFlags(command: Command, table: FlagTable, heading?: string): 
       option.argParser((given: string, before: string[] | undefined) => [...before ?? [], given]);
     }
     if (heading !== undefined) option.helpGroup(heading);
+    if (flag.choices !== undefined) CHOICES.set(option, flag.choices);
     command.addOption(option);
   }
   return command;

@@ -14,6 +14,7 @@ import {
   type FlagTable,
   type FlagValues,
   listFlag,
+  optionalChoiceFlag,
   textFlag,
   valueFlag,
 } from "./flags.ts";
@@ -42,13 +43,9 @@ export const SSH_FLAGS = {
     fallback: DEFAULT_INSTALL_ROOT,
     shownDefault: DEFAULT_INSTALL_ROOT,
   }, absolutePath),
-  become: valueFlag<"sudo" | null>("sudo", {
+  become: optionalChoiceFlag("sudo", ["sudo"], {
     env: "HARNESS_BECOME",
     help: "become root by sudo -n on the hosts",
-    fallback: null,
-  }, (text) => {
-    if (text !== "sudo") throw new Error("must be sudo");
-    return text;
   }),
 } satisfies FlagTable;
 

@@ -154,6 +154,32 @@ async function apply(
   }
 }
 
+/** The names that the `Host` lines of ssh_config files give, without patterns. */
+export async function hostAliases(files: readonly string[]): Promise<string[]> {
+  const names = new Set<string>();
+  const budget = { files: SSH_MAX_INCLUDED_FILES };
+  const collect = async (file: string, base: string, depth: number): Promise<void> => {
+    budget.files -= 1;
+    if (depth > SSH_MAX_INCLUDE_DEPTH || budget.files < 0) return;
+    for (const line of await readLines(file)) {
+      const keyword = line.param?.toLowerCase();
+      const included = keyword === "include" ? wordsOf(line) : [];
+      for (const pattern of included) {
+        for (const path of await includedFiles(pattern, base)) await collect(path, base, depth + 1);
+      }
+      if (keyword !== "host") continue;
+      for (const name of wordsOf(line)) if (!/[*?!]/.test(name)) names.add(name);
+    }
+  };
+  for (const file of files) await collect(file, includeBase(file), 0);
+  return [...names];
+}
+
+/** The directory of relative `Include`s. */
+function includeBase(file: string): string {
+  return file.startsWith("/etc/") ? "/etc/ssh" : join(homeDirectory(), ".ssh");
+}
+
 /**
  * The settings for a host.
  *
@@ -171,7 +197,7 @@ export async function hostSettings(
   const question = { host, user, localUser: localUserName() };
   const budget = { files: SSH_MAX_INCLUDED_FILES };
   for (const file of files) {
-    const base = file.startsWith("/etc/") ? "/etc/ssh" : join(homeDirectory(), ".ssh");
+    const base = includeBase(file);
     await apply(await readLines(file), question, settings, { base, depth: 0, budget });
   }
   return settings;

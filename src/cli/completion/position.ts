@@ -1,0 +1,137 @@
+/**
+ * What is being completed: a command, a flag, the value of a flag or an argument.
+ *
+ * @module
+ */
+import type { Argument, Command, Option } from "commander";
+
+/** The place of the cursor in a command line. */
+export interface Position {
+  /** The command that it belongs to. */
+  readonly command: Command;
+  /** The names of the command, without the program's: `service get`. */
+  readonly path: string;
+  /** The flag whose value is being completed, or `null`. */
+  readonly option: Option | null;
+  /** The argument that is being completed, or `null`. */
+  readonly argument: Argument | null;
+  /** Whether a subcommand may stand here. */
+  readonly takesCommand: boolean;
+  /** Whether a flag may stand here. */
+  readonly takesFlag: boolean;
+  /** What the word begins with that is no part of the value: `--url=`. */
+  readonly kept: string;
+  /** The arguments before it. */
+  readonly args: readonly string[];
+  /** The values of flags before it, by the name of their attribute. */
+  readonly given: ReadonlyMap<string, readonly string[]>;
+}
+
+/** Reads the words before the cursor, without the program, and the one at the cursor. */
+export function positionOf(
+  program: Command,
+  words: readonly string[],
+  current: string,
+  defaultCommand: string,
+): Position {
+  const reader = new Reader(program, defaultCommand);
+  for (const word of words) reader.take(word);
+  return reader.end(current);
+}
+
+class Reader {
+  #command: Command;
+  readonly #path: string[] = [];
+  readonly #args: string[] = [];
+  readonly #given = new Map<string, string[]>();
+  readonly #defaultCommand: string;
+  #pending: Option | null = null;
+  #onlyArguments = false;
+  #isHelp = false;
+
+  constructor(program: Command, defaultCommand: string) {
+    this.#command = program;
+    this.#defaultCommand = defaultCommand;
+  }
+
+  take(word: string): void {
+    if (this.#pending !== null) {
+      this.#give(this.#pending, word);
+      this.#pending = null;
+    } else if (!this.#onlyArguments && word === "--") this.#onlyArguments = true;
+    else if (!this.#onlyArguments && word.startsWith("-") && word !== "-") this.#takeFlag(word);
+    else if (this.#takesCommand() && this.#enter(word)) return;
+    else this.#args.push(word);
+  }
+
+  end(current: string): Position {
+    const equals = /^--[^=]+=/.exec(current)?.[0];
+    const isFlag = !this.#onlyArguments && this.#pending === null && current.startsWith("-");
+    if (isFlag && this.#command.parent === null && !this.#isHelp) this.#enter(this.#defaultCommand);
+    const option = this.#pending ??
+      (isFlag && equals !== undefined ? this.#find(equals.slice(0, -1)) : null);
+    const takesValue = this.#pending !== null || (isFlag && equals !== undefined);
+    const takesCommand = !takesValue && !isFlag && this.#takesCommand();
+    return {
+      command: this.#command,
+      path: this.#path.join(" "),
+      option,
+      argument: takesValue || isFlag || this.#isHelp ? null : this.#argument(),
+      takesCommand,
+      takesFlag: isFlag && !takesValue,
+      kept: isFlag && equals !== undefined ? equals : "",
+      args: this.#args,
+      given: this.#given,
+    };
+  }
+
+  #takeFlag(word: string): void {
+    const [name = "", ...rest] = word.split("=");
+    let option = this.#find(name);
+    if (option === null && this.#command.parent === null) {
+      // `--listen …` without a command is `serve --listen …`.
+      this.#enter(this.#defaultCommand);
+      option = this.#find(name);
+    }
+    if (option === null || !(option.required || option.optional)) return;
+    if (rest.length > 0) this.#give(option, rest.join("="));
+    else if (option.required) this.#pending = option;
+  }
+
+  #give(option: Option, value: string): void {
+    const name = option.attributeName();
+    this.#given.set(name, [...this.#given.get(name) ?? [], value]);
+  }
+
+  #find(name: string): Option | null {
+    for (let at: Command | null = this.#command; at !== null; at = at.parent) {
+      const found = at.options.find(({ long, short }) => long === name || short === name);
+      if (found !== undefined) return found;
+    }
+    return null;
+  }
+
+  #takesCommand(): boolean {
+    return !this.#onlyArguments && this.#args.length === 0 && this.#command.commands.length > 0;
+  }
+
+  #enter(word: string): boolean {
+    if (word === "help" && this.#command.parent === null) {
+      this.#isHelp = true;
+      return true;
+    }
+    const next = this.#command.commands.find((command) =>
+      command.name() === word || command.aliases().includes(word)
+    );
+    if (next === undefined) return false;
+    this.#command = next;
+    this.#path.push(next.name());
+    return true;
+  }
+
+  #argument(): Argument | null {
+    const all = this.#command.registeredArguments;
+    const last = all.at(-1);
+    return all[this.#args.length] ?? (last?.variadic === true ? last : null);
+  }
+}
