@@ -60,13 +60,14 @@ export function hostLine(
     return cutText(`${markOf(host, layout, frame)} ${visible(host.host)} ${word}`, columns);
   }
   const name = padText(cutText(visible(host.host), hostWidth), hostWidth);
+  const isMoving = host.endedAt === null && host.step !== null;
   const elapsed = host.elapsedMs(now);
   const time = elapsed === null ? "" : formatElapsed(elapsed);
   const state = padText(word, STATE_WIDTH);
   const used = 2 + hostWidth + GAP.length + state.length + GAP.length + TIME_WIDTH + GAP.length;
   const middle = middleOf(host, layout, columns - used);
   const parts = [
-    `${paint(markOf(host, layout, frame), hue, color)} ${name}`,
+    `${paint(markOf(host, layout, frame), isMoving ? "cyan" : hue, color)} ${name}`,
     paint(state, hue, color),
     time.padStart(TIME_WIDTH),
     middle,
