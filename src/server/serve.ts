@@ -59,6 +59,13 @@ export interface WsServer extends AsyncDisposable {
    * Replaces the tokens and nothing else. Connections whose token is gone or changed are closed with 4401.
    */
   setTokens(tokens: TokenOptions): void;
+  /**
+   * Uses another certificate and key for new connections; those that are open keep theirs.
+   *
+   * @throws {HarnessError} `invalid_params` for a bad one, which changes nothing; `unavailable` on a server without
+   * TLS, and on Bun.
+   */
+  setTls(tls: { cert: string; key: string }): void;
   /** Stops accepting, notifies the clients, and ends within 5 s even with stuck peers. Idempotent. */
   shutdown(reason?: string): Promise<void>;
 }
@@ -118,6 +125,11 @@ class RunningServer implements WsServer {
 
   setTokens(tokens: TokenOptions): void {
     this.#handler.auth.setTokens(tokens);
+  }
+
+  setTls(tls: { cert: string; key: string }): void {
+    checkTls(tls);
+    this.#listener.setTls(tls);
   }
 
   shutdown(reason?: string): Promise<void> {

@@ -5,6 +5,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import { mkdir } from "node:fs/promises";
+import { X509Certificate } from "node:crypto";
 import { join, resolve as absolute } from "node:path";
 import process from "node:process";
 import {
@@ -94,6 +95,7 @@ export async function runServer(io: Io, flags: ServerFlags): Promise<number> {
     services,
   });
   hangups.onReload = async () => {
+    await reloadTls(server, flags);
     const next = await readTokens(true);
     // Those from before, too: a line may still be about them.
     await startLogging(io, flags, [...current.secrets, ...next.secrets]);
@@ -109,6 +111,21 @@ export async function runServer(io: Io, flags: ServerFlags): Promise<number> {
   // First, so that no client command sends the token to a later program at this address.
   await addresses[Symbol.asyncDispose]();
   return await end(io, server, parts, flags.limits.shutdownTimeout);
+}
+
+/** Reads the certificate again. A failure is logged, and the one from before stays. */
+async function reloadTls(server: WsServer, flags: ServerFlags): Promise<void> {
+  try {
+    const tls = await readTls(flags);
+    if (tls === null) return;
+    server.setTls(tls);
+    const { validTo } = new X509Certificate(tls.cert);
+    log.info("Read the certificate again: it is valid until {until}", { until: validTo });
+  } catch (error) {
+    log.error("Cannot read the certificate again, the one from before stays: {why}", {
+      why: messageOf(error),
+    });
+  }
 }
 
 /** What the server is made of. */

@@ -1,5 +1,5 @@
 /**
- * Reloads the token files on SIGHUP.
+ * Reloads the token files and the certificate on SIGHUP.
  *
  * @module
  */

@@ -49,6 +49,12 @@ export interface ListenOptions {
 export interface Listener {
   /** The port in use. */
   readonly port: number;
+  /**
+   * Uses another certificate for new connections; those that are open keep theirs.
+   *
+   * @throws {HarnessError} `unavailable` without TLS, and on a runtime that cannot.
+   */
+  setTls(tls: NonNullable<ListenOptions["tls"]>): void;
   /** Stops accepting, lets HTTP requests finish for `graceMs`, then aborts them. Called once. */
   close(graceMs: number): Promise<void>;
 }

@@ -14,7 +14,7 @@ import {
   type Server,
   ServerResponse,
 } from "node:http";
-import { createServer as createHttpsServer } from "node:https";
+import { createServer as createHttpsServer, type Server as HttpsServer } from "node:https";
 import { connect, type Socket } from "node:net";
 import process from "node:process";
 import type { Duplex } from "node:stream";
@@ -176,6 +176,18 @@ class NodeListener implements Listener {
     probe.destroy();
     this.#triedAt = performance.now();
     return isExhaustion(error) || peers.accepted > this.#acceptedBefore;
+  }
+
+  setTls(tls: NonNullable<ListenOptions["tls"]>): void {
+    const server = this.#server as Partial<HttpsServer>;
+    // Bun has no such method.
+    if (server.setSecureContext === undefined) {
+      throw new HarnessError(
+        "unavailable",
+        "Cannot replace the certificate while the server runs: restart it",
+      );
+    }
+    server.setSecureContext(tls);
   }
 
   /**
