@@ -24,6 +24,7 @@ import {
   statusError,
   statusIn,
 } from "./decode.ts";
+import { isRedirect } from "./http_answer.ts";
 import { isSilent, probeHandshake } from "./handshake_probe.ts";
 import type { Closure } from "./backoff.ts";
 import { formatDuration } from "../util/units.ts";
@@ -315,15 +316,16 @@ async function refused(
 ): Promise<HarnessError> {
   const error = handshakeError(url, closure);
   const status = statusIn(closure.reason);
-  // Over TLS it may be the status of a second handshake, over HTTP/2, which proxies answer otherwise.
-  const isDoubtful = status !== null && url.startsWith("wss:");
-  const isKnown = closure.code === 1002 || (status !== null && !isDoubtful);
+  // Over TLS it may be the status of a second handshake, over HTTP/2, which proxies answer otherwise; and the target
+  // of a redirect is in no error.
+  const isVague = status !== null && (url.startsWith("wss:") || isRedirect(status));
+  const isKnown = closure.code === 1002 || (status !== null && !isVague);
   // After hello, nobody waits for this error.
   if (isKnown || signal.aborted) return error;
   const answer = await probeHandshake(url, options, signal);
   if (answer === null) return error;
-  if (!("status" in answer)) return isDoubtful ? error : handshakeError(url, closure, answer.code);
-  return isDoubtful && isSilent(answer.status) ? error : statusError(url, answer);
+  if (!("status" in answer)) return isVague ? error : handshakeError(url, closure, answer.code);
+  return isVague && isSilent(answer.status) ? error : statusError(url, answer);
 }
 
 /** Whether a text has more bytes than `maxBytes`; encodes it only when its length does not decide. */

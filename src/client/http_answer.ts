@@ -145,7 +145,8 @@ function sizeMeaning({ status, server }: HttpAnswer): Meaning | null {
   };
 }
 
-function isRedirect(status: number): boolean {
+/** Whether a status sends the client to another address. */
+export function isRedirect(status: number): boolean {
   return status >= 300 && status < 400;
 }
 

@@ -121,6 +121,29 @@ Deno.test("upload: an early answer is read though the body is not", async () => 
   assert.equal(cut.code, 4);
 });
 
+Deno.test("handshake: a redirect names its target", async () => {
+  const site = createServer();
+  const refuse = "HTTP/1.1 301 Moved\r\nlocation: https://other.test/x?secret=1\r\n\r\n";
+  site.on("upgrade", (_, socket: Duplex) => socket.end(refuse));
+  site.on("request", (_, response) => {
+    response.writeHead(301, { server: "nginx", location: "https://other.test/x?secret=1" }).end();
+  });
+  await new Promise<void>((resolve) => site.listen(0, "127.0.0.1", resolve));
+  try {
+    const { port } = site.address() as AddressInfo;
+    const { code, stderr } = await runHere(["services", "--url", `ws://127.0.0.1:${port}`]);
+    assert.match(stderr, /301 from nginx; it redirects to https:\/\/other\.test\/x; /);
+    assert.match(stderr, /\[invalid_request\]\n +hint: --url/);
+    assert.doesNotMatch(stderr, /secret/);
+    assert.equal(code, 2);
+  } finally {
+    await new Promise((resolve) => {
+      site.close(resolve);
+      site.closeAllConnections();
+    });
+  }
+});
+
 Deno.test("answerError: the server's own error is kept", () => {
   const error = { code: "package_invalid" as const, message: "m", retryable: false };
   const made = answerError("Cannot upload x", { status: 422, server: "nginx", error });

@@ -219,7 +219,8 @@ async function restart(
   await stream.ready;
   const startAgain = await stop();
   const away = await cli(it, ["services"]);
-  assert.match(away.stderr, /HTTP status 50[23]/);
+  assert.match(away.stderr, /HTTP status 50[23].*\[unreachable\]/);
+  assert.equal(away.code, 4);
   await startAgain();
   await eventually(() => seen.includes("resumed"), "the client resumes");
   await client.registerService(service("after"), { waitForConnection: true });

@@ -34,10 +34,11 @@ export function notConnected(error: unknown, tokenPlace: string | null): unknown
   }
   const status = details?.["status"];
   // Something answered: starting a server would not help.
-  if (status !== undefined && status !== 503) return known;
+  const isGone = status === 502 || status === 503 || status === 504;
+  if (status !== undefined && !isGone) return known;
   if (!["unreachable", "unavailable", "internal"].includes(code)) return known;
   const unreachable = new HarnessError("unreachable", known.message, { cause: error });
-  if (status === 503) return unreachable;
+  if (isGone) return unreachable;
   return new HintedError(unreachable, HINTS[details?.["reason"] as ConnectFailure] ?? START);
 }
 
