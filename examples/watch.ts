@@ -1,23 +1,28 @@
 // deno-lint-ignore-file no-console
 /**
- * Follows the services of a server with the client library, across restarts of the server.
+ * Follows the services of a server, across restarts of the server and, with a file for its position, of itself: nothing
+ * is missed and nothing is reported twice.
  *
  * ```sh
- * deno run --allow-net --allow-env examples/watch.ts ws://127.0.0.1:8080
+ * deno run -A examples/watch.ts ws://127.0.0.1:8080 position.json
  * ```
  *
  * @module
  */
+import { readFile, rename, writeFile } from "node:fs/promises";
 import process from "node:process";
-import { RegistryClient } from "@harness/service-registry/client";
+import { type Position, RegistryClient } from "@harness/service-registry/client";
 
+const [url = "ws://127.0.0.1:8080", file] = process.argv.slice(2);
 const token = process.env["HARNESS_TOKEN"];
-await using client = await RegistryClient.connect(process.argv[2] ?? "ws://127.0.0.1:8080", {
+const client = await RegistryClient.connect(url, {
   ...(token === undefined ? {} : { token }),
   onStatus: (status) => console.error(status.type),
 });
 
-for await (const item of client.events({ snapshot: true })) {
+const since = file === undefined ? undefined : await readPosition(file);
+const events = client.events({ since, snapshot: since === undefined });
+for await (const item of events) {
   if (item.kind === "snapshot") {
     // Also when events were missed for good: forget what was known, this is the truth.
     for (const { id, state } of item.services) console.log(id, state);
@@ -25,4 +30,16 @@ for await (const item of client.events({ snapshot: true })) {
     const { id, old_state, new_state, reason } = item.data;
     console.log(id, old_state, "->", new_state, reason ?? "");
   }
+  // After its work: what is not done yet comes again.
+  if (file !== undefined) await writePosition(file, events.position);
+}
+
+async function readPosition(file: string): Promise<Position | undefined> {
+  const text = await readFile(file, "utf8").catch(() => null);
+  return text === null ? undefined : JSON.parse(text);
+}
+
+async function writePosition(file: string, position: Position | null): Promise<void> {
+  await writeFile(`${file}.part`, JSON.stringify(position));
+  await rename(`${file}.part`, file);
 }

@@ -1,7 +1,7 @@
 /**
  * Deploy a package to hosts, as an async generator of progress.
  *
- * It knows neither the registry nor the protocol; examples/deploy_three_hosts.ts is a whole program.
+ * It knows neither the registry nor the protocol; examples/deploy.ts is a whole program.
  *
  * @example A plan that makes no sense is refused before any host is touched
  * ```ts
@@ -22,6 +22,7 @@
  * @module
  */
 export { deploy } from "./deploy.ts";
+export { packageFile } from "./package_file.ts";
 export type { DeployOptions } from "./deploy.ts";
 export type { RunManager } from "../lifecycle/drivers/driver.ts";
 export type {

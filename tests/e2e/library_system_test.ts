@@ -1,9 +1,11 @@
 /** The examples that use the library as a whole, on every runtime it is for, with services that really run. */
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { deployAndFollow, RegistryClient } from "../../src/client/mod.ts";
 import { Bench } from "../deploy/support.ts";
 import { answer, buildHello, freePort } from "../helpers/hello_package.ts";
 import { LineProcess } from "../helpers/lines.ts";
+import { eventually } from "../helpers/raw_client.ts";
 import { needs } from "../helpers/require.ts";
 import {
   DENO,
@@ -14,7 +16,10 @@ import {
   type Runtime,
 } from "../helpers/runtimes.ts";
 import { type Sshd, startSshd } from "../helpers/sshd.ts";
+import { tempDir } from "../helpers/temp_dir.ts";
+import { service, startServer } from "../helpers/test_server.ts";
 
+const HELLO = new URL("../../examples/hello-service", import.meta.url).pathname;
 const TOKEN = "a-token-for-this-test-alone";
 
 /** An environment whose home directory has `web1`, `web2`, … as hosts of ssh_config. */
@@ -94,11 +99,10 @@ async function checkThreeHosts(runtime: Runtime, project: Project | null): Promi
     env: { HARNESS_PORT_HTTP: String(port) },
   }));
   await Deno.writeTextFile(`${bench.dir}/hosts.json`, JSON.stringify(fleet));
-  const { path } = await buildHello(bench.dir, { version: "2.0.0", port: freePort() });
 
-  const [program, ...args] = await exampleCommand(runtime, "deploy_three_hosts.ts", project);
+  const [program, ...args] = await exampleCommand(runtime, "deploy.ts", project);
   const { code, stdout, stderr } = await new Deno.Command(program, {
-    args: [...args, path, `${bench.dir}/hosts.json`],
+    args: [...args, HELLO, `${bench.dir}/hosts.json`],
     env,
   }).output();
   const printed = new TextDecoder().decode(stdout);
@@ -108,45 +112,115 @@ async function checkThreeHosts(runtime: Runtime, project: Project | null): Promi
     assert.match(printed, new RegExp(`^${host} finish done`, "m"));
   }
   assert.match(printed, /^all hosts finish done/m);
-  for (const port of ports) assert.equal((await answer(port)).version, "2.0.0");
+  for (const port of ports) assert.equal((await answer(port)).version, "1.0.0");
 }
 
-Deno.test("examples/full_server.ts: runs on Deno", { ignore: needs("sshd") }, async () => {
-  await checkFullServer(DENO, null);
-});
+async function checkLease(runtime: Runtime, project: Project | null): Promise<void> {
+  await using server = await startServer({ listener: "ws" });
+  const { registry, url } = server;
+  const [program, ...args] = await exampleCommand(runtime, "lease.ts", project);
+  const env = { HARNESS_URL: url };
+  await using ping = new LineProcess(program, [...args, "ping", "ping"], { env });
+  assert.equal(await ping.line(), "ping is running");
+  assert.equal(await ping.line(), "ping says: this is ping");
+  ping.kill("SIGTERM");
+  assert.equal((await ping.status).code, 0);
+  assert.deepEqual(registry.list(), []);
+}
 
-Deno.test("examples/deploy_three_hosts.ts: runs on Deno", { ignore: needs("sshd") }, async () => {
-  await checkThreeHosts(DENO, null);
+async function checkWatch(runtime: Runtime, project: Project | null): Promise<void> {
+  await using server = await startServer({ listener: "ws" });
+  await using dir = await tempDir();
+  const { registry, url } = server;
+  await registry.register(service("web"));
+  const [program, ...args] = await exampleCommand(runtime, "watch.ts", project);
+  const start = () => new LineProcess(program, [...args, url, `${dir.path}/position.json`]);
+  {
+    await using watch = start();
+    assert.equal(await watch.line(), "web registered");
+    await registry.update("web", { state: "starting" });
+    assert.equal((await watch.line()).trim(), "web registered -> starting");
+    const seen = () => readFile(`${dir.path}/position.json`, "utf8").catch(() => "");
+    await eventually(async () => (await seen()).includes(`"seq":${registry.seq}`), "it is written");
+  }
+  await registry.update("web", { state: "running" });
+  await using watch = start();
+  assert.equal((await watch.line()).trim(), "web starting -> running", "missed, not lost");
+}
+
+async function checkHarness(runtime: Runtime, project: Project | null): Promise<void> {
+  const port = freePort();
+  const [program, ...args] = await exampleCommand(runtime, "test_harness.ts", project);
+  await using dir = await tempDir();
+  const { code, stdout, stderr } = await new Deno.Command(program, {
+    args: [...args, HELLO, String(port)],
+    env: { TMPDIR: dir.path },
+  }).output();
+  const printed = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+  assert.equal(code, 0, printed);
+  assert.equal(printed, `hello-service answers on 127.0.0.1:${port}\n`);
+  await assert.rejects(answer(port), "it is stopped");
+  const left = [...Deno.readDirSync(dir.path)].map(({ name }) => name);
+  assert.deepEqual(left.filter((name) => name.startsWith("test-server-")), []);
+}
+
+/** The library's sample in the README, as it stands there. */
+async function checkReadme(runtime: Runtime, project: Project | null): Promise<void> {
+  const readme = await Deno.readTextFile(new URL("../../README.md", import.meta.url));
+  const [, sample = ""] =
+    /\n```[jt]s\n(import [^`]*"@harness\/service-registry"[^]*?)```/.exec(readme) ?? [];
+  assert.ok(sample.includes("serve("), "the sample is in the README");
+  await using dir = await tempDir();
+  const file = `${project?.dir ?? dir.path}/sample.mjs`;
+  await Deno.writeTextFile(file, `${sample}\nprocess.stdout.write("done\\n");\n`);
+  const [program, ...args] = await runtime.command(file);
+  const config = ["--config", new URL("../../deno.json", import.meta.url).pathname];
+  const first = project === null ? [args[0] ?? "", ...config, ...args.slice(1)] : args;
+  const { code, stdout, stderr } = await new Deno.Command(program, { args: first }).output();
+  assert.equal(code, 0, new TextDecoder().decode(stderr));
+  assert.match(new TextDecoder().decode(stdout), /done\n$/);
+}
+
+const PROGRAMS = [
+  { name: "full_server.ts", check: checkFullServer },
+  { name: "lease.ts", check: checkLease },
+  { name: "watch.ts", check: checkWatch },
+  { name: "deploy.ts", check: checkThreeHosts },
+  { name: "test_harness.ts", check: checkHarness },
+  { name: "the sample in the README", check: checkReadme },
+];
+
+Deno.test("library: five programs on Deno", { ignore: needs("sshd") }, async (t) => {
+  for (const { name, check } of PROGRAMS) await t.step(name, () => check(DENO, null));
 });
 
 Deno.test(
-  "npm package: both examples run on Node and Bun",
-  { ignore: needs("sshd") },
+  "npm package: five programs on Node and Bun",
+  { ignore: needs("sshd") || needs("node22") },
   async (t) => {
     await using project = await npmProject();
-    await t.step("its types are those of the source", async () => {
-      const types = `${project.dir}/types.ts`;
-      await Deno.copyFile(new URL("./library_types.ts", import.meta.url), types);
-      const checked = new Deno.Command(Deno.execPath(), {
-        args: ["check", types],
-        cwd: project.dir,
-        env: { NO_COLOR: "1" },
-      });
-      const { success, stderr } = await checked.output();
-      assert.ok(success, new TextDecoder().decode(stderr));
-    });
+    await t.step("its types are those of the source", () => checkTypes(project));
     for (const runtime of NPM_RUNTIMES) {
       const ignore = runtime.component !== null && needs(runtime.component);
-      await t.step({
-        name: `full_server.ts on ${runtime.name}`,
-        ignore,
-        fn: () => checkFullServer(runtime, project),
-      });
-      await t.step({
-        name: `deploy_three_hosts.ts on ${runtime.name}`,
-        ignore,
-        fn: () => checkThreeHosts(runtime, project),
-      });
+      for (const { name, check } of PROGRAMS) {
+        const fn = () => check(runtime, project);
+        await t.step({ name: `${name} on ${runtime.name}`, ignore, fn });
+      }
     }
   },
 );
+
+/** By tsc, as in a strict project for Node. */
+async function checkTypes(project: Project): Promise<void> {
+  await Deno.copyFile(new URL("./library_types.ts", import.meta.url), `${project.dir}/types.ts`);
+  const packages = ["typescript", "@types/node@22"];
+  const install = ["install", "--silent", "--no-save", "--prefix", project.dir, ...packages];
+  const npm = await new Deno.Command("npm", { args: install }).output();
+  assert.ok(npm.success, new TextDecoder().decode(npm.stderr));
+  const flags = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2022"];
+  const { success, stdout } = await new Deno.Command("npx", {
+    args: ["tsc", ...flags, "--types", "node", "--skipLibCheck", "false", "types.ts"],
+    cwd: project.dir,
+  }).output();
+  assert.ok(success, new TextDecoder().decode(stdout));
+}

@@ -8,6 +8,7 @@ import type { Component } from "./require.ts";
 import { runProgram } from "./sshd.ts";
 import { tempDir } from "./temp_dir.ts";
 
+const TSX = "tsx@4";
 const EXAMPLES = new URL("../../examples/", import.meta.url).pathname;
 
 /** A runtime that runs a program of examples/. */
@@ -56,18 +57,20 @@ export interface Project extends AsyncDisposable {
   readonly printed: string;
 }
 
-/** Builds the package and installs it, and `packages`, into an empty project. */
-export async function npmProject(packages: readonly string[] = []): Promise<Project> {
+/** Builds the package and installs it into an empty project, with what runs TypeScript on Node 22. */
+export async function npmProject(): Promise<Project> {
   const dir = await tempDir();
   const project = `${dir.path}/project`;
   const tarball = await buildNpm(`${dir.path}/npm`);
   await Deno.mkdir(project);
   await Deno.writeTextFile(`${project}/package.json`, '{ "type": "module", "private": true }');
   const { code, stdout, stderr } = await new Deno.Command("npm", {
-    args: ["install", "--no-audit", "--no-fund", "--no-update-notifier", tarball, ...packages],
+    args: ["install", "--no-audit", "--no-fund", "--no-update-notifier", tarball],
     cwd: project,
     env: { PATH: `${dirname(await nodePath(22))}:${Deno.env.get("PATH")}` },
   }).output();
+  // Apart: what npm prints is to be about our package alone.
+  await runProgram("npm", ["install", "--silent", "--prefix", project, TSX]);
   const printed = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
   if (code !== 0) throw new Error(`npm install failed: ${printed}`);
   return {
@@ -86,5 +89,10 @@ export async function exampleCommand(
 ): Promise<[string, ...string[]]> {
   if (project === null) return await runtime.command(`${EXAMPLES}${name}`);
   await Deno.copyFile(`${EXAMPLES}${name}`, `${project.dir}/${name}`);
-  return await runtime.command(`${project.dir}/${name}`);
+  const [program, ...args] = await runtime.command(`${project.dir}/${name}`);
+  // It does not know `await using`.
+  const loader = runtime.component === "node22"
+    ? ["--import", `${project.dir}/node_modules/tsx/dist/loader.mjs`]
+    : [];
+  return [program, ...loader, ...args];
 }
