@@ -234,6 +234,13 @@ function declarationOf(fileName: string, source: string): string {
   return outputText.replace(/^ +\[Symbol\.\w+\]: \(.*;\n/gm, "");
 }
 
+/** Where a workflow of GitHub builds it: npm compares this with the provenance, and refuses another one. */
+function repository(): { repository?: { type: string; url: string } } {
+  const [server, name] = ["GITHUB_SERVER_URL", "GITHUB_REPOSITORY"].map((it) => Deno.env.get(it));
+  if (server === undefined || name === undefined) return {};
+  return { repository: { type: "git", url: `git+${server}/${name}.git` } };
+}
+
 function packageJson(config: DenoConfig, packages: readonly string[]): string {
   const { name, version, license, exports, imports } = config;
   return JSON.stringify(
@@ -243,6 +250,7 @@ function packageJson(config: DenoConfig, packages: readonly string[]): string {
       license,
       description:
         "Service registry, deployment over SSH and lifecycle of services on plain Linux hosts",
+      ...repository(),
       keywords: ["service-registry", "deployment", "ssh", "websocket", "control-plane"],
       type: "module",
       main: "./mod.js",
