@@ -51,6 +51,7 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
     "db --version 16 --systemd postgresql.service",
     "api --version 2 --command /opt/api --depends-on db",
     "--file entry.json",
+    "web --endpoint http=127.0.0.1:3000 -- node server.js",
   ],
   "service deregister": ["hello-service@web1"],
   "watch": [

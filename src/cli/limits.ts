@@ -28,3 +28,5 @@ export const MAX_TOKENS_FILE_BYTES = 64 * 1024;
 export const MAX_NAMED_TOKENS = 500;
 /** How long a second Ctrl-C cancels the deployment that the first one stopped following: time to read the offer. */
 export const CANCEL_OFFER_MS = 3000;
+/** How long a child that could not be registered may take to end, and a last word to the server. */
+export const CLI_CHILD_GRACE_MS = 5_000;

@@ -142,14 +142,27 @@ export class Lease implements AsyncDisposable {
     };
     const renewedAt = performance.now();
     const service = typeof wanted === "string" ? null : { ttl_ms: CLIENT_LEASE_TTL_MS, ...wanted };
-    const entry = await turns.run(async () => {
-      const entry = typeof wanted === "string"
-        ? await begin(client, await client.getService(wanted, call), call)
-        : await enter(client, service ?? wanted, call);
-      await client.heartbeat(entry.id, call);
-      return entry;
-    });
-    return new Lease(client, turns, { entry, service, renewedAt }, options);
+    let isIn = false;
+    try {
+      const entry = await turns.run(async () => {
+        const entry = typeof wanted === "string"
+          ? await begin(client, await client.getService(wanted, call), call)
+          : await enter(client, service ?? wanted, call);
+        isIn = true;
+        await client.heartbeat(entry.id, call);
+        return entry;
+      });
+      return new Lease(client, turns, { entry, service, renewedAt }, options);
+    } catch (error) {
+      // Without its lease an entry would stay for ever; a cancelled registration may have been applied.
+      isIn ||= error instanceof HarnessError && error.code === "cancelled" &&
+        error.details?.["outcome"] === "unknown";
+      const how = options.onRelease ?? "deregister";
+      if (service !== null && isIn) {
+        await leave(client, service.id ?? service.name, how).catch(() => {});
+      }
+      throw error;
+    }
   }
 
   /** The entry when it was last registered, or found by its name. */

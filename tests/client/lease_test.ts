@@ -140,6 +140,20 @@ Deno.test("keepAlive: a signal releases, or cancels the start", async () => {
   assert.equal((await failure(late)).code, "cancelled");
 });
 
+Deno.test("keepAlive: a start that is cancelled leaves nothing", async () => {
+  await using it = await setup();
+  const { registry } = it.server;
+  // Cancelled at each of its requests: the registration, and the first heartbeat.
+  for (const event of ["service_registered", "service_state_changed"] as const) {
+    const stop = new AbortController();
+    const end = registry.subscribe((seen) => seen.event === event && stop.abort());
+    const error = await failure(it.client.keepAlive(leased("web"), { signal: stop.signal }));
+    end();
+    assert.equal(error.code, "cancelled");
+    await eventually(() => registry.size === 0, "it is removed");
+  }
+});
+
 Deno.test("keepAlive: ends with its client, and the entry expires", async () => {
   await using it = await setup();
   const { registry } = it.server;

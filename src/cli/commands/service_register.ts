@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Command } from "commander";
+import { type Command, CommanderError } from "commander";
 import { HarnessError, messageOf } from "../../errors.ts";
 import { MAX_TTL_MS, MIN_TTL_MS } from "../../model/limits.ts";
 import {
@@ -14,7 +14,9 @@ import {
   type ServiceInput,
 } from "../../model/service.ts";
 import { CLIENT_FLAGS, openSession } from "../session/connect.ts";
+import type { ClientStatus } from "../../client/mod.ts";
 import { addHandler, type Context, type Io } from "../context.ts";
+import { keepAlive } from "./keep_alive.ts";
 import {
   addFlags,
   booleanFlag,
@@ -28,7 +30,8 @@ import {
   valueFlag,
 } from "../flags/flags.ts";
 import { named, readNamedFile } from "../flags/secrets.ts";
-import { printDone } from "../output/notes.ts";
+import { usageError } from "../flags/usage.ts";
+import { note, printDone } from "../output/notes.ts";
 import { printJson } from "../output/table.ts";
 import { duration, pair } from "../flags/values.ts";
 import { formatDuration } from "../../util/units.ts";
@@ -52,33 +55,96 @@ const REGISTER_FLAGS = {
     fallback: null,
   }, leaseTime),
   replace: booleanFlag({ help: "replace the entry that is there" }),
+  keepAlive: booleanFlag({ help: "stay, send its heartbeats, and remove it at the end" }),
+  keepEntry: booleanFlag({ help: "with --keep-alive: leave it at the end, as stopped or failed" }),
+  wait: valueFlag<number | null>("time", {
+    help: "with --keep-alive: until its endpoints accept connections",
+    fallback: null,
+  }, duration),
 } satisfies FlagTable;
 
 /** Declares the command. */
 export function addRegisterCommand(group: Command, context: Context): void {
   const command = group.command("register")
     .description("put a service into the registry")
-    .argument("[name]", "service name; with --file it may be left out");
+    .argument("[name]", "service name; with --file it may be left out")
+    .argument("[-- command...]", "a program to start, and to keep registered while it runs");
   addFlags(command, REGISTER_FLAGS);
   addFlags(command, CLIENT_FLAGS, "Server:");
-  addHandler(context, command, (given, name) => register(context, given, name));
+  addHandler(context, command, (given) => register(context, given, wordsOf(command)));
 }
 
-async function register(context: Context, given: unknown, name?: string): Promise<void> {
-  const flags = readFlags(REGISTER_FLAGS, given as Record<string, unknown>, context.io);
+/** What stands before `--`, and the program after it. */
+interface Words {
+  name: string | undefined;
+  argv: string[];
+}
+
+function wordsOf(command: Command): Words {
+  const typed = (root: Command): string[] => {
+    return root.parent === null
+      ? (root as Command & { rawArgs: string[] }).rawArgs
+      : typed(root.parent);
+  };
+  const raw = typed(command);
+  const at = raw.indexOf("--");
+  const argv = at < 0 ? [] : raw.slice(at + 1);
+  const before = command.args.slice(0, command.args.length - argv.length);
+  if (before.length > 1) {
+    const text = "error: too many arguments: a program to start comes after --";
+    throw usageError(command, new CommanderError(2, "commander.excessArguments", text));
+  }
+  if (at >= 0 && argv.length === 0) throw missing("the program to start after --");
+  return { name: before[0], argv };
+}
+
+async function register(context: Context, given: unknown, words: Words): Promise<number | void> {
+  const { io } = context;
+  const { name, argv } = words;
+  const flags = readFlags(REGISTER_FLAGS, given as Record<string, unknown>, io);
   const service = flags.file === null
-    ? fromFlags(flags, name)
-    : await fromFile(context.io, flags.file, name);
-  await using session = await openSession(context, given as object);
-  const entry = await session.call("register_service", {
-    service,
-    ...(flags.replace ? { replace: true } : {}),
-  }).catch((error) => {
-    if (flags.file === null) throw error;
-    throw withHint(error, { code: "invalid_params" }, `the entry is in ${named(flags.file)}`);
+    ? fromFlags(flags, words)
+    : await fromFile(io, flags.file, name);
+  const isKept = flags.keepAlive || argv.length > 0;
+  checkKeepAlive(flags, isKept, service);
+  await using session = await openSession(context, given as object, {
+    follows: isKept,
+    ...(isKept ? { onStatus: connectionNotes(io) } : {}),
   });
-  if (session.flags.json) printJson(context.io, entry);
-  else printDone(context.io, `${entry.id} registered`);
+  const { replace, keepEntry, wait: waitMs, file } = flags;
+  try {
+    if (isKept) return await keepAlive(io, session, { service, argv, replace, keepEntry, waitMs });
+    const params = { service, ...(replace ? { replace } : {}) };
+    const entry = await session.call("register_service", params);
+    if (session.flags.json) printJson(io, entry);
+    else printDone(io, `${entry.id} registered`);
+  } catch (error) {
+    if (file === null) throw error;
+    throw withHint(error, { code: "invalid_params" }, `the entry is in ${named(file)}`);
+  }
+}
+
+function checkKeepAlive(flags: RegisterFlags, isKept: boolean, service: ServiceInput): void {
+  if (!isKept && (flags.keepEntry || flags.wait !== null)) {
+    throw missing("--keep-alive, or a program to start after --");
+  }
+  const { endpoints } = service;
+  const hasEndpoint = Array.isArray(endpoints) && endpoints.length > 0;
+  if (flags.wait !== null && !hasEndpoint) throw missing("--endpoint, which --wait waits for");
+}
+
+/** Reports that the connection is lost, and that it is back. */
+function connectionNotes(io: Io): (status: ClientStatus) => void {
+  let isLost = false;
+  return (status) => {
+    if (status.type === "disconnected" && status.willReconnect) {
+      isLost = true;
+      note(io, `connection lost (${status.code}), reconnecting\n`);
+    } else if (status.type === "connected" && isLost) {
+      isLost = false;
+      note(io, "connected again\n");
+    }
+  };
 }
 
 async function fromFile(io: Io, file: NamedFile, name?: string): Promise<ServiceInput> {
@@ -101,13 +167,17 @@ async function fromFile(io: Io, file: NamedFile, name?: string): Promise<Service
 
 type RegisterFlags = ReturnType<typeof readFlags<typeof REGISTER_FLAGS>>;
 
-function fromFlags(flags: RegisterFlags, name: string | undefined): ServiceInput {
+/** Version of a service that is only kept alive and says none. */
+const NO_VERSION = "0.0.0";
+
+function fromFlags(flags: RegisterFlags, { name, argv }: Words): ServiceInput {
   if (name === undefined) throw missing("a name, or the whole entry with --file");
-  if (flags.version === null) throw missing("--version");
+  const isKept = flags.keepAlive || argv.length > 0;
+  if (flags.version === null && !isKept) throw missing("--version");
   return {
     name,
-    version: flags.version,
-    execution: execution(flags),
+    version: flags.version ?? NO_VERSION,
+    execution: execution(flags, argv),
     ...presentFields({
       id: flags.id,
       location: flags.host === null ? null : location(flags.host),
@@ -119,11 +189,14 @@ function fromFlags(flags: RegisterFlags, name: string | undefined): ServiceInput
   };
 }
 
-function execution(flags: RegisterFlags): Execution {
+function execution(flags: RegisterFlags, [program]: readonly string[]): Execution {
   const { command, docker, systemd } = flags;
-  if ([command, docker, systemd].filter((given) => given !== null).length !== 1) {
-    throw missing("one of --command, --docker, --systemd");
+  const ways = [command, docker, systemd].filter((given) => given !== null);
+  if (ways.length === 0 && program !== undefined) {
+    // Without its arguments: everybody who may read the registry would see a secret among them.
+    return { type: "managed_process", command: program, args: [], pid: null };
   }
+  if (ways.length !== 1) throw missing("one of --command, --docker, --systemd");
   if (command !== null) return { type: "managed_process", command, args: flags.arg, pid: null };
   if (docker !== null) {
     const image = docker;
@@ -142,12 +215,14 @@ function location(text: string): NonNullable<ServiceInput["location"]> {
 }
 
 function endpoint(text: string): Endpoint {
-  const match = /^([^=]+)=([A-Za-z][\w+.-]*):\/\/(.+)$/.exec(text);
+  const match = /^([^=]+)=(?:([A-Za-z][\w+.-]*):\/\/)?([^/]+)$/.exec(text);
   if (match === null) throw new Error("must be name=protocol://host:port");
-  const word = match[2] ?? "";
+  const [, name = "", given, address = ""] = match;
+  // `http=127.0.0.1:8080`: the name says it.
+  const word = given ?? name;
   const known = KNOWN_PROTOCOLS.find((candidate) => candidate === word);
-  const protocol: EndpointProtocol = known ?? { custom: word };
-  return { name: match[1] ?? "", protocol, address: match[3] ?? "", metadata: {} };
+  const protocol: EndpointProtocol = known ?? (given === undefined ? "tcp" : { custom: word });
+  return { name, protocol, address, metadata: {} };
 }
 
 function leaseTime(text: string): number {
