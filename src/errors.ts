@@ -107,7 +107,38 @@ export function toHarnessError(error: unknown): HarnessError {
   });
 }
 
-/** The message of anything thrown. */
+/** What the codes of the operating system mean, in the same words on every runtime. */
+const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
+  EACCES: "permission denied",
+  EBUSY: "it is in use",
+  EEXIST: "it is there already",
+  EFBIG: "the file would be too large",
+  EIO: "the device reports an error",
+  EISDIR: "it is a directory",
+  ELOOP: "too many symbolic links",
+  EMFILE: "too many open files",
+  ENAMETOOLONG: "the name is too long",
+  ENOENT: "no such file or directory",
+  ENOSPC: "no space left on the device",
+  ENOTDIR: "a part of its path is not a directory",
+  ENOTEMPTY: "it is not empty",
+  EPERM: "operation not permitted",
+  EROFS: "the file system is read-only",
+  EDQUOT: "the disk quota is used up",
+};
+
+/** The message of anything thrown; of an error of the operating system what its code means, without call and path. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof Error)) return String(error);
+  const { code } = error as { code?: unknown };
+  const isOfSystem = typeof code === "string" && Object.hasOwn(SYSTEM_ERRORS, code);
+  return isOfSystem ? SYSTEM_ERRORS[code] ?? error.message : error.message;
+}
+
+/** The same with the path of a failed file operation before it, for messages that do not name it. */
+export function messageWithPath(error: unknown): string {
+  const { path, code } = error instanceof Error ? error as { path?: unknown; code?: unknown } : {};
+  // Other messages have it.
+  const isLeftOut = typeof code === "string" && Object.hasOwn(SYSTEM_ERRORS, code);
+  return isLeftOut && typeof path === "string" ? `${path}: ${messageOf(error)}` : messageOf(error);
 }

@@ -12,6 +12,7 @@ import { buffer } from "node:stream/consumers";
 import { isatty } from "node:tty";
 import { HarnessError, messageOf } from "../errors.ts";
 import { hasErrorCode } from "../util/node/files.ts";
+import { wrapLines } from "./output/text_layout.ts";
 import { Screen, type TerminalSize } from "./output/screen.ts";
 import { drawn } from "./output/styles.ts";
 
@@ -100,7 +101,10 @@ export function systemIo(interruptions: Interruptions): Io {
     screen === null || !isTerminal || text === "" ? write() : screen.above(write);
   return {
     out: (text) => above(outIsTerminal, text, () => print(drawn(text))),
-    err: (text) => above(true, text, () => tell(text)),
+    err: (text) => {
+      const fitted = errIsTerminal ? wrapLines(text, width(env("COLUMNS"), true)) : text;
+      above(true, text, () => tell(fitted));
+    },
     raw: (text) => above(outIsTerminal, text, () => print(outIsTerminal ? drawn(text) : text)),
     readStdin: async () => new Uint8Array(await buffer(process.stdin)),
     env,

@@ -19,6 +19,7 @@ import { exampleLines, HELP_LAYOUT } from "./help.ts";
 import { addPackageCommands } from "./commands/package/package.ts";
 import { configureLogging } from "./logging.ts";
 import { wrapText } from "./output/text_layout.ts";
+import { printText } from "./output/table.ts";
 import { report } from "./output/report.ts";
 import { addRollbackCommand } from "./commands/rollback.ts";
 import { addServeCommand } from "./commands/serve.ts";
@@ -93,7 +94,7 @@ export function createProgram(context: Context): Command {
     .enablePositionalOptions()
     .configureHelp(HELP_LAYOUT)
     .configureOutput({
-      writeOut: (text) => io.out(text),
+      writeOut: (text) => printText(io, text),
       writeErr: (text) => io.err(text),
       // report() prints errors.
       outputError: () => {},

@@ -13,7 +13,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
 import { createTarPacker, type TarPackController } from "modern-tar";
-import { HarnessError, messageOf } from "../errors.ts";
+import { HarnessError, messageWithPath } from "../errors.ts";
 import { MAX_MANIFEST_BYTES } from "./limits.ts";
 import { MAX_PACKAGE_BYTES } from "../model/limits.ts";
 import { checkContents, decodeManifest, MANIFEST_PATH, SUMS_PATH } from "./contents.ts";
@@ -106,7 +106,7 @@ export async function buildPackage(
     if (error instanceof HarnessError || typeof code !== "string") throw error;
     throw new HarnessError(
       "storage_unavailable",
-      `Cannot build a package of ${dir} in ${options.outDir ?? "."}: ${messageOf(error)}`,
+      `Cannot build a package of ${dir} in ${options.outDir ?? "."}: ${messageWithPath(error)}`,
       { cause: error },
     );
   }

@@ -54,7 +54,7 @@ Deno.test("usage: an error suggests what was meant, and the help", async () => {
       2,
       usage("unknown option '--port': did you mean --listen?", " serve"),
     ],
-    [["watch", "--port", "1"], 2, usage("unknown option '--port';", " watch")],
+    [["endpoints", "--port", "1"], 2, usage("unknown option '--port';", " endpoints")],
     [
       ["services", "--jsn"],
       2,
@@ -212,8 +212,8 @@ Deno.test("errors of the server: a hint names the flag or command", async () => 
       [
         ["service", "stop", "a"],
         1,
-        'Cannot set "a" to stopping: it is registered, which can only become starting or failed ' +
-        "[invalid_transition]",
+        'Cannot stop "a": it was never started [invalid_transition]',
+        "`harness-ws-server service start a` starts it",
       ],
       [
         ["service", "register", "a/b", "--version", "1", "--command", "x"],
@@ -428,7 +428,7 @@ Deno.test("errors: one line when stdout cannot be written", async () => {
       lines[0] ?? "",
       args.endsWith("--json")
         ? /^harness-ws-server: Cannot read the package .* \[not_found\]$/
-        : /^harness-ws-server: Cannot write the output: No space left on device \(os error 28\); make room, or send it elsewhere \[storage_unavailable\]$/,
+        : /^harness-ws-server: Cannot write the output: no space left on the device; make room, or send it elsewhere \[storage_unavailable\]$/,
     );
     assert.equal(code, 1);
   }

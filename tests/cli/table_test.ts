@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { layoutTable } from "../../src/cli/output/table_layout.ts";
-import { textWidth, wrapText } from "../../src/cli/output/text_layout.ts";
+import { textWidth, wrapLines, wrapText } from "../../src/cli/output/text_layout.ts";
+import { style } from "../../src/cli/output/styles.ts";
 import { formatAge } from "../../src/util/units.ts";
 import { SEED } from "../helpers/seed.ts";
 
@@ -100,6 +101,18 @@ Deno.test("wrapText(): breaks at spaces and between ideographs", () => {
   assert.deepEqual(wrapText("日本語の文章", 6), ["日本語", "の文章"]);
   assert.deepEqual(wrapText("two  spaces", 20), ["two  spaces"]);
   assert.deepEqual(wrapText("", 5), [""]);
+});
+
+Deno.test("wrapLines(): hangs what continues, and leaves JSON", () => {
+  assert.equal(
+    wrapLines("  hint: one two\nshort\nrest of it", 12),
+    "  hint: one\n    two\nshort\nrest of it",
+  );
+  assert.equal(wrapLines('{"a": 1, "b": 2}\n', 8), '{"a": 1, "b": 2}\n');
+  assert.equal(
+    wrapLines(`${style(31)}one two${style(0)}\n`, 7),
+    `${style(31)}one two${style(0)}\n`,
+  );
 });
 
 Deno.test("textWidth(): ideographs and emoji take two columns", () => {

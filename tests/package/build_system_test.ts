@@ -19,12 +19,15 @@ Deno.test({
         assert.equal(error.code, "storage_unavailable", error.message);
         return error.message;
       };
-      assert.match(await failure(join(tree, "manifest.yaml", "out")), /ENOTDIR.*manifest\.yaml/);
+      assert.match(
+        await failure(join(tree, "manifest.yaml", "out")),
+        /manifest\.yaml.*not a directory/,
+      );
       const small = join(dir, "small");
       await Deno.mkdir(small);
       await run("mount", "-t", "tmpfs", "-o", "size=8k", "tmpfs", small);
       try {
-        assert.match(await failure(small), /small: (ENOSPC|No space left on device)/);
+        assert.match(await failure(small), /small.*: no space left on the device/);
         assert.deepEqual([...Deno.readDirSync(small)], []);
       } finally {
         // Lazily: a child that another test is just starting may have our closed files for a moment more.

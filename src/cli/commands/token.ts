@@ -18,7 +18,7 @@ import {
   valueFlag,
 } from "../flags/flags.ts";
 import { TOKEN_RIGHTS } from "../../server/access/rights.ts";
-import { printJson } from "../output/table.ts";
+import { printJson, printText } from "../output/table.ts";
 import { nameProblem, parseTime, serviceProblem } from "../server_process/tokens_file.ts";
 import { duration } from "../flags/values.ts";
 import { sha256 } from "../../util/node/digest.ts";
@@ -67,7 +67,10 @@ function newToken(io: Io, flags: FlagValues<typeof NEW_FLAGS>): void {
     (services.length === 0 ? "" : `, services: [${quoted}]`) +
     (expires === null ? "" : `, expires: "${expires}"`) + "}";
   if (flags.json) return printJson(io, { name, token, hash, rights, services, expires, line });
-  io.out(`token, shown this once:\n${token}\n\nline for the server's --tokens-file:\n${line}\n`);
+  printText(
+    io,
+    `token, shown this once:\n${token}\n\nline for the server's --tokens-file:\n${line}\n`,
+  );
 }
 
 function expiry(text: string): string {

@@ -23,7 +23,7 @@ import {
 } from "../flags/flags.ts";
 import { oneOf } from "../flags/values.ts";
 import { note } from "../output/notes.ts";
-import { paint, printJson, printLine } from "../output/table.ts";
+import { paint, printJson, printLine, printText } from "../output/table.ts";
 import { FILTER_FLAGS } from "./services.ts";
 
 const WATCH_FLAGS = {
@@ -111,7 +111,7 @@ async function watchEvents(
 function printItem(io: Io, item: StreamItem): void {
   if (item.kind === "dropped") io.err(`${item.count} log lines were dropped\n`);
   else if (item.kind === "event") {
-    io.out(`${paint(visible(item.time), "dim", io.color)}  ${visible(eventText(item))}\n`);
+    printText(io, `${paint(visible(item.time), "dim", io.color)}  ${visible(eventText(item))}\n`);
   } else if (item.why === "events_missed") {
     io.err("some events were missed and are no longer available; current states:\n");
     for (const entry of item.services) printLine(io, `${entry.id}  ${entry.state}`);

@@ -138,7 +138,10 @@ function setBy(path: string): string | null {
 }
 
 function transitionHint({ id, from, to }: Readonly<Record<string, unknown>>): string | null {
-  if (to !== "starting") return null;
+  if (to === "stopping" && from !== "stopping") {
+    return `\`${SERVER_NAME} service start ${id}\` starts it`;
+  }
+  if (to !== "starting" && to !== "stopping") return null;
   return from === "running"
     ? `\`${SERVER_NAME} service restart ${id}\` restarts it`
     : "wait until that is done";

@@ -4,7 +4,7 @@
  * @module
  */
 import { CommanderError } from "commander";
-import { HarnessError, isRetryable, messageOf } from "../../errors.ts";
+import { HarnessError, isRetryable, messageWithPath } from "../../errors.ts";
 import { hasFileIssues } from "../../util/file_issues.ts";
 import { jsonText, visible } from "../../util/terminal_text.ts";
 import { SERVER_NAME } from "../../version.ts";
@@ -72,7 +72,7 @@ function asShown(error: unknown): HarnessError {
   if (error instanceof HarnessError) return error;
   return new HarnessError(
     "internal",
-    `Cannot go on: ${messageOf(error)} (run again with --debug for the stack trace)`,
+    `Cannot go on: ${messageWithPath(error)} (run again with --debug for the stack trace)`,
   );
 }
 

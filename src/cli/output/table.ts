@@ -7,7 +7,7 @@ import { jsonText, visible } from "../../util/terminal_text.ts";
 import type { Io } from "../context.ts";
 import { style } from "./styles.ts";
 import { layoutTable, type Table, type TablePaint } from "./table_layout.ts";
-import { textWidth, widestWord, wrapText } from "./text_layout.ts";
+import { textWidth, widestWord, wrapLines, wrapText } from "./text_layout.ts";
 
 /** ANSI colour numbers used here. */
 const COLORS = {
@@ -93,7 +93,13 @@ export function printHanging(
 
 /** Prints text as one line, whatever is in it. */
 export function printLine(io: Io, text: string): void {
-  io.out(`${visible(text)}\n`);
+  printText(io, `${visible(text)}\n`);
+}
+
+/** Prints whole lines, wrapped at words on a terminal. */
+export function printText(io: Io, text: string): void {
+  const columns = columnsOf(io);
+  io.out(columns === null ? text : wrapLines(text, columns));
 }
 
 /** Prints `label: value` lines. */

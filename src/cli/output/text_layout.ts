@@ -6,11 +6,12 @@
  * @module
  */
 import stringWidth from "string-width";
+import { withoutStyles } from "./styles.ts";
 
-/** Columns that `text` takes: 2 for an ideograph or an emoji, 0 for what is drawn over its neighbour. */
+/** Columns that `text` takes: 2 for an ideograph or an emoji, 0 for a style or what is drawn over its neighbour. */
 export function textWidth(text: string): number {
   // Most text, and much faster.
-  return /^[\x20-\x7e]*$/.test(text) ? text.length : stringWidth(text);
+  return /^[\x20-\x7e]*$/.test(text) ? text.length : stringWidth(withoutStyles(text));
 }
 
 /** `text` with spaces at its end, up to `width` columns. */
@@ -28,14 +29,14 @@ export function widestWord(text: string): number {
 
 /**
  * `text` in lines of at most `width` columns, broken at spaces and between ideographs; a longer word has a line of
- * its own.
+ * its own. `hang` is how much less room the lines after the first have.
  */
-export function wrapText(text: string, width: number): string[] {
+export function wrapText(text: string, width: number, hang = 0): string[] {
   if (textWidth(text) <= width) return [text];
   const lines: string[] = [];
   let line = "";
   const put = (part: string, gap: string) => {
-    if (line !== "" && textWidth(line + gap + part) > width) {
+    if (line !== "" && textWidth(line + gap + part) > width - (lines.length === 0 ? 0 : hang)) {
       lines.push(line);
       line = part;
     } else line += line === "" ? part : gap + part;
@@ -48,9 +49,26 @@ export function wrapText(text: string, width: number): string[] {
   return lines;
 }
 
+/**
+ * Whole lines of a text, wrapped at words; what continues a line stands two columns to the right of its beginning. JSON
+ * stays as it is.
+ */
+export function wrapLines(text: string, columns: number): string {
+  const lines = text.split("\n");
+  const rest = lines.pop() ?? "";
+  const wrapped = lines.flatMap((line) => {
+    const content = line.trimStart();
+    if (textWidth(line) <= columns || content.startsWith("{")) return [line];
+    const indent = line.length - content.length;
+    const [first = "", ...more] = wrapText(content, columns - indent, 2);
+    return [" ".repeat(indent) + first, ...more.map((part) => " ".repeat(indent + 2) + part)];
+  });
+  return [...wrapped, rest].join("\n");
+}
+
 /** Whether `word` has characters of two columns: their languages have no spaces to break a line at. */
 function isWide(word: string): boolean {
-  return textWidth(word) > [...word].length;
+  return textWidth(word) > [...withoutStyles(word)].length;
 }
 
 const segmenter = new Intl.Segmenter();

@@ -3,10 +3,11 @@
  *
  * @module
  */
-import { HarnessError } from "../../errors.ts";
+import { HarnessError, toHarnessError } from "../../errors.ts";
 import type { ActionData, ActionStep } from "../../protocol/actions.ts";
 import { startOrder } from "../../registry/dependencies.ts";
-import type { ServiceEntry } from "../../model/service.ts";
+import type { ServiceAction, ServiceEntry, ServiceState } from "../../model/service.ts";
+import { assertTransition } from "../../registry/change.ts";
 import type { Registry } from "../../registry/registry.ts";
 import { requireCovered, type ServiceScope } from "../access/scope.ts";
 import { isRunning } from "./entry_state.ts";
@@ -140,8 +141,39 @@ export function unchanged(
   return { service: id, old_state: state, new_state: state, waves: plan.map(namesOf), plan };
 }
 
+/** Why an action cannot be carried out in a state. */
+const IN_THE_WAY: Readonly<Record<ServiceState, string>> = {
+  registered: "it was never started",
+  starting: "it is being started",
+  running: "it runs already",
+  stopping: "it is being stopped",
+  stopped: "it is stopped already",
+  failed: "it has failed and does not run",
+};
+
+/**
+ * Checks that an instance can be started, stopped or reloaded in its state.
+ *
+ * @throws {HarnessError} `invalid_transition`.
+ */
+export function assertPossible(
+  entry: ServiceEntry,
+  action: ServiceAction,
+  awaitsRestart: boolean,
+): void {
+  const { id, state } = entry;
+  if (action === "reload" && state !== "running") throw notRunning(entry);
+  try {
+    if (action === "start") assertTransition(id, state, "starting");
+    if (action === "stop" && !awaitsRestart) assertTransition(id, state, "stopping");
+  } catch (error) {
+    const { code, details = {} } = toHarnessError(error);
+    throw new HarnessError(code, `Cannot ${action} "${id}": ${IN_THE_WAY[state]}`, { details });
+  }
+}
+
 /** The error for a reload of a service that does not run. */
-export function notRunning({ id, state }: ServiceEntry): HarnessError {
+function notRunning({ id, state }: ServiceEntry): HarnessError {
   return new HarnessError(
     "invalid_transition",
     `Cannot reload ${id}: it is ${state}; only a running service reloads`,

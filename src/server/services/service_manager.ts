@@ -16,7 +16,6 @@ import type { ActionData, ActionParams, ActionStep, Target } from "../../protoco
 import type { ServiceAction, ServiceEntry } from "../../model/service.ts";
 import { KeyedMutex } from "../../util/keyed_mutex.ts";
 import type { Registry } from "../../registry/registry.ts";
-import { assertTransition } from "../../registry/change.ts";
 import * as plans from "./action_plan.ts";
 import { type CallContext, callerText, type DocumentStore, type Services } from "../backends.ts";
 import { describedPlacement } from "./entry_spec.ts";
@@ -246,10 +245,7 @@ export class ServiceManager implements Services, AsyncDisposable {
   }
 
   #assertPossible(entry: ServiceEntry, action: ServiceAction): void {
-    const { id, state } = entry;
-    if (action === "start") assertTransition(id, state, "starting");
-    if (action === "stop" && !this.#awaitsRestart(entry)) assertTransition(id, state, "stopping");
-    if (action === "reload" && state !== "running") throw plans.notRunning(entry);
+    plans.assertPossible(entry, action, this.#awaitsRestart(entry));
   }
 
   /** Whether it has failed and its policy is about to start it again. */

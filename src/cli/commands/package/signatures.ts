@@ -4,7 +4,7 @@
  * @module
  */
 import { chmod, stat, writeFile } from "node:fs/promises";
-import { HarnessError, messageOf } from "../../../errors.ts";
+import { HarnessError, messageWithPath } from "../../../errors.ts";
 import {
   generateKeyPair,
   isPublicKey,
@@ -75,7 +75,7 @@ export async function keygenCommand(
     await chmod(files.secret, 0o600);
     await writeFile(files.public, pair.publicKey, { mode: 0o644, flag });
   } catch (error) {
-    throw new HarnessError("forbidden", `Cannot write the keys: ${messageOf(error)}`, {
+    throw new HarnessError("forbidden", `Cannot write the keys: ${messageWithPath(error)}`, {
       cause: error,
     });
   }
