@@ -91,6 +91,18 @@ for (const listener of LISTENERS) {
     }
   });
 
+  Deno.test(`${listener} listener: loses nothing that is sent at once`, async () => {
+    await using running = await startServer({ listener });
+    const worker = new Worker(new URL("./quick_client.ts", import.meta.url), { type: "module" });
+    const answered = new Promise((resolve, reject) => {
+      worker.onmessage = ({ data }) => resolve(data);
+      worker.onerror = reject;
+    });
+    worker.postMessage(running.server.port);
+    assert.equal(await answered, 50);
+    worker.terminate();
+  });
+
   Deno.test(`${listener} listener: ignores an upgrade to HTTP/2`, async () => {
     await using running = await startServer({ listener });
     const headers = {

@@ -9,6 +9,7 @@
  */
 import type { IncomingHttpHeaders } from "node:http";
 import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { MAX_CLOSE_DELAY_MS, QUIET_BEFORE_CLOSE_MS, QUIET_TURNS_BEFORE_CLOSE } from "../limits.ts";
 import type { ConnectionHandler } from "../handler.ts";
 import type { ConnectionEvents, ServerSocket } from "../connection/server_socket.ts";
@@ -28,8 +29,13 @@ export class DenoSockets implements Sockets {
 
   /** Does the handshake. From then on Deno has the connection, and `socket` is closed without an event. */
   accept({ request, socket, head, admission, peers }: Upgrade): void {
-    const onGone = peers.handOver(request.socket);
+    const forget = peers.handOver(request.socket);
+    const onGone = () => {
+      forget();
+      socket.destroy(); // where Deno has not come to take it
+    };
     const { protocol } = admission;
+    stopReading(socket);
     try {
       const upgrade = Deno.upgradeWebSocket(handshake(request.headers, protocol), {
         ...(protocol === null ? {} : { protocol }),
@@ -40,12 +46,21 @@ export class DenoSockets implements Sockets {
       attach(upgrade.socket, this.#handler, { admission, onGone });
     } catch {
       this.#handler.abandon(admission);
-      socket.destroy(); // it was gone already: the request was checked before
+      onGone(); // it had gone already: the request was checked before
     }
   }
 
   /** Nothing is done at intervals. */
   close(): void {}
+}
+
+/**
+ * Deno takes the connection from `node:net` only when the 101 has been written. What a quick client answers to that
+ * must not be read before: it would be lost. `pause()` alone goes on reading into a buffer.
+ */
+function stopReading(socket: Duplex): void {
+  socket.pause();
+  (socket as { _handle?: { readStop?(): unknown } })._handle?.readStop?.();
 }
 
 /** The part of a request that the handshake depends on: Deno would choose among the subprotocols again. */
@@ -75,9 +90,10 @@ function attach(
     connection?.onMessage(event.data);
   };
   socket.onclose = onGone;
-  // An error without a close would leak the slot (https://github.com/denoland/deno/issues/27924).
+  // An error without a close would leak the slot (https://github.com/denoland/deno/issues/27924): one before the
+  // socket is open, when the peer has left before the 101, or one of a closed socket.
   socket.onerror = () => {
-    if (socket.readyState === WebSocket.CLOSED) onGone();
+    if (connection === null || socket.readyState === WebSocket.CLOSED) onGone();
   };
   let gone = false;
   function onGone(): void {
