@@ -68,21 +68,23 @@ function java(name: string, main: string, folder: string, maven: boolean): Forei
   };
 }
 
+/** A directory with Python's libraries in `venv`. */
+export async function pythonDir(): Promise<string> {
+  const extra = await runProgram("python3", ["--version"]);
+  return await built({ name: "python", sources: sourcesOf("python"), extra }, async (dir) => {
+    await runProgram("python3", ["-m", "venv", join(dir, "venv")]);
+    const pip = ["-m", "pip", "install", "-q", "--disable-pip-version-check"];
+    const wanted = ["--only-binary", ":all:", "-r", join(dir, "requirements.txt")];
+    await runProgram(join(dir, "venv/bin/python"), [...pip, ...wanted]);
+  });
+}
+
 function python(library: string): ForeignClient {
   return {
     name: `Python ${library}`,
     needs: ["python3", "venv"],
     async prepare() {
-      const extra = await runProgram("python3", ["--version"]);
-      const dir = await built(
-        { name: "python", sources: sourcesOf("python"), extra },
-        async (dir) => {
-          await runProgram("python3", ["-m", "venv", join(dir, "venv")]);
-          const pip = ["-m", "pip", "install", "-q", "--disable-pip-version-check"];
-          const wanted = ["--only-binary", ":all:", "-r", join(dir, "requirements.txt")];
-          await runProgram(join(dir, "venv/bin/python"), [...pip, ...wanted]);
-        },
-      );
+      const dir = await pythonDir();
       const client = ["-u", join(dir, "client.py"), library];
       return (aim) => ({
         command: `${dir}/venv/bin/python`,
