@@ -1,6 +1,7 @@
 // deno-lint-ignore-file no-console
 /**
- * A registry server on `Deno.serve`, from the library's parts.
+ * A registry server on `Deno.serve`, from the library's parts. `Deno.serve` itself refuses the WebSocket client of the
+ * JDK, which sends `Content-Length: 0`; `serve()` of the library takes it.
  *
  * ```sh
  * deno run --allow-net --allow-env examples/deno_server.ts 8080
