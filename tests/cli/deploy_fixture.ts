@@ -44,10 +44,27 @@ export async function fixture(): Promise<Fixture> {
     assert.equal(built.code, 0, built.stderr);
     assert.match(built.stdout, new RegExp(`^[0-9a-f]{64} {2}${file(version)}\n$`));
   }
-  const dispose = () => removeTree(dir);
+  const dispose = async () => {
+    await stopBelow(dir);
+    await removeTree(dir);
+  };
   return { dir, root, file, [Symbol.asyncDispose]: dispose };
 }
 
 export function lines(text: string): Array<Record<string, unknown>> {
   return text.trimEnd().split("\n").map((line) => JSON.parse(line));
+}
+
+/** Ends the services that run below `dir`, where `/proc` tells. */
+async function stopBelow(dir: string): Promise<void> {
+  for await (const { name } of Deno.readDir("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    const environ = await Deno.readTextFile(`/proc/${name}/environ`).catch(() => "");
+    if (!environ.includes("HARNESS_RUN=") || !environ.includes(dir)) continue;
+    try {
+      Deno.kill(Number(name), "SIGKILL");
+    } catch {
+      // It has ended in this moment.
+    }
+  }
 }

@@ -53,46 +53,42 @@ Deno.test("Ctrl-C: deploy --direct puts hosts back, in a terminal", {
     await how(terminal);
     return { ...root, terminal };
   };
-  try {
-    await t.step("once: puts back and waits for it", async () => {
-      const { terminal, isPutBack } = await interrupted("once", (it) => it.type(CTRL_C));
+  await t.step("once: puts back and waits for it", async () => {
+    const { terminal, isPutBack } = await interrupted("once", (it) => it.type(CTRL_C));
+    await using _ = terminal;
+    await assertSane(terminal, 130);
+    assert.match(terminal.screen, /^cancelling: hosts in flight return/m);
+    assert.match(terminal.screen, /^local +cancelled +health +\d+s$/m);
+    assert.match(terminal.screen, /: deploy of svc 4\.0\.0 cancelled$/m);
+    assert.ok(await isPutBack());
+  });
+  await t.step("SIGTERM and a closed terminal do the same", async () => {
+    for (const [signal, code] of [["SIGTERM", 143], ["SIGHUP", 129]] as const) {
+      const { terminal, isPutBack } = await interrupted(signal, (it) => it.kill(signal));
       await using _ = terminal;
-      await assertSane(terminal, 130);
-      assert.match(terminal.screen, /^cancelling: hosts in flight return/m);
-      assert.match(terminal.screen, /^local +cancelled +health +\d+s$/m);
-      assert.match(terminal.screen, /: deploy of svc 4\.0\.0 cancelled$/m);
-      assert.ok(await isPutBack());
+      await assertSane(terminal, code);
+      assert.ok(await isPutBack(), signal);
+    }
+  });
+  await t.step("twice: gives up, and the watchdog puts back", async () => {
+    const { terminal, isPutBack } = await interrupted("twice", async (it) => {
+      await it.type(CTRL_C);
+      await it.until(({ screen }) => screen.includes("cancelling"));
+      await it.type(CTRL_C);
     });
-    await t.step("SIGTERM and a closed terminal do the same", async () => {
-      for (const [signal, code] of [["SIGTERM", 143], ["SIGHUP", 129]] as const) {
-        const { terminal, isPutBack } = await interrupted(signal, (it) => it.kill(signal));
-        await using _ = terminal;
-        await assertSane(terminal, code);
-        assert.ok(await isPutBack(), signal);
-      }
-    });
-    await t.step("twice: gives up, and the watchdog puts back", async () => {
-      const { terminal, isPutBack } = await interrupted("twice", async (it) => {
-        await it.type(CTRL_C);
-        await it.until(({ screen }) => screen.includes("cancelling"));
-        await it.type(CTRL_C);
-      });
-      await using _ = terminal;
-      await assertSane(terminal, 130);
-      // A host may be back before the second one.
-      if (!/deploy of svc 4\.0\.0 cancelled/.test(terminal.screen)) {
-        assert.match(terminal.screen, /^gave up waiting for local: its watchdog puts/m);
-      }
-      await eventually(isPutBack, "the watchdog puts the version before back", 120_000);
-    });
-    await t.step("three times in a row: ends with a sane terminal", async () => {
-      const { terminal } = await interrupted("thrice", (it) => it.type(CTRL_C.repeat(3)));
-      await using _ = terminal;
-      await assertSane(terminal, 130);
-    });
-  } finally {
-    await stopBelow(it.dir);
-  }
+    await using _ = terminal;
+    await assertSane(terminal, 130);
+    // A host may be back before the second one.
+    if (!/deploy of svc 4\.0\.0 cancelled/.test(terminal.screen)) {
+      assert.match(terminal.screen, /^gave up waiting for local: its watchdog puts/m);
+    }
+    await eventually(isPutBack, "the watchdog puts the version before back", 120_000);
+  });
+  await t.step("three times in a row: ends with a sane terminal", async () => {
+    const { terminal } = await interrupted("thrice", (it) => it.type(CTRL_C.repeat(3)));
+    await using _ = terminal;
+    await assertSane(terminal, 130);
+  });
 });
 
 Deno.test("Ctrl-C: a deployment of the server, in a terminal", {
@@ -183,7 +179,6 @@ Deno.test("Ctrl-C: a deployment of the server, in a terminal", {
     });
   } finally {
     await run("service", "stop", "svc");
-    await stopBelow(it.dir);
   }
 });
 
@@ -238,18 +233,4 @@ function withoutUploads(target: string) {
       }
     },
   };
-}
-
-/** Ends the services that run below `dir`. */
-async function stopBelow(dir: string): Promise<void> {
-  for await (const { name } of Deno.readDir("/proc")) {
-    if (!/^\d+$/.test(name)) continue;
-    const environ = await Deno.readTextFile(`/proc/${name}/environ`).catch(() => "");
-    if (!environ.includes("HARNESS_RUN=") || !environ.includes(dir)) continue;
-    try {
-      Deno.kill(Number(name), "SIGKILL");
-    } catch {
-      // It has ended in this moment.
-    }
-  }
 }
