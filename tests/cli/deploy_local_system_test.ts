@@ -112,8 +112,16 @@ Deno.test("deploy: refuses what cannot work before any change", async () => {
     [[it.file("1.0.0"), "--host", "h", "--secret-file", "K=/nowhere"], 1, /\/nowhere: there is no/],
     [[it.file("1.0.0"), "--host", "h", "--known-hosts", "x"], 2, /give it to serve/],
     [[it.file("1.0.0"), "--local", "--become", "sudo"], 2, /with --local/],
-    [[it.file("1.0.0"), "--host", "h", "--become", "doas"], 2, /--become: "doas" must be sudo/],
-    [[it.file("1.0.0"), "--host", "h", "--become", "doas", "--direct"], 2, /"doas" must be sudo/],
+    [
+      [it.file("1.0.0"), "--host", "h", "--become", "doas"],
+      2,
+      /--become: "doas" must be one of sudo/,
+    ],
+    [
+      [it.file("1.0.0"), "--host", "h", "--become", "doas", "--direct"],
+      2,
+      /"doas" must be one of sudo/,
+    ],
     [
       ["svc@1.0.0", "--host", "h", "--require-signature", `${it.dir}/svc/manifest.yaml`],
       2,
