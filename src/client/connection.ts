@@ -324,7 +324,7 @@ async function refused(
   if (isKnown || signal.aborted) return error;
   const answer = await probeHandshake(url, options, signal);
   if (answer === null) return error;
-  if (!("status" in answer)) return isVague ? error : handshakeError(url, closure, answer.code);
+  if (!("status" in answer)) return isVague ? error : handshakeError(url, closure, answer);
   return isVague && isSilent(answer.status) ? error : statusError(url, answer);
 }
 

@@ -7,7 +7,8 @@
  */
 import { HarnessError, type HarnessErrorOptions, isErrorCode } from "../errors.ts";
 import type { ServerMessage, WireError } from "../protocol/messages.ts";
-import { isSilent } from "./handshake_probe.ts";
+import { connectFailure, FAILURE_TEXTS, type FailureReport } from "./connect_failure.ts";
+import { isSilent, UPGRADE_REQUIRED } from "./handshake_probe.ts";
 import { handshakeAnswerError, type HttpAnswer } from "./http_answer.ts";
 import type { Closure } from "./backoff.ts";
 
@@ -44,64 +45,11 @@ export function harnessErrorOf(wire: WireError): HarnessError {
   return new HarnessError(known ? wire.code : "internal", wire.message, options);
 }
 
-/** Why no connection was made: `details.reason` of the `unreachable` error. */
-export type ConnectFailure =
-  | "certificate_expired"
-  | "certificate_is_authority"
-  | "certificate_name"
-  | "certificate_untrusted"
-  | "not_http"
-  | "not_tls"
-  | "refused"
-  | "unknown_host";
-
-const FAILURE_TEXTS: Readonly<Record<ConnectFailure, string>> = {
-  certificate_expired: "the server's certificate has expired",
-  certificate_is_authority: "the server's certificate is a CA certificate",
-  certificate_name: "the server's certificate is for another name",
-  certificate_untrusted: "the server's certificate is not trusted",
-  not_http: "the server does not speak HTTP",
-  not_tls: "the server does not use TLS",
-  refused: "connection refused",
-  unknown_host: "unknown host",
-};
-
-/** Deno reports these as text only; the first match wins. */
-const DENO_FAILURES: ReadonlyArray<readonly [RegExp, ConnectFailure]> = [
-  [/tcp connect error$/, "refused"],
-  [/dns error$/, "unknown_host"],
-  [/received corrupt message of type \w+$/, "not_tls"],
-  [/invalid HTTP version parsed$/, "not_http"],
-  [/certificate: .*CaUsedAsEndEntity/s, "certificate_is_authority"],
-  [/certificate: .*NotValidForName/s, "certificate_name"],
-  [/certificate: .*Expired/s, "certificate_expired"],
-  // The report of an untrusted certificate depends on the peer's TLS.
-  [/certificate|NoApplicationProtocol/, "certificate_untrusted"],
-];
-
-/** Codes of the errors of Node and Bun. */
-const FAILURE_CODES: Readonly<Record<string, ConnectFailure>> = {
-  CERT_HAS_EXPIRED: "certificate_expired",
-  DEPTH_ZERO_SELF_SIGNED_CERT: "certificate_untrusted",
-  EAI_AGAIN: "unknown_host",
-  ECONNREFUSED: "refused",
-  ENOTFOUND: "unknown_host",
-  EPROTO: "not_tls",
-  ERR_SSL_PACKET_LENGTH_TOO_LONG: "not_tls",
-  ERR_SSL_WRONG_VERSION_NUMBER: "not_tls",
-  ERR_TLS_CERT_ALTNAME_INVALID: "certificate_name",
-  HPE_INVALID_CONSTANT: "not_http",
-  SELF_SIGNED_CERT_IN_CHAIN: "certificate_untrusted",
-  UNABLE_TO_GET_ISSUER_CERT: "certificate_untrusted",
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "certificate_untrusted",
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "certificate_untrusted",
-};
-
-/** The error of a connection that ended before hello. `code` is that of a plain request to the same address. */
+/** The error of a connection that ended before hello. `probe` is how a plain request to the same address failed. */
 export function handshakeError(
   url: string,
   closure: Closure,
-  code: string | null = null,
+  probe: FailureReport | null = null,
 ): HarnessError {
   if (closure.code === 1002) {
     return new HarnessError(
@@ -111,8 +59,8 @@ export function handshakeError(
   }
   const status = statusIn(closure.reason);
   if (status !== null) return statusError(url, { status });
-  const [, inText] = DENO_FAILURES.find(([text]) => text.test(closure.reason)) ?? [];
-  const reason = FAILURE_CODES[code ?? ""] ?? inText;
+  const own = { code: null, text: closure.reason };
+  const reason = connectFailure(probe === null ? [own] : [probe, own]);
   const why = reason === undefined
     ? closure.reason || "unreachable, or the handshake was refused"
     : FAILURE_TEXTS[reason];
@@ -132,11 +80,15 @@ export function statusIn(reason: string): number | null {
 export function statusError(url: string, answer: HttpAnswer): HarnessError {
   const what = `Cannot connect to ${url}`;
   if (!isSilent(answer.status)) return handshakeAnswerError(what, answer);
+  const isOurs = answer.status === UPGRADE_REQUIRED;
+  const why = isOurs
+    ? "it accepts HTTP requests with this token, but refused the WebSocket handshake"
+    : "a web server answered instead of a harness-ws-server; check the address, and that a proxy " +
+      "in between passes WebSocket upgrades";
   return new HarnessError(
-    "unavailable",
-    `${what}: HTTP status ${answer.status}; ` +
-      "it accepts HTTP requests with this token, but refused the WebSocket handshake",
-    { details: { status: answer.status } },
+    isOurs ? "unavailable" : "unreachable",
+    `${what}: HTTP status ${answer.status}; ${why}`,
+    { details: { status: answer.status, ...(isOurs ? {} : { reason: "wrong_address" }) } },
   );
 }
 

@@ -7,17 +7,13 @@
  *
  * @module
  */
+import type { FailureReport } from "./connect_failure.ts";
 import type { HttpAnswer } from "./http_answer.ts";
 import { CLIENT_PROBE_TIMEOUT_MS } from "./limits.ts";
 import type { SocketOptions } from "./websocket.ts";
 
-/** Why there was no response: the code of the system's or the runtime's error. */
-export interface ProbeFailure {
-  readonly code: string;
-}
-
 /** The server expects a WebSocket; the request itself is fine. */
-const UPGRADE_REQUIRED = 426;
+export const UPGRADE_REQUIRED = 426;
 
 /**
  * Requests an address by HTTP, then its `packages/` where the status is 426: a harness-ws-server checks the token of a
@@ -29,7 +25,7 @@ export async function probeHandshake(
   url: string,
   options: SocketOptions,
   signal: AbortSignal,
-): Promise<HttpAnswer | ProbeFailure | null> {
+): Promise<HttpAnswer | FailureReport | null> {
   const ask = options.fetch ?? (mayFetch(options) ? globalThis.fetch : null);
   if (ask === null) return null;
   const headers: Record<string, string> = { ...options.headers };
@@ -42,7 +38,7 @@ export async function probeHandshake(
     signal: AbortSignal.any([signal, AbortSignal.timeout(CLIENT_PROBE_TIMEOUT_MS)]),
   };
   const first = await statusOf(ask, http, init);
-  if (first === null || "code" in first || !isSilent(first.status)) return first;
+  if (first === null || "text" in first || !isSilent(first.status)) return first;
   const second = await statusOf(ask, packagesOf(http), init);
   const isNews = second !== null && "status" in second && !isSilent(second.status);
   return isNews && second.status !== 404 ? second : first;
@@ -69,7 +65,7 @@ async function statusOf(
   ask: typeof fetch,
   url: string,
   init: RequestInit,
-): Promise<HttpAnswer | ProbeFailure | null> {
+): Promise<HttpAnswer | FailureReport | null> {
   try {
     const response = await ask(url, init);
     await response.body?.cancel();
@@ -77,15 +73,17 @@ async function statusOf(
     const { status, headers } = response;
     return { status, server: headers.get("server"), location: headers.get("location") };
   } catch (error) {
-    const code = codeOf(error);
-    return code === null ? null : { code };
+    return reportOf(error);
   }
 }
 
-/** Node's fetch puts the error with the code into the cause; Deno has none. */
-function codeOf(error: unknown): string | null {
+/** Node's fetch puts the error with the code into the cause, Deno's the text that says more. */
+function reportOf(error: unknown): FailureReport {
+  const texts: string[] = [];
+  let code: string | null = null;
   for (let at = error; at instanceof Error; at = at.cause) {
-    if ("code" in at && typeof at.code === "string") return at.code;
+    texts.push(at.message);
+    if (code === null && "code" in at && typeof at.code === "string") code = at.code;
   }
-  return null;
+  return { code, text: texts.join(": ") };
 }

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { createServer as createHttp } from "node:http";
 import { createServer as createHttps } from "node:https";
 import type { AddressInfo } from "node:net";
+import { createServer as createTcp, type Server } from "node:net";
 import type { Duplex } from "node:stream";
 import { join } from "node:path";
 import { bundle } from "../helpers/bundle.ts";
@@ -66,6 +67,106 @@ const RUNTIMES: Record<"Deno" | "Node" | "Bun", Runtime> = {
   Node: { bundled: true, command: (file) => ["node", file] },
   Bun: { bundled: true, command: (file) => ["bun", file] },
 };
+
+/** A server of a test, and how to reach it. */
+async function listening(
+  server: Server,
+  scheme: string,
+): Promise<{ url: string } & AsyncDisposable> {
+  const sockets = new Set<Duplex>();
+  server.on("connection", (socket: Duplex) => {
+    sockets.add(socket);
+    socket.on("error", () => {});
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `${scheme}://localhost:${port}/`,
+    async [Symbol.asyncDispose]() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      for (const socket of sockets) socket.destroy();
+      await closed;
+    },
+  };
+}
+
+const CURVE = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
+
+/** An authority, and what is wrong with the certificates that it (or another one) made. */
+async function certificates(dir: string) {
+  const openssl = async (...args: string[]) => {
+    const { success, stderr } = await new Deno.Command("openssl", { args, cwd: dir }).output();
+    assert.ok(success, new TextDecoder().decode(stderr));
+  };
+  for (const ca of ["ca", "other"]) {
+    const files = ["-keyout", `${ca}.key`, "-out", `${ca}.pem`];
+    await openssl("req", "-x509", ...CURVE, ...files, "-days", "9", "-subj", `/CN=${ca}`);
+  }
+  const make = async (name: string, { ca = "ca", host = "localhost", days = "9" }) => {
+    const asked = ["-keyout", `${name}.key`, "-out", `${name}.csr`, "-subj", `/CN=${name}`];
+    await openssl("req", ...CURVE, ...asked);
+    const extensions = `subjectAltName=DNS:${host}\nbasicConstraints=CA:FALSE\n`;
+    await Deno.writeTextFile(join(dir, `${name}.ext`), extensions);
+    const signer = ["-CA", `${ca}.pem`, "-CAkey", `${ca}.key`, "-CAcreateserial", "-days", days];
+    const files = ["-in", `${name}.csr`, "-out", `${name}.pem`, "-extfile", `${name}.ext`];
+    await openssl("x509", "-req", ...signer, ...files);
+    const read = (end: string) => Deno.readTextFile(join(dir, `${name}.${end}`));
+    return { key: await read("key"), cert: await read("pem") };
+  };
+  return {
+    certificate_expired: await make("expired", { days: "-1" }),
+    certificate_name: await make("name", { host: "other.example" }),
+    certificate_untrusted: await make("untrusted", { ca: "other" }),
+  };
+}
+
+/** Why a client in one runtime says that it could not connect. */
+export function testConnectFailures(name: "Deno" | "Node" | "Bun"): void {
+  const { command, bundled } = RUNTIMES[name];
+  Deno.test({
+    name: `handshake: ${name} names why there is no connection`,
+    ignore: needs("openssl", ...(name === "Deno" ? [] : [name.toLowerCase() as "node" | "bun"])),
+    async fn() {
+      await using dir = await tempDir();
+      await using servers = new AsyncDisposableStack();
+      const start = async (server: Server, scheme: string) =>
+        servers.use(await listening(server, scheme)).url;
+      const cases: Array<[url: string, reason: string]> = [];
+      for (const [reason, pair] of Object.entries(await certificates(dir.path))) {
+        cases.push([await start(createHttps(pair), "wss"), reason]);
+      }
+      const web = createHttp((_, response) => response.end("<html>"));
+      web.on("upgrade", (_, socket: Duplex) => {
+        socket.end("HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+      });
+      const html = await start(web, "ws");
+      const closing = await start(createTcp((socket) => socket.destroy()), "ws");
+      cases.push(
+        [html, "wrong_address"],
+        [html.replace("ws:", "wss:"), "not_tls"],
+        [cases[0]![0].replace("wss:", "ws:"), "not_http"],
+        [closing, "closed"],
+        [closing.replace("ws:", "wss:"), "closed"],
+        ["ws://no-such-host.invalid/", "unknown_host"],
+      );
+      const [file, ca] = [join(dir.path, "guest.mjs"), join(dir.path, "ca.pem")];
+      if (bundled) await bundle({ entry: "tests/client/handshake_guest.ts", out: file });
+      const [program = "", ...args] = command(file, ca);
+      const { stdout, stderr } = await new Deno.Command(program, {
+        args: [...args, TOKEN, ...cases.map(([url]) => url)],
+        env: { NODE_EXTRA_CA_CERTS: ca },
+      }).output();
+      const got = new TextDecoder().decode(stdout).trim().split("\n").map((line) =>
+        JSON.parse(line)
+      );
+      assert.equal(got.length, cases.length, new TextDecoder().decode(stderr));
+      got.forEach(({ code, reason, message }, at) => {
+        const [url, wanted] = cases[at]!;
+        assert.deepEqual([code, reason], ["unreachable", wanted], `${url}: ${message}`);
+      });
+    },
+  });
+}
 
 /** What a client in one runtime makes of a refusal. */
 export function testHandshake(name: "Deno" | "Node" | "Bun"): void {

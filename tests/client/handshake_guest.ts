@@ -16,6 +16,7 @@ for (const url of urls) {
     say("connected");
   } catch (error) {
     const { code, retryable, details, message } = error as HarnessError;
-    say(JSON.stringify({ code, retryable, status: details?.["status"] ?? null, message }));
+    const [status, reason] = [details?.["status"] ?? null, details?.["reason"] ?? null];
+    say(JSON.stringify({ code, retryable, status, reason, message }));
   }
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ConnectFailure } from "../../client/decode.ts";
+import type { ConnectFailure } from "../../client/connect_failure.ts";
 import { HarnessError, messageOf } from "../../errors.ts";
 import { SERVER_NAME } from "../../version.ts";
 import { HintedError } from "../output/hints.ts";
@@ -18,7 +18,9 @@ const HINTS: Readonly<Record<ConnectFailure, string>> = {
   certificate_is_authority:
     "give it one that is not an authority (CA:FALSE), and the authority as --tls-ca",
   certificate_name: "write the name in its certificate in --url",
-  certificate_expired: "renew it on the server",
+  certificate_expired: "renew it on the server, or set the clock of this machine",
+  certificate_not_yet_valid: "set the clock of this machine, or wait",
+  closed: "check the address, the port, and a proxy or firewall in between",
   certificate_untrusted: "if it is your own, give its authority with --tls-ca",
 };
 
@@ -37,7 +39,10 @@ export function notConnected(error: unknown, tokenPlace: string | null): unknown
   const isGone = status === 502 || status === 503 || status === 504;
   if (status !== undefined && !isGone) return known;
   if (!["unreachable", "unavailable", "internal"].includes(code)) return known;
-  const unreachable = new HarnessError("unreachable", known.message, { cause: error });
+  const unreachable = new HarnessError("unreachable", known.message, {
+    cause: error,
+    ...(details && { details }),
+  });
   if (isGone) return unreachable;
   return new HintedError(unreachable, HINTS[details?.["reason"] as ConnectFailure] ?? START);
 }
