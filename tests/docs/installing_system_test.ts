@@ -130,6 +130,10 @@ Deno.test({
       assert.match(await root(`cd / && ${run}`), /ID +STATE|no services|^\s*$/i);
       const register = "service register db --version 16 --command /bin/true";
       await root(`cd / && runuser -u harness -- harness-ws-server ${register}`);
+      // What runs a program needs the token: the unit's user has no runtime directory.
+      const start = "service register t --version 1 --command /bin/sleep --arg 1000";
+      await root(`cd / && runuser -u harness -- harness-ws-server ${start}`);
+      await root("cd / && runuser -u harness -- harness-ws-server service start t");
     });
 
     await t.step("reload, and a restart that keeps the state", async () => {

@@ -8,7 +8,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { lstat, mkdir, readdir, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { SERVER_NAME } from "../../version.ts";
 import { CLI_MAX_SECRET_BYTES } from "../limits.ts";
 import { exposure, openPrivateFile, textOf } from "./private_file.ts";
@@ -59,11 +59,19 @@ export async function writeAddressFiles(
 ): Promise<AddressFiles> {
   const uid = ownUid();
   const held: WrittenFile[] = [];
-  for (const dir of [...runtimeDirs(env, uid), join(stateDir, IN_STATE_DIR)]) {
+  const write = async (dir: string) => {
     const path = join(dir, fileName(record.hostname, record.port));
     const file = await writeLive(dir, path, record, uid).catch(() => null);
     if (file !== null) held.push(file);
+  };
+  for (const dir of runtimeDirs(env, uid)) await write(dir);
+  // Users of services, containers and `su` have no runtime directory, and commands do not know --state-dir.
+  const home = held.length === 0 ? homeDir(env, uid) : null;
+  if (home !== null) {
+    await mkdir(dirname(home), { recursive: true, mode: 0o700 }).catch(() => {});
+    await write(home);
   }
+  if (join(stateDir, IN_STATE_DIR) !== home) await write(join(stateDir, IN_STATE_DIR));
   return {
     paths: held.map(({ path }) => path),
     async [Symbol.asyncDispose]() {
@@ -94,13 +102,10 @@ export async function findAddressFile(
   env: Env,
 ): Promise<FoundServer | null> {
   const uid = ownUid();
-  const dirs = runtimeDirs(env, uid);
-  try {
-    dirs.push(join(defaultStateDir(env("HARNESS_STATE_DIR") ?? null, env, uid), IN_STATE_DIR));
-  } catch {
-    // Without a home directory there is no default either.
-  }
-  for (const dir of dirs) {
+  const given = env("HARNESS_STATE_DIR");
+  const inState = given === undefined ? null : join(given, IN_STATE_DIR);
+  for (const dir of [...runtimeDirs(env, uid), inState, homeDir(env, uid)]) {
+    if (dir === null) continue;
     for (const [listening, connectTo] of listeningHosts(hostname)) {
       const path = join(dir, fileName(listening, port));
       const token = await readLive(dir, path, uid).catch(() => null);
@@ -108,6 +113,16 @@ export async function findAddressFile(
     }
   }
   return null;
+}
+
+/** The directory in this user's default state directory, also for a server of systemd's; `null` where they have no home. */
+function homeDir(env: Env, uid: number | null): string | null {
+  const own: Env = (name) => name === "STATE_DIRECTORY" ? undefined : env(name);
+  try {
+    return join(defaultStateDir(null, own, uid), IN_STATE_DIR);
+  } catch {
+    return null;
+  }
 }
 
 /** Directories of this user that do not outlive the machine's run. */
