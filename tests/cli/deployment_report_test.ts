@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { reportDeployment } from "../../src/cli/output/deployment_report.ts";
+import { reportDeployment } from "../../src/cli/output/deployment/deployment_report.ts";
 import { textWidth } from "../../src/cli/output/text_layout.ts";
 import type { Deployment, DeploymentHost } from "../../src/protocol/actions.ts";
 import { recorder } from "../helpers/cli.ts";

@@ -3,7 +3,7 @@ import { HarnessError } from "../../src/errors.ts";
 import { handshakeError } from "../../src/client/decode.ts";
 import { notConnected } from "../../src/cli/session/connect_error.ts";
 import { hintFor } from "../../src/cli/output/hints.ts";
-import { noteOf } from "../../src/cli/output/progress.ts";
+import { noteOf } from "../../src/cli/output/deployment/progress.ts";
 import { localExecutor } from "../../src/executor/local.ts";
 import { createController } from "../../src/lifecycle/controller.ts";
 import { waitUntilHealthy } from "../../src/lifecycle/health/check.ts";

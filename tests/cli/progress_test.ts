@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { hostLine } from "../../src/cli/output/host_line.ts";
-import { HostProgress } from "../../src/cli/output/host_progress.ts";
-import type { Progress } from "../../src/cli/output/progress.ts";
-import { openProgressView } from "../../src/cli/output/progress_view.ts";
+import { hostLine } from "../../src/cli/output/deployment/host_line.ts";
+import { HostProgress } from "../../src/cli/output/deployment/host_progress.ts";
+import type { Progress } from "../../src/cli/output/deployment/progress.ts";
+import { openProgressView } from "../../src/cli/output/deployment/progress_view.ts";
 import { Screen } from "../../src/cli/output/screen.ts";
 import { drawn } from "../../src/cli/output/styles.ts";
 import { textWidth } from "../../src/cli/output/text_layout.ts";

@@ -21,7 +21,7 @@ import {
   strategyOf,
   targetsFor,
 } from "../flags/deploy_flags.ts";
-import { followHint } from "../output/deployment_report.ts";
+import { followHint } from "../output/deployment/deployment_report.ts";
 import { addFlags, type FlagValues, presentFields, readFlags } from "../flags/flags.ts";
 import { beginDeployment, openDeploymentEvents, showDeployment } from "../session/follow.ts";
 import { unreadable } from "../flags/secrets.ts";

@@ -9,7 +9,7 @@ import type { Deployment } from "../../protocol/actions.ts";
 import { CLIENT_FLAGS, openSession } from "../session/connect.ts";
 import { addHandler, type Context } from "../context.ts";
 import { SECRET_FLAGS, secretsOf } from "../flags/deploy_flags.ts";
-import { reportDeployment } from "../output/deployment_report.ts";
+import { reportDeployment } from "../output/deployment/deployment_report.ts";
 import {
   addFlags,
   type FlagTable,

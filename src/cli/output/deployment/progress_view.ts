@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { visible } from "../../util/terminal_text.ts";
-import type { Io } from "../context.ts";
-import { colorOf, paint, printJson } from "./table.ts";
-import { trace } from "./notes.ts";
+import { visible } from "../../../util/terminal_text.ts";
+import type { Io } from "../../context.ts";
+import { colorOf, paint, printJson } from "../table.ts";
+import { trace } from "../notes.ts";
 import { noteOf, type Progress, type ProgressView } from "./progress.ts";
 
 /** The view that suits the output. `hosts` are those known beforehand. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { DEPLOY_STEPS, type DeployStep, type HostOutcome } from "../../model/deployment.ts";
+import { DEPLOY_STEPS, type DeployStep, type HostOutcome } from "../../../model/deployment.ts";
 import type { Progress } from "./progress.ts";
 
 /** Over how much time the speed of an upload is measured. */

@@ -4,12 +4,12 @@
  * @module
  */
 import process from "node:process";
-import type { Io } from "../context.ts";
+import type { Io } from "../../context.ts";
 import { cutText, hostLine, hostWidthFor, type LineLayout } from "./host_line.ts";
 import { HostProgress } from "./host_progress.ts";
 import type { ProgressView } from "./progress.ts";
-import type { Screen, TerminalSize } from "./screen.ts";
-import { colorOf, paint } from "./table.ts";
+import type { Screen, TerminalSize } from "../screen.ts";
+import { colorOf, paint } from "../table.ts";
 
 /** How often the lines are redrawn: often enough to be seen moving. */
 const FRAME_MS = 120;

@@ -3,17 +3,17 @@
  *
  * @module
  */
-import type { HostOutcome } from "../../model/deployment.ts";
-import { formatElapsed } from "../../util/units.ts";
-import { visible } from "../../util/terminal_text.ts";
-import type { Deployment, DeploymentHost } from "../../protocol/actions.ts";
-import { SERVER_NAME } from "../../version.ts";
-import { deploymentExitCode } from "../exit_codes.ts";
-import type { Io } from "../context.ts";
+import type { HostOutcome } from "../../../model/deployment.ts";
+import { formatElapsed } from "../../../util/units.ts";
+import { visible } from "../../../util/terminal_text.ts";
+import type { Deployment, DeploymentHost } from "../../../protocol/actions.ts";
+import { SERVER_NAME } from "../../../version.ts";
+import { deploymentExitCode } from "../../exit_codes.ts";
+import type { Io } from "../../context.ts";
 import { detailsOf, type FailureGroup, failureGroups } from "./failure_groups.ts";
-import { hintFor } from "./hints.ts";
-import { colorOf, paint, printJson, printTable } from "./table.ts";
-import { wrapText } from "./text_layout.ts";
+import { hintFor } from "../hints.ts";
+import { colorOf, paint, printJson, printTable } from "../table.ts";
+import { wrapText } from "../text_layout.ts";
 
 /** Lines of a log that are shown with a failure. */
 const SHOWN_LOG_LINES = 10;

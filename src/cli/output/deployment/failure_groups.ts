@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { DeployFailure } from "../../model/deployment.ts";
-import type { DeploymentHost } from "../../protocol/actions.ts";
+import type { DeployFailure } from "../../../model/deployment.ts";
+import type { DeploymentHost } from "../../../protocol/actions.ts";
 
 /** A host with its failure. */
 export interface FailedHost extends DeploymentHost {

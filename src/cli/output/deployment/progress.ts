@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { DeploymentProgressData } from "../../model/deployment.ts";
-import { formatSize } from "../../util/units.ts";
+import type { DeploymentProgressData } from "../../../model/deployment.ts";
+import { formatSize } from "../../../util/units.ts";
 
 /** One progress event: the data of `deployment_progress`, from the server or from a direct deployment. */
 export type Progress = Omit<DeploymentProgressData, "id">;

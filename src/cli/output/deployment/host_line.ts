@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { formatElapsed, formatSize } from "../../util/units.ts";
-import { visible } from "../../util/terminal_text.ts";
+import { formatElapsed, formatSize } from "../../../util/units.ts";
+import { visible } from "../../../util/terminal_text.ts";
 import type { HostProgress } from "./host_progress.ts";
-import { colorOf, paint } from "./table.ts";
-import { padText, textWidth } from "./text_layout.ts";
+import { colorOf, paint } from "../table.ts";
+import { padText, textWidth } from "../text_layout.ts";
 
 /** Where the parts of the lines stand: the same for all hosts, so that they are columns. */
 export interface LineLayout {
