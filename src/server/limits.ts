@@ -69,8 +69,8 @@ export const HTTP_CLOSE_TIMEOUT_MS = 500;
 export const RECONNECT_AFTER_MS = 1000;
 /** Time to send all request headers. */
 export const HEADERS_TIMEOUT_MS = 10_000;
-/** Time for a whole HTTP request, its upload included. */
-export const REQUEST_TIMEOUT_MS = 15 * 60 * 1000;
+/** Time for a whole HTTP request: for 2 GiB at 2.4 Mbit/s. An upload that stalls ends long before. */
+export const REQUEST_TIMEOUT_MS = 2 * 60 * 60 * 1000;
 /** Deployments kept: weeks of history at a few a day, a few MiB on disk. */
 export const MAX_KEPT_DEPLOYMENTS = 500;
 /** Deployments that run at once; further ones are `queued`. Each holds up to `parallel` connections. */

@@ -8,7 +8,7 @@ import { type Aim, CLIENTS, type ForeignClient, SCENARIO } from "./clients.ts";
 
 const TOKEN = "a-token-of-the-other-languages";
 
-/** A server that pings every 3 s, and sends a bookmark after two of them to who gets nothing else. */
+/** A server that takes large messages, and soon sends a bookmark to who gets nothing else. */
 async function start(listener: "deno" | "ws", secure: boolean): Promise<TestServer> {
   const running = await startServer({
     listener,
@@ -17,8 +17,7 @@ async function start(listener: "deno" | "ws", secure: boolean): Promise<TestServ
     limits: {
       maxMessageBytes: 2 * 1024 * 1024,
       maxBadMessages: 1,
-      pingIntervalMs: 3000,
-      bookmarkIntervalMs: 6500,
+      bookmarkIntervalMs: 200,
     },
   });
   // Together more than 1 MiB, so that lists come in large frames.
@@ -115,6 +114,7 @@ Deno.test({
         if (text.includes('"capabilities"')) break;
       }
       assert.match(text, /^HTTP\/1\.1 101 [\s\S]*"event":"hello"/, title);
+      child.kill();
       await child.status;
     }
   },

@@ -184,7 +184,7 @@ func main() {
 	c.ping()
 	fmt.Println("pong")
 	take("", "bookmark")
-	fmt.Println("kept alive")
+	fmt.Println("bookmark")
 	c.send("nonsense")
 	for {
 		if _, code := c.receive(); code != 0 {

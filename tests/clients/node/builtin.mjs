@@ -69,7 +69,7 @@ if (library !== undefined) {
   console.log("pong");
 }
 await take((message) => message.event === "bookmark");
-console.log("kept alive");
+console.log("bookmark");
 ws.send("nonsense");
 console.log("closed", await closed);
 process.exit();

@@ -155,7 +155,7 @@ async def main():
     await client.ping()
     print("pong")
     await take(lambda message: message.get("event") == "bookmark")
-    print("kept alive")
+    print("bookmark")
     await client.send("nonsense")
     while not isinstance(code := await client.receive(), int):
         pass

@@ -100,7 +100,7 @@ public class Jdk implements WebSocket.Listener {
     ws.sendPing(ByteBuffer.wrap("are you there".getBytes())).join();
     System.out.println(client.take("pong"));
     client.take("\"bookmark\"");
-    System.out.println("kept alive");
+    System.out.println("bookmark");
     ws.sendText("nonsense", true).join();
     System.out.println(client.take("closed "));
   }

@@ -84,7 +84,7 @@ async fn run(url: &str, token: &str, ca: &str) {
     take(&mut socket, |m| m.is_pong()).await;
     println!("pong");
     take(&mut socket, |m| value(m)["event"] == "bookmark").await;
-    println!("kept alive");
+    println!("bookmark");
     socket.send(Message::text("nonsense")).await.expect("sent");
     if let Message::Close(Some(frame)) = take(&mut socket, |m| m.is_close()).await {
         println!("closed {}", u16::from(frame.code));
