@@ -7,7 +7,7 @@
 import { Buffer } from "node:buffer";
 import { createHash, randomBytes } from "node:crypto";
 import { createWriteStream } from "node:fs";
-import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { open, readFile, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve, sep } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -26,6 +26,7 @@ import { changed, fileBytes, hashEntry, packedName, readSourceTree } from "./sou
 import { compareBytes, formatSums } from "./sums.ts";
 import { parseYaml } from "./manifest/yaml_source.ts";
 import { digestFile, sha256 } from "../util/node/digest.ts";
+import { makeDirectory } from "../util/node/files.ts";
 
 /** The time of every entry: 1980-01-01, which every tool can store. */
 const FIXED_TIME = new Date(315_532_800_000);
@@ -128,7 +129,7 @@ async function build(dir: string, options: BuildPackageOptions): Promise<BuiltPa
   await hashFiles(root, table, source);
   addSums(table, overrides);
 
-  await mkdir(outDir, { recursive: true });
+  await makeDirectory(outDir, 0o777);
   const part = join(outDir, `.${basename(path)}.${randomBytes(6).toString("hex")}.part`);
   try {
     const { sha256, size } = await writeArchive(root, table, { ...source, file: part });

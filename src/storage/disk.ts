@@ -5,7 +5,7 @@
  */
 import * as fs from "node:fs/promises";
 import { dirname } from "node:path";
-import { fileIdentity, hasErrorCode, syncDirectory } from "../util/node/files.ts";
+import { fileIdentity, hasErrorCode, makeDirectory, syncDirectory } from "../util/node/files.ts";
 
 /** An open file. */
 export interface DiskFile {
@@ -47,7 +47,7 @@ export interface Disk {
 export function localDisk(): Disk {
   return {
     async makeDir(path): Promise<void> {
-      const first = await fs.mkdir(path, { recursive: true, mode: 0o700 });
+      const first = await makeDirectory(path, 0o700);
       if (first !== undefined) await syncParents(path, first);
     },
     list: (dir) => fs.readdir(dir),

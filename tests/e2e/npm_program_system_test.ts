@@ -176,6 +176,8 @@ Deno.test({
         assert.match((await program.run(["help", "deploy"])).stdout, /--hosts-file/);
         const wrong = await program.run(["serve", "--listener", "deno"], 2);
         assert.match(wrong.stderr, /listener deno on \w+ [\d.]+: only Deno has it/);
+        const nowhere = await program.run(["serve", "--state-dir", "/proc/nowhere"], 1);
+        assert.match(nowhere.stderr, /state directory \/proc\/nowhere: /);
       });
       await step("serve, deploy, control", async (program, bench) => {
         await checkProgram(program, await programOn(DENO, project, `${bench.dir}/home`), bench);

@@ -4,7 +4,6 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import { mkdir } from "node:fs/promises";
 import { X509Certificate } from "node:crypto";
 import { join, resolve as absolute } from "node:path";
 import process from "node:process";
@@ -41,7 +40,7 @@ import { Hangups } from "./token_reload.ts";
 import { trustedKeys } from "../commands/package/signatures.ts";
 import { defaultStateDir } from "./state_dir.ts";
 import { resultWithin } from "../../util/async.ts";
-import { hasErrorCode } from "../../util/node/files.ts";
+import { hasErrorCode, makeDirectory } from "../../util/node/files.ts";
 import { ownUid } from "../../util/node/runtime.ts";
 
 /** The values of all flags of `serve`. */
@@ -262,7 +261,7 @@ async function readTls(flags: ServerFlags): Promise<{ cert: string; key: string 
 
 async function makeStateDir(dir: string): Promise<void> {
   try {
-    await mkdir(dir, { recursive: true, mode: 0o700 });
+    await makeDirectory(dir, 0o700);
   } catch (error) {
     const why = hasErrorCode(error, "EACCES", "EPERM", "EROFS")
       ? "permission denied"

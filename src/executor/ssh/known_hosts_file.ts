@@ -20,7 +20,7 @@ import {
   parseKnownHosts,
 } from "./known_hosts.ts";
 import { sleep } from "../../util/async.ts";
-import { hasErrorCode } from "../../util/node/files.ts";
+import { hasErrorCode, makeDirectory } from "../../util/node/files.ts";
 
 /** The text of a small file, or `null` when there is none. */
 export async function readIfPresent(path: string): Promise<string | null> {
@@ -103,7 +103,7 @@ export async function addKnownHost(
     throw new HarnessError("unavailable", `Cannot record the key of ${name}: no known_hosts file`);
   }
   try {
-    await fs.mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await makeDirectory(dirname(path), 0o700);
     const unlock = await lock(`${path}.harness-lock`);
     try {
       const now = checkHostKey((await readKnownHosts(files)).entries, name, key);

@@ -10,7 +10,7 @@ import { DEFAULT_SERVER_LIMITS } from "../../model/server_limits.ts";
 import { getLogger } from "@logtape/logtape";
 import { Mutex } from "async-mutex";
 import { createHash, randomUUID } from "node:crypto";
-import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { open, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { HarnessError } from "../../errors.ts";
 import { inspectPackage } from "../../package/read.ts";
@@ -22,7 +22,7 @@ import { PackageSpace, type UploadSpace } from "./package_space.ts";
 import { MAX_DOWNLOADS } from "../limits.ts";
 import { movingChunks, streamOf, TransferSlots } from "../http/transfers.ts";
 import { digestFile } from "../../util/node/digest.ts";
-import { syncDirectory, writeAll } from "../../util/node/files.ts";
+import { makeDirectory, syncDirectory, writeAll } from "../../util/node/files.ts";
 
 /** Options for {@linkcode PackageStore.open}. */
 export interface PackageStoreOptions {
@@ -99,7 +99,7 @@ export class PackageStore implements Packages {
    */
   static async open(dir: string, options: PackageStoreOptions = {}): Promise<PackageStore> {
     return await asStorage(`open the packages directory ${dir}`, async () => {
-      await mkdir(dir, { recursive: true, mode: 0o700 });
+      await makeDirectory(dir, 0o700);
       for (const name of await readdir(dir)) {
         if (isPart(name)) await rm(join(dir, name), { force: true });
       }

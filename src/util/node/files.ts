@@ -3,12 +3,36 @@
  *
  * @module
  */
-import { type FileHandle, open, stat } from "node:fs/promises";
+import { type FileHandle, mkdir, open, stat } from "node:fs/promises";
+import { dirname } from "node:path";
 import process from "node:process";
 
 /** Whether an error of the operating system has one of these codes, such as `ENOENT`. */
 export function hasErrorCode(error: unknown, ...codes: string[]): boolean {
   return error instanceof Error && "code" in error && codes.includes(String(error.code));
+}
+
+/**
+ * Makes a directory with those above it; fine when it is there. `mkdir` with `recursive` never ends on Node where a
+ * directory is there and nothing can be made in it, as below /proc.
+ *
+ * @returns The first directory that was made, or `undefined`.
+ */
+export async function makeDirectory(path: string, mode: number): Promise<string | undefined> {
+  try {
+    await mkdir(path, { mode });
+    return path;
+  } catch (error) {
+    if (hasErrorCode(error, "EEXIST") && (await stat(path)).isDirectory()) return undefined;
+    const parent = dirname(path);
+    if (!hasErrorCode(error, "ENOENT") || parent === path) throw error;
+    const first = await makeDirectory(parent, mode);
+    await mkdir(path, { mode }).catch(async (error) => {
+      // Another process may have been faster.
+      if (!hasErrorCode(error, "EEXIST") || !(await stat(path)).isDirectory()) throw error;
+    });
+    return first ?? path;
+  }
 }
 
 /** Writes all of `bytes` at the file's position. */

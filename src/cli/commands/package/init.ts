@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { readdir, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { visible } from "../../../util/terminal_text.ts";
 import { HarnessError, messageOf } from "../../../errors.ts";
@@ -13,7 +13,7 @@ import type { Io } from "../../context.ts";
 import { note } from "../../output/notes.ts";
 import { printJson } from "../../output/table.ts";
 import { packageTemplate } from "./template.ts";
-import { hasErrorCode } from "../../../util/node/files.ts";
+import { hasErrorCode, makeDirectory } from "../../../util/node/files.ts";
 
 /**
  * Writes a new package directory.
@@ -37,7 +37,7 @@ export async function initPackage(
   try {
     for (const file of packageTemplate(name)) {
       const path = join(dir, file.path);
-      await mkdir(dirname(path), { recursive: true });
+      await makeDirectory(dirname(path), 0o777);
       await writeFile(path, file.text, { mode: file.executable ? 0o755 : 0o644 });
     }
   } catch (error) {
