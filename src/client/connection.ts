@@ -24,7 +24,7 @@ import {
   statusError,
   statusIn,
 } from "./decode.ts";
-import { isRedirect } from "./http_answer.ts";
+import { isBusy, needsAnswer } from "./http_answer.ts";
 import { isSilent, probeHandshake } from "./handshake_probe.ts";
 import type { Closure } from "./backoff.ts";
 import { formatDuration } from "../util/units.ts";
@@ -316,9 +316,9 @@ async function refused(
 ): Promise<HarnessError> {
   const error = handshakeError(url, closure);
   const status = statusIn(closure.reason);
-  // Over TLS it may be the status of a second handshake, over HTTP/2, which proxies answer otherwise; and the target
-  // of a redirect is in no error.
-  const isVague = status !== null && (url.startsWith("wss:") || isRedirect(status));
+  // Over TLS it may be the status of a second handshake, over HTTP/2, which proxies answer otherwise.
+  const isVague = status !== null && !isBusy(status) &&
+    (url.startsWith("wss:") || needsAnswer(status));
   const isKnown = closure.code === 1002 || (status !== null && !isVague);
   // After hello, nobody waits for this error.
   if (isKnown || signal.aborted) return error;

@@ -8,7 +8,7 @@
  * @module
  */
 import type { FailureReport } from "./connect_failure.ts";
-import type { HttpAnswer } from "./http_answer.ts";
+import { type HttpAnswer, readAnswer } from "./http_answer.ts";
 import { CLIENT_PROBE_TIMEOUT_MS } from "./limits.ts";
 import type { SocketOptions } from "./websocket.ts";
 
@@ -68,10 +68,7 @@ async function statusOf(
 ): Promise<HttpAnswer | FailureReport | null> {
   try {
     const response = await ask(url, init);
-    await response.body?.cancel();
-    if (response.status === 0) return null;
-    const { status, headers } = response;
-    return { status, server: headers.get("server"), location: headers.get("location") };
+    return response.status === 0 ? null : await readAnswer(response);
   } catch (error) {
     return reportOf(error);
   }

@@ -27,7 +27,7 @@ interface Meaning {
   readonly code: ErrorCode;
   readonly why: string;
   /** `details.reason`, where a program or a hint needs it. */
-  readonly reason?: "wrong_address" | "size_limit";
+  readonly reason?: "wrong_address" | "size_limit" | "proxy_login";
 }
 
 const MEANINGS: Readonly<Record<number, Meaning>> = {
@@ -51,9 +51,13 @@ const MEANINGS: Readonly<Record<number, Meaning>> = {
   504: { code: "unavailable", why: "the server behind a proxy does not respond" },
 };
 
-/** The same for a request with a body, where the server answers 401, 403 and 503 with its own error. */
+/** The same where the body shows that it is not the server that answered. */
 const PROXY_MEANINGS: Readonly<Record<number, Meaning>> = {
-  401: { code: "unauthorized", why: "a proxy before the server requires a login of its own" },
+  401: {
+    code: "unauthorized",
+    why: "a proxy before the server requires a login of its own",
+    reason: "proxy_login",
+  },
   403: { code: "forbidden", why: "a proxy before the server refuses the request" },
   405: { code: "invalid_request", why: "a proxy before the server does not allow this method" },
   429: { code: "rate_limited", why: "a proxy before the server limits requests" },
@@ -94,9 +98,15 @@ export function answerError(what: string, answer: HttpAnswer): HarnessError {
   return statusError(what, answer, meaning ?? sizeMeaning(answer) ?? meaningOf(status, location));
 }
 
-/** The error for a refused handshake, of which a runtime reports the status alone. */
+/** The error for a refused handshake, of which some runtimes report the status alone. */
 export function handshakeAnswerError(what: string, answer: HttpAnswer): HarnessError {
-  return statusError(what, answer, meaningOf(answer.status, answer.location ?? null));
+  const { status, error, location = null } = answer;
+  const usual = meaningOf(status, location);
+  if (error === undefined) return statusError(what, answer, usual);
+  if (error === null) return statusError(what, answer, PROXY_MEANINGS[status] ?? usual);
+  // The server's own: it does not tell the token's user more than that.
+  const why = status === 401 ? usual.why : error.message;
+  return statusError(what, { status }, { code: usual.code, why });
 }
 
 function statusError(what: string, answer: HttpAnswer, meaning: Meaning): HarnessError {
@@ -145,8 +155,17 @@ function sizeMeaning({ status, server }: HttpAnswer): Meaning | null {
   };
 }
 
-/** Whether a status sends the client to another address. */
-export function isRedirect(status: number): boolean {
+/** Whether the whole answer says more than its status: the target of a redirect, or who refused, the server or a proxy. */
+export function needsAnswer(status: number): boolean {
+  return isRedirect(status) || PROXY_MEANINGS[status] !== undefined;
+}
+
+/** Whether the server or a proxy has too much to do: it is not asked once more. */
+export function isBusy(status: number): boolean {
+  return status === 429 || status === 503;
+}
+
+function isRedirect(status: number): boolean {
   return status >= 300 && status < 400;
 }
 

@@ -18,7 +18,7 @@ for (
     server.refuseWith = status;
     const error = await failure(RegistryClient.connect(server.url));
     assert.equal(error.code, code);
-    assert.deepEqual(error.details, { status });
+    assert.equal(error.details?.["status"], status);
     assert.equal(server.handshakes, 1, "the first connection is tried once");
   });
 }

@@ -159,7 +159,8 @@ export class ScriptedServer implements AsyncDisposable {
   }
 
   #handle(request: Request): Response {
-    this.handshakes++;
+    // Others only ask why a handshake was refused.
+    if (request.headers.has("upgrade")) this.handshakes++;
     if (this.refuseWith !== null) return new Response("no", { status: this.refuseWith });
     const headers = new Headers(request.headers); // gone after the upgrade
     const { socket, response } = Deno.upgradeWebSocket(request, { protocol: "harness.v1" });

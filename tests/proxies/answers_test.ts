@@ -3,10 +3,12 @@ import assert from "node:assert/strict";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import type { Duplex } from "node:stream";
+import { RegistryClient } from "../../src/client/mod.ts";
 import { answerError } from "../../src/client/http_answer.ts";
 import { runHere, startServer } from "../helpers/cli.ts";
 import { buildHello } from "../helpers/hello_package.ts";
 import { buildLarge } from "./proxies_fixture.ts";
+import { startServer as startTestServer } from "../helpers/test_server.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 
 /** How the proxy of the test answers an upload. */
@@ -121,27 +123,51 @@ Deno.test("upload: an early answer is read though the body is not", async () => 
   assert.equal(cut.code, 4);
 });
 
-Deno.test("handshake: a redirect names its target", async () => {
+/** What a command says that asks a site which refuses everything with a status. */
+async function refusedWith(status: number): Promise<{ code: number; stderr: string }> {
   const site = createServer();
-  const refuse = "HTTP/1.1 301 Moved\r\nlocation: https://other.test/x?secret=1\r\n\r\n";
-  site.on("upgrade", (_, socket: Duplex) => socket.end(refuse));
-  site.on("request", (_, response) => {
-    response.writeHead(301, { server: "nginx", location: "https://other.test/x?secret=1" }).end();
+  const headers = { server: "nginx", location: "https://other.test/x?secret=1" };
+  site.on("upgrade", (_, socket: Duplex) => {
+    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+    socket.end(`HTTP/1.1 ${status} No\r\n${lines.join("")}\r\n`);
   });
+  site.on("request", (_, response) => response.writeHead(status, headers).end(PAGE));
   await new Promise<void>((resolve) => site.listen(0, "127.0.0.1", resolve));
   try {
     const { port } = site.address() as AddressInfo;
-    const { code, stderr } = await runHere(["services", "--url", `ws://127.0.0.1:${port}`]);
-    assert.match(stderr, /301 from nginx; it redirects to https:\/\/other\.test\/x; /);
-    assert.match(stderr, /\[invalid_request\]\n +hint: --url/);
-    assert.doesNotMatch(stderr, /secret/);
-    assert.equal(code, 2);
+    return await runHere(["services", "--url", `ws://127.0.0.1:${port}`]);
   } finally {
     await new Promise((resolve) => {
       site.close(resolve);
       site.closeAllConnections();
     });
   }
+}
+
+Deno.test("handshake: a redirect names its target", async () => {
+  const { code, stderr } = await refusedWith(301);
+  assert.match(stderr, /301 from nginx; it redirects to https:\/\/other\.test\/x; /);
+  assert.match(stderr, /\[invalid_request\]\n +hint: --url/);
+  assert.doesNotMatch(stderr, /secret/);
+  assert.equal(code, 2);
+});
+
+Deno.test("handshake: a proxy's login is no matter of the token", async () => {
+  const { code, stderr } = await refusedWith(401);
+  assert.match(
+    stderr,
+    /401 from nginx; a proxy .* requires a login of its own \[unauthorized\]\n$/,
+  );
+  assert.equal(code, 1);
+});
+
+Deno.test("handshake: the server's reason for a 403 is shown", async () => {
+  await using running = await startTestServer({ listener: "ws" });
+  const client = RegistryClient.connect(running.url, {
+    headers: { origin: "https://evil.example" },
+    reconnect: false,
+  });
+  await assert.rejects(client, { code: "forbidden", message: /HTTP status 403; .*--allow-origin/ });
 });
 
 Deno.test("answerError: the server's own error is kept", () => {

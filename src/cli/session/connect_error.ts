@@ -30,6 +30,8 @@ export function notConnected(error: unknown, tokenPlace: string | null): unknown
     ? error
     : new HarnessError("internal", messageOf(error), { cause: error });
   const { code, details } = known;
+  // A proxy wants a login: no token helps.
+  if (code === "unauthorized" && details?.["reason"] === "proxy_login") return known;
   if (code === "unauthorized") return new HintedError(known, tokenHint(tokenPlace));
   if (code === "timeout") {
     return new HintedError(known, "allow more time with --timeout, or check the server's log");
