@@ -1,6 +1,8 @@
 /** The protocol over both listeners: hello, requests, errors. */
 import assert from "node:assert/strict";
+import { RegistryClient } from "../../src/client/mod.ts";
 import { isAction } from "../../src/protocol/actions.ts";
+import { sha256 } from "../../src/util/node/digest.ts";
 import { eventually, RawClient } from "../helpers/raw_client.ts";
 import { LISTENERS, service, startServer } from "../helpers/test_server.ts";
 
@@ -228,3 +230,32 @@ Deno.test("actions: every action of the protocol is in the table", () => {
   assert.deepEqual(contract.filter((action) => !isAction(action)), []);
   assert.equal(isAction("toString"), false);
 });
+
+for (const listener of LISTENERS) {
+  Deno.test(`not_found: names the nearest that may be listed (${listener})`, async () => {
+    const namedTokens = [{
+      name: "limited",
+      sha256: sha256("a-token-of-the-limited-client"),
+      rights: "full" as const,
+      services: ["shop-*"],
+    }];
+    await using server = await startServer({
+      listener,
+      auth: { tokens: ["a-token-of-the-full-client"], namedTokens },
+    });
+    for (const name of ["hello-service", "shop-web"]) await server.registry.register(service(name));
+    const nearest = async (token: string, name: string) => {
+      await using client = await RegistryClient.connect(server.url, { token, reconnect: false });
+      const error = await client.call("get_service", { name }).catch((error) => error);
+      assert.equal(error.code, "not_found");
+      return [error.details.nearest, /did you mean "(.+)"\?$/.exec(error.message)?.[1]];
+    };
+    const [full, limited] = ["a-token-of-the-full-client", "a-token-of-the-limited-client"];
+    assert.deepEqual(await nearest(full, "hello-servce"), ["hello-service", "hello-service"]);
+    assert.deepEqual(await nearest(full, "nothing-alike-at-all"), [undefined, undefined]);
+    assert.deepEqual(await nearest(limited, "shop-wbe"), ["shop-web", "shop-web"]);
+    // Nearer, and outside of the scope.
+    await server.registry.register(service("shap-cart"));
+    assert.deepEqual(await nearest(limited, "shop-cart"), ["shop-web", "shop-web"]);
+  });
+}

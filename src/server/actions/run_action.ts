@@ -14,6 +14,7 @@ import type {
 } from "./action_handler.ts";
 import { DEPLOYMENT_HANDLERS } from "./deployment_handlers.ts";
 import { LIFECYCLE_HANDLERS } from "./lifecycle_handlers.ts";
+import { withNearest } from "./nearest_name.ts";
 import { REGISTRY_HANDLERS } from "./registry_handlers.ts";
 import { SUBSCRIPTION_HANDLERS } from "./subscription_handlers.ts";
 
@@ -32,9 +33,18 @@ export function runAction<A extends Action>(
   context: ActionContext,
 ): ActionResult<A> {
   const handler: ActionHandler<A> = HANDLERS[action];
-  const checked = context.scope && handler.scope(params, context.scope, backends);
-  if (checked === undefined) return handler.run(params, backends, context);
-  return checked.then(() => handler.run(params, backends, context));
+  const fail = async (error: unknown): Promise<never> => {
+    throw await withNearest(error, backends, context);
+  };
+  try {
+    const checked = context.scope && handler.scope(params, context.scope, backends);
+    const result = checked === undefined
+      ? handler.run(params, backends, context)
+      : checked.then(() => handler.run(params, backends, context));
+    return result instanceof Promise ? result.catch(fail) : result;
+  } catch (error) {
+    return fail(error);
+  }
 }
 
 /** The JSON text of an action's data. */

@@ -247,7 +247,7 @@ export class PackageStore implements Packages {
     throw new HarnessError(
       "not_found",
       `Cannot find the package "${reference.slice(0, 256)}": it was not uploaded to this server`,
-      { details: { reason: "package_unknown" } },
+      { details: { reason: "package_unknown", package: reference.slice(0, 256) } },
     );
   }
 
