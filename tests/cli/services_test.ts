@@ -251,3 +251,18 @@ Deno.test("services: colour only on a terminal, or as asked for", async () => {
   assert.equal(await inColor({ FORCE_COLOR: "1", NO_COLOR: "1" }), false);
   assert.equal(await inColor({ FORCE_COLOR: "1" }, "--no-color"), false);
 });
+
+Deno.test("service deregister: what the server runs needs --force", async () => {
+  await using server = await startServer();
+  const run = client(server.url);
+  await run(...REGISTER, "sleeper", "--version", "1", "--command", "/bin/sleep", "--arg", "600");
+  assert.equal((await run("service", "start", "sleeper")).code, 0);
+  const { execution } = JSON.parse((await run("service", "get", "sleeper", "--json")).stdout);
+  const refused = await run("service", "deregister", "sleeper");
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /this server runs it.* \[conflict\]\n {2}hint: .*--force/);
+  const removed = await run("service", "deregister", "sleeper", "--force");
+  assert.deepEqual([removed.code, removed.stdout], [0, "sleeper removed\n"]);
+  assert.equal(removed.stderr, "sleeper runs on, and nothing watches it any more\n");
+  Deno.kill(execution.pid, "SIGKILL");
+});
