@@ -114,6 +114,11 @@ async function makePackages(it: Runner, dir: string): Promise<string[]> {
   await it.run(["token", "new", "--name", "ci", "--rights", "full"]);
   for (const shell of ["bash", "zsh", "fish", "powershell"]) {
     assert.match(await it.run(["completions", shell]), /harness-ws-server/);
+    // HOME is a directory of this test.
+    if (shell !== "powershell") {
+      await it.run(["completions", "install", shell]);
+      await it.run(["completions", "uninstall", shell]);
+    }
   }
   return files;
 }
