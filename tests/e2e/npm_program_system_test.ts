@@ -103,7 +103,6 @@ async function checkProgram(program: Program, other: Program, bench: Bench): Pro
   assert.equal((Array.isArray(listed) ? listed[0] : listed).state, "running");
 
   await using watch = program.terminal(["watch", ...at]);
-  await watch.until(({ screen }) => screen.includes("watching"));
   await program.run(["service", "restart", "hello-service", ...at]);
   await watch.until(({ screen }) => screen.includes("hello-service"));
   const logs = await program.run(["service", "logs", "hello-service", ...at]);
