@@ -41,6 +41,9 @@ function rule(pattern: RegExp, message: string, maximum: number = MAX_TEXT_LENGT
 const LINE = /^(?!\s)[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]+(?<!\s)$/u;
 const LINE_RULE = "must be text of one line, without control characters or spaces around it";
 
+/** A name or an id to look something up by. */
+export const lineSchema: z.ZodType<string, string> = rule(LINE, LINE_RULE);
+
 /** A version. */
 export const versionSchema: z.ZodType<string, string> = rule(LINE, LINE_RULE);
 

@@ -16,7 +16,7 @@ import {
   type UnreachablePolicy,
 } from "../model/deployment.ts";
 import { MAX_HOSTS, MAX_PAGE_SIZE } from "../model/limits.ts";
-import { versionSchema } from "../model/service_schema.ts";
+import { lineSchema, versionSchema } from "../model/service_schema.ts";
 import { type Target, targetSchema, targetsSchema } from "../model/target.ts";
 import { type ActionTable, countSchema, emptySchema } from "./action_table.ts";
 import {
@@ -146,7 +146,10 @@ const strategy: z.ZodType<StrategySpec> = z.object({
   on_unreachable: z.enum(UNREACHABLE_POLICIES).exactOptional(),
 });
 
-const deploymentId = z.string().min(1).max(128);
+const deploymentId = lineSchema.refine(
+  (id) => id.length <= 128,
+  "must have at most 128 characters",
+);
 const oneDeployment = z.object({ deployment_id: deploymentId });
 const started = z.object({ deployment_id: z.string() });
 

@@ -23,6 +23,7 @@ import {
   cursorSchema,
   dependsOnInputSchema,
   endpointsInputSchema,
+  lineSchema,
   serviceInputSchema,
   versionSchema,
 } from "../model/service_schema.ts";
@@ -104,10 +105,10 @@ export const REGISTRY_ACTIONS: ActionTable<RegistryActions> = {
   list_services: {
     right: "read",
     params: z.object({
-      name: textSchema.exactOptional(),
+      name: lineSchema.exactOptional(),
       state: serviceStateSchema.exactOptional(),
-      host: textSchema.exactOptional(),
-      label: textSchema.exactOptional(),
+      host: lineSchema.exactOptional(),
+      label: lineSchema.exactOptional(),
       limit: z.int().min(1).max(MAX_PAGE_SIZE).exactOptional(),
       cursor: cursorSchema.exactOptional(),
     }),
@@ -157,7 +158,7 @@ export const REGISTRY_ACTIONS: ActionTable<RegistryActions> = {
   },
   resolve_endpoint: {
     right: "read",
-    params: z.object({ service: serviceNameSchema, endpoint: textSchema.exactOptional() }),
+    params: z.object({ service: serviceNameSchema, endpoint: lineSchema.exactOptional() }),
     data: z.array(resolvedEndpoint),
   },
   get_dependencies: {
