@@ -106,35 +106,32 @@ export class Child {
       process.on(signal, listener);
       return () => process.off(signal, listener);
     });
-    const over = new AbortController();
-    const passing = this.#passInterrupts(io, over.signal);
+    let isOver = false;
+    let passing: Promise<unknown> = Promise.resolve();
+    const pass = (signal: AbortSignal) => {
+      signal.addEventListener("abort", () => {
+        if (isOver) return;
+        // At once: a signal that comes while none is waited for would end this process.
+        pass(io.nextInterrupt());
+        passing = passing.then(() => this.#passInterrupt(signal));
+      }, { once: true });
+    };
+    pass(io.interrupted.aborted ? io.nextInterrupt() : io.interrupted);
+    if (io.interrupted.aborted) passing = this.#passInterrupt(io.interrupted);
     try {
       return await this.ended;
     } finally {
-      over.abort();
+      isOver = true;
       await passing;
       for (const remove of listeners) remove();
     }
   }
 
-  async #passInterrupts(io: Io, over: AbortSignal): Promise<void> {
-    for (let signal = io.interrupted;;) {
-      await firstOf(signal, over);
-      if (!signal.aborted) return;
-      const name = signal.reason?.signalName === "SIGTERM" ? "SIGTERM" : "SIGINT";
-      // Before anything is waited for: otherwise the next one would end this process.
-      signal = io.nextInterrupt();
-      // The terminal has sent Ctrl-C to all of the foreground already: it must not arrive twice.
-      if (name === "SIGINT" && await isInForeground()) continue;
-      await this.kill(name);
-    }
+  async #passInterrupt({ reason }: AbortSignal): Promise<void> {
+    const name = reason?.signalName === "SIGTERM" ? "SIGTERM" : "SIGINT";
+    // The terminal has sent Ctrl-C to all of the foreground already: it must not arrive twice.
+    if (name === "SIGTERM" || !await isInForeground()) await this.kill(name);
   }
-}
-
-function firstOf(...signals: AbortSignal[]): Promise<void> {
-  const any = AbortSignal.any(signals);
-  if (any.aborted) return Promise.resolve();
-  return new Promise((resolve) => any.addEventListener("abort", () => resolve(), { once: true }));
 }
 
 function endOf(code: number | null, signal: NodeJS.Signals | null): ChildEnd {
