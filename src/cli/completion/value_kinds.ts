@@ -68,6 +68,7 @@ const BY_FLAG: Readonly<Record<string, ValueKind>> = {
 
 /** By the name of an argument. */
 const BY_ARGUMENT: Readonly<Record<string, ValueKind>> = {
+  "-- command": "file",
   "command": "file",
   "dir": "directory",
   "file": "package_file",
