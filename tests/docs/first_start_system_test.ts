@@ -14,7 +14,7 @@ function fresh(dir: string): Record<string, string> {
 
 Deno.test("first start: from a checkout, nothing but the answer", async () => {
   await using dir = await tempDir();
-  const { code, stdout, stderr } = await new Deno.Command(`${ROOT}bin/harness-ws-server`, {
+  const { code, stdout, stderr } = await new Deno.Command(`${ROOT}src/cli/bin/harness-ws-server`, {
     args: ["--version"],
     clearEnv: true,
     env: fresh(dir.path),

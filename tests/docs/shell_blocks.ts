@@ -48,7 +48,7 @@ export interface Session {
 /** A directory like a clone of this repository, in which a document's commands make what they make. */
 export async function checkout(): Promise<{ path: string } & AsyncDisposable> {
   const path = await Deno.makeTempDir({ prefix: "harness-docs-" });
-  for (const name of ["bin", "examples", "src", "deno.json", "deno.lock"]) {
+  for (const name of ["examples", "src", "deno.json", "deno.lock"]) {
     await Deno.symlink(`${ROOT}${name}`, `${path}/${name}`);
   }
   await Deno.mkdir(`${path}/home`);
