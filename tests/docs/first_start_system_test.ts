@@ -44,6 +44,7 @@ Deno.test({
     assert.equal(rest.length, 1, terminal.scrollback);
     assert.match(rest[0] ?? "", /^harness-ws-server listening on ws:/);
     await terminal.type("\x03");
-    assert.equal((await terminal.ended).code, 0);
+    // Ours ends with 0; the task runner, which Ctrl-C reaches too, passes that on or ends with 130 itself.
+    assert.ok([0, 130].includes((await terminal.ended).code ?? -1));
   },
 });
