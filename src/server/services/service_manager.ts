@@ -108,6 +108,7 @@ export class ServiceManager implements Services, AsyncDisposable {
     const { registry } = this.#options;
     const entry = registry.get(params.name);
     const { action, cascade = false, dry_run = false } = params;
+    this.#assertFree(entry.id, action);
     plans.assertRunHere(entry, action, this.placements);
     if (!cascade && !dry_run) return await this.#actOn(entry.id, action, context);
     if (!cascade) this.#assertPossible(entry, action);
@@ -192,14 +193,7 @@ export class ServiceManager implements Services, AsyncDisposable {
 
   async #inTurn(id: string, action: ServiceAction, signal: AbortSignal): Promise<ActionOutcome> {
     return await this.#perService.run(id, async () => {
-      const owner = this.#reserved.get(id);
-      if (owner !== undefined) {
-        throw new HarnessError(
-          "conflict",
-          `Cannot ${action} ${id}: ${owner} is under way; wait for it or cancel it`,
-          { details: { id, owner } },
-        );
-      }
+      this.#assertFree(id, action);
       await this.#followHost(id, action);
       const entry = this.#options.registry.get(id);
       plans.assertRunHere(entry, action, this.placements);
@@ -211,6 +205,17 @@ export class ServiceManager implements Services, AsyncDisposable {
         new_state: this.#options.registry.get(id).state,
       };
     });
+  }
+
+  /** Refuses an action while a deployment has the service. */
+  #assertFree(id: string, action: ServiceAction): void {
+    const owner = this.#reserved.get(id);
+    if (owner === undefined) return;
+    throw new HarnessError(
+      "conflict",
+      `Cannot ${action} ${id}: ${owner} is under way; wait for it or cancel it`,
+      { details: { id, owner } },
+    );
   }
 
   async #carryOut(
