@@ -122,7 +122,7 @@ const dependsOnSchema: z.ZodType<string[], string[]> = z.array(serviceNameSchema
   .max(MAX_DEPENDENCIES);
 
 /** Schema of `labels`. */
-export const labelsSchema: z.ZodType<Record<string, string>, Record<string, string>> = z.record(
+const labelsSchema: z.ZodType<Record<string, string>, Record<string, string>> = z.record(
   text.min(1),
   text,
 )

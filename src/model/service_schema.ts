@@ -10,13 +10,18 @@
 import {
   addressSchema,
   eachExecution,
-  labelsSchema,
   serviceIdSchema,
   serviceNameSchema,
   ttlSchema,
 } from "./entry_schema.ts";
 import { z } from "zod";
-import { MAX_DEPENDENCIES, MAX_ENDPOINTS, MAX_NAME_LENGTH, MAX_TEXT_LENGTH } from "./limits.ts";
+import {
+  MAX_DEPENDENCIES,
+  MAX_ENDPOINTS,
+  MAX_LABELS,
+  MAX_NAME_LENGTH,
+  MAX_TEXT_LENGTH,
+} from "./limits.ts";
 import {
   type CheckedServiceInput,
   type Endpoint,
@@ -41,11 +46,35 @@ function rule(pattern: RegExp, message: string, maximum: number = MAX_TEXT_LENGT
 const LINE = /^(?!\s)[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]+(?<!\s)$/u;
 const LINE_RULE = "must be text of one line, without control characters or spaces around it";
 
-/** A name or an id to look something up by. */
-export const lineSchema: z.ZodType<string, string> = rule(LINE, LINE_RULE);
+/** A name, key or id: what something is looked up by. */
+export const lineSchema: z.ZodType<string, string> = lineOf(MAX_TEXT_LENGTH);
+
+/** A name, key or id of at most `maximum` characters. */
+export function lineOf(maximum: number): z.ZodType<string, string> {
+  return rule(LINE, LINE_RULE, maximum);
+}
+
+/** Text for people, of any number of lines, that nothing is looked up by: a reason, the value of a label. */
+export const proseSchema: z.ZodType<string, string> = rule(
+  /^(?:\r(?=\n)|[\n\t]|[^\p{Cc}\p{Cs}])*$/u,
+  "must not contain control characters other than line breaks and tabs, or broken Unicode",
+);
+
+/** What a process is given as it is, such as an argument or the value of a variable. */
+export function processTextOf(maximum: number): z.ZodType<string, string> {
+  return rule(/^[^\0\p{Cs}]*$/u, "must not contain a NUL byte or broken Unicode", maximum);
+}
+
+/** A list in which each value stands once. */
+export function distinct<T extends string>(list: z.ZodArray<z.ZodType<T, T>>): z.ZodType<T[], T[]> {
+  return list.refine(
+    (values) => new Set(values).size === values.length,
+    "must not name anything twice",
+  );
+}
 
 /** A version. */
-export const versionSchema: z.ZodType<string, string> = rule(LINE, LINE_RULE);
+export const versionSchema: z.ZodType<string, string> = lineSchema;
 
 /** A host as ssh takes it: a name, an alias of ssh_config, or an address. */
 export const hostSchema: z.ZodType<string, string> = rule(
@@ -95,17 +124,14 @@ const commandSchema: z.ZodType<string, string> = rule(
   "must be a program: text of one line that does not begin with -",
 );
 
-/** An argument: anything that can be passed to a process. */
-const argumentSchema = rule(/^[^\0\p{Cs}]*$/u, "must not contain a NUL byte or broken Unicode");
-
 /** An absolute path on a host. */
 export const absolutePathSchema: z.ZodType<string, string> = rule(
-  /^\/(?!(?:.*\/)?\.\.(?:\/|$))[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]*$/u,
-  "must be an absolute path without .. or control characters",
+  /^\/(?!(?:.*\/)?\.\.(?:\/|$))[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]*(?<!\s)$/u,
+  "must be an absolute path without .., control characters or a space at its end",
 );
 
 /** Path of a file that this server opens. */
-export const filePathSchema: z.ZodType<string, string> = rule(LINE, LINE_RULE);
+export const filePathSchema: z.ZodType<string, string> = lineSchema;
 
 /** Schema of an {@linkcode Execution} from outside. */
 export const executionInputSchema: z.ZodType<Execution, ExecutionInput> = z.discriminatedUnion(
@@ -114,7 +140,7 @@ export const executionInputSchema: z.ZodType<Execution, ExecutionInput> = z.disc
     managed_process: z.object({
       type: z.literal("managed_process"),
       command: commandSchema,
-      args: z.array(argumentSchema).max(1024).default([]),
+      args: z.array(processTextOf(MAX_TEXT_LENGTH)).max(1024).default([]),
       pid: z.int().positive().nullable().default(null),
     }),
     docker_container: z.object({
@@ -157,9 +183,9 @@ const endpointInputSchema: z.ZodType<Endpoint, EndpointInput> = z.object({
   address: plainAddressSchema,
   protocol: z.union([
     z.enum(KNOWN_PROTOCOLS),
-    z.object({ custom: rule(LINE, LINE_RULE) }),
+    z.object({ custom: lineSchema }),
   ]),
-  metadata: z.record(z.string().max(MAX_TEXT_LENGTH), z.string().max(MAX_TEXT_LENGTH)).default({}),
+  metadata: z.record(lineSchema, proseSchema).default({}),
 });
 
 /** Schema of a list of {@linkcode Endpoint}s from outside. */
@@ -173,9 +199,17 @@ export const endpointsInputSchema: z.ZodType<Endpoint[], EndpointInput[]> = z.ar
   );
 
 /** Schema of `depends_on` from outside. */
-export const dependsOnInputSchema: z.ZodType<string[], string[]> = z.array(serviceNameSchema)
-  .max(MAX_DEPENDENCIES)
-  .refine((names) => new Set(names).size === names.length, "must not name a service twice");
+export const dependsOnInputSchema: z.ZodType<string[], string[]> = distinct(
+  z.array(serviceNameSchema).max(MAX_DEPENDENCIES),
+);
+
+/** Schema of `labels` from outside. */
+export const labelsInputSchema: z.ZodType<Record<string, string>, Record<string, string>> = z
+  .record(lineSchema, proseSchema)
+  .refine(
+    (labels) => Object.keys(labels).length <= MAX_LABELS,
+    `must have at most ${MAX_LABELS} labels`,
+  );
 
 /** Schema of {@linkcode ServiceInput}. */
 export const serviceInputSchema: z.ZodType<CheckedServiceInput, ServiceInput> = z.object({
@@ -186,7 +220,7 @@ export const serviceInputSchema: z.ZodType<CheckedServiceInput, ServiceInput> = 
   location: locationInputSchema.exactOptional(),
   endpoints: endpointsInputSchema.exactOptional(),
   depends_on: dependsOnInputSchema.exactOptional(),
-  labels: labelsSchema.exactOptional(),
+  labels: labelsInputSchema.exactOptional(),
   ttl_ms: ttlSchema.exactOptional(),
 });
 

@@ -5,7 +5,6 @@
  */
 import { serviceIdSchema } from "../model/entry_schema.ts";
 import { z } from "zod";
-import { MAX_TEXT_LENGTH } from "../model/limits.ts";
 
 /**
  * A right: `read` what is registered and recorded, change the `registry`, read `logs`, read the bytes of a
@@ -36,8 +35,6 @@ export type ActionTable<M> = {
   readonly [A in keyof M]: M[A] extends ActionShape ? ActionDefinition<M[A]> : never;
 };
 
-/** Text of bounded length. */
-export const textSchema: z.ZodType<string> = z.string().max(MAX_TEXT_LENGTH);
 /** A count or a size. */
 export const countSchema: z.ZodType<number> = z.int().nonnegative();
 /** Ids or names in data. */

@@ -16,7 +16,7 @@ import {
   type UnreachablePolicy,
 } from "../model/deployment.ts";
 import { MAX_HOSTS, MAX_PAGE_SIZE } from "../model/limits.ts";
-import { lineSchema, versionSchema } from "../model/service_schema.ts";
+import { lineOf, processTextOf, versionSchema } from "../model/service_schema.ts";
 import { type Target, targetSchema, targetsSchema } from "../model/target.ts";
 import { type ActionTable, countSchema, emptySchema } from "./action_table.ts";
 import {
@@ -136,7 +136,7 @@ export interface DeploymentActions {
 /** Env names as POSIX has them. */
 const env = z.record(
   z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be a name of letters, digits and _"),
-  z.string().max(64 * 1024).refine((v) => !v.includes("\0"), "must not contain a NUL byte"),
+  processTextOf(64 * 1024),
 );
 
 const strategy: z.ZodType<StrategySpec> = z.object({
@@ -146,10 +146,7 @@ const strategy: z.ZodType<StrategySpec> = z.object({
   on_unreachable: z.enum(UNREACHABLE_POLICIES).exactOptional(),
 });
 
-const deploymentId = lineSchema.refine(
-  (id) => id.length <= 128,
-  "must have at most 128 characters",
-);
+const deploymentId = lineOf(128);
 const oneDeployment = z.object({ deployment_id: deploymentId });
 const started = z.object({ deployment_id: z.string() });
 
@@ -186,13 +183,13 @@ export const DEPLOYMENT_ACTIONS: ActionTable<DeploymentActions> = {
   deploy_package: {
     right: "control",
     params: z.object({
-      package: z.string().min(1).max(512),
+      package: lineOf(512),
       target: targetSchema.exactOptional(),
       targets: targetsSchema.exactOptional(),
       env: env.exactOptional(),
       secrets: env.exactOptional(),
       strategy: strategy.exactOptional(),
-      idempotency_key: z.string().min(1).max(256).exactOptional(),
+      idempotency_key: lineOf(256).exactOptional(),
       force: z.boolean().exactOptional(),
       sha256: z.string().regex(/^[0-9a-f]{64}$/, "must be 64 lower-case hex digits")
         .exactOptional(),

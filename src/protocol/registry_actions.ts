@@ -5,7 +5,6 @@
  */
 import {
   endpointSchema,
-  labelsSchema,
   serviceEntrySchema,
   serviceIdSchema,
   serviceNameSchema,
@@ -23,7 +22,9 @@ import {
   cursorSchema,
   dependsOnInputSchema,
   endpointsInputSchema,
+  labelsInputSchema,
   lineSchema,
+  proseSchema,
   serviceInputSchema,
   versionSchema,
 } from "../model/service_schema.ts";
@@ -34,7 +35,6 @@ import {
   emptySchema,
   nameOrIdSchema,
   namesSchema,
-  textSchema,
 } from "./action_table.ts";
 import { timeSchema } from "./events.ts";
 
@@ -129,11 +129,11 @@ export const REGISTRY_ACTIONS: ActionTable<RegistryActions> = {
       name: serviceIdSchema,
       if_revision: countSchema.exactOptional(),
       endpoints: endpointsInputSchema.exactOptional(),
-      labels: labelsSchema.exactOptional(),
+      labels: labelsInputSchema.exactOptional(),
       depends_on: dependsOnInputSchema.exactOptional(),
       version: versionSchema.exactOptional(),
       state: serviceStateSchema.exactOptional(),
-      state_reason: textSchema.nullable().exactOptional(),
+      state_reason: proseSchema.nullable().exactOptional(),
     }),
     data: serviceEntrySchema,
   },

@@ -5,7 +5,8 @@
  */
 import { z } from "zod";
 import { MAX_SUBSCRIPTION_SERVICES } from "../model/limits.ts";
-import { type ActionTable, countSchema, textSchema } from "./action_table.ts";
+import { distinct, lineOf, lineSchema } from "../model/service_schema.ts";
+import { type ActionTable, countSchema } from "./action_table.ts";
 import { namedEventSchema, type WireEventType } from "./events.ts";
 
 /** How a subscription may begin: nothing was missed, the missed events follow, or all entries do. */
@@ -46,10 +47,10 @@ export const SUBSCRIPTION_ACTIONS: ActionTable<SubscriptionActions> = {
   subscribe: {
     right: "read",
     params: z.object({
-      events: z.array(namedEventSchema).min(1).exactOptional(),
-      services: z.array(z.string().min(1).max(512)).min(1).max(MAX_SUBSCRIPTION_SERVICES)
+      events: distinct(z.array(namedEventSchema).min(1)).exactOptional(),
+      services: distinct(z.array(lineOf(512)).min(1).max(MAX_SUBSCRIPTION_SERVICES))
         .exactOptional(),
-      since: z.object({ epoch: z.string().max(128), seq: countSchema }).exactOptional(),
+      since: z.object({ epoch: lineOf(128), seq: countSchema }).exactOptional(),
       snapshot: z.boolean().exactOptional(),
     }),
     data: z.object({
@@ -63,8 +64,8 @@ export const SUBSCRIPTION_ACTIONS: ActionTable<SubscriptionActions> = {
   unsubscribe: {
     right: "read",
     params: z.object({
-      events: z.array(namedEventSchema).exactOptional(),
-      subscription: textSchema.exactOptional(),
+      events: distinct(z.array(namedEventSchema)).exactOptional(),
+      subscription: lineSchema.exactOptional(),
     }),
     data: z.object({ subscribed }),
   },

@@ -6,7 +6,6 @@
 import {
   executionSchema,
   healthResultSchema,
-  labelsSchema,
   locationSchema,
   serviceStateSchema,
 } from "../model/entry_schema.ts";
@@ -21,6 +20,7 @@ import type {
 import {
   dependsOnInputSchema,
   endpointsInputSchema,
+  labelsInputSchema,
   serviceInputSchema,
   versionSchema,
 } from "../model/service_schema.ts";
@@ -33,7 +33,7 @@ const servicePatchSchema: z.ZodType<CheckedServicePatch, ServicePatch> = z.objec
   execution: executionSchema.exactOptional(),
   location: locationSchema.exactOptional(),
   endpoints: endpointsInputSchema.exactOptional(),
-  labels: labelsSchema.exactOptional(),
+  labels: labelsInputSchema.exactOptional(),
   depends_on: dependsOnInputSchema.exactOptional(),
   state: serviceStateSchema.exactOptional(),
   state_reason: z.string().max(MAX_TEXT_LENGTH).nullable().exactOptional(),

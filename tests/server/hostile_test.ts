@@ -1,87 +1,10 @@
 /** Clients that are broken, greedy or hostile, over both listeners. */
 import assert from "node:assert/strict";
-import { type Action, ACTION_NAMES, ACTIONS } from "../../src/protocol/actions.ts";
+import { ACTION_NAMES, ACTIONS } from "../../src/protocol/actions.ts";
 import { eventually, RawClient } from "../helpers/raw_client.ts";
+import { VALID_PARAMS } from "../protocol/valid_params.ts";
 import { RawSocket } from "../helpers/raw_socket.ts";
 import { LISTENERS, service, startServer } from "../helpers/test_server.ts";
-
-/** A well-formed value for every param of every action. */
-const VALID: Readonly<Record<Action, Record<string, unknown>>> = {
-  list_services: {
-    name: "a",
-    state: "running",
-    host: "h",
-    label: "k=v",
-    limit: 5,
-    cursor: "after:a",
-  },
-  get_service: { name: "a" },
-  register_service: {
-    service: {
-      id: "a@h",
-      name: "a",
-      version: "1",
-      execution: { type: "managed_process", command: "/bin/true", args: ["x"], pid: 1 },
-      location: { type: "remote", host: "h", ssh_user: "u", ssh_port: 22 },
-      endpoints: [{
-        name: "http",
-        address: "h:1",
-        protocol: { custom: "x" },
-        metadata: { a: "b" },
-      }],
-      depends_on: ["b"],
-      labels: { a: "b" },
-      ttl_ms: 1000,
-    },
-    replace: true,
-  },
-  update_service: {
-    name: "a",
-    if_revision: 1,
-    endpoints: [],
-    labels: {},
-    depends_on: [],
-    version: "2",
-    state: "failed",
-    state_reason: "x",
-  },
-  deregister_service: { name: "a", if_revision: 1, force: true },
-  heartbeat: { name: "a" },
-  service_action: { name: "a", action: "start", cascade: true, dry_run: true },
-  list_endpoints: {},
-  resolve_endpoint: { service: "a", endpoint: "http" },
-  get_dependencies: { name: "a" },
-  service_logs: { name: "a", tail: 5, since: "2026-11-23T12:00:00Z" },
-  deploy_package: {
-    package: "a-1.0.0.tar.gz",
-    targets: [{
-      host: "h",
-      user: "u",
-      port: 22,
-      identity_file: "/k",
-      install_root: "/opt",
-      become: "sudo",
-    }],
-    env: { A: "b" },
-    secrets: { A: "b" },
-    strategy: { parallel: 1, canary: 1, max_failures: 1, on_unreachable: "skip" },
-    idempotency_key: "k",
-    force: true,
-  },
-  get_deployment: { deployment_id: "d" },
-  list_deployments: { service: "a", limit: 5 },
-  cancel_deployment: { deployment_id: "d" },
-  resume_deployment: { deployment_id: "d", secrets: { A: "b" } },
-  rollback_service: { name: "a", version: "1", targets: ["local"] },
-  list_packages: {},
-  subscribe: {
-    events: ["service_updated"],
-    services: ["a"],
-    since: { epoch: "e", seq: 1 },
-    snapshot: true,
-  },
-  unsubscribe: { events: ["service_updated"], subscription: "s-1" },
-};
 
 const WRONG: readonly unknown[] = [
   null,
@@ -191,8 +114,8 @@ for (const listener of LISTENERS) {
     const ids = new Set<string>();
     for (const action of ACTION_NAMES) {
       const { safeParse } = ACTIONS[action].params;
-      assert.ok(safeParse(VALID[action]).success, `${action}: the valid params are not`);
-      for (const params of spoiled(VALID[action])) {
+      assert.ok(safeParse(VALID_PARAMS[action]).success, `${action}: the valid params are not`);
+      for (const params of spoiled(VALID_PARAMS[action])) {
         ids.add(client.ask(action, params));
         if (ids.size % 50 === 0) await client.call("list_endpoints");
       }

@@ -53,7 +53,7 @@ async function watch(context: Context, given: unknown, services: unknown): Promi
   const fields = given as Record<string, unknown>;
   const flags = readFlags({ ...WATCH_FLAGS, ...TABLE_FLAGS }, fields, io);
   const filter = presentFields(readFlags(FILTER_FLAGS, fields, io));
-  const names = Array.isArray(services) ? services.map(String) : [];
+  const names = Array.isArray(services) ? [...new Set(services.map(String))] : [];
   const asEvents = flags.events || flags.event.length > 0 || fields["json"] === true ||
     io.size() === null;
   if (!asEvents) return await watchAsTable(context, given as object, { names, filter, flags });
@@ -95,7 +95,7 @@ async function watchEvents(
   await using session = await openSession(context, given, { follows: true });
   const stop = AbortSignal.any([io.interrupted, io.outputClosed]);
   const stream = session.client.events({
-    events: types.length === 0 ? [...EVENT_TYPES] : types,
+    events: types.length === 0 ? [...EVENT_TYPES] : [...new Set(types)],
     ...(names.length === 0 ? {} : { services: names }),
     signal: stop,
   });
