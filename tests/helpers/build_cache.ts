@@ -13,8 +13,11 @@ function cacheRoot(): string {
   return join(Deno.env.get("XDG_CACHE_HOME") ?? join(home, ".cache"), "harness-tests");
 }
 
+/** States of a program that nobody has used for this long are removed. */
+const UNUSED_MS = 7 * 24 * 3600 * 1000;
+
 /**
- * A directory with a copy of `sources`, in which `build` was run. An older state of the same program is removed.
+ * A directory with a copy of `sources`, in which `build` was run. One process builds while others wait for it.
  *
  * @param name Name of the program.
  * @param sources Its directory.
@@ -30,20 +33,33 @@ export async function built(
   const root = cacheRoot();
   const dir = join(root, `${name}-${hash.digest("hex").slice(0, 12)}`);
   const mark = join(dir, ".built");
-  if (await exists(mark)) return dir;
   await Deno.mkdir(root, { recursive: true });
-  for await (const entry of Deno.readDir(root)) {
-    if (entry.name.startsWith(`${name}-`)) {
-      await Deno.remove(join(root, entry.name), { recursive: true });
+  using lock = await Deno.open(join(root, `.${name}.lock`), { create: true, write: true });
+  await lock.lock(true);
+  if (!await exists(mark)) {
+    await removeUnused(root, name);
+    // What a build that was cut off has left.
+    await Deno.remove(dir, { recursive: true }).catch(() => {});
+    for (const file of files) {
+      await Deno.mkdir(join(dir, file, ".."), { recursive: true });
+      await Deno.copyFile(join(sources, file), join(dir, file));
     }
+    await build(dir);
   }
-  for (const file of files) {
-    await Deno.mkdir(join(dir, file, ".."), { recursive: true });
-    await Deno.copyFile(join(sources, file), join(dir, file));
-  }
-  await build(dir);
   await Deno.writeTextFile(mark, "");
   return dir;
+}
+
+/** Other states of the program may be in use by the tests of another checkout. */
+async function removeUnused(root: string, name: string): Promise<void> {
+  for await (const entry of Deno.readDir(root)) {
+    if (!entry.name.startsWith(`${name}-`)) continue;
+    const { mtime } = await Deno.stat(join(root, entry.name, ".built")).catch(() =>
+      Deno.stat(join(root, entry.name))
+    );
+    if (Date.now() - (mtime?.getTime() ?? 0) < UNUSED_MS) continue;
+    await Deno.remove(join(root, entry.name), { recursive: true });
+  }
 }
 
 async function filesOf(dir: string, prefix = ""): Promise<string[]> {
