@@ -15,6 +15,8 @@ export const MANIFEST_PATH = "manifest.yaml";
 export const SUMS_PATH = "SHA256SUMS";
 /** The script that starts the service. */
 const START_SCRIPT = "scripts/start.sh";
+/** The image of a `docker_container` that names none. */
+const IMAGE = "image.tar";
 
 /** Decodes a manifest. */
 export function decodeManifest(bytes: Uint8Array): string {
@@ -93,20 +95,26 @@ export function isProgram(path: string): boolean {
 
 /** Checks that all files required by the format and the manifest exist. */
 export function checkContents(table: EntryTable, manifest: Manifest): void {
+  const missing: Array<{ path: string; message: string }> = [];
   const need = (path: string, why: string) => {
     if (table.resolve(path) !== undefined) return;
-    throw invalid("script_missing", `${path} is missing: ${why}`, { path });
+    missing.push({ path, message: `${path} is missing: ${why}` });
   };
   need(START_SCRIPT, "every package must have it");
   if (manifest.health?.probe.type === "script") {
     need(manifest.health.probe.script, "health.script of the manifest names it");
   }
   const { type, image } = manifest.service;
-  if (type === "docker_container" && image === null && table.resolve("image.tar") === undefined) {
-    throw invalid(
-      "file_missing",
-      "a docker_container needs service.image in the manifest, or image.tar in the package",
-      { path: "image.tar" },
-    );
+  if (type === "docker_container" && image === null && table.resolve(IMAGE) === undefined) {
+    missing.push({
+      path: IMAGE,
+      message:
+        "a docker_container needs service.image in the manifest, or image.tar in the package",
+    });
   }
+  const [first] = missing;
+  if (first === undefined) return;
+  const reason = first.path === IMAGE ? "file_missing" : "script_missing";
+  const text = missing.map(({ message }) => message).join("; ");
+  throw invalid(reason, text, { path: first.path, issues: missing });
 }

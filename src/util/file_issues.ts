@@ -60,8 +60,33 @@ export function fileError(
   });
 }
 
-/** Whether a message is that of a {@linkcode fileError}, which has several lines. */
+/** One error for several files that cannot be used, with the code of the first one. */
+export function filesError(errors: readonly [HarnessError, ...HarnessError[]]): HarnessError {
+  const [first] = errors;
+  if (errors.length === 1) return first;
+  const lines = errors.map(({ message, details }) =>
+    hasFileIssues(details) ? message : visible(message)
+  );
+  return new HarnessError(
+    first.code,
+    [`Cannot use ${errors.length} files`, ...lines].join("\n"),
+    {
+      details: {
+        reason: "several_files",
+        errors: errors.map(({ code, message, details }) => ({
+          code,
+          message,
+          ...(details === undefined ? {} : { details }),
+        })),
+      },
+      cause: first,
+    },
+  );
+}
+
+/** Whether a message is that of a {@linkcode fileError} or {@linkcode filesError}, which has several lines. */
 export function hasFileIssues(details: Readonly<Record<string, unknown>> | undefined): boolean {
+  if (details?.["reason"] === "several_files") return true;
   const issues = details?.["issues"];
   return typeof details?.["file"] === "string" && Array.isArray(issues) &&
     issues.some((issue: { line?: unknown } | null) => typeof issue?.line === "number");

@@ -78,6 +78,33 @@ Deno.test("deploy: reports mistakes of an env file without values", async () => 
   assert(!/hunter/.test(lines.join()), lines.join("\n"));
 });
 
+Deno.test("deploy: reports every file that it cannot use", async () => {
+  await using dir = await tempDir();
+  const at = (name: string) => join(dir.path, name);
+  await Deno.writeTextFile(at("env"), "A=1\nb c\n");
+  await Deno.writeFile(at("key"), new Uint8Array([0x61, 0xff]));
+  await Deno.writeTextFile(at("fine"), "secret\n");
+  const files = ["A=none", "B=key", "C=fine"].map((one) => one.replace("=", `=${dir.path}/`))
+    .flatMap((one) => ["--secret-file", one]);
+  const args = ["deploy", "x@1.0.0", "--local", "--env-file", at("env"), ...files];
+  const { code, stderr } = await runHere(args);
+  assert.equal(code, 2);
+  assert.deepEqual(stderr.replaceAll(dir.path, "DIR").trimEnd().split("\n").slice(0, 4), [
+    "harness-ws-server: Cannot use 3 files [invalid_params]",
+    "  Cannot use --env-file: DIR/env:2:1: the line must be NAME=value, " +
+    "with a name of letters, digits and _",
+    "  Cannot read --secret-file DIR/none: there is no such file, correct the path",
+    "  Cannot use --secret-file DIR/key: it is not UTF-8 text; encode it, for example with base64",
+  ]);
+  const { stdout } = await runHere(["deployments", "resume", "d", ...files, "--json"]);
+  const { error } = JSON.parse(stdout);
+  assert.equal(error.code, "not_found");
+  assert.deepEqual(error.details.errors.map((one: { code: string }) => one.code), [
+    "not_found",
+    "invalid_params",
+  ]);
+});
+
 Deno.test("package build: --json has the places of mistakes", async () => {
   await using dir = await tempDir();
   await Deno.writeTextFile(join(dir.path, "manifest.yaml"), "name: 1\nversion: 1.0.0\nfoo: 1\n");

@@ -232,6 +232,11 @@ Deno.test("buildPackage: names what is missing", async () => {
       { "manifest.yaml": `${MANIFEST}health: {script: bin/check}\n` },
       "script_missing",
     );
+    const health = `${MANIFEST}health: {script: bin/check}\n`;
+    assert.match(
+      await bad("10", { "manifest.yaml": health, "scripts/start.sh": null }, "script_missing"),
+      /scripts\/start\.sh is missing: .+; bin\/check is missing: /,
+    );
   });
 });
 

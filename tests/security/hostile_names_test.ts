@@ -285,7 +285,8 @@ Deno.test("names: an entry of an earlier version is not started", async () => {
       ...entry,
       version: "1\n",
       depends_on: ["q", "q"],
-      endpoints: [{ name: "a", address: "h:00080", protocol: "http", metadata: {} }],
+      endpoints: [{ name: "a", address: "h:00080", protocol: "http", metadata: { "": "\x1b" } }],
+      labels: { "k\n": "\x1b" },
       location: { type: "remote", host: "a b", ssh_user: "-u", ssh_port: null },
     };
     assert.ok(serviceEntrySchema.safeParse(old).success);

@@ -14,12 +14,11 @@ import {
   chosenHosts,
   DEPLOY_FLAGS,
   DEPLOY_SSH_FLAGS,
-  environmentOf,
   FOLLOW_FLAGS,
   HOST_FLAGS,
-  secretsOf,
   strategyOf,
   targetsFor,
+  valuesOf,
 } from "../flags/deploy_flags.ts";
 import { followHint } from "../output/deployment/deployment_report.ts";
 import { addFlags, type FlagValues, presentFields, readFlags } from "../flags/flags.ts";
@@ -74,8 +73,7 @@ async function deployCommand(
     return await deployDirectly(context, given, { file, hosts, flags });
   }
   const targets = targetsFor(hosts, given);
-  const env = await environmentOf(flags);
-  const secrets = await secretsOf(flags);
+  const { env, secrets } = await valuesOf(flags);
   await using session = await openSession(context, given, { follows: true });
   const { name, sha256 } = await beforeDeployment(
     context,

@@ -19,7 +19,7 @@ import { streamOf } from "../../server/http/transfers.ts";
 import { sshHostDirectory } from "../../server/hosts/ssh_directory.ts";
 import type { Context, Io } from "../context.ts";
 import { EXIT } from "../exit_codes.ts";
-import { type DEPLOY_FLAGS, environmentOf, secretsOf, strategyOf } from "../flags/deploy_flags.ts";
+import { type DEPLOY_FLAGS, strategyOf, valuesOf } from "../flags/deploy_flags.ts";
 import { reportDeployment } from "../output/deployment/deployment_report.ts";
 import { flagName, type FlagValues, readFlags } from "../flags/flags.ts";
 import { readPackage } from "./package/file.ts";
@@ -56,10 +56,7 @@ export async function deployDirectly(
     kind: "deploy",
     deploymentId: newDeploymentId(),
     hosts: await hostsOf(context, given, what.hosts),
-    ...withSecretsApart(manifest, {
-      env: await environmentOf(flags),
-      secrets: await secretsOf(flags),
-    }),
+    ...withSecretsApart(manifest, await valuesOf(flags)),
     strategy: planStrategy(strategyOf(flags)),
     force: flags.force,
     package: {

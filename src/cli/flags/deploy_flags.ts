@@ -23,7 +23,7 @@ import {
   textFlag,
   valueFlag,
 } from "./flags.ts";
-import { readNamedFile, readSecretFile } from "./secrets.ts";
+import { allFiles, readNamedFile, readSecretFile } from "./secrets.ts";
 import { SSH_FLAGS } from "./ssh_flags.ts";
 import { readHostsFile } from "./hosts_file.ts";
 import { parseTarget, targetLabel } from "../../model/target.ts";
@@ -175,22 +175,36 @@ export function strategyOf(flags: FlagValues<typeof DEPLOY_FLAGS>): StrategySpec
   });
 }
 
-/** The environment that the flags give: files first, then `--env`, later ones win. */
-export async function environmentOf(
-  flags: FlagValues<typeof DEPLOY_FLAGS>,
-): Promise<Record<string, string>> {
-  const pairs: Pair[] = [];
-  for (const file of flags.envFile) pairs.push(...await readEnvFile(file));
-  return Object.fromEntries([...pairs, ...flags.env]);
+/** What the services of a deployment get. */
+export interface ServiceValues {
+  /** The environment: files first, then `--env`, later ones win. */
+  readonly env: Record<string, string>;
+  /** The secrets that `--secret-file` names. */
+  readonly secrets: Record<string, string>;
+}
+
+/** Reads what the flags give. @throws {HarnessError} One for all the files that cannot be used. */
+export async function valuesOf(flags: FlagValues<typeof DEPLOY_FLAGS>): Promise<ServiceValues> {
+  const read = await allFiles<Pair[]>([
+    ...flags.envFile.map(readEnvFile),
+    ...flags.secretFile.map(async (one) => [await readSecret(one)]),
+  ]);
+  const pairs = read.slice(0, flags.envFile.length).flat();
+  return {
+    env: Object.fromEntries([...pairs, ...flags.env]),
+    secrets: Object.fromEntries(read.slice(flags.envFile.length).flat()),
+  };
 }
 
 /** The secrets that `--secret-file` names. */
 export async function secretsOf(
   flags: FlagValues<typeof SECRET_FLAGS>,
 ): Promise<Record<string, string>> {
-  const secrets: Record<string, string> = {};
-  for (const { name, file } of flags.secretFile) secrets[name] = await readSecretFile(file);
-  return secrets;
+  return Object.fromEntries(await allFiles(flags.secretFile.map(readSecret)));
+}
+
+async function readSecret({ name, file }: SecretFile): Promise<Pair> {
+  return [name, await readSecretFile(file)];
 }
 
 /** The pairs of a file of `K=V` lines; a value is taken as it is, without unquoting. */

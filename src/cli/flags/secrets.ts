@@ -7,6 +7,7 @@ import { readFile, stat } from "node:fs/promises";
 import { HarnessError, messageOf } from "../../errors.ts";
 import { CLI_MAX_SECRET_BYTES } from "../limits.ts";
 import type { NamedFile } from "./flags.ts";
+import { filesError } from "../../util/file_issues.ts";
 import { hasErrorCode } from "../../util/node/files.ts";
 
 /**
@@ -26,7 +27,7 @@ export async function readToken(
 /** The text of a file with a secret, without the newline at its end. */
 export async function readSecretFile(file: NamedFile): Promise<string> {
   const { path } = file;
-  let text: string;
+  let bytes: Uint8Array;
   try {
     const info = await stat(path);
     if (info.size > CLI_MAX_SECRET_BYTES) {
@@ -37,12 +38,32 @@ export async function readSecretFile(file: NamedFile): Promise<string> {
         }: it has ${info.size} bytes, at most ${CLI_MAX_SECRET_BYTES} are read`,
       );
     }
-    text = await readFile(path, "utf8");
+    bytes = await readFile(path);
   } catch (error) {
     if (error instanceof HarnessError) throw error;
     throw unreadable(file, error);
   }
-  return text.replace(/\r?\n$/, "");
+  try {
+    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    return text.replace(/\r?\n$/, "");
+  } catch (cause) {
+    throw new HarnessError(
+      "invalid_params",
+      `Cannot use ${named(file)}: it is not UTF-8 text; encode it, for example with base64`,
+      { cause },
+    );
+  }
+}
+
+/** What all of `reads` return. @throws {HarnessError} One for all the files that failed, in their order. */
+export async function allFiles<T>(reads: ReadonlyArray<Promise<T>>): Promise<T[]> {
+  const results = await Promise.allSettled(reads);
+  const errors = results.flatMap((one) => one.status === "rejected" ? [one.reason] : []);
+  const other = errors.find((error) => !(error instanceof HarnessError));
+  if (other !== undefined) throw other;
+  const [first, ...more] = errors as HarnessError[];
+  if (first !== undefined) throw filesError([first, ...more]);
+  return results.flatMap((one) => one.status === "fulfilled" ? [one.value] : []);
 }
 
 /** The text of a file that is named by a flag. */
