@@ -46,7 +46,7 @@ for (const file of ["README.md", "docs/installing.md"]) {
       .replace("--global", `--global --quiet --config deno.json --root '${dir.path}'`);
     assert.notEqual(local, block);
     await bash(local, ROOT);
-    const said = await bash(`${dir.path}/src/cli/bin/harness-ws-server --version`, dir.path);
+    const said = await bash(`${dir.path}/bin/harness-ws-server --version`, dir.path);
     assert.match(said, /^harness-ws-server \d/);
   });
 

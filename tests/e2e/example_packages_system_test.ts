@@ -48,7 +48,7 @@ async function liveOf(name: string): Promise<void> {
 async function run(command: string, ...args: string[]): Promise<void> {
   const { success, stdout, stderr } = await new Deno.Command(command, {
     args,
-    env: { PATH: `${ROOT}bin:${Deno.env.get("PATH")}` },
+    env: { PATH: `${ROOT}src/cli/bin:${Deno.env.get("PATH")}` },
   }).output();
   const decoder = new TextDecoder();
   assert(success, `${command}: ${decoder.decode(stdout)}${decoder.decode(stderr)}`);

@@ -168,12 +168,13 @@ Deno.test({
             await fn(await programOn(runtime, project, `${bench.dir}/home`), bench);
           },
         });
-      await step("version, help and usage", async (program) => {
+      await step("version, help and usage", async (program, bench) => {
         const kind = runtime.name.split(" ")[0]?.toLowerCase();
         const version = await program.run(["--version"]);
         assert.match(version.stdout, new RegExp(`^harness-ws-server \\d.*, ${kind} \\d`));
         assert.match((await program.run(["help", "deploy"])).stdout, /--hosts-file/);
-        const wrong = await program.run(["serve", "--listener", "deno"], 2);
+        const state = ["--state-dir", `${bench.dir}/unused`];
+        const wrong = await program.run(["serve", "--listener", "deno", ...state], 2);
         assert.match(wrong.stderr, /listener deno on \w+ [\d.]+: only Deno has it/);
         const nowhere = await program.run(["serve", "--state-dir", "/proc/nowhere"], 1);
         assert.match(nowhere.stderr, /state directory \/proc\/nowhere: /);
