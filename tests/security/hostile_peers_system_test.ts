@@ -178,22 +178,26 @@ const IDLE: Readonly<Record<string, string>> = {
   "a request, and nothing more": `GET /healthz HTTP/1.1\r\n${HOST}\r\n`,
   "a refused upgrade": WEBSOCKET.replace("version: 13", "version: 12"),
   "a body that does not come": `POST /healthz HTTP/1.1\r\n${HOST}content-length: 900\r\n\r\n`,
+  "an answer to another upgrade":
+    `GET /healthz HTTP/1.1\r\n${HOST}connection: upgrade\r\nupgrade: h2c\r\n\r\n`,
   "a body of a GET without end":
     `GET /healthz HTTP/1.1\r\n${HOST}transfer-encoding: chunked\r\n\r\n10\r\nx`,
 };
 
-Deno.test("ws listener: drops idle peers without a request", async () => {
-  await using running = await startServer({ listener: "ws", headersTimeoutMs: 400 });
-  const { port } = running.server;
-  await using client = await RawClient.ready(running.url);
-  for (const [kind, bytes] of Object.entries(IDLE)) {
-    using peers = new Peers();
-    await peers.open(5, port, bytes);
-    await eventually(() => Promise.resolve(peers.dropped === 5), `dropped after ${kind}`);
-  }
-  // A WebSocket is not idle, however quiet it is.
-  await client.call("list_services");
-});
+for (const listener of LISTENERS) {
+  Deno.test(`${listener} listener: drops idle peers without a request`, async () => {
+    await using running = await startServer({ listener, headersTimeoutMs: 400 });
+    const { port } = running.server;
+    await using client = await RawClient.ready(running.url);
+    for (const [kind, bytes] of Object.entries(IDLE)) {
+      using peers = new Peers();
+      await peers.open(5, port, bytes);
+      await eventually(() => Promise.resolve(peers.dropped === 5), `dropped after ${kind}`);
+    }
+    // A WebSocket is not idle, however quiet it is.
+    await client.call("list_services");
+  });
+}
 
 Deno.test("ws listener: drops peers that send after a broken frame", async () => {
   await using running = await startServer({ listener: "ws" });

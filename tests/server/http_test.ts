@@ -16,7 +16,6 @@ function sha256(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
 
-/** Runs a test with a temporary packages directory. */
 /** Whether this process has a file open. */
 function isOpen(path: string): boolean {
   return [...Deno.readDirSync("/proc/self/fd")].some(({ name }) => {
@@ -28,6 +27,7 @@ function isOpen(path: string): boolean {
   });
 }
 
+/** Runs a test with a temporary packages directory. */
 async function withDir(work: (dir: string) => Promise<void>): Promise<void> {
   const dir = await Deno.makeTempDir({ prefix: "harness-packages-" });
   try {
@@ -229,6 +229,31 @@ for (const listener of LISTENERS) {
       assert.match(answer, /^(HTTP\/1\.[01] 4\d\d|$)/, head);
     }
     assert.equal((await (await fetch(`${running.http}/healthz`)).json()).status, "ok");
+  });
+
+  // The JDK's client and `curl --http2` offer it with each request.
+  Deno.test(name("takes an upload that offers another upgrade"), async () => {
+    await withDir(async (dir) => {
+      const packages = await PackageStore.open(dir, { inspect: null });
+      await using running = await startServer({ listener, packages });
+      const { port } = running.server;
+      using conn = await Deno.connect({ hostname: "127.0.0.1", port });
+      const head = [
+        `PUT /packages/${FILE} HTTP/1.1`,
+        `Host: localhost:${port}`,
+        "Connection: Upgrade, HTTP2-Settings",
+        "Upgrade: h2c",
+        "HTTP2-Settings: AAEAAEAAAAIAAAAAAAMAAAAAAAQBAAAAAAUAAEAAAAYABgAA",
+        "Content-Length: 5",
+      ];
+      await conn.write(new TextEncoder().encode(`${head.join("\r\n")}\r\n\r\n`));
+      await conn.write(new TextEncoder().encode("hello"));
+      const buffer = new Uint8Array(1000);
+      const count = await conn.read(buffer);
+      const answer = new TextDecoder().decode(buffer.subarray(0, count ?? 0));
+      assert.match(answer, /^HTTP\/1\.1 201 /);
+      assert.equal((await packages.list())[0]?.sha256, sha256(new TextEncoder().encode("hello")));
+    });
   });
 
   Deno.test(name("keeps nothing of an upload that was broken off"), async () => {

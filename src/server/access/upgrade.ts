@@ -20,9 +20,9 @@ export type UpgradeDecision =
   | { ok: true; admission: Admission }
   | { ok: false; response: Response };
 
-/** Whether a request asks for a WebSocket upgrade: `Upgrade` may list several protocols. */
-export function isUpgrade(request: Request): boolean {
-  const offered = request.headers.get("upgrade")?.toLowerCase().split(",") ?? [];
+/** Whether an `Upgrade` header asks for a WebSocket: it may list several protocols. */
+export function asksForWebSocket(upgrade: string | undefined): boolean {
+  const offered = upgrade?.toLowerCase().split(",") ?? [];
   return offered.some((protocol) => protocol.trim() === "websocket");
 }
 

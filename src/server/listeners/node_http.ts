@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { IncomingMessage, ServerResponse } from "node:http";
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 
 /** A web `Request` for a node one, or `null` when its URL is invalid. */
@@ -68,7 +68,7 @@ function drained(to: ServerResponse, stallMs: number): Promise<void> {
 /** Sends a web `Response` on a socket whose upgrade was refused, and closes it. */
 export async function writeRawResponse(socket: Duplex, response: Response): Promise<void> {
   const body = new Uint8Array(await response.arrayBuffer());
-  const head = [`HTTP/1.1 ${response.status} ${STATUS_TEXT[response.status] ?? "Refused"}`];
+  const head = [`HTTP/1.1 ${response.status} ${STATUS_CODES[response.status] ?? "Refused"}`];
   for (const [name, value] of response.headers) {
     if (name !== "connection") head.push(`${name}: ${value}`);
   }
@@ -76,15 +76,6 @@ export async function writeRawResponse(socket: Duplex, response: Response): Prom
   socket.write(head.join("\r\n"));
   socket.end(body);
 }
-
-const STATUS_TEXT: Record<number, string> = {
-  400: "Bad Request",
-  401: "Unauthorized",
-  403: "Forbidden",
-  404: "Not Found",
-  426: "Upgrade Required",
-  503: "Service Unavailable",
-};
 
 /** The body of a message. Not `Readable.toWeb()`: in Deno 2.9 that throws an uncatchable error once cancelled. */
 function bodyOf(message: IncomingMessage): ReadableStream<Uint8Array> {

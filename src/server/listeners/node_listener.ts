@@ -31,7 +31,7 @@ import {
 } from "../limits.ts";
 import type { ConnectionHandler } from "../handler.ts";
 import { errorResponse } from "../http/http_errors.ts";
-import { isUpgrade } from "../access/upgrade.ts";
+import { asksForWebSocket } from "../access/upgrade.ts";
 import { DenoSockets } from "./deno_sockets.ts";
 import {
   DescriptorGuard,
@@ -59,17 +59,19 @@ export async function listen(
   handler: ConnectionHandler,
   options: ListenOptions,
 ): Promise<Listener> {
-  const timeouts = {
+  const settings = {
     headersTimeout: options.headersTimeoutMs,
     requestTimeout: REQUEST_TIMEOUT_MS,
     connectionsCheckingInterval: options.headersTimeoutMs / 2,
+    // An upgrade to something else is ignored, as RFC 9110 wants it: the body of such a request is read, too.
+    shouldUpgradeCallback: ({ headers }: IncomingMessage) => asksForWebSocket(headers.upgrade),
   };
   let server: Server;
   let peers: TcpPeers | undefined;
   try {
     server = options.tls === undefined
-      ? createHttpServer(timeouts)
-      : createHttpsServer({ ...timeouts, ...options.tls });
+      ? createHttpServer(settings)
+      : createHttpsServer({ ...settings, ...options.tls });
     peers = watchPeers(kind, server, handler, options);
     await listening(server, options);
   } catch (error) {
@@ -230,7 +232,7 @@ function upgrade(
   };
   const asked = toRequest(request, secure);
   if (asked === null) return refuse(badRequest());
-  if (!isUpgrade(asked)) return answerUpgrade(request, context);
+  if (!asksForWebSocket(request.headers.upgrade)) return answerUpgrade(request, context);
   const decision = handler.checkUpgrade(asked, request.socket.remoteAddress);
   if (!decision.ok) return refuse(decision.response);
   if (!peers.begin(request.socket)) return handler.abandon(decision.admission);
@@ -238,13 +240,19 @@ function upgrade(
   sockets.accept({ request, socket, head, admission, peers });
 }
 
-/** Another upgrade, such as `curl --http2` offers, is ignored, as RFC 9110 wants it; the connection ends then. */
+/**
+ * Answers a request with another upgrade, such as `curl --http2` offers, and ends the connection. Only Node before
+ * 22.21, which knows no `shouldUpgradeCallback`, needs this; it does not pass on the body.
+ */
 function answerUpgrade(request: IncomingMessage, context: ServeContext): void {
   const { socket } = request;
   const response = new ServerResponse(request);
   response.shouldKeepAlive = false;
   response.assignSocket(socket);
-  response.once("finish", () => socket.end());
+  response.once("finish", () => {
+    socket.end();
+    context.peers.refused(socket);
+  });
   void answer(request, response, context);
 }
 

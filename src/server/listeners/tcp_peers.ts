@@ -164,8 +164,7 @@ export class TcpPeers {
   /** Counts a connection as gone at once: its `close` event may come after the next connection. */
   #drop(key: string): void {
     const peer = this.#open.get(key);
-    this.#idle.delete(key);
-    this.#open.delete(key);
+    this.#forget(key);
     peer?.socket.destroy();
   }
 
@@ -177,6 +176,10 @@ export class TcpPeers {
   #gone(key: string, peer: Peer): void {
     peer.leave();
     if (this.#open.get(key) !== peer) return; // dropped before, and another has its port
+    this.#forget(key);
+  }
+
+  #forget(key: string): void {
     this.#open.delete(key);
     this.#idle.delete(key);
     if (this.#open.size === 0) this.#onEmpty();
