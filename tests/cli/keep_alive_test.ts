@@ -48,11 +48,16 @@ async function tokenOf(server: TestServer): Promise<string> {
 Deno.test("keep-alive: a child's output, code and environment", async () => {
   await using it = await setup();
   const script =
-    'echo "$HARNESS_SERVICE $HARNESS_VERSION $HARNESS_URL ${HARNESS_TOKEN-none}"; exit 3';
-  const env = { HARNESS_TOKEN: await tokenOf(it.server), LD_LIBRARY_PATH: "/nonexistent" };
+    'echo "$HARNESS_SERVICE $HARNESS_VERSION $HARNESS_URL ${HARNESS_TOKEN-none} ${HARNESS_SERVER_TOKEN-none}"; exit 3';
+  const token = await tokenOf(it.server);
+  const env = {
+    HARNESS_TOKEN: token,
+    HARNESS_SERVER_TOKEN: token,
+    LD_LIBRARY_PATH: "/nonexistent",
+  };
   const child = await it.run(["web", "--version", "2.0.0", "--", "sh", "-c", script], { env });
   assert.equal(child.code, 3);
-  assert.equal(child.stdout, `web 2.0.0 ${it.server.url} none\n`);
+  assert.equal(child.stdout, `web 2.0.0 ${it.server.url} none none\n`);
   const missing = await it.run(["web", "--", "/nonexistent/program", "--flag"]);
   assert.equal(missing.code, 127);
   assert.match(missing.stderr, /\/nonexistent\/program.*not found/);

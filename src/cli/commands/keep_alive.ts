@@ -90,8 +90,8 @@ async function holdForChild(io: Io, session: Session, request: KeepAliveRequest)
       HARNESS_VERSION: service.version,
       HARNESS_URL: session.flags.url,
     },
-    // The secret itself. A file that is named the child could read anyway.
-    without: ["HARNESS_TOKEN"],
+    // The secrets themselves. A file that is named the child could read anyway.
+    without: ["HARNESS_TOKEN", "HARNESS_SERVER_TOKEN", "HARNESS_READ_TOKEN"],
   });
   const ended = child.whilePassingSignals(io);
   let lease: Lease | null;
