@@ -83,12 +83,13 @@ export function shellOfPath(path: string): Shell | null {
 async function placesOf(io: Io, shell: Shell): Promise<Places> {
   const home = io.env("HOME") ?? homedir();
   await requireOwn(home);
-  const xdg = (name: string, standard: string) => {
+  // A relative one would be a place below whatever directory this runs in.
+  const dirIn = (name: string, standard: string) => {
     const dir = io.env(name);
     return dir?.startsWith("/") ? dir : join(home, standard);
   };
-  const data = xdg("XDG_DATA_HOME", ".local/share");
-  const config = xdg("XDG_CONFIG_HOME", ".config");
+  const data = dirIn("XDG_DATA_HOME", ".local/share");
+  const config = dirIn("XDG_CONFIG_HOME", ".config");
   switch (shell) {
     case "bash": {
       // Where the package bash-completion looks; the block loads it where there is no such package.
@@ -98,7 +99,7 @@ async function placesOf(io: Io, shell: Shell): Promise<Places> {
     case "zsh":
       return sourced(
         join(data, SERVER_NAME, "completion.zsh"),
-        join(io.env("ZDOTDIR") ?? home, ".zshrc"),
+        join(dirIn("ZDOTDIR", ""), ".zshrc"),
       );
     case "fish": {
       const script = join(config, "fish", "completions", `${SERVER_NAME}.fish`);
