@@ -3,11 +3,13 @@
  *
  * @module
  */
-
-import { readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
 import process from "node:process";
 
 const SIGHUP_BIT = 1n << 0n;
+
+/** Deno reads nothing below /proc without all permissions, but sh does. */
+const SCRIPT = 'cat "/proc/$1/status"';
 
 /** Fires when the terminal is closed. Under `nohup` it never does. */
 export class Hangup implements Disposable {
@@ -33,11 +35,9 @@ export class Hangup implements Disposable {
 
 /** Whether this process was started with SIGHUP ignored; where that cannot be read, as if it were not. */
 function isIgnored(): boolean {
-  try {
-    const status = readFileSync("/proc/self/status", "utf8");
-    const mask = /^SigIgn:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? "0";
-    return (BigInt(`0x${mask}`) & SIGHUP_BIT) !== 0n;
-  } catch {
-    return false;
-  }
+  const args = ["-c", SCRIPT, "sh", `${process.pid}`];
+  const env = { PATH: process.env["PATH"] ?? "" };
+  const { stdout } = spawnSync("sh", args, { env, encoding: "utf8" });
+  const mask = /^SigIgn:\s*([0-9a-f]+)$/m.exec(stdout ?? "")?.[1] ?? "0";
+  return (BigInt(`0x${mask}`) & SIGHUP_BIT) !== 0n;
 }
