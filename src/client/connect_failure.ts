@@ -67,7 +67,7 @@ const BY_TEXT: ReadonlyArray<readonly [RegExp, ConnectFailure]> = [
   // The report of an untrusted certificate depends on the peer's TLS.
   [/certificate|NoApplicationProtocol/, "certificate_untrusted"],
   [
-    /socket hang up|disconnected before|reset by peer|ECONNRESET|operation was canceled|connection error/,
+    /socket hang up|disconnected before|reset by peer|ECONNRESET|operation was canceled|connection error|connection closed before|handshake eof/,
     "closed",
   ],
 ];

@@ -152,6 +152,7 @@ Deno.test("service: start, restart, stop and logs of a process", async () => {
       return /^s \| hello from \d+\nt \| bye\n$/.test(stdout);
     }, "the last line of each service, with its name");
     assert.match((await run("service", "logs", "s", "nobody")).stderr, /"nobody".*\[not_found\]/);
+    assert.match((await run("service", "logs", "s", "no*")).stderr, /"no\*".*\[not_found\]/);
     assert.match((await run("service", "logs", "s", "--since", "noon")).stderr, /such as 10m/);
     const again = await run("service", "start", "s");
     assert.equal(again.code, 1);

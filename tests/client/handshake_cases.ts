@@ -141,12 +141,14 @@ export function testConnectFailures(name: "Deno" | "Node" | "Bun"): void {
       });
       const html = await start(web, "ws");
       const closing = await start(createTcp((socket) => socket.destroy()), "ws");
+      const silent = createTcp((socket) => socket.once("data", () => socket.end()));
       cases.push(
         [html, "wrong_address"],
         [html.replace("ws:", "wss:"), "not_tls"],
         [cases[0]![0].replace("wss:", "ws:"), "not_http"],
         [closing, "closed"],
         [closing.replace("ws:", "wss:"), "closed"],
+        [await start(silent, "ws"), "closed"],
         ["ws://no-such-host.invalid/", "unknown_host"],
       );
       const [file, ca] = [join(dir.path, "guest.mjs"), join(dir.path, "ca.pem")];

@@ -4,6 +4,8 @@
  * @module
  */
 import { type Command, Option } from "commander";
+import { HarnessError } from "../../errors.ts";
+import { isGlob } from "../../util/glob.ts";
 import { visible } from "../../util/terminal_text.ts";
 import { MAX_LOG_TAIL_LINES } from "../../model/limits.ts";
 import { CLIENT_FLAGS, openSession, type Session } from "../session/connect.ts";
@@ -89,8 +91,19 @@ async function instancesOf(session: Session, names: readonly string[]): Promise<
   for (const name of names) {
     const data = await session.call("list_services", { name });
     const found = Array.isArray(data) ? data : data.services;
-    // The server knows how to say that there is none.
-    if (found.length === 0) await session.call("get_service", { name });
+    if (found.length === 0) {
+      if (isGlob(name)) {
+        throw new HarnessError(
+          "not_found",
+          `Cannot find a service that matches "${name}": none is registered`,
+          {
+            details: { reason: "service_unknown" },
+          },
+        );
+      }
+      // The server knows how to say that there is none.
+      await session.call("get_service", { name });
+    }
     for (const { id } of found) ids.add(id);
   }
   return [...ids];
