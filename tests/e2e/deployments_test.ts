@@ -53,6 +53,26 @@ Deno.test("deploy_package: refuses other actions, and can be cancelled", async (
   assert.deepEqual(await client.call("list_services"), []);
 });
 
+Deno.test("deploy_package: a stopped service is stopped after a failure", async () => {
+  await using dir = await tempDir();
+  await using server = await startControlServer({ dir: dir.path });
+  await using client = await connect(server);
+  const deploy = async (version: string, env: Record<string, string>) => {
+    const built = await buildHello(dir.path, { version, port: freePort() });
+    const file = await upload(server.http, built);
+    return await client.call("deploy_package", { package: file, target: "local", env });
+  };
+  const first = await deploy("1.0.0", {});
+  assert.equal((await finish(client, first.deployment_id)).deployment_status, "succeeded");
+  await client.call("service_action", { name: "hello-service", action: "stop" });
+  const second = await deploy("1.1.0", { HELLO_UNHEALTHY: "yes" });
+  await client.take((f) => f["data"]?.step === "health", "the health step");
+  await client.call("cancel_deployment", { deployment_id: second.deployment_id });
+  assert.equal((await finish(client, second.deployment_id)).deployment_status, "cancelled");
+  const entry = await client.call("get_service", { name: "hello-service" });
+  assert.deepEqual([entry.state, entry.version], ["stopped", "1.0.0"]);
+});
+
 Deno.test("deploy_package: refuses at once what cannot work", async () => {
   await using dir = await tempDir();
   await using server = await startControlServer({ dir: dir.path });

@@ -170,7 +170,9 @@ export class DeploymentManager implements Deployments {
       const isThere = (e: ServiceEntry) =>
         sameLocation(directory.resolve(services.targetOf(e)).location, host.location);
       const known = chosen.find(isThere);
-      if (known !== undefined) return { id: known.id, host, input: null };
+      if (known !== undefined) {
+        return { id: known.id, host, input: null, wasStopped: known.state === "stopped" };
+      }
       throw new HarnessError(
         "not_found",
         `Cannot roll ${name} back on ${host.label}: it is not registered there`,

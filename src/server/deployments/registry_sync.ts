@@ -28,6 +28,8 @@ export interface Instance {
   host: Host;
   /** The entry to register once the host has answered; `null` when there is one. */
   input: ServiceInput | null;
+  /** Whether it was stopped when the deployment began: a host that is put back leaves it so. */
+  wasStopped: boolean;
   /** Whether this deployment has registered it. */
   registered?: boolean;
 }
@@ -52,8 +54,9 @@ export function claimInstances(
   const entries = registry.list({ name: manifest.name });
   return hosts.map((host) => {
     const id = instanceId(entries, manifest.name, host.location, hosts.length);
-    const known = entries.some((entry) => entry.id === id);
-    return { id, host, input: known ? null : inputOf(id, manifest, host) };
+    const entry = entries.find((entry) => entry.id === id);
+    const input = entry === undefined ? inputOf(id, manifest, host) : null;
+    return { id, host, input, wasStopped: entry?.state === "stopped" };
   });
 }
 
@@ -107,10 +110,11 @@ export async function recordOutcome(
   // Nothing was changed: its state and reason are still right.
   if (outcome !== "ok" && !result.changed && !moving) return true;
   const reason = reasonOf(result, deployment);
+  const idle = instance.wasStopped && outcome !== "ok" ? "stopped" : "failed";
   if (service === null) {
     const lost = outcome === "rollback_failed" ||
       (result.versionAfter === null && result.versionBefore !== null);
-    if (lost || moving) await advanceTo(registry, id, "failed", reason);
+    if (lost || moving) await advanceTo(registry, id, lost ? "failed" : idle, reason);
     return true;
   }
   const patch = {
@@ -120,7 +124,7 @@ export async function recordOutcome(
     depends_on: service.manifest.dependsOn,
     location: await host.locate(),
   };
-  await advanceTo(registry, id, service.status.running ? "running" : "failed", reason, patch);
+  await advanceTo(registry, id, service.status.running ? "running" : idle, reason, patch);
   const { health } = result;
   if (service.status.running && health !== null) {
     await registry.recordHealth(id, {
