@@ -1,5 +1,6 @@
 /** The first start after a download of this repository: no library is there yet. */
 import assert from "node:assert/strict";
+import { testerEnvironment } from "../helpers/cli.ts";
 import { Terminal } from "../helpers/pty.ts";
 import { needs } from "../helpers/require.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
@@ -8,8 +9,7 @@ const ROOT = new URL("../../", import.meta.url).pathname;
 
 /** An environment without any cache of Deno's. */
 function fresh(dir: string): Record<string, string> {
-  const kept = Object.entries(Deno.env.toObject()).filter(([name]) => !name.startsWith("HARNESS_"));
-  return { ...Object.fromEntries(kept), DENO_DIR: `${dir}/deno`, HOME: dir, XDG_RUNTIME_DIR: dir };
+  return { ...testerEnvironment(), DENO_DIR: `${dir}/deno`, HOME: dir, XDG_RUNTIME_DIR: dir };
 }
 
 Deno.test("first start: from a checkout, nothing but the answer", async () => {

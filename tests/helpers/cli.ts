@@ -46,11 +46,22 @@ function testRuntimeDir(): string {
   return runtimeDir;
 }
 
-function environment(extra: Record<string, string> = {}): Record<string, string> {
-  const keep = Object.entries(Deno.env.toObject()).filter(([name]) =>
-    !name.startsWith("HARNESS_") && !["STATE_DIRECTORY", "NO_COLOR", "FORCE_COLOR"].includes(name)
+/**
+ * The variables that a program needs to run and to fetch its libraries. All others stay outside: `CI`, `TERM`,
+ * `COLUMNS`, `SSH_AUTH_SOCK` or a token of whoever runs the tests would change what it does.
+ */
+const KEPT =
+  /^(?:PATH|HOME|TMPDIR|LANG|LD_LIBRARY_PATH|DENO_.*|SSL_CERT_.*|NODE_EXTRA_CA_CERTS|npm_config_.*|.*_proxy)$/i;
+
+/** The tester's environment without what could change a result. */
+export function testerEnvironment(): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(Deno.env.toObject()).filter(([name]) => KEPT.test(name)),
   );
-  return { ...Object.fromEntries(keep), XDG_RUNTIME_DIR: testRuntimeDir(), ...extra };
+}
+
+function environment(extra: Record<string, string> = {}): Record<string, string> {
+  return { ...testerEnvironment(), XDG_RUNTIME_DIR: testRuntimeDir(), ...extra };
 }
 
 /** How the program is started: what {@linkcode runCli} runs, for helpers that start it in another way. */

@@ -1,4 +1,7 @@
-/** Removes directories into which somebody may still write. */
+/** Removes directories into which somebody may still write.
+ *
+ * @module
+ */
 
 /**
  * Removes a directory with all in it. A service that was just killed leaves a keeper that writes down how it
@@ -18,4 +21,14 @@ export async function removeTree(path: string): Promise<void> {
     if (await Deno.lstat(path).then(() => false, () => true)) return;
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
+}
+
+/**
+ * Takes a directory away from a program that writes in it, in one step: emptying it file by file would race with
+ * the program.
+ */
+export async function takeAway(path: string): Promise<void> {
+  const away = `${path}.away-${crypto.randomUUID()}`;
+  await Deno.rename(path, away);
+  await removeTree(away);
 }

@@ -8,6 +8,7 @@ import { startServer as startProgram } from "../helpers/cli.ts";
 import { serviceInput } from "../helpers/fixtures.ts";
 import { eventually, RawClient } from "../helpers/raw_client.ts";
 import { refusal } from "../helpers/rejects.ts";
+import { takeAway } from "../helpers/remove_tree.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 
 /** Opens a registry in `<dir>/state` with one service. */
@@ -37,7 +38,7 @@ for (const durability of ["sync", "async"] as const) {
   Deno.test(`FileStore: a deleted directory refuses, ${durability}`, async () => {
     await using dir = await tempDir();
     await using registry = await opened(dir.path, durability);
-    await Deno.remove(`${dir.path}/state`, { recursive: true });
+    await takeAway(`${dir.path}/state`);
     // With async, changes within some milliseconds of the last check may be lost.
     if (durability === "async") await registry.checkStorage();
     await assertRefused(registry, "lost");
@@ -51,7 +52,7 @@ Deno.test("Registry.checkStorage: notices it without a change", async () => {
   await using registry = await opened(dir.path);
   await registry.checkStorage();
   assert.equal(registry.problem, null);
-  await Deno.remove(`${dir.path}/state`, { recursive: true });
+  await takeAway(`${dir.path}/state`);
   await Promise.all([registry.checkStorage(), registry.checkStorage()]);
   assert.match(registry.problem ?? "", /was deleted, moved or replaced/);
 });
@@ -60,7 +61,7 @@ Deno.test("FileStore: an empty directory is filled from memory", async () => {
   await using dir = await tempDir();
   {
     await using registry = await opened(dir.path);
-    await Deno.remove(`${dir.path}/state`, { recursive: true });
+    await takeAway(`${dir.path}/state`);
     await assertRefused(registry, "lost");
     await Deno.mkdir(`${dir.path}/state`);
     await eventually(() => registry.problem === null, "recovery");
@@ -79,7 +80,7 @@ Deno.test("FileStore: other data in its place is left alone", async () => {
     await registry.register(serviceInput("theirs"));
   }
   await using registry = await opened(dir.path);
-  await Deno.remove(`${dir.path}/state`, { recursive: true });
+  await takeAway(`${dir.path}/state`);
   await Deno.rename(`${other.path}/state`, `${dir.path}/state`);
   await assertRefused(registry, "lost");
   await eventually(() => registry.problem?.includes("restart the server") === true, "is named");
@@ -93,7 +94,7 @@ Deno.test("FileStore: a copy in its place is left alone", async () => {
   await using registry = await opened(dir.path);
   await new Deno.Command("cp", { args: ["-a", state, `${state}.copy`] }).output();
   await registry.register(serviceInput("after"));
-  await Deno.remove(state, { recursive: true });
+  await takeAway(state);
   await Deno.rename(`${state}.copy`, state);
   await assertRefused(registry, "lost");
   await registry.close();
@@ -152,7 +153,7 @@ Deno.test("Documents: do not make a deleted state directory again", async () => 
   await Deno.remove(`${state}/things`, { recursive: true });
   await documents.put("things", "b", 2);
   assert.deepEqual(await documents.list("things"), [{ id: "b", value: 2 }]);
-  await Deno.remove(state, { recursive: true });
+  await takeAway(state);
   for (const collection of ["things", "others"]) {
     await refusal("storage_unavailable", () => documents.put(collection, "c", 3));
   }
@@ -170,7 +171,7 @@ Deno.test("serve: red without its state directory, green with a new one", async 
     client.fail("register_service", { service: serviceInput(name) });
   await client.call("register_service", { service: serviceInput("kept") });
   assert.equal((await ready()).status, 200);
-  await Deno.remove(server.stateDir, { recursive: true });
+  await takeAway(server.stateDir);
   const red = await ready();
   assert.equal(red.status, 503);
   assert.match(red.body.problems.join(), new RegExp(`${server.stateDir}.* was deleted`));
@@ -180,7 +181,7 @@ Deno.test("serve: red without its state directory, green with a new one", async 
   await Deno.mkdir(server.stateDir);
   await eventually(async () => (await ready()).status === 200, "it is green again");
   await client.call("register_service", { service: serviceInput("later") });
-  await Deno.remove(server.stateDir, { recursive: true });
+  await takeAway(server.stateDir);
   server.cli.kill("SIGTERM");
   assert.equal((await server.cli.end()).code, 0);
 });
