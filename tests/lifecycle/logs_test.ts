@@ -192,39 +192,43 @@ Deno.test("log: B4, bounded however fast it is written", async () => {
   assert.ok(size() <= (SERVICE_LOG_KEEP + 1) * SERVICE_LOG_MAX_BYTES, String(size()));
 });
 
-Deno.test("log: a killed writer is started again", async () => {
-  await using place = new Place();
-  await using machine = await localMachine();
-  const gate = place.path("gate");
-  const controller = processController(
-    machine,
-    place.shell("pipe", `echo one; while [ ! -e ${gate} ]; do sleep 0.1; done; echo two; ${LOOP}`),
-  );
-  const { pid } = await controller.start();
-  const pipe = await Deno.readLink(`/proc/${pid}/fd/1`);
-  assert.match(pipe, /pipe/);
-  const shim = Number(
-    /wrapper=(\d+)/.exec(await Deno.readTextFile(place.path("run/pipe.pid")))?.[1],
-  );
-  const writers = (await readersOf(pipe)).filter((reader) => reader !== shim);
-  assert.ok(writers.length >= 2, "a writer and who watches over it");
-  // The one whose parent is another of them.
-  const killed: number[] = [];
-  for (const writer of writers) {
-    if (!writers.includes(await parentOf(writer))) continue;
-    Deno.kill(writer, "SIGKILL");
-    killed.push(writer);
-  }
-  // Until it has run once more, a killed process can still take what comes from the pipe into its end.
-  await eventually(async () => {
+for (const whole of [true, false]) {
+  Deno.test(`log: ${whole ? "writers" : "their shells alone"} are killed, and started again`, async () => {
+    await using place = new Place();
+    await using machine = await localMachine();
+    const gate = place.path("gate");
+    const controller = processController(
+      machine,
+      place.shell("pipe", `echo one; until [ -e ${gate} ]; do sleep 0.1; done; echo two; ${LOOP}`),
+    );
+    const { pid } = await controller.start();
+    const pipe = await Deno.readLink(`/proc/${pid}/fd/1`);
+    assert.match(pipe, /pipe/);
+    const record = await Deno.readTextFile(place.path("run/pipe.pid"));
+    const shim = Number(/wrapper=(\d+)/.exec(record)?.[1]);
+    await eventually(async () => assert.deepEqual(await controller.logs(5), ["one"]));
     const readers = await readersOf(pipe);
-    assert.deepEqual(killed.filter((pid) => readers.includes(pid)), []);
+    const all = await Promise.all(readers.map(async (pid) => ({
+      pid,
+      parent: await parentOf(pid),
+      isShell: !(await Deno.readTextFile(`/proc/${pid}/cmdline`)).startsWith("dd\0"),
+    })));
+    // Who watches over the writer lives on: the shim, and its child.
+    const killed = all.filter(({ pid, parent }) => pid !== shim && parent !== shim)
+      .filter(({ isShell }) => whole || isShell).map(({ pid }) => pid);
+    assert.ok(killed.length >= (whole ? 3 : 2), JSON.stringify(all));
+    for (const pid of killed) Deno.kill(pid, "SIGKILL");
+    // Until it has run once more, a killed process can still take what comes from the pipe into its end.
+    await eventually(async () => {
+      const left = await readersOf(pipe);
+      assert.deepEqual(killed.filter((pid) => left.includes(pid)), []);
+    });
+    await Deno.writeTextFile(gate, "");
+    await eventually(async () => assert.deepEqual(await controller.logs(5), ["one", "two"]));
+    assert.ok((await controller.status()).running);
+    await controller.stop();
   });
-  await Deno.writeTextFile(gate, "");
-  await eventually(async () => assert.deepEqual(await controller.logs(5), ["one", "two"]));
-  assert.ok((await controller.status()).running);
-  await controller.stop();
-});
+}
 
 Deno.test("log: written on when the shim is killed", async () => {
   await using place = new Place();

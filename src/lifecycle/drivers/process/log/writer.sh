@@ -42,9 +42,10 @@ h_write_log() {
     esac
   done
 }
-# Copies descriptor 3 to the log in the background, restarts a killed writer, and sets its pid in h_writer.
+# Copies descriptor 3 to the log in the background, restarts a killed writer, and sets its pid in h_writer. PIPE: dd
+# writes what it has read, even where the shell that hears its warnings was killed.
 h_writer() {
-  ( trap '' HUP INT TERM; exec >/dev/null 2>&1 3<&- 4>&-
+  ( trap '' HUP INT TERM PIPE; exec >/dev/null 2>&1 3<&- 4>&-
     until ( h_write_log ); do sleep 0.1 2>/dev/null || sleep 1; done ) <&3 &
   h_writer=$!
 }
