@@ -40,9 +40,13 @@ class Program {
     return { stdout, stderr };
   }
 
-  start(args: readonly string[]): LineProcess {
-    const [program, ...first] = this.command;
-    return new LineProcess(program, [...first, ...args], { clearEnv: true, env: this.env });
+  /** Starts it; what it says on stderr goes to the file `log`. */
+  start(args: readonly string[], log: string): LineProcess {
+    const script = ["-c", 'exec 2>"$0" "$@"', log];
+    return new LineProcess("sh", [...script, ...this.command, ...args], {
+      clearEnv: true,
+      env: this.env,
+    });
   }
 
   terminal(args: readonly string[]): Terminal {
@@ -85,9 +89,10 @@ async function checkProgram(program: Program, other: Program, bench: Bench): Pro
     "--install-root",
     root,
     "--log-level",
-    "error",
+    "warning",
   ];
-  await using server = program.start([...serve, "--state-dir", state, ...sshFlags(sshd)]);
+  const log = `${dir}/serve.log`;
+  await using server = program.start([...serve, "--state-dir", state, ...sshFlags(sshd)], log);
   const at = ["--url", await urlOf(server)];
   assert.equal((await Deno.stat(`${state}/token`)).mode! & 0o777, 0o600);
   const refused = await other.run([...serve, "--state-dir", state], 8);
@@ -124,6 +129,7 @@ async function checkProgram(program: Program, other: Program, bench: Bench): Pro
   assert.equal((await answer(ports[1])).version, "2.0.0");
   server.kill("SIGTERM");
   assert.equal((await server.status).code, 0);
+  assert.equal(await Deno.readTextFile(log), "", "nothing to warn of");
   await program.run(["services", ...at], 4);
 }
 

@@ -52,6 +52,7 @@ import { toRequest, writeRawResponse, writeResponse } from "./node_http.ts";
 import { TcpPeers } from "./tcp_peers.ts";
 import { WsSockets } from "./ws_sockets.ts";
 import { sleep } from "../../util/async.ts";
+import { runtimeName } from "../../util/node/runtime.ts";
 
 /** Listens with `node:http` and WebSockets of the given kind. */
 export async function listen(
@@ -145,7 +146,8 @@ class NodeListener implements Listener {
     this.port = portOf(server);
     const { peers } = context;
     this.#guard = new DescriptorGuard({
-      isAlive: () => this.#isAlive(options),
+      // Node and Bun go on after a failed accept; and Bun tells of no connection before its first request.
+      ...(runtimeName() === "deno" ? { isAlive: () => this.#isAlive(options) } : {}),
       // Established connections are kept, except idle HTTP ones.
       pause() {
         server.close();
