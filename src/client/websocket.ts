@@ -1,8 +1,8 @@
 /**
  * Opens WebSockets, and sends the token with the handshake.
  *
- * Every constructor that follows the standard works: the global one of Deno, Bun, browsers and
- * Node ≥ 22, and that of `npm:ws` for Node 20.
+ * Every constructor that follows the standard works: the global one of Deno, Node, Bun and browsers, and that of
+ * `npm:ws`.
  *
  * @module
  */

@@ -7,7 +7,8 @@ import { createServer as createTcp, type Server } from "node:net";
 import type { Duplex } from "node:stream";
 import { join } from "node:path";
 import { bundle } from "../helpers/bundle.ts";
-import { needs } from "../helpers/require.ts";
+import { type Component, needs } from "../helpers/require.ts";
+import { nodePath } from "../helpers/runtimes.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 import { TEST_TLS } from "../helpers/tls.ts";
 
@@ -54,18 +55,24 @@ async function statusServer(secure: boolean): Promise<{ url: string } & AsyncDis
 
 /** How a program on a runtime trusts the authority of the test. */
 interface Runtime {
-  readonly command: (file: string, ca: string) => string[];
+  readonly command: (file: string, ca: string) => string[] | Promise<string[]>;
   readonly bundled: boolean;
+  readonly components: readonly Component[];
 }
 
 const GUEST = new URL("handshake_guest.ts", import.meta.url).pathname;
 const RUNTIMES: Record<"Deno" | "Node" | "Bun", Runtime> = {
   Deno: {
     bundled: false,
+    components: [],
     command: (_, ca) => [Deno.execPath(), "run", "-A", "--quiet", "--cert", ca, GUEST],
   },
-  Node: { bundled: true, command: (file) => ["node", file] },
-  Bun: { bundled: true, command: (file) => ["bun", file] },
+  Node: {
+    bundled: true,
+    components: ["node22"],
+    command: async (file) => [await nodePath(22), file],
+  },
+  Bun: { bundled: true, components: ["bun"], command: (file) => ["bun", file] },
 };
 
 /** A server of a test, and how to reach it. */
@@ -122,10 +129,10 @@ async function certificates(dir: string) {
 
 /** Why a client in one runtime says that it could not connect. */
 export function testConnectFailures(name: "Deno" | "Node" | "Bun"): void {
-  const { command, bundled } = RUNTIMES[name];
+  const { command, bundled, components } = RUNTIMES[name];
   Deno.test({
     name: `handshake: ${name} names why there is no connection`,
-    ignore: needs("openssl", ...(name === "Deno" ? [] : [name.toLowerCase() as "node" | "bun"])),
+    ignore: needs("openssl", ...components),
     async fn() {
       await using dir = await tempDir();
       await using servers = new AsyncDisposableStack();
@@ -153,7 +160,7 @@ export function testConnectFailures(name: "Deno" | "Node" | "Bun"): void {
       );
       const [file, ca] = [join(dir.path, "guest.mjs"), join(dir.path, "ca.pem")];
       if (bundled) await bundle({ entry: "tests/client/handshake_guest.ts", out: file });
-      const [program = "", ...args] = command(file, ca);
+      const [program = "", ...args] = await command(file, ca);
       const { stdout, stderr } = await new Deno.Command(program, {
         args: [...args, TOKEN, ...cases.map(([url]) => url)],
         env: { NODE_EXTRA_CA_CERTS: ca },
@@ -172,10 +179,10 @@ export function testConnectFailures(name: "Deno" | "Node" | "Bun"): void {
 
 /** What a client in one runtime makes of a refusal. */
 export function testHandshake(name: "Deno" | "Node" | "Bun"): void {
-  const { command, bundled } = RUNTIMES[name];
+  const { command, bundled, components } = RUNTIMES[name];
   Deno.test({
     name: `handshake: ${name} names the status of a refusal, TLS or not`,
-    ignore: name === "Deno" ? false : needs(name.toLowerCase() as "node" | "bun"),
+    ignore: needs(...components),
     async fn() {
       await using dir = await tempDir();
       const [file, ca] = [join(dir.path, "guest.mjs"), join(dir.path, "ca.pem")];
@@ -191,7 +198,7 @@ export function testHandshake(name: "Deno" | "Node" | "Bun"): void {
           retryable,
         }))
       );
-      const [program = "", ...args] = command(file, ca);
+      const [program = "", ...args] = await command(file, ca);
       const { stdout, stderr } = await new Deno.Command(program, {
         args: [...args, TOKEN, ...cases.map(({ url }) => url)],
         env: { NODE_EXTRA_CA_CERTS: ca },

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { bundle } from "../helpers/bundle.ts";
 import { LineProcess } from "../helpers/lines.ts";
 import { needs } from "../helpers/require.ts";
+import { nodePath } from "../helpers/runtimes.ts";
 import { CHECKS, runSuite } from "./suite.ts";
 
 /** Runs the suite against a server process that prints its address. */
@@ -42,8 +43,12 @@ Deno.test("examples/deno_server.ts: conforms with few permissions", async (t) =>
 
 Deno.test({
   name: "examples/node_server.ts: conforms on http and npm:ws",
-  ignore: needs("node"),
-  fn: (t) => withBundle("examples/node_server.ts", (file) => checkServer(t, "node", [file, "0"])),
+  ignore: needs("node22"),
+  fn: (t) =>
+    withBundle(
+      "examples/node_server.ts",
+      async (file) => await checkServer(t, await nodePath(22), [file, "0"]),
+    ),
 });
 
 Deno.test({
