@@ -3,7 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { runCli, startServer } from "../helpers/cli.ts";
+import { denoDir, runCli, startServer } from "../helpers/cli.ts";
 import { Terminal } from "../helpers/pty.ts";
 import { type Component, needs } from "../helpers/require.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
@@ -73,7 +73,7 @@ async function home(setup: Setup, url: string) {
     PATH: `${bin}:${Deno.env.get("PATH")}`,
     SHELL: `/usr/bin/${setup.shell}`,
     HARNESS_URL: url,
-    DENO_DIR: Deno.env.get("DENO_DIR") ?? join(Deno.env.get("HOME") ?? "", ".cache/deno"),
+    DENO_DIR: await denoDir(),
     LANG: "C.UTF-8",
   };
   const installed = await runCli(["completions", "install"], { env });

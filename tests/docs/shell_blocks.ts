@@ -1,5 +1,6 @@
 /** The shell commands of a document, run in order as a reader would paste them. */
 import assert from "node:assert/strict";
+import { denoDir } from "../helpers/cli.ts";
 import { removeTree } from "../helpers/remove_tree.ts";
 import { Terminal } from "../helpers/pty.ts";
 
@@ -74,13 +75,6 @@ export async function runBlocks(
     : await execute(marked, { shell, cwd, env });
   const codes = [...output.matchAll(/^@@\d+ (\d+)@@\r?$/gm)].map(([, code]) => Number(code));
   return { codes, output };
-}
-
-/** The packages that are there already: a document is tried here, not a download. */
-async function denoDir(): Promise<string> {
-  const args = ["info", "--json"];
-  const { stdout } = await new Deno.Command(Deno.execPath(), { args }).output();
-  return JSON.parse(new TextDecoder().decode(stdout)).denoDir;
 }
 
 interface Place {

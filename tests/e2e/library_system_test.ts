@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { deployAndFollow, RegistryClient } from "../../src/client/mod.ts";
 import { Bench } from "../deploy/support.ts";
+import { denoDir } from "../helpers/cli.ts";
 import { answer, buildHello, freePort } from "../helpers/hello_package.ts";
 import { LineProcess } from "../helpers/lines.ts";
 import { eventually } from "../helpers/raw_client.ts";
@@ -34,8 +35,7 @@ async function environmentWith(
     `  IdentityFile ${sshd.identityFile}\n  UserKnownHostsFile ${sshd.knownHostsFile}\n`
   );
   await Deno.writeTextFile(`${home}/.ssh/config`, hosts.join(""), { mode: 0o600 });
-  const cache = Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`;
-  return { HOME: home, DENO_DIR: cache, TOKEN };
+  return { HOME: home, DENO_DIR: await denoDir(), TOKEN };
 }
 
 /** Polls until another process answers than `pid`; the time limit of the test ends it. */

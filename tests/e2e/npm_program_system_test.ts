@@ -1,6 +1,7 @@
 /** The program of the npm package, as installed into an empty project, on each runtime that it is for. */
 import assert from "node:assert/strict";
 import { Bench } from "../deploy/support.ts";
+import { denoDir } from "../helpers/cli.ts";
 import { answer, buildHello, freePort } from "../helpers/hello_package.ts";
 import { LineProcess } from "../helpers/lines.ts";
 import { Terminal } from "../helpers/pty.ts";
@@ -17,10 +18,9 @@ class Program {
   readonly command: readonly [string, ...string[]];
   readonly env: Record<string, string>;
 
-  constructor(command: readonly [string, ...string[]], home: string) {
+  /** Nothing of the tester's environment reaches it but `PATH` and Deno's cache. */
+  constructor(command: readonly [string, ...string[]], home: string, cache: string) {
     this.command = command;
-    // Nothing of the tester's reaches it, but for Deno's cache.
-    const cache = Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`;
     const PATH = Deno.env.get("PATH") ?? "";
     this.env = { PATH, HOME: home, XDG_RUNTIME_DIR: home, DENO_DIR: cache, NO_COLOR: "1" };
   }
@@ -57,7 +57,7 @@ class Program {
 async function programOn(runtime: Runtime, project: Project, home: string): Promise<Program> {
   await Deno.mkdir(home, { mode: 0o700, recursive: true });
   const file = runtime === DENO ? MAIN : `${project.dir}/${BIN}`;
-  return new Program(await runtime.command(file), home);
+  return new Program(await runtime.command(file), home, await denoDir());
 }
 
 function sshFlags(sshd: Sshd): string[] {

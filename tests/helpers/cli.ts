@@ -60,6 +60,13 @@ export function testerEnvironment(): Record<string, string> {
   );
 }
 
+/** Deno's cache, for a program with another HOME: a test fetches no library again. */
+export async function denoDir(): Promise<string> {
+  const args = ["info", "--json"];
+  const { stdout } = await new Deno.Command(Deno.execPath(), { args }).output();
+  return JSON.parse(new TextDecoder().decode(stdout)).denoDir;
+}
+
 function environment(extra: Record<string, string> = {}): Record<string, string> {
   return { ...testerEnvironment(), XDG_RUNTIME_DIR: testRuntimeDir(), ...extra };
 }

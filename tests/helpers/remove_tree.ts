@@ -1,7 +1,4 @@
-/** Removes directories into which somebody may still write.
- *
- * @module
- */
+/** Removes directories into which somebody may still write. */
 
 /**
  * Removes a directory with all in it. A service that was just killed leaves a keeper that writes down how it

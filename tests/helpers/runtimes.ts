@@ -29,9 +29,17 @@ function node(version: 22 | 24): Runtime {
   };
 }
 
-/** The Node of npm's package `node`, which .ci/run fetches. */
-export async function nodePath(version: 22 | 24): Promise<string> {
-  return (await runProgram("npx", ["-y", `node@${version}`, "-p", "process.execPath"])).trim();
+const nodePaths = new Map<number, Promise<string>>();
+
+/** The Node of npm's package `node`, which .ci/run fetches; npx, which takes a second, is asked once. */
+export function nodePath(version: 22 | 24): Promise<string> {
+  let path = nodePaths.get(version);
+  if (path === undefined) {
+    path = runProgram("npx", ["-y", `node@${version}`, "-p", "process.execPath"])
+      .then((output) => output.trim());
+    nodePaths.set(version, path);
+  }
+  return path;
 }
 
 /** Deno, from the source. */

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { connect } from "node:tls";
 import { trusting } from "../../src/cli/session/trusted_authority.ts";
 import { RegistryClient } from "../../src/client/mod.ts";
-import { runCli, RunningCli } from "../helpers/cli.ts";
+import { denoDir, runCli, RunningCli } from "../helpers/cli.ts";
 import { freePort } from "../helpers/free_port.ts";
 import { buildHello } from "../helpers/hello_package.ts";
 import { needs } from "../helpers/require.ts";
@@ -59,7 +59,7 @@ Deno.test({
       const env = {
         PATH: `${dir.path}/bin:${Deno.env.get("PATH")}`,
         HOME: dir.path,
-        DENO_DIR: Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`,
+        DENO_DIR: await denoDir(),
       };
       const asClient = () => sh(dir.path, here(clients), env);
       await using server = await start();
