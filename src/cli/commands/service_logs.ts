@@ -96,9 +96,7 @@ async function instancesOf(session: Session, names: readonly string[]): Promise<
         throw new HarnessError(
           "not_found",
           `Cannot find a service that matches "${name}": none is registered`,
-          {
-            details: { reason: "service_unknown" },
-          },
+          { details: { reason: "service_unknown", name } },
         );
       }
       // The server knows how to say that there is none.

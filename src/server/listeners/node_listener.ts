@@ -146,7 +146,8 @@ class NodeListener implements Listener {
     this.port = portOf(server);
     const { peers } = context;
     this.#guard = new DescriptorGuard({
-      // Node and Bun go on after a failed accept; and Bun tells of no connection before its first request.
+      // Node and Bun accept again after a failed accept. And Bun emits `connection` only at the first request, so that
+      // a probe which sends none would look refused.
       ...(runtimeName() === "deno" ? { isAlive: () => this.#isAlive(options) } : {}),
       // Established connections are kept, except idle HTTP ones.
       pause() {

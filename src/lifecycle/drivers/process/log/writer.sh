@@ -42,8 +42,9 @@ h_write_log() {
     esac
   done
 }
-# Copies descriptor 3 to the log in the background, restarts a killed writer, and sets its pid in h_writer. PIPE: dd
-# writes what it has read, even where the shell that hears its warnings was killed.
+# Copies descriptor 3 to the log in the background, restarts a killed writer, and sets its pid in h_writer. SIGPIPE is
+# ignored because dd warns on stderr of a short read: when the shell that reads stderr was killed, dd must not die
+# before it has written what it read.
 h_writer() {
   ( trap '' HUP INT TERM PIPE; exec >/dev/null 2>&1 3<&- 4>&-
     until ( h_write_log ); do sleep 0.1 2>/dev/null || sleep 1; done ) <&3 &
