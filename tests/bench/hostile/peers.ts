@@ -1,7 +1,7 @@
 /**
- * Clients of hostile_load_bench.ts: those that ask for too much and leave (as a program,
- * `hostile_peers.ts flood <port> <epoch>`), and the one whose waits are measured
- * (`hostile_peers.ts <port> <seconds>`).
+ * Clients of load.ts: those that ask for too much and leave (as a program,
+ * `peers.ts flood <port> <epoch>`), and the one whose waits are measured
+ * (`peers.ts <port> <seconds>`).
  */
 
 /** Clients that flood. */

@@ -1,16 +1,16 @@
 /**
- * `deno run -A tests/bench/hostile_deploy.ts`: a deployment of about 30 s on this machine, through a server with
+ * `deno run -A tests/bench/hostile/deploy.ts`: a deployment of about 30 s on this machine, through a server with
  * 5,000 services at which 20 clients flood, replay, stall and hang up meanwhile. Says how it ended, how late
  * timers were, and how near the renewals of the deployment's lock came to its end.
  */
-import { DEPLOY_LOCK_TTL_MS } from "../../src/deploy/limits.ts";
-import { startControlServer } from "../helpers/control_server.ts";
-import { buildHello, freePort, upload } from "../helpers/hello_package.ts";
-import { RawClient } from "../helpers/raw_client.ts";
-import { service } from "../helpers/test_server.ts";
+import { DEPLOY_LOCK_TTL_MS } from "../../../src/deploy/limits.ts";
+import { startControlServer } from "../../helpers/control_server.ts";
+import { buildHello, freePort, upload } from "../../helpers/hello_package.ts";
+import { RawClient } from "../../helpers/raw_client.ts";
+import { service } from "../../helpers/test_server.ts";
 
 const SERVICES = 5000;
-const script = new URL("./hostile_peers.ts", import.meta.url).pathname;
+const script = new URL("./peers.ts", import.meta.url).pathname;
 const listener = Deno.args[0] === "ws" ? "ws" : "deno";
 const dir = await Deno.makeTempDir({ prefix: "hostile-deploy-" });
 /** Healthy only after 25 s: the lock, which lives 20 s, must be renewed several times. */

@@ -1,5 +1,5 @@
 /**
- * The server of hostile_load_bench.ts: `hostile_server.ts <checkout> <deno|ws>`. Prints `<port> <epoch>`.
+ * The server of load.ts: `server.ts <checkout> <deno|ws>`. Prints `<port> <epoch>`.
  */
 const [checkout = "", listener = "deno"] = Deno.args;
 const { Registry } = await import(`${checkout}src/registry/registry.ts`);

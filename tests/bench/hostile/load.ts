@@ -1,14 +1,14 @@
 /**
  * What one client waits for `get_service` while 20 others flood, replay, stall and hang up, on both listeners:
- * `deno run -A tests/bench/hostile_load_bench.ts [--of=<another checkout>] [--seconds=4]`.
+ * `deno run -A tests/bench/hostile/load.ts [--of=<another checkout>] [--seconds=4]`.
  *
  * On a machine that is busy with other things the waits are theirs: run it alone, or with `nice -n -19`.
  * With another checkout every figure is taken of both in turn. Loopback only; clients and server share the
  * machine.
  */
-import { delay, Peers, percentile } from "./hostile_peers.ts";
+import { delay, Peers, percentile } from "./peers.ts";
 
-const here = new URL("../../", import.meta.url).pathname;
+const here = new URL("../../../", import.meta.url).pathname;
 const flags = new Map(Deno.args.map((arg): [string, string] => {
   const [name = "", value = ""] = arg.split("=");
   return [name, value];
@@ -26,7 +26,7 @@ interface Child extends AsyncDisposable {
 
 /** Starts the server of a checkout with 5,000 services and a long history of one large entry. */
 async function startChild(checkout: string, listener: string): Promise<Child> {
-  const script = new URL("./hostile_server.ts", import.meta.url).pathname;
+  const script = new URL("./server.ts", import.meta.url).pathname;
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--config", `${checkout}deno.json`, script, checkout, listener],
     stdin: "piped",
@@ -48,7 +48,7 @@ async function startChild(checkout: string, listener: string): Promise<Child> {
 
 /** The waits of one client in another process, in milliseconds, and how often it was answered. */
 async function probe(port: number): Promise<{ waits: number[]; rate: number }> {
-  const script = new URL("./hostile_peers.ts", import.meta.url).pathname;
+  const script = new URL("./peers.ts", import.meta.url).pathname;
   const { stdout } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", script, String(port), String(seconds)],
   }).output();

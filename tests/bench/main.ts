@@ -1,0 +1,133 @@
+/**
+ * `deno task bench`: what the product does beside its peers, measured in alternating rounds on this machine.
+ *
+ * Prints a table, writes it into docs/benchmarks.md with `--out`, and everything measured as JSON with `--json`.
+ * A missed target is no failure unless `--strict` is given. docs/benchmarks.md explains the figures.
+ */
+import { parseArgs } from "node:util";
+import { machine } from "./machine.ts";
+import { idOf, type Row } from "./row.ts";
+import { type RowResult, runRow } from "./rounds.ts";
+import { killDescendants, Scope } from "./scope.ts";
+import { asked, markdownTable, textTable, withRegion } from "./table.ts";
+
+const HELP =
+  `Usage: deno task bench [--rows 4,13-resume] [--rounds 5] [--out docs/benchmarks.md] [--json file]
+                       [--strict] [--list] [--dir directory]
+
+  --rows    only these rows, by number or name
+  --rounds  measurements of each contender, of which the median counts
+  --out     write the table between the marks of this file; only if all rows were measured, or some chosen
+  --json    write all samples to this file
+  --strict  exit with 1 if a target is missed or a measurement failed
+  --list    print the rows, their targets and what they need
+  --dir     where state directories are made, on the disk to be measured (default: the temporary directory)
+`;
+
+const { values: flags } = parseArgs({
+  options: {
+    rows: { type: "string" },
+    rounds: { type: "string", default: "5" },
+    out: { type: "string" },
+    json: { type: "string" },
+    dir: { type: "string" },
+    strict: { type: "boolean", default: false },
+    list: { type: "boolean", default: false },
+    help: { type: "boolean", short: "h", default: false },
+  },
+});
+
+function print(text: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
+}
+
+/** Progress: not part of the table. */
+function say(text: string): void {
+  Deno.stderr.writeSync(new TextEncoder().encode(`${text}\n`));
+}
+
+async function allRows(): Promise<Row[]> {
+  const rows: Row[] = [];
+  const dir = new URL("./rows/", import.meta.url);
+  for await (const { name } of Deno.readDir(dir)) {
+    if (!name.endsWith(".ts")) continue;
+    const module: { rows: Row[] } = await import(new URL(name, dir).href);
+    rows.push(...module.rows);
+  }
+  return rows.toSorted((a, b) => a.number - b.number || (a.name < b.name ? -1 : 1));
+}
+
+function chosen(rows: readonly Row[], wanted: string | undefined): readonly Row[] {
+  if (wanted === undefined) return rows;
+  return wanted.split(",").flatMap((one) => {
+    const found = rows.filter((row) => [String(row.number), row.name, idOf(row)].includes(one));
+    if (found.length > 0) return found;
+    throw new Error(`No row "${one}"; there are ${rows.map(idOf).join(", ")}`);
+  });
+}
+
+async function bench(rows: readonly Row[], rounds: number): Promise<RowResult[]> {
+  const interrupted = new AbortController();
+  const stop = () => {
+    if (interrupted.signal.aborted) Deno.exit(130);
+    say("Interrupted: ending what runs; once more to leave at once.");
+    interrupted.abort(new Error("interrupted"));
+    // What is waited for ends with its process; the row in hand then closes what it has set up.
+    killDescendants();
+  };
+  Deno.addSignalListener("SIGINT", stop);
+  Deno.addSignalListener("SIGTERM", stop);
+  const results: RowResult[] = [];
+  try {
+    await using scope = await Scope.open(interrupted.signal, flags.dir);
+    for (const row of rows) {
+      if (interrupted.signal.aborted) break;
+      say(`${idOf(row)} …`);
+      const result = await runRow(row, { rounds, scope, say });
+      results.push(result);
+      say(textTable(result.lines));
+    }
+  } finally {
+    Deno.removeSignalListener("SIGINT", stop);
+    Deno.removeSignalListener("SIGTERM", stop);
+  }
+  if (interrupted.signal.aborted) Deno.exit(130);
+  return results;
+}
+
+async function main(): Promise<void> {
+  if (flags.help) return print(HELP.trim());
+  const rounds = Number(flags.rounds);
+  if (!Number.isInteger(rounds) || rounds < 1) throw new Error("--rounds takes a number from 1");
+  const rows = chosen(await allRows(), flags.rows);
+  if (flags.list) {
+    for (const row of rows) {
+      print(`${idOf(row)}: limited by ${row.limit}`);
+      for (const target of row.targets) print(`    ${target.title}: ${asked(target)}`);
+    }
+    return;
+  }
+  const begun = performance.now();
+  const here = await machine(flags.dir);
+  const results = await bench(rows, rounds);
+  const seconds = (performance.now() - begun) / 1000;
+  const lines = results.flatMap((result) => result.lines);
+  const outcomes = Object.groupBy(lines, ({ verdict }) => verdict.outcome);
+  const count = Object.entries(outcomes).map(([name, some]) => `${some?.length} ${name}`).join(
+    ", ",
+  );
+  const summary = `${here.text}\n${rounds} rounds in ${Math.round(seconds)} s: ${count}.`;
+  print(`${textTable(lines)}\n\n${summary}`);
+  if (flags.out !== undefined) {
+    const text = `${summary}\n\n${markdownTable(lines)}`;
+    await Deno.writeTextFile(flags.out, withRegion(await Deno.readTextFile(flags.out), text));
+  }
+  if (flags.json !== undefined) {
+    const report = { machine: here, rounds, seconds, rows: results };
+    await Deno.writeTextFile(flags.json, JSON.stringify(report, null, 2));
+  }
+  const bad = (outcomes.missed?.length ?? 0) + (outcomes.failed?.length ?? 0);
+  if (flags.strict && bad > 0) Deno.exit(1);
+}
+
+await main();

@@ -1,0 +1,120 @@
+/** The product as a user starts it, with some services in it. */
+import { load, request } from "./load_client.ts";
+import { cpuOf, type Running, type Scope } from "./scope.ts";
+import { RawClient } from "../helpers/raw_client.ts";
+
+/** The listeners of `serve --listener`. */
+export type Listener = "deno" | "ws";
+
+/** Options for {@linkcode startProduct}. */
+export interface ProductOptions {
+  readonly listener?: Listener;
+  /** Services to begin with, `service-0` and so on. @default {0} */
+  readonly services?: number;
+  /** Further flags of `serve`. */
+  readonly flags?: readonly string[];
+  /** Further flags of `deno run`. */
+  readonly runtimeFlags?: readonly string[];
+  /** State directory to begin with instead of `services`; it is used as it is. */
+  readonly stateDir?: string;
+}
+
+/** A server that runs. */
+export interface Product extends Running {
+  readonly url: string;
+  readonly port: number;
+  readonly stateDir: string;
+}
+
+const MAIN = new URL("../../src/cli/main.ts", import.meta.url).pathname;
+
+/**
+ * One connection may ask 1,000 times a second by default, which is what would be measured then. All other limits and
+ * the durability are as they come.
+ */
+const FLAGS = ["--listen=127.0.0.1:0", "--log-level=warning", "--max-requests-per-second=10000000"];
+
+/** Starts `serve` with a state directory of its own. */
+export async function startProduct(scope: Scope, options: ProductOptions = {}): Promise<Product> {
+  const { listener = "deno", services = 0, flags = [], runtimeFlags = [] } = options;
+  const stateDir = options.stateDir ?? scope.path("state");
+  if (services > 0 && options.stateDir === undefined) {
+    await scope.run("cp", ["-R", await stateWith(scope, services), stateDir]);
+  }
+  const running = await scope.start(Deno.execPath(), [
+    ...["run", "-A", ...runtimeFlags, MAIN, "serve", `--listener=${listener}`],
+    ...[...FLAGS, `--state-dir=${stateDir}`, ...flags],
+  ], { env: { XDG_RUNTIME_DIR: scope.path("run") } });
+  const url = running.line.match(/ws:\/\/\S+/)?.[0];
+  if (url === undefined) throw new Error(`not the ready line: ${running.line}`);
+  return Object.assign(running, { url, port: Number(new URL(url).port), stateDir });
+}
+
+const states = new Map<number, Promise<string>>();
+
+/** A state directory with so many services, made once in a run; copy it. */
+export function stateWith(scope: Scope, services: number): Promise<string> {
+  let made = states.get(services);
+  if (made === undefined) states.set(services, made = seed(scope, services));
+  return made;
+}
+
+/** Groups of ten depend on their first. */
+async function seed(scope: Scope, services: number): Promise<string> {
+  await using server = await startProduct(scope);
+  const service = (name: string, dependsOn: string[]) => ({
+    name,
+    version: "1.0.0",
+    execution: { type: "systemd_service", unit_name: "api.service" },
+    endpoints: [{ name: "http", address: "10.0.0.1:8080", protocol: "http", metadata: {} }],
+    labels: { env: "prod", team: "payments" },
+    depends_on: dependsOn,
+  });
+  // {n} counts all requests of a run, so ten of them make a group.
+  for (let digit = 0; digit < 10; digit++) {
+    const frame = request("register_service", {
+      service: service(`service-{n}${digit}`, digit === 0 ? [] : ["service-{n}0"]),
+    });
+    const count = services / 10;
+    await load(scope, "requests", {
+      port: server.port,
+      connections: 8,
+      inFlight: 32,
+      names: count,
+      count,
+      frame,
+    });
+  }
+  return server.stateDir;
+}
+
+/** Answers of the product, as the bare servers send them: `data` by action, and an event. */
+export async function recorded(
+  { url }: Product,
+  actions: Readonly<Record<string, unknown>>,
+): Promise<{ data: Record<string, string>; event: string }> {
+  await using client = await RawClient.ready(url);
+  const data: Record<string, string> = {};
+  for (const [action, params] of Object.entries(actions)) {
+    data[action] = JSON.stringify(await client.call(action, params));
+  }
+  await client.call("subscribe", { events: ["service_updated"] });
+  await client.call("update_service", { name: "service-00", version: `recorded-${Date.now()}` });
+  const event = await client.take((frame) => frame["event"] === "service_updated", "the event");
+  return { data, event: JSON.stringify(event) };
+}
+
+/** Measures while a server is at work: what it took of one processor, in percent, beside the load client. */
+export async function withShares<T extends { seconds: number; cpu_seconds: number }>(
+  { pid }: Running,
+  measure: () => Promise<T>,
+): Promise<T & { server_cpu: number; client_cpu: number }> {
+  const [before, begun] = [await cpuOf(pid), performance.now()];
+  const report = await measure();
+  const seconds = (performance.now() - begun) / 1000;
+  return {
+    ...report,
+    server_cpu: (await cpuOf(pid) - before) / seconds * 100,
+    client_cpu: report.cpu_seconds / seconds * 100,
+  };
+}

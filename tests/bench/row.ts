@@ -1,0 +1,81 @@
+/**
+ * What a row of `deno task bench` is. One file in `rows/` exports one or more of them as `rows`; every file there is
+ * found by itself. `rows/requests.ts` is a short example.
+ *
+ * In every round each contender is measured once, the product and its peers, and the order is turned round from one
+ * round to the next: what the machine does besides then falls on all of them alike. A ratio is taken within a round,
+ * and its median over the rounds is what is compared with the target.
+ */
+import type { Scope } from "./scope.ts";
+
+/** What one measurement of a contender gives, by name: `{ rate: 81000, p99_ms: 2.1 }`. */
+export type Figures = Record<string, number>;
+
+/** The product in one configuration, or a peer. */
+export interface Contender {
+  /** How it is called in targets and in the table: `ours`, `ours ws`, `bare Deno`, `etcd`. */
+  readonly name: string;
+  /** A program that must be there; without it the contender is left out, and the table says so. */
+  readonly needs?: Tool;
+  /** At most this many rounds, for what takes long; the table says how many there were. */
+  readonly rounds?: number;
+  /** One measurement: about one second, ten at most. */
+  measure(): Promise<Figures>;
+}
+
+/** A program of others. */
+export interface Tool {
+  /** Its command, looked for in `PATH`; or how to find out. */
+  readonly command: string | (() => Promise<boolean>);
+  /** What installs it: `apt-get install etcd-server`. */
+  readonly install: string;
+}
+
+/** One line of the table: a figure, what it is compared with, and what it should be. */
+export interface Target {
+  /** What is measured, for people: `get_service, 64 connections`. */
+  readonly title: string;
+  /** Unit of the figure: `/s`, `ms`, `s`, `MB`, `kB`; units of time and size are better when smaller. */
+  readonly unit: string;
+  /** `contender.figure` that is judged. */
+  readonly figure: string;
+  /** `contender.figure` it is divided by; without it the figure itself is compared. */
+  readonly peer?: string;
+  /** Least ratio (or figure). */
+  readonly atLeast?: number;
+  /** Greatest ratio (or figure). */
+  readonly atMost?: number;
+  /** Which of the rounds counts: the median, or for what must hold always the worst. @default {"median"} */
+  readonly takes?: "median" | "worst";
+}
+
+/** What is set up for the rounds of a row; closed after the last one, and when the bench is interrupted. */
+export interface Setup extends AsyncDisposable {
+  /** In their first order; names as in the targets. */
+  readonly contenders: readonly Contender[];
+}
+
+/** One row of the table, with one or several targets. */
+export interface Row {
+  /** Its place in the table. */
+  readonly number: number;
+  /** Short name; `<number>-<name>` is how it is chosen: `--rows 4-get_service`, or `--rows 4`. */
+  readonly name: string;
+  /** What limits the figure, in a few words. */
+  readonly limit: string;
+  /** What is to be met. */
+  readonly targets: readonly Target[];
+  /** Starts what the contenders need, once for all rounds. Processes and directories belong into `scope`. */
+  setUp(scope: Scope): Promise<Setup>;
+}
+
+/** How a row is named on the command line. */
+export function idOf({ number, name }: Row): string {
+  return `${number}-${name}`;
+}
+
+/** The two parts of `contender.figure`. */
+export function parsePath(path: string): { contender: string; figure: string } {
+  const dot = path.lastIndexOf(".");
+  return { contender: path.slice(0, dot), figure: path.slice(dot + 1) };
+}

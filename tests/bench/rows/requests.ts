@@ -1,0 +1,114 @@
+/** Requests that read, on both listeners, beside bare servers that send the same bytes. */
+import { bareContenders } from "../bare.ts";
+import { load, request } from "../load_client.ts";
+import { recorded, startProduct, withShares } from "../product.ts";
+import type { Figures, Row, Target } from "../row.ts";
+import type { Running } from "../scope.ts";
+
+interface Case {
+  readonly number: number;
+  readonly action: string;
+  /** Parameters; `{n}` is a number below 100. */
+  readonly params: Readonly<Record<string, string>>;
+  readonly connections: number;
+  readonly limit: string;
+  readonly targets: readonly Target[];
+}
+
+/** A row that asks one thing of all servers in turn. */
+function requestRow({ number, action, params, connections, limit, targets }: Case): Row {
+  return {
+    number,
+    name: action,
+    limit,
+    targets,
+    async setUp(scope) {
+      await using stack = new AsyncDisposableStack();
+      const ours = stack.use(await startProduct(scope, { services: 1000 }));
+      const ws = stack.use(await startProduct(scope, { services: 1000, listener: "ws" }));
+      const one = Object.entries(params).map(([key, value]) => [key, value.replace("{n}", "7")]);
+      const answers = await recorded(ours, { [action]: Object.fromEntries(one) });
+      const frame = request(action, params);
+      const measure = (server: Running & { port: number }): Promise<Figures> =>
+        withShares(
+          server,
+          () =>
+            load(scope, "requests", {
+              port: server.port,
+              connections,
+              frame,
+              names: 100,
+              seconds: 1,
+            }),
+        );
+      const kinds = ["deno", "node"] as const;
+      const bare = await bareContenders(scope, { kinds, answers, stack, measure });
+      const all = stack.move();
+      return {
+        contenders: [
+          { name: "ours", measure: () => measure(ours) },
+          { name: "ours ws", measure: () => measure(ws) },
+          ...bare,
+        ],
+        [Symbol.asyncDispose]: () => all.disposeAsync(),
+      };
+    },
+  };
+}
+
+/** Rows 3 and 4. */
+export const rows: readonly Row[] = [
+  requestRow({
+    number: 3,
+    action: "list_services",
+    params: {},
+    connections: 32,
+    limit: "copying 350 kB an answer through the runtime and the kernel",
+    targets: [
+      {
+        title: "list_services of 1,000, 32 connections",
+        unit: "/s",
+        figure: "ours.rate",
+        peer: "bare Deno.rate",
+        atLeast: 0.8,
+      },
+      {
+        title: "… p99",
+        unit: "ms",
+        figure: "ours.p99_ms",
+        peer: "bare Deno.p99_ms",
+        atMost: 1.5,
+      },
+      {
+        title: "… with --listener=ws",
+        unit: "/s",
+        figure: "ours ws.rate",
+        peer: "Node ws.rate",
+        atLeast: 1,
+      },
+    ],
+  }),
+  requestRow({
+    number: 4,
+    action: "get_service",
+    params: { name: "service-{n}0" },
+    connections: 64,
+    limit: "the runtime's work for a frame in and a frame out, on one thread",
+    targets: [
+      {
+        title: "get_service, 64 connections",
+        unit: "/s",
+        figure: "ours.rate",
+        peer: "bare Deno.rate",
+        atLeast: 0.9,
+      },
+      {
+        title: "… with --listener=ws",
+        unit: "/s",
+        figure: "ours ws.rate",
+        peer: "Node ws.rate",
+        atLeast: 1,
+      },
+    ],
+  }),
+];
