@@ -37,7 +37,9 @@ export const MAX_FOLLOW_QUEUE_LINES = 2_000;
 export const MAX_HEALTH_OUTPUT_BYTES = 16 * 1024;
 /** Longest one-line message of a health check: it is stored in the registry and sent with every result. */
 export const MAX_HEALTH_MESSAGE_LENGTH = 300;
-/** Pause between checks while a start is waited for; the service's own interval is for the long run. */
+/** First pause between checks while a start is waited for; doubled each time. */
+export const WAIT_HEALTHY_FIRST_POLL_MS = 50;
+/** Longest pause between checks while a start is waited for; the service's own interval is for the long run. */
 export const WAIT_HEALTHY_POLL_MS = 500;
 /** Output of the one status command of a machine: 10,000 services at 200 bytes each, with room. */
 export const HOST_STATUS_OUTPUT_BYTES = 4 * 1024 * 1024;

@@ -177,7 +177,11 @@ export class HostContext {
   /** The controller of a release, for the runtime in its record. */
   controller(release: ReleaseRecord): Controller {
     const spec = specOf(release);
-    return createController(this.machine, spec, { systemd: this.isUnit(release) });
+    return createController(this.machine, spec, {
+      systemd: this.isUnit(release),
+      // The health check that follows says whether a program that has just been started is up.
+      ...(spec.health === null ? {} : { settleMs: 0 }),
+    });
   }
 
   /** Whether a release runs as a unit that we wrote: without systemd none can be running. */

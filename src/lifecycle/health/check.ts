@@ -5,7 +5,7 @@
  */
 import { HarnessError } from "../../errors.ts";
 import type { Executor } from "../../executor/executor.ts";
-import { FAILURE_LOG_LINES, WAIT_HEALTHY_POLL_MS } from "../limits.ts";
+import { FAILURE_LOG_LINES, WAIT_HEALTHY_FIRST_POLL_MS, WAIT_HEALTHY_POLL_MS } from "../limits.ts";
 import { daemonHint } from "../drivers/run_control.ts";
 import { createController } from "../controller.ts";
 import { describeEnd } from "../exit_status.ts";
@@ -112,6 +112,8 @@ export async function waitUntilHealthy(
   const control = options.signal ? { signal: options.signal } : {};
   const controller = createController(executor, spec);
   let successes = 0;
+  // Most services listen within a moment of their start.
+  let pauseMs = WAIT_HEALTHY_FIRST_POLL_MS;
   while (true) {
     const result = await checkHealth(executor, spec, control);
     options.onResult?.(result);
@@ -144,7 +146,8 @@ export async function waitUntilHealthy(
       }
     }
     const { pollMs = WAIT_HEALTHY_POLL_MS } = options;
-    await sleep(Math.min(pollMs, spec.health?.intervalMs ?? pollMs), control.signal);
+    await sleep(Math.min(pauseMs, pollMs, spec.health?.intervalMs ?? pollMs), control.signal);
+    pauseMs *= 2;
     control.signal?.throwIfAborted();
   }
 }

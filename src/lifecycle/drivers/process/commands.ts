@@ -55,7 +55,7 @@ export function startCommand(spec: ProcessSpec, settings: ControllerOptions = {}
       spec.workDir,
       spec.envFile ?? "",
       execution.user ?? "",
-      tenths(settleMs),
+      String(Math.ceil(settleMs / 100)),
       tenths(startTimeoutMs),
       spec.ports.filter((p) => p.protocol !== "udp").map((p) => p.port).join(" "),
       PROCESS_SHIM,

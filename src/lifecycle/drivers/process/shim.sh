@@ -91,7 +91,8 @@ if [ "$h_mode" = daemon ] && [ "$h_code" = 0 ]; then
     done
     [ -n "$h_best" ] && h_record "$h_best"
   }
-  # During execve a program shows no environment: one empty result is not enough.
+  # During execve a program shows no environment: one empty result is not enough, nor one that comes at once.
+  h_soon=0
   while h_oldest || { h_nap; h_oldest; }; do
     h_load "$h_base.pid"
     while h_alive; do sleep 0.5 2>/dev/null || sleep 1; done

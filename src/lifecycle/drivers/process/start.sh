@@ -48,7 +48,7 @@ set -- "$(command -v env)" -i PATH="$h_given_path" HOME="${HOME:-/}" USER="$(id 
 #include own_descriptors
 # Not our child: aborting this script kills it and its children.
 ( printf '%s\n' "$h_new" | "$@" >/dev/null 2>&1 & )
-h_t=0 h_seen=
+h_t=0 h_seen= h_soon=5
 h_wait_at_most "$h_limit"
 while :; do
   h_nap

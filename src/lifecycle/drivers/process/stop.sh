@@ -46,7 +46,7 @@ while [ -n "$h_list" ] && [ $h_t -lt "$h_kill_limit" ]; do
   h_list=$(h_members $h_fresh)
 done
 if [ -n "$h_list" ]; then h_say stuck $h_list; exit 0; fi
-h_t=0
+h_t=0 h_soon=5
 while h_wrapper_alive && [ $h_t -lt 30 ]; do h_nap; done
 h_exit_code "$p_run" || h_code=unknown
 h_say stopped "$h_code" "$h_killed" "$h_script"
