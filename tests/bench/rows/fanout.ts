@@ -1,0 +1,58 @@
+/** One publisher, 1,000 subscribers: events delivered, on both listeners, beside bare servers. */
+import { bareContenders } from "../bare.ts";
+import { load, request } from "../load_client.ts";
+import { recorded, startProduct, withShares } from "../product.ts";
+import type { Figures, Row, Target } from "../row.ts";
+import type { Running, Scope } from "../scope.ts";
+
+const SUBSCRIBERS = 1000;
+/** Events that have not reached everybody: the publisher sends the next when the oldest has. */
+const UNDER_WAY = 32;
+
+async function measure(scope: Scope, server: Running & { port: number }): Promise<Figures> {
+  return await withShares(server, () =>
+    load(scope, "fanout", {
+      port: server.port,
+      connections: SUBSCRIBERS,
+      inFlight: UNDER_WAY,
+      subscribe: request("subscribe", { events: ["service_updated"] }),
+      frame: request("update_service", { name: "service-00", version: "1.0.{v}" }),
+      seconds: 1.5,
+    }));
+}
+
+function target(title: string, figure: string, peer: string, atLeast?: number): Target {
+  return { title, unit: "/s", figure, peer, ...(atLeast === undefined ? {} : { atLeast }) };
+}
+
+/** Row 5. */
+export const rows: readonly Row[] = [{
+  number: 5,
+  name: "fan-out",
+  limit: "a write to every socket, on one thread; durable changes come from the disk",
+  targets: [
+    target("events to 1,000 subscribers", "ours.rate", "bare Deno.rate", 0.95),
+    target("… with --listener=ws", "ours ws.rate", "Node ws.rate", 1),
+    target("… beside Bun, which joins writes", "ours.rate", "Bun.rate"),
+  ],
+  async setUp(scope) {
+    await using stack = new AsyncDisposableStack();
+    const ours = stack.use(await startProduct(scope, { services: 100 }));
+    const ws = stack.use(await startProduct(scope, { services: 100, listener: "ws" }));
+    const bare = await bareContenders(scope, {
+      kinds: ["deno", "node", "bun"],
+      answers: await recorded(ours, { subscribe: { events: ["service_updated"] } }),
+      stack,
+      measure: (server) => measure(scope, server),
+    });
+    const all = stack.move();
+    return {
+      contenders: [
+        { name: "ours", measure: () => measure(scope, ours) },
+        { name: "ours ws", measure: () => measure(scope, ws) },
+        ...bare,
+      ],
+      [Symbol.asyncDispose]: () => all.disposeAsync(),
+    };
+  },
+}];
