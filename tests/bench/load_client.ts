@@ -15,13 +15,15 @@ export interface LoadReport extends Figures {
   readonly p50_ms: number;
   readonly p99_ms: number;
   readonly max_ms: number;
-  /** Processor time of the load client itself. */
-  readonly cpu_seconds: number;
+  /** What the load client used of one processor meanwhile, in percent. */
+  readonly client_cpu: number;
+  /** What the server used. */
+  readonly server_cpu: number;
 }
 
 /** Options of the load client; `load/load.c` says what they mean. */
 export interface LoadOptions {
-  readonly port: number;
+  readonly server: { readonly port: number; readonly pid: number };
   readonly connections?: number;
   readonly inFlight?: number;
   /** `{id}` becomes the request's slot, `{n}` a number below `names`, `{v}` a number that never comes again. */
@@ -68,10 +70,12 @@ function command(scope: Scope): Promise<readonly string[]> {
 export async function load(
   scope: Scope,
   mode: "requests" | "fanout" | "resume",
-  options: LoadOptions,
+  { server, ...options }: LoadOptions,
 ): Promise<LoadReport> {
   const [program = "", ...before] = await command(scope);
-  const args = Object.entries(options).flatMap(([name, value]) => [
+  const args = Object.entries({ ...options, port: server.port, pid: server.pid }).flatMap((
+    [name, value],
+  ) => [
     `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
     String(value),
   ]);

@@ -123,7 +123,11 @@ async function main(): Promise<void> {
     await Deno.writeTextFile(flags.out, withRegion(await Deno.readTextFile(flags.out), text));
   }
   if (flags.json !== undefined) {
-    const report = { machine: here, rounds, seconds, rows: results };
+    const rows = results.map(({ lines, ...rest }) => ({
+      ...rest,
+      targets: lines.map(({ target, verdict, note }) => ({ ...target, ...verdict, note })),
+    }));
+    const report = { machine: here, rounds, seconds, rows };
     await Deno.writeTextFile(flags.json, JSON.stringify(report, null, 2));
   }
   const bad = (outcomes.missed?.length ?? 0) + (outcomes.failed?.length ?? 0);

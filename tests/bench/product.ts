@@ -1,6 +1,6 @@
 /** The product as a user starts it, with some services in it. */
 import { load, request } from "./load_client.ts";
-import { cpuOf, type Running, type Scope } from "./scope.ts";
+import type { Running, Scope } from "./scope.ts";
 import { RawClient } from "../helpers/raw_client.ts";
 
 /** The listeners of `serve --listener`. */
@@ -9,12 +9,14 @@ export type Listener = "deno" | "ws";
 /** Options for {@linkcode startProduct}. */
 export interface ProductOptions {
   readonly listener?: Listener;
-  /** Services to begin with, `service-0` and so on. @default {0} */
+  /** Services to begin with, `service-00`, `service-01` and so on. @default {0} */
   readonly services?: number;
   /** Further flags of `serve`. */
   readonly flags?: readonly string[];
   /** Further flags of `deno run`. */
   readonly runtimeFlags?: readonly string[];
+  /** Further environment variables. */
+  readonly env?: Record<string, string>;
   /** State directory to begin with instead of `services`; it is used as it is. */
   readonly stateDir?: string;
 }
@@ -44,7 +46,7 @@ export async function startProduct(scope: Scope, options: ProductOptions = {}): 
   const running = await scope.start(Deno.execPath(), [
     ...["run", "-A", ...runtimeFlags, MAIN, "serve", `--listener=${listener}`],
     ...[...FLAGS, `--state-dir=${stateDir}`, ...flags],
-  ], { env: { XDG_RUNTIME_DIR: scope.path("run") } });
+  ], { env: { XDG_RUNTIME_DIR: scope.path("run"), ...options.env } });
   const url = running.line.match(/ws:\/\/\S+/)?.[0];
   if (url === undefined) throw new Error(`not the ready line: ${running.line}`);
   return Object.assign(running, { url, port: Number(new URL(url).port), stateDir });
@@ -52,14 +54,14 @@ export async function startProduct(scope: Scope, options: ProductOptions = {}): 
 
 const states = new Map<number, Promise<string>>();
 
-/** A state directory with so many services, made once in a run; copy it. */
+/** A state directory with so many services (a multiple of ten), made once in a run; copy it. */
 export function stateWith(scope: Scope, services: number): Promise<string> {
   let made = states.get(services);
   if (made === undefined) states.set(services, made = seed(scope, services));
   return made;
 }
 
-/** Groups of ten depend on their first. */
+/** Names are `service-00` to `service-09`, `service-10` and so on; each ten depend on their first. */
 async function seed(scope: Scope, services: number): Promise<string> {
   await using server = await startProduct(scope);
   const service = (name: string, dependsOn: string[]) => ({
@@ -70,14 +72,14 @@ async function seed(scope: Scope, services: number): Promise<string> {
     labels: { env: "prod", team: "payments" },
     depends_on: dependsOn,
   });
-  // {n} counts all requests of a run, so ten of them make a group.
+  // Ten runs, one for each last digit; {n} counts the requests of a run.
   for (let digit = 0; digit < 10; digit++) {
     const frame = request("register_service", {
       service: service(`service-{n}${digit}`, digit === 0 ? [] : ["service-{n}0"]),
     });
     const count = services / 10;
     await load(scope, "requests", {
-      port: server.port,
+      server,
       connections: 8,
       inFlight: 32,
       names: count,
@@ -102,19 +104,4 @@ export async function recorded(
   await client.call("update_service", { name: "service-00", version: `recorded-${Date.now()}` });
   const event = await client.take((frame) => frame["event"] === "service_updated", "the event");
   return { data, event: JSON.stringify(event) };
-}
-
-/** Measures while a server is at work: what it took of one processor, in percent, beside the load client. */
-export async function withShares<T extends { seconds: number; cpu_seconds: number }>(
-  { pid }: Running,
-  measure: () => Promise<T>,
-): Promise<T & { server_cpu: number; client_cpu: number }> {
-  const [before, begun] = [await cpuOf(pid), performance.now()];
-  const report = await measure();
-  const seconds = (performance.now() - begun) / 1000;
-  return {
-    ...report,
-    server_cpu: (await cpuOf(pid) - before) / seconds * 100,
-    client_cpu: report.cpu_seconds / seconds * 100,
-  };
 }

@@ -148,13 +148,3 @@ export async function memoryOf(pid: number): Promise<number> {
     .output();
   return Number(new TextDecoder().decode(stdout)) * 1024;
 }
-
-const CLOCK_TICKS = 100;
-
-/** Processor time of a process so far, in seconds; 0 where there is no /proc. */
-export async function cpuOf(pid: number): Promise<number> {
-  const text = await Deno.readTextFile(`/proc/${pid}/stat`).catch(() => "");
-  const [user = 0, system = 0] = text.slice(text.lastIndexOf(")") + 2).split(" ").slice(11, 13)
-    .map(Number);
-  return (user + system) / CLOCK_TICKS;
-}

@@ -10,6 +10,7 @@
  *             connects all and waits until each has had so many events, while new connections are tried
  *
  * In a frame {id} becomes the request's slot, {n} a number below --names and {v} one that never comes again.
+ * With --pid the server's use of processors is said beside the client's own, both in percent of one.
  * Prints one line of JSON. What counts as a response begins with {"id", as an event with {"type":"event".
  */
 #include "ws.h"
@@ -19,6 +20,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #define HANDSHAKES 128 /* at once */
 #define PROBE_SECONDS 0.02
@@ -36,6 +38,8 @@ static struct conn *publisher;
 static long started, greeted, acknowledged, complete, closed, errors;
 static char first_error[HEAD + 1];
 static double begin, measured_from;
+static double own_cpu, server_cpu; /* used before */
+static long pid;                   /* of the server, to say what it used */
 static long sequence, answered, deliveries, published, delivered;
 static double published_at[EVENTS_UNDER_WAY];
 static struct { struct conn *c; int slot; } *idle;
@@ -159,10 +163,32 @@ static void open_more(void) {
   }
 }
 
+static double own_cpu_now(void) {
+  struct rusage usage;
+  getrusage(RUSAGE_SELF, &usage);
+  return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+         (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+/* User and system time of the server, the 14th and 15th field of its line in /proc. */
+static double server_cpu_now(void) {
+  char path[64], line[1024] = "";
+  snprintf(path, sizeof path, "/proc/%ld/stat", pid);
+  FILE *file = pid > 0 ? fopen(path, "r") : NULL;
+  if (file == NULL) return 0;
+  unsigned long user = 0, system = 0;
+  if (fgets(line, sizeof line, file) != NULL && strrchr(line, ')') != NULL)
+    sscanf(strrchr(line, ')') + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system);
+  fclose(file);
+  return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
+}
+
 static void reset(void) {
   answered = 0;
   waits.length = 0;
   bytes_in = 0;
+  own_cpu = own_cpu_now();
+  server_cpu = server_cpu_now();
   measured_from = now();
 }
 
@@ -251,17 +277,15 @@ static double percentile(double part) {
 
 static void report(void) {
   double took = now() - measured_from;
-  struct rusage usage;
-  getrusage(RUSAGE_SELF, &usage);
-  double cpu = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-               (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+  double client = (own_cpu_now() - own_cpu) / took * 100;
+  double server = (server_cpu_now() - server_cpu) / took * 100;
   if (waits.length > 0) qsort(waits.values, waits.length, sizeof(double), by_value);
   if (errors) fprintf(stderr, "load: %ld errors, the first: %s\n", errors, first_error);
   long count = is(mode, "requests") ? answered : deliveries;
   printf("{\"count\":%ld,\"seconds\":%.6f,\"rate\":%.1f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,"
-         "\"max_ms\":%.3f,\"waits\":%zu,\"errors\":%ld,\"bytes\":%llu,\"cpu_seconds\":%.3f}\n",
+         "\"max_ms\":%.3f,\"waits\":%zu,\"errors\":%ld,\"bytes\":%llu,\"client_cpu\":%.1f,\"server_cpu\":%.1f}\n",
          count, took, (double)count / took, percentile(0.5), percentile(0.99), percentile(1),
-         waits.length, errors, (unsigned long long)bytes_in, cpu);
+         waits.length, errors, (unsigned long long)bytes_in, client, server);
 }
 
 static void read_options(int argc, char **argv) {
@@ -280,6 +304,7 @@ static void read_options(int argc, char **argv) {
     else if (is(key, "--count")) limit = atol(value);
     else if (is(key, "--rate")) rate = atof(value);
     else if (is(key, "--names")) names = atol(value);
+    else if (is(key, "--pid")) pid = atol(value);
     else if (is(key, "--events")) expected = atol(value);
     else die("unknown option %s", key);
   }

@@ -1,7 +1,7 @@
 /** One publisher, 1,000 subscribers: events delivered, on both listeners, beside bare servers. */
 import { bareContenders } from "../bare.ts";
 import { load, request } from "../load_client.ts";
-import { recorded, startProduct, withShares } from "../product.ts";
+import { recorded, startProduct } from "../product.ts";
 import type { Figures, Row, Target } from "../row.ts";
 import type { Running, Scope } from "../scope.ts";
 
@@ -10,15 +10,14 @@ const SUBSCRIBERS = 1000;
 const UNDER_WAY = 32;
 
 async function measure(scope: Scope, server: Running & { port: number }): Promise<Figures> {
-  return await withShares(server, () =>
-    load(scope, "fanout", {
-      port: server.port,
-      connections: SUBSCRIBERS,
-      inFlight: UNDER_WAY,
-      subscribe: request("subscribe", { events: ["service_updated"] }),
-      frame: request("update_service", { name: "service-00", version: "1.0.{v}" }),
-      seconds: 1.5,
-    }));
+  return await load(scope, "fanout", {
+    server,
+    connections: SUBSCRIBERS,
+    inFlight: UNDER_WAY,
+    subscribe: request("subscribe", { events: ["service_updated"] }),
+    frame: request("update_service", { name: "service-00", version: "1.0.{v}" }),
+    seconds: 1.5,
+  });
 }
 
 function target(title: string, figure: string, peer: string, atLeast?: number): Target {

@@ -1,7 +1,7 @@
 /** Requests that read, on both listeners, beside bare servers that send the same bytes. */
 import { bareContenders } from "../bare.ts";
 import { load, request } from "../load_client.ts";
-import { recorded, startProduct, withShares } from "../product.ts";
+import { recorded, startProduct } from "../product.ts";
 import type { Figures, Row, Target } from "../row.ts";
 import type { Running } from "../scope.ts";
 
@@ -30,17 +30,13 @@ function requestRow({ number, action, params, connections, limit, targets }: Cas
       const answers = await recorded(ours, { [action]: Object.fromEntries(one) });
       const frame = request(action, params);
       const measure = (server: Running & { port: number }): Promise<Figures> =>
-        withShares(
+        load(scope, "requests", {
           server,
-          () =>
-            load(scope, "requests", {
-              port: server.port,
-              connections,
-              frame,
-              names: 100,
-              seconds: 1,
-            }),
-        );
+          connections,
+          frame,
+          names: 100,
+          seconds: 1,
+        });
       const kinds = ["deno", "node"] as const;
       const bare = await bareContenders(scope, { kinds, answers, stack, measure });
       const all = stack.move();

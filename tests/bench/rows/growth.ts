@@ -1,0 +1,112 @@
+/** What a request costs when the registry is large: each store size beside the smallest, and beside get_service. */
+import { load, request } from "../load_client.ts";
+import { startProduct } from "../product.ts";
+import type { Contender, Figures, Row, Target } from "../row.ts";
+
+const SIZES = [100, 10_000, 100_000];
+
+/** What is asked: of every store, by a number of connections. */
+interface Asked {
+  readonly name: string;
+  readonly connections: number;
+  readonly frame: string;
+}
+
+const GET_SERVICE: Asked = {
+  name: "get_service",
+  connections: 64,
+  frame: request("get_service", { name: "service-{n}0" }),
+};
+const GET_DEPENDENCIES: Asked = {
+  name: "get_dependencies",
+  connections: 64,
+  frame: request("get_dependencies", { name: "service-{n}0" }),
+};
+const LIST: Asked = {
+  name: "list_services of 100",
+  connections: 32,
+  frame: request("list_services", { limit: 100 }),
+};
+const CHANGE: Asked = {
+  name: "durable change",
+  connections: 64,
+  frame: request("update_service", { name: "service-{n}0", version: "3.0.{v}" }),
+};
+
+function size(services: number): string {
+  return services < 1000 ? String(services) : `${services / 1000}k`;
+}
+
+/** Servers of all sizes; each asks the same of all of them in turn. */
+function growthRow(
+  row: Pick<Row, "number" | "name" | "limit" | "targets">,
+  { sizes, asked }: { sizes: readonly number[]; asked: readonly Asked[] },
+): Row {
+  return {
+    ...row,
+    async setUp(scope) {
+      await using stack = new AsyncDisposableStack();
+      const contenders: Contender[] = [];
+      const servers = new Map<number, Awaited<ReturnType<typeof startProduct>>>();
+      for (const services of sizes) {
+        servers.set(services, stack.use(await startProduct(scope, { services })));
+      }
+      for (const { name, connections, frame } of asked) {
+        for (const [services, server] of servers) {
+          const measure = (): Promise<Figures> =>
+            load(scope, "requests", {
+              server,
+              connections,
+              frame,
+              names: services / 10,
+              seconds: 0.7,
+            });
+          contenders.push({ name: `${name} at ${size(services)}`, measure });
+        }
+      }
+      const all = stack.move();
+      return { contenders, [Symbol.asyncDispose]: () => all.disposeAsync() };
+    },
+  };
+}
+
+function besideGetService(services: number): Target {
+  const of = size(services);
+  return {
+    title: `get_dependencies, ${of} services`,
+    unit: "/s",
+    figure: `get_dependencies at ${of}.rate`,
+    peer: `get_service at ${of}.rate`,
+    atLeast: 0.5,
+  };
+}
+
+/** Flat within 20 %. */
+function flat({ name }: Asked): Target[] {
+  const [smallest = 0, ...larger] = SIZES.map(size);
+  return larger.map((of) => ({
+    title: `${name}, ${of} services`,
+    unit: "/s",
+    figure: `${name} at ${of}.rate`,
+    peer: `${name} at ${smallest}.rate`,
+    atLeast: 0.8,
+  }));
+}
+
+const FLAT = [GET_SERVICE, GET_DEPENDENCIES, LIST, CHANGE];
+
+/** Row 2, and the growth of rows 2, 3, 4 and 6. */
+export const rows: readonly Row[] = [
+  growthRow({
+    number: 2,
+    name: "get_dependencies",
+    limit: "the same as get_service, and an answer to put together",
+    targets: SIZES.slice(1).map(besideGetService),
+  }, { sizes: SIZES.slice(1), asked: [GET_SERVICE, GET_DEPENDENCIES] }),
+  growthRow({
+    number: 16,
+    name: "growth",
+    limit: "caches of the processor: a larger store is spread over more memory",
+    targets: FLAT.flatMap(flat),
+  }, { sizes: SIZES, asked: FLAT }),
+];
