@@ -26,7 +26,7 @@ export interface LoadOptions {
   readonly server: { readonly port: number; readonly pid: number };
   readonly connections?: number;
   readonly inFlight?: number;
-  /** `{id}` becomes the request's slot, `{n}` a number below `names`, `{v}` a number that never comes again. */
+  /** `{id}` becomes the request's slot, `{n}` a number below `names` (`07`), `{v}` the number of the request. */
   readonly frame?: string;
   readonly subscribe?: string;
   readonly seconds?: number;

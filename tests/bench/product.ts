@@ -72,17 +72,16 @@ async function seed(scope: Scope, services: number): Promise<string> {
     labels: { env: "prod", team: "payments" },
     depends_on: dependsOn,
   });
-  // Ten runs, one for each last digit; {n} counts the requests of a run.
+  // Ten runs, one for each last digit; {v} counts the requests of a run.
   for (let digit = 0; digit < 10; digit++) {
     const frame = request("register_service", {
-      service: service(`service-{n}${digit}`, digit === 0 ? [] : ["service-{n}0"]),
+      service: service(`service-{v}${digit}`, digit === 0 ? [] : ["service-{v}0"]),
     });
     const count = services / 10;
     await load(scope, "requests", {
       server,
       connections: 8,
       inFlight: 32,
-      names: count,
       count,
       frame,
     });

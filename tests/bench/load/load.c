@@ -9,7 +9,8 @@
  *   resume    --connections --subscribe --events
  *             connects all and waits until each has had so many events, while new connections are tried
  *
- * In a frame {id} becomes the request's slot, {n} a number below --names and {v} one that never comes again.
+ * In a frame {id} becomes the request's slot, {n} a number below --names, of two digits
+ * at least, and {v} the number of the request.
  * With --pid the server's use of processors is said beside the client's own, both in percent of one.
  * Prints one line of JSON. What counts as a response begins with {"id", as an event with {"type":"event".
  */
@@ -70,7 +71,7 @@ static void send_template(struct conn *c, const char *template, int slot) {
   for (const char *p = template; *p; p++) {
     if (n + 32 > sizeof text) die("a frame is too long");
     if (is(p, "{id}")) n += (size_t)sprintf(text + n, "%d", slot), p += 3;
-    else if (is(p, "{n}")) n += (size_t)sprintf(text + n, "%ld", sequence % names), p += 2;
+    else if (is(p, "{n}")) n += (size_t)sprintf(text + n, "%02ld", sequence % names), p += 2;
     else if (is(p, "{v}")) n += (size_t)sprintf(text + n, "%ld", sequence), p += 2;
     else text[n++] = *p;
   }

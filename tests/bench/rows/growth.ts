@@ -15,12 +15,12 @@ interface Asked {
 const GET_SERVICE: Asked = {
   name: "get_service",
   connections: 64,
-  frame: request("get_service", { name: "service-{n}0" }),
+  frame: request("get_service", { name: "service-{n}" }),
 };
 const GET_DEPENDENCIES: Asked = {
   name: "get_dependencies",
   connections: 64,
-  frame: request("get_dependencies", { name: "service-{n}0" }),
+  frame: request("get_dependencies", { name: "service-{n}" }),
 };
 const LIST: Asked = {
   name: "list_services of 100",
@@ -30,7 +30,7 @@ const LIST: Asked = {
 const CHANGE: Asked = {
   name: "durable change",
   connections: 64,
-  frame: request("update_service", { name: "service-{n}0", version: "3.0.{v}" }),
+  frame: request("update_service", { name: "service-{n}", version: "3.0.{v}" }),
 };
 
 function size(services: number): string {
@@ -58,7 +58,7 @@ function growthRow(
               server,
               connections,
               frame,
-              names: services / 10,
+              names: services,
               seconds: 0.7,
             });
           contenders.push({ name: `${name} at ${size(services)}`, measure });

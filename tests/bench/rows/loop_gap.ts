@@ -71,8 +71,8 @@ export const rows: readonly Row[] = [{
             server,
             connections: 64,
             rate: CHANGES_PER_SECOND,
-            frame: request("update_service", { name: "service-{n}0", version: "1.1.{v}" }),
-            names: SERVICES / 10,
+            frame: request("update_service", { name: "service-{n}", version: "1.1.{v}" }),
+            names: SERVICES,
             seconds: 4,
           });
           const gap_ms = await ours.take(server.pid);

@@ -26,7 +26,7 @@ function requestRow({ number, action, params, connections, limit, targets }: Cas
       await using stack = new AsyncDisposableStack();
       const ours = stack.use(await startProduct(scope, { services: 1000 }));
       const ws = stack.use(await startProduct(scope, { services: 1000, listener: "ws" }));
-      const one = Object.entries(params).map(([key, value]) => [key, value.replace("{n}", "7")]);
+      const one = Object.entries(params).map(([key, value]) => [key, value.replace("{n}", "07")]);
       const answers = await recorded(ours, { [action]: Object.fromEntries(one) });
       const frame = request(action, params);
       const measure = (server: Running & { port: number }): Promise<Figures> =>
@@ -37,8 +37,12 @@ function requestRow({ number, action, params, connections, limit, targets }: Cas
           names: 100,
           seconds: 1,
         });
-      const kinds = ["deno", "node"] as const;
-      const bare = await bareContenders(scope, { kinds, answers, stack, measure });
+      const bare = await bareContenders(scope, {
+        kinds: action === "get_service" ? ["deno", "node", "bun"] : ["deno", "node"],
+        answers,
+        stack,
+        measure,
+      });
       const all = stack.move();
       return {
         contenders: [
@@ -87,7 +91,7 @@ export const rows: readonly Row[] = [
   requestRow({
     number: 4,
     action: "get_service",
-    params: { name: "service-{n}0" },
+    params: { name: "service-{n}" },
     connections: 64,
     limit: "the runtime's work for a frame in and a frame out, on one thread",
     targets: [
@@ -104,6 +108,12 @@ export const rows: readonly Row[] = [
         figure: "ours ws.rate",
         peer: "Node ws.rate",
         atLeast: 1,
+      },
+      {
+        title: "… beside Bun, which the load client reaches too",
+        unit: "/s",
+        figure: "ours.rate",
+        peer: "Bun.rate",
       },
     ],
   }),

@@ -23,7 +23,7 @@ async function measure(scope: Scope, server: Product): Promise<Figures> {
 
 async function start(scope: Scope, listener: Listener): Promise<Product> {
   const server = await startProduct(scope, { services: 1000, listener });
-  const frame = request("update_service", { name: "service-{n}0", version: "2.0.{v}" });
+  const frame = request("update_service", { name: "service-{n}", version: "2.0.{v}" });
   await load(scope, "requests", {
     server,
     connections: 1,
