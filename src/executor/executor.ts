@@ -37,6 +37,11 @@ export interface RunOptions {
   onStdout?: (chunk: Uint8Array) => void;
   /** Called with stderr as it arrives; the result then has none. */
   onStderr?: (chunk: Uint8Array) => void;
+  /**
+   * Makes it a background command: called when its connection has no room left for any other command. It has to end soon
+   * then, since that one waits for it.
+   */
+  onCrowded?: () => void;
 }
 
 /** How a command ended. A non-zero exit is a result, not an exception. */

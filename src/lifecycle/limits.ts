@@ -51,12 +51,36 @@ export const RESTART_JITTER = 0.2;
 export const RESTART_STABLE_MS = 60_000;
 /** Ends that are kept as the history of a crash loop. */
 export const MAX_RESTART_HISTORY = 20;
-/** How often the exit records of local processes are polled: a crash is noticed at once. */
-export const LOCAL_EXIT_POLL_MS = 200;
-/** How often local services are polled in full. */
+/** How often the services of this machine are polled where not all of them are watched. */
 export const LOCAL_STATUS_INTERVAL_MS = 1_000;
-/** How often the services of another machine are polled, by one command for all of them. */
+/** The same of another machine, by one command for all of them. */
 export const REMOTE_STATUS_INTERVAL_MS = 5_000;
+/** How often the services of a machine are polled while a watcher watches all of them. */
+export const WATCHED_STATUS_INTERVAL_MS = 15_000;
+/** Polls because of a watcher's hints in a row. */
+export const MAX_HINTED_POLLS = 10;
+/** Pause between further ones: whatever a machine prints, it is polled no more often than one without a watcher. */
+export const HINTED_POLL_INTERVAL_MS = REMOTE_STATUS_INTERVAL_MS;
+/** Services watched on one machine: a look at each four times a second is a hundredth of a processor. */
+export const MAX_WATCH_POINTS = 500;
+/** Pause before a list of what to watch is sent: services come and go in groups. */
+export const WATCH_LIST_PAUSE_MS = 50;
+/** Silence after which a watcher counts as dead; it says something every five seconds. */
+export const WATCH_SILENCE_MS = 15_000;
+/** What a watcher may print: four times what 500 services that have all ended make. */
+export const WATCH_BYTES_PER_S = 64 * 1024;
+/** What is read of that at once, and the pause before the next: a machine that prints without end costs nothing. */
+export const WATCH_READ_BYTES = 4 * 1024;
+/** See {@linkcode WATCH_READ_BYTES}. */
+export const WATCH_READ_PAUSE_MS = 100;
+/** First pause before a watcher that has ended is started again; doubled each time. */
+export const WATCH_RETRY_BASE_MS = 1_000;
+/** Longest such pause. */
+export const WATCH_RETRY_CAP_MS = 5 * 60_000;
+/** A watcher that has worked for this long begins with the first pause again. */
+export const WATCH_STABLE_MS = 60_000;
+/** How long a watcher may take to end when its stdin does: a second where its shell has to sleep. */
+export const WATCH_CLOSE_GRACE_MS = 2_000;
 /** Health checks that run at once over all services: more would starve the event loop and the machines. */
 export const MAX_CONCURRENT_HEALTH_CHECKS = 16;
 /** Longest time without a published health result while nothing changes. */

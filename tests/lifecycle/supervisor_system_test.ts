@@ -14,16 +14,22 @@ Deno.test({
     await using place = new Place();
     await using sshd = await startSshd();
     const { host, port, user, identityFile, knownHostsFile } = sshd;
-    let executor: Executor | null = null;
+    let opening: Promise<Executor> | null = null;
     let scripts = 0;
     const connect = async (): Promise<Executor> => {
-      executor ??= await connectSsh({ host, port, user, identityFile }, {
+      const mine = opening ??= connectSsh({ host, port, user, identityFile }, {
         knownHostsFiles: [knownHostsFile],
         sshConfigFile: null,
         agentSocket: null,
         connectAttempts: 1,
       });
-      const inner = executor;
+      const forget = () => {
+        if (opening === mine) opening = null;
+      };
+      const inner = await mine.catch((error) => {
+        forget();
+        throw error;
+      });
       return {
         host: inner.host,
         run: async (command, options) => {
@@ -31,10 +37,8 @@ Deno.test({
           try {
             return await inner.run(command, options);
           } catch (error) {
-            if (
-              error instanceof HarnessError && error.code === "unreachable" && executor === inner
-            ) {
-              executor = null;
+            if (error instanceof HarnessError && error.code === "unreachable") {
+              forget();
               await inner[Symbol.asyncDispose]();
             }
             throw error;
@@ -43,7 +47,7 @@ Deno.test({
         [Symbol.asyncDispose]: () => Promise.resolve(),
       };
     };
-    const closeConnection = async () => await executor?.[Symbol.asyncDispose]();
+    const closeConnection = async () => await (await opening)?.[Symbol.asyncDispose]();
     const intervalMs = 1_000;
     await using watcher = new Watcher({ executorFor: connect, remoteIntervalMs: intervalMs });
     const { supervisor } = watcher;

@@ -32,6 +32,7 @@ export class Watcher implements AsyncDisposable {
       onEvent: (event) => void this.events.push(event),
       localIntervalMs: 100,
       remoteIntervalMs: 100,
+      watchedIntervalMs: 100,
       settleMs: 100,
       ...options,
     });

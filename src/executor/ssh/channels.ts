@@ -16,6 +16,7 @@ export class ChannelPool {
   readonly #client: Client;
   readonly #hop: Hop;
   readonly #waiting: Array<() => void> = [];
+  readonly #background = new Set<() => void>();
   #limit: number;
   #used = 0;
 
@@ -29,6 +30,16 @@ export class ChannelPool {
   /** Concurrent channels. */
   get limit(): number {
     return this.#limit;
+  }
+
+  /**
+   * Declares a channel of {@linkcode open} that of a background command: `onCrowded` is called when such commands leave no
+   * room for another one.
+   */
+  yieldable(onCrowded: () => void): Disposable {
+    this.#background.add(onCrowded);
+    if (this.#waiting.length > 0) this.#makeRoom();
+    return { [Symbol.dispose]: () => void this.#background.delete(onCrowded) };
   }
 
   /**
@@ -88,6 +99,12 @@ export class ChannelPool {
     this.#waiting.shift()?.();
   }
 
+  /** Asks the background commands to end where nothing else runs: what waits would wait for them. */
+  #makeRoom(): void {
+    if (this.#background.size < this.#used) return;
+    for (const onCrowded of this.#background) onCrowded();
+  }
+
   async #acquire(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     while (this.#used >= this.#limit) {
@@ -98,6 +115,7 @@ export class ChannelPool {
         reject(signal.reason);
       };
       this.#waiting.push(resolve);
+      this.#makeRoom();
       signal.addEventListener("abort", onAbort, { once: true });
       try {
         await promise;

@@ -76,6 +76,7 @@ export class SshExecutor implements Executor {
       AbortSignal.any(signals),
       (channel) => new SshProcess(channel, processOptions),
     );
+    using _ = options.onCrowded && this.#channels.yieldable(options.onCrowded);
     try {
       return await runProcess(process, {
         run: options,

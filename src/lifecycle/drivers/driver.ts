@@ -63,6 +63,14 @@ export interface ObservedStatus extends ServiceStatus {
   restarts: number | null;
 }
 
+/** What a machine's watcher looks at; see supervisor/host_watch_loop.sh. */
+export interface WatchPoint {
+  /** A process that ends, a file whose first line is a pid (and that process), or a link that appears or goes. */
+  kind: "pid" | "pid_file" | "link";
+  /** The pid or the path. */
+  value: string;
+}
+
 /** A part of the command that polls all services of a machine; see supervisor/host_status.ts. */
 export interface StatusSource {
   /** Its name; also in the name of its function. */
@@ -88,8 +96,8 @@ export interface Driver<
   readonly status: StatusSource;
   /** The fields of a service's line for {@linkcode Driver.status}, or its status where there is nothing to ask for. */
   statusQuery(spec: SpecOf<S>): readonly string[] | ObservedStatus;
-  /** A file of this machine that appears when the service ends. */
-  exitRecord?(spec: SpecOf<S>): string;
+  /** What shows at once that a service without a known process has begun or ended; left out where nothing does. */
+  watchPoint?(spec: SpecOf<S>): WatchPoint;
 
   /** Controls a service. */
   controller(executor: Executor, spec: SpecOf<S>, options: ControllerOptions): Controller;

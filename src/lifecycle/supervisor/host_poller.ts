@@ -1,19 +1,19 @@
 /**
- * Polls the services of one machine: one command at a time for all of them, whatever their number.
+ * Polls the services of one machine: one command at a time for all of them, whatever their number. Now and then, and when
+ * the machine's watcher says that something has changed.
  *
  * @module
  */
-import { stat } from "node:fs/promises";
 import { getLogger } from "@logtape/logtape";
 import { HarnessError, messageOf } from "../../errors.ts";
 import type { Executor } from "../../executor/executor.ts";
-import { LOCAL_EXIT_POLL_MS } from "../limits.ts";
-import type { ObservedStatus } from "../drivers/driver.ts";
-import { driverFor } from "../drivers/table.ts";
+import { HINTED_POLL_INTERVAL_MS, MAX_HINTED_POLLS } from "../limits.ts";
+import type { ObservedStatus, WatchPoint } from "../drivers/driver.ts";
 import { hostStatus } from "./host_status.ts";
+import { HostWatcher } from "./host_watcher.ts";
 import { sleep } from "../../util/async.ts";
 import type { ServiceReconciler } from "./service_reconciler.ts";
-import { type HostEvent, type HostKey, isLocal } from "./events.ts";
+import type { HostEvent, HostKey } from "./events.ts";
 
 /** Options for {@linkcode HostPoller}. */
 export interface HostPollerOptions {
@@ -23,6 +23,8 @@ export interface HostPollerOptions {
   executor: () => Promise<Executor>;
   /** Time between polls. */
   intervalMs: number;
+  /** Time between polls while a watcher watches all services. */
+  watchedIntervalMs: number;
   /** Called when the machine stops or begins to respond. */
   onHost: (event: HostEvent) => void | Promise<void>;
 }
@@ -32,7 +34,14 @@ export class HostPoller implements AsyncDisposable {
   readonly #options: HostPollerOptions;
   readonly #services = new Map<string, ServiceReconciler>();
   readonly #stop = new AbortController();
-  readonly #exits = new Map<string, number>();
+  readonly #watcher: HostWatcher;
+  /** Services that the watcher says have changed. */
+  readonly #hinted = new Set<string>();
+  /** Whether a poll is due at once. */
+  #urgent = false;
+  /** When the polls because of hints would be over at the pace of a machine without a watcher. */
+  #paidUntil = 0;
+  #awaken: () => void = () => undefined;
   #loop: Promise<void> | null = null;
   #reachable = true;
   /** Services whose engine does not report them now. */
@@ -46,6 +55,11 @@ export class HostPoller implements AsyncDisposable {
   /** A poller without services. */
   constructor(options: HostPollerOptions) {
     this.#options = options;
+    this.#watcher = new HostWatcher({
+      points: () => this.#watchPoints(),
+      onHint: (ids) => this.#onHint(ids),
+      onLost: () => this.#hurry(),
+    });
   }
 
   /** Whether it has no services. */
@@ -56,14 +70,23 @@ export class HostPoller implements AsyncDisposable {
   /** Adds a service. */
   add(service: ServiceReconciler): void {
     this.#services.set(service.service.id, service);
+    this.#watcher.update();
+    // It may be one that has to be polled more often.
+    this.#awaken();
     this.#loop ??= this.#run();
+  }
+
+  /** Watches the services as they are now: one of them has begun or ended otherwise than by a poll. */
+  rewatch(): void {
+    this.#watcher.update();
   }
 
   /** Removes a service. */
   remove(id: string): void {
     this.#services.delete(id);
-    this.#exits.delete(id);
+    this.#hinted.delete(id);
     this.#unknown.delete(id);
+    this.#watcher.update();
   }
 
   /** Polls one service. Calls that come together share one command: hundreds may be adopted at once. */
@@ -115,11 +138,15 @@ export class HostPoller implements AsyncDisposable {
       if (status === null || !this.#services.has(service.service.id)) return;
       await service.observe(status, before[at] ?? -1);
     }));
+    const polled = services.map(({ service }) => service.id);
+    this.#watcher.update(polled.filter((id) => this.#hinted.delete(id)));
   }
 
   /** Stops polling. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort(new HarnessError("cancelled", "Supervision ended"));
+    this.#awaken();
+    await this.#watcher[Symbol.asyncDispose]();
     await this.#loop;
     await Promise.allSettled(this.#polls.values());
     await this.#inspecting;
@@ -144,6 +171,7 @@ export class HostPoller implements AsyncDisposable {
       signal: this.#stop.signal,
       onUnknown: (index, reason) => silent.set(services[index]?.service.id ?? "", reason),
     });
+    this.#watcher.start(executor);
     await this.#report(true, "");
     await this.#reportEngines(services, silent);
     return found;
@@ -180,6 +208,8 @@ export class HostPoller implements AsyncDisposable {
 
   async #run(): Promise<void> {
     const { signal } = this.#stop;
+    // A machine that does not answer now is polled as ever.
+    this.#options.executor().then((executor) => this.#watcher.start(executor), () => undefined);
     while (!signal.aborted) {
       await this.#wait(signal);
       if (signal.aborted) return;
@@ -192,35 +222,50 @@ export class HostPoller implements AsyncDisposable {
     }
   }
 
-  /** Waits for the next poll; for this machine's own services also until one of them has ended. */
+  /** Waits for the next poll, or for a hint that asks for one earlier. */
   async #wait(signal: AbortSignal): Promise<void> {
-    const { host, intervalMs } = this.#options;
-    if (!isLocal(host)) {
-      await sleep(intervalMs, signal);
-      return;
+    const begun = performance.now();
+    while (!signal.aborted) {
+      const hintAt = this.#urgent ? this.#mayHurryAt() : Infinity;
+      const waitMs = Math.min(begun + this.#intervalMs(), hintAt) - performance.now();
+      if (waitMs <= 0) break;
+      const woken = new AbortController();
+      this.#awaken = () => woken.abort();
+      await sleep(waitMs, woken.signal);
     }
-    const due = performance.now() + intervalMs;
-    while (
-      performance.now() < due && await sleep(Math.min(LOCAL_EXIT_POLL_MS, intervalMs), signal)
-    ) {
-      if (await this.#someExited()) return;
+    if (this.#urgent) {
+      this.#paidUntil = Math.max(performance.now(), this.#paidUntil) + HINTED_POLL_INTERVAL_MS;
     }
+    this.#urgent = false;
   }
 
-  /** Whether the shim of a local process has recorded an end since the last poll. */
-  async #someExited(): Promise<boolean> {
-    const changed = await Promise.all([...this.#services.values()].map(async (service) => {
-      const { id, spec, systemd } = service.service;
-      const record = driverFor(spec.execution, systemd).exitRecord?.(spec);
-      if (!service.running || record === undefined) return false;
-      // No record, or none that we may read: the next poll finds it out.
-      const found = await stat(record).catch(() => null);
-      const at = found?.mtimeMs ?? 0;
-      const before = this.#exits.get(id) ?? 0;
-      this.#exits.set(id, at);
-      return at > before;
+  #intervalMs(): number {
+    const { intervalMs, watchedIntervalMs } = this.#options;
+    const all = [...this.#services.keys()].every((id) => this.#watcher.watches(id));
+    return all ? watchedIntervalMs : intervalMs;
+  }
+
+  /** Hints cause no more polls than there would be without a watcher, but some at once. */
+  #mayHurryAt(): number {
+    return this.#paidUntil - (MAX_HINTED_POLLS - 1) * HINTED_POLL_INTERVAL_MS;
+  }
+
+  #hurry(): void {
+    this.#urgent = true;
+    this.#awaken();
+  }
+
+  #onHint(ids: readonly string[]): void {
+    const changed = ids.filter((id) => this.#services.get(id)?.busy === false);
+    for (const id of changed) this.#hinted.add(id);
+    if (changed.length > 0) this.#hurry();
+  }
+
+  #watchPoints(): ReadonlyMap<string, WatchPoint> {
+    return new Map([...this.#services].flatMap(([id, service]) => {
+      const point = service.watchPoint;
+      return point === null ? [] : [[id, point]];
     }));
-    return changed.includes(true);
   }
 
   async #failed(error: unknown): Promise<void> {

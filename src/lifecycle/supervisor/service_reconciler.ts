@@ -12,7 +12,7 @@ import { dependsOnSystemd, driverFor } from "../drivers/table.ts";
 import { createController } from "../controller.ts";
 import { describeEnd } from "../exit_status.ts";
 import { waitUntilHealthy } from "../health/check.ts";
-import type { Driver, ObservedStatus } from "../drivers/driver.ts";
+import type { Driver, ObservedStatus, WatchPoint } from "../drivers/driver.ts";
 import { PlannedRestart } from "./planned_restart.ts";
 import { isCleanEnd, RestartCounter } from "./restart_policy.ts";
 import type { Controller, ControlOptions, ServiceStatus } from "../service_spec.ts";
@@ -39,7 +39,9 @@ export class ServiceReconciler {
   readonly #restart = new PlannedRestart();
   #startedAt = 0;
   #asked = false;
-  #mark = "";
+  /** Its run as last seen; `null` while only recorded. */
+  #run: ServiceStatus | null = null;
+  #restarting = false;
   #generation = 0;
   #systemd: boolean;
   readonly #closing = new AbortController();
@@ -62,9 +64,10 @@ export class ServiceReconciler {
     return this.#driver.engine;
   }
 
-  /** Whether it ran when last polled. */
-  get running(): boolean {
-    return this.#running;
+  /** What shows at once that it is not as it was when last seen; `null` where only a poll does. */
+  get watchPoint(): WatchPoint | null {
+    if (this.#running && this.#run?.pid) return { kind: "pid", value: `${this.#run.pid}` };
+    return this.#restarting ? null : this.#driver.watchPoint?.(this.service.spec) ?? null;
   }
 
   /** Whether something is being done to it now. */
@@ -151,10 +154,11 @@ export class ServiceReconciler {
   /** Takes in a polled status; `generation` is the one from before the poll. */
   async observe(status: ObservedStatus, generation: number): Promise<void> {
     if (generation !== this.#generation || this.busy) return;
-    const mark = runKey(status);
     // Taken over from records without a poll: what runs now is the recorded run.
-    if (status.running && this.#running && this.#mark === "") this.#mark = mark;
-    if (status.running === this.#running && (!status.running || mark === this.#mark)) return;
+    if (status.running && this.#running) this.#run ??= status;
+    this.#restarting = status.restarting;
+    const isSame = !status.running || (this.#run !== null && runKey(status) === runKey(this.#run));
+    if (status.running === this.#running && isSame) return;
     await this.#exclusive(async (controller) => {
       if (status.running) await this.#foundRunning(status);
       else await this.#ended(status, controller, "");
@@ -339,7 +343,7 @@ export class ServiceReconciler {
 
   #nowRunning(status: ServiceStatus, fresh: boolean, upMs = 0): void {
     this.#running = true;
-    this.#mark = runKey(status);
+    this.#run = status;
     this.#startedAt = performance.now() - upMs;
     this.#context.onRunning(true, fresh);
   }

@@ -7,7 +7,11 @@
  */
 import { HarnessError } from "../../errors.ts";
 import type { Executor } from "../../executor/executor.ts";
-import { LOCAL_STATUS_INTERVAL_MS, REMOTE_STATUS_INTERVAL_MS } from "../limits.ts";
+import {
+  LOCAL_STATUS_INTERVAL_MS,
+  REMOTE_STATUS_INTERVAL_MS,
+  WATCHED_STATUS_INTERVAL_MS,
+} from "../limits.ts";
 import { dependsOnSystemd } from "../drivers/table.ts";
 import { createController, usesSystemd } from "../controller.ts";
 import { HealthMonitor } from "../health/monitor.ts";
@@ -32,10 +36,12 @@ export interface SupervisorOptions {
   onEvent: (event: SupervisorEvent) => void | Promise<void>;
   /** Asked before a restart by policy: rejects where the service must not be started, which then is its failure. */
   confirmRestart?: (id: string) => Promise<void>;
-  /** Time between polls of this machine. @default {LOCAL_STATUS_INTERVAL_MS} */
+  /** Time between polls of this machine where not all services are watched. @default {LOCAL_STATUS_INTERVAL_MS} */
   localIntervalMs?: number;
-  /** Time between polls of another machine. @default {REMOTE_STATUS_INTERVAL_MS} */
+  /** The same for another machine. @default {REMOTE_STATUS_INTERVAL_MS} */
   remoteIntervalMs?: number;
+  /** Time between polls of a machine while all its services are watched. @default {WATCHED_STATUS_INTERVAL_MS} */
+  watchedIntervalMs?: number;
   /** How long a started program must stay alive before its start counts as having worked. @default {START_SETTLE_MS} */
   settleMs?: number | undefined;
   /** How long a service must run for earlier crashes to be forgotten. @default {RESTART_STABLE_MS} */
@@ -182,6 +188,7 @@ export class Supervisor implements AsyncDisposable {
       onRunning: (running, fresh) => {
         if (!running || this.#closed) this.#health.remove(service.id);
         else this.#health.add({ id: service.id, spec: service.spec, executor, fresh });
+        this.#hosts.get(service.host)?.rewatch();
       },
       restart: { stableMs, random },
       settleMs,
@@ -214,13 +221,15 @@ export class Supervisor implements AsyncDisposable {
   #hostOf(host: HostKey): HostPoller {
     const known = this.#hosts.get(host);
     if (known !== undefined) return known;
-    const { localIntervalMs, remoteIntervalMs, executorFor, onEvent } = this.#options;
+    const { localIntervalMs, remoteIntervalMs, watchedIntervalMs, executorFor, onEvent } =
+      this.#options;
     const made = new HostPoller({
       host,
       executor: () => executorFor(host),
       intervalMs: isLocal(host)
         ? localIntervalMs ?? LOCAL_STATUS_INTERVAL_MS
         : remoteIntervalMs ?? REMOTE_STATUS_INTERVAL_MS,
+      watchedIntervalMs: watchedIntervalMs ?? WATCHED_STATUS_INTERVAL_MS,
       onHost: onEvent,
     });
     this.#hosts.set(host, made);

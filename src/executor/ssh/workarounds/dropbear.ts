@@ -1,5 +1,6 @@
 /**
- * Runs one command at a time on a connection to dropbear, and further ones on a second connection.
+ * Runs one command at a time on a connection to dropbear, and further ones on a second connection; a background command
+ * has one of its own.
  *
  * dropbear 2022.82 to 2024.85 takes the exit of one process for the exit of every channel whose command has not been
  * requested yet, and fails an assertion: a command that starts while another one ends takes the connection down.
@@ -29,6 +30,7 @@ export class SerialSshExecutor implements Executor {
   readonly #connect: (signal: AbortSignal) => Promise<Executor>;
   readonly #closing = new AbortController();
   readonly #lost: Executor[] = [];
+  readonly #apart = new Set<Executor>();
   #second: Promise<Executor> | null = null;
   #running = 0;
 
@@ -40,6 +42,7 @@ export class SerialSshExecutor implements Executor {
   }
 
   async run(command: Command, options: RunOptions = {}): Promise<RunResult> {
+    if (options.onCrowded !== undefined) return await this.#runApart(command, options);
     if (this.#running > 0) return await this.#runBeside(command, options);
     this.#running += 1;
     try {
@@ -54,8 +57,20 @@ export class SerialSshExecutor implements Executor {
       new HarnessError("cancelled", `Cannot go on with ${this.host}: the connection was closed`),
     );
     const second = await this.#second?.catch(() => null);
-    const all = [this.#first, ...this.#lost, ...(second ? [second] : [])];
+    const all = [this.#first, ...this.#lost, ...this.#apart, ...(second ? [second] : [])];
     await Promise.all(all.map((one) => one[Symbol.asyncDispose]()));
+  }
+
+  /** Runs a background command on a connection of its own: it would occupy one of the two for good. */
+  async #runApart(command: Command, options: RunOptions): Promise<RunResult> {
+    const own = await this.#connect(this.#closing.signal);
+    this.#apart.add(own);
+    try {
+      return await own.run(command, options);
+    } finally {
+      this.#apart.delete(own);
+      await own[Symbol.asyncDispose]();
+    }
   }
 
   async #runBeside(command: Command, options: RunOptions): Promise<RunResult> {

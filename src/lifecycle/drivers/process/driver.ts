@@ -65,7 +65,7 @@ export const processDriver: Driver<"managed_process", "managed_process"> = {
     },
   },
   statusQuery: ({ runDir, name }) => [runDir, name],
-  exitRecord: ({ runDir, name }) => `${runDir}/${name}.exit`,
+  watchPoint: ({ runDir, name }) => ({ kind: "pid_file", value: `${runDir}/${name}.pid` }),
   controller: (executor, spec, settings) => new ProcessController(executor, spec, settings),
   startCommand: (spec) => startCommand(spec),
   stopCommand,

@@ -4,7 +4,7 @@
  * @module
  */
 import { assign } from "../../../executor/shell/include.ts";
-import type { ObservedStatus, StatusSource } from "../driver.ts";
+import type { ObservedStatus, StatusSource, WatchPoint } from "../driver.ts";
 import { CARRIED, UNIT_PROPERTIES } from "./library.ts";
 import { ofService, parseUnit, parseUnitReport } from "./report.ts";
 import hostStatus from "./host_status.sh" with { type: "text" };
@@ -20,6 +20,12 @@ export const NO_UNIT: ObservedStatus = {
   restarting: false,
   restarts: 0,
 };
+
+/** The link that systemd keeps from the start of a unit until it is inactive, readable by everybody. */
+export function unitLink(unit: string): WatchPoint {
+  const full = unit.includes(".") ? unit : `${unit}.service`;
+  return { kind: "link", value: `/run/systemd/units/invocation:${full}` };
+}
 
 /** Polls units. */
 export const UNIT_STATUS: StatusSource = {

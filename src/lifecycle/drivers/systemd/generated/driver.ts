@@ -8,7 +8,7 @@ import { MANAGED_PROCESS } from "../../process/driver.ts";
 import { showCommand } from "../commands.ts";
 import { SystemdController } from "../controller.ts";
 import { unitOccupant } from "../report.ts";
-import { UNIT_STATUS } from "../status.ts";
+import { UNIT_STATUS, unitLink } from "../status.ts";
 import {
   occupantGeneratedCommand,
   reloadGeneratedCommand,
@@ -24,6 +24,7 @@ export const generatedUnitDriver: Driver<"managed_process", "managed_process"> =
   restartsItself: true,
   status: UNIT_STATUS,
   statusQuery: ({ name }) => [unitName(name)],
+  watchPoint: ({ name }) => unitLink(unitName(name)),
   controller(executor, spec, { settleMs }) {
     const name = unitName(spec.name);
     return new SystemdController(executor, spec, {

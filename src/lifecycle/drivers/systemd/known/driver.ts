@@ -10,7 +10,7 @@ import type { ControllerOptions, Driver } from "../../driver.ts";
 import { SystemdController } from "../controller.ts";
 import { isUnitName } from "../generated/unit.ts";
 import { knownOccupant } from "../report.ts";
-import { NO_UNIT, UNIT_STATUS } from "../status.ts";
+import { NO_UNIT, UNIT_STATUS, unitLink } from "../status.ts";
 import {
   type KnownUnitSpec,
   reloadKnownCommand,
@@ -25,6 +25,7 @@ const KNOWN_UNIT = {
   status: UNIT_STATUS,
   // systemctl would take a pattern for many units.
   statusQuery: ({ execution: { unit } }: KnownUnitSpec) => isUnitName(unit) ? [unit] : NO_UNIT,
+  watchPoint: ({ execution: { unit } }: KnownUnitSpec) => unitLink(unit),
   controller(
     executor: Executor,
     spec: KnownUnitSpec,
