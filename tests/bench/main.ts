@@ -9,36 +9,44 @@ import { machine } from "./machine.ts";
 import { idOf, type Row } from "./row.ts";
 import { type RowResult, runRow } from "./rounds.ts";
 import { killDescendants, Scope } from "./scope.ts";
-import { asked, markdownTable, textTable, withRegion } from "./table.ts";
+import { asked, limitsTable, markdownTable, textTable, withRegion } from "./table.ts";
 
-const HELP =
-  `Usage: deno task bench [--rows 4,13-resume] [--rounds 5] [--out docs/benchmarks.md] [--json file]
-                       [--strict] [--list] [--dir directory]
+const HELP = `Usage: deno task bench [--rows 4,13-resume] [--rounds 5] [--json file] [--strict]
+                       [--out docs/benchmarks.md] [--dir directory] [--list]
 
   --rows    only these rows, by number or name
   --rounds  measurements of each contender, of which the median counts
-  --out     write the table between the marks of this file; only if all rows were measured, or some chosen
+  --out     write the table of all rows between the marks of this file
   --json    write all samples to this file
   --strict  exit with 1 if a target is missed or a measurement failed
   --list    print the rows, their targets and what they need
   --dir     where state directories are made, on the disk to be measured (default: the temporary directory)
 `;
 
-const { values: flags } = parseArgs({
-  options: {
-    rows: { type: "string" },
-    rounds: { type: "string", default: "5" },
-    out: { type: "string" },
-    json: { type: "string" },
-    dir: { type: "string" },
-    strict: { type: "boolean", default: false },
-    list: { type: "boolean", default: false },
-    help: { type: "boolean", short: "h", default: false },
-  },
-});
+const OPTIONS = {
+  rows: { type: "string" },
+  rounds: { type: "string", default: "5" },
+  out: { type: "string" },
+  json: { type: "string" },
+  dir: { type: "string" },
+  strict: { type: "boolean", default: false },
+  list: { type: "boolean", default: false },
+  help: { type: "boolean", short: "h", default: false },
+} as const;
+
+const flags = readFlags();
 
 function print(text: string): void {
   Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
+}
+
+function readFlags() {
+  try {
+    return parseArgs({ options: OPTIONS }).values;
+  } catch (error) {
+    say(`${error instanceof Error ? error.message : error}\n\n${HELP}`);
+    Deno.exit(2);
+  }
 }
 
 /** Progress: not part of the table. */
@@ -81,11 +89,11 @@ async function bench(rows: readonly Row[], rounds: number): Promise<RowResult[]>
   try {
     await using scope = await Scope.open(interrupted.signal, flags.dir);
     for (const row of rows) {
-      if (interrupted.signal.aborted) break;
       say(`${idOf(row)} …`);
       const result = await runRow(row, { rounds, scope, say });
+      if (interrupted.signal.aborted) break;
       results.push(result);
-      say(textTable(result.lines));
+      say(`${textTable(result.lines)}\n  in ${Math.round(result.seconds)} s\n`);
     }
   } finally {
     Deno.removeSignalListener("SIGINT", stop);
@@ -99,6 +107,9 @@ async function main(): Promise<void> {
   if (flags.help) return print(HELP.trim());
   const rounds = Number(flags.rounds);
   if (!Number.isInteger(rounds) || rounds < 1) throw new Error("--rounds takes a number from 1");
+  if (flags.out !== undefined && flags.rows !== undefined) {
+    throw new Error("--out writes the figures of one whole run: leave --rows away, or use --json");
+  }
   const rows = chosen(await allRows(), flags.rows);
   if (flags.list) {
     for (const row of rows) {
@@ -119,19 +130,24 @@ async function main(): Promise<void> {
   const summary = `${here.text}\n${rounds} rounds in ${Math.round(seconds)} s: ${count}.`;
   print(`${textTable(lines)}\n\n${summary}`);
   if (flags.out !== undefined) {
-    const text = `${summary}\n\n${markdownTable(lines)}`;
+    const text = `${summary}\n\n${markdownTable(lines)}\n\n${limitsTable(rows)}`;
     await Deno.writeTextFile(flags.out, withRegion(await Deno.readTextFile(flags.out), text));
   }
   if (flags.json !== undefined) {
-    const rows = results.map(({ lines, ...rest }) => ({
+    const measured = results.map(({ lines, ...rest }) => ({
       ...rest,
       targets: lines.map(({ target, verdict, note }) => ({ ...target, ...verdict, note })),
     }));
-    const report = { machine: here, rounds, seconds, rows };
+    const report = { machine: here, rounds, seconds, rows: measured };
     await Deno.writeTextFile(flags.json, JSON.stringify(report, null, 2));
   }
   const bad = (outcomes.missed?.length ?? 0) + (outcomes.failed?.length ?? 0);
   if (flags.strict && bad > 0) Deno.exit(1);
 }
 
-await main();
+try {
+  await main();
+} catch (error) {
+  say(`Cannot run the bench: ${error instanceof Error ? error.message : error}`);
+  Deno.exit(2);
+}

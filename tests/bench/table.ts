@@ -58,14 +58,24 @@ export function textTable(lines: readonly Line[]): string {
     .join("\n");
 }
 
-/** The same as Markdown, formatted as `deno fmt` does. */
+/** The same as Markdown. */
 export function markdownTable(lines: readonly Line[]): string {
-  const escaped = lines.map((line) => cells(line).map((cell) => cell.replaceAll("|", "\\|")));
-  const table = [HEADINGS, ...escaped];
-  const widths = HEADINGS.map((_, i) => Math.max(...table.map((row) => (row[i] ?? "").length)));
+  return markdown(HEADINGS, lines.map(cells));
+}
+
+/** What limits each row, as Markdown. */
+export function limitsTable(rows: readonly Row[]): string {
+  return markdown(["row", "limited by"], rows.map((row) => [idOf(row), row.limit]));
+}
+
+/** A table formatted as `deno fmt` does. */
+function markdown(headings: readonly string[], rows: readonly (readonly string[])[]): string {
+  const escaped = rows.map((cells) => cells.map((cell) => cell.replaceAll("|", "\\|")));
+  const table = [headings, ...escaped];
+  const widths = headings.map((_, i) => Math.max(3, ...table.map((row) => (row[i] ?? "").length)));
   const text = (row: readonly string[], fill = " ") =>
     `| ${row.map((cell, i) => cell.padEnd(widths[i] ?? 0, fill)).join(" | ")} |`;
-  return [text(HEADINGS), text(HEADINGS.map(() => ""), "-"), ...escaped.map((row) => text(row))]
+  return [text(headings), text(headings.map(() => ""), "-"), ...escaped.map((row) => text(row))]
     .join("\n");
 }
 
