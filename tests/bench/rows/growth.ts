@@ -59,7 +59,7 @@ function growthRow(
               connections,
               frame,
               names: services,
-              seconds: 0.7,
+              seconds: 0.5,
             });
           contenders.push({ name: `${name} at ${size(services)}`, measure });
         }

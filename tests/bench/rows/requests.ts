@@ -35,7 +35,7 @@ function requestRow({ number, action, params, connections, limit, targets }: Cas
           connections,
           frame,
           names: 100,
-          seconds: 1,
+          seconds: 0.8,
         });
       const bare = await bareContenders(scope, {
         kinds: action === "get_service" ? ["deno", "node", "bun"] : ["deno", "node"],
