@@ -1,11 +1,15 @@
 # $1 seconds to live  $2 deployment  $3 since  $4 owner  $5 watchdog, then what facts.sh takes.
 # Staging is emptied before anything is put there: whatever is in it belongs to a deployment that is gone.
-d_error=$({ mkdir -p "$base" "$root/.harness/cache" && umask 077 && mkdir -p "$base/output"; } 2>&1) || d_refuse unwritable "$d_error"
-# Another process may have made them first, in a directory that everybody can write.
-d_boundary
-# By cat, which reports why it cannot write; the echo of shells only reports an I/O error.
+if [ ! -d "$base/output" ] || [ ! -d "$root/.harness/cache" ]; then
+  d_error=$({ mkdir -p "$base" "$root/.harness/cache" && umask 077 && mkdir -p "$base/output"; } 2>&1) || d_refuse unwritable "$d_error"
+  # Another process may have made them first, in a directory that everybody can write.
+  d_boundary
+fi
 d_probe="$base/.tmp.probe.$token.$$"
-d_error=$( { echo probe | cat > "$d_probe"; } 2>&1) || { rm -f "$d_probe"; d_refuse unwritable "$d_error"; }
+if ! { echo probe > "$d_probe"; } 2>/dev/null || [ ! -s "$d_probe" ]; then
+  # By cat, which reports why it cannot write; the echo of shells only reports an I/O error.
+  d_error=$( { echo probe | cat > "$d_probe"; } 2>&1) || { rm -f "$d_probe"; d_refuse unwritable "$d_error"; }
+fi
 rm -f "$d_probe"
 d_enter
 if d_load; then
@@ -32,6 +36,6 @@ fi
   exec "$@"
 ) </dev/null >/dev/null 2>&1 &
 shift 5
-rm -rf "$base/staging" 2>/dev/null || :
+[ ! -e "$base/staging" ] || rm -rf "$base/staging" 2>/dev/null || :
 ( umask 077; mkdir -p "$stage" )
 d_sweep

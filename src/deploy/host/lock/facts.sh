@@ -2,18 +2,35 @@
 # shellcheck disable=SC2012 # the inode is all that is read of it
 d_say() { printf '%s=%s\n' "$1" "$2"; }
 echo @facts
-d_say arch "$(uname -m)"
-d_say uid "$(id -u)"
+d_uname=$(uname -n -m)
+d_say arch "${d_uname##* }"
+: "${d_me:=$(id -u)}"
+d_say uid "$d_me"
 d_say login "$(id -un 2>/dev/null || id -u)"
 # Identifies machine and directory under whatever name: no two machines share a boot.
-d_say place "$d_boot $(uname -n) $(stat -c %d:%i "$base" 2>/dev/null || ls -di "$base" 2>/dev/null | sed 's/^ *//; s/ .*//')"
-d_say free_kb "$(df -Pk "$base" 2>/dev/null | sed -n '2s/.* \([0-9][0-9]*\)  *[0-9]*%.*/\1/p')"
+d_say place "$d_boot ${d_uname% *} $(stat -c %d:%i "$base" 2>/dev/null || ls -di "$base" 2>/dev/null | sed 's/^ *//; s/ .*//')"
+# The lines of root and base: "DEVICE BLOCKS USED FREE CAPACITY% MOUNT".
+d_disks=$(df -Pk "$root" "$base" 2>/dev/null) || :
+{ read -r d_head; IFS= read -r d_first; IFS= read -r d_second; } <<DISKS || :
+$d_disks
+
+
+DISKS
+d_free=
+case $d_second in *'% '*)
+  d_free=${d_second%'% '*}
+  d_free=${d_free% *}
+  d_free=${d_free%"${d_free##*[! ]}"}
+  d_free=${d_free##* } ;;
+esac
+case $d_free in *[!0-9]*) d_free= ;; esac
+d_say free_kb "$d_free"
+d_mount() { case $1 in *'% '*) echo "${1##*'% '}" ;; esac; }
 d_same=yes
-d_mount() { df -Pk "$1" 2>/dev/null | sed -n '2s/ .*%  */ /p'; }
-[ "$(d_mount "$root")" = "$(d_mount "$base")" ] || d_same=no
+[ "$(d_mount "$d_first")" = "$(d_mount "$d_second")" ] || d_same=no
 d_say same_fs "$d_same"
 d_say recover "$([ -f "$base/recover.sh" ] && echo yes || echo no)"
-d_say current "$(readlink "$base/current" 2>/dev/null || :)"
+d_say current "$([ ! -L "$base/current" ] || readlink "$base/current" || :)"
 d_say dir "$([ -n "$1" ] && { [ -e "$1" ] || [ -L "$1" ]; } && echo yes || echo no)"
 d_say forced_dir "$([ -n "$1" ] && [ -e "$1~$(printf '%.8s' "$2")" ] && echo yes || echo no)"
 d_digest=
@@ -21,7 +38,7 @@ if [ -n "$2" ] && [ -f "$root/.harness/cache/$2" ]; then
   d_digest=$(sha256sum < "$root/.harness/cache/$2" 2>/dev/null) || d_digest=
 fi
 d_say cached "${d_digest%% *}"
-d_say systemd "$([ -d /run/systemd/system ] && [ "$(id -u)" = 0 ] && command -v systemctl >/dev/null 2>&1 && echo yes || echo no)"
+d_say systemd "$([ -d /run/systemd/system ] && [ "$d_me" = 0 ] && command -v systemctl >/dev/null 2>&1 && echo yes || echo no)"
 d_say user "$([ -z "$3" ] || id "$3" >/dev/null 2>&1 && echo yes || echo no)"
 d_say writable "$([ -w "$root" ] && [ -w "$base" ] && echo yes || echo no)"
 d_lines() { [ -z "$1" ] || printf '%s\n' "$1"; }

@@ -1,7 +1,6 @@
 # $1 run dir  $2 name  $3 run directories of all its releases, or empty  $4 user or empty.
 # shellcheck disable=SC2015 # "a && b || c": c also when b fails, on purpose
-h_name=$2 h_nl='
-'
+h_name=$2
 h_tell() { h_say occupant "$p_pid" "${p_run:--}" "$1"; exit 0; }
 h_dir_of_run() { if [ -n "$p_dir" ]; then echo "$p_dir"; else h_variable "$p_pid" HARNESS_INSTALL_DIR; fi; }
 if h_load "$1/$h_name.pid" && h_alive; then h_tell "$(h_dir_of_run)"; fi
@@ -11,11 +10,17 @@ if [ -n "$3" ]; then
   done
 fi
 if [ -z "$3" ]; then h_say nobody; exit 0; fi
+# Pids of which one may be a shell with $1 in its command line.
+h_maybe_shims() {
+  if h_greps; then grep -l -s -F -e "$1/" /proc/[0-9]*/cmdline
+  else grep -l -s -x -F sh /proc/[0-9]*/comm; fi 2>/dev/null | while IFS=/ read -r h_a h_b h_pid h_c; do echo "$h_pid"; done
+}
+h_greps || :
 # Its records may be lost. Then its shim still has the bookkeeping directory and release it belongs to, whatever
 # user its service runs as. By the real uid: the owner of a directory of /proc may differ.
 h_own=$(id -u) h_only=$(id -u) h_runs=$3
-for h_dir_of in /proc/[0-9]*; do
-  h_found=${h_dir_of#/proc/}
+for h_found in $(h_maybe_shims "$h_runs"); do
+  h_dir_of=/proc/$h_found
   { IFS= read -r h_comm < "$h_dir_of/comm"; } 2>/dev/null && [ "$h_comm" = sh ] && h_mine "$h_found" || continue
   h_words=$(tr '\n\0' '\001\n' 2>/dev/null < "$h_dir_of/cmdline" | sed -n '2p; 8p')
   case $h_words in "$h_runs"/*/"$h_name.sh$h_nl"/*) ;; *) continue ;; esac

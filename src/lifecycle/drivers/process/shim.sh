@@ -103,6 +103,7 @@ fi
 h_load "$h_base.pid" || p_run=$h_id p_boot=none p_sid= p_group=
 h_fresh=fresh
 [ "$h_mode" != daemon ] || h_fresh=
+h_greps || :
 # The exit is reported with the last lines of the log: wait for them.
 if [ -n "$(h_members $h_fresh)" ]; then h_wait_log 10; else h_wait_log 100; fi
 h_ended "$h_code"

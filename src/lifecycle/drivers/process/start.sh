@@ -28,9 +28,8 @@ h_login
 h_check_user
 [ -d "$h_dir" ] || h_fail "its working directory $h_dir does not exist"
 [ -z "$h_env" ] || [ -r "$h_env" ] || h_fail "its env file $h_env cannot be read"
-( cd "$h_dir" && h_check_program "$1" ) > "$h_base.start" 2>&1 || h_fail "its working directory $h_dir cannot be entered"
-if [ -s "$h_base.start" ]; then cat "$h_base.start"; rm -f "$h_base.start"; exit 0; fi
-rm -f "$h_base.start"
+h_checked=$( { cd "$h_dir" && h_check_program "$1"; } 2>&1) || h_fail "its working directory $h_dir cannot be entered"
+if [ -n "$h_checked" ]; then printf '%s\n' "$h_checked"; exit 0; fi
 for h_port in $h_ports; do h_check_port "$h_port"; done
 # Written only when it is another one: going back to an old release must need as little of a full disk as it can.
 h_write_shim() {
@@ -43,7 +42,7 @@ h_mark_log
 # The shim gets a session of its own as well, so that neither our death nor a lost connection reaches it. The
 # environment begins empty: whatever our own process holds is no business of the service.
 set -- /bin/sh "$h_base.sh" "$h_base" "$h_log" "$h_max" "$h_keep" "$h_mode" "$h_dir" "$h_env" "$h_as" "$@"
-set -- "$(command -v env)" -i PATH="$h_given_path" HOME="${HOME:-/}" USER="$(id -un)" LOGNAME="$(id -un)" SHELL=/bin/sh LANG="${LANG:-C.UTF-8}" ${TZ:+TZ="$TZ"} "$@"
+set -- "$(command -v env)" -i PATH="$h_given_path" HOME="${HOME:-/}" USER="$h_me" LOGNAME="$h_me" SHELL=/bin/sh LANG="${LANG:-C.UTF-8}" ${TZ:+TZ="$TZ"} "$@"
 #include own_session
 #include own_descriptors
 # Not our child: aborting this script kills it and its children.

@@ -5,6 +5,7 @@ h_base=$1/$2 h_log=$3/$2.log h_how=$4 h_limit=$5 h_kill_limit=$6 h_dir=$7 h_env=
 shift 9
 h_load "$h_base.pid" || { h_say stopped none no; exit 0; }
 h_only_of "$h_as"
+h_greps || :
 h_list=$(h_members)
 if [ -z "$h_list" ]; then
   h_exit_code "$p_run" || h_code=unknown
@@ -23,8 +24,8 @@ if [ $# -gt 0 ] && h_login; then
     if h_stat $h_child; then kill -KILL $h_child 2>/dev/null; h_script=timeout; else wait $h_child; h_script=$?; fi
     h_wait_log 50
   fi
+  h_list=$(h_members $h_fresh)
 fi
-h_list=$(h_members $h_fresh)
 if [ -n "$h_list" ]; then
   h_alive || h_group=
   h_send_all "$h_how" "$h_group" $h_list

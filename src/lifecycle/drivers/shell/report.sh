@@ -15,6 +15,8 @@ h_check_user() {
   h_login || h_fail "the user $h_as does not exist on this machine"
   [ "$(id -u)" = 0 ] || [ "$(id -u "$h_as")" = "$(id -u)" ] || h_fail "only root can run it as $h_as, and this is $(id -un)"
 }
+h_nl='
+'
 # Checks why a program cannot be executed, with one error text each; the kernel's are too short.
 h_check_program() {
   h_program=$1
@@ -26,7 +28,8 @@ h_check_program() {
   [ ! -d "$h_program" ] || h_fail "the program $h_program is a directory"
   [ -f "$h_program" ] || h_fail "the program $h_program is no file"
   [ -x "$h_program" ] || h_fail "the program $h_program is not executable: chmod +x it"
-  h_head=$(dd if="$h_program" bs=256 count=1 2>/dev/null | tr -d '\0' | head -n 1)
+  h_head=$(dd if="$h_program" bs=256 count=1 2>/dev/null | tr -d '\0')
+  h_head=${h_head%%"$h_nl"*}
   h_cr=$(printf '\r')
   case $h_head in
     ?ELF*) return 0 ;;

@@ -23,4 +23,9 @@ h_log_since() {
 }
 h_failure_log() { h_log_since "$h_from_inode" "$h_from" "$h_failure_lines" | tail -c "$h_failure_bytes"; }
 # Remembers where the log ends now.
-h_mark_log() { h_from_inode=$(h_inode "$h_log") h_from=$(wc -c < "$h_log" 2>/dev/null | tr -d ' ') || h_from=0; h_from=${h_from:-0}; }
+# shellcheck disable=SC2012,SC2046 # of the words that ls prints the first and the sixth are read: inode and bytes
+h_mark_log() {
+  h_from_inode= h_from=0
+  set -f; set -- $(ls -lin -- "$h_log" 2>/dev/null); set +f
+  [ $# -lt 6 ] || h_from_inode=$1 h_from=$6
+}

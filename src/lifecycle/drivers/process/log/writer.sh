@@ -52,7 +52,7 @@ h_writer() {
 }
 # A pipe for the log: descriptor 4 is what to write to, 3 what to read from. The user of the service may open his
 # own end of it again, as /dev/stdout does. $1 its name, in a directory of ours, until it is open.
-h_make_pipe() { rm -f "$1" && mkfifo -m 600 "$1" && { [ -z "$h_drop" ] || chown "$h_as" "$1"; }; }
+h_make_pipe() { { [ ! -e "$1" ] && [ ! -L "$1" ] || rm -f "$1"; } && mkfifo -m 600 "$1" && { [ -z "$h_drop" ] || chown "$h_as" "$1"; }; }
 h_open_pipe() { exec 5<>"$1"; exec 3<"$1" 4>"$1" 5>&-; rm -f "$1"; }
 # Waits until all that was written is in the log: at most $1 fiftieths of a second, for somebody may hold the pipe.
 h_wait_log() {
