@@ -83,7 +83,7 @@ d_sync_file() { sync "$1" 2>/dev/null || sync; }
 # Replaces a file by the $2 bytes on stdin, in one rename.
 d_replace() { d_receive "$stage/new" "$2" && d_sync_file "$stage/new" && d_while_held mv -f "$stage/new" "$1"; }
 d_link() { # new target of the link "current"
-  rm -f "$stage/current"
+  [ ! -L "$stage/current" ] || rm -f "$stage/current"
   ln -s "$1" "$stage/current"
   # mv without -T (old BusyBox) would move into the directory that the link points to.
   mv -fT "$stage/current" "$base/current" 2>/dev/null || { rm -f "$stage/current"; ln -sfn "$1" "$base/current"; }
@@ -92,7 +92,7 @@ d_env() { # file in envs/ that becomes the visible env: the same inode, so it is
   # GNU's mv refuses to put one name of a file in place of another.
   # shellcheck disable=SC3013 # dash, bash, ksh and BusyBox ash have it
   if [ "$base/envs/$1" -ef "$base/env" ]; then return 0; fi
-  rm -f "$stage/env"
+  [ ! -e "$stage/env" ] || rm -f "$stage/env"
   ln "$base/envs/$1" "$stage/env" && mv -f "$stage/env" "$base/env"
 }
 # Writes everything of the install root's file system to the disk.

@@ -20,14 +20,32 @@ export function stdinScript(
   stdin: Stdin | undefined,
   nonce: string,
 ): { text: string; stdin: Stdin } {
-  const bytes = new TextEncoder().encode(`${text}\n#${nonce}-end`);
+  // ASCII alone, so that a shell counts bytes whatever it takes for a character.
+  const ascii = octal(`${text}\n#${nonce}-end`);
+  const bytes = new TextEncoder().encode(ascii);
   return {
-    // One byte at a time: larger reads may consume more than the text from a pipe.
-    text: `t_=$(dd ibs=1 obs=4096 count=${bytes.length} 2>/dev/null)
-case $t_ in *'#${nonce}-end') eval "unset t_
-$t_" ;; *) echo "the command was cut off on its way" >&2; exit 1 ;; esac`,
+    // Each read is asked for no more than is left of the text: what follows it in the pipe belongs to the command.
+    text: `t_= p_=.
+while [ \${#t_} -lt ${bytes.length} ] && [ -n "$p_" ]; do
+p_=$(dd bs=$((${bytes.length}-\${#t_})) count=1 2>/dev/null; echo .)
+p_=\${p_%.} t_=$t_$p_
+done
+case $t_ in *'#${nonce}-end') eval "unset t_ p_
+$(printf %b "$t_")" ;; *) echo "the command was cut off on its way" >&2; exit 1 ;; esac`,
     stdin: after(bytes, stdin),
   };
+}
+
+/** `text` in ASCII without a backslash of its own, as printf(1) decodes it. */
+function octal(text: string): string {
+  const bytes = new TextEncoder().encode(text);
+  let ascii = "";
+  for (const byte of bytes) {
+    ascii += byte === 0x5c || byte > 0x7e
+      ? `\\0${byte.toString(8).padStart(3, "0")}`
+      : String.fromCharCode(byte);
+  }
+  return ascii;
 }
 
 function after(head: Uint8Array, rest: Stdin | undefined): Stdin {

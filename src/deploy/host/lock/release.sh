@@ -1,5 +1,7 @@
 # Of an acquire that was killed.
-rm -f "$base"/.tmp.*."$token".*
+for d_file in "$base"/.tmp.*."$token".*; do
+  if [ -e "$d_file" ] || [ -L "$d_file" ]; then rm -f "$base"/.tmp.*."$token".*; break; fi
+done
 d_enter
 if d_load && [ "$l_token" = "$token" ]; then
   rm -rf "$base/staging" || :

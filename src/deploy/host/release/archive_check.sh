@@ -3,7 +3,7 @@
 # $d_path_bytes length of a path  $d_header_bytes length of an extended header. Nothing is extracted yet.
 d_bad() { d_refuse archive "$1${2:+: $(printf '%s' "$2" | head -c 200 | tr '\n' ' ')}"; }
 d_size=$(wc -c < "$d_file")
-d_pax_sizes=$(tar --version 2>/dev/null | grep -c -e 'GNU tar' -e bsdtar) || :
+case $(tar --version 2>/dev/null) in *'GNU tar'* | *bsdtar*) d_pax_sizes=1 ;; *) d_pax_sizes=0 ;; esac
 [ "$d_size" -gt 0 ] || d_bad "it is empty"
 # Without its last byte a gzip file is truncated: if gzip does not notice, there is data after its end, which GNU gzip
 # only warns of and BusyBox does not see.
@@ -23,13 +23,19 @@ esac
 [ ! -f "$stage/more" ] || d_bad "data after the end of the gzip file"
 d_long="$stage/long"
 tar -tvzf "$d_file" > "$d_long" 2> "$stage/errors" || d_bad "it is damaged" "$(tail -n 2 "$stage/errors")"
-[ "$(wc -l < "$d_long")" -eq "${d_walk#=}" ] || d_bad "tar sees other entries in it than there are"
-d_none() { # what it would be, then grep's options and pattern
-  d_what=$1; shift
-  d_hit=$(grep -E -m 1 "$@" "$d_long") || return 0
-  d_bad "$d_what" "$d_hit"
-}
-d_none "an entry that is no file, directory or symbolic link" -v -e '^[-dl]'
-d_none "a setuid, setgid or sticky entry" -e '^.{3}[sS]|^.{6}[sS]|^.{9}[tT]'
-d_none "a hard link" -e '^[-d].* (link to|->) '
-d_none "a link to an absolute path" -e '^l.* -> /'
+# Prints `=` and the number of lines, or `!` and the first line of the first kind that there is.
+d_odd=$(awk '
+  !/^[-dl]/ { hit(1, "an entry that is no file, directory or symbolic link") }
+  /^...[sS]|^......[sS]|^.........[tT]/ { hit(2, "a setuid, setgid or sticky entry") }
+  /^[-d].* (link to|->) / { hit(3, "a hard link") }
+  /^l.* -> \// { hit(4, "a link to an absolute path") }
+  function hit(kind, what) { if (!(kind in odd)) odd[kind] = what ": " substr($0, 1, 200) }
+  END {
+    for (kind = 1; kind <= 4; kind++) if (kind in odd) { print "!" odd[kind]; exit }
+    print "=" NR
+  }' "$d_long")
+case $d_odd in
+  "=${d_walk#=}") ;;
+  !*) d_bad "${d_odd#!}" ;;
+  *) d_bad "tar sees other entries in it than there are" ;;
+esac

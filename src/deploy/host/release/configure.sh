@@ -1,9 +1,9 @@
 # $1 release directory  $2 file in envs/  $3 file in envs/ that it continues, or empty  $4 bytes on stdin.
 d_held
 [ -d "$1" ] || d_refuse missing "the release is no longer there: $1"
-mkdir -p "$base/shared" "$base/log"
+{ [ -d "$base/shared" ] && [ -d "$base/log" ]; } || mkdir -p "$base/shared" "$base/log"
 umask 077
-mkdir -p "$base/envs" "$base/output" "$base/run"
+{ [ -d "$base/envs" ] && [ -d "$base/output" ] && [ -d "$base/run" ]; } || mkdir -p "$base/envs" "$base/output" "$base/run"
 # An earlier version made them readable for everybody.
 chmod 700 "$base/output" "$base/run"
 d_receive "$stage/env.sent" "$4"

@@ -3,15 +3,17 @@
 d_held
 d_dir=$1 d_file="$root/.harness/cache/$2" d_tree="$stage/tree"
 d_replace "$base/state.json" "$3"
-rm -rf "$d_tree"
+[ ! -e "$d_tree" ] || rm -rf "$d_tree"
 mkdir "$d_tree"
 d_error=$(tar -xzof "$d_file" -C "$d_tree" 2>&1) || d_refuse extract "$(printf '%s' "$d_error" | head -c 300 | tr '\n' ' ')"
 cd "$d_tree"
 d_bad() { d_refuse archive "$1: $2"; }
-d_hit=$(find . ! -type f ! -type d ! -type l | head -n 1); [ -z "$d_hit" ] || d_bad "an entry that is no file, directory or symbolic link" "$d_hit"
-d_hit=$(find . -type f -links +1 | head -n 1); [ -z "$d_hit" ] || d_bad "a hard link" "$d_hit"
+find . ! -type d \( ! -type f -o -links +1 \) > ../links
+if [ -s ../links ]; then
+  d_hit=$(find . ! -type f ! -type d ! -type l | head -n 1); [ -z "$d_hit" ] || d_bad "an entry that is no file, directory or symbolic link" "$d_hit"
+  d_hit=$(find . -type f -links +1 | head -n 1); [ -z "$d_hit" ] || d_bad "a hard link" "$d_hit"
+fi
 d_real=$(pwd -P)
-find . -type l > ../links
 while IFS= read -r d_link; do
   d_target=$(readlink "$d_link")
   d_end=$(cd "$(dirname -- "$d_link")" 2>/dev/null && cd "$(dirname -- "$d_target")" 2>/dev/null && pwd -P) || d_end=
@@ -20,7 +22,8 @@ while IFS= read -r d_link; do
 done < ../links
 [ -f SHA256SUMS ] || d_refuse sums "there is no SHA256SUMS in it"
 d_error=$(sha256sum -c SHA256SUMS 2>&1) || d_refuse sums "$(printf '%s\n' "$d_error" | grep -v -e ': OK$' | head -n 3 | tr '\n' ' ')"
-[ "$(find . -type f ! -path ./SHA256SUMS | wc -l)" -eq "$(sort -u SHA256SUMS | wc -l)" ] ||
+d_files=$(find . -type f ! -path ./SHA256SUMS | awk 'NR == FNR { if (!seen[$0]++) sums++; next } { files++ } END { print files + 0, sums + 0 }' SHA256SUMS -)
+[ "${d_files% *}" -eq "${d_files#* }" ] ||
   d_refuse sums "SHA256SUMS does not list every file"
 # Readable for the user of the service, writable for us alone.
 chmod -R u+rwX,go+rX,go-w .
@@ -31,4 +34,4 @@ d_place() {
 }
 d_while_held d_place
 d_sync
-rm -rf "$stage/replaced"
+[ ! -e "$stage/replaced" ] || rm -rf "$stage/replaced"

@@ -5,15 +5,17 @@ d_replace "$base/state.json" "$5"
 d_lines() { [ -z "$1" ] || printf '%s\n' "$1"; }
 d_lines "$1" | while IFS= read -r d_item; do
   # Moved away in one rename first, so that half a release is never visible.
-  rm -rf "$stage/gone"
+  [ ! -e "$stage/gone" ] || rm -rf "$stage/gone"
   mv "$d_item" "$stage/gone" 2>/dev/null || :
-  rm -rf "$stage/gone"
+  [ ! -e "$stage/gone" ] || rm -rf "$stage/gone"
 done
 d_lines "$2" | while IFS= read -r d_item; do rm -f "$root/.harness/cache/$d_item"; done
+d_nl='
+'
 d_sweep_dir() { # directory, what to keep
   for d_item in "$1"/*; do
     [ -e "$d_item" ] || continue
-    d_lines "$2" | grep -q -x -F -e "${d_item##*/}" || rm -rf "$d_item"
+    case "$d_nl$2$d_nl" in *"$d_nl${d_item##*/}$d_nl"*) ;; *) rm -rf "$d_item" ;; esac
   done
 }
 d_sweep_dir "$base/envs" "$3"
