@@ -47,7 +47,7 @@ export { Documents } from "./src/storage/documents.ts";
 export type { DocumentsOptions, StoredDocument } from "./src/storage/documents.ts";
 export { FileStore } from "./src/storage/file_store.ts";
 export type { FileStoreOptions, FileStoreTuning } from "./src/storage/file_store.ts";
-export { DURABILITIES, type Durability } from "./src/storage/journal/line.ts";
+export { DURABILITIES, type Durability } from "./src/storage/durability.ts";
 export { MemoryStore } from "./src/storage/memory_store.ts";
 export type { MemoryStoreOptions } from "./src/storage/memory_store.ts";
 

@@ -8,7 +8,6 @@
 import type { Command } from "commander";
 import { writeSync } from "node:fs";
 import process from "node:process";
-import { buffer } from "node:stream/consumers";
 import { isatty } from "node:tty";
 import { HarnessError, messageOf } from "../errors.ts";
 import { hasErrorCode } from "../util/node/files.ts";
@@ -106,7 +105,10 @@ export function systemIo(interruptions: Interruptions): Io {
       above(true, text, () => tell(fitted));
     },
     raw: (text) => above(outIsTerminal, text, () => print(outIsTerminal ? drawn(text) : text)),
-    readStdin: async () => new Uint8Array(await buffer(process.stdin)),
+    readStdin: async () => {
+      const { buffer } = await import("node:stream/consumers");
+      return new Uint8Array(await buffer(process.stdin));
+    },
     env,
     ...interruptions,
     outputClosed: outputClosed.signal,

@@ -18,6 +18,12 @@ export const HELP_LAYOUT: HelpConfiguration = {
     const [first = "", ...more] = wrapText(text, (this.helpWidth ?? 80) - "Usage: ".length);
     return [first, ...more.map((line) => `       ${line}`)].join("\n");
   },
+  subcommandTerm(command) {
+    const term = Help.prototype.subcommandTerm.call(this, command);
+    // Every command has flags, also while they are not loaded; `help` has none.
+    const isUnsaid = command.options.length === 0 && command.name() !== "help";
+    return isUnsaid ? term.replace(/ |$/, " [options]$&") : term;
+  },
   boxWrap: (text, width) => text.split("\n").flatMap((line) => wrapText(line, width)).join("\n"),
   formatItem(term, termWidth, description) {
     if (description === "") return `  ${term}`;

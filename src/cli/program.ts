@@ -8,27 +8,15 @@ import process from "node:process";
 import { HarnessError } from "../errors.ts";
 import { PROTOCOL_VERSION, SUBPROTOCOL } from "../protocol/messages.ts";
 import { SERVER_NAME, VERSION } from "../version.ts";
-import { addCompletionsCommand } from "./commands/completions.ts";
-import { completionCommand } from "./completion/complete.ts";
+import { addCommands, loadCommand } from "./command_table.ts";
 import type { Context, Io } from "./context.ts";
-import { addDeployCommand } from "./commands/deploy.ts";
-import { addDeploymentsCommands } from "./commands/deployments.ts";
-import { addDoctorCommand } from "./commands/doctor.ts";
 import { examplesText } from "./examples.ts";
 import { exampleLines, HELP_LAYOUT } from "./help.ts";
-import { addPackageCommands } from "./commands/package/package.ts";
-import { configureLogging } from "./logging.ts";
 import { wrapText } from "./output/text_layout.ts";
 import { printText } from "./output/table.ts";
 import { report } from "./output/report.ts";
-import { addRollbackCommand } from "./commands/rollback.ts";
-import { addServeCommand } from "./commands/serve.ts";
-import { addServiceCommands } from "./commands/service.ts";
-import { addServicesCommands } from "./commands/services.ts";
-import { addTokenCommands } from "./commands/token.ts";
-import { addFlags, OUTPUT_FLAGS } from "./flags/flags.ts";
+import { addGlobalFlags, GLOBAL_FLAGS, OUTPUT_FLAGS } from "./flags/flags.ts";
 import { helpArguments, usageError } from "./flags/usage.ts";
-import { addWatchCommand } from "./commands/watch.ts";
 import { runtimeText } from "../util/node/runtime.ts";
 
 const EXAMPLES: ReadonlyArray<[string, string?]> = [
@@ -41,10 +29,8 @@ const EXAMPLES: ReadonlyArray<[string, string?]> = [
 const EXIT_CODES = "Exit codes: 0 ok, 1 failure, 2 usage, 3 partial, 4 unreachable, 5 timeout, " +
   "6 rolled back, 7 rollback failed, 8 locked, 130/143 interrupted.";
 
-/** Flags that may come before a command's name and after it; `main` looks for them anywhere. */
-const ANYWHERE = ["--debug", "--no-color"];
 /** Flags that may come before a command's name. */
-const LEADING = [...ANYWHERE, "-q", "--quiet", "-v", "--verbose"];
+const LEADING = [...GLOBAL_FLAGS, "-q", "--quiet", "-v", "--verbose"];
 /** Flags that are answered without any command. */
 const ANSWERED = ["-h", "--help", "-V", "--version"];
 
@@ -58,22 +44,32 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
     json: args.includes("--json"),
   };
   try {
-    const completion = completionCommand(args);
     const program = createProgram(context);
-    if (completion !== null) await completion(program, context);
-    else {
-      // Elsewhere `-v` is the version; alone it must not start a server.
-      const given = args.length === 1 && args[0] === "-v" ? ["--version"] : args;
-      const words = helpArguments(program, withDefaultCommand(given));
-      await program.parseAsync(words, { from: "user" });
-    }
+    if (await isCompletion(args, program, context)) return context.exitCode;
+    // Elsewhere `-v` is the version; alone it must not start a server.
+    const given = args.length === 1 && args[0] === "-v" ? ["--version"] : args;
+    const words = helpArguments(program, withDefaultCommand(given));
+    await program.parseAsync(words, { from: "user" });
     return context.exitCode;
   } catch (error) {
     return report(io, error, context);
   }
 }
 
-/** The program with all its commands. */
+/** Completes a half-typed command line, where `args` are those of a shell's script. */
+async function isCompletion(
+  args: readonly string[],
+  program: Command,
+  context: Context,
+): Promise<boolean> {
+  if (args[0] !== "complete") return false;
+  const { completionCommand } = await import("./completion/complete.ts");
+  const complete = completionCommand(args.slice(1));
+  await complete?.(program, context);
+  return complete !== null;
+}
+
+/** The program with all its commands; what a command does is loaded when it is named. */
 export function createProgram(context: Context): Command {
   const { io } = context;
   const width = helpWidth(io);
@@ -103,35 +99,29 @@ export function createProgram(context: Context): Command {
       getOutHasColors: () => io.color,
       getErrHasColors: () => false,
     });
-  addServeCommand(program, context);
-  addPackageCommands(program, context);
-  addDeployCommand(program, context);
-  addRollbackCommand(program, context);
-  addDeploymentsCommands(program, context);
-  addServicesCommands(program, context);
-  addServiceCommands(program, context);
-  addWatchCommand(program, context);
-  addTokenCommands(program, context);
-  addDoctorCommand(program, context);
-  addCompletionsCommand(program, context);
-  finish(program, width);
+  addCommands(program);
+  finish(program, context, width);
   return program;
 }
 
 /** What every command has: examples, errors that name it, and the global flags (main() reads them). */
-function finish(command: Command, width: number, path: readonly string[] = []): void {
+function finish(
+  command: Command,
+  context: Context,
+  width: number,
+  path: readonly string[] = [],
+): void {
   command.exitOverride((error) => {
     throw usageError(command, error);
   });
   if (path.length > 0) {
-    for (const flag of ANYWHERE) command.addOption(new Option(flag).hideHelp());
-  }
-  if (command.commands.length === 0) addFlags(command, OUTPUT_FLAGS, "Output:");
-  else for (const option of outputOptions()) command.addOption(option.hideHelp(path.length > 0));
-  if (path.length > 0) {
     command.addHelpText("after", () => examplesText(path.join(" "), width));
   }
-  for (const child of command.commands) finish(child, width, [...path, child.name()]);
+  if (command.commands.length === 0) return;
+  if (path.length > 0) addGlobalFlags(command);
+  command.hook("preSubcommand", (_, next) => loadCommand(next, context));
+  for (const option of outputOptions()) command.addOption(option.hideHelp(path.length > 0));
+  for (const child of command.commands) finish(child, context, width, [...path, child.name()]);
 }
 
 /** The program and its groups take the flags of every command too: `service -q stop web`. */
@@ -150,6 +140,7 @@ async function ioFor(io: Io, command: Command): Promise<Io> {
   }
   // The server has a log of its own.
   if (wanted.verbose && command.name() !== "serve") {
+    const { configureLogging } = await import("./logging.ts");
     await configureLogging(wanted, { level: "debug", format: "text" });
   }
   return wanted;

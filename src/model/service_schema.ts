@@ -33,6 +33,7 @@ import {
   type LocationInput,
   type ServiceInput,
 } from "./service.ts";
+import { HOST_RULE, USER_RULE } from "./target.ts";
 
 const MAX_IMAGE_LENGTH = 512;
 /** The limit of systemd. */
@@ -76,18 +77,18 @@ export function distinct<T extends string>(list: z.ZodArray<z.ZodType<T, T>>): z
 /** A version. */
 export const versionSchema: z.ZodType<string, string> = lineSchema;
 
-/** A host as ssh takes it: a name, an alias of ssh_config, or an address. */
+/** What {@linkcode HOST_RULE} says. */
 export const hostSchema: z.ZodType<string, string> = rule(
-  /^(?:[\p{L}\p{N}_][\p{L}\p{M}\p{N}_.-]*|\[?(?:[0-9A-Fa-f.]*:){2,}[0-9A-Fa-f.]*(?:%[\w.-]+)?\]?)$/u,
+  HOST_RULE.pattern,
   "must be a host name or an address: letters, digits and . _ -, not beginning with -",
-  255,
+  HOST_RULE.maximum,
 );
 
-/** A user to log in as. */
+/** What {@linkcode USER_RULE} says. */
 export const userSchema: z.ZodType<string, string> = rule(
-  /^[\p{L}\p{N}_][\p{L}\p{M}\p{N}_.@\\+-]*\$?$/u,
+  USER_RULE.pattern,
   "must be a user name: letters, digits and . _ - @ + \\, not beginning with -",
-  64,
+  USER_RULE.maximum,
 );
 
 /** A unit: systemctl takes globs and flags, so nothing that could be one. */

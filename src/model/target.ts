@@ -3,10 +3,27 @@
  *
  * @module
  */
-import { z } from "zod";
 import { HarnessError } from "../errors.ts";
-import { MAX_HOSTS } from "./limits.ts";
-import { absolutePathSchema, filePathSchema, hostSchema, userSchema } from "./service_schema.ts";
+
+/** A rule for a text. */
+interface TextRule {
+  readonly pattern: RegExp;
+  /** Longest text. */
+  readonly maximum: number;
+}
+
+/** A host as ssh takes it: a name, an alias of ssh_config, or an address. */
+export const HOST_RULE: TextRule = {
+  pattern:
+    /^(?:[\p{L}\p{N}_][\p{L}\p{M}\p{N}_.-]*|\[?(?:[0-9A-Fa-f.]*:){2,}[0-9A-Fa-f.]*(?:%[\w.-]+)?\]?)$/u,
+  maximum: 255,
+};
+
+/** A user to log in as. */
+export const USER_RULE: TextRule = {
+  pattern: /^[\p{L}\p{N}_][\p{L}\p{M}\p{N}_.@\\+-]*\$?$/u,
+  maximum: 64,
+};
 
 /** A host to deploy to. */
 export interface TargetSpec {
@@ -52,13 +69,13 @@ export function targetLabel(target: "local" | TargetSpec): string {
 }
 
 /** The parts of a target's text, or `null` when it is none. */
-function readTarget(text: string): "local" | TargetSpec | null {
+export function readTarget(text: string): "local" | TargetSpec | null {
   if (text === "local") return "local";
   const match = /^(?:([^@]+)@)?(\[[^\]]*\]|[^@:[\]]+)(?::([1-9]\d{0,4}))?$/.exec(text);
   const [, user, host = ""] = match ?? [];
   const port = match?.[3] === undefined ? undefined : Number(match[3]);
-  if (!hostSchema.safeParse(host).success || (port ?? 1) > 65535) return null;
-  if (user !== undefined && !userSchema.safeParse(user).success) return null;
+  if (!obeys(host, HOST_RULE) || (port ?? 1) > 65535) return null;
+  if (user !== undefined && !obeys(user, USER_RULE)) return null;
   return {
     host: withoutBrackets(host),
     ...(user === undefined ? {} : { user }),
@@ -66,25 +83,10 @@ function readTarget(text: string): "local" | TargetSpec | null {
   };
 }
 
+function obeys(text: string, { pattern, maximum }: TextRule): boolean {
+  return text.length <= maximum && pattern.test(text);
+}
+
 function withoutBrackets(host: string): string {
   return /^\[.*\]$/.test(host) ? host.slice(1, -1) : host;
 }
-
-/** Schema of a {@linkcode Target}. */
-export const targetSchema: z.ZodType<Target> = z.union([
-  z.string().max(512).refine(
-    (text) => readTarget(text) !== null,
-    "must be local or [user@]host[:port], an IPv6 address in brackets",
-  ),
-  z.object({
-    host: hostSchema,
-    user: userSchema.exactOptional(),
-    port: z.int().min(1).max(65535).exactOptional(),
-    identity_file: filePathSchema.exactOptional(),
-    install_root: absolutePathSchema.exactOptional(),
-    become: z.literal("sudo").exactOptional(),
-  }),
-]);
-
-/** Schema of the targets of one request. */
-export const targetsSchema: z.ZodType<Target[]> = z.array(targetSchema).min(1).max(MAX_HOSTS);

@@ -17,7 +17,8 @@ import {
 } from "../model/deployment.ts";
 import { MAX_HOSTS, MAX_PAGE_SIZE } from "../model/limits.ts";
 import { lineOf, processTextOf, versionSchema } from "../model/service_schema.ts";
-import { type Target, targetSchema, targetsSchema } from "../model/target.ts";
+import type { Target } from "../model/target.ts";
+import { targetSchema, targetsSchema } from "../model/target_schema.ts";
 import { type ActionTable, countSchema, emptySchema } from "./action_table.ts";
 import {
   deploymentStatusSchema,

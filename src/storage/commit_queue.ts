@@ -14,7 +14,8 @@ import {
 } from "./limits.ts";
 import type { Change, CommitRecord } from "../registry/store.ts";
 import type { Journal } from "./journal/journal.ts";
-import { type Durability, encodeRecord } from "./journal/line.ts";
+import type { Durability } from "./durability.ts";
+import { encodeRecord } from "./journal/line.ts";
 import { checkChange, toRecord } from "./change_record.ts";
 
 /** Options for {@linkcode CommitQueue}. */

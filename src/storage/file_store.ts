@@ -26,7 +26,7 @@ import { CommitQueue, failureText } from "./commit_queue.ts";
 import { type Disk, localDisk } from "./disk.ts";
 import type { ChangeRing } from "./change_ring.ts";
 import type { Journal } from "./journal/journal.ts";
-import type { Durability } from "./journal/line.ts";
+import type { Durability } from "./durability.ts";
 import { JournalHistory } from "./journal/history.ts";
 import { LeaseTable } from "./lease_table.ts";
 import { keptLine, load, strictRefusal } from "./load.ts";

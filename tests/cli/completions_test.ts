@@ -3,8 +3,7 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import { parseBashLine, quoteForBash } from "../../src/cli/completion/bash_words.ts";
 import { kindAt } from "../../src/cli/completion/value_kinds.ts";
-import { createProgram } from "../../src/cli/program.ts";
-import { recorder, runHere } from "../helpers/cli.ts";
+import { runHere, wholeProgram } from "../helpers/cli.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 import { startServer } from "../helpers/test_server.ts";
 
@@ -83,7 +82,7 @@ Deno.test("completions: names of the server on the line", async () => {
   assert.deepEqual(await at("services", "*"), []);
 });
 
-Deno.test("completions: every value says how it is completed", () => {
+Deno.test("completions: every value says how it is completed", async () => {
   const unsaid: string[] = [];
   const walk = (command: Command, path: string) => {
     for (const argument of command.registeredArguments) {
@@ -100,7 +99,7 @@ Deno.test("completions: every value says how it is completed", () => {
     }
     for (const child of command.commands) walk(child, `${path} ${child.name()}`.trim());
   };
-  walk(createProgram({ io: recorder(), exitCode: 0, debug: false, json: false }), "");
+  walk(await wholeProgram(), "");
   assert.deepEqual(unsaid, [], "add them to src/cli/completion/value_kinds.ts");
 });
 

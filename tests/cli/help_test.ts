@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Command } from "commander";
-import { createProgram, withDefaultCommand } from "../../src/cli/program.ts";
-import { recorder, runCli, runHere } from "../helpers/cli.ts";
+import { withDefaultCommand } from "../../src/cli/program.ts";
+import { recorder, runCli, runHere, wholeProgram } from "../helpers/cli.ts";
 
 function* commands(parent: Command, path: string[] = []): Generator<[string[], Command]> {
   for (const command of parent.commands) {
@@ -11,13 +11,10 @@ function* commands(parent: Command, path: string[] = []): Generator<[string[], C
   }
 }
 
-function program(): Command {
-  return createProgram({ io: recorder(), exitCode: 0, debug: false, json: false });
-}
-
 Deno.test("help: every command", async (t) => {
-  const texts = [program().helpInformation()];
-  for (const [path, command] of commands(program())) {
+  const program = await wholeProgram();
+  const texts = [program.helpInformation()];
+  for (const [path, command] of commands(program)) {
     texts.push(`--- ${path.join(" ")}\n${command.helpInformation()}`);
   }
   // The defaults of limits are src/model/limits.ts's business, and lines break differently with them.
@@ -27,7 +24,7 @@ Deno.test("help: every command", async (t) => {
 });
 
 Deno.test("help: examples use flags of their command", async () => {
-  for (const [path, command] of commands(program())) {
+  for (const [path, command] of commands(await wholeProgram())) {
     const { code, stdout } = await runHere([...path, "--help"]);
     assert.equal(code, 0);
     const [, examples] = stdout.split(/^Examples?:\n/m);
@@ -44,17 +41,17 @@ Deno.test("help: examples use flags of their command", async () => {
   }
 });
 
-Deno.test("help: every command fits 80 columns", () => {
-  for (const [path, command] of commands(program())) {
+Deno.test("help: every command fits 80 columns", async () => {
+  for (const [path, command] of commands(await wholeProgram())) {
     for (const line of command.helpInformation().split("\n")) {
       assert.ok(line.length <= 80, `${path.join(" ")}: ${line}`);
     }
   }
 });
 
-Deno.test("help: at 60 columns no word is broken", () => {
+Deno.test("help: at 60 columns no word is broken", async () => {
   const io = { ...recorder(), columns: 60 };
-  const narrow = createProgram({ io, exitCode: 0, debug: false, json: false });
+  const narrow = await wholeProgram(io);
   for (const [path, command] of [[[], narrow] as const, ...commands(narrow)]) {
     io.text.stdout = "";
     command.outputHelp();
@@ -148,7 +145,7 @@ Deno.test("withDefaultCommand(): serve is the default", () => {
 
 Deno.test("docs/cli.md: has every command and every flag", async () => {
   const docs = await Deno.readTextFile(new URL("../../docs/cli.md", import.meta.url));
-  for (const [path, command] of commands(program())) {
+  for (const [path, command] of commands(await wholeProgram())) {
     if (command.commands.length === 0) {
       const said = docs.includes(`harness-ws-server ${path.join(" ")}`) ||
         path.length === 2 && docs.includes(`\`${path[1]}\``) ||

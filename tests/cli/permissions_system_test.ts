@@ -7,9 +7,8 @@
 import assert from "node:assert/strict";
 import type { Command } from "commander";
 import { PERMISSIONS } from "../../.ci/compile.ts";
-import { createProgram } from "../../src/cli/program.ts";
 import { bundle } from "../helpers/bundle.ts";
-import { recorder } from "../helpers/cli.ts";
+import { wholeProgram } from "../helpers/cli.ts";
 import { answer, freePort } from "../helpers/hello_package.ts";
 import { LineProcess } from "../helpers/lines.ts";
 import { needs } from "../helpers/require.ts";
@@ -26,7 +25,7 @@ function leaves(parent: Command, path: readonly string[] = []): string[] {
   });
 }
 
-const ALL = leaves(createProgram({ io: recorder(), exitCode: 0, debug: false, json: false }));
+const ALL = leaves(await wholeProgram());
 
 /** The command line of the program under test, without its arguments. */
 async function programUnderTest(dir: string): Promise<string[]> {

@@ -1,6 +1,7 @@
 /** Tables and texts at every width: nothing is cut, and no word is broken. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import stringWidth from "string-width";
 import { layoutTable } from "../../src/cli/output/table_layout.ts";
 import { textWidth, wrapLines, wrapText } from "../../src/cli/output/text_layout.ts";
 import { style } from "../../src/cli/output/styles.ts";
@@ -118,6 +119,24 @@ Deno.test("wrapLines(): hangs what continues, and leaves JSON", () => {
 Deno.test("textWidth(): ideographs and emoji take two columns", () => {
   const cases = { abc: 3, "東京": 4, "👍🏽": 2, "e\u0301": 1, "👨‍👩‍👧": 2, "→": 1 };
   for (const [given, width] of Object.entries(cases)) assert.equal(textWidth(given), width, given);
+});
+
+Deno.test("textWidth(): as string-width has it, whatever the text", () => {
+  const parts = fc.constantFrom(
+    ..."aé東ﾞー→☝✈❤🏴👍🏽👨👩🇩🇪1#",
+    ...["\u200d", "\ufe0f", "\u20e3", "\u0301", "\u0903", "\u1100", "\u1161", "\u11a8", "\ud7b0"],
+  );
+  const text = fc.oneof(
+    fc.string({ unit: "grapheme" }),
+    fc.string({ unit: "binary" }),
+    fc.array(parts, { maxLength: 8 }).map((chars) => chars.join("")),
+  );
+  // What Io escapes before it is drawn.
+  const isText = (given: string) => !/[\p{Cc}\ufdd0]/u.test(given);
+  fc.assert(
+    fc.property(text.filter(isText), (given) => assert.equal(textWidth(given), stringWidth(given))),
+    { seed: SEED, numRuns: 2_000 },
+  );
 });
 
 Deno.test("formatAge(): the largest unit alone", () => {

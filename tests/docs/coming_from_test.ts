@@ -2,9 +2,8 @@ import assert from "node:assert/strict";
 import type { Command } from "commander";
 import { dirname } from "node:path";
 import { parse } from "yaml";
-import { createProgram } from "../../src/cli/program.ts";
 import { buildPackage } from "../../src/package/build.ts";
-import { recorder } from "../helpers/cli.ts";
+import { wholeProgram } from "../helpers/cli.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 import { shellBlocks } from "./shell_blocks.ts";
 
@@ -44,7 +43,7 @@ function find(program: Command, words: readonly string[]): Command {
 }
 
 Deno.test("coming-from: commands and flags that there are", async () => {
-  const program = createProgram({ io: recorder(), exitCode: 0, debug: false, json: false });
+  const program = await wholeProgram();
   const lines = (await shellBlocks(DOCUMENT)).flatMap((block) => block.trim().split("\n"));
   // In the tables: `service stop web`, `deploy … --hosts-file production.txt`.
   const names = new Set(program.commands.map((command) => command.name()));

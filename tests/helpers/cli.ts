@@ -1,8 +1,10 @@
 /**
  * Runs the real program as a child process, as a user's shell would.
  */
+import type { Command } from "commander";
+import { loadCommand } from "../../src/cli/command_table.ts";
 import type { Io } from "../../src/cli/context.ts";
-import { main } from "../../src/cli/program.ts";
+import { createProgram, main } from "../../src/cli/program.ts";
 import { drawn } from "../../src/cli/output/styles.ts";
 import { within } from "./raw_client.ts";
 import { removeTree } from "./remove_tree.ts";
@@ -157,6 +159,18 @@ export async function runHere(
   const io = recorder({ HOME: "/nonexistent", XDG_RUNTIME_DIR: testRuntimeDir(), ...env });
   const code = await main(args, io);
   return { ...io.text, code };
+}
+
+/** The program with the flags of all its commands, which it loads one by one. */
+export async function wholeProgram(io: Io = recorder()): Promise<Command> {
+  const context = { io, exitCode: 0, debug: false, json: false };
+  const program = createProgram(context);
+  const load = async (command: Command) => {
+    await loadCommand(command, context);
+    for (const child of command.commands) await load(child);
+  };
+  await load(program);
+  return program;
 }
 
 /** A child process whose output can be waited for. */

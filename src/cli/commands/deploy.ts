@@ -33,10 +33,7 @@ import { hasErrorCode } from "../../util/node/files.ts";
 type DeployFlags = FlagValues<typeof DEPLOY_FLAGS>;
 
 /** Declares the command. */
-export function addDeployCommand(program: Command, context: Context): void {
-  const command = program.command("deploy")
-    .description("deploy a package to hosts")
-    .argument("<package>", "package file, or name@version that the server holds");
+export function declareDeploy(command: Command, context: Context): void {
   addFlags(command, HOST_FLAGS, "Hosts:");
   addFlags(command, DEPLOY_FLAGS, "Deployment:");
   addFlags(command, FOLLOW_FLAGS);

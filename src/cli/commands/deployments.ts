@@ -36,22 +36,18 @@ const LIST_FLAGS = {
   }, integer(1, MAX_PAGE_SIZE)),
 } satisfies FlagTable;
 
-/** Declares the commands. */
-export function addDeploymentsCommands(program: Command, context: Context): void {
-  const group = program.command("deployments").description(
-    "list, show, follow, resume, cancel deployments",
-  );
-  const id = ["<id>", "deployment id, d-…"] as const;
+/** Declares `deployments list`. */
+export function declareList(command: Command, context: Context): void {
+  addFlags(command, LIST_FLAGS);
+  addFlags(command, TABLE_FLAGS);
+  addFlags(command, CLIENT_FLAGS, "Server:");
+  addHandler(context, command, (given) => listDeployments(context, given));
+}
 
-  const list = group.command("list", { isDefault: true }).description("list them, newest first");
-  addFlags(list, LIST_FLAGS);
-  addFlags(list, TABLE_FLAGS);
-  addFlags(list, CLIENT_FLAGS, "Server:");
-  addHandler(context, list, (given) => listDeployments(context, given));
-
-  const show = group.command("show").description("show one, and exit as it ended").argument(...id);
-  addFlags(show, CLIENT_FLAGS, "Server:");
-  addHandler(context, show, async (given, deployment_id = "") => {
+/** Declares `deployments show`. */
+export function declareShow(command: Command, context: Context): void {
+  addFlags(command, CLIENT_FLAGS, "Server:");
+  addHandler(context, command, async (given, deployment_id = "") => {
     await using session = await openSession(context, given as object);
     const deployment = await session.call("get_deployment", { deployment_id });
     const { json } = session.flags;
@@ -61,21 +57,23 @@ export function addDeploymentsCommands(program: Command, context: Context): void
       failuresTo: "stdout",
     });
   });
+}
 
-  const follow = group.command("follow").description("follow one until it ends").argument(...id);
-  addFlags(follow, CLIENT_FLAGS, "Server:");
-  addHandler(context, follow, async (given, deploymentId = "") => {
+/** Declares `deployments follow`. */
+export function declareFollow(command: Command, context: Context): void {
+  addFlags(command, CLIENT_FLAGS, "Server:");
+  addHandler(context, command, async (given, deploymentId = "") => {
     await using session = await openSession(context, given as object, { follows: true });
     const events = await openDeploymentEvents(context, session);
     return await showDeployment(context, session, events, deploymentId);
   });
+}
 
-  const resume = group.command("resume")
-    .description("do again what one did not finish, on the hosts that were not ok")
-    .argument(...id);
-  addFlags(resume, SECRET_FLAGS);
-  addFlags(resume, CLIENT_FLAGS, "Server:");
-  addHandler(context, resume, async (given, deployment_id = "") => {
+/** Declares `deployments resume`. */
+export function declareResume(command: Command, context: Context): void {
+  addFlags(command, SECRET_FLAGS);
+  addFlags(command, CLIENT_FLAGS, "Server:");
+  addHandler(context, command, async (given, deployment_id = "") => {
     const secrets = await secretsOf(
       readFlags(SECRET_FLAGS, given as Record<string, unknown>, context.io),
     );
@@ -87,12 +85,12 @@ export function addDeploymentsCommands(program: Command, context: Context): void
     );
     return await showDeployment(context, session, events, again, { offerCancel: true });
   });
+}
 
-  const cancel = group.command("cancel")
-    .description("cancel one: hosts in flight go back to the version before")
-    .argument(...id);
-  addFlags(cancel, CLIENT_FLAGS, "Server:");
-  addHandler(context, cancel, async (given, deployment_id = "") => {
+/** Declares `deployments cancel`. */
+export function declareCancel(command: Command, context: Context): void {
+  addFlags(command, CLIENT_FLAGS, "Server:");
+  addHandler(context, command, async (given, deployment_id = "") => {
     await using session = await openSession(context, given as object);
     const deployment = await session.call("cancel_deployment", { deployment_id });
     if (session.flags.json) printJson(context.io, deployment);

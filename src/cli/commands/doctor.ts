@@ -34,9 +34,7 @@ const DOCTOR_FLAGS = {
 const COLORS: Record<Finding["status"], Color> = { ok: "green", warn: "yellow", fail: "red" };
 
 /** Declares the command. */
-export function addDoctorCommand(program: Command, context: Context): void {
-  const command = program.command("doctor")
-    .description("check for common problems; changes nothing");
+export function declareDoctor(command: Command, context: Context): void {
   addFlags(command, DOCTOR_FLAGS);
   addFlags(command, SSH_FLAGS, "SSH:");
   addFlags(command, CLIENT_FLAGS, "Server:");

@@ -23,11 +23,8 @@ interface RollbackFlags extends Record<string, unknown> {
 }
 
 /** Declares the command. */
-export function addRollbackCommand(program: Command, context: Context): void {
-  const command = program.command("rollback")
-    .description("go back to the last good version")
-    .argument("<service>", "service name, or the id of one instance")
-    .option("--version <version>", "to this version instead of the last good one");
+export function declareRollback(command: Command, context: Context): void {
+  command.option("--version <version>", "to this version instead of the last good one");
   addFlags(command, HOST_FLAGS, "Hosts (all where it runs, when none is named):");
   addFlags(command, FOLLOW_FLAGS);
   addFlags(command, DEPLOY_SSH_FLAGS, "SSH:");

@@ -5,8 +5,14 @@
  */
 import type { Command } from "commander";
 import { addHandler, type Context } from "../context.ts";
-import { readConfigFile } from "../flags/config_file.ts";
-import { addFlags, fileFlag, readFlags } from "../flags/flags.ts";
+import {
+  addFlags,
+  type ConfigValue,
+  fileFlag,
+  type FlagTable,
+  type NamedFile,
+  readFlags,
+} from "../flags/flags.ts";
 import { CLIENT_TOKEN_FILE, LIMIT_FLAGS, SERVE_FLAGS } from "../flags/serve_flags.ts";
 import { SSH_FLAGS } from "../flags/ssh_flags.ts";
 
@@ -19,10 +25,8 @@ const CONFIG_FLAG = {
 };
 
 /** Declares the command. */
-export function addServeCommand(program: Command, context: Context): void {
-  const command = program.command("serve")
-    .description("start the server (the default command)")
-    .allowExcessArguments(false);
+export function declareServe(command: Command, context: Context): void {
+  command.allowExcessArguments(false);
   addFlags(command, CONFIG_FLAG);
   addFlags(command, SERVE_FLAGS);
   addFlags(command, SSH_FLAGS, "SSH to the hosts:");
@@ -34,7 +38,7 @@ async function serveCommand(context: Context, given: Record<string, unknown>): P
   const { io } = context;
   const { config: file } = readFlags(CONFIG_FLAG, given, io);
   const table = { ...SERVE_FLAGS, ...SSH_FLAGS, ...LIMIT_FLAGS };
-  const config = file === null ? new Map() : await readConfigFile(file, table);
+  const config = await readConfig(file, table);
   // The client commands' variable does not override the server's own setting.
   const env = (name: string) =>
     name === CLIENT_TOKEN_FILE && config.has("token-file") ? undefined : io.env(name);
@@ -46,4 +50,14 @@ async function serveCommand(context: Context, given: Record<string, unknown>): P
   };
   const { runServer } = await import("../server_process/run_server.ts");
   return await runServer(io, flags);
+}
+
+/** The values of the config file. YAML is loaded only where there is one. */
+async function readConfig(
+  file: NamedFile | null,
+  table: FlagTable,
+): Promise<Map<string, ConfigValue>> {
+  if (file === null) return new Map();
+  const { readConfigFile } = await import("../flags/config_file.ts");
+  return await readConfigFile(file, table);
 }

@@ -18,8 +18,6 @@ import {
 import { note, printDone } from "../output/notes.ts";
 import { protocolText } from "../output/service_table.ts";
 import { ageOf, fullTime } from "../output/times.ts";
-import { addLogsCommand } from "./service_logs.ts";
-import { addRegisterCommand } from "./service_register.ts";
 import { printFacts, printJson, printLine } from "../output/table.ts";
 import { CLI_CONTROL_TIMEOUT_MS } from "../limits.ts";
 import type { ServiceEntry } from "../../model/service.ts";
@@ -40,55 +38,41 @@ const DEREGISTER_FLAGS = {
   force: booleanFlag({ help: "also while the server runs it: it runs on, unwatched" }),
 } satisfies FlagTable;
 
-const ACTIONS = {
-  start: "start it and wait until that worked",
-  stop: "stop it and everything it started",
-  restart: "stop it, then start it",
-  reload: "make it read its configuration again",
-} as const;
-
-type ControlAction = keyof typeof ACTIONS;
-
 /** What `--cascade` adds to an action. */
 const CASCADES = {
   start: "what it needs first, where that does not run",
   stop: "what needs it first",
   restart: "stop what needs it, start what it needs, and start again what was stopped",
-  reload: "",
-} satisfies Record<ControlAction, string>;
+  reload: null,
+} as const;
 
-/** Declares the commands. */
-export function addServiceCommands(program: Command, context: Context): void {
-  const group = program.command("service").description("show and control one service");
-  const name = ["<name>", "instance id, or service name where there is one instance"] as const;
+type ControlAction = keyof typeof CASCADES;
 
-  const get = group.command("get").description("show everything known of it").argument(...name);
-  addFlags(get, CLIENT_FLAGS, "Server:");
-  addHandler(context, get, (given, id = "") => getService(context, given, id));
+/** Declares `service get`. */
+export function declareGet(command: Command, context: Context): void {
+  addFlags(command, CLIENT_FLAGS, "Server:");
+  addHandler(context, command, (given, id = "") => getService(context, given, id));
+}
 
-  for (const [action, description] of Object.entries(ACTIONS)) {
-    const command = group.command(action).description(description).argument(...name)
-      .option("--dry-run", "only print what would be done, in order");
-    if (action !== "reload") {
-      command.option("--cascade", CASCADES[action as ControlAction]);
-    }
-    addFlags(command, CONTROL_CLIENT_FLAGS, "Server:");
-    addHandler<ControlFlags>(
-      context,
-      command,
-      (given, id = "") => control(context, given, action as ControlAction, id),
-    );
-  }
+/** Declares `service start`, `stop`, `restart` or `reload`, by the name of the command. */
+export function declareControl(command: Command, context: Context): void {
+  const action = command.name() as ControlAction;
+  const cascade = CASCADES[action];
+  command.option("--dry-run", "only print what would be done, in order");
+  if (cascade !== null) command.option("--cascade", cascade);
+  addFlags(command, CONTROL_CLIENT_FLAGS, "Server:");
+  addHandler<ControlFlags>(
+    context,
+    command,
+    (given, id = "") => control(context, given, action, id),
+  );
+}
 
-  addLogsCommand(group, context);
-  addRegisterCommand(group, context);
-
-  const deregister = group.command("deregister")
-    .description("remove it from the registry; what runs is left alone")
-    .argument(...name);
-  addFlags(deregister, DEREGISTER_FLAGS);
-  addFlags(deregister, CLIENT_FLAGS, "Server:");
-  addHandler(context, deregister, (given, id = "") => removeService(context, given, id));
+/** Declares `service deregister`. */
+export function declareDeregister(command: Command, context: Context): void {
+  addFlags(command, DEREGISTER_FLAGS);
+  addFlags(command, CLIENT_FLAGS, "Server:");
+  addHandler(context, command, (given, id = "") => removeService(context, given, id));
 }
 
 async function removeService(context: Context, given: unknown, name: string): Promise<void> {

@@ -42,15 +42,12 @@ const LOG_FLAGS = {
 } satisfies FlagTable;
 
 /** Declares the command. */
-export function addLogsCommand(group: Command, context: Context): void {
-  const logs = group.command("logs")
-    .description("show the log of a service, or of several")
-    .argument("<names...>", "instance ids, service names, or globs such as 'api-*'");
-  addFlags(logs, LOG_FLAGS);
+export function declareLogs(command: Command, context: Context): void {
+  addFlags(command, LOG_FLAGS);
   // What earlier versions called it.
-  logs.addOption(new Option("--tail <n>").hideHelp());
-  addFlags(logs, CLIENT_FLAGS, "Server:");
-  addHandler(context, logs, (given, names) => showLogs(context, given as GivenFlags, names));
+  command.addOption(new Option("--tail <n>").hideHelp());
+  addFlags(command, CLIENT_FLAGS, "Server:");
+  addHandler(context, command, (given, names) => showLogs(context, given as GivenFlags, names));
 }
 
 type GivenFlags = Record<string, unknown>;

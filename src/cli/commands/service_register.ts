@@ -64,11 +64,7 @@ const REGISTER_FLAGS = {
 } satisfies FlagTable;
 
 /** Declares the command. */
-export function addRegisterCommand(group: Command, context: Context): void {
-  const command = group.command("register")
-    .description("put a service into the registry")
-    .argument("[name]", "service name; with --file it may be left out")
-    .argument("[-- command...]", "a program to start, and to keep registered while it runs");
+export function declareRegister(command: Command, context: Context): void {
   addFlags(command, REGISTER_FLAGS);
   addFlags(command, CLIENT_FLAGS, "Server:");
   addHandler(context, command, (given) => register(context, given, wordsOf(command)));

@@ -37,32 +37,29 @@ export const FILTER_FLAGS = {
   }),
 } satisfies FlagTable;
 
-/** Declares the commands. */
-export function addServicesCommands(program: Command, context: Context): void {
-  const services = program.command("services")
-    .description("list services")
-    .argument("[name]", "name or glob such as 'api-*'");
-  addFlags(services, FILTER_FLAGS);
-  addFlags(services, TABLE_FLAGS);
-  addFlags(services, CLIENT_FLAGS, "Server:");
-  addHandler(context, services, (given, name) => listServices(context, given, name));
+/** Declares `services`. */
+export function declareServices(command: Command, context: Context): void {
+  addFlags(command, FILTER_FLAGS);
+  addFlags(command, TABLE_FLAGS);
+  addFlags(command, CLIENT_FLAGS, "Server:");
+  addHandler(context, command, (given, name) => listServices(context, given, name));
+}
 
-  const endpoints = program.command("endpoints").description(
-    "list every endpoint of every instance",
-  );
-  addFlags(endpoints, TABLE_FLAGS);
-  addFlags(endpoints, CLIENT_FLAGS, "Server:");
-  addHandler(context, endpoints, (given) => listEndpoints(context, given));
+/** Declares `endpoints`. */
+export function declareEndpoints(command: Command, context: Context): void {
+  addFlags(command, TABLE_FLAGS);
+  addFlags(command, CLIENT_FLAGS, "Server:");
+  addHandler(context, command, (given) => listEndpoints(context, given));
+}
 
-  const resolve = program.command("resolve")
-    .description("print where a service can be reached now")
-    .argument("<service>", "service name")
-    .option("--endpoint <name>", "only the endpoint of this name");
-  addFlags(resolve, { wide: { ...TABLE_FLAGS.wide, help: "a table with instances and names" } });
-  addFlags(resolve, CLIENT_FLAGS, "Server:");
+/** Declares `resolve`. */
+export function declareResolve(command: Command, context: Context): void {
+  command.option("--endpoint <name>", "only the endpoint of this name");
+  addFlags(command, { wide: { ...TABLE_FLAGS.wide, help: "a table with instances and names" } });
+  addFlags(command, CLIENT_FLAGS, "Server:");
   addHandler<ResolveFlags>(
     context,
-    resolve,
+    command,
     (given, service = "") => resolveService(context, given, service),
   );
 }

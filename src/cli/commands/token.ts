@@ -42,11 +42,8 @@ const NEW_FLAGS = {
   json: booleanFlag({ help: "machine-readable output" }),
 } satisfies FlagTable;
 
-/** Declares `token` and its command. */
-export function addTokenCommands(program: Command, context: Context): void {
-  const group = program.command("token").description("make tokens for the server's --tokens-file");
-  const command = group.command("new")
-    .description("make a token; it is shown once, and the file gets its hash alone");
+/** Declares `token new`. */
+export function declareNew(command: Command, context: Context): void {
   addFlags(command, NEW_FLAGS);
   addHandler(context, command, (given) => {
     newToken(context.io, readFlags(NEW_FLAGS, given as Record<string, unknown>, context.io));

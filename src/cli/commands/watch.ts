@@ -37,10 +37,7 @@ const WATCH_FLAGS = {
 } satisfies FlagTable;
 
 /** Declares the command. */
-export function addWatchCommand(program: Command, context: Context): void {
-  const command = program.command("watch")
-    .description("show services as they change, until Ctrl-C: a table, or events in a pipe")
-    .argument("[services...]", "ids, names or globs; all when left out");
+export function declareWatch(command: Command, context: Context): void {
   addFlags(command, WATCH_FLAGS);
   addFlags(command, FILTER_FLAGS, "Table:");
   addFlags(command, TABLE_FLAGS, "Table:");

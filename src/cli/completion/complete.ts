@@ -8,20 +8,15 @@
  */
 import type { Command } from "commander";
 import { visible } from "../../util/terminal_text.ts";
+import { loadCommand } from "../command_table.ts";
 import type { Context, Io } from "../context.ts";
 import { CLI_COMPLETION_TIMEOUT_MS, CLI_MAX_COMPLETIONS } from "../limits.ts";
-import { openSession } from "../session/connect.ts";
 import { parseBashLine, quoteForBash } from "./bash_words.ts";
 import type { Candidate } from "./candidate.ts";
 import { isLive, liveNames } from "./live_names.ts";
-import { packageFiles, sshHosts } from "./local_names.ts";
 import { type Position, positionOf } from "./position.ts";
 import { kindAt, type ValueKind } from "./value_kinds.ts";
 
-/** The hidden command that scripts call. It is no command of the program: no typo reaches it, no help lists it. */
-const COMMAND = "complete";
-/** The command that is meant where none is named. */
-const DEFAULT_COMMAND = "serve";
 /** A longer name is nothing to choose from a list. */
 const MAX_NAME_LENGTH = 256;
 
@@ -42,16 +37,19 @@ interface TypedLine {
   readonly hasAbout: boolean;
 }
 
-/** The handler of `complete <shell> …`, or `null` for other command lines. */
+/**
+ * What answers `complete <shell> …`, or `null` for other arguments. It is no command of the program: no typo reaches it,
+ * no help lists it.
+ */
 export function completionCommand(
   args: readonly string[],
 ): ((program: Command, context: Context) => Promise<void>) | null {
-  if (args[0] !== COMMAND) return null;
-  const line = typedLine(args.slice(1));
+  const line = typedLine(args);
   if (line === null) return null;
   return async (program, context) => {
     const { words, current } = line;
-    const position = positionOf(program, words, current, DEFAULT_COMMAND);
+    const load = (command: Command) => loadCommand(command, context);
+    const position = await positionOf({ program, load, words, current });
     const offer = await offerAt(position, current, context).catch(() => NOTHING);
     printOffer(context.io, line, offer);
   };
@@ -160,7 +158,7 @@ async function valuesOf(
   const { path, args } = position;
   const question = { kind, path, prefix, args };
   const [local, live] = await Promise.all([
-    kind === "target" || kind === "host" ? sshHosts() : packagesFor(kind, typed),
+    localNames(kind, typed),
     isLive(kind) ? askServer(context, position, question) : [],
   ]);
   const found = [...live, ...local];
@@ -173,8 +171,11 @@ async function valuesOf(
   return { candidates, shell: null };
 }
 
-async function packagesFor(kind: ValueKind, typed: string): Promise<Candidate[]> {
-  return kind === "package" || kind === "package_file" ? await packageFiles(typed) : [];
+async function localNames(kind: ValueKind, typed: string): Promise<Candidate[]> {
+  const isHost = kind === "target" || kind === "host";
+  if (!isHost && kind !== "package" && kind !== "package_file") return [];
+  const { packageFiles, sshHosts } = await import("./local_names.ts");
+  return await (isHost ? sshHosts() : packageFiles(typed));
 }
 
 /** The names that the server of the line has; none where it does not answer in time. */
@@ -190,6 +191,7 @@ async function askServer(
   const silent: Io = { ...io, out: () => {}, err: () => {}, interrupted: deadline };
   const asked = (async () => {
     const timeout = `${CLI_COMPLETION_TIMEOUT_MS}ms`;
+    const { openSession } = await import("../session/connect.ts");
     await using session = await openSession({ ...context, io: silent }, { ...flags, timeout });
     return await liveNames(session, question);
   })();

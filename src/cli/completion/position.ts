@@ -27,16 +27,26 @@ export interface Position {
   readonly given: ReadonlyMap<string, readonly string[]>;
 }
 
-/** Reads the words before the cursor, without the program, and the one at the cursor. */
-export function positionOf(
-  program: Command,
-  words: readonly string[],
-  current: string,
-  defaultCommand: string,
-): Position {
-  const reader = new Reader(program, defaultCommand);
-  for (const word of words) reader.take(word);
-  return reader.end(current);
+/** The command that is meant where none is named. */
+const DEFAULT_COMMAND = "serve";
+
+/** A half-typed command line. */
+export interface HalfTyped {
+  /** The program with its commands. */
+  readonly program: Command;
+  /** Loads the flags of a command. */
+  readonly load: (command: Command) => Promise<void>;
+  /** The words before the cursor, without the program. */
+  readonly words: readonly string[];
+  /** The word at the cursor. */
+  readonly current: string;
+}
+
+/** Reads a half-typed command line. */
+export async function positionOf({ program, load, words, current }: HalfTyped): Promise<Position> {
+  const reader = new Reader(program, load);
+  for (const word of words) await reader.take(word);
+  return await reader.end(current);
 }
 
 class Reader {
@@ -44,30 +54,33 @@ class Reader {
   readonly #path: string[] = [];
   readonly #args: string[] = [];
   readonly #given = new Map<string, string[]>();
-  readonly #defaultCommand: string;
+  readonly #load: (command: Command) => Promise<void>;
   #pending: Option | null = null;
   #onlyArguments = false;
   #isHelp = false;
 
-  constructor(program: Command, defaultCommand: string) {
+  constructor(program: Command, load: (command: Command) => Promise<void>) {
     this.#command = program;
-    this.#defaultCommand = defaultCommand;
+    this.#load = load;
   }
 
-  take(word: string): void {
+  async take(word: string): Promise<void> {
     if (this.#pending !== null) {
       this.#give(this.#pending, word);
       this.#pending = null;
     } else if (!this.#onlyArguments && word === "--") this.#onlyArguments = true;
-    else if (!this.#onlyArguments && word.startsWith("-") && word !== "-") this.#takeFlag(word);
-    else if (this.#takesCommand() && this.#enter(word)) return;
+    else if (!this.#onlyArguments && word.startsWith("-") && word !== "-") {
+      await this.#takeFlag(word);
+    } else if (this.#takesCommand() && await this.#enter(word)) return;
     else this.#args.push(word);
   }
 
-  end(current: string): Position {
+  async end(current: string): Promise<Position> {
     const equals = /^--[^=]+=/.exec(current)?.[0];
     const isFlag = !this.#onlyArguments && this.#pending === null && current.startsWith("-");
-    if (isFlag && this.#command.parent === null && !this.#isHelp) this.#enter(this.#defaultCommand);
+    if (isFlag && this.#command.parent === null && !this.#isHelp) {
+      await this.#enter(DEFAULT_COMMAND);
+    }
     const option = this.#pending ??
       (isFlag && equals !== undefined ? this.#find(equals.slice(0, -1)) : null);
     const takesValue = this.#pending !== null || (isFlag && equals !== undefined);
@@ -85,12 +98,12 @@ class Reader {
     };
   }
 
-  #takeFlag(word: string): void {
+  async #takeFlag(word: string): Promise<void> {
     const [name = "", ...rest] = word.split("=");
     let option = this.#find(name);
     if (option === null && this.#command.parent === null) {
       // `--listen …` without a command is `serve --listen …`.
-      this.#enter(this.#defaultCommand);
+      await this.#enter(DEFAULT_COMMAND);
       option = this.#find(name);
     }
     if (option === null || !(option.required || option.optional)) return;
@@ -115,7 +128,7 @@ class Reader {
     return !this.#onlyArguments && this.#args.length === 0 && this.#command.commands.length > 0;
   }
 
-  #enter(word: string): boolean {
+  async #enter(word: string): Promise<boolean> {
     if (word === "help" && this.#command.parent === null) {
       this.#isHelp = true;
       return true;
@@ -126,6 +139,7 @@ class Reader {
     if (next === undefined) return false;
     this.#command = next;
     this.#path.push(next.name());
+    await this.#load(next);
     return true;
   }
 

@@ -8,7 +8,8 @@ import type { YamlPath, YamlSource } from "../../package/manifest/yaml_source.ts
 import type { FileIssue } from "../../util/file_issues.ts";
 import { type ConfigValue, type Flag, flagName, type FlagTable, type NamedFile } from "./flags.ts";
 import { readNamedFile } from "./secrets.ts";
-import { parseYamlFile, type TextFile, unknownKey, unusable } from "./yaml_file.ts";
+import { type TextFile, unknownKey, unusable } from "./text_file.ts";
+import { parseYamlFile } from "./yaml_file.ts";
 
 /**
  * Reads the config file.

@@ -28,7 +28,7 @@ import { SSH_FLAGS } from "./ssh_flags.ts";
 import { readHostsFile } from "./hosts_file.ts";
 import { parseTarget, targetLabel } from "../../model/target.ts";
 import { envPair, integer, type Pair } from "./values.ts";
-import { unusable } from "./yaml_file.ts";
+import { unusable } from "./text_file.ts";
 
 const { identity, knownHosts, hostKeyPolicy, sshConfig, installRoot, become } = SSH_FLAGS;
 

@@ -211,6 +211,14 @@ export function addFlags(command: Command, table: FlagTable, heading?: string): 
   return command;
 }
 
+/** Flags that may come before a command's name and after it; the program looks for them anywhere. */
+export const GLOBAL_FLAGS: readonly string[] = ["--debug", "--no-color"];
+
+/** Lets a command take {@linkcode GLOBAL_FLAGS}, which its help leaves to that of the program. */
+export function addGlobalFlags(command: Command): void {
+  for (const flag of GLOBAL_FLAGS) command.addOption(new Option(flag).hideHelp());
+}
+
 /** The values that the config file has for one flag. */
 export interface ConfigValue {
   /** The value, or several for a list. */

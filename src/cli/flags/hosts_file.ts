@@ -8,7 +8,7 @@ import { parseTarget, targetLabel } from "../../model/target.ts";
 import type { FileIssue } from "../../util/file_issues.ts";
 import type { NamedFile } from "./flags.ts";
 import { readNamedFile } from "./secrets.ts";
-import { unusable } from "./yaml_file.ts";
+import { unusable } from "./text_file.ts";
 
 /**
  * The hosts of a file: one a line, `#` begins a comment.

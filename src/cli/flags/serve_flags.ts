@@ -10,7 +10,8 @@ import {
   type ServerLimits,
 } from "../../model/server_limits.ts";
 import { defaultListener, LISTENERS } from "../../server/listeners/listener.ts";
-import { DURABILITIES } from "../../storage/journal/line.ts";
+import { parseNetwork } from "../../server/access/trusted_proxies.ts";
+import { DURABILITIES } from "../../storage/durability.ts";
 import {
   booleanFlag,
   choiceFlag,
@@ -23,7 +24,7 @@ import {
   textFlag,
   valueFlag,
 } from "./flags.ts";
-import { duration, integer, type ListenAddress, listenAddress, network, size } from "./values.ts";
+import { duration, integer, type ListenAddress, listenAddress, size } from "./values.ts";
 import { formatDuration, formatSize } from "../../util/units.ts";
 
 const DEFAULT_LISTEN = "127.0.0.1:8080";
@@ -107,6 +108,16 @@ export const SERVE_FLAGS = {
     help: "form of the log lines on stderr",
   }),
 } satisfies FlagTable;
+
+/** Reads an IP address or a network such as `10.0.0.0/8`. */
+function network(text: string): string {
+  try {
+    parseNetwork(text);
+  } catch {
+    throw new Error("must be an IP address or a network such as 10.0.0.0/8");
+  }
+  return text;
+}
 
 /** The flag key of a limit: the unit is in the value, so `pingIntervalMs` is `--ping-interval 30s`. */
 type LimitFlagKey<K extends string> = K extends `${infer Name}Ms` ? Name : K;

@@ -4,10 +4,8 @@
  * @module
  */
 import { resolve as absolute } from "node:path";
-import {
-  DEFAULT_INSTALL_ROOT,
-  type SshHostDirectoryOptions,
-} from "../../server/hosts/ssh_directory.ts";
+import { DEFAULT_INSTALL_ROOT } from "../../server/hosts/host_directory.ts";
+import type { SshHostDirectoryOptions } from "../../server/hosts/ssh_directory.ts";
 import { HOST_KEY_POLICIES } from "../../executor/ssh/types.ts";
 import {
   choiceFlag,

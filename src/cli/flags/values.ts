@@ -6,7 +6,6 @@
  * @module
  */
 
-import { parseNetwork } from "../../server/access/trusted_proxies.ts";
 import { SEMVER } from "../../package/names.ts";
 import { nearestName } from "../../util/did_you_mean.ts";
 import { parseDuration, parseSize } from "../../util/units.ts";
@@ -86,16 +85,6 @@ export function listenAddress(text: string): ListenAddress {
     throw new Error("must be host:port, such as 127.0.0.1:8080 or [::1]:8080 (port 0 = any free)");
   }
   return { hostname: match[1] ?? (match[2] || "127.0.0.1"), port };
-}
-
-/** Reads an IP address or a network such as `10.0.0.0/8`. */
-export function network(text: string): string {
-  try {
-    parseNetwork(text);
-  } catch {
-    throw new Error("must be an IP address or a network such as 10.0.0.0/8");
-  }
-  return text;
 }
 
 /** Reads a SemVer version, as a manifest has it. */

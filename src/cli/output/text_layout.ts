@@ -5,13 +5,14 @@
  *
  * @module
  */
-import stringWidth from "string-width";
+import { clusterWidth } from "./cluster_width.ts";
 import { withoutStyles } from "./styles.ts";
 
 /** Columns that `text` takes: 2 for an ideograph or an emoji, 0 for a style or what is drawn over its neighbour. */
 export function textWidth(text: string): number {
   // Most text, and much faster.
-  return /^[\x20-\x7e]*$/.test(text) ? text.length : stringWidth(withoutStyles(text));
+  if (/^[\x20-\x7e]*$/.test(text)) return text.length;
+  return graphemes(withoutStyles(text)).reduce((sum, cluster) => sum + clusterWidth(cluster), 0);
 }
 
 /** `text` with spaces at its end, up to `width` columns. */
@@ -71,8 +72,10 @@ function isWide(word: string): boolean {
   return textWidth(word) > [...withoutStyles(word)].length;
 }
 
-const segmenter = new Intl.Segmenter();
+/** Made at the first text that needs it: making it takes longer than many a command. */
+let segmenter: Intl.Segmenter | undefined;
 
 function graphemes(text: string): string[] {
+  segmenter ??= new Intl.Segmenter();
   return Array.from(segmenter.segment(text), ({ segment }) => segment);
 }

@@ -6,7 +6,6 @@
  *
  * @module
  */
-import { randomBytes } from "node:crypto";
 import { lstat, mkdir, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { SERVER_NAME } from "../../version.ts";
@@ -170,7 +169,7 @@ async function writeLive(
   });
   if (exposure(await lstat(dir), uid) !== null) return null;
   await sweep(dir, uid).catch(() => {}); // what is left over is not used anyway
-  const part = `${path}.${randomBytes(6).toString("hex")}.part`;
+  const part = `${path}.${crypto.randomUUID()}.part`;
   const content = canLockFiles() ? record : { ...record, started: (await ownIdentity()).started };
   let lock: FileLock | null = null;
   try {

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { randomBytes } from "node:crypto";
 import type { Stats } from "node:fs";
 import { type FileHandle, link, lstat, open, rm } from "node:fs/promises";
 import { dirname } from "node:path";
@@ -72,7 +71,7 @@ export async function textOf(file: FileHandle, maxBytes: number): Promise<string
  * @returns Whether it was made; `false` when there is one of that name.
  */
 export async function createPrivateFile(path: string, text: string): Promise<boolean> {
-  const part = `${path}.${randomBytes(6).toString("hex")}.part`;
+  const part = `${path}.${crypto.randomUUID()}.part`;
   try {
     await writeSynced(part, text);
     try {

@@ -14,7 +14,7 @@ import type { NamedFile } from "../flags/flags.ts";
 import { exposure, textOf } from "./private_file.ts";
 import { named, unreadable } from "../flags/secrets.ts";
 import { ownUid } from "../../util/node/runtime.ts";
-import { parseYamlFile, type TextFile, unknownKey, unusable } from "../flags/yaml_file.ts";
+import { type TextFile, unknownKey, unusable } from "../flags/text_file.ts";
 
 /** Names that records give to others than named tokens. */
 const RESERVED = ["anonymous", "token", "read-token", "server", "embedder"];
@@ -31,13 +31,14 @@ const TIME =
  * changed it, `invalid_params` with all that is wrong in it, by line.
  */
 export async function readTokensFile(file: NamedFile): Promise<NamedToken[]> {
-  return parseTokensFile(await privateText(file), file);
+  const text = await privateText(file);
+  const { parseYamlFile } = await import("../flags/yaml_file.ts");
+  const textFile: TextFile = { place: file.place, path: file.path, reason: "tokens_file" };
+  return tokensOf(parseYamlFile(text, textFile), textFile);
 }
 
-/** The tokens in the text of a file. See {@linkcode readTokensFile}. */
-function parseTokensFile(text: string, { place, path }: NamedFile): NamedToken[] {
-  const file: TextFile = { place, path, reason: "tokens_file" };
-  const source = parseYamlFile(text, file);
+/** The tokens in the YAML of a file. See {@linkcode readTokensFile}. */
+function tokensOf(source: YamlSource, file: TextFile): NamedToken[] {
   const issues: FileIssue[] = [];
   const found: NamedToken[] = [];
   const seen = new Map<string, number>();

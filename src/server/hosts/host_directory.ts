@@ -9,6 +9,9 @@ import type { HostTarget } from "../../deploy/plan.ts";
 import type { Target, TargetSpec } from "../../protocol/actions.ts";
 import type { Location, ServiceEntry } from "../../model/service.ts";
 
+/** Where releases go on a host, unless another directory is given. */
+export const DEFAULT_INSTALL_ROOT = "/opt";
+
 /** A host to deploy to, its location in the registry, and the target that resolves to it again. */
 export interface Host extends HostTarget {
   /**

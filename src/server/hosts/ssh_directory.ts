@@ -9,7 +9,7 @@ import { connectSsh } from "../../executor/ssh/connect.ts";
 import type { SshOptions } from "../../executor/ssh/types.ts";
 import { loginUser } from "../../executor/ssh/route.ts";
 import { parseTarget, type Target, targetLabel, type TargetSpec } from "../../model/target.ts";
-import type { Host, HostDirectory } from "./host_directory.ts";
+import { DEFAULT_INSTALL_ROOT, type Host, type HostDirectory } from "./host_directory.ts";
 
 /** Options for {@linkcode sshHostDirectory}; a target that names its own user, key or root overrides them. */
 export interface SshHostDirectoryOptions {
@@ -23,9 +23,6 @@ export interface SshHostDirectoryOptions {
 
 /** Address of this machine for services that run on it. */
 const LOCAL_ADDRESS = "127.0.0.1";
-
-/** Where releases go on a host, unless another directory is given. */
-export const DEFAULT_INSTALL_ROOT = "/opt";
 
 /** Resolves targets to hosts reached over SSH, and `local` to this machine. Makes no connection. */
 export function sshHostDirectory(options: SshHostDirectoryOptions = {}): HostDirectory {

@@ -7,7 +7,8 @@ import { Buffer } from "node:buffer";
 import { type Disk, type DiskFile, writeAll } from "../disk.ts";
 import type { FinishedSegment, JournalChain } from "./chain.ts";
 import { JOURNAL_NAME, NEW_JOURNAL_NAME, segmentName } from "./files.ts";
-import { type Durability, encodeLine, type OpenLine, STORAGE_FORMAT } from "./line.ts";
+import type { Durability } from "../durability.ts";
+import { encodeLine, type OpenLine, STORAGE_FORMAT } from "./line.ts";
 
 /** Parameters of one run of the journal. */
 export interface JournalOptions {

@@ -13,6 +13,7 @@
  */
 import { Buffer } from "node:buffer";
 import { crc32 } from "./crc32.ts";
+import type { Durability } from "../durability.ts";
 import type { ServiceEntry } from "../../model/service.ts";
 import { entryText } from "../../registry/entry_text.ts";
 import type { EventBody, RegistryEvent } from "../../model/event.ts";
@@ -20,12 +21,6 @@ import type { CommitRecord } from "../../registry/store.ts";
 
 /** The newest format of journal and snapshot that this program writes and reads. */
 export const STORAGE_FORMAT = 1;
-
-/** When a change is acknowledged: once it is synced to the disk, or once it is written. */
-export const DURABILITIES = ["sync", "async"] as const;
-
-/** One of {@linkcode DURABILITIES}. */
-export type Durability = (typeof DURABILITIES)[number];
 
 /** Bytes before the checked part: `{"crc":"xxxxxxxx",`. */
 const CRC_PART = 18;

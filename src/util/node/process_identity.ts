@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import process from "node:process";
 import { hasErrorCode } from "./files.ts";
@@ -59,8 +58,9 @@ function isDenied(error: unknown): boolean {
   return hasErrorCode(error, "EPERM") || (error instanceof Error && error.name === "NotCapable");
 }
 
-function askShell(pid: number): Promise<string> {
-  return new Promise((resolve) => {
+async function askShell(pid: number): Promise<string> {
+  const { execFile } = await import("node:child_process");
+  return await new Promise((resolve) => {
     const args = ["-c", ASK, "sh", String(pid)];
     execFile("sh", args, { timeout: ASK_TIMEOUT_MS }, (error, stdout) => {
       resolve(error === null ? stdout : UNKNOWN_START);

@@ -17,7 +17,6 @@ import {
   TABLE_FLAGS,
   valueFlag,
 } from "../../flags/flags.ts";
-import { addSigningCommands } from "./sign.ts";
 import { note } from "../../output/notes.ts";
 import { withHint } from "../../output/hints.ts";
 import { CLEAR_LINE } from "../../output/styles.ts";
@@ -44,41 +43,42 @@ const PUSH_FLAGS = {
   force: booleanFlag({ help: "replace a package of that version with other bytes" }),
 } satisfies FlagTable;
 
-/** Declares `package` and its commands. */
-export function addPackageCommands(program: Command, context: Context): void {
-  const group = program.command("package").description("build, inspect, verify and sign packages");
-
-  const init = group.command("init").description("write a new package directory to start from")
-    .argument("<dir>", "directory to make").option("--json", "machine-readable output");
-  addHandler<{ json?: boolean }>(context, init, async (given, dir = "") => {
+/** Declares `package init`. */
+export function declareInit(command: Command, context: Context): void {
+  command.option("--json", "machine-readable output");
+  addHandler<{ json?: boolean }>(context, command, async (given, dir = "") => {
     const { initPackage } = await import("./init.ts");
     await initPackage(context.io, dir, { json: given.json === true });
   });
+}
 
-  const build = group.command("build").description("make a package of a directory")
-    .argument("<dir>", "directory with a manifest.yaml");
-  addFlags(build, BUILD_FLAGS);
-  addHandler(context, build, (given, dir = "") => buildCommand(context, given, dir));
+/** Declares `package build`. */
+export function declareBuild(command: Command, context: Context): void {
+  addFlags(command, BUILD_FLAGS);
+  addHandler(context, command, (given, dir = "") => buildCommand(context, given, dir));
+}
 
-  const inspect = group.command("inspect").description("check a package and show its content")
-    .argument("<file>").option("--json", "machine-readable output");
-  addHandler<{ json?: boolean }>(context, inspect, async (given, file = "") => {
+/** Declares `package inspect`. */
+export function declareInspect(command: Command, context: Context): void {
+  command.option("--json", "machine-readable output");
+  addHandler<{ json?: boolean }>(context, command, async (given, file = "") => {
     const { inspectCommand } = await import("./inspect.ts");
     await inspectCommand(context.io, file, { json: given.json === true });
   });
+}
 
-  addSigningCommands(group, context);
+/** Declares `package push`. */
+export function declarePush(command: Command, context: Context): void {
+  addFlags(command, PUSH_FLAGS);
+  addFlags(command, CLIENT_FLAGS, "Server:");
+  addHandler(context, command, (given, file = "") => pushCommand(context, given, file));
+}
 
-  const push = group.command("push").description("upload a package to the server")
-    .argument("<file>");
-  addFlags(push, PUSH_FLAGS);
-  addFlags(push, CLIENT_FLAGS, "Server:");
-  addHandler(context, push, (given, file = "") => pushCommand(context, given, file));
-
-  const list = group.command("list").description("list the packages that the server holds");
-  addFlags(list, TABLE_FLAGS);
-  addFlags(list, CLIENT_FLAGS, "Server:");
-  addHandler(context, list, (given) => listCommand(context, given));
+/** Declares `package list`. */
+export function declareList(command: Command, context: Context): void {
+  addFlags(command, TABLE_FLAGS);
+  addFlags(command, CLIENT_FLAGS, "Server:");
+  addHandler(context, command, (given) => listCommand(context, given));
 }
 
 async function buildCommand(context: Context, given: unknown, dir: string): Promise<void> {

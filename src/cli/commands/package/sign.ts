@@ -27,27 +27,26 @@ interface SignFlags {
 
 const PASSWORD_HELP = "file with the password of the key; or HARNESS_SIGN_PASSWORD";
 
-/** Declares the commands. */
-export function addSigningCommands(group: Command, context: Context): void {
-  const verify = group.command("verify")
-    .description("check a package; exits with 1 and the reason when anything is wrong")
-    .argument("<file>")
-    .option("--key <file...>", "minisign public key that must have signed it")
+/** Declares `package verify`. */
+export function declareVerify(command: Command, context: Context): void {
+  command.option("--key <file...>", "minisign public key that must have signed it")
     .option("--json", "machine-readable output");
-  addHandler<VerifyFlags>(context, verify, async (given, file = "") => {
+  addHandler<VerifyFlags>(context, command, async (given, file = "") => {
     const { verifyCommand } = await import("./signatures.ts");
     await verifyCommand(context.io, file, {
       keys: (given.key ?? []).map(keyFile),
       json: given.json === true,
     });
   });
+}
 
-  const keygen = group.command("keygen").description("make a key pair, as minisign does")
-    .option("--out <name>", "writes <name>.key and <name>.pub", "harness")
+/** Declares `package keygen`. */
+export function declareKeygen(command: Command, context: Context): void {
+  command.option("--out <name>", "writes <name>.key and <name>.pub", "harness")
     .option("--force", "replace files that are there")
     .option("--password-file <file>", PASSWORD_HELP)
     .option("--json", "machine-readable output");
-  addHandler<KeyFlags>(context, keygen, async (given) => {
+  addHandler<KeyFlags>(context, command, async (given) => {
     const { keygenCommand } = await import("./signatures.ts");
     await keygenCommand(context.io, {
       out: given.out ?? "harness",
@@ -56,13 +55,14 @@ export function addSigningCommands(group: Command, context: Context): void {
       json: given.json === true,
     });
   });
+}
 
-  const sign = group.command("sign").description("write <file>.minisig beside a package")
-    .argument("<file>")
-    .requiredOption("--key <file>", "secret key of keygen or of minisign")
+/** Declares `package sign`. */
+export function declareSign(command: Command, context: Context): void {
+  command.requiredOption("--key <file>", "secret key of keygen or of minisign")
     .option("--password-file <file>", PASSWORD_HELP)
     .option("--json", "machine-readable output");
-  addHandler<SignFlags>(context, sign, async (given, file = "") => {
+  addHandler<SignFlags>(context, command, async (given, file = "") => {
     const { signCommand } = await import("./signatures.ts");
     const key = keyFile(given.key ?? "");
     const json = given.json === true;
