@@ -9,7 +9,7 @@ import type { Context } from "./context.ts";
 import { addFlags, addGlobalFlags, OUTPUT_FLAGS } from "./flags/flags.ts";
 
 /** Declares flags and handler of a command, which has its name and arguments already. */
-export type Declare = (command: Command, context: Context) => void;
+type Declare = (command: Command, context: Context) => void;
 
 /** An argument: `<name>` or `[name]`, and what it is. */
 type ArgumentText = readonly [name: string, about?: string];
@@ -35,60 +35,55 @@ const INSTANCE: ArgumentText = [
 ];
 const SHELL: ArgumentText = ["[shell]", "bash, zsh, fish, powershell"];
 
-const loadServices = () => import("./commands/services.ts");
-const loadPackage = () => import("./commands/package/package.ts");
-const loadSigning = () => import("./commands/package/sign.ts");
-const loadDeployments = () => import("./commands/deployments.ts");
 const loadControl = async () => (await import("./commands/service.ts")).declareControl;
-const loadCompletions = () => import("./commands/completions.ts");
-const loadScript = async () => (await loadCompletions()).declareScript;
+const loadScript = async () => (await import("./commands/completions.ts")).declareScript;
 
 const PACKAGE_COMMANDS: readonly Entry[] = [
   {
     name: "init",
     about: "write a new package directory to start from",
     args: [["<dir>", "directory to make"]],
-    load: async () => (await loadPackage()).declareInit,
+    load: async () => (await import("./commands/package/package.ts")).declareInit,
   },
   {
     name: "build",
     about: "make a package of a directory",
     args: [["<dir>", "directory with a manifest.yaml"]],
-    load: async () => (await loadPackage()).declareBuild,
+    load: async () => (await import("./commands/package/package.ts")).declareBuild,
   },
   {
     name: "inspect",
     about: "check a package and show its content",
     args: [PACKAGE_FILE],
-    load: async () => (await loadPackage()).declareInspect,
+    load: async () => (await import("./commands/package/package.ts")).declareInspect,
   },
   {
     name: "verify",
     about: "check a package; exits with 1 and the reason when anything is wrong",
     args: [PACKAGE_FILE],
-    load: async () => (await loadSigning()).declareVerify,
+    load: async () => (await import("./commands/package/sign.ts")).declareVerify,
   },
   {
     name: "keygen",
     about: "make a key pair, as minisign does",
-    load: async () => (await loadSigning()).declareKeygen,
+    load: async () => (await import("./commands/package/sign.ts")).declareKeygen,
   },
   {
     name: "sign",
     about: "write <file>.minisig beside a package",
     args: [PACKAGE_FILE],
-    load: async () => (await loadSigning()).declareSign,
+    load: async () => (await import("./commands/package/sign.ts")).declareSign,
   },
   {
     name: "push",
     about: "upload a package to the server",
     args: [PACKAGE_FILE],
-    load: async () => (await loadPackage()).declarePush,
+    load: async () => (await import("./commands/package/package.ts")).declarePush,
   },
   {
     name: "list",
     about: "list the packages that the server holds",
-    load: async () => (await loadPackage()).declareList,
+    load: async () => (await import("./commands/package/package.ts")).declareList,
   },
 ];
 
@@ -97,31 +92,31 @@ const DEPLOYMENT_COMMANDS: readonly Entry[] = [
     name: "list",
     about: "list them, newest first",
     isDefault: true,
-    load: async () => (await loadDeployments()).declareList,
+    load: async () => (await import("./commands/deployments.ts")).declareList,
   },
   {
     name: "show",
     about: "show one, and exit as it ended",
     args: [DEPLOYMENT],
-    load: async () => (await loadDeployments()).declareShow,
+    load: async () => (await import("./commands/deployments.ts")).declareShow,
   },
   {
     name: "follow",
     about: "follow one until it ends",
     args: [DEPLOYMENT],
-    load: async () => (await loadDeployments()).declareFollow,
+    load: async () => (await import("./commands/deployments.ts")).declareFollow,
   },
   {
     name: "resume",
     about: "do again what one did not finish, on the hosts that were not ok",
     args: [DEPLOYMENT],
-    load: async () => (await loadDeployments()).declareResume,
+    load: async () => (await import("./commands/deployments.ts")).declareResume,
   },
   {
     name: "cancel",
     about: "cancel one: hosts in flight go back to the version before",
     args: [DEPLOYMENT],
-    load: async () => (await loadDeployments()).declareCancel,
+    load: async () => (await import("./commands/deployments.ts")).declareCancel,
   },
 ];
 
@@ -183,13 +178,13 @@ const COMPLETIONS_COMMANDS: readonly Entry[] = [
     name: "install",
     about: "install for this user; without a name, for the shell of $SHELL",
     args: [SHELL],
-    load: async () => (await loadCompletions()).declareInstall,
+    load: async () => (await import("./commands/completions.ts")).declareInstall,
   },
   {
     name: "uninstall",
     about: "remove what was installed",
     args: [SHELL],
-    load: async () => (await loadCompletions()).declareUninstall,
+    load: async () => (await import("./commands/completions.ts")).declareUninstall,
   },
 ];
 
@@ -225,18 +220,18 @@ const COMMANDS: readonly Entry[] = [
     name: "services",
     about: "list services",
     args: [["[name]", "name or glob such as 'api-*'"]],
-    load: async () => (await loadServices()).declareServices,
+    load: async () => (await import("./commands/services.ts")).declareServices,
   },
   {
     name: "endpoints",
     about: "list every endpoint of every instance",
-    load: async () => (await loadServices()).declareEndpoints,
+    load: async () => (await import("./commands/services.ts")).declareEndpoints,
   },
   {
     name: "resolve",
     about: "print where a service can be reached now",
     args: [["<service>", "service name"]],
-    load: async () => (await loadServices()).declareResolve,
+    load: async () => (await import("./commands/services.ts")).declareResolve,
   },
   { name: "service", about: "show and control one service", commands: SERVICE_COMMANDS },
   {

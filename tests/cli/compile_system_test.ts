@@ -102,6 +102,24 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "compile: has what commands load when they run",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    await using dir = await tempDir();
+    const { stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["compile", "--exclude-unused-npm", "--output", `${dir.path}/out`, "src/cli/main.ts"],
+      cwd: ROOT,
+      env: { DENORT_BIN: "/bin/true", NO_COLOR: "1" },
+    }).output();
+    const listed = new TextDecoder().decode(stderr);
+    // A directory that is in it whole is one line, and so is a package.
+    for (const part of ["src/*", "ssh2/", "yaml/", "zod/", "ws/", "@logtape/logtape/"]) {
+      assert.ok(listed.includes(`── ${part}`), `${part}\n${listed}`);
+    }
+  },
+});
+
 Deno.test("whyNotOurs: takes this program, and no other", async () => {
   await using dir = await tempDir();
   const program = async (text: string) => {

@@ -37,7 +37,7 @@ function readModule(path: string, text: string): Module {
     else if (ts.isExportDeclaration(node)) take(node.moduleSpecifier, reexportedNames(node));
     else for (const name of declaredExports(node)) module.exports.set(name, false);
   }
-  visitDynamicImports(source, (specifier) => take(specifier, ["*"]));
+  visitDynamicImports(source, take);
   for (const name of module.exports.keys()) {
     module.exports.set(name, isTypeOfExport(source, name));
   }
@@ -79,18 +79,29 @@ function namesOf(name: ts.BindingName): string[] {
 
 function visitDynamicImports(
   source: ts.SourceFile,
-  found: (specifier: ts.Expression) => void,
+  found: (specifier: ts.Expression, names: string[]) => void,
 ): void {
   const visit = (node: ts.Node): void => {
     if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
       const [specifier] = node.arguments;
-      if (specifier !== undefined) found(specifier);
+      if (specifier !== undefined) found(specifier, dynamicNames(node));
     } else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) {
-      found(node.argument.literal as ts.Expression);
+      found(node.argument.literal as ts.Expression, ["*"]);
     }
     ts.forEachChild(node, visit);
   };
   visit(source);
+}
+
+/** The names that `(await import(…)).name` or `const { name } = await import(…)` takes, else `*` for all. */
+function dynamicNames(call: ts.CallExpression): string[] {
+  if (!ts.isAwaitExpression(call.parent)) return ["*"];
+  const { parent } = call.parent;
+  if (ts.isParenthesizedExpression(parent) && ts.isPropertyAccessExpression(parent.parent)) {
+    return [parent.parent.name.text];
+  }
+  if (!ts.isVariableDeclaration(parent) || !ts.isObjectBindingPattern(parent.name)) return ["*"];
+  return parent.name.elements.map(({ propertyName, name }) => (propertyName ?? name).getText());
 }
 
 /** Whether `name` is a type and in the signature of something else that the module exports. */

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { Registry } from "../../src/registry/registry.ts";
 import { Documents } from "../../src/storage/documents.ts";
 import { FileStore } from "../../src/storage/file_store.ts";
-import type { Durability } from "../../src/storage/journal/line.ts";
+import type { Durability } from "../../src/storage/durability.ts";
 import { startServer as startProgram } from "../helpers/cli.ts";
 import { serviceInput } from "../helpers/fixtures.ts";
 import { eventually, RawClient } from "../helpers/raw_client.ts";
