@@ -3,17 +3,18 @@
  *
  * @module
  */
-import type { ServiceEntry } from "../model/service.ts";
 import { isGlob } from "../util/glob.ts";
+import type { StoredEntry } from "./entry_text.ts";
 import type { ServiceFilter } from "./filter.ts";
 
 /** Entries with O(1) lookup by id and by name, and a list that is kept sorted. */
 export class EntryIndex {
-  readonly #byId = new Map<string, ServiceEntry>();
-  readonly #idsByName = new Map<string, Set<string>>();
+  readonly #byId = new Map<string, StoredEntry>();
+  /** The one id of a name, or its ids: most names have one instance. */
+  readonly #idsByName = new Map<string, string | Set<string>>();
   /** By needed name: the services that need it, and in how many instances. */
   readonly #dependents = new Map<string, Map<string, number>>();
-  #sorted: ServiceEntry[] = [];
+  #sorted: StoredEntry[] = [];
   /** Whether a reader holds {@linkcode #sorted}: then it is copied before it is changed. */
   #shared = false;
 
@@ -23,12 +24,12 @@ export class EntryIndex {
   }
 
   /** All entries, sorted by id. Not to be changed; valid until the next change. */
-  get sorted(): readonly ServiceEntry[] {
+  get sorted(): readonly StoredEntry[] {
     return this.#sorted;
   }
 
   /** The entries that a filter can match, sorted by id: a view of this moment. */
-  select({ name }: ServiceFilter): readonly ServiceEntry[] {
+  select({ name }: ServiceFilter): readonly StoredEntry[] {
     if (name === undefined || isGlob(name)) {
       this.#shared = true;
       return this.#sorted;
@@ -40,7 +41,7 @@ export class EntryIndex {
   }
 
   /** The same, without those up to an id. */
-  after(filter: ServiceFilter, cursor: string | undefined): Iterable<ServiceEntry> {
+  after(filter: ServiceFilter, cursor: string | undefined): Iterable<StoredEntry> {
     const entries = this.select(filter);
     if (cursor === undefined) return entries;
     const at = positionIn(entries, cursor);
@@ -48,7 +49,7 @@ export class EntryIndex {
   }
 
   /** Fills an empty index. */
-  load(entries: readonly ServiceEntry[]): void {
+  load(entries: readonly StoredEntry[]): void {
     for (const entry of entries) {
       this.#byId.set(entry.id, entry);
       this.#addName(entry);
@@ -58,13 +59,14 @@ export class EntryIndex {
   }
 
   /** The entry of an id. */
-  get(id: string): ServiceEntry | undefined {
+  get(id: string): StoredEntry | undefined {
     return this.#byId.get(id);
   }
 
   /** The ids of the instances of a name, sorted. */
   idsOf(name: string): string[] {
-    return [...this.#idsByName.get(name) ?? []].sort();
+    const ids = this.#idsByName.get(name) ?? [];
+    return typeof ids === "string" ? [ids] : [...ids].sort();
   }
 
   /** Whether a service of this name is registered. */
@@ -83,15 +85,16 @@ export class EntryIndex {
   }
 
   /** The entries of a name, in no particular order. */
-  *instancesOf(name: string): Generator<ServiceEntry> {
-    for (const id of this.#idsByName.get(name) ?? []) {
+  *instancesOf(name: string): Generator<StoredEntry> {
+    const ids = this.#idsByName.get(name) ?? [];
+    for (const id of typeof ids === "string" ? [ids] : ids) {
       const entry = this.#byId.get(id);
       if (entry !== undefined) yield entry;
     }
   }
 
   /** Adds or replaces an entry. */
-  put(entry: ServiceEntry): void {
+  put(entry: StoredEntry): void {
     const before = this.#byId.get(entry.id);
     const at = positionIn(this.#sorted, entry.id);
     this.#own();
@@ -124,13 +127,15 @@ export class EntryIndex {
     this.#shared = false;
   }
 
-  #addName(entry: ServiceEntry): void {
-    const ids = this.#idsByName.get(entry.name);
-    if (ids === undefined) this.#idsByName.set(entry.name, new Set([entry.id]));
-    else ids.add(entry.id);
+  #addName(entry: StoredEntry): void {
+    const { id, name } = entry;
+    const ids = this.#idsByName.get(name);
+    if (ids === undefined) this.#idsByName.set(name, id);
+    else if (typeof ids === "object") ids.add(id);
+    else if (ids !== id) this.#idsByName.set(name, new Set([ids, id]));
   }
 
-  #addNeeds({ name, depends_on }: ServiceEntry, by: 1 | -1): void {
+  #addNeeds({ name, depends_on }: StoredEntry, by: 1 | -1): void {
     for (const need of depends_on) {
       let dependents = this.#dependents.get(need);
       if (dependents === undefined) this.#dependents.set(need, dependents = new Map());
@@ -141,15 +146,16 @@ export class EntryIndex {
     }
   }
 
-  #removeName(entry: ServiceEntry): void {
-    const ids = this.#idsByName.get(entry.name);
-    ids?.delete(entry.id);
-    if (ids?.size === 0) this.#idsByName.delete(entry.name);
+  #removeName(entry: StoredEntry): void {
+    const { id, name } = entry;
+    const ids = this.#idsByName.get(name);
+    if (typeof ids === "object") ids.delete(id);
+    if (ids === id || (typeof ids === "object" && ids.size === 0)) this.#idsByName.delete(name);
   }
 }
 
 /** The index of an id in a sorted list, or where it would be inserted. */
-function positionIn(sorted: readonly ServiceEntry[], id: string): number {
+function positionIn(sorted: readonly StoredEntry[], id: string): number {
   let low = 0;
   let high = sorted.length;
   while (low < high) {
@@ -165,6 +171,6 @@ function* itemsFrom<T>(items: readonly T[], from: number): Generator<T> {
   for (let at = from; at < items.length; at++) yield items[at] as T;
 }
 
-function byId(a: ServiceEntry, b: ServiceEntry): number {
+function byId(a: StoredEntry, b: StoredEntry): number {
   return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
 }

@@ -1,15 +1,17 @@
 /**
- * The JSON text of entries, made once for each revision.
+ * Entries as the registry keeps them: as their JSON text.
  *
- * Entries never change, so their text is shared by the journal, events, answers and snapshots. A thousand
- * equal requests cost one encoding.
+ * Entries never change, so the text of a revision is made once and shared by the journal, events, answers and
+ * snapshots. The object takes more memory than the text and is wanted less often: it is parsed where it is needed,
+ * and only those used last are kept.
  *
  * @module
  */
-import type { ServiceEntry } from "../model/service.ts";
+import type { Endpoint, Location, ServiceEntry, ServiceState } from "../model/service.ts";
+import { freeze } from "../util/json.ts";
 
-/** Bytes of text kept: 100,000 ordinary entries. Beyond it an entry is encoded again where it is needed. */
-export const ENTRY_TEXT_CACHE_BYTES = 64 * 1024 * 1024;
+/** Bytes of text of the entries whose objects are kept: some thousand ordinary ones, at most twice as many. */
+export const PARSED_ENTRIES_BYTES = 2 * 1024 * 1024;
 
 /** Bytes that a string takes in memory: one for each character, or two where one of them is not Latin-1. */
 export function textBytes(text: string): number {
@@ -18,60 +20,160 @@ export function textBytes(text: string): number {
   return /[^\x00-\xff]/.test(text) ? 2 * text.length : text.length;
 }
 
-/**
- * Texts by entry, bounded by bytes and held weakly, so a text is freed with its entry. There are two generations:
- * when the young one is full it becomes the old one, and the old one is dropped.
- */
-export class EntryTexts {
-  readonly #maxBytes: number;
-  #young = new WeakMap<ServiceEntry, string>();
-  #old = new WeakMap<ServiceEntry, string>();
-  #bytes = 0;
-  #encoded = 0;
+/** The fields that filters read. */
+type Facts = Pick<ServiceEntry, "state" | "location" | "labels">;
 
-  /** An empty cache that keeps about `maxBytes` at most. */
-  constructor(maxBytes: number = ENTRY_TEXT_CACHE_BYTES) {
-    this.#maxBytes = maxBytes;
+const NO_NEEDS: readonly string[] = Object.freeze([]);
+/** How the text of an entry that needs nothing has it. It cannot be part of a string: the quotes would be escaped. */
+const NEEDS_NOTHING = '"depends_on":[],';
+
+/** One revision of an entry. */
+export class StoredEntry {
+  /** Its id. */
+  readonly id: string;
+  /** The name of its service. */
+  readonly name: string;
+  /** The JSON of the entry. */
+  readonly text: string;
+  /** What it needs. */
+  readonly depends_on: readonly string[];
+  #facts: Facts | null = null;
+  #entry: ServiceEntry | null = null;
+  /** The generation of {@linkcode ParsedEntries} that has it. */
+  #generation = 0;
+
+  /** An entry with this text; `entry` is the same as an object, where it is known. */
+  constructor(id: string, name: string, text: string, entry: ServiceEntry | null = null) {
+    this.id = id;
+    this.name = name;
+    this.text = text;
+    if (entry !== null) this.#remember(entry);
+    this.depends_on = text.includes(NEEDS_NOTHING) ? NO_NEEDS : this.entry.depends_on;
   }
 
-  /** How often an entry was encoded so far. */
-  get encoded(): number {
-    return this.#encoded;
+  /** The entry, frozen. */
+  get entry(): ServiceEntry {
+    const entry = this.#entry ?? parse(this);
+    if (this.#generation !== parsed.generation) this.#remember(entry);
+    return entry;
   }
 
-  /** The JSON text of an entry, which must be frozen. */
-  of(entry: ServiceEntry): string {
-    const young = this.#young.get(entry);
-    if (young !== undefined) return young;
-    let text = this.#old.get(entry);
-    if (text === undefined) {
-      text = JSON.stringify(entry);
-      this.#encoded++;
-    }
-    this.#keep(entry, text);
-    return text;
+  /** Its state. */
+  get state(): ServiceState {
+    return this.#read().state;
   }
 
-  /** The same, but a new text is not kept: for a pass over all entries. */
-  peek(entry: ServiceEntry): string {
-    return this.#young.get(entry) ?? this.#old.get(entry) ?? JSON.stringify(entry);
+  /** Where it runs. */
+  get location(): Location {
+    return this.#read().location;
   }
 
-  #keep(entry: ServiceEntry, text: string): void {
-    this.#bytes += textBytes(text);
-    if (this.#bytes > this.#maxBytes / 2) {
-      this.#old = this.#young;
-      this.#young = new WeakMap();
-      this.#bytes = textBytes(text);
-    }
-    this.#young.set(entry, text);
+  /** Its labels. */
+  get labels(): Record<string, string> {
+    return this.#read().labels;
+  }
+
+  /** Where it can be reached. */
+  get endpoints(): Endpoint[] {
+    return this.entry.endpoints;
+  }
+
+  /** Whether its text has a field of this name; true also where it might only be a label of this name. */
+  mayHave(field: keyof ServiceEntry): boolean {
+    return this.text.includes(`"${field}":`);
+  }
+
+  /** Drops the object of an entry that was not used since `generation`. */
+  forget(generation: number): void {
+    if (this.#generation === generation) this.#entry = null;
+  }
+
+  #remember(entry: ServiceEntry): void {
+    this.#entry = entry;
+    this.#generation = parsed.add(this);
+  }
+
+  /** Kept once asked for: a filter asks it of all entries. */
+  #read(): Facts {
+    if (this.#facts !== null) return this.#facts;
+    const { state, location, labels } = this.#entry ?? parse(this);
+    return this.#facts = { state, location, labels };
   }
 }
 
-/** The texts of this process. */
-export const entryTexts: EntryTexts = new EntryTexts();
+function parse(stored: StoredEntry): ServiceEntry {
+  const entry: ServiceEntry = freeze(JSON.parse(stored.text));
+  storedEntries.set(entry, stored);
+  return entry;
+}
 
-/** The JSON text of an entry, which must be frozen: made once as long as there is room to keep it. */
-export function entryText(entry: ServiceEntry): string {
-  return entryTexts.of(entry);
+/** The entries that hold their object, in two generations by last use, bounded by the bytes of their texts. */
+class ParsedEntries {
+  #young: StoredEntry[] = [];
+  #old: StoredEntry[] = [];
+  #bytes = 0;
+  #generation = 1;
+
+  /** The present generation. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** Adds an entry; returns its generation. */
+  add(stored: StoredEntry): number {
+    if (this.#bytes > PARSED_ENTRIES_BYTES) this.#age();
+    this.#bytes += stored.text.length;
+    this.#young.push(stored);
+    return this.#generation;
+  }
+
+  #age(): void {
+    for (const stored of this.#old) stored.forget(this.#generation - 1);
+    this.#old = this.#young;
+    this.#young = [];
+    this.#bytes = 0;
+    this.#generation++;
+  }
+}
+
+const parsed = new ParsedEntries();
+
+/** What the objects in use are kept as. */
+const storedEntries = new WeakMap<ServiceEntry, StoredEntry>();
+let encoded = 0;
+
+/** The stored form of an entry, which must be frozen: made once for each object. */
+export function storedOf(entry: ServiceEntry | StoredEntry): StoredEntry {
+  if (entry instanceof StoredEntry) return entry;
+  let stored = storedEntries.get(entry);
+  if (stored === undefined) {
+    encoded++;
+    stored = new StoredEntry(entry.id, entry.name, JSON.stringify(entry), entry);
+    storedEntries.set(entry, stored);
+  }
+  return stored;
+}
+
+/** How nearly every text begins. */
+const TEXT_START = /^\{"id":"([^"\\]+)","name":"([^"\\]+)",/;
+
+/** The stored form of an entry that is known to be valid, from its JSON. */
+export function storedText(text: string): StoredEntry {
+  const [, id, name] = TEXT_START.exec(text) ?? [];
+  if (id !== undefined && name !== undefined) {
+    // Usually equal, and then one string.
+    return new StoredEntry(id, name === id ? id : name, text);
+  }
+  const entry: ServiceEntry = JSON.parse(text);
+  return new StoredEntry(entry.id, entry.name, text);
+}
+
+/** The JSON text of an entry, which must be frozen. */
+export function entryText(entry: ServiceEntry | StoredEntry): string {
+  return storedOf(entry).text;
+}
+
+/** How often an entry was encoded so far. */
+export function encodedEntries(): number {
+  return encoded;
 }

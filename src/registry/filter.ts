@@ -19,12 +19,15 @@ export interface ServiceFilter {
   label?: string | undefined;
 }
 
+/** The fields that filters read. */
+export type FilteredFields = Pick<ServiceEntry, "id" | "name" | "state" | "location" | "labels">;
+
 /** Compiles a filter to a predicate for entries. */
-export function serviceMatcher(filter: ServiceFilter): (entry: ServiceEntry) => boolean {
+export function serviceMatcher(filter: ServiceFilter): (entry: FilteredFields) => boolean {
   const { state, label } = filter;
   const name = filter.name === undefined ? undefined : globMatcher(filter.name);
   const host = filter.host === undefined ? undefined : globMatcher(filter.host);
-  return function wants(entry: ServiceEntry): boolean {
+  return function wants(entry: FilteredFields): boolean {
     if (state !== undefined && entry.state !== state) return false;
     if (name !== undefined && !name(entry.name) && !name(entry.id)) return false;
     if (host !== undefined) {

@@ -4,6 +4,7 @@
  * @module
  */
 import type { ServiceEntry } from "../model/service.ts";
+import type { StoredEntry } from "./entry_text.ts";
 import type { Store } from "./store.ts";
 
 /** Keeps the end of each lease, so that an expiry that a renewal has overtaken is recognised. */
@@ -17,8 +18,10 @@ export class LeaseKeeper {
   }
 
   /** Takes a lease for every entry that must send heartbeats. */
-  async start(entries: readonly ServiceEntry[]): Promise<void> {
-    for (const entry of entries) {
+  async start(entries: Iterable<StoredEntry>): Promise<void> {
+    for (const stored of entries) {
+      if (!stored.mayHave("ttl_ms")) continue;
+      const { entry } = stored;
       if (entry.ttl_ms !== undefined && needsHeartbeat(entry)) {
         await this.take(entry.id, entry.ttl_ms);
       }

@@ -6,6 +6,7 @@
 import { HarnessError } from "../errors.ts";
 import type { Endpoint, ServiceEntry } from "../model/service.ts";
 import { cursorAfter, idOfCursor } from "../model/service_schema.ts";
+import type { StoredEntry } from "./entry_text.ts";
 import { notFound } from "./errors.ts";
 import type { EntryIndex } from "./entry_index.ts";
 import { type ServiceFilter, serviceMatcher } from "./filter.ts";
@@ -16,7 +17,7 @@ const MAX_IDS_IN_MESSAGE = 5;
 const MAX_IDS_IN_DETAILS = 1000;
 
 /** The entry of an id, or of a name that has one instance. @throws {HarnessError} `not_found`, `ambiguous`. */
-export function findEntry(index: EntryIndex, nameOrId: string): ServiceEntry {
+export function findEntry(index: EntryIndex, nameOrId: string): StoredEntry {
   const exact = index.get(nameOrId);
   if (exact !== undefined) return exact;
   const ids = index.idsOf(nameOrId);
@@ -34,11 +35,11 @@ export function findEntry(index: EntryIndex, nameOrId: string): ServiceEntry {
 
 /** All instances of a name, or the one of an id, sorted by id. @throws {HarnessError} `not_found`. */
 export function findInstances(index: EntryIndex, nameOrId: string): ServiceEntry[] {
-  const named = index.idsOf(nameOrId).flatMap((id) => index.get(id) ?? []);
+  const named = index.idsOf(nameOrId).flatMap((id) => index.get(id)?.entry ?? []);
   if (named.length > 0) return named;
   const exact = index.get(nameOrId);
   if (exact === undefined) throw notFound(nameOrId);
-  return [exact];
+  return [exact.entry];
 }
 
 /** The service name of an id or name. @throws {HarnessError} `not_found`. */
@@ -78,7 +79,7 @@ export function pageOf(
       const last = services.at(-1);
       return { services, next_cursor: last === undefined ? null : cursorAfter(last.id) };
     }
-    services.push(entry);
+    services.push(entry.entry);
   }
   return { services, next_cursor: null };
 }

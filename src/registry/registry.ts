@@ -18,6 +18,7 @@ import type {
 import { freeze } from "../util/json.ts";
 import { DependencyGraph, type DependencyInfo } from "./dependencies.ts";
 import { EntryIndex } from "./entry_index.ts";
+import { type StoredEntry, storedOf } from "./entry_text.ts";
 import { EventBus, type EventsOptions } from "./events.ts";
 import { type ServiceFilter, serviceMatcher } from "./filter.ts";
 import { MAX_SERVICES } from "./limits.ts";
@@ -93,7 +94,7 @@ export class Registry implements AsyncDisposable {
     this.epoch = loaded.epoch;
     this.warnings = loaded.warnings;
     this.#seq = loaded.seq;
-    this.#index.load(loaded.services.map(freeze));
+    this.#index.load(loaded.services.map((entry) => storedOf(freeze(entry))));
   }
 
   /**
@@ -140,11 +141,11 @@ export class Registry implements AsyncDisposable {
 
   /** The entries that match, sorted by id. */
   list(filter: ServiceFilter = {}): ServiceEntry[] {
-    return this.#index.select(filter).filter(serviceMatcher(filter));
+    return this.#index.select(filter).filter(serviceMatcher(filter)).map(({ entry }) => entry);
   }
 
   /** The entries that {@linkcode list} filters, after a cursor: for filtering in slices. */
-  select(filter: ServiceFilter, cursor?: string): Iterable<ServiceEntry> {
+  select(filter: ServiceFilter, cursor?: string): Iterable<StoredEntry> {
     return this.#index.after(filter, cursorId(cursor));
   }
 
@@ -159,6 +160,11 @@ export class Registry implements AsyncDisposable {
    * @throws {HarnessError} `not_found`, or `ambiguous` with `details.ids`.
    */
   get(nameOrId: string): ServiceEntry {
+    return findEntry(this.#index, nameOrId).entry;
+  }
+
+  /** The same as it is kept, with its JSON text. @throws {HarnessError} `not_found`, or `ambiguous`. */
+  find(nameOrId: string): StoredEntry {
     return findEntry(this.#index, nameOrId);
   }
 
@@ -295,7 +301,7 @@ export class Registry implements AsyncDisposable {
   #apply(record: CommitRecord): void {
     if (record.seq <= this.#seq) return;
     if (record.put !== undefined) {
-      this.#index.put(freeze(record.put));
+      this.#index.put(storedOf(freeze(record.put)));
       this.#writer.applied(record.put.id);
     }
     if (record.remove !== undefined) this.#index.remove(record.remove);

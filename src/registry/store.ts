@@ -14,6 +14,7 @@
  */
 import type { ServiceEntry } from "../model/service.ts";
 import type { EventBody, RegistryEvent } from "../model/event.ts";
+import type { StoredEntry } from "./entry_text.ts";
 
 /** One atomic change: at most one entry put or removed, and its events (at least one). */
 export interface Change {
@@ -50,7 +51,7 @@ export interface LoadedState {
   /** Seq of the last change contained. */
   seq: number;
   /** All entries. */
-  services: ServiceEntry[];
+  services: Array<ServiceEntry | StoredEntry>;
   /** What was repaired or lost while loading, one sentence each, for the log. */
   warnings: string[];
 }

@@ -107,7 +107,7 @@ export class EntryWriter {
     const checked = parseInput(input);
     const id = checked.id ?? checked.name;
     return await this.#locks.run(id, async () => {
-      const current = this.#parts.index.get(id);
+      const current = this.#parts.index.get(id)?.entry;
       if (current !== undefined && options.replace !== true) throw alreadyExists(current);
       options.admit?.(current ?? null, checked);
       const entry = current === undefined
@@ -173,7 +173,7 @@ export class EntryWriter {
     const ended = this.#leases.endOf(id);
     try {
       await this.#locks.run(id, async () => {
-        const entry = this.#parts.index.get(id);
+        const entry = this.#parts.index.get(id)?.entry;
         // Renewed or ended while we waited for the lock, or stopped on purpose: nothing was missed.
         if (this.#closed || this.#leases.endOf(id) !== ended) return;
         if (entry === undefined || !needsHeartbeat(entry)) return;
@@ -228,7 +228,7 @@ export class EntryWriter {
 
   /** The entry as it is now; to be called under its lock. */
   #current(id: string, { ifRevision }: IfRevision): ServiceEntry {
-    const entry = this.#parts.index.get(id);
+    const entry = this.#parts.index.get(id)?.entry;
     if (entry === undefined) throw notFound(id);
     if (ifRevision === undefined || ifRevision === entry.revision) return entry;
     throw otherRevision(entry, ifRevision);

@@ -14,29 +14,24 @@ const HEX_LENGTH = 64;
 /** The checksum's line is near the top: no more is searched. */
 const SEARCH_BYTES = 4096;
 
-/** Builds such a file from the parts before and after the checksum's line. */
-export class ChecksummedFile {
+/** The checksum of such a file: of its bytes in order, without the checksum's line. */
+export class Checksum {
   readonly #hash = createHash("sha256");
-  readonly #head: Buffer;
-  readonly #chunks: Buffer[] = [];
 
-  /** Begins a file; `head` ends with a newline, and the checksum's line follows it. */
+  /** Begins with `head`, which ends with a newline: the checksum's line follows it. */
   constructor(head: string) {
-    this.#head = Buffer.from(head);
-    this.#hash.update(this.#head);
+    this.#hash.update(head);
   }
 
-  /** Adds text after the checksum's line. */
-  add(text: string): void {
-    const chunk = Buffer.from(text);
-    this.#hash.update(chunk);
-    this.#chunks.push(chunk);
+  /** Adds what comes after the checksum's line. */
+  add(part: string | Buffer): this {
+    this.#hash.update(part);
+    return this;
   }
 
-  /** The whole file. */
-  finish(): Buffer[] {
-    const line = `${START.slice(1)}${this.#hash.digest("hex")}",\n`;
-    return [this.#head, Buffer.from(line), ...this.#chunks];
+  /** The checksum's line. */
+  line(): string {
+    return `${START.slice(1)}${this.#hash.digest("hex")}",\n`;
   }
 }
 

@@ -137,17 +137,23 @@ export interface Replacement {
  * same directory, sync, rename, sync of the directory.
  *
  * With a backup, on a file system without hard links, there is an instant at which only the backup exists.
+ *
+ * @returns The bytes of the file.
  */
 export async function replaceFile(
   disk: Disk,
   { dir, name, backupName }: Replacement,
-  chunks: Iterable<Uint8Array>,
-): Promise<void> {
+  chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+): Promise<number> {
   const temp = `${dir}/${name}.tmp`;
+  let bytes = 0;
   try {
     const file = await disk.create(temp);
     try {
-      for (const chunk of chunks) await writeAll(file, chunk);
+      for await (const chunk of chunks) {
+        await writeAll(file, chunk);
+        bytes += chunk.length;
+      }
       await file.sync();
     } finally {
       await file.close();
@@ -157,6 +163,7 @@ export async function replaceFile(
     }
     await disk.rename(temp, `${dir}/${name}`);
     await disk.syncDir(dir);
+    return bytes;
   } catch (error) {
     // Best effort: leftovers of a failed attempt are overwritten by the next one.
     await disk.remove(temp).catch(() => {});

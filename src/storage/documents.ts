@@ -9,7 +9,7 @@ import { HarnessError, messageOf } from "../errors.ts";
 import { MAX_DOCUMENT_BYTES } from "./limits.ts";
 import { KeyedMutex } from "../util/keyed_mutex.ts";
 import { type Disk, localDisk, replaceFile } from "./disk.ts";
-import { ChecksummedFile, checksumProblem } from "./checksummed_file.ts";
+import { Checksum, checksumProblem } from "./checksummed_file.ts";
 import { sha256 } from "../util/node/digest.ts";
 import { hasErrorCode } from "../util/node/files.ts";
 
@@ -155,9 +155,8 @@ export class Documents {
 function encode(value: unknown): Buffer[] {
   const text = JSON.stringify(value, null, 2);
   if (text === undefined) throw new TypeError("a document must be a JSON value");
-  const file = new ChecksummedFile("{\n");
-  file.add(`  "value": ${text.replaceAll("\n", "\n  ")}\n}\n`);
-  return file.finish();
+  const rest = `  "value": ${text.replaceAll("\n", "\n  ")}\n}\n`;
+  return [Buffer.from(`{\n${new Checksum("{\n").add(rest).line()}${rest}`)];
 }
 
 function decode(bytes: Uint8Array): unknown {

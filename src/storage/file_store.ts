@@ -15,12 +15,14 @@ import { HarnessError, messageOf } from "../errors.ts";
 import {
   HISTORY_READ_BYTES,
   JOURNAL_SEGMENT_BYTES,
+  MAX_BACKUP_JOURNAL_BYTES,
   MIN_HISTORY_EVENTS,
   STORAGE_RETRY_MS,
 } from "./limits.ts";
-import type { ServiceEntry } from "../model/service.ts";
 import type { RegistryEvent } from "../model/event.ts";
+import { type StoredEntry, storedOf } from "../registry/entry_text.ts";
 import type { Change, CommitRecord, LoadedState, Store, StoreListener } from "../registry/store.ts";
+import { freeze } from "../util/json.ts";
 import { AutoSave } from "./auto_save.ts";
 import { CommitQueue, failureText } from "./commit_queue.ts";
 import { type Disk, localDisk } from "./disk.ts";
@@ -89,7 +91,7 @@ export class FileStore implements Store {
   readonly #saving = new Mutex();
   readonly #autoSave: AutoSave;
   readonly #tuning: FileStoreTuning;
-  #services = new Map<string, ServiceEntry>();
+  #services = new Map<string, StoredEntry>();
   #lock: OwnerLock | null = null;
   #open: OpenState | null = null;
   #snapshotSeq: number | null = null;
@@ -198,7 +200,7 @@ export class FileStore implements Store {
       maxPendingBytes: this.#tuning.pendingBytes,
       segmentBytes: this.#tuning.segmentBytes ?? JOURNAL_SEGMENT_BYTES,
       seq,
-      revisionOf: (id) => this.#services.get(id)?.revision ?? 0,
+      revisionOf: (id) => this.#services.get(id)?.entry.revision ?? 0,
       assertInPlace: () => assertInPlace({ dir: this.#dir, journal, lock: this.#heldLock() }),
       onDurable: (record, line) => this.#apply(record, line),
       onFailure: (error) => this.#fail(error),
@@ -211,11 +213,11 @@ export class FileStore implements Store {
   }
 
   #apply(record: CommitRecord, line: Buffer): void {
-    if (record.put !== undefined) this.#services.set(record.put.id, record.put);
+    if (record.put !== undefined) this.#services.set(record.put.id, storedOf(freeze(record.put)));
     if (record.remove !== undefined) this.#services.delete(record.remove);
     this.#open?.ring.add(keptLine(record.seq - record.events.length + 1, record.seq, line));
     this.#open?.listener.onCommit(record);
-    this.#autoSave.touch();
+    this.#autoSave.touch(line.length);
   }
 
   /** Stops accepting changes and schedules a retry. */
@@ -304,30 +306,36 @@ export class FileStore implements Store {
     );
   }
 
-  async #saveQuietly(): Promise<void> {
+  /** Returns the bytes of the snapshot, 0 when there is none. */
+  async #saveQuietly(): Promise<number> {
     // While changes are refused, the recovery saves. A failed save loses nothing: the journal has every change.
-    if (this.#problem !== null) return;
+    if (this.#problem !== null) return 0;
     try {
-      await this.save();
+      return await this.#saving.runExclusive(() => this.#save());
     } catch (error) {
-      this.#log.warn("Cannot save the snapshot: {error}; the journal keeps growing", {
-        error,
-      });
+      this.#log.warn("Cannot save the snapshot: {error}; the journal keeps growing", { error });
       this.#autoSave.touch();
+      return 0;
     }
   }
 
-  async #save(): Promise<void> {
+  /** Returns the bytes of the snapshot. */
+  async #save(): Promise<number> {
     const { epoch, journal, ring } = this.#opened();
     const { seq } = ring;
     const services = [...this.#services.values()];
     // The journal must never be behind the snapshot: loading would report that as a loss.
     if (this.#durability === "async") await journal.sync();
     const saved_at = new Date().toISOString();
-    await saveSnapshot(this.#disk, this.#dir, { epoch, seq, saved_at, services });
+    const snapshot = { epoch, seq, saved_at, services };
+    const bytes = await saveSnapshot(this.#disk, this.#dir, snapshot);
     const backupSeq = this.#snapshotSeq ?? -1;
     this.#snapshotSeq = seq;
-    await journal.prune(Math.min(backupSeq, seq - this.#historyEvents));
+    const kept = seq - this.#historyEvents;
+    await journal.prune(Math.min(backupSeq, kept));
+    // Only the backup needs them now: it is replaced soon, too.
+    if (journal.bytesUpTo(kept) > MAX_BACKUP_JOURNAL_BYTES) this.#autoSave.touch();
+    return bytes;
   }
 
   async #close(): Promise<void> {

@@ -5,7 +5,9 @@
  */
 
 /** Changes kept in memory for `history()`, as journal lines; older ones are read from the disk. */
-export const HISTORY_RING_BYTES = 16 * 1024 * 1024;
+export const HISTORY_RING_BYTES = 2 * 1024 * 1024;
+/** The same where there is no disk to read older ones from. */
+export const MEMORY_HISTORY_BYTES = 16 * 1024 * 1024;
 /** Default size of one answer of `history()`: parsing it takes some milliseconds. */
 export const HISTORY_READ_BYTES = 1024 * 1024;
 /** Bytes of changes that wait for the disk before new ones are refused: memory stays bounded when it hangs. */
@@ -22,6 +24,10 @@ export const JOURNAL_SEGMENT_BYTES = 4 * 1024 * 1024;
 export const SNAPSHOT_DELAY_MS = 1_000;
 /** Longest time that a steady stream of changes can delay a snapshot. */
 export const SNAPSHOT_MAX_DELAY_MS = 10_000;
+/** Bytes of journal after which a snapshot is saved at once: what a start reads takes a fraction of a second. */
+export const SNAPSHOT_JOURNAL_BYTES = 32 * 1024 * 1024;
+/** Bytes of journal that only the backup snapshot needs, after which that is replaced. */
+export const MAX_BACKUP_JOURNAL_BYTES = 8 * 1024 * 1024;
 /** Longest slice of work on a snapshot before it yields to the event loop (the aim is 10 ms). */
 export const SNAPSHOT_SLICE_MS = 3;
 /** How often `durability: "async"` syncs the journal: what a power cut can cost in that mode. */

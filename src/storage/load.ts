@@ -10,6 +10,8 @@ import { Buffer } from "node:buffer";
 import { HarnessError } from "../errors.ts";
 import { HISTORY_RING_BYTES, MIN_HISTORY_EVENTS } from "./limits.ts";
 import type { ServiceEntry } from "../model/service.ts";
+import { StoredEntry, storedOf } from "../registry/entry_text.ts";
+import { freeze } from "../util/json.ts";
 import type { Disk } from "./disk.ts";
 import { ChangeRing, type ChangeRingOptions, type KeptChange } from "./change_ring.ts";
 import { bytesOf, type ChainedLine, type JournalChain, readChain } from "./journal/chain.ts";
@@ -17,8 +19,8 @@ import { JOURNAL_NAME, listJournalFiles } from "./journal/files.ts";
 import { toCommitRecord } from "./journal/line.ts";
 import {
   BACKUP_NAME,
+  type ReadSnapshot,
   readSnapshot,
-  type Snapshot,
   SNAPSHOT_NAME,
   type SnapshotRead,
 } from "./snapshot.ts";
@@ -30,7 +32,7 @@ export interface Loaded {
   /** Seq of the last change. */
   seq: number;
   /** All entries by id. */
-  services: Map<string, ServiceEntry>;
+  services: Map<string, StoredEntry>;
   /** The last events. */
   ring: ChangeRing;
   /** The contents of the journal's files. */
@@ -58,7 +60,7 @@ export async function load(
     ? { kind: "missing" }
     : await readSnapshot(disk, `${dir}/${BACKUP_NAME}`);
   const found = [main, backup].find((read) => read.kind === "ok");
-  const base: Snapshot | null = found?.kind === "ok" ? found.snapshot : null;
+  const base: ReadSnapshot | null = found?.kind === "ok" ? found.snapshot : null;
   const wanted = {
     afterSeq: base?.seq ?? 0,
     lastEvents: history.keep ?? MIN_HISTORY_EVENTS,
@@ -67,7 +69,9 @@ export async function load(
   const chain = await readChain(disk, dir, await listJournalFiles(disk, dir), wanted);
   const fresh = base === null && chain.startSeq === null && chain.damage.length === 0 &&
     main.kind === "missing" && backup.kind === "missing";
-  const services = new Map(base?.services.map((entry) => [String(entry?.id), entry]));
+  const entries = base?.services ?? new Map<string, unknown>();
+  applyChain(entries, chain, base?.seq ?? 0);
+  const { services, invalid } = checked(entries);
   const loaded: Loaded = {
     epoch: null,
     seq: Math.max(base?.seq ?? 0, chain.lastSeq),
@@ -80,9 +84,7 @@ export async function load(
     damagedFiles: new Set(chain.damage.map(({ name }) => name)),
     warnings: [],
   };
-  applyChain(services, chain, base?.seq ?? 0);
   if (fresh) return loaded;
-  const invalid = removeInvalid(services);
   if (invalid.length > 0 && main.kind === "ok") loaded.damagedFiles.add(SNAPSHOT_NAME);
   const lost = [...journalLosses(chain, base), ...invalid];
   reportSnapshots(loaded, main, backup, lost.length > 0 ? "" : ": nothing is lost");
@@ -100,11 +102,7 @@ export async function load(
 }
 
 /** Applies the changes after `baseSeq`; only the last one of each entry, which contains it whole. */
-function applyChain(
-  services: Map<string, ServiceEntry>,
-  chain: JournalChain,
-  baseSeq: number,
-): void {
+function applyChain(services: Map<string, unknown>, chain: JournalChain, baseSeq: number): void {
   const seen = new Set<string>();
   for (let i = chain.lines.length - 1; i >= 0; i--) {
     const line = chain.lines[i];
@@ -117,19 +115,28 @@ function applyChain(
   }
 }
 
-/** Removes invalid entries: only another program can have written them, as the checksums match. */
-function removeInvalid(services: Map<string, ServiceEntry>): string[] {
-  const problems: string[] = [];
-  for (const [id, entry] of services) {
+/**
+ * The valid entries, and a sentence for each of the others: only another program can have written those, as the
+ * checksums match.
+ */
+function checked(
+  found: Map<string, unknown>,
+): { services: Map<string, StoredEntry>; invalid: string[] } {
+  const invalid: string[] = [];
+  for (const [id, entry] of found) {
+    if (entry instanceof StoredEntry) continue;
     const result = serviceEntrySchema.safeParse(entry);
-    if (result.success && entry.id === id) continue;
-    services.delete(id);
+    if (result.success && result.data.id === id) {
+      found.set(id, storedOf(freeze(entry as ServiceEntry)));
+      continue;
+    }
+    found.delete(id);
     const { path, message } = result.error?.issues[0] ?? { path: ["id"], message: "is another" };
-    problems.push(
+    invalid.push(
       `The entry "${id}" is not valid (${path.join(".")}: ${message}): it was left out`,
     );
   }
-  return problems;
+  return { services: found as Map<string, StoredEntry>, invalid };
 }
 
 function reportSnapshots(
@@ -157,7 +164,7 @@ function reportSnapshots(
 }
 
 /** The changes missing between the snapshot and the end of the journal, as far as can be known. */
-function journalLosses(chain: JournalChain, base: Snapshot | null): string[] {
+function journalLosses(chain: JournalChain, base: ReadSnapshot | null): string[] {
   const losses = chain.damage.map(({ name, what }) => `${name}: ${what}`);
   const from = base?.seq ?? 0;
   if (chain.startSeq !== null && chain.startSeq > from) {

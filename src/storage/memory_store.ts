@@ -4,11 +4,12 @@
  * @module
  */
 import { HarnessError } from "../errors.ts";
-import type { ServiceEntry } from "../model/service.ts";
 import type { RegistryEvent } from "../model/event.ts";
-import { entryText, textBytes } from "../registry/entry_text.ts";
+import { entryText, type StoredEntry, storedOf, textBytes } from "../registry/entry_text.ts";
 import type { Change, CommitRecord, LoadedState, Store, StoreListener } from "../registry/store.ts";
 import { ChangeRing, type KeptChange } from "./change_ring.ts";
+import { freeze } from "../util/json.ts";
+import { MEMORY_HISTORY_BYTES } from "./limits.ts";
 import { LeaseTable } from "./lease_table.ts";
 import { checkChange, toRecord } from "./change_record.ts";
 
@@ -26,7 +27,7 @@ export interface MemoryStoreOptions {
  */
 export class MemoryStore implements Store {
   readonly #epoch = crypto.randomUUID();
-  readonly #entries = new Map<string, ServiceEntry>();
+  readonly #entries = new Map<string, StoredEntry>();
   readonly #listeners = new Set<StoreListener>();
   readonly #ring: ChangeRing;
   readonly #leases = new LeaseTable((id) => {
@@ -36,7 +37,10 @@ export class MemoryStore implements Store {
 
   /** An empty store. */
   constructor(options: MemoryStoreOptions = {}) {
-    this.#ring = new ChangeRing(0, { keep: options.historyEvents });
+    this.#ring = new ChangeRing(0, {
+      keep: options.historyEvents,
+      maxBytes: MEMORY_HISTORY_BYTES,
+    });
   }
 
   /** See {@linkcode Store.open}. */
@@ -55,9 +59,9 @@ export class MemoryStore implements Store {
   commit(change: Change): Promise<void> {
     try {
       if (this.#users === 0) throw closed();
-      checkChange(change, (id) => this.#entries.get(id)?.revision ?? 0);
+      checkChange(change, (id) => this.#entries.get(id)?.entry.revision ?? 0);
       const record = toRecord(change, this.#ring.seq);
-      if (record.put !== undefined) this.#entries.set(record.put.id, record.put);
+      if (record.put !== undefined) this.#entries.set(record.put.id, storedOf(freeze(record.put)));
       if (record.remove !== undefined) this.#entries.delete(record.remove);
       this.#ring.add(keptOf(record));
       for (const listener of [...this.#listeners]) listener.onCommit(record);

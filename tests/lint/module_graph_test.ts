@@ -48,9 +48,9 @@ const TESTED_ALONE = [
   "src/lifecycle/logs.ts: LineSplitter",
   "src/lifecycle/supervisor/host_status.ts: parseHostStatus",
   "src/registry/dependencies.ts: findCycle",
-  "src/registry/entry_text.ts: ENTRY_TEXT_CACHE_BYTES",
-  "src/registry/entry_text.ts: EntryTexts",
-  "src/storage/snapshot.ts: encodeSnapshot",
+  "src/registry/entry_text.ts: PARSED_ENTRIES_BYTES",
+  "src/registry/entry_text.ts: encodedEntries",
+  "src/storage/snapshot.ts: snapshotChunks",
 ];
 
 Deno.test("src: every export is used by another source file", () => {

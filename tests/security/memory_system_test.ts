@@ -1,7 +1,7 @@
 /** C3: what the server keeps is bounded by bytes, and the memory it takes is what its bounds promise. */
 import { DEFAULT_SERVER_LIMITS } from "../../src/model/server_limits.ts";
 import assert from "node:assert/strict";
-import { ENTRY_TEXT_CACHE_BYTES } from "../../src/registry/entry_text.ts";
+import { PARSED_ENTRIES_BYTES } from "../../src/registry/entry_text.ts";
 import { ANSWER_CACHE_BYTES, REPLAY_CACHE_BYTES } from "../../src/server/limits.ts";
 import { HISTORY_RING_BYTES } from "../../src/storage/limits.ts";
 import { EventBuffer } from "../../src/client/events/buffer.ts";
@@ -9,7 +9,7 @@ import type { EventMessage } from "../../src/protocol/messages.ts";
 
 /** What docs/persistence.md and docs/protocol.md say that may be kept of events and texts. */
 const PROMISED = DEFAULT_SERVER_LIMITS.replayRingBytes + HISTORY_RING_BYTES + REPLAY_CACHE_BYTES +
-  ENTRY_TEXT_CACHE_BYTES + ANSWER_CACHE_BYTES;
+  4 * PARSED_ENTRIES_BYTES + ANSWER_CACHE_BYTES;
 
 Deno.test("C3: 3,000 updates of a 200 kB entry fit in a small heap", async () => {
   const script = new URL("./memory_child.ts", import.meta.url).pathname;

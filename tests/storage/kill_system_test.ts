@@ -110,10 +110,11 @@ Deno.test(`FileStore: ${ROUNDS} SIGKILLs lose no write`, async () => {
         epoch = openedEpoch ?? "";
         changes += life.lines;
         const loaded = await load(localDisk(), dir);
-        assert.deepEqual(judge(acknowledged, loaded.services), [], `round ${round}`);
+        const found = new Map([...loaded.services].map(([id, { entry }]) => [id, entry]));
+        assert.deepEqual(judge(acknowledged, found), [], `round ${round}`);
         // What was found is the truth for the next life: the change under way may have come through.
         for (const id of acknowledged.keys()) {
-          const { revision, version } = loaded.services.get(id) ?? { revision: 0, version: "" };
+          const { revision, version } = found.get(id) ?? { revision: 0, version: "" };
           acknowledged.set(id, { revision, version });
         }
         assert.equal(loaded.epoch, epoch, loaded.warnings.join("; "));

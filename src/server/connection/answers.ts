@@ -8,9 +8,8 @@
  */
 import { HarnessError } from "../../errors.ts";
 import type { ActionParams } from "../../protocol/actions.ts";
-import type { ServiceEntry } from "../../model/service.ts";
 import { cursorAfter } from "../../model/service_schema.ts";
-import { entryText, textBytes } from "../../registry/entry_text.ts";
+import { type StoredEntry, textBytes } from "../../registry/entry_text.ts";
 import { type ServiceFilter, serviceMatcher } from "../../registry/filter.ts";
 import type { DependencyInfo } from "../../registry/dependencies.ts";
 import type { Registry } from "../../registry/registry.ts";
@@ -254,17 +253,17 @@ class Joiner {
 
 /** The entries within a scope; without one all are. */
 function within(
-  entries: Iterable<ServiceEntry>,
+  entries: Iterable<StoredEntry>,
   scope: ServiceScope | undefined,
-): Iterable<ServiceEntry | null> {
+): Iterable<StoredEntry | null> {
   return scope === undefined ? entries : coveredOf(entries, scope);
 }
 
 /** Yields `null` for an entry outside the scope, so that the reader can pause between many of those. */
 function* coveredOf(
-  entries: Iterable<ServiceEntry>,
+  entries: Iterable<StoredEntry>,
   scope: ServiceScope,
-): Generator<ServiceEntry | null> {
+): Generator<StoredEntry | null> {
   for (const entry of entries) yield scope.covers(entry.name) ? entry : null;
 }
 
@@ -279,11 +278,11 @@ function covered(graph: DependencyInfo, scope: ServiceScope | undefined): Depend
   };
 }
 
-function* listText(entries: Iterable<ServiceEntry | null>, filter: ServiceFilter): Work<string> {
+function* listText(entries: Iterable<StoredEntry | null>, filter: ServiceFilter): Work<string> {
   const wants = serviceMatcher(filter);
   const joiner = new Joiner();
   for (const entry of entries) {
-    if (entry !== null && wants(entry)) joiner.add(entryText(entry));
+    if (entry !== null && wants(entry)) joiner.add(entry.text);
     if (!joiner.due) continue;
     yield;
     joiner.begin();
@@ -293,7 +292,7 @@ function* listText(entries: Iterable<ServiceEntry | null>, filter: ServiceFilter
 
 /** A page ends at its limit or at {@linkcode MAX_PAGE_BYTES}, when more match. */
 function* pageText(
-  entries: Iterable<ServiceEntry | null>,
+  entries: Iterable<StoredEntry | null>,
   filter: ServiceFilter,
   limit: number,
   seq: number,
@@ -305,7 +304,7 @@ function* pageText(
   let cursor: string | null = null;
   for (const entry of entries) {
     if (entry !== null && wants(entry)) {
-      const text = entryText(entry);
+      const text = entry.text;
       if (count === limit || (count > 0 && joiner.length + text.length > MAX_PAGE_BYTES)) {
         cursor = last;
         break;
@@ -322,7 +321,7 @@ function* pageText(
   return `{"services":[${joiner.finish()}],"next_cursor":${next},"seq":${seq}}`;
 }
 
-function* endpointsText(entries: Iterable<ServiceEntry | null>): Work<string> {
+function* endpointsText(entries: Iterable<StoredEntry | null>): Work<string> {
   const joiner = new Joiner();
   for (const entry of entries) {
     if (entry !== null) {

@@ -9,8 +9,7 @@
  */
 import { encodeNotice } from "../../protocol/codec.ts";
 import type { ActionParams, ResumeMode } from "../../protocol/actions.ts";
-import type { ServiceEntry } from "../../model/service.ts";
-import { entryText } from "../../registry/entry_text.ts";
+import type { StoredEntry } from "../../registry/entry_text.ts";
 import { eventMatcher, type SequencedHead } from "../../registry/filter.ts";
 import type { Registry } from "../../registry/registry.ts";
 import { MAX_PAGE_SIZE } from "../../model/limits.ts";
@@ -169,7 +168,7 @@ async function sendSnapshot(
   subscription.position = seq;
   const { services } = subscription;
   const matches = eventMatcher(services === null ? {} : { services });
-  const wants = ({ name, id }: ServiceEntry) =>
+  const wants = ({ name, id }: StoredEntry) =>
     (context.scope?.covers(name) ?? true) &&
     matches({ event: "registry_loaded", data: { service: name, id } });
   const frames = snapshotFrames(entries, wants, seq);
@@ -204,8 +203,8 @@ function* sendFrame(
 
 /** The frames of a snapshot, built lazily; at least one. `null` = a piece of work without a frame. */
 function* snapshotFrames(
-  entries: Iterable<ServiceEntry>,
-  wants: (entry: ServiceEntry) => boolean,
+  entries: Iterable<StoredEntry>,
+  wants: (entry: StoredEntry) => boolean,
   seq: number,
 ): Generator<string | null> {
   let page: string[] = [];
@@ -217,7 +216,7 @@ function* snapshotFrames(
       pieceEnd = performance.now() + TURN_PIECE_MS;
     }
     if (!wants(entry)) continue;
-    const text = entryText(entry);
+    const text = entry.text;
     if (page.length >= MAX_PAGE_SIZE || (size > 0 && size + text.length > SNAPSHOT_PAGE_BYTES)) {
       yield snapshotPage(page, true, seq);
       page = [];

@@ -39,6 +39,8 @@ export interface FinishedSegment {
   segment: number;
   /** Seq of the last change in it. */
   lastSeq: number;
+  /** Its bytes. */
+  bytes: number;
 }
 
 /** A damage of a journal file. */
@@ -111,8 +113,9 @@ export async function readChain(
     active: null,
   };
   for (const name of files.finished) {
-    await readSegment(chain, disk, dir, name);
-    chain.finished.push({ name, segment: segmentNumber(name), lastSeq: chain.lastSeq });
+    const bytes = await readSegment(chain, disk, dir, name);
+    const segment = segmentNumber(name);
+    chain.finished.push({ name, segment, lastSeq: chain.lastSeq, bytes });
     forget(chain, wanted);
   }
   if (files.active) await readSegment(chain, disk, dir, JOURNAL_NAME);
@@ -121,17 +124,20 @@ export async function readChain(
 
 /** Drops old changes, and with them their files' bytes. */
 function forget(chain: JournalChain, { afterSeq, lastEvents, lastBytes }: WantedLines): void {
-  let from = chain.lines.length;
+  const { lines } = chain;
+  // Nothing is dropped where the oldest is still to be applied.
+  if ((lines[0]?.seq ?? Infinity) > afterSeq) return;
+  let from = lines.length;
   let bytes = 0;
   while (from > 0) {
-    const line = chain.lines[from - 1];
+    const line = lines[from - 1];
     if (line === undefined) break;
     bytes += line.end - line.start;
     const isLast = bytes <= lastBytes && chain.lastSeq - line.seq < lastEvents;
     if (line.seq <= afterSeq && !isLast) break;
     from--;
   }
-  chain.lines.splice(0, from);
+  lines.splice(0, from);
 }
 
 async function readSegment(
@@ -139,9 +145,9 @@ async function readSegment(
   disk: Disk,
   dir: string,
   name: string,
-): Promise<void> {
+): Promise<number> {
   const bytes = await disk.read(`${dir}/${name}`);
-  if (bytes === null) return;
+  if (bytes === null) return 0;
   const { file, lines, bad, unterminated } = scanSegment(bytes);
   for (let i = 0; i + 1 < lines.length; i += 2) {
     const [start = 0, end = 0] = [lines[i], lines[i + 1]];
@@ -156,8 +162,10 @@ async function readSegment(
   if (lines.length === 0) {
     chain.damage.push({ name, what: "it holds no intact line" });
   }
-  if (name !== JOURNAL_NAME) return;
-  chain.active = { bytes: bytes.length - torn, tornBytes: torn, unterminated };
+  if (name === JOURNAL_NAME) {
+    chain.active = { bytes: bytes.length - torn, tornBytes: torn, unterminated };
+  }
+  return bytes.length;
 }
 
 function addLine(

@@ -61,7 +61,8 @@ export class Journal {
 
   /** The files, oldest first; the active one ends with `seq`. */
   segments(seq: number): FinishedSegment[] {
-    return [...this.#finished, { name: JOURNAL_NAME, segment: this.#segment, lastSeq: seq }];
+    const active = { name: JOURNAL_NAME, segment: this.#segment, lastSeq: seq, bytes: this.#bytes };
+    return [...this.#finished, active];
   }
 
   /** Marks everything up to `seq` as void: a new epoch begins there. */
@@ -154,7 +155,7 @@ export class Journal {
       if (names.includes(JOURNAL_NAME)) {
         const name = segmentName(this.#segment);
         await disk.rename(`${dir}/${JOURNAL_NAME}`, `${dir}/${name}`);
-        this.#finished.push({ name, segment: this.#segment, lastSeq });
+        this.#finished.push({ name, segment: this.#segment, lastSeq, bytes: this.#bytes });
       }
       await disk.rename(`${dir}/${NEW_JOURNAL_NAME}`, `${dir}/${JOURNAL_NAME}`);
       // From here on the new file is in place, whether or not that is on the medium yet.
@@ -187,6 +188,11 @@ export class Journal {
       await disk.remove(`${dir}/${name}`);
       this.#finished.shift();
     }
+  }
+
+  /** Bytes of the finished segments without changes after `seq`. */
+  bytesUpTo(seq: number): number {
+    return this.#finished.reduce((sum, { lastSeq, bytes }) => lastSeq > seq ? sum : sum + bytes, 0);
   }
 
   /** Records the clean end of the run, and closes the file. */

@@ -113,18 +113,51 @@ export interface LineHead {
   id: string | null;
 }
 
-/** Bytes that hold the head of nearly every line, and of every one. */
-const SHORT_HEAD = 128;
-const LONG_HEAD = 640;
-const LINE_HEAD = /^"seq":(\d{1,16}),"first":(\d{1,16}),(?:"id":"([^"\\]{1,512})",)?"time":/;
+const SEQ = '"seq":';
+const FIRST = ',"first":';
+const ID = ',"id":"';
+const TIME = ',"time":';
+const QUOTE = 34;
+const MAX_ID_BYTES = 512;
 
 /** Reads the head of the line that begins at `start`; `null` when it is not a change's. */
 export function readHead(file: Buffer, start: number): LineHead | null {
-  const from = start + HEAD;
-  const match = LINE_HEAD.exec(file.toString("latin1", from, from + SHORT_HEAD)) ??
-    LINE_HEAD.exec(file.toString("latin1", from, from + LONG_HEAD));
-  if (match === null) return null;
-  return { seq: Number(match[1]), first: Number(match[2]), id: match[3] ?? null };
+  // By hand: a start does this for every line, and a regular expression needs a string of its own each time.
+  let at = skip(file, start + HEAD, SEQ);
+  const seq = readNumber(file, at);
+  at = skip(file, endOfNumber(file, at), FIRST);
+  const first = readNumber(file, at);
+  at = endOfNumber(file, at);
+  if (at < 0) return null;
+  const idAt = skip(file, at, ID);
+  if (idAt < 0) return skip(file, at, TIME) < 0 ? null : { seq, first, id: null };
+  let idEnd = idAt;
+  while (file[idEnd] !== QUOTE) if (idEnd++ - idAt >= MAX_ID_BYTES) return null;
+  if (skip(file, idEnd + 1, TIME) < 0) return null;
+  return { seq, first, id: file.toString("latin1", idAt, idEnd) };
+}
+
+/** The place after `text`, or -1 where it is not at `at`. */
+function skip(file: Buffer, at: number, text: string): number {
+  if (at < 0) return -1;
+  for (let i = 0; i < text.length; i++) if (file[at + i] !== text.charCodeAt(i)) return -1;
+  return at + text.length;
+}
+
+function endOfNumber(file: Buffer, at: number): number {
+  let end = at;
+  while (isDigit(file[end])) end++;
+  return at < 0 || end === at ? -1 : end;
+}
+
+function readNumber(file: Buffer, at: number): number {
+  let number = 0;
+  for (let i = at; isDigit(file[i]); i++) number = 10 * number + (file[i] ?? 0) - 48;
+  return number;
+}
+
+function isDigit(byte: number | undefined): boolean {
+  return byte !== undefined && byte >= 48 && byte <= 57;
 }
 
 /** Parses an intact line. */
