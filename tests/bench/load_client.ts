@@ -42,6 +42,12 @@ export interface LoadOptions {
 const SOURCES = new URL("./load/", import.meta.url).pathname;
 
 let program: Promise<readonly string[]> | undefined;
+let language = "C";
+
+/** What the load client of this run is written in. */
+export function loadClientLanguage(): string {
+  return language;
+}
 
 /** Command that runs the load client. */
 function command(scope: Scope): Promise<readonly string[]> {
@@ -58,6 +64,7 @@ function command(scope: Scope): Promise<readonly string[]> {
       return [`${dir}/load`];
     } catch (error) {
       scope.signal.throwIfAborted();
+      language = "TypeScript";
       const why = error instanceof Error ? error.message : String(error);
       const text = `The load client in C cannot be built (${why}); Deno's has less reach.\n`;
       Deno.stderr.writeSync(new TextEncoder().encode(text));

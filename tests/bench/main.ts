@@ -5,6 +5,7 @@
  * A missed target is no failure unless `--strict` is given. docs/benchmarks.md explains the figures.
  */
 import { parseArgs } from "node:util";
+import { loadClientLanguage } from "./load_client.ts";
 import { machine } from "./machine.ts";
 import { idOf, type Row } from "./row.ts";
 import { type RowResult, runRow } from "./rounds.ts";
@@ -103,6 +104,15 @@ async function bench(rows: readonly Row[], rounds: number): Promise<RowResult[]>
   return results;
 }
 
+/** How busy the load client was, where it was busiest. */
+function loadClientShare(results: readonly RowResult[]): string {
+  const shares = results.flatMap(({ samples }) => Object.values(samples).flat())
+    .flatMap((figures) => figures?.["client_cpu"] ?? []);
+  if (shares.length === 0) return "";
+  const most = Math.round(Math.max(...shares));
+  return `\nThe load client, in ${loadClientLanguage()}, took at most ${most} % of a processor.`;
+}
+
 async function main(): Promise<void> {
   if (flags.help) return print(HELP.trim());
   const rounds = Number(flags.rounds);
@@ -127,7 +137,8 @@ async function main(): Promise<void> {
   const count = Object.entries(outcomes).map(([name, some]) => `${some?.length} ${name}`).join(
     ", ",
   );
-  const summary = `${here.text}\n${rounds} rounds in ${Math.round(seconds)} s: ${count}.`;
+  const summary = `${here.text}\n${rounds} rounds in ${Math.round(seconds)} s: ${count}.` +
+    loadClientShare(results);
   print(`${textTable(lines)}\n\n${summary}`);
   if (flags.out !== undefined) {
     const text = `${summary}\n\n${markdownTable(lines)}\n\n${limitsTable(rows)}`;
