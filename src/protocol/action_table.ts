@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { serviceIdSchema } from "../model/entry_schema.ts";
+import { isServiceId, serviceIdSchema } from "../model/entry_schema.ts";
 import { z } from "zod";
 
 /**
@@ -26,6 +26,8 @@ export interface ActionDefinition<S extends ActionShape> {
   readonly right: Right;
   /** What is sent; unknown fields are dropped, never an error. */
   readonly params: z.ZodType<S["params"]>;
+  /** The same for what is asked most, without the schema; `null` = ask the schema. */
+  readonly quick?: (params: unknown) => S["params"] | null;
   /** What a successful response carries: docs/schema is generated from it and tests check servers with it. */
   readonly data: z.ZodType<S["data"]>;
 }
@@ -44,4 +46,16 @@ export const emptySchema: z.ZodType<Record<string, never>> = z.object({}) as z.Z
   Record<string, never>
 >;
 /** Params of what is about one service. */
-export const nameOrIdSchema: z.ZodType<{ name: string }> = z.object({ name: serviceIdSchema });
+const nameOrIdSchema: z.ZodType<{ name: string }> = z.object({ name: serviceIdSchema });
+
+/** The params of an action that is about one service. */
+export const BY_NAME: Pick<
+  ActionDefinition<{ params: { name: string }; data: unknown }>,
+  "params" | "quick"
+> = {
+  params: nameOrIdSchema,
+  quick(params) {
+    const name = (params as { name?: unknown } | null)?.name;
+    return isServiceId(name) ? { name } : null;
+  },
+};

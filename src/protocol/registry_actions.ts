@@ -31,9 +31,9 @@ import {
 import { MAX_PAGE_SIZE } from "../model/limits.ts";
 import {
   type ActionTable,
+  BY_NAME,
   countSchema,
   emptySchema,
-  nameOrIdSchema,
   namesSchema,
 } from "./action_table.ts";
 import { timeSchema } from "./events.ts";
@@ -117,7 +117,7 @@ export const REGISTRY_ACTIONS: ActionTable<RegistryActions> = {
       z.object({ services: entries, next_cursor: z.string().nullable(), seq: countSchema }),
     ]),
   },
-  get_service: { right: "read", params: nameOrIdSchema, data: serviceEntrySchema },
+  get_service: { right: "read", ...BY_NAME, data: serviceEntrySchema },
   register_service: {
     right: "registry",
     params: z.object({ service: serviceInputSchema, replace: z.boolean().exactOptional() }),
@@ -148,7 +148,7 @@ export const REGISTRY_ACTIONS: ActionTable<RegistryActions> = {
   },
   heartbeat: {
     right: "registry",
-    params: nameOrIdSchema,
+    ...BY_NAME,
     data: z.object({ expires_at: timeSchema }),
   },
   list_endpoints: {
@@ -163,7 +163,7 @@ export const REGISTRY_ACTIONS: ActionTable<RegistryActions> = {
   },
   get_dependencies: {
     right: "read",
-    params: nameOrIdSchema,
+    ...BY_NAME,
     data: z.object({
       dependencies: namesSchema,
       dependents: namesSchema,

@@ -106,10 +106,10 @@ export class ConnectionHandler implements AsyncDisposable {
     this.#proxies = new TrustedProxies(options.trustedProxies);
     this.limits = resolveLimits(options.limits);
     const { maxRequestsPerSecond, maxInFlightRequests } = this.limits;
-    this.#floods = new FloodGuard(
-      Math.max(MIN_TURN_MESSAGES, TURN_MESSAGES_FACTOR * maxRequestsPerSecond),
-      2 * maxInFlightRequests,
-    );
+    this.#floods = new FloodGuard(this.#turns, {
+      max: Math.max(MIN_TURN_MESSAGES, TURN_MESSAGES_FACTOR * maxRequestsPerSecond),
+      maxOfOne: 2 * maxInFlightRequests,
+    });
     this.#fanout = new EventFanout(registry, this.limits, this.#turns);
     this.#logStreams = services === undefined ? null : new LogStreams(services);
     this.#host = this.#connectionHost();
@@ -251,7 +251,6 @@ export class ConnectionHandler implements AsyncDisposable {
     this.#logStreams?.close();
     this.#fanout.close();
     this.#turns.close();
-    this.#floods.close();
     this.#backends.answers.close();
     this.auth.close();
   }

@@ -13,7 +13,7 @@ import {
   requireAction,
 } from "../../src/protocol/codec.ts";
 import { salvageId } from "../../src/protocol/id_recovery.ts";
-import type { Action } from "../../src/protocol/actions.ts";
+import { type Action, ACTION_NAMES, ACTIONS } from "../../src/protocol/actions.ts";
 import type { RegistryEvent } from "../../src/model/event.ts";
 import { SEED } from "../helpers/seed.ts";
 
@@ -36,6 +36,53 @@ Deno.test("parseRequest(): round trip with encodeRequest()", () => {
     action: "get_service",
     params: { name: "a" },
   });
+});
+
+Deno.test("parseRequest(): the quick way reads what the parser does", () => {
+  const piece = fc.oneof(
+    fc.string({ maxLength: 300 }),
+    fc.string({ unit: "binary", maxLength: 300 }),
+    fc.constantFrom("", "get_service", "a\\nb", '"', "\u0000", "x".repeat(256), "x".repeat(257)),
+  );
+  const raw = fc.oneof(piece, piece.map((text) => JSON.stringify(text).slice(1, -1)));
+  const none = fc.constantFrom(null, undefined);
+  fc.assert(
+    fc.property(raw, raw, fc.oneof(raw, none), (id, action, name) => {
+      const params = name === null ? "{}" : `{"name":"${name}"}`;
+      const rest = name === undefined ? "" : `,"params":${params}`;
+      const text = `{"id":"${id}","type":"request","action":"${action}"${rest}}`;
+      // A space is all that the quick way needs to leave a text to the parser.
+      const [quick, parsed] = [parseRequest(text), parseRequest(` ${text}`)];
+      assert.deepEqual(quick.ok ? quick : quick.id, parsed.ok ? parsed : parsed.id);
+    }),
+    { seed: SEED, numRuns: 1000 },
+  );
+  const deep = parseRequest('{"id":"1","type":"request","action":"a"}', { maxDepth: 1 });
+  assert.ok(deep.ok);
+  const text = '{"id":"1","type":"request","action":"a","params":{"name":"b"}}';
+  assert.ok(!parseRequest(text, { maxDepth: 1 }).ok);
+});
+
+Deno.test("parseParams(): the quick way accepts what the schema does", () => {
+  const actions = ACTION_NAMES.filter((action) => ACTIONS[action].quick !== undefined);
+  assert.ok(actions.includes("get_service"));
+  const names = fc.oneof(
+    fc.string({ maxLength: 300 }),
+    fc.stringMatching(/^[A-Za-z0-9._@:[\]%-]{0,260}$/),
+    fc.constantFrom("a@", "a@b", "-a", "a\n", "é", "x".repeat(256), "x".repeat(257)),
+  );
+  const params = fc.oneof(
+    names.map((name) => ({ name, other: 1 })),
+    fc.constantFrom(null, {}, [], "a", { name: 1 }, { name: null }),
+  );
+  fc.assert(
+    fc.property(fc.constantFrom(...actions), params, (action, given) => {
+      const { quick, params: schema } = ACTIONS[action];
+      const { success, data } = schema.safeParse(given);
+      assert.deepEqual(quick?.(given), success ? data : null);
+    }),
+    { seed: SEED, numRuns: 1000 },
+  );
 });
 
 Deno.test("parseRequest(): never throws or loses a readable id", () => {

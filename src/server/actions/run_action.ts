@@ -33,18 +33,24 @@ export function runAction<A extends Action>(
   context: ActionContext,
 ): ActionResult<A> {
   const handler: ActionHandler<A> = HANDLERS[action];
-  const fail = async (error: unknown): Promise<never> => {
-    throw await withNearest(error, backends, context);
-  };
   try {
     const checked = context.scope && handler.scope(params, context.scope, backends);
     const result = checked === undefined
       ? handler.run(params, backends, context)
       : checked.then(() => handler.run(params, backends, context));
-    return result instanceof Promise ? result.catch(fail) : result;
+    if (!(result instanceof Promise)) return result;
+    return result.catch((error) => explained(error, backends, context));
   } catch (error) {
-    return fail(error);
+    return explained(error, backends, context);
   }
+}
+
+async function explained(
+  error: unknown,
+  backends: ActionBackends,
+  context: ActionContext,
+): Promise<never> {
+  throw await withNearest(error, backends, context);
 }
 
 /** The JSON text of an action's data. */

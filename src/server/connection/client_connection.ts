@@ -18,6 +18,7 @@ import {
   encodeDataText,
   encodeError,
   encodeNotice,
+  type ParsedRequest,
   parseParams,
   parseRequest,
   requireAction,
@@ -35,13 +36,16 @@ import { type FloodGuard, type PeerMessages, TokenBucket } from "./flood_guard.t
 import type { EventFanout, Subscriber } from "./event_fanout.ts";
 import type { LogStreams } from "../services/service_logs.ts";
 import { helloText } from "./hello.ts";
-import { Inbox, type InboxSpace, type Message } from "./inbox.ts";
+import { Inbox, type InboxSpace, isLarger, type Message } from "./inbox.ts";
 import { Outbox, SendQueue } from "./send_queue.ts";
-import { type Access, type Client, requireRight } from "../access/rights.ts";
+import { type Access, type Client, hasRight, requireRight } from "../access/rights.ts";
 import type { ServiceScope } from "../access/scope.ts";
 import type { ConnectionEvents, ServerSocket } from "./server_socket.ts";
 import { revocationText } from "../access/tokens.ts";
 import type { Turns } from "./turns.ts";
+
+/** What a client asks for. */
+type Request = Extract<ParsedRequest, { ok: true }>;
 
 /** The parts that all connections of a server share. */
 export interface ConnectionHost {
@@ -209,7 +213,7 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
       return;
     }
     this.#badMessages = 0;
-    void this.#handle(request.id, request.action, request.params);
+    this.#handle(request);
   }
 
   /** The socket is gone. */
@@ -263,36 +267,50 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
     return this.#subscriptions.unsubscribe(params);
   }
 
-  /** The single try/catch of the request path. */
-  async #handle(id: string, name: string, rawParams: unknown): Promise<void> {
+  /** The single try/catch of the request path: without a promise for what is answered at once. */
+  #handle(request: Request): void {
     this.#inFlight++;
+    let answered: Promise<void> | null = null;
     try {
-      this.#checkLoad();
-      const action = requireAction(name);
-      requireRight(ACTIONS[action].right, this.access, `run ${action}`, this.tokenFile);
-      const params = parseParams(action, rawParams);
-      const result = runAction(action, params, this.#host.backends, this);
-      const data = result instanceof Promise ? await result : result;
-      this.#audit(name, rawParams, { data });
-      const sent = data instanceof Answer
-        ? this.#outbox.add(id, data)
-        : this.#respond(id, action, data);
-      if (sent !== null) await sent;
-      if (action === "subscribe") {
-        this.#subscriptions.begin((data as ActionData<"subscribe">).subscription);
-      }
+      answered = this.#run(request);
     } catch (error) {
-      this.#audit(name, rawParams, { error: toHarnessError(error) });
-      this.#sendError(id, error, name);
-    } finally {
-      this.#inFlight--;
+      this.#fail(request, error);
+    }
+    if (answered === null) this.#inFlight--;
+    else {
+      void answered.catch((error) => this.#fail(request, error)).finally(() => this.#inFlight--);
     }
   }
 
-  #audit(name: string, params: unknown, outcome: { data?: unknown; error?: HarnessError }): void {
-    const { audit } = this.#host.backends;
-    if (audit === undefined || !isAction(name) || !isAudited(name)) return;
-    audit(auditEntry(this, name, params, outcome));
+  #run(request: Request): Promise<void> | null {
+    this.#checkLoad();
+    const action = requireAction(request.action);
+    const { right } = ACTIONS[action];
+    if (!hasRight(this.access, right)) {
+      requireRight(right, this.access, `run ${action}`, this.tokenFile);
+    }
+    const params = parseParams(action, request.params);
+    const result = runAction(action, params, this.#host.backends, this);
+    return result instanceof Promise
+      ? result.then((data) => this.#answer(request, action, data) ?? undefined)
+      : this.#answer(request, action, result);
+  }
+
+  #answer(request: Request, action: Action, data: unknown): Promise<void> | null {
+    this.#audit(request, { data });
+    const sent = data instanceof Answer
+      ? this.#outbox.add(request.id, data)
+      : this.#respond(request.id, action, data);
+    if (action !== "subscribe") return sent;
+    const { subscription } = data as ActionData<"subscribe">;
+    if (sent !== null) return sent.then(() => this.#subscriptions.begin(subscription));
+    this.#subscriptions.begin(subscription);
+    return null;
+  }
+
+  #audit({ action, params }: Request, outcome: { data?: unknown; error?: HarnessError }): void {
+    if (!isAction(action) || !isAudited(action)) return;
+    this.#host.backends.audit?.(auditEntry(this, action, params, outcome));
   }
 
   /** Sends the data of a response: at once where there is room and it is not large. */
@@ -358,15 +376,16 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
     }
   }
 
-  #sendError(id: ResponseId, thrown: unknown, action: string): void {
+  #fail(request: Request, thrown: unknown): void {
     const error = toHarnessError(thrown);
+    this.#audit(request, { error });
     if (error.code === "internal") {
       getLogger(["harness", "server"]).error("Cannot run {action}: {error}", {
-        action: action.slice(0, 64),
+        action: request.action.slice(0, 64),
         error: error.cause ?? error,
       });
     }
-    this.#queue.push(encodeError(id, error));
+    this.#queue.push(encodeError(request.id, error));
   }
 
   #stop(): void {
@@ -375,11 +394,4 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
     this.#host.turns.leave(this);
     this.#subscriptions.close();
   }
-}
-
-/** Whether a message is over the limit; the exact byte size of a text is only computed near it. */
-function isLarger(data: Message, maxBytes: number): boolean {
-  if (typeof data !== "string") return data.byteLength > maxBytes;
-  if (data.length > maxBytes) return true;
-  return data.length * 3 > maxBytes && new TextEncoder().encode(data).length > maxBytes;
 }

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import type { Turns } from "./turns.ts";
 
 /** Number of messages of a peer in one turn of the event loop. */
 export interface PeerMessages {
@@ -20,36 +21,31 @@ export interface PeerMessages {
 export class FloodGuard {
   readonly #max: number;
   readonly #maxOfOne: number;
+  readonly #turns: Turns;
   #turn = 0;
   #count = 0;
-  #timer: ReturnType<typeof setTimeout> | undefined;
 
   /** A flood is more than `max` messages of all connections in one turn, and more than `maxOfOne` of the peer. */
-  constructor(max: number, maxOfOne: number) {
+  constructor(turns: Turns, { max, maxOfOne }: { max: number; maxOfOne: number }) {
+    this.#turns = turns;
     this.#max = max;
     this.#maxOfOne = maxOfOne;
   }
 
   /** Counts a message of a peer; true when there are too many and the peer has sent its share of them. */
   isFlood(peer: PeerMessages): boolean {
-    if (peer.turn !== this.#turn) {
-      peer.turn = this.#turn;
+    const { number } = this.#turns;
+    if (number !== this.#turn) {
+      this.#turn = number;
+      this.#count = 0;
+    }
+    if (peer.turn !== number) {
+      peer.turn = number;
       peer.count = 0;
     }
     // No timer for every message: with little traffic several turns count as one.
-    if (++this.#count >= this.#maxOfOne) this.#timer ??= setTimeout(() => this.#begin(), 0);
+    if (++this.#count >= this.#maxOfOne) this.#turns.begin();
     return ++peer.count > this.#maxOfOne && this.#count > this.#max;
-  }
-
-  /** Stops counting. */
-  close(): void {
-    clearTimeout(this.#timer);
-  }
-
-  #begin(): void {
-    this.#timer = undefined;
-    this.#turn++;
-    this.#count = 0;
   }
 }
 

@@ -41,6 +41,8 @@ export interface InboxOptions {
 
 /** Bytes of a queued message besides its text. */
 const OVERHEAD_BYTES = 64;
+/** Every message larger than this is timed; of the others one in {@linkcode Turns.sample}. */
+const SMALL_MESSAGE_BYTES = 2048;
 
 /** Reads messages at once, or in turn. */
 export class Inbox {
@@ -64,9 +66,11 @@ export class Inbox {
   take(message: Message): void {
     const { owner, turns, maxBytes, space, read, onFull } = this.#options;
     if (this.size === 0 && !turns.isSpent) {
+      const counts = sizeOf(message) > SMALL_MESSAGE_BYTES ? 1 : turns.sample();
+      if (counts === 0) return read(message);
       const begun = performance.now();
       read(message);
-      turns.used(performance.now() - begun);
+      turns.used(counts * (performance.now() - begun));
       return;
     }
     this.#count(sizeOf(message));
@@ -112,4 +116,11 @@ export class Inbox {
 
 function sizeOf(message: Message): number {
   return OVERHEAD_BYTES + (typeof message === "string" ? message.length : message.byteLength);
+}
+
+/** Whether a message is over the limit; the exact byte size of a text is only computed near it. */
+export function isLarger(data: Message, maxBytes: number): boolean {
+  if (typeof data !== "string") return data.byteLength > maxBytes;
+  if (data.length > maxBytes) return true;
+  return data.length * 3 > maxBytes && new TextEncoder().encode(data).length > maxBytes;
 }

@@ -18,6 +18,9 @@ import {
   TURN_PIECE_MS,
 } from "../limits.ts";
 
+/** Of so many small messages one is timed. */
+const TIMED_ONE_IN = 8;
+
 /** A job: yields where others may run. */
 export type Work<T> = Generator<void, T, void>;
 
@@ -59,6 +62,8 @@ export class Turns {
   #spent = 0;
   /** When the present turn ends. */
   #end = 0;
+  #number = 0;
+  #untimed = 0;
   /** Set from the first piece of a turn until the next turn. */
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -73,11 +78,23 @@ export class Turns {
     return this.#messagesMs >= MESSAGES_TURN_MS;
   }
 
-  /** Counts the time of a message that was handled immediately. */
+  /** How many turns there were. With little to do, several turns of the event loop are one. */
+  get number(): number {
+    return this.#number;
+  }
+
+  /** For how many small messages the next one counts; 0 = it need not be timed, as the clock costs as much as it. */
+  sample(): number {
+    if (++this.#untimed < TIMED_ONE_IN) return 0;
+    this.#untimed = 0;
+    return TIMED_ONE_IN;
+  }
+
+  /** Counts the time of messages that were handled immediately. */
   used(ms: number): void {
     this.#messagesMs += ms;
     // So a timer is rare with little traffic, and early with much.
-    if (this.#messagesMs > TURN_PIECE_MS) this.#begin();
+    if (this.#messagesMs > TURN_PIECE_MS) this.begin();
   }
 
   /** Number of unfinished jobs. */
@@ -142,22 +159,23 @@ export class Turns {
     return this.#timer === undefined || performance.now() < this.#end;
   }
 
-  /** Begins a turn; work continues in the next one. */
-  #begin(): void {
+  /** Begins a turn, unless one is under way; work continues in the next one. */
+  begin(): void {
     if (this.#timer !== undefined) return;
     this.#end = this.#spent < TURN_BYTES ? performance.now() + this.#turnMs : 0;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
+      this.#number++;
       this.#messagesMs = 0;
       // Bytes beyond one turn's count for the next ones, which are left to the runtime and others.
       this.#spent = Math.max(0, this.#spent - TURN_BYTES);
-      if (this.#spent >= TURN_BYTES) return this.#begin();
+      if (this.#spent >= TURN_BYTES) return this.begin();
       if (this.#active.length > 0 || this.#waiting.size > 0) this.#work();
     }, 0);
   }
 
   #work(): void {
-    this.#begin();
+    this.begin();
     do {
       while (this.#active.length < this.#maxActive && this.#waiting.size > 0) this.#admit();
       const job = this.#active.shift();
