@@ -14,7 +14,7 @@ export interface Answers {
   readonly event: string;
 }
 
-const PEERS = new URL("./peers/", import.meta.url).pathname;
+const PEERS = new URL("./peers/websocket/", import.meta.url).pathname;
 const WS_VERSION = "8.23.0";
 
 /** Each bare server: how it is called in the table, what it needs, what runs it. */
