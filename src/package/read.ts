@@ -17,7 +17,7 @@ import {
   SUMS_PATH,
 } from "./contents.ts";
 import { entryPath, EntryTable, type PackageEntry } from "./archive/entry_table.ts";
-import { gunzipFile, type PackedFile } from "./archive/gunzip.ts";
+import { gunzipChunks, gunzipFile } from "./archive/gunzip.ts";
 import { invalid, shown } from "./errors.ts";
 import type { Manifest } from "./manifest/manifest.ts";
 import { packageFileName } from "./names.ts";
@@ -112,6 +112,26 @@ export function fileNameProblem(
     `that is ${right}`;
 }
 
+/** The content of a package that was verified while its bytes came in. */
+export type StreamedPackage = Pick<
+  PackageSummary,
+  "manifest" | "entries" | "unpackedBytes" | "size"
+>;
+
+/**
+ * Reads and verifies a package whose bytes come in chunks. Bytes after the end of the gzip data may be left unread:
+ * `size` counts those that belong to it, and the caller compares it with the number of all.
+ *
+ * @throws {HarnessError} `package_invalid`, as soon as it is known.
+ */
+export async function inspectChunks(
+  chunks: AsyncIterable<Uint8Array>,
+  options: InspectPackageOptions = {},
+): Promise<StreamedPackage> {
+  const { packed, ...content } = await scan(gunzipChunks(chunks, options), null);
+  return { ...content, size: packed };
+}
+
 /** Reads and verifies a package; `sink` receives its files before the verdict. */
 export async function scanPackage(
   path: string,
@@ -119,9 +139,18 @@ export async function scanPackage(
   options: InspectPackageOptions = {},
 ): Promise<PackageSummary> {
   options.signal?.throwIfAborted();
-  let packed: PackedFile | undefined;
+  const { packed, ...content } = await scan(gunzipFile(path, options), sink);
+  return { path, ...packed, ...content };
+}
+
+/** Verifies unpacked bytes, and passes on what their generator returns. */
+async function scan<T>(
+  unpacked: AsyncGenerator<Uint8Array, T>,
+  sink: PackageSink | null,
+): Promise<{ packed: T; manifest: Manifest; entries: PackageEntry[]; unpackedBytes: number }> {
+  let packed: { value: T } | undefined;
   const unpack = async function* () {
-    packed = yield* gunzipFile(path, options);
+    packed = { value: yield* unpacked };
   };
   const scan = new Scan();
   for await (const event of readTar(unpack())) {
@@ -133,7 +162,7 @@ export async function scanPackage(
   }
   const { manifest, table } = scan.finish();
   if (packed === undefined) throw invalid("truncated", "the gzip file ends too early");
-  return { path, ...packed, unpackedBytes: table.bytes, manifest, entries: table.entries };
+  return { packed: packed.value, manifest, entries: table.entries, unpackedBytes: table.bytes };
 }
 
 /** Checks entries as they are read and keeps what is needed at the end. */

@@ -150,5 +150,7 @@ export const MIN_FREE_BYTES = 256 * 1024 ** 2;
 export const MIN_FREE_SHARE = 20;
 /** Bytes of an upload between two checks of the free space. */
 export const SPACE_CHECK_BYTES = 32 * 1024 ** 2;
+/** Bytes of an upload that wait to be written or checked: 32 MiB for all uploads at once by default. */
+export const UPLOAD_QUEUE_BYTES = 2 * 1024 ** 2;
 /** Log streams at once, for all clients: each is a process with two pipes, or a channel over SSH. */
 export const MAX_LOG_FOLLOWS = 128;

@@ -1,5 +1,5 @@
 /**
- * Every hostile archive is given to the reader and to the extractor. Both must refuse it with its reason,
+ * Every hostile archive is given to the reader, to the extractor and to a server. All must refuse it with its reason,
  * and nothing may be left outside of the target, nor the target or a temporary directory.
  */
 import assert from "node:assert/strict";
@@ -8,6 +8,7 @@ import { HarnessError } from "../../src/errors.ts";
 import { extractPackage } from "../../src/package/archive/extract.ts";
 import type { InvalidReason } from "../../src/package/errors.ts";
 import { inspectPackage } from "../../src/package/read.ts";
+import { PackageStore } from "../../src/server/packages/package_store.ts";
 import { HOSTILE_ENTRIES, HOSTILE_FILES } from "./hostile_archives.ts";
 import { packageWith } from "./tar_writer.ts";
 
@@ -28,10 +29,19 @@ async function assertRefused(bytes: Uint8Array, reason: InvalidReason): Promise<
     };
     await assert.rejects(inspectPackage(file), refused);
     await assert.rejects(extractPackage(file, join(outer, "a/b/c/target")), refused);
+    // The server checks while the bytes come in, in pieces of any size.
+    const store = await PackageStore.open(join(outer, "a/b/c"));
+    await assert.rejects(store.put("p-1.0.0.tar.gz", inPieces(bytes, 1000)), refused);
     assert.deepEqual(tree(outer), ["a", "a/b", "a/b/c", "p.tar.gz"]);
   } finally {
     await Deno.remove(outer, { recursive: true });
   }
+}
+
+function inPieces(bytes: Uint8Array, size: number): ReadableStream<Uint8Array> {
+  return ReadableStream.from((function* () {
+    for (let at = 0; at < bytes.length; at += size) yield bytes.slice(at, at + size);
+  })());
 }
 
 function tree(dir: string, prefix = ""): string[] {

@@ -20,6 +20,9 @@ import {
 import { invalid } from "../errors.ts";
 import { sleep } from "../../util/async.ts";
 
+const READ_BYTES = 256 * 1024;
+const TRAILING_DATA = "there is data after the end of the gzip file";
+
 /** The packed file, known when all of it was read. */
 export interface PackedFile {
   /** SHA-256 of the file, hex. */
@@ -40,14 +43,40 @@ export async function* gunzipFile(
 ): AsyncGenerator<Uint8Array, PackedFile> {
   const size = await packedSize(path);
   const digest = createHash("sha256");
+  const hashed = async function* () {
+    for await (const chunk of createReadStream(path, { highWaterMark: READ_BYTES })) {
+      digest.update(chunk);
+      yield chunk;
+    }
+  };
+  const consumed = yield* gunzipChunks(hashed(), options);
+  requireConsumed(consumed, size);
+  return { sha256: digest.digest("hex"), size };
+}
+
+/** Refuses a packed file of `size` bytes of which the gzip data are only the first: it can end before the file does. */
+export function requireConsumed(consumed: number, size: number): void {
+  if (consumed !== size) throw invalid("trailing_data", TRAILING_DATA);
+}
+
+/**
+ * The unpacked bytes of a gzip file that comes in chunks.
+ *
+ * @returns How many packed bytes the gzip data had. The caller refuses others after them, see
+ * {@linkcode requireConsumed}.
+ * @throws {HarnessError} `package_invalid` when they are no valid gzip file.
+ */
+export async function* gunzipChunks(
+  source: AsyncIterable<Uint8Array>,
+  options: { signal?: AbortSignal } = {},
+): AsyncGenerator<Uint8Array, number> {
   const gunzip = createGunzip({ chunkSize: 128 * 1024 });
   let isGzip = false;
   const fed = pipeline(
-    createReadStream(path, { highWaterMark: 128 * 1024 }),
-    async function* (chunks: AsyncIterable<Buffer>) {
+    source,
+    async function* (chunks: AsyncIterable<Uint8Array>) {
       for await (const chunk of chunks) {
         isGzip ||= chunk[0] === 0x1f && chunk[1] === 0x8b;
-        digest.update(chunk);
         yield chunk;
       }
     },
@@ -69,16 +98,13 @@ export async function* gunzipFile(
         yielded = performance.now();
       }
     }
-    // The gzip data can end before the file does.
-    if (gunzip.bytesWritten !== size) throw trailingData();
-    await fed;
+    return gunzip.bytesWritten;
   } catch (error) {
     throw gzipError(error, isGzip);
   } finally {
     gunzip.destroy();
     await fed.catch(() => {});
   }
-  return { sha256: digest.digest("hex"), size };
 }
 
 async function packedSize(path: string): Promise<number> {
@@ -105,16 +131,14 @@ function refuseBomb(unpacked: number, packed: number): void {
   }
 }
 
-function trailingData(): HarnessError {
-  return invalid("trailing_data", "there is data after the end of the gzip file");
-}
-
 function gzipError(error: unknown, isGzip: boolean): unknown {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
   if (code === "Z_BUF_ERROR") return invalid("truncated", "the gzip file ends too early");
   if (code !== "Z_DATA_ERROR") return error;
   const message = (error as Error).message;
   // The file began as gzip: the bad header follows the first member.
-  if (isGzip && message === "incorrect header check") return trailingData();
+  if (isGzip && message === "incorrect header check") {
+    return invalid("trailing_data", TRAILING_DATA);
+  }
   return invalid("bad_gzip", `it is not a valid gzip file: ${message}`);
 }

@@ -7,22 +7,22 @@
  * @module
  */
 import { DEFAULT_SERVER_LIMITS } from "../../model/server_limits.ts";
-import { getLogger } from "@logtape/logtape";
 import { Mutex } from "async-mutex";
-import { createHash, randomUUID } from "node:crypto";
-import { open, readdir, rename, rm, stat } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { open, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { HarnessError } from "../../errors.ts";
-import { inspectPackage } from "../../package/read.ts";
+import type { Manifest } from "../../package/manifest/manifest.ts";
 import type { PackageInfo } from "../../protocol/actions.ts";
 import type { CheckedPackage, Packages, PutPackageOptions } from "../backends.ts";
 import { asStorage, matchesPackage, parsePackageFile } from "./package_files.ts";
+import { type FileFacts, type Inspect, PackageFacts, requireMatch } from "./package_facts.ts";
 import { noSignature, PackageSignatures } from "./package_signatures.ts";
 import { PackageSpace, type UploadSpace } from "./package_space.ts";
+import { type Received, receivePackage } from "./receive.ts";
 import { MAX_DOWNLOADS } from "../limits.ts";
 import { movingChunks, streamOf, TransferSlots } from "../http/transfers.ts";
-import { digestFile } from "../../util/node/digest.ts";
-import { makeDirectory, syncDirectory, writeAll } from "../../util/node/files.ts";
+import { makeDirectory, syncDirectory } from "../../util/node/files.ts";
 
 /** Options for {@linkcode PackageStore.open}. */
 export interface PackageStoreOptions {
@@ -45,26 +45,15 @@ export interface PackageStoreOptions {
   trustedKeys?: readonly string[];
 }
 
-interface Digest {
-  readonly mtimeMs: number;
-  readonly size: number;
-  readonly sha256: string;
-  /** What is wrong with it, or `null`; checked when it is first listed. */
-  readonly problem: HarnessError | null;
-}
-
 /** Whether a file is an unfinished upload. */
 const isPart = (name: string) => /^\..*\.part$/.test(name);
-
-async function manifestOf(path: string): Promise<{ name: string; version: string }> {
-  return (await inspectPackage(path)).manifest;
-}
 
 /** A directory of packages. */
 export class PackageStore implements Packages {
   readonly #dir: string;
   readonly #maxBytes: number;
-  readonly #inspect: NonNullable<PackageStoreOptions["inspect"]> | null;
+  readonly #inspect: Inspect;
+  readonly #facts: PackageFacts;
   readonly #signatures: PackageSignatures;
   readonly #stallMs: number;
   readonly #space: PackageSpace;
@@ -72,14 +61,12 @@ export class PackageStore implements Packages {
   readonly #downloads = new TransferSlots("downloads", MAX_DOWNLOADS);
   /** Serialises commits: the existence check and the rename are one step. */
   readonly #commit = new Mutex();
-  /** Hashes by file name, valid while size and time stay the same. */
-  readonly #digests = new Map<string, Digest>();
-  readonly #examining = new Map<string, Promise<Pick<Digest, "sha256" | "problem">>>();
 
   private constructor(dir: string, options: PackageStoreOptions) {
     this.#dir = dir;
     this.#maxBytes = options.maxBytes ?? DEFAULT_SERVER_LIMITS.maxPackageBytes;
-    this.#inspect = options.inspect === undefined ? manifestOf : options.inspect;
+    this.#inspect = options.inspect;
+    this.#facts = new PackageFacts(dir, options.inspect);
     this.#signatures = new PackageSignatures(dir, options.trustedKeys ?? []);
     this.#stallMs = options.stallTimeoutMs ?? DEFAULT_SERVER_LIMITS.transferStallTimeoutMs;
     this.#space = new PackageSpace(
@@ -113,10 +100,9 @@ export class PackageStore implements Packages {
     const infos: PackageInfo[] = [];
     for (const name of names.sort()) {
       if (parsePackageFile(name) === null) continue;
-      const info = await this.#info(name);
+      const found = await this.#facts.of(name);
       // A file whose content does not match its name is not listed.
-      const problem = this.#digests.get(name)?.problem ?? null;
-      if (info !== null && problem === null) infos.push(info);
+      if (found !== null && found.problem === null) infos.push(infoOf(name, found));
     }
     return infos;
   }
@@ -138,20 +124,21 @@ export class PackageStore implements Packages {
       if (size > this.#maxBytes) throw tooLarge(this.#maxBytes);
       free = this.#uploads.take(options.address);
       space = await asStorage("store the package", () => this.#space.begin(size, isPart));
-      const sha256 = await this.#receive(part, body, { space, signal: options.signal });
+      const received = await this.#receive(part, body, { space, signal: options.signal });
+      const { sha256 } = received;
       if (options.sha256 !== undefined && options.sha256 !== sha256) {
         throw new HarnessError(
           "package_invalid",
           `Cannot store ${file}: its SHA-256 is ${sha256}, not ${options.sha256} as announced; send it again`,
         );
       }
-      await this.#check(file, part);
+      const manifest = await this.#checkReceived(file, part, received);
       if (options.signature !== undefined) {
         signed = await this.#signatures.stage(options.signature);
       }
       if (this.#signatures.required) await this.#signatures.check(file, part, signed ?? undefined);
       const info = await this.#commit.runExclusive(() =>
-        this.#place(file, { part, signed, sha256 }, options)
+        this.#place(file, { part, signed, sha256, manifest }, options)
       );
       stored = true;
       return info;
@@ -185,7 +172,7 @@ export class PackageStore implements Packages {
   async remove(file: string): Promise<void> {
     requirePackageFile(file);
     await this.#require(file);
-    this.#digests.delete(file);
+    this.#facts.forget(file);
     await asStorage(`remove ${file}`, async () => {
       await rm(join(this.#dir, file));
       await this.#signatures.remove(file);
@@ -194,6 +181,11 @@ export class PackageStore implements Packages {
 
   /** Checks a package before it is deployed; see {@linkcode Packages.check}. */
   async check(file: string): Promise<CheckedPackage> {
+    // The host compares the digest, so a file that was checked and is the same is not read again.
+    const known = this.#signatures.required ? null : await this.#facts.of(file);
+    if (known !== null && known.manifest !== null && known.problem === null) {
+      return { manifest: known.manifest, sha256: known.sha256, size: known.size };
+    }
     const { manifest, sha256, size } = await this.#signatures.check(file);
     return { manifest, sha256, size };
   }
@@ -238,11 +230,10 @@ export class PackageStore implements Packages {
       const names = await asStorage("list the packages", () => readdir(this.#dir));
       file = names.find((name) => matchesPackage(name, reference));
     }
-    const info = file === undefined ? null : await this.#info(file);
-    if (file !== undefined && info !== null) {
-      const problem = this.#digests.get(file)?.problem ?? null;
-      if (problem !== null) throw problem;
-      return { path: join(this.#dir, file), info };
+    const found = file === undefined ? null : await this.#facts.of(file);
+    if (file !== undefined && found !== null) {
+      if (found.problem !== null) throw found.problem;
+      return { path: join(this.#dir, file), info: infoOf(file, found) };
     }
     throw new HarnessError(
       "not_found",
@@ -251,60 +242,41 @@ export class PackageStore implements Packages {
     );
   }
 
-  /** Writes a body to the part file and returns its hash. */
+  /** Writes a body to the part file; checks it meanwhile, where no other check was given. */
   async #receive(
     part: string,
     body: ReadableStream<Uint8Array>,
     { space, signal }: { space: UploadSpace; signal: AbortSignal | undefined },
-  ): Promise<string> {
-    const hash = createHash("sha256");
-    let size = 0;
-    await asStorage("store the package", async () => {
-      const handle = await open(part, "wx", 0o600);
-      try {
-        for await (const chunk of movingChunks(body, this.#stallMs)) {
-          signal?.throwIfAborted();
-          size += chunk.length;
-          if (size > this.#maxBytes) throw tooLarge(this.#maxBytes);
-          await space.add(chunk.length);
-          hash.update(chunk);
-          await writeAll(handle, chunk);
-        }
-        await handle.sync();
-      } finally {
-        await handle.close();
+  ): Promise<Received> {
+    const [stallMs, maxBytes] = [this.#stallMs, this.#maxBytes];
+    const counted = async function* () {
+      let size = 0;
+      for await (const chunk of movingChunks(body, stallMs)) {
+        signal?.throwIfAborted();
+        size += chunk.length;
+        if (size > maxBytes) throw tooLarge(maxBytes);
+        await space.add(chunk.length);
+        yield chunk;
       }
-    });
-    return hash.digest("hex");
-  }
-
-  /** The problem of a file that may have been put there by hand, or `null`. */
-  async #problem(file: string): Promise<HarnessError | null> {
-    try {
-      await this.#check(file, join(this.#dir, file));
-      return null;
-    } catch (error) {
-      if (!(error instanceof HarnessError) || error.code !== "package_invalid") throw error;
-      getLogger(["harness", "server"]).warn("Left out of the packages: {why}", {
-        why: error.message,
-      });
-      return error;
-    }
-  }
-
-  async #check(file: string, path: string): Promise<void> {
-    if (this.#inspect === null) return;
-    const found = await this.#inspect(path);
-    if (matchesPackage(file, `${found.name}@${found.version}`)) return;
-    throw new HarnessError(
-      "package_invalid",
-      `Cannot store ${file}: its manifest has ${found.name} ${found.version}; use the file name from "package build"`,
+    };
+    const inspect = this.#inspect === undefined;
+    return await asStorage(
+      "store the package",
+      () => receivePackage(part, counted(), { inspect }),
     );
+  }
+
+  /** Checks what was received, and that its manifest matches the file name. */
+  async #checkReceived(file: string, part: string, received: Received): Promise<Manifest | null> {
+    const manifest = received.manifest();
+    const found = manifest ?? await this.#inspect?.(part);
+    if (found !== undefined) requireMatch(file, found);
+    return manifest;
   }
 
   async #place(
     file: string,
-    { part, signed, sha256 }: { part: string; signed: string | null; sha256: string },
+    { part, signed, sha256, manifest }: Placed,
     { force = false }: PutPackageOptions,
   ): Promise<PackageInfo> {
     const existing = await this.#info(file);
@@ -325,6 +297,7 @@ export class PackageStore implements Packages {
       else if (existing !== null && !this.#signatures.required) await this.#signatures.remove(file);
       await rename(part, join(this.#dir, file));
       await syncDirectory(this.#dir);
+      await this.#facts.remember(file, { sha256, manifest });
     });
     return await this.#require(file);
   }
@@ -335,39 +308,24 @@ export class PackageStore implements Packages {
     throw new HarnessError("not_found", `Cannot find ${file}: the server has no such package`);
   }
 
-  /** Hashes and checks a file, once for concurrent callers. */
-  #examine(key: string, file: string): Promise<Pick<Digest, "sha256" | "problem">> {
-    let seen = this.#examining.get(key);
-    if (seen === undefined) {
-      const work = async () => ({
-        sha256: (await digestFile(join(this.#dir, file))).sha256,
-        problem: await this.#problem(file),
-      });
-      seen = work().finally(() => this.#examining.delete(key));
-      this.#examining.set(key, seen);
-    }
-    return seen;
-  }
-
   /** The known facts of a file, or `null` when there is none. */
   async #info(file: string): Promise<PackageInfo | null> {
-    const parsed = parsePackageFile(file);
-    if (parsed === null) return null;
-    const path = join(this.#dir, file);
-    const found = await stat(path).catch(() => null);
-    if (found === null || !found.isFile()) return null;
-    const { size, mtimeMs } = found;
-    let digest = this.#digests.get(file);
-    if (digest === undefined || digest.size !== size || digest.mtimeMs !== mtimeMs) {
-      const seen = await asStorage(
-        `read ${file}`,
-        () => this.#examine(`${size} ${mtimeMs} ${path}`, file),
-      );
-      digest = { size, mtimeMs, ...seen };
-      this.#digests.set(file, digest);
-    }
-    return { file, ...parsed, size, sha256: digest.sha256 };
+    const found = parsePackageFile(file) === null ? null : await this.#facts.of(file);
+    return found === null ? null : infoOf(file, found);
   }
+}
+
+/** An upload that is complete. */
+interface Placed {
+  readonly part: string;
+  readonly signed: string | null;
+  readonly sha256: string;
+  readonly manifest: Manifest | null;
+}
+
+function infoOf(file: string, { size, sha256 }: FileFacts): PackageInfo {
+  const { name = "", version = "" } = parsePackageFile(file) ?? {};
+  return { file, name, version, size, sha256 };
 }
 
 function requirePackageFile(file: string): void {
