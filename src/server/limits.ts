@@ -36,6 +36,10 @@ export const MAX_PAGE_BYTES = 4 * 1024 * 1024;
 export const ANSWER_CACHE_BYTES = 64 * 1024 * 1024;
 /** Cached lists, whatever their size: filters are chosen by clients. */
 export const ANSWER_CACHE_SIZE = 256;
+/** Longest pause between two rounds of writing events, in which further events join them. */
+export const MAX_EVENT_DELAY_MS = 10;
+/** Cached frames of events, encoded: as many as one send queue takes, while clients get the same ones. */
+export const SHARED_FRAMES_BYTES = 1024 * 1024;
 /** Cached text of history, for clients that resume from about the same place. */
 export const REPLAY_CACHE_BYTES = 8 * 1024 * 1024;
 /** Concurrent reads of service logs: each is a command on a host, over the connection of deployments. */

@@ -147,7 +147,7 @@ function sendBatch(
     // A few events can be large: the rest is sent when there is room. And globs can be slow.
     if (sent > SNAPSHOT_PAGE_BYTES || (position > 0 && performance.now() > end)) break;
     if (wanted(event)) {
-      queue.pushLarge(text);
+      queue.pushLarge(text, "many");
       sent += text.length;
     }
     position = event.seq;

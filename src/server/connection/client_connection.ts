@@ -180,7 +180,7 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
 
   /** Queues an event. */
   deliver(text: string): void {
-    this.#queue.push(text);
+    this.#queue.push(text, "many");
   }
 
   /** A message arrived. */

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import type { ServerSocket } from "./server_socket.ts";
+import type { Recipients, ServerSocket } from "./server_socket.ts";
 import { encodeDataText } from "../../protocol/codec.ts";
 import type { Answer } from "./answers.ts";
 import type { Turns, Work } from "./turns.ts";
@@ -54,17 +54,17 @@ export class SendQueue {
   }
 
   /** Sends a frame now. */
-  push(text: string): void {
+  push(text: string, recipients: Recipients = "one"): void {
     if (this.#closed) return;
-    this.#socket.send(text);
+    this.#socket.send(text, recipients);
     this.#unchecked += text.length;
     if (this.#unchecked > this.#checkEvery) this.#check();
   }
 
   /** Sends a frame that may be large, after {@linkcode ready}. */
-  pushLarge(text: string): void {
+  pushLarge(text: string, recipients: Recipients = "one"): void {
     if (text.length > this.#checkEvery) this.#allowance += 4 * text.length; // UTF-8 and framing
-    this.push(text);
+    this.push(text, recipients);
   }
 
   /** Whether a large frame may be sent now. */

@@ -9,10 +9,13 @@
  * @module
  */
 
+/** Whether other sockets are sent the same text, so that its encoded form is worth keeping. */
+export type Recipients = "one" | "many";
+
 /** The operations of a socket that a connection uses. No method may throw; on a closed socket they do nothing. */
 export interface ServerSocket {
-  /** Queues a text frame. */
-  send(text: string): void;
+  /** Queues a text frame. @default recipients {"one"} */
+  send(text: string, recipients?: Recipients): void;
   /**
    * Starts the closing handshake. Frames queued before may still be sent. `atOnce` is for a peer that does not
    * stop sending: its messages must be dropped, whether or not it reads the reason.

@@ -1,17 +1,20 @@
 /**
  * The WebSockets of `npm:ws`: they bound fragmented messages while they arrive, and a peer can be dropped at once.
- * They deliver about half as many events a second as those of Deno.
+ * What they send goes past the library, in joined frames (`frame_writer.ts`); all else is the library's.
  *
  * @module
  */
-import { Buffer } from "node:buffer";
+import type { Buffer } from "node:buffer";
 import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
 // @ts-types="@types/ws"
-import { type WebSocket as WsSocket, WebSocketServer } from "ws";
+import { WebSocket as WsSocket, WebSocketServer } from "ws";
 import { MAX_BUFFERED_CHUNKS, MAX_FRAGMENTS, TERMINATE_AFTER_MS } from "../limits.ts";
 import type { ConnectionHandler } from "../handler.ts";
-import type { ConnectionEvents, ServerSocket } from "../connection/server_socket.ts";
+import type { ConnectionEvents, Recipients, ServerSocket } from "../connection/server_socket.ts";
 import type { Admission } from "../access/upgrade.ts";
+import { runtimeName } from "../../util/node/runtime.ts";
+import { FrameQueue, FrameWriter } from "./frame_writer.ts";
 import type { Sockets, Upgrade } from "./listener.ts";
 
 /** Makes sockets of `npm:ws`. */
@@ -22,7 +25,7 @@ export class WsSockets implements Sockets {
   readonly #admissions = new WeakMap<IncomingMessage, Admission>();
   /** Those that answered the last ping. */
   readonly #answered = new WeakSet<WsSocket>();
-  readonly #encoder = new SharedEncoder();
+  readonly #frames = new FrameWriter();
   readonly #pings: ReturnType<typeof setInterval>;
 
   /** Starts pinging. */
@@ -31,6 +34,7 @@ export class WsSockets implements Sockets {
     this.#server = new WebSocketServer(
       {
         noServer: true,
+        WebSocket: FlushingSocket,
         maxPayload: handler.limits.maxMessageBytes,
         maxFragments: MAX_FRAGMENTS,
         maxBufferedChunks: MAX_BUFFERED_CHUNKS,
@@ -56,7 +60,7 @@ export class WsSockets implements Sockets {
       opened = true;
       this.#answered.add(ws);
       ws.on("pong", () => this.#answered.add(ws));
-      attach(ws, this.#handler.open(new NodeSocket(ws, this.#encoder), admission));
+      attach(ws, this.#handler.open(socketOf(ws, socket, this.#frames), admission));
     });
   }
 
@@ -88,45 +92,65 @@ function attach(ws: WsSocket, connection: ConnectionEvents): void {
   ws.on("error", () => timer ??= setTimeout(() => ws.terminate(), TERMINATE_AFTER_MS));
 }
 
-/** Caches the last text, so that an event is encoded to bytes once for all sockets. */
-class SharedEncoder {
-  #text = "";
-  #bytes: Buffer = Buffer.alloc(0);
+/** A WebSocket that can send what is queued in front of it before its close frame, also in answer to the peer's. */
+class FlushingSocket extends WsSocket {
+  /** Called before the closing handshake. */
+  beforeClose: () => void = () => {};
 
-  encode(text: string): Buffer {
-    if (text !== this.#text) {
-      this.#text = text;
-      this.#bytes = Buffer.from(text);
-    }
-    return this.#bytes;
+  override close(code?: number, reason?: string | Buffer): void {
+    if (this.readyState === this.OPEN) this.beforeClose();
+    super.close(code, reason);
   }
+}
+
+/** In Bun, `ws` is Bun's own, with a socket that cannot be written to. */
+function socketOf(ws: WsSocket, socket: Duplex, frames: FrameWriter): ServerSocket {
+  return ws instanceof FlushingSocket && runtimeName() !== "bun"
+    ? new FramedSocket(ws, new FrameQueue(frames, socket))
+    : new NodeSocket(ws);
 }
 
 /** A socket of `npm:ws`. */
 class NodeSocket implements ServerSocket {
-  readonly #ws: WsSocket;
-  readonly #encoder: SharedEncoder;
+  protected readonly ws: WsSocket;
 
-  constructor(ws: WsSocket, encoder: SharedEncoder) {
-    this.#ws = ws;
-    this.#encoder = encoder;
+  constructor(ws: WsSocket) {
+    this.ws = ws;
   }
 
-  send(text: string): void {
-    if (this.#ws.readyState !== this.#ws.OPEN) return;
-    this.#ws.send(this.#encoder.encode(text), { binary: false });
+  send(text: string, _recipients?: Recipients): void {
+    if (this.ws.readyState === this.ws.OPEN) this.ws.send(text);
   }
 
   close(code: number, reason: string, { atOnce = false } = {}): void {
-    if (atOnce) this.#ws.terminate();
-    else this.#ws.close(code, reason);
+    if (atOnce) this.ws.terminate();
+    else this.ws.close(code, reason);
   }
 
   terminate(): void {
-    this.#ws.terminate();
+    this.ws.terminate();
   }
 
   bufferedBytes(): number {
-    return this.#ws.bufferedAmount;
+    return this.ws.bufferedAmount;
+  }
+}
+
+/** The same, its text frames written past the library, to the connection that the library writes its own to. */
+class FramedSocket extends NodeSocket {
+  readonly #queue: FrameQueue;
+
+  constructor(ws: FlushingSocket, queue: FrameQueue) {
+    super(ws);
+    this.#queue = queue;
+    ws.beforeClose = () => queue.write();
+  }
+
+  override send(text: string, recipients: Recipients = "one"): void {
+    if (this.ws.readyState === this.ws.OPEN) this.#queue.add(text, recipients);
+  }
+
+  override bufferedBytes(): number {
+    return this.ws.bufferedAmount + this.#queue.bytes;
   }
 }
