@@ -106,11 +106,19 @@ async function bench(rows: readonly Row[], rounds: number): Promise<RowResult[]>
 
 /** How busy the load client was, where it was busiest. */
 function loadClientShare(results: readonly RowResult[]): string {
-  const shares = results.flatMap(({ samples }) => Object.values(samples).flat())
-    .flatMap((figures) => figures?.["client_cpu"] ?? []);
-  if (shares.length === 0) return "";
-  const most = Math.round(Math.max(...shares));
-  return `\nThe load client, in ${loadClientLanguage()}, took at most ${most} % of a processor.`;
+  const shares = results.flatMap(({ id, samples }) =>
+    Object.entries(samples).flatMap(([name, some]) =>
+      some.flatMap((figures) => {
+        const share = figures?.["client_cpu"];
+        return share === undefined ? [] : [{ share, of: `${id}, ${name}` }];
+      })
+    )
+  );
+  const [most] = shares.toSorted((a, b) => b.share - a.share);
+  if (most === undefined) return "";
+  return `\nThe load client, in ${loadClientLanguage()}, took at most ${
+    Math.round(most.share)
+  } % of a processor (${most.of}).`;
 }
 
 async function main(): Promise<void> {
