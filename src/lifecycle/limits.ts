@@ -65,7 +65,9 @@ export const HINTED_POLL_INTERVAL_MS = REMOTE_STATUS_INTERVAL_MS;
 export const MAX_WATCH_POINTS = 500;
 /** Pause before a list of what to watch is sent: services come and go in groups. */
 export const WATCH_LIST_PAUSE_MS = 50;
-/** Silence after which a watcher counts as dead; it says something every five seconds. */
+/** How often a watcher says that it lives. */
+export const WATCH_SIGN_OF_LIFE_MS = 5_000;
+/** Silence after which it counts as dead. */
 export const WATCH_SILENCE_MS = 15_000;
 /** What a watcher may print: four times what 500 services that have all ended make. */
 export const WATCH_BYTES_PER_S = 64 * 1024;

@@ -101,6 +101,14 @@ Deno.test({
     assert.equal((await failure(running)).code, "timeout");
     assert.equal(isAlive(pid), false, "killed although there was no room for a second session");
 
+    const crowded = Promise.withResolvers<void>();
+    const stdin = new ReadableStream<Uint8Array>({
+      start: (controller) => void crowded.promise.then(() => controller.close()),
+    });
+    const background = narrow.run({ argv: ["cat"] }, { stdin, onCrowded: crowded.resolve });
+    assert.equal((await narrow.run({ argv: ["echo", "beside"] })).stdout, "beside\n");
+    assert.equal((await background).exitCode, 0, "the one in the background has made room");
+
     await using none = await startSshd({ config: ["MaxSessions 0"] });
     await using shut = await connectTo(none);
     const error = await failure(shut.run({ argv: ["true"] }));

@@ -9,6 +9,7 @@ import { hostStatus } from "../../src/lifecycle/supervisor/host_status.ts";
 import type { ServiceSpec } from "../../src/lifecycle/service_spec.ts";
 import { needs } from "../helpers/require.ts";
 import { eventually, kill, Place } from "./fixture.ts";
+import { Watcher } from "./watcher.ts";
 
 /** A name that no other test run on this machine has. */
 const TAG = `harness-lifecycle-test-${crypto.randomUUID().slice(0, 8)}`;
@@ -161,6 +162,23 @@ Deno.test({
           assert.deepEqual([status?.running, status?.restarts], [true, 1]);
         });
         await createController(executor, always).stop();
+      });
+      await t.step("an end is noticed by the watcher, without a poll", async () => {
+        await using watcher = new Watcher({
+          // A container that docker is about to start again has no process to watch.
+          localIntervalMs: 300,
+          watchedIntervalMs: 1_000_000_000,
+        });
+        const { supervisor } = watcher;
+        const always = spec(place, good, {
+          restart: { policy: "always", maxRetries: 3, backoffMs: 100 },
+        });
+        await supervisor.watch({ id: "web", spec: always, host: "local" }, { running: false });
+        kill((await supervisor.start("web")).pid);
+        await eventually(() =>
+          assert.deepEqual(watcher.states("web").slice(2), ["failed", "starting", "running"])
+        );
+        await supervisor.stop("web");
       });
     } finally {
       await executor.run({

@@ -2,37 +2,64 @@
 import assert from "node:assert/strict";
 import type { Executor } from "../../src/executor/executor.ts";
 import { needs } from "../helpers/require.ts";
-import { eventually, isAlive, kill, type MachineKind, pidsWith, Place } from "./fixture.ts";
+import { eventually, kill, type Machine, type MachineKind, Place } from "./fixture.ts";
 import { LOOP, service, Watcher } from "./watcher.ts";
 
 /** Longer than any test. */
-const NEVER_MS = 1_000_000_000;
+export const NEVER_MS = 1_000_000_000;
+
 const NEVER = {
   localIntervalMs: NEVER_MS,
   remoteIntervalMs: NEVER_MS,
   watchedIntervalMs: NEVER_MS,
 };
 
-/** Text of every watcher's command line. */
-const WATCHER = "h_new_marks";
+/** A variable that the watchers of one test have, and no service. */
+const MARK = "HARNESS_TEST_PLACE";
+
+/** The executor whose watchers {@linkcode watchersOf} finds. */
+export function marked(executor: Executor, place: Place): () => Promise<Executor> {
+  const found: Executor = {
+    host: executor.host,
+    run: (command, options = {}) =>
+      executor.run(
+        command,
+        "name" in command && command.name === "host_watch"
+          ? { ...options, env: { [MARK]: place.dir } }
+          : options,
+      ),
+    [Symbol.asyncDispose]: () => executor[Symbol.asyncDispose](),
+  };
+  return () => Promise.resolve(found);
+}
+
+/** All processes of the watchers of a test. */
+export async function watchersOf(place: Place): Promise<number[]> {
+  const pids: number[] = [];
+  for await (const { name } of Deno.readDir("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    const environment = await Deno.readTextFile(`/proc/${name}/environ`).catch(() => "");
+    if (environment.split("\0").includes(`${MARK}=${place.dir}`)) pids.push(Number(name));
+  }
+  return pids;
+}
 
 /** Registers the cases for one kind of machine. */
 export function registerHostWatcher(kind: MachineKind): void {
-  const test = (name: string, fn: (place: Place, executor: Executor) => Promise<void>) =>
+  const test = (name: string, fn: (place: Place, machine: Machine) => Promise<void>) =>
     Deno.test({
       name: `HostWatcher ${kind.name}: ${name}`,
       ignore: kind.component !== null && needs(kind.component),
       async fn() {
         await using place = new Place();
         await using machine = await kind.open(place);
-        await fn(place, machine.executor);
+        await fn(place, machine);
       },
     });
 
-  test("crashes are noticed without a poll", async (place, executor) => {
-    const before = await pidsWith(WATCHER);
+  test("a crash is noticed without a poll", async (place, { executor }) => {
     {
-      await using watcher = new Watcher({ ...NEVER, executorFor: () => Promise.resolve(executor) });
+      await using watcher = new Watcher({ ...NEVER, executorFor: marked(executor, place) });
       const { supervisor } = watcher;
       for (const name of ["a", "b", "c"]) {
         const restart = { policy: "on-failure", backoffMs: 20 } as const;
@@ -50,42 +77,51 @@ export function registerHostWatcher(kind: MachineKind): void {
       assert.deepEqual(watcher.states("a"), ["starting", "running"]);
       for (const name of ["a", "b", "c"]) await supervisor.stop(name);
     }
-    await eventually(async () => assert.deepEqual(await pidsWith(WATCHER), before));
+    await eventually(async () => assert.deepEqual(await watchersOf(place), []));
   });
 
-  test("starts by others are noticed without a poll", async (place, executor) => {
-    await using mine = new Watcher({ ...NEVER, executorFor: () => Promise.resolve(executor) });
+  test("a start by others is noticed without a poll", async (place, { executor }) => {
+    await using mine = new Watcher({ ...NEVER, executorFor: marked(executor, place) });
     await using other = new Watcher({ executorFor: () => Promise.resolve(executor) });
     for (const { supervisor } of [mine, other]) {
       await supervisor.watch(service(place.shell("api", LOOP), "far"), { running: false });
     }
+    // Only what changes while it is watched is a change.
+    await eventually(async () => assert.ok((await watchersOf(place)).length > 0));
     await other.supervisor.start("api");
     await eventually(() => assert.deepEqual(mine.states("api"), ["starting", "running"]));
     await other.supervisor.stop("api");
     await eventually(() => assert.equal(mine.states("api").at(-1), "stopped"));
   });
 
-  test("without one, polls notice; a new one comes", async (place, executor) => {
-    const before = await pidsWith(WATCHER);
+  test("without one, polls notice; a new one comes", async (place, { executor }) => {
     await using watcher = new Watcher({
       ...NEVER,
       remoteIntervalMs: 200,
-      executorFor: () => Promise.resolve(executor),
+      executorFor: marked(executor, place),
     });
     const { supervisor } = watcher;
     await supervisor.watch(service(place.shell("api", LOOP), "far"), { running: false });
-    const found = async () => (await pidsWith(WATCHER)).filter((pid) => !before.includes(pid));
     const first = await eventually(async () => {
-      const pids = await found();
+      const pids = await watchersOf(place);
       assert.ok(pids.length > 0);
       return pids;
     });
     const { pid } = await supervisor.start("api");
-    for (const each of first) {
-      if (await isAlive(each)) kill(each);
-    }
+    for (const each of await watchersOf(place)) kill(each);
     kill(pid);
     await eventually(() => assert.equal(watcher.states("api").at(-1), "failed"));
-    await eventually(async () => assert.ok((await found()).some((each) => !first.includes(each))));
+    await eventually(async () => {
+      assert.ok((await watchersOf(place)).some((each) => !first.includes(each)));
+    });
+  });
+
+  test("ends with its connection", async (place, machine) => {
+    await using watcher = new Watcher({ ...NEVER, executorFor: marked(machine.executor, place) });
+    const { supervisor } = watcher;
+    await supervisor.watch(service(place.shell("api", LOOP), "far"), { running: false });
+    await eventually(async () => assert.ok((await watchersOf(place)).length > 0));
+    await machine.executor[Symbol.asyncDispose]();
+    await eventually(async () => assert.deepEqual(await watchersOf(place), []));
   });
 }

@@ -10,6 +10,7 @@ import type { SupervisorEvent } from "../../src/lifecycle/supervisor/events.ts";
 import { startHost, type TestHost } from "../hosts/hosts.ts";
 import { needs } from "../helpers/require.ts";
 import { eventually } from "./fixture.ts";
+import { Watcher } from "./watcher.ts";
 
 const LOOP = "while :; do sleep 0.2; done";
 
@@ -146,6 +147,7 @@ async function supervised(host: TestHost, connect: () => Promise<Executor>): Pro
     executorFor: () => Promise.resolve(executor),
     onEvent: (event) => void events.push(event),
     remoteIntervalMs: 300,
+    watchedIntervalMs: 1_000_000_000,
   });
   const states = (id: string) =>
     events.flatMap((e) => e.type === "state" && e.id === id ? [e.state] : []);
@@ -185,6 +187,29 @@ async function supervised(host: TestHost, connect: () => Promise<Executor>): Pro
   await executor[Symbol.asyncDispose]();
 }
 
+/** While its services are watched, no poll comes by itself: an ordinary user's watcher is the reason. */
+async function watched(host: TestHost, executor: Executor): Promise<void> {
+  await host.sh(
+    `printf '[Service]\nExecStart=/bin/sleep 9999\n' > /etc/systemd/system/seen.service; systemctl daemon-reload`,
+  );
+  await using watcher = new Watcher({
+    executorFor: () => Promise.resolve(executor),
+    remoteIntervalMs: 1_000_000_000,
+    watchedIntervalMs: 1_000_000_000,
+  });
+  const { supervisor } = watcher;
+  const seen = spec("seen", { type: "systemd_service", unit: "seen.service" });
+  const place = { id: "seen", spec: seen, host: "far" };
+  assert.equal((await supervisor.adopt(place, { running: false })).running, false);
+  for (const run of [1, 2]) {
+    await host.sh("systemctl start seen");
+    await eventually(() => assert.equal(watcher.states("seen").at(-1), "running"));
+    await host.sh(run === 1 ? "systemctl kill -s KILL seen" : "systemctl stop seen");
+    const end = run === 1 ? "failed" : "stopped";
+    await eventually(() => assert.equal(watcher.states("seen").at(-1), end));
+  }
+}
+
 Deno.test({
   name: "SystemdController: run, refuse, reload, stop, reboot",
   ignore: needs("docker", "root"),
@@ -213,6 +238,7 @@ Deno.test({
         assert.ok((await controller.start()).running);
         assert.equal((await controller.stop()).running, false);
       });
+      await t.step("without root, units are watched", () => watched(host, deploy));
     }
   },
 });

@@ -29,7 +29,7 @@ h_add() {
 }
 # Takes the new list; "$1" is its last line. One that was cut off on its way is no list.
 h_take() {
-  [ "$1" = "end $h_size" ] || exit 1
+  [ "$1" = "end $h_size" ] || return 1
   h_pids=$h_new_pids h_marks=$h_new_marks h_new_pids='' h_new_marks='' h_size=0 h_turns=0
   echo .
 }
@@ -65,7 +65,8 @@ h_watch() {
     case $h_line in
       '') ;;
       turn) h_turn ;;
-      end*) h_take "$h_line" ;;
+      end*) h_take "$h_line" || return 1 ;;
+      stop) return ;;
       *) h_add "$h_line" ;;
     esac
   done
@@ -75,6 +76,6 @@ h_lines() {
   while sleep 1; do echo turn; done &
   while IFS= read -r h_line; do printf '%s\n' "$h_line"; done
   kill $!
-  echo "end of input"
+  echo stop
 }
-if [ -n "$h_tick" ]; then h_beat=20 h_watch; else h_lines | h_beat=5 h_watch; fi
+if [ -n "$h_tick" ]; then h_beat=20 h_watch; else h_lines | { h_beat=5 h_watch || kill $$; }; fi

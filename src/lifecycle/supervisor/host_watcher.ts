@@ -21,6 +21,7 @@ import {
   WATCH_READ_PAUSE_MS,
   WATCH_RETRY_BASE_MS,
   WATCH_RETRY_CAP_MS,
+  WATCH_SIGN_OF_LIFE_MS,
   WATCH_SILENCE_MS,
   WATCH_STABLE_MS,
 } from "../limits.ts";
@@ -96,7 +97,7 @@ class WatcherRun {
   readonly #closing = new AbortController();
   readonly #kill = new AbortController();
   #liveSince: number | null = null;
-  #silence: ReturnType<typeof setTimeout> | undefined;
+  #silentFor = 0;
   #rest = "";
   #readAt = 0;
   #second = 0;
@@ -124,7 +125,7 @@ class WatcherRun {
 
   /** Runs it to its end and returns why it ended. Never rejects. */
   async run(executor: Executor): Promise<string> {
-    this.#expectMore();
+    const listening = setInterval(() => this.#listen(), WATCH_SIGN_OF_LIFE_MS);
     const running = executor.run({
       name: "host_watch",
       script: OWN_ENVIRONMENT + launch,
@@ -143,7 +144,7 @@ class WatcherRun {
     } catch (error) {
       return messageOf(error);
     } finally {
-      clearTimeout(this.#silence);
+      clearInterval(listening);
       this.#closing.abort();
     }
   }
@@ -159,10 +160,10 @@ class WatcherRun {
     this.#kill.abort(new HarnessError("unavailable", `Stopped watching: ${why}`));
   }
 
-  /** A machine or a network that is gone is silent. */
-  #expectMore(): void {
-    clearTimeout(this.#silence);
-    this.#silence = setTimeout(() => this.#fail("nothing came"), WATCH_SILENCE_MS);
+  /** A machine or a network that is gone is silent. Counted in short waits: this process itself may have stood still. */
+  #listen(): void {
+    this.#silentFor += WATCH_SIGN_OF_LIFE_MS;
+    if (this.#silentFor > WATCH_SILENCE_MS) this.#fail("nothing came");
   }
 
   #take(chunk: Uint8Array): void {
@@ -171,7 +172,7 @@ class WatcherRun {
     if (now - this.#second > 1000) [this.#second, this.#printed] = [now, 0];
     this.#printed += chunk.length;
     if (this.#printed > WATCH_BYTES_PER_S) return this.#fail("it prints too much");
-    this.#expectMore();
+    this.#silentFor = 0;
     // What is passed over is printed again.
     if (now - this.#readAt < WATCH_READ_PAUSE_MS) return void (this.#rest = "");
     this.#readAt = now;
