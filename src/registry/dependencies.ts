@@ -84,16 +84,60 @@ function pathText(path: readonly string[]): string {
   return `${start.join(" → ")} → … (${left} more) … → ${end.join(" → ")}`;
 }
 
-/** Everything `name` needs, directly or not, without itself. */
-function closureOf(name: string, dependsOn: DependsOn): Set<string> {
-  const found = new Set<string>();
-  const queue = [...dependsOn(name)];
-  for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
-    if (next === name || found.has(next)) continue;
-    found.add(next);
-    queue.push(...dependsOn(next));
+/** Names and needs that are looked at between two pauses: some tenths of a millisecond of work. */
+const PIECE = 512;
+
+/** Work that pauses where others may run. */
+export type Steps<T> = Generator<void, T, void>;
+
+/** Counts what is looked at; true when it is time for a pause. */
+class Pace {
+  #left = PIECE;
+
+  isDue(names: number): boolean {
+    this.#left -= names;
+    if (this.#left > 0) return false;
+    this.#left = PIECE;
+    return true;
   }
-  return found;
+}
+
+/** Does work without a pause. */
+function atOnce<T>(steps: Steps<T>): T {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+  }
+}
+
+/** Sorts names in pieces. */
+function* sorted(names: string[]): Steps<string[]> {
+  if (names.length <= PIECE) return names.sort();
+  let runs: string[][] = [];
+  for (let from = 0; from < names.length; from += PIECE) {
+    runs.push(names.slice(from, from + PIECE).sort());
+    yield;
+  }
+  while (runs.length > 1) {
+    const longer: string[][] = [];
+    for (let at = 0; at < runs.length; at += 2) {
+      longer.push(yield* merged(runs[at] ?? [], runs[at + 1] ?? []));
+    }
+    runs = longer;
+  }
+  return runs[0] ?? [];
+}
+
+function* merged(a: string[], b: string[]): Steps<string[]> {
+  const pace = new Pace();
+  const all: string[] = [];
+  for (let i = 0, j = 0; i < a.length || j < b.length;) {
+    const [left, right] = [a[i], b[j]];
+    if (right === undefined || (left !== undefined && left <= right)) i = all.push(left ?? "") - j;
+    else j = all.push(right) - i;
+    if (pace.isDue(1)) yield;
+  }
+  return all;
 }
 
 /**
@@ -131,13 +175,17 @@ export function startOrder(names: Iterable<string>, dependsOn: DependsOn): strin
     }
     wave = next;
   }
-  if (waiting.size === 0) return waves;
-  const stuck = [...waiting.keys()].sort();
+  if (waiting.size > 0) throw noOrder(waiting.keys());
+  return waves;
+}
+
+function noOrder(names: Iterable<string>): HarnessError {
+  const stuck = [...names].sort();
   const left = stuck.length - 2 * MAX_NAMES_IN_TEXT;
   const named = left < 2
     ? stuck.join(", ")
     : `${stuck.slice(0, 2 * MAX_NAMES_IN_TEXT).join(", ")} and ${left} more`;
-  throw new HarnessError(
+  return new HarnessError(
     "conflict",
     `Cannot order the start: ${named} depend on each other; remove one of these dependencies`,
     { details: { reason: "dependency_cycle", services: stuck.slice(0, MAX_NAMES_IN_DETAILS) } },
@@ -158,9 +206,19 @@ export class DependencyGraph {
   }
 
   /** The names that `name` needs directly, as registered or about to be; duplicates may occur. */
-  *dependsOn(name: string): Generator<string> {
-    for (const entry of this.#index.instancesOf(name)) yield* entry.depends_on;
-    for (const needs of this.#pending.get(name) ?? []) yield* needs;
+  dependsOn(name: string): readonly string[] {
+    return this.#withPending(name, this.#index.needsOf(name) ?? []);
+  }
+
+  #withPending(name: string, registered: readonly string[]): readonly string[] {
+    const pending = this.#pending.get(name);
+    return pending === undefined ? registered : [...registered, ...[...pending].flat()];
+  }
+
+  /** A visit of a service, which may not be registered. */
+  #visit(name: string): Visit {
+    const needs = this.#index.needsOf(name);
+    return new Visit(name, this.#withPending(name, needs ?? []), needs !== null);
   }
 
   /** The names that need `name` directly, as registered or about to be. */
@@ -196,14 +254,95 @@ export class DependencyGraph {
 
   /** The graph around a service. */
   info(name: string): DependencyInfo {
-    const dependsOn = (needed: string) => this.dependsOn(needed);
-    const has = (needed: string) => this.#index.hasName(needed);
-    const closure = closureOf(name, dependsOn);
+    return atOnce(this.infoSteps(name));
+  }
+
+  /** The same in pieces. */
+  *infoSteps(name: string): Steps<DependencyInfo> {
+    let { waves, unmet, hasCycle } = yield* this.#search(name);
+    if (hasCycle) {
+      const names = waves.flat();
+      startOrder(names, (one) => this.dependsOn(one)); // throws
+      // There is none: a change came between what was read before and after it. Now nothing can.
+      ({ waves, unmet } = atOnce(this.#search(name)));
+    }
+    const dependents = Array.from(this.#index.dependentsOf(name));
+    for (const [other, pending] of this.#pending) {
+      if (this.#index.isDependent(other, name)) continue;
+      for (const list of pending) if (list.includes(name)) dependents.push(other);
+    }
+    for (const [at, wave] of waves.entries()) if (wave.length > 1) waves[at] = yield* sorted(wave);
     return {
-      dependencies: [...new Set(dependsOn(name))].sort(),
-      dependents: [...this.dependentsOf(name)].filter((other) => other !== name).sort(),
-      unmet: [...closure].filter((need) => !has(need)).sort(),
-      start_order: startOrder([...[...closure].filter(has), name], dependsOn),
+      dependencies: unique(this.dependsOn(name)).toSorted(),
+      dependents: yield* sorted(dependents.filter((other) => other !== name)),
+      unmet: yield* sorted(unmet),
+      start_order: waves,
     };
   }
+
+  /**
+   * What `name` needs, directly or not: the registered services by the longest way from them down to one that needs
+   * nothing, which is the wave they start in, and the names that are not registered.
+   */
+  *#search(name: string): Steps<{ waves: string[][]; unmet: string[]; hasCycle: boolean }> {
+    const pace = new Pace();
+    const found = new Map<string, number>([[name, OPEN]]);
+    const waves: string[][] = [];
+    const unmet: string[] = [];
+    let hasCycle = false;
+    // Depth first, with the path as an explicit stack: graphs can be deeper than the call stack.
+    const path = [this.#visit(name)];
+    for (let top = path.at(-1); top !== undefined; top = path.at(-1)) {
+      if (pace.isDue(1)) yield;
+      const need = top.needs[top.next++];
+      if (need !== undefined) {
+        const wave = found.get(need);
+        if (wave === OPEN) hasCycle = true;
+        else if (wave !== undefined) top.follows(wave);
+        else {
+          found.set(need, OPEN);
+          path.push(this.#visit(need));
+        }
+        continue;
+      }
+      path.pop();
+      if (top.isRegistered) (waves[top.wave] ??= []).push(top.name);
+      else unmet.push(top.name);
+      const wave = top.isRegistered ? top.wave : UNMET;
+      found.set(top.name, wave);
+      path.at(-1)?.follows(wave);
+    }
+    return { waves, unmet, hasCycle };
+  }
+}
+
+/** A name on the path whose needs are being looked at. */
+const OPEN = -2;
+/** A name that is not registered: nothing waits for it. */
+const UNMET = -1;
+
+/** A name on the path of a search. */
+class Visit {
+  readonly name: string;
+  readonly needs: readonly string[];
+  readonly isRegistered: boolean;
+  /** Index of the next need to look at. */
+  next = 0;
+  /** The wave it starts in, by the needs looked at so far. */
+  wave = 0;
+
+  constructor(name: string, needs: readonly string[], isRegistered: boolean) {
+    this.name = name;
+    this.needs = needs;
+    this.isRegistered = isRegistered;
+  }
+
+  /** It starts after a need of that wave. */
+  follows(wave: number): void {
+    if (wave >= this.wave) this.wave = wave + 1;
+  }
+}
+
+function unique(names: readonly string[]): readonly string[] {
+  return names.length < 2 ? names : [...new Set(names)];
 }

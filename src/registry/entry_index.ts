@@ -84,6 +84,22 @@ export class EntryIndex {
     return this.#dependents.get(name)?.keys() ?? [];
   }
 
+  /** Whether a service needs a name directly. */
+  isDependent(service: string, name: string): boolean {
+    return this.#dependents.get(name)?.has(service) === true;
+  }
+
+  /**
+   * The names that a service needs directly, in any of its instances (those of several may have duplicates); `null` when
+   * it is not registered.
+   */
+  needsOf(name: string): readonly string[] | null {
+    const ids = this.#idsByName.get(name);
+    if (ids === undefined) return null;
+    if (typeof ids === "string") return this.#byId.get(ids)?.depends_on ?? [];
+    return [...ids].flatMap((id) => this.#byId.get(id)?.depends_on ?? []);
+  }
+
   /** The entries of a name, in no particular order. */
   *instancesOf(name: string): Generator<StoredEntry> {
     const ids = this.#idsByName.get(name) ?? [];

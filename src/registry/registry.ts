@@ -16,7 +16,7 @@ import type {
   ServicePatch,
 } from "../model/service.ts";
 import { freeze } from "../util/json.ts";
-import { DependencyGraph, type DependencyInfo } from "./dependencies.ts";
+import { DependencyGraph, type DependencyInfo, type Steps } from "./dependencies.ts";
 import { EntryIndex } from "./entry_index.ts";
 import { type StoredEntry, storedOf } from "./entry_text.ts";
 import { EventBus, type EventsOptions } from "./events.ts";
@@ -261,6 +261,11 @@ export class Registry implements AsyncDisposable {
   /** The dependency graph around a service. @throws {HarnessError} `not_found`. */
   dependencies(nameOrId: string): DependencyInfo {
     return this.#graph.info(this.nameOf(nameOrId));
+  }
+
+  /** The same in pieces. */
+  dependencySteps(nameOrId: string): Steps<DependencyInfo> {
+    return this.#graph.infoSteps(this.nameOf(nameOrId));
   }
 
   /**

@@ -71,3 +71,45 @@ Deno.test("startOrder: one wave of independents; a cycle is a conflict", async (
   const loop: Record<string, string[]> = { a: ["b"], b: ["a"] };
   await refusal("conflict", () => startOrder(Object.keys(loop), (n) => loop[n] ?? []));
 });
+
+Deno.test("Registry.dependencySteps: pauses in large graphs", async () => {
+  await using registry = await Registry.open(new MemoryStore());
+  const names = Array.from({ length: 5000 }, (_, i) => `s${i}`);
+  await registry.register(serviceInput("hub"));
+  // Half of them need the hub, the others each other in a row, and one needs many.
+  await Promise.all(names.map((name, i) => {
+    const needed = i % 2 === 0 || i < 2 ? "hub" : `s${i - 2}`;
+    return registry.register(serviceInput(name, needs([needed])));
+  }));
+  for (const name of ["hub", "s4999", "s4998"]) {
+    const steps = registry.dependencySteps(name);
+    let pauses = 0;
+    let step = steps.next();
+    for (; step.done !== true; step = steps.next()) pauses++;
+    assert.deepEqual(step.value, registry.dependencies(name));
+    assert.equal(pauses > 5, name !== "s4998", `${name}: ${pauses} pauses`);
+  }
+  const hub = registry.dependencies("hub");
+  assert.equal(hub.dependents.length, 2501);
+  assert.deepEqual(hub.dependents, hub.dependents.toSorted());
+  const last = registry.dependencies("s4999");
+  assert.equal(last.start_order.length, 2501);
+  assert.deepEqual(last.start_order.slice(0, 3), [["hub"], ["s1"], ["s3"]]);
+});
+
+Deno.test("Registry.dependencySteps: a change in a pause is no cycle", async () => {
+  await using registry = await Registry.open(new MemoryStore());
+  const names = Array.from({ length: 2000 }, (_, i) => `s${i}`);
+  for (const [i, name] of names.entries()) {
+    await registry.register(serviceInput(name, needs(i === 1999 ? [] : [`s${i + 1}`])));
+  }
+  const steps = registry.dependencySteps("s0");
+  assert.equal(steps.next().done, false);
+  // What was read first needs nothing any more, and what comes last needs it instead.
+  await registry.update("s0", needs([]));
+  await registry.update("s1999", needs(["s0"]));
+  let step = steps.next();
+  while (step.done !== true) step = steps.next();
+  assert.deepEqual(step.value.start_order, [["s0"]]);
+  assert.deepEqual(step.value.dependents, ["s1999"]);
+});

@@ -11,7 +11,7 @@ import type { Access } from "../access/rights.ts";
 import type { ServiceScope } from "../access/scope.ts";
 import type { VouchedEntries } from "../access/vouched_entries.ts";
 import type { CallContext, Deployments, Packages, Services } from "../backends.ts";
-import type { Answer, Answers } from "../connection/answers.ts";
+import type { Answer, Answers, JsonText } from "../connection/answers.ts";
 import type { LogReads } from "../services/service_logs.ts";
 
 /** What all handlers share: one per server. */
@@ -54,7 +54,8 @@ export interface ActionContext extends CallContext {
 export type ActionResult<A extends Action> =
   | ActionData<A>
   | Answer
-  | Promise<ActionData<A> | Answer>;
+  | JsonText
+  | Promise<ActionData<A> | Answer | JsonText>;
 
 /** How the server carries an action out. */
 export interface ActionHandler<A extends Action> {

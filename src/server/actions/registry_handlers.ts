@@ -8,7 +8,7 @@ import type { CheckedServiceInput, ServiceEntry } from "../../model/service.ts";
 import type { ActionData, ActionParams, RegistryActions } from "../../protocol/actions.ts";
 import { entryText } from "../../registry/entry_text.ts";
 import { outsideScope, requireServiceInScope, type ServiceScope } from "../access/scope.ts";
-import type { Answer } from "../connection/answers.ts";
+import { type Answer, JsonText } from "../connection/answers.ts";
 import {
   type ActionBackends,
   type ActionContext,
@@ -27,8 +27,7 @@ export const REGISTRY_HANDLERS: ActionHandlers<RegistryActions> = {
   list_services: { scope: filtered, run: listServices },
   get_service: {
     scope: named,
-    run: ({ name }, { registry }) => registry.get(name),
-    text: entryText,
+    run: ({ name }, { registry }) => new JsonText(registry.find(name).text),
   },
   register_service: { scope: registerScope, run: register, text: entryText },
   update_service: { scope: named, run: update, text: entryText },

@@ -5,6 +5,7 @@
  */
 import type { Action, ActionMap, ActionParams } from "../../protocol/actions.ts";
 import { type Access, hasRight } from "../access/rights.ts";
+import { JsonText } from "../connection/answers.ts";
 import type {
   ActionBackends,
   ActionContext,
@@ -55,6 +56,7 @@ async function explained(
 
 /** The JSON text of an action's data. */
 export function dataText(action: Action, data: unknown): string {
+  if (data instanceof JsonText) return data.text;
   const { text } = HANDLERS[action] as ActionHandler<Action>;
   return text === undefined ? JSON.stringify(data ?? null) : text(data as never);
 }

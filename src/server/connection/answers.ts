@@ -6,7 +6,6 @@
  *
  * @module
  */
-import { HarnessError } from "../../errors.ts";
 import type { ActionParams } from "../../protocol/actions.ts";
 import { cursorAfter } from "../../model/service_schema.ts";
 import { type StoredEntry, textBytes } from "../../registry/entry_text.ts";
@@ -14,13 +13,8 @@ import { type ServiceFilter, serviceMatcher } from "../../registry/filter.ts";
 import type { DependencyInfo } from "../../registry/dependencies.ts";
 import type { Registry } from "../../registry/registry.ts";
 import type { ServiceScope } from "../access/scope.ts";
-import {
-  ANSWER_CACHE_BYTES,
-  ANSWER_CACHE_SIZE,
-  MAX_ANSWER_BYTES,
-  MAX_PAGE_BYTES,
-  TURN_PIECE_MS,
-} from "../limits.ts";
+import { ANSWER_CACHE_BYTES, ANSWER_CACHE_SIZE, MAX_PAGE_BYTES } from "../limits.ts";
+import { bounded, Joiner } from "./joiner.ts";
 import type { Work } from "./turns.ts";
 
 /** The data of a response as JSON text, built lazily in pieces. */
@@ -36,6 +30,17 @@ export class Answer {
   /** An answer whose text is known. */
   static of(text: string): Answer {
     return new Answer(() => new Draft(nothing(), text).finish());
+  }
+}
+
+/** The data of a small response as JSON text. */
+export class JsonText {
+  /** The text. */
+  readonly text: string;
+
+  /** Data whose text is known. */
+  constructor(text: string) {
+    this.text = text;
   }
 }
 
@@ -125,17 +130,17 @@ export class Answers {
   }
 
   /** The dependency graph around a service, within the scope. @throws {HarnessError} `not_found`. */
-  dependencies({ name }: ActionParams<"get_dependencies">, scope?: ServiceScope): Answer {
+  dependencies(
+    { name }: ActionParams<"get_dependencies">,
+    scope?: ServiceScope,
+  ): Answer | JsonText {
     const known = this.#registry.nameOf(name);
-    return this.#shared(
-      "dependencies",
-      { known },
-      scope,
-      function* (this: Answers) {
-        yield;
-        return bounded(JSON.stringify(covered(this.#registry.dependencies(known), scope)));
-      }.bind(this),
-    );
+    const begin = () => dependenciesText(this.#registry.dependencySteps(known), scope);
+    // Most graphs are small: looking for a cached text would take as long.
+    const { done, value } = begin().next();
+    return done === true
+      ? new JsonText(value)
+      : this.#shared("dependencies", { known }, scope, begin);
   }
 
   /** A list whose items are encoded one by one. */
@@ -200,57 +205,6 @@ export class Answers {
   }
 }
 
-/** Joins texts; yields after each piece of work. */
-class Joiner {
-  readonly #separator: string;
-  #parts: string[] = [];
-  #chunks: string[] = [];
-  #length = 0;
-  #chunkLength = 0;
-  #pieceEnd = performance.now() + TURN_PIECE_MS;
-  #count = 0;
-
-  constructor(separator = ",") {
-    this.#separator = separator;
-  }
-
-  get length(): number {
-    return this.#length;
-  }
-
-  add(text: string): void {
-    this.#parts.push(text);
-    this.#length += text.length + 1;
-    this.#chunkLength += text.length + 1;
-    if (this.#length > MAX_ANSWER_BYTES) throw tooLarge();
-    if (this.#chunkLength > 128 * 1024) this.#joinChunk();
-  }
-
-  /** Whether the current piece of work has taken its time. */
-  get due(): boolean {
-    if (this.#chunkLength > 0 && ++this.#count % 16 !== 0) return false;
-    if (performance.now() < this.#pieceEnd) return false;
-    this.#pieceEnd = Infinity;
-    return true;
-  }
-
-  /** Starts a new piece. */
-  begin(): void {
-    this.#pieceEnd = performance.now() + TURN_PIECE_MS;
-  }
-
-  finish(): string {
-    this.#joinChunk();
-    return this.#chunks.join(this.#separator);
-  }
-
-  #joinChunk(): void {
-    if (this.#parts.length > 0) this.#chunks.push(this.#parts.join(this.#separator));
-    this.#parts = [];
-    this.#chunkLength = 0;
-  }
-}
-
 /** The entries within a scope; without one all are. */
 function within(
   entries: Iterable<StoredEntry>,
@@ -267,6 +221,34 @@ function* coveredOf(
   for (const entry of entries) yield scope.covers(entry.name) ? entry : null;
 }
 
+function* dependenciesText(
+  steps: Work<DependencyInfo>,
+  scope: ServiceScope | undefined,
+): Work<string> {
+  const graph = yield* steps;
+  const { dependencies, dependents, unmet, start_order } = graph;
+  if ([dependents, unmet, start_order, ...start_order].every(isShort)) {
+    return JSON.stringify(covered(graph, scope));
+  }
+  const waves = new Joiner();
+  for (const wave of start_order) {
+    const names = yield* namesText(wave, scope);
+    if (names !== "[]") waves.add(names);
+    if (!waves.due) continue;
+    yield;
+    waves.begin();
+  }
+  return bounded(
+    `{"dependencies":${yield* namesText(dependencies, scope)},` +
+      `"dependents":${yield* namesText(dependents, scope)},` +
+      `"unmet":${yield* namesText(unmet, scope)},"start_order":[${waves.finish()}]}`,
+  );
+}
+
+function isShort({ length }: readonly unknown[]): boolean {
+  return length <= 16;
+}
+
 function covered(graph: DependencyInfo, scope: ServiceScope | undefined): DependencyInfo {
   if (scope === undefined) return graph;
   const only = (names: readonly string[]) => names.filter((name) => scope.covers(name));
@@ -276,6 +258,17 @@ function covered(graph: DependencyInfo, scope: ServiceScope | undefined): Depend
     unmet: only(graph.unmet),
     start_order: graph.start_order.map(only).filter((wave) => wave.length > 0),
   };
+}
+
+function* namesText(names: readonly string[], scope: ServiceScope | undefined): Work<string> {
+  const joiner = new Joiner();
+  for (const name of names) {
+    if (scope?.covers(name) ?? true) joiner.add(JSON.stringify(name));
+    if (!joiner.due) continue;
+    yield;
+    joiner.begin();
+  }
+  return `[${joiner.finish()}]`;
 }
 
 function* listText(entries: Iterable<StoredEntry | null>, filter: ServiceFilter): Work<string> {
@@ -343,17 +336,4 @@ function* itemsText(items: Iterable<unknown>): Work<string> {
     joiner.begin();
   }
   return `[${joiner.finish()}]`;
-}
-
-function bounded(text: string): string {
-  if (text.length > MAX_ANSWER_BYTES) throw tooLarge();
-  return text;
-}
-
-function tooLarge(): HarnessError {
-  return new HarnessError(
-    "too_large",
-    `Cannot send the answer: it exceeds ${MAX_ANSWER_BYTES} bytes; use a page limit or a filter`,
-    { details: { max_answer_bytes: MAX_ANSWER_BYTES } },
-  );
 }
