@@ -5,6 +5,7 @@
  */
 import type { DeployStatus, HostOutcome } from "../model/deployment.ts";
 import { DEPLOY_PARALLEL } from "./limits.ts";
+import { fleetStatus } from "./fleet_status.ts";
 import { deployToHost } from "./host/deploy.ts";
 import { type DeployPlan, type HostTarget, serviceNameOf } from "./plan.ts";
 import type { DeployProgress, DeployResult, HostResult } from "./progress.ts";
@@ -32,23 +33,6 @@ export async function deployFleet(plan: DeployPlan, options: FleetOptions): Prom
     skipUnreachable: strategy.onUnreachable === "skip",
   });
   return { deploymentId: plan.deploymentId, status, hosts };
-}
-
-/** The status of a deployment with these outcomes. Pure. */
-export function fleetStatus(
-  outcomes: readonly HostOutcome[],
-  options: { cancelled: boolean; skipUnreachable: boolean },
-): DeployStatus {
-  const count = (...wanted: HostOutcome[]) => outcomes.filter((o) => wanted.includes(o)).length;
-  const ok = count("ok");
-  const excused = options.skipUnreachable && ok > 0 ? count("unreachable") : 0;
-  if (ok + excused === outcomes.length) return "succeeded";
-  if (options.cancelled && count("cancelled") > 0) return "cancelled";
-  if (ok > 0) return "partial";
-  if (count("rolled_back") > 0 && count("rolled_back", "skipped") === outcomes.length) {
-    return "rolled_back";
-  }
-  return "failed";
 }
 
 class Fleet {

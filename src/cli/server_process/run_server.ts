@@ -7,20 +7,14 @@ import { getLogger } from "@logtape/logtape";
 import { X509Certificate } from "node:crypto";
 import { join, resolve as absolute } from "node:path";
 import process from "node:process";
-import {
-  type ControlPlane,
-  Documents,
-  FileStore,
-  HarnessError,
-  openControlPlane,
-  PackageStore,
-  Registry,
-  serve,
-  type ServeOptions,
-  sshHostDirectory,
-  type WsServer,
-} from "../../../mod.ts";
-import { messageOf } from "../../errors.ts";
+import { HarnessError, messageOf } from "../../errors.ts";
+import { Registry } from "../../registry/registry.ts";
+import { type ControlPlane, openControlPlane } from "../../server/control_plane.ts";
+import { sshHostDirectory } from "../../server/hosts/ssh_directory.ts";
+import { PackageStore } from "../../server/packages/package_store.ts";
+import { serve, type ServeOptions, type WsServer } from "../../server/serve.ts";
+import { Documents } from "../../storage/documents.ts";
+import { FileStore } from "../../storage/file_store.ts";
 import { CLI_CLOSE_GRACE_MS } from "../limits.ts";
 import { SUBPROTOCOL } from "../../protocol/messages.ts";
 import { SERVER_NAME, VERSION } from "../../version.ts";
@@ -29,7 +23,7 @@ import { AuditFile } from "./audit_file.ts";
 import { type AddressFiles, writeAddressFiles } from "./address_file.ts";
 import { hostDirectoryOptions, type SshFlags } from "../flags/ssh_flags.ts";
 import { EXIT } from "../exit_codes.ts";
-import type { FlagValues } from "../flags/flags.ts";
+import type { FlagValues, NamedFile } from "../flags/flags.ts";
 import type { Io } from "../context.ts";
 import { configureLogging } from "../logging.ts";
 import { interruptedExitCode } from "../output/report.ts";
@@ -37,7 +31,6 @@ import { readNamedFile } from "../flags/secrets.ts";
 import { type LIMIT_FLAGS, type SERVE_FLAGS, serverLimits } from "../flags/serve_flags.ts";
 import { type ServerTokens, serverTokens } from "./server_token.ts";
 import { Hangups } from "./token_reload.ts";
-import { trustedKeys } from "../commands/package/signatures.ts";
 import { defaultStateDir } from "./state_dir.ts";
 import { resultWithin } from "../../util/async.ts";
 import { hasErrorCode, makeDirectory } from "../../util/node/files.ts";
@@ -150,7 +143,7 @@ async function openParts(stateDir: string, flags: ServerFlags): Promise<Parts> {
       maxTotalBytes: flags.limits.maxPackagesBytes,
       maxUploads: flags.limits.maxUploads,
       stallTimeoutMs: flags.limits.transferStallTimeout,
-      trustedKeys: await trustedKeys(flags.serve.trustedKey),
+      trustedKeys: await readTrustedKeys(flags.serve.trustedKey),
     });
     const hosts = sshHostDirectory(hostDirectoryOptions(flags.ssh));
     const localRunRoot = join(stateDir, "run");
@@ -165,6 +158,13 @@ async function openParts(stateDir: string, flags: ServerFlags): Promise<Parts> {
     await close();
     throw error;
   }
+}
+
+/** The keys of `--trusted-key`. What checks signatures is loaded only where there are some. */
+async function readTrustedKeys(keys: readonly NamedFile[]): Promise<string[]> {
+  if (keys.length === 0) return [];
+  const { trustedKeys } = await import("../commands/package/signatures.ts");
+  return await trustedKeys(keys);
 }
 
 /** Closes the last first, and the others even if that fails. Node 22 has no AsyncDisposableStack. */

@@ -8,7 +8,6 @@ import { type HealthCheckResult, waitUntilHealthy } from "../../lifecycle/health
 import type { ServiceSpec, ServiceStatus } from "../../lifecycle/service_spec.ts";
 import {
   DEPLOY_EXTRACT_TIMEOUT_MS,
-  DEPLOY_HEALTH_GRACE_MS,
   DEPLOY_LOG_LINES,
   DEPLOY_SETTLE_MS,
   KEEP_RELEASES,
@@ -37,6 +36,7 @@ import {
 } from "../host/state.ts";
 import { otherRun } from "../host/occupied.ts";
 import { recoveryScript, writeRecoveryCommand } from "../host/recovery.ts";
+import { healthTimeoutMs } from "../health_timeout.ts";
 import { sleep } from "../../util/async.ts";
 
 /** Points `current` to the release, after writing the script that undoes it. */
@@ -179,13 +179,6 @@ export async function health(context: HostContext): Promise<StepResult> {
   assertOwnRun(context);
   if (spec.health !== null) context.health = result;
   return { message: result.message };
-}
-
-/** Time to become healthy, from the timing of the health check. */
-export function healthTimeoutMs(spec: ServiceSpec): number {
-  if (spec.health === null) return DEPLOY_HEALTH_GRACE_MS;
-  const { startPeriodMs, retries, timeoutMs } = spec.health;
-  return startPeriodMs + retries * timeoutMs + DEPLOY_HEALTH_GRACE_MS;
 }
 
 /** Records the release as good and active: the point of no return. */

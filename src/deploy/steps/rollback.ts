@@ -14,7 +14,8 @@ import { forgetRecoveryCommand } from "../host/recovery.ts";
 import { parseFacts } from "../host/lock/facts.ts";
 import { factsCommand } from "../host/lock/commands.ts";
 import { parseState, type ReleaseRecord, specOf, stateText, undone } from "../host/state.ts";
-import { healthTimeoutMs, previousPlace, startRelease } from "./activate.ts";
+import { healthTimeoutMs } from "../health_timeout.ts";
+import { previousPlace, startRelease } from "./activate.ts";
 
 /** Stops the new release, points back, starts the previous one if it ran, waits until it is healthy, records it. */
 export async function rollback(context: HostContext, reason: string): Promise<StepResult> {

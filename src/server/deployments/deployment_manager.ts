@@ -12,7 +12,6 @@ import {
   MAX_QUEUED_DEPLOYMENTS,
   MAX_RUNNING_DEPLOYMENTS,
 } from "../limits.ts";
-import { inspectPackage } from "../../package/read.ts";
 import type { ActionParams, Deployment, Target } from "../../protocol/actions.ts";
 import type { ServiceEntry } from "../../model/service.ts";
 import { KeyedMutex } from "../../util/keyed_mutex.ts";
@@ -20,6 +19,7 @@ import type { Registry } from "../../registry/registry.ts";
 import {
   type CallContext,
   callerText,
+  type CheckedPackage,
   type Deployments,
   type DocumentStore,
   type Packages,
@@ -91,7 +91,7 @@ export class DeploymentManager implements Deployments {
   ): Promise<{ deployment_id: string }> {
     const { packages, hosts: directory } = this.#options;
     const { path, info } = await packages.resolve(params.package);
-    const checked = await (packages.check?.(info.file) ?? inspectPackage(path));
+    const checked = await (packages.check?.(info.file) ?? readManifest(path));
     const { manifest, sha256, size } = checked;
     requireCovered(scope, manifest.name);
     if (params.sha256 !== undefined && params.sha256 !== sha256) {
@@ -327,4 +327,10 @@ function resolveHosts(directory: HostDirectory, targets: readonly Target[]): Hos
     hosts.push(host);
   }
   return hosts;
+}
+
+/** The manifest of a package file, where the store of packages does not check it. */
+async function readManifest(path: string): Promise<CheckedPackage> {
+  const { inspectPackage } = await import("../../package/read.ts");
+  return await inspectPackage(path);
 }

@@ -5,8 +5,7 @@
  */
 import type { DeployFailure } from "../../model/deployment.ts";
 import { getLogger } from "@logtape/logtape";
-import { deploy } from "../../deploy/deploy.ts";
-import { fleetStatus } from "../../deploy/fleet.ts";
+import { fleetStatus } from "../../deploy/fleet_status.ts";
 import { hostLayout } from "../../deploy/host/layout.ts";
 import type { DeployPlan, FoundHost, HostTarget } from "../../deploy/plan.ts";
 import type { DeployProgress, DeployResult, HostResult } from "../../deploy/progress.ts";
@@ -107,6 +106,7 @@ export class DeploymentRunner {
       await this.#admit(job, instance, place);
       instances.set(label, instance.id);
     };
+    const { deploy } = await import("../../deploy/deploy.ts");
     const steps = deploy({ ...job.plan, instances, admit }, { signal: job.abort.signal });
     try {
       for (;;) {

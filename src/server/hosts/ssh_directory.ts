@@ -4,10 +4,7 @@
  * @module
  */
 import { userInfo } from "node:os";
-import { localExecutor } from "../../executor/local.ts";
-import { connectSsh } from "../../executor/ssh/connect.ts";
 import type { SshOptions } from "../../executor/ssh/types.ts";
-import { loginUser } from "../../executor/ssh/route.ts";
 import { parseTarget, type Target, targetLabel, type TargetSpec } from "../../model/target.ts";
 import { DEFAULT_INSTALL_ROOT, type Host, type HostDirectory } from "./host_directory.ts";
 
@@ -42,7 +39,7 @@ function localHost(installRoot: string, become: "sudo" | null): Host {
     label: "local",
     key: ["local", ...become === null ? [] : [become]].join(" "),
     target: "local",
-    connect: () => Promise.resolve(localExecutor()),
+    connect: async () => (await import("../../executor/local.ts")).localExecutor(),
     installRoot,
     become,
     address: LOCAL_ADDRESS,
@@ -78,15 +75,19 @@ function remoteHost(
       ...identity_file === undefined ? [] : ["with", identity_file],
     ].join(" "),
     target: spec,
-    connect: (signal) => connectSsh(target, { ...defaults.ssh, signal }),
+    connect: async (signal) => {
+      const { connectSsh } = await import("../../executor/ssh/connect.ts");
+      return await connectSsh(target, { ...defaults.ssh, signal });
+    },
     installRoot: spec.install_root ?? defaults.installRoot,
     become,
     address: host,
     location,
     // ssh_config may name another user. Best effort: the login name is only shown.
-    locate: async () => ({
-      ...location,
-      ssh_user: await loginUser(target, defaults.ssh).catch(() => location.ssh_user),
-    }),
+    locate: async () => {
+      const { loginUser } = await import("../../executor/ssh/route.ts");
+      const ssh_user = await loginUser(target, defaults.ssh).catch(() => location.ssh_user);
+      return { ...location, ssh_user };
+    },
   };
 }

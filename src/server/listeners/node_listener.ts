@@ -50,7 +50,6 @@ import {
 } from "./listener.ts";
 import { toRequest, writeRawResponse, writeResponse } from "./node_http.ts";
 import { TcpPeers } from "./tcp_peers.ts";
-import { WsSockets } from "./ws_sockets.ts";
 import { sleep } from "../../util/async.ts";
 import { runtimeName } from "../../util/node/runtime.ts";
 
@@ -67,6 +66,7 @@ export async function listen(
     // An upgrade to something else is ignored, as RFC 9110 wants it: the body of such a request is read, too.
     shouldUpgradeCallback: ({ headers }: IncomingMessage) => asksForWebSocket(headers.upgrade),
   };
+  const sockets = await socketsFor(kind, handler, options);
   let server: Server;
   let peers: TcpPeers | undefined;
   try {
@@ -82,7 +82,7 @@ export async function listen(
   const context: ServeContext = {
     handler,
     peers,
-    sockets: socketsFor(kind, handler, options),
+    sockets,
     secure: options.tls !== undefined,
   };
   server.on("request", (request, response) => void answer(request, response, context));
@@ -91,13 +91,15 @@ export async function listen(
 }
 
 /** Deno makes its WebSockets of plain TCP connections only, and on Unix. */
-function socketsFor(
+async function socketsFor(
   kind: ListenerName,
   handler: ConnectionHandler,
   { tls }: ListenOptions,
-): Sockets {
+): Promise<Sockets> {
   const native = kind === "deno" && tls === undefined && process.platform !== "win32";
-  return native ? new DenoSockets(handler) : new WsSockets(handler);
+  if (native) return new DenoSockets(handler);
+  const { WsSockets } = await import("./ws_sockets.ts");
+  return new WsSockets(handler);
 }
 
 /**

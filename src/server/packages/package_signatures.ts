@@ -7,8 +7,7 @@ import { randomUUID } from "node:crypto";
 import { readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { HarnessError } from "../../errors.ts";
-import { inspectNamed, type PackageSummary } from "../../package/read.ts";
-import { requireSignatureText, requireSignedPackage } from "../../package/signing/sign.ts";
+import type { PackageSummary } from "../../package/read.ts";
 import { hasErrorCode, writeSynced } from "../../util/node/files.ts";
 
 /** Suffix of a signature's file name. */
@@ -44,13 +43,18 @@ export class PackageSignatures {
     path = join(this.#dir, file),
     signaturePath = this.#pathOf(file),
   ): Promise<PackageSummary> {
-    if (!this.required) return await inspectNamed(path, {}, file);
+    if (!this.required) {
+      const { inspectNamed } = await import("../../package/read.ts");
+      return await inspectNamed(path, {}, file);
+    }
+    const { requireSignedPackage } = await import("../../package/signing/sign.ts");
     const options = { trustedKeys: this.#trustedKeys, signaturePath, fileName: file };
     return (await requireSignedPackage(path, options)).summary;
   }
 
   /** Writes a signature to a temporary file in the directory; {@linkcode place} gives it its name. */
   async stage(text: string): Promise<string> {
+    const { requireSignatureText } = await import("../../package/signing/sign.ts");
     requireSignatureText(text);
     const part = join(this.#dir, `.${randomUUID()}.part`);
     await writeSynced(part, text);

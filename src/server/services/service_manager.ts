@@ -6,7 +6,7 @@
  */
 import { sameJson } from "../../util/json.ts";
 import { getLogger } from "@logtape/logtape";
-import { healthTimeoutMs } from "../../deploy/steps/activate.ts";
+import { healthTimeoutMs } from "../../deploy/health_timeout.ts";
 import { HarnessError, messageOf, toHarnessError } from "../../errors.ts";
 import { type LogParams, logRange } from "./service_logs.ts";
 import { MAX_REASON_LENGTH } from "../limits.ts";
