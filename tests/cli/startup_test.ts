@@ -57,6 +57,10 @@ const STARTS: ReadonlyArray<[what: string, modules: string[], extra: Partial<typ
     "cli/completion/complete.ts",
     "cli/commands/serve.ts",
   ], { builtins: ["net"] }],
+  ["serve", ["cli/commands/serve.ts", "cli/server_process/run_server.ts"], {
+    packages: ["@logtape/logtape", "async-mutex", "zod"],
+    builtins: ["buffer", "crypto", "http", "https", "net", "os", "zlib"],
+  }],
 ];
 
 for (const [what, modules, { packages = [], builtins = [] }] of STARTS) {

@@ -8,7 +8,6 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { HarnessError } from "../../errors.ts";
 import type { Manifest } from "../../package/manifest/manifest.ts";
-import { inspectPackage } from "../../package/read.ts";
 import { digestFile } from "../../util/node/digest.ts";
 import { asStorage, matchesPackage } from "./package_files.ts";
 
@@ -93,6 +92,7 @@ export class PackageFacts {
     const path = join(this.#dir, file);
     try {
       if (this.#inspect === undefined) {
+        const { inspectPackage } = await import("../../package/read.ts");
         const { sha256, manifest } = await inspectPackage(path);
         requireMatch(file, manifest);
         return { sha256, manifest, problem: null };

@@ -19,7 +19,7 @@ import { asStorage, matchesPackage, parsePackageFile } from "./package_files.ts"
 import { type FileFacts, type Inspect, PackageFacts, requireMatch } from "./package_facts.ts";
 import { noSignature, PackageSignatures } from "./package_signatures.ts";
 import { PackageSpace, type UploadSpace } from "./package_space.ts";
-import { type Received, receivePackage } from "./receive.ts";
+import type { Received } from "./receive.ts";
 import { MAX_DOWNLOADS } from "../limits.ts";
 import { movingChunks, streamOf, TransferSlots } from "../http/transfers.ts";
 import { makeDirectory, syncDirectory } from "../../util/node/files.ts";
@@ -260,6 +260,7 @@ export class PackageStore implements Packages {
       }
     };
     const inspect = this.#inspect === undefined;
+    const { receivePackage } = await import("./receive.ts");
     return await asStorage(
       "store the package",
       () => receivePackage(part, counted(), { inspect }),
