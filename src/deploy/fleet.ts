@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { DeployStatus, HostOutcome } from "../model/deployment.ts";
+import type { HostOutcome } from "../model/deployment.ts";
 import { DEPLOY_PARALLEL } from "./limits.ts";
 import { fleetStatus } from "./fleet_status.ts";
 import { deployToHost } from "./host/deploy.ts";
