@@ -1,6 +1,6 @@
 /** Many hosts: how many at once, who goes first, when to stop, and what it comes to. */
 import assert from "node:assert/strict";
-import { fleetStatus } from "../../src/deploy/fleet.ts";
+import { fleetStatus } from "../../src/deploy/fleet_status.ts";
 import type { DeployPlan, HostTarget } from "../../src/deploy/plan.ts";
 import { MemoryHost } from "../helpers/memory_host/host.ts";
 import { BASE, memoryPackage, memoryPlan } from "./memory_bench.ts";
