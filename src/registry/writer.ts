@@ -79,6 +79,7 @@ export class EntryWriter {
   readonly #leases: LeaseKeeper;
   /** New ids on their way to the store. */
   readonly #registering = new Set<string>();
+  #clock = { now: NaN, text: "" };
   #closed = false;
 
   /** A writer for one registry. */
@@ -234,7 +235,10 @@ export class EntryWriter {
     throw otherRevision(entry, ifRevision);
   }
 
+  /** Many changes are made in one millisecond: they share the text. */
   #time(): string {
-    return new Date(this.#parts.now()).toISOString();
+    const now = this.#parts.now();
+    if (now !== this.#clock.now) this.#clock = { now, text: new Date(now).toISOString() };
+    return this.#clock.text;
   }
 }

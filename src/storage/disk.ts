@@ -78,7 +78,7 @@ export function localDisk(): Disk {
       await fs.rename(temp, to);
     },
     remove: (path) => fs.rm(path, { force: true }),
-    identity: fileIdentity,
+    identity: (path) => new Promise((resolve) => resolve(fileIdentity(path))),
     syncDir: syncDirectory,
   };
 }

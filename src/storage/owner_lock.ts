@@ -71,8 +71,9 @@ async function lockFile(dir: string, path: string): Promise<OwnerLock> {
     throw error;
   }
   let held = true;
-  const own = await fileIdentity(path);
-  const isInPlace = async () => own !== null && await fileIdentity(path) === own;
+  const own = fileIdentity(path);
+  const isInPlace = () =>
+    new Promise<boolean>((resolve) => resolve(own !== null && fileIdentity(path) === own));
   return {
     isInPlace,
     async release(): Promise<void> {

@@ -3,26 +3,27 @@
  *
  * @module
  */
-import { Mutex } from "async-mutex";
+
+const FREE = Promise.resolve();
 
 /** Runs the tasks of one key one after the other, in the order of the calls. */
 export class KeyedMutex {
-  readonly #locks = new Map<string, { mutex: Mutex; users: number }>();
+  /** The last task of each key. */
+  readonly #last = new Map<string, Promise<unknown>>();
 
   /** Number of held keys. */
   get size(): number {
-    return this.#locks.size;
+    return this.#last.size;
   }
 
   /** Runs `task` when all earlier tasks of `key` have ended. */
   async run<T>(key: string, task: () => Promise<T>): Promise<T> {
-    let lock = this.#locks.get(key);
-    if (lock === undefined) this.#locks.set(key, lock = { mutex: new Mutex(), users: 0 });
-    lock.users++;
+    const running = (this.#last.get(key) ?? FREE).then(task, task);
+    this.#last.set(key, running);
     try {
-      return await lock.mutex.runExclusive(task);
+      return await running;
     } finally {
-      if (--lock.users === 0) this.#locks.delete(key);
+      if (this.#last.get(key) === running) this.#last.delete(key);
     }
   }
 }

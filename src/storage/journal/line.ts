@@ -28,6 +28,9 @@ const CRC_PART = 18;
 const HEAD = 35;
 const NEWLINE = 10;
 const BRACE = 123;
+/** Where the digits of the two begin. */
+const CRC_AT = 8;
+const LENGTH_AT = 25;
 /** The first bytes of every line; each 0 is a hex digit. */
 const HEAD_SHAPE = '{"crc":"00000000","len":"00000000",';
 
@@ -76,9 +79,22 @@ export function encodeLine(value: Record<string, unknown>): Buffer {
 
 /** The bytes of a line whose text after the length is `rest`. */
 function lineOf(rest: string): Buffer {
-  const length = Buffer.byteLength(rest);
-  const checked = `"len":"${hex8(length)}",${rest}`;
-  return Buffer.from(`{"crc":"${hex8(crc32(checked))}",${checked}\n`);
+  // Encoded once; the length and the sum of the bytes are written into them.
+  const line = Buffer.from(`${HEAD_SHAPE}${rest}\n`);
+  const end = line.length - 1;
+  writeHex(line, LENGTH_AT, end - HEAD);
+  writeHex(line, CRC_AT, crc32(line.subarray(CRC_PART, end)));
+  return line;
+}
+
+/** Writes a number as 8 hex digits. */
+function writeHex(line: Buffer, at: number, value: number): void {
+  let rest = value;
+  for (let i = at + 7; i >= at; i--) {
+    const digit = rest & 15;
+    line[i] = digit < 10 ? 48 + digit : 87 + digit;
+    rest >>>= 4;
+  }
 }
 
 /** The line of a change. `first` and `id` come first so that loading need not parse every line. */
@@ -240,11 +256,11 @@ function lineEnd(bytes: Buffer, at: number): number {
   // Not `>`: a length that is no number is wrong too.
   if (!(end <= bytes.length)) return -1;
   if (bytes.toString("latin1", at, at + 8) !== '{"crc":"') return -1;
-  return crc32(bytes.subarray(at + CRC_PART, end)) === hexNumber(bytes, at + 8) ? end : -1;
+  return crc32(bytes.subarray(at + CRC_PART, end)) === hexNumber(bytes, at + CRC_AT) ? end : -1;
 }
 
 function claimedLength(bytes: Buffer, at: number): number {
-  return hexNumber(bytes, at + 25);
+  return hexNumber(bytes, at + LENGTH_AT);
 }
 
 /** Parses 8 hex digits in lower case; NaN if invalid. Loading reads two for each line. */
@@ -271,8 +287,4 @@ function isStartOfHead(text: string): boolean {
   return [...text].every((c, i) =>
     HEAD_SHAPE[i] === "0" ? /[0-9a-f]/.test(c) : HEAD_SHAPE[i] === c
   );
-}
-
-function hex8(n: number): string {
-  return n.toString(16).padStart(8, "0");
 }
