@@ -1,8 +1,7 @@
 /** etcd, one node with its defaults, and durable puts on it over gRPC by its own client (`etcd_load/`, in Go). */
 import { built } from "../../helpers/build_cache.ts";
 import { freePort } from "../../helpers/free_port.ts";
-import type { LoadReport } from "../load_client.ts";
-import type { Tool } from "../row.ts";
+import type { Figures, Tool } from "../row.ts";
 import type { Scope } from "../scope.ts";
 
 /** What has to be there for a row with etcd. */
@@ -90,12 +89,16 @@ export interface PutOptions {
 const SOURCES = new URL("./etcd_load/", import.meta.url).pathname;
 
 /** Puts from all connections at once, each again when its last one was answered. */
-export async function put(scope: Scope, endpoint: string, options: PutOptions) {
+export async function put(
+  scope: Scope,
+  endpoint: string,
+  options: PutOptions,
+): Promise<Figures> {
   const dir = await built(
     { name: "etcd_load", sources: SOURCES, extra: Deno.build.arch },
     async (to) => void await scope.run("go", ["build", "-o", "etcd_load"], { cwd: to }),
   );
   const args = Object.entries({ endpoint, ...options }).map(([name, value]) => `-${name}=${value}`);
   const text = await scope.run(`${dir}/etcd_load`, args);
-  return JSON.parse(text) as Omit<LoadReport, "server_cpu">;
+  return JSON.parse(text);
 }
