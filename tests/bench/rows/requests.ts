@@ -63,7 +63,7 @@ export const rows: readonly Row[] = [
     action: "list_services",
     params: {},
     connections: 32,
-    limit: "copying 350 kB an answer through the runtime and the kernel",
+    limit: "copying 520 kB an answer through the runtime and the kernel",
     targets: [
       {
         title: "list_services of 1,000, 32 connections",
