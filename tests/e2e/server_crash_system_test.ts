@@ -4,6 +4,7 @@ import { answer, buildHello, freePort, upload } from "../helpers/hello_package.t
 import { eventually, type Frame, RawClient } from "../helpers/raw_client.ts";
 import { needs } from "../helpers/require.ts";
 import { startSshd } from "../helpers/sshd.ts";
+import { eventually as untilPasses, isAlive, pidsWith } from "../lifecycle/fixture.ts";
 
 /** At which step of the second deployment the server is killed. */
 const KILL_AT = ["upload", "start", "health"];
@@ -12,6 +13,20 @@ const KILL_AT = ["upload", "start", "health"];
 const healthHeldBy = (hold: string) =>
   `#!/bin/sh\nwhile [ -e '${hold}' ]; do sleep 0.1; done\nset -eu\n` +
   `. "$(dirname -- "$0")/runtime.sh"\nexec_server --check\n`;
+
+/** The processes of watchers below a process. */
+async function watchersBelow(root: number): Promise<number[]> {
+  const found: number[] = [];
+  for (const pid of await pidsWith("h_new_marks")) {
+    let parent = pid;
+    while (parent > 1 && parent !== root) {
+      const stat = await Deno.readTextFile(`/proc/${parent}/stat`).catch(() => "");
+      parent = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1] ?? 0);
+    }
+    if (parent === root) found.push(pid);
+  }
+  return found;
+}
 
 async function finish(client: RawClient, deploymentId: string): Promise<string> {
   for (;;) {
@@ -47,8 +62,16 @@ Deno.test({
         const { deployment_id } = await client.call("deploy_package", { package: file, target });
         assert.equal(await finish(client, deployment_id), "succeeded");
         pid = (await client.call("get_service", { name: "hello-service" })).execution.pid;
+        const watchers = await untilPasses(async () => {
+          const pids = await watchersBelow(sshd.pid);
+          assert.ok(pids.length > 0, "it watches the machine");
+          return pids;
+        });
         server.cli.kill("SIGKILL");
         await client.closed;
+        await untilPasses(async () => {
+          assert.deepEqual(await Promise.all(watchers.map(isAlive)), watchers.map(() => false));
+        });
       }
       await using server = await startServer(["--allow-unauthenticated", ...args], { stateDir });
       await using client = await RawClient.ready(server.url);
