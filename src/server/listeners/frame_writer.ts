@@ -19,7 +19,7 @@ export class FrameWriter {
   /** Frames of texts that went to many, the oldest first. */
   readonly #shared = new Map<string, Buffer>();
   #sharedBytes = 0;
-  /** Queues with an answer or the like: written at the end of this turn of the event loop. */
+  /** Queues with an answer or the like: written when the present callback is over. */
   #prompt: FrameQueue[] = [];
   /** Queues with nothing but events. */
   #waiting: FrameQueue[] = [];
@@ -46,9 +46,9 @@ export class FrameWriter {
     return frame;
   }
 
-  /** Writes a queue at the end of this turn of the event loop. */
+  /** Writes a queue when the present callback is over: later would leave clients waiting that send one by one. */
   schedule(queue: FrameQueue): void {
-    if (this.#prompt.push(queue) === 1) setImmediate(() => this.#writePrompt());
+    if (this.#prompt.push(queue) === 1) queueMicrotask(() => this.#writePrompt());
   }
 
   /**
