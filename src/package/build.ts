@@ -11,18 +11,25 @@ import { open, readFile, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve, sep } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { createGzip } from "node:zlib";
 import { createTarPacker, type TarPackController } from "modern-tar";
 import { HarnessError, messageWithPath } from "../errors.ts";
 import { MAX_MANIFEST_BYTES } from "./limits.ts";
 import { MAX_PACKAGE_BYTES } from "../model/limits.ts";
 import { checkContents, decodeManifest, MANIFEST_PATH, SUMS_PATH } from "./contents.ts";
-import { EntryTable, type PackageEntry } from "./archive/entry_table.ts";
+import { gzipBlocks } from "./deflate/gzip_blocks.ts";
+import { EntryTable } from "./archive/entry_table.ts";
 import { invalid } from "./errors.ts";
 import type { Manifest } from "./manifest/manifest.ts";
 import { packageFileName, sanitizeName, SEMVER } from "./names.ts";
 import { parseManifest } from "./manifest/parse.ts";
-import { changed, fileBytes, hashEntry, packedName, readSourceTree } from "./source_tree.ts";
+import {
+  changed,
+  hashEntry,
+  packedName,
+  readSourceTree,
+  type SourceFile,
+  sourceFiles,
+} from "./source_tree.ts";
 import { compareBytes, formatSums } from "./sums.ts";
 import { parseYaml } from "./manifest/yaml_source.ts";
 import { digestFile, sha256 } from "../util/node/digest.ts";
@@ -30,9 +37,6 @@ import { makeDirectory } from "../util/node/files.ts";
 
 /** The time of every entry: 1980-01-01, which every tool can store. */
 const FIXED_TIME = new Date(315_532_800_000);
-/** Position and value of the OS byte of a gzip header, in which zlib writes its own system. */
-const GZIP_OS = { offset: 9, unix: 3 } as const;
-const COMPRESSION_LEVEL = 6;
 
 /** Progress of a build. */
 export interface BuildProgress {
@@ -192,9 +196,8 @@ function makeHealthScriptExecutable(table: EntryTable, manifest: Manifest): void
 
 async function hashFiles(root: string, table: EntryTable, source: BuildSource): Promise<void> {
   let bytes = 0;
-  for (const entry of table.entries) {
-    if (entry.type !== "file") continue;
-    entry.sha256 = await hashEntry(entry, fileBytes(root, entry, source));
+  for await (const { entry, chunks } of sourceFiles(root, table.entries, source)) {
+    entry.sha256 = await hashEntry(entry, chunks);
     bytes += entry.size;
     source.onProgress?.({ phase: "hash", path: entry.path, bytes, totalBytes: table.bytes });
   }
@@ -221,9 +224,8 @@ async function writeArchive(
   const { readable, controller } = createTarPacker();
   const digest = createHash("sha256");
   let size = 0;
-  const finish = async function* (chunks: AsyncIterable<Buffer>) {
-    for await (const chunk of chunks) {
-      if (size === 0) chunk[GZIP_OS.offset] = GZIP_OS.unix;
+  const finish = async function* (chunks: AsyncIterable<Uint8Array>) {
+    for await (const chunk of gzipBlocks(chunks, { about: table.bytes })) {
       size += chunk.byteLength;
       if (size > MAX_PACKAGE_BYTES) {
         throw invalid("too_large", `it would have more than ${MAX_PACKAGE_BYTES} bytes`);
@@ -234,7 +236,6 @@ async function writeArchive(
   };
   const written = pipeline(
     Readable.from(readable),
-    createGzip({ level: COMPRESSION_LEVEL, chunkSize: 256 * 1024 }),
     finish,
     createWriteStream(source.file, { flags: "wx", mode: 0o644 }),
     source.signal === undefined ? {} : { signal: source.signal },
@@ -261,6 +262,7 @@ async function packEntries(
 ): Promise<void> {
   let bytes = 0;
   const entries = table.entries.toSorted((a, b) => compareBytes(packedName(a), packedName(b)));
+  const files = sourceFiles(root, entries, source);
   for (const entry of entries) {
     source.signal?.throwIfAborted();
     const sink = source.controller.add({
@@ -274,7 +276,7 @@ async function packEntries(
       ...(entry.target === null ? {} : { linkname: entry.target }),
     });
     const writer = sink.getWriter();
-    if (entry.type === "file") await writeFile(root, entry, writer, source);
+    if (entry.type === "file") await writeFile((await files.next()).value, writer);
     await writer.close();
     bytes += entry.size;
     if (entry.type === "file") {
@@ -286,14 +288,12 @@ async function packEntries(
 
 /** Writes a file's bytes, which must equal those that were hashed. */
 async function writeFile(
-  root: string,
-  entry: PackageEntry,
+  { entry, chunks }: SourceFile,
   writer: WritableStreamDefaultWriter<Uint8Array>,
-  source: BuildSource,
 ): Promise<void> {
   const hash = createHash("sha256");
   let left = entry.size;
-  for await (const chunk of fileBytes(root, entry, source)) {
+  for await (const chunk of chunks) {
     left -= chunk.byteLength;
     if (left < 0) break;
     hash.update(chunk);

@@ -31,3 +31,13 @@ export const MAX_SUMS_BYTES = 16 * 1024 * 1024;
 export const MAX_SCRIPT_BYTES = 1024 * 1024;
 /** Largest file for minisign's legacy signatures, which need it in memory. */
 export const MAX_LEGACY_SIGNED_BYTES = 256 * 1024 * 1024;
+/** Threads that compress: each takes about 20 MiB, and more read faster than most disks. */
+export const MAX_DEFLATE_THREADS = 8;
+/** A thread must have this much to compress: starting one takes as long as half of it. */
+export const MIN_THREAD_BYTES: number = 4 * 1024 * 1024;
+/** A file up to this size is read whole by a build, others in chunks of it. */
+export const SMALL_FILE_BYTES: number = 256 * 1024;
+/** Small files of a build that are read ahead: a disk answers many at once. */
+export const READ_AHEAD_FILES = 32;
+/** Bytes of them in memory. */
+export const READ_AHEAD_BYTES: number = 8 * 1024 * 1024;

@@ -6,11 +6,12 @@
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { createReadStream, type Stats } from "node:fs";
-import { lstat, readdir, readlink, stat } from "node:fs/promises";
+import { lstat, open, readdir, readlink, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { isProgram, isScript, ScriptCheck, SUMS_PATH } from "./contents.ts";
 import { entryPath, type EntryTable, type PackageEntry } from "./archive/entry_table.ts";
 import { invalid, shown } from "./errors.ts";
+import { READ_AHEAD_BYTES, READ_AHEAD_FILES, SMALL_FILE_BYTES } from "./limits.ts";
 import { compareBytes } from "./sums.ts";
 
 /** Names that are never packed. */
@@ -133,7 +134,7 @@ async function exists(path: string): Promise<boolean> {
  */
 export async function hashEntry(
   entry: PackageEntry,
-  chunks: AsyncIterable<Uint8Array>,
+  chunks: SourceFile["chunks"],
 ): Promise<string> {
   const hash = createHash("sha256");
   const script = isScript(entry.path) ? new ScriptCheck() : null;
@@ -157,21 +158,78 @@ export function changed(path: string): Error {
   );
 }
 
-/** A file's bytes, or their replacement. */
-export async function* fileBytes(
+/** A file of the tree and its bytes. */
+export interface SourceFile {
+  readonly entry: PackageEntry;
+  readonly chunks: AsyncIterable<Uint8Array> | readonly Uint8Array[];
+}
+
+/**
+ * The files among `entries` in their order, with their bytes or what replaces them. Small ones are read ahead, many at
+ * once.
+ */
+export async function* sourceFiles(
+  dir: string,
+  entries: readonly PackageEntry[],
+  options: Pick<SourceTreeOptions, "overrides" | "signal">,
+): AsyncGenerator<SourceFile> {
+  const files = entries.filter(({ type }) => type === "file");
+  const ahead: Array<Promise<Uint8Array> | null> = [];
+  let bytes = 0;
+  let next = 0;
+  const readAhead = () => {
+    for (; ahead.length < READ_AHEAD_FILES && bytes < READ_AHEAD_BYTES; next++) {
+      const entry = files[next];
+      if (entry === undefined) return;
+      const small = entry.size <= SMALL_FILE_BYTES || options.overrides.has(entry.path);
+      if (small) bytes += entry.size;
+      const read = small ? smallFile(dir, entry, options) : null;
+      read?.catch(() => {}); // awaited in its turn, unless another fails before
+      ahead.push(read);
+    }
+  };
+  for (const entry of files) {
+    options.signal?.throwIfAborted();
+    readAhead();
+    const read = await ahead.shift();
+    if (read) bytes -= entry.size;
+    yield { entry, chunks: read ? [read] : fileBytes(dir, entry, options) };
+  }
+}
+
+/** A small file's bytes, or one more: then it has grown. */
+async function smallFile(
+  dir: string,
+  { path, size }: PackageEntry,
+  { overrides }: Pick<SourceTreeOptions, "overrides">,
+): Promise<Uint8Array> {
+  const override = overrides.get(path);
+  if (override !== undefined) return override;
+  const file = await open(join(dir, path), "r");
+  try {
+    const buffer = new Uint8Array(size + 1);
+    let filled = 0;
+    while (filled < buffer.length) {
+      const { bytesRead } = await file.read(buffer, filled, buffer.length - filled);
+      if (bytesRead === 0) break;
+      filled += bytesRead;
+    }
+    return buffer.subarray(0, filled);
+  } finally {
+    await file.close();
+  }
+}
+
+/** A file's bytes. */
+async function* fileBytes(
   dir: string,
   entry: PackageEntry,
-  options: Pick<SourceTreeOptions, "overrides" | "signal">,
+  { signal }: Pick<SourceTreeOptions, "signal">,
 ): AsyncGenerator<Uint8Array> {
-  const override = options.overrides.get(entry.path);
-  if (override !== undefined) {
-    yield override;
-    return;
-  }
-  const stream = createReadStream(join(dir, entry.path), { highWaterMark: 256 * 1024 });
+  const stream = createReadStream(join(dir, entry.path), { highWaterMark: SMALL_FILE_BYTES });
   try {
     for await (const chunk of stream as AsyncIterable<Uint8Array>) {
-      options.signal?.throwIfAborted();
+      signal?.throwIfAborted();
       yield chunk;
     }
   } finally {

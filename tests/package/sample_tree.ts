@@ -38,3 +38,15 @@ export async function run(command: string, ...args: string[]): Promise<string> {
   if (!done.success) throw new Error(`${command} ${args.join(" ")}: ${text(done.stderr)}`);
   return text(done.stdout);
 }
+
+/** Bytes of each kind for a compressor: text, zeros and noise, the same each time. */
+export function mixedBytes(length = 20_000_000): Uint8Array {
+  const bytes = new Uint8Array(length);
+  let state = 1;
+  for (let at = 0; at < length; at++) {
+    state = (state * 1103515245 + 12345) % 2 ** 31;
+    const kind = Math.floor(at / 50_000) % 3;
+    bytes[at] = kind === 0 ? 97 + (state >>> 16) % 4 : kind === 1 ? 0 : state >>> 20;
+  }
+  return bytes;
+}

@@ -1,0 +1,116 @@
+/**
+ * Compresses blocks in threads.
+ *
+ * @module
+ */
+import { Worker } from "node:worker_threads";
+import { type BlockDeflate, openDeflate, PACKAGE_DEFLATE, wasmBytes } from "./block_deflate.ts";
+
+/**
+ * What a thread runs: text, so that it needs no file of its own in a bundle or a compiled program. Blocks come and go in
+ * shared memory, because Deno takes a fifth of a second to post one.
+ */
+const THREAD = `
+const { parentPort, workerData } = require("node:worker_threads");
+const { wasm, options, shared, slotBytes } = workerData;
+const deflate = (${openDeflate})(wasm, options);
+parentPort.on("message", ([slot, bytes]) => {
+  const memory = new Uint8Array(shared, slot * slotBytes, slotBytes);
+  const packed = deflate(memory.slice(0, bytes));
+  memory.set(packed);
+  parentPort.postMessage([slot, packed.byteLength]);
+});
+`;
+
+/** A block, or what was made of it: that is hardly longer. */
+const SLOT_BYTES = PACKAGE_DEFLATE.blockBytes + 64 * 1024;
+/** Blocks of a thread: one that it works on, and the next. */
+const SLOTS = 2;
+
+/** A block that a thread works on or that waits for one. */
+interface Job {
+  readonly block: Uint8Array;
+  readonly resolve: (packed: Uint8Array) => void;
+}
+
+interface Thread {
+  readonly worker: Worker;
+  readonly memory: Uint8Array;
+  readonly jobs: Array<Job | null>;
+}
+
+/** Threads that compress; none compresses in this one. Where a thread fails, this one does its work: to the same bytes. */
+export class DeflatePool implements AsyncDisposable {
+  readonly #threads: Thread[] = [];
+  readonly #waiting: Job[] = [];
+  readonly #wasm = wasmBytes();
+  #here: BlockDeflate | null = null;
+
+  /** Starts `threads`. */
+  constructor(threads: number) {
+    try {
+      for (let i = 0; i < threads; i++) this.#start();
+    } catch {
+      // Threads are not allowed here.
+    }
+  }
+
+  /** Compresses a block, which must stay the same until then. */
+  deflate(block: Uint8Array): Promise<Uint8Array> {
+    const { promise, resolve } = Promise.withResolvers<Uint8Array>();
+    this.#waiting.push({ block, resolve });
+    this.#dispatch();
+    return promise;
+  }
+
+  #dispatch(): void {
+    // The first slot of each thread before the second of any.
+    for (let slot = 0; slot < SLOTS; slot++) {
+      for (const thread of this.#threads) {
+        if (thread.jobs[slot] !== null) continue;
+        const job = this.#waiting.shift();
+        if (job === undefined) return;
+        thread.jobs[slot] = job;
+        thread.memory.set(job.block, slot * SLOT_BYTES);
+        thread.worker.postMessage([slot, job.block.byteLength]);
+      }
+    }
+    if (this.#threads.length > 0) return;
+    for (const { block, resolve } of this.#waiting.splice(0)) {
+      this.#here ??= openDeflate(this.#wasm, PACKAGE_DEFLATE);
+      resolve(this.#here(block));
+    }
+  }
+
+  #start(): void {
+    const shared = new SharedArrayBuffer(SLOT_BYTES * SLOTS);
+    const workerData = {
+      wasm: this.#wasm,
+      options: PACKAGE_DEFLATE,
+      shared,
+      slotBytes: SLOT_BYTES,
+    };
+    const worker = new Worker(THREAD, { eval: true, workerData });
+    const jobs: Thread["jobs"] = Array.from({ length: SLOTS }, () => null);
+    const thread: Thread = { worker, memory: new Uint8Array(shared), jobs };
+    worker.on("message", ([slot, bytes]: [number, number]) => {
+      const job = jobs[slot];
+      jobs[slot] = null;
+      const at = slot * SLOT_BYTES;
+      job?.resolve(thread.memory.slice(at, at + bytes));
+      this.#dispatch();
+    });
+    worker.on("error", () => {
+      const at = this.#threads.indexOf(thread);
+      if (at !== -1) this.#threads.splice(at, 1);
+      this.#waiting.unshift(...jobs.filter((job) => job !== null));
+      this.#dispatch();
+    });
+    this.#threads.push(thread);
+  }
+
+  /** Ends the threads. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#threads.splice(0).map(({ worker }) => worker.terminate()));
+  }
+}

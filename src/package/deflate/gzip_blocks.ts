@@ -1,0 +1,67 @@
+/**
+ * Packs bytes to a gzip file in blocks, on all cores. The file depends on the bytes alone: not on the runtime, the number
+ * of cores, or how the bytes are cut into chunks.
+ *
+ * @module
+ */
+import { availableParallelism } from "node:os";
+import * as zlib from "node:zlib";
+import { MAX_DEFLATE_THREADS, MIN_THREAD_BYTES } from "../limits.ts";
+import { BLOCK_BYTES, STREAM_END } from "./block_deflate.ts";
+import { DeflatePool } from "./deflate_pool.ts";
+
+/** The types of Node 18, which another package brings, do not know it. */
+const { crc32 } = zlib as unknown as { crc32(bytes: Uint8Array, before: number): number };
+
+/** A gzip header without time and name, as of Unix. */
+const HEADER = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3);
+
+/**
+ * The gzip file of `chunks`.
+ *
+ * @param about How many bytes they will be, about: a few are not worth a thread.
+ */
+export async function* gzipBlocks(
+  chunks: AsyncIterable<Uint8Array>,
+  { about }: { about: number },
+): AsyncGenerator<Uint8Array> {
+  const useful = Math.floor(about / MIN_THREAD_BYTES);
+  const threads = Math.min(availableParallelism(), MAX_DEFLATE_THREADS, useful);
+  await using pool = new DeflatePool(threads < 2 ? 0 : threads);
+  const pending: Array<Promise<Uint8Array>> = [];
+  let crc = 0;
+  let bytes = 0;
+  yield HEADER;
+  for await (const block of blocksOf(chunks)) {
+    pending.push(pool.deflate(block));
+    crc = crc32(block, crc);
+    bytes += block.byteLength;
+    // Enough that no thread waits for the one whose block is the next.
+    if (pending.length >= 4 * threads) yield await (pending.shift() as Promise<Uint8Array>);
+  }
+  for (const packed of pending) yield await packed;
+  yield STREAM_END;
+  const trailer = new DataView(new ArrayBuffer(8));
+  trailer.setUint32(0, crc, true);
+  trailer.setUint32(4, bytes % 2 ** 32, true);
+  yield new Uint8Array(trailer.buffer);
+}
+
+/** The same bytes in blocks of {@linkcode BLOCK_BYTES}, each in memory of its own. */
+async function* blocksOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let block = new Uint8Array(BLOCK_BYTES);
+  let filled = 0;
+  for await (const chunk of chunks) {
+    for (let at = 0; at < chunk.byteLength;) {
+      const part = chunk.subarray(at, at + BLOCK_BYTES - filled);
+      block.set(part, filled);
+      filled += part.byteLength;
+      at += part.byteLength;
+      if (filled < BLOCK_BYTES) continue;
+      yield block;
+      block = new Uint8Array(BLOCK_BYTES);
+      filled = 0;
+    }
+  }
+  if (filled > 0) yield block.subarray(0, filled);
+}
