@@ -17,7 +17,8 @@ import type {
 } from "../model/service.ts";
 import type { EventBody, StateChangedData } from "../model/event.ts";
 import { HarnessError } from "../errors.ts";
-import { freeze, sameJson } from "../util/json.ts";
+import { sameJson } from "../util/json.ts";
+import { newEntry } from "./entry_text.ts";
 
 /** The states that may follow each state. */
 const NEXT: Readonly<Record<ServiceState, readonly ServiceState[]>> = {
@@ -62,7 +63,7 @@ export interface PlannedChange {
 /** The first entry of a new id. */
 export function planRegister(input: CheckedServiceInput, time: string): PlannedChange {
   const { name, version, execution, ttl_ms } = input;
-  const entry = freeze<ServiceEntry>({
+  const entry = newEntry({
     id: input.id ?? name,
     name,
     version,
@@ -200,7 +201,7 @@ function plan(
 }
 
 function stamp(current: ServiceEntry, next: ServiceEntry, time: string): ServiceEntry {
-  return freeze({
+  return newEntry({
     ...next,
     revision: current.revision + 1,
     last_state_change: next.state === current.state ? current.last_state_change : time,

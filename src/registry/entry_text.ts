@@ -102,9 +102,7 @@ export class StoredEntry {
 }
 
 function parse(stored: StoredEntry): ServiceEntry {
-  const entry: ServiceEntry = freeze(JSON.parse(stored.text));
-  storedEntries.set(entry, stored);
-  return entry;
+  return keep(JSON.parse(stored.text), stored);
 }
 
 /** The entries that hold their object, in two generations by last use, bounded by the bytes of their texts. */
@@ -138,20 +136,37 @@ class ParsedEntries {
 
 const parsed = new ParsedEntries();
 
-/** What the objects in use are kept as. */
+/** Where an entry has its stored form: not enumerable, so that no copy takes it along. */
+const STORED = Symbol("stored");
+/**
+ * Stored forms of entries that came frozen. Few: a large WeakMap whose values refer to its keys made each major
+ * collection of garbage stop everything for some 20 ms longer.
+ */
 const storedEntries = new WeakMap<ServiceEntry, StoredEntry>();
 let encoded = 0;
 
-/** The stored form of an entry, which must be frozen: made once for each object. */
+/** Freezes an entry that has the stored form `stored`. */
+function keep(entry: ServiceEntry, stored: StoredEntry): ServiceEntry {
+  if (Object.isExtensible(entry)) Object.defineProperty(entry, STORED, { value: stored });
+  else storedEntries.set(entry, stored);
+  return freeze(entry);
+}
+
+/** The stored form of an entry, made once for each object; freezes it. */
 export function storedOf(entry: ServiceEntry | StoredEntry): StoredEntry {
   if (entry instanceof StoredEntry) return entry;
-  let stored = storedEntries.get(entry);
+  let stored = (entry as { [STORED]?: StoredEntry })[STORED] ?? storedEntries.get(entry);
   if (stored === undefined) {
     encoded++;
     stored = new StoredEntry(entry.id, entry.name, JSON.stringify(entry), entry);
-    storedEntries.set(entry, stored);
+    keep(entry, stored);
   }
   return stored;
+}
+
+/** Freezes a new entry, which thereby has its stored form. */
+export function newEntry(entry: ServiceEntry): ServiceEntry {
+  return storedOf(entry).entry;
 }
 
 /** How nearly every text begins. */
@@ -168,7 +183,7 @@ export function storedText(text: string): StoredEntry {
   return new StoredEntry(entry.id, entry.name, text);
 }
 
-/** The JSON text of an entry, which must be frozen. */
+/** The JSON text of an entry; freezes it. */
 export function entryText(entry: ServiceEntry | StoredEntry): string {
   return storedOf(entry).text;
 }

@@ -15,7 +15,6 @@ import type {
   ServiceInput,
   ServicePatch,
 } from "../model/service.ts";
-import { freeze } from "../util/json.ts";
 import { DependencyGraph, type DependencyInfo, type Steps } from "./dependencies.ts";
 import { EntryIndex } from "./entry_index.ts";
 import { type StoredEntry, storedOf } from "./entry_text.ts";
@@ -94,7 +93,7 @@ export class Registry implements AsyncDisposable {
     this.epoch = loaded.epoch;
     this.warnings = loaded.warnings;
     this.#seq = loaded.seq;
-    this.#index.load(loaded.services.map((entry) => storedOf(freeze(entry))));
+    this.#index.load(loaded.services.map((entry) => storedOf(entry)));
   }
 
   /**
@@ -306,7 +305,7 @@ export class Registry implements AsyncDisposable {
   #apply(record: CommitRecord): void {
     if (record.seq <= this.#seq) return;
     if (record.put !== undefined) {
-      this.#index.put(storedOf(freeze(record.put)));
+      this.#index.put(storedOf(record.put));
       this.#writer.applied(record.put.id);
     }
     if (record.remove !== undefined) this.#index.remove(record.remove);

@@ -22,7 +22,6 @@ import {
 import type { RegistryEvent } from "../model/event.ts";
 import { type StoredEntry, storedOf } from "../registry/entry_text.ts";
 import type { Change, CommitRecord, LoadedState, Store, StoreListener } from "../registry/store.ts";
-import { freeze } from "../util/json.ts";
 import { AutoSave } from "./auto_save.ts";
 import { CommitQueue, failureText } from "./commit_queue.ts";
 import { type Disk, localDisk } from "./disk.ts";
@@ -213,7 +212,7 @@ export class FileStore implements Store {
   }
 
   #apply(record: CommitRecord, line: Buffer): void {
-    if (record.put !== undefined) this.#services.set(record.put.id, storedOf(freeze(record.put)));
+    if (record.put !== undefined) this.#services.set(record.put.id, storedOf(record.put));
     if (record.remove !== undefined) this.#services.delete(record.remove);
     this.#open?.ring.add(keptLine(record.seq - record.events.length + 1, record.seq, line));
     this.#open?.listener.onCommit(record);

@@ -11,7 +11,6 @@ import { HarnessError } from "../errors.ts";
 import { HISTORY_RING_BYTES, MIN_HISTORY_EVENTS } from "./limits.ts";
 import type { ServiceEntry } from "../model/service.ts";
 import { StoredEntry, storedOf } from "../registry/entry_text.ts";
-import { freeze } from "../util/json.ts";
 import type { Disk } from "./disk.ts";
 import { ChangeRing, type ChangeRingOptions, type KeptChange } from "./change_ring.ts";
 import { bytesOf, type ChainedLine, type JournalChain, readChain } from "./journal/chain.ts";
@@ -127,7 +126,7 @@ function checked(
     if (entry instanceof StoredEntry) continue;
     const result = serviceEntrySchema.safeParse(entry);
     if (result.success && result.data.id === id) {
-      found.set(id, storedOf(freeze(entry as ServiceEntry)));
+      found.set(id, storedOf(entry as ServiceEntry));
       continue;
     }
     found.delete(id);

@@ -8,7 +8,6 @@ import type { RegistryEvent } from "../model/event.ts";
 import { entryText, type StoredEntry, storedOf, textBytes } from "../registry/entry_text.ts";
 import type { Change, CommitRecord, LoadedState, Store, StoreListener } from "../registry/store.ts";
 import { ChangeRing, type KeptChange } from "./change_ring.ts";
-import { freeze } from "../util/json.ts";
 import { MEMORY_HISTORY_BYTES } from "./limits.ts";
 import { LeaseTable } from "./lease_table.ts";
 import { checkChange, toRecord } from "./change_record.ts";
@@ -61,7 +60,7 @@ export class MemoryStore implements Store {
       if (this.#users === 0) throw closed();
       checkChange(change, (id) => this.#entries.get(id)?.entry.revision ?? 0);
       const record = toRecord(change, this.#ring.seq);
-      if (record.put !== undefined) this.#entries.set(record.put.id, storedOf(freeze(record.put)));
+      if (record.put !== undefined) this.#entries.set(record.put.id, storedOf(record.put));
       if (record.remove !== undefined) this.#entries.delete(record.remove);
       this.#ring.add(keptOf(record));
       for (const listener of [...this.#listeners]) listener.onCommit(record);
