@@ -9,6 +9,8 @@ export interface Machine {
   readonly kernel: string;
   readonly deno: string;
   readonly disk: string;
+  /** Mean of the last minute before the run: above a few tenths others were at work. */
+  readonly load: number;
   readonly commit: string;
   /** Versions of the peers that are there. */
   readonly peers: Readonly<Record<string, string>>;
@@ -57,11 +59,12 @@ export async function machine(dir?: string): Promise<Machine> {
   const disk = await output("stat", "-f", "-c", "%T", at) || "unknown";
   const commit = await output("git", "rev-parse", "--short", "HEAD") || "unknown";
   const peers = await peerVersions();
+  const load = os.loadavg()[0] ?? 0;
   const memory = Math.round(os.totalmem() / 2 ** 30);
   const date = new Date().toISOString().slice(0, 10);
   const text = `${date}, commit ${commit}, ${cpu}, ${cores} cores, ${memory} GiB, ${kernel}, ` +
-    `${disk} file system, Deno ${deno}; ${
+    `${disk} file system, load ${load.toFixed(1)} before, Deno ${deno}; ${
       Object.entries(peers).map((pair) => pair.join(" ")).join(", ")
     }.`;
-  return { text, cpu, cores, kernel, deno, disk, commit, peers };
+  return { text, cpu, cores, kernel, deno, disk, load, commit, peers };
 }

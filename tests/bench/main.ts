@@ -145,7 +145,10 @@ async function main(): Promise<void> {
   const count = Object.entries(outcomes).map(([name, some]) => `${some?.length} ${name}`).join(
     ", ",
   );
-  const summary = `${here.text}\n${rounds} rounds in ${Math.round(seconds)} s: ${count}.` +
+  const summary =
+    `${here.text}\n${rounds} ${rounds === 1 ? "round" : "rounds"} in ${
+      Math.round(seconds)
+    } s: ${count}.` +
     loadClientShare(results);
   print(`${textTable(lines)}\n\n${summary}`);
   if (flags.out !== undefined) {
