@@ -57,10 +57,12 @@ export const LOCAL_STATUS_INTERVAL_MS = 1_000;
 export const REMOTE_STATUS_INTERVAL_MS = 5_000;
 /** How often the services of a machine are polled while a watcher watches all of them. */
 export const WATCHED_STATUS_INTERVAL_MS = 15_000;
-/** Polls because of a watcher's hints in a row. */
+/** Polls in a row because of hints after which nothing had changed. */
 export const MAX_HINTED_POLLS = 10;
 /** Pause between further ones: whatever a machine prints, it is polled no more often than one without a watcher. */
-export const HINTED_POLL_INTERVAL_MS = REMOTE_STATUS_INTERVAL_MS;
+export const FALSE_HINT_INTERVAL_MS = REMOTE_STATUS_INTERVAL_MS;
+/** The same after a change: services that end one after the other are noticed at once, a machine that never rests is not. */
+export const TRUE_HINT_INTERVAL_MS = 1_000;
 /** Services watched on one machine: a look at each four times a second is a hundredth of a processor. */
 export const MAX_WATCH_POINTS = 500;
 /** Pause before a list of what to watch is sent: services come and go in groups. */

@@ -7,7 +7,7 @@
 import { getLogger } from "@logtape/logtape";
 import { HarnessError, messageOf } from "../../errors.ts";
 import type { Executor } from "../../executor/executor.ts";
-import { HINTED_POLL_INTERVAL_MS, MAX_HINTED_POLLS } from "../limits.ts";
+import { FALSE_HINT_INTERVAL_MS, MAX_HINTED_POLLS, TRUE_HINT_INTERVAL_MS } from "../limits.ts";
 import type { ObservedStatus, WatchPoint } from "../drivers/driver.ts";
 import { hostStatus } from "./host_status.ts";
 import { HostWatcher } from "./host_watcher.ts";
@@ -39,6 +39,7 @@ export class HostPoller implements AsyncDisposable {
   readonly #hinted = new Set<string>();
   /** Whether a poll is due at once. */
   #urgent = false;
+  #foundChange = false;
   /** When the polls because of hints would be over at the pace of a machine without a watcher. */
   #paidUntil = 0;
   #awaken: () => void = () => undefined;
@@ -137,6 +138,7 @@ export class HostPoller implements AsyncDisposable {
       const status = found[at] ?? null;
       if (status === null || !this.#services.has(service.service.id)) return;
       await service.observe(status, before[at] ?? -1);
+      if (service.generation !== before[at]) this.#foundChange = true;
     }));
     const polled = services.map(({ service }) => service.id);
     this.#watcher.update(polled.filter((id) => this.#hinted.delete(id)));
@@ -211,19 +213,22 @@ export class HostPoller implements AsyncDisposable {
     // A machine that does not answer now is polled as ever.
     this.#options.executor().then((executor) => this.#watcher.start(executor), () => undefined);
     while (!signal.aborted) {
-      await this.#wait(signal);
+      const hinted = await this.#wait(signal);
       if (signal.aborted) return;
+      this.#foundChange = false;
       try {
         await this.#turn(signal);
       } catch (error) {
         if (signal.aborted) return;
         await this.#failed(error);
+      } finally {
+        if (hinted) this.#pay();
       }
     }
   }
 
-  /** Waits for the next poll, or for a hint that asks for one earlier. */
-  async #wait(signal: AbortSignal): Promise<void> {
+  /** Waits for the next poll, or for a hint that asks for one earlier; returns whether there was one. */
+  async #wait(signal: AbortSignal): Promise<boolean> {
     const begun = performance.now();
     while (!signal.aborted) {
       const hintAt = this.#urgent ? this.#mayHurryAt() : Infinity;
@@ -233,10 +238,9 @@ export class HostPoller implements AsyncDisposable {
       this.#awaken = () => woken.abort();
       await sleep(waitMs, woken.signal);
     }
-    if (this.#urgent) {
-      this.#paidUntil = Math.max(performance.now(), this.#paidUntil) + HINTED_POLL_INTERVAL_MS;
-    }
+    const hinted = this.#urgent;
     this.#urgent = false;
+    return hinted;
   }
 
   #intervalMs(): number {
@@ -245,9 +249,15 @@ export class HostPoller implements AsyncDisposable {
     return all ? watchedIntervalMs : intervalMs;
   }
 
-  /** Hints cause no more polls than there would be without a watcher, but some at once. */
+  /** Some hints are followed at once, further ones at the pace of {@linkcode HostPoller.#pay}. */
   #mayHurryAt(): number {
-    return this.#paidUntil - (MAX_HINTED_POLLS - 1) * HINTED_POLL_INTERVAL_MS;
+    return this.#paidUntil - (MAX_HINTED_POLLS - 1) * FALSE_HINT_INTERVAL_MS;
+  }
+
+  /** Charges the poll that a hint has caused: where nothing had changed, as much as one without a watcher. */
+  #pay(): void {
+    const ms = this.#foundChange ? TRUE_HINT_INTERVAL_MS : FALSE_HINT_INTERVAL_MS;
+    this.#paidUntil = Math.max(performance.now(), this.#paidUntil) + ms;
   }
 
   #hurry(): void {

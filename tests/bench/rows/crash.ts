@@ -206,7 +206,7 @@ export const rows: readonly Row[] = [{
           measure: () => counted(polls, onePolls),
         },
         { name: "ours", measure: () => crashes(ours, 5) },
-        { name: "polls", rounds: 2, measure: () => crashes(polls, 3) },
+        { name: "polls", rounds: 1, measure: () => crashes(polls, 3) },
       ],
       [Symbol.asyncDispose]: () => all.disposeAsync(),
     };
