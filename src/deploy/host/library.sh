@@ -79,7 +79,7 @@ d_receive() {
   [ "$(wc -c < "$1")" -eq "$2" ] || d_refuse cut "only a part of it arrived"
 }
 # Before its rename: a power cut must not leave an empty file under the new name.
-d_sync_file() { sync "$1" 2>/dev/null || sync; }
+d_sync_file() { sync "$@" 2>/dev/null || sync; }
 # Replaces a file by the $2 bytes on stdin, in one rename.
 d_replace() { d_receive "$stage/new" "$2" && d_sync_file "$stage/new" && d_while_held mv -f "$stage/new" "$1"; }
 d_link() { # new target of the link "current"

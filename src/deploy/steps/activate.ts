@@ -7,6 +7,7 @@ import { HarnessError } from "../../errors.ts";
 import { type HealthCheckResult, waitUntilHealthy } from "../../lifecycle/health/check.ts";
 import type { ServiceSpec, ServiceStatus } from "../../lifecycle/service_spec.ts";
 import {
+  DEPLOY_COMMAND_TIMEOUT_MS,
   DEPLOY_EXTRACT_TIMEOUT_MS,
   DEPLOY_LOG_LINES,
   DEPLOY_SETTLE_MS,
@@ -17,6 +18,7 @@ import { driverFor } from "../../lifecycle/drivers/table.ts";
 import {
   commitCommand,
   giveDirsCommand,
+  hasBegunToSwitch,
   pruneCommand,
   switchCommand,
 } from "../host/release/commands.ts";
@@ -35,32 +37,45 @@ import {
   withRelease,
 } from "../host/state.ts";
 import { otherRun } from "../host/occupied.ts";
-import { recoveryScript, writeRecoveryCommand } from "../host/recovery.ts";
+import { recoveryScript } from "../host/recovery.ts";
 import { healthTimeoutMs } from "../health_timeout.ts";
 import { sleep } from "../../util/async.ts";
 
 /** Points `current` to the release, after writing the script that undoes it. */
 export async function switchRelease(context: HostContext): Promise<StepResult> {
   const { chosen, plan, previous, place } = context;
-  const before = undone(context.state, chosen.id, `${plan.deploymentId} was interrupted`);
+  const before = context.state;
   const script = recoveryScript({
     place,
     stop: { spec: specOf(chosen), unit: context.isUnit(chosen) },
     back: previousPlace(context, context.previousRan),
-    state: before,
+    state: undone(before, chosen.id, `${plan.deploymentId} was interrupted`),
   });
-  await context.send(script, (bytes) => writeRecoveryCommand(place, bytes));
   // From here on the switch may have happened, even if its response is lost.
   context.phase = "switched";
-  context.state = switching(context.state, plan.deploymentId, chosen, context.previousRan);
-  const { dir, env } = chosen;
-  await context.send(
-    stateText(context.state),
-    (bytes) => switchCommand(place, { dir, envName: env ?? "", bytes }),
+  context.state = switching(before, plan.deploymentId, chosen, context.previousRan);
+  const text = stateText(context.state);
+  const result = await context.machine.run(
+    switchCommand(place, {
+      dir: chosen.dir,
+      envName: chosen.env ?? "",
+      scriptBytes: byteLength(script),
+      stateBytes: byteLength(text),
+    }),
+    { stdin: script + text, timeoutMs: DEPLOY_COMMAND_TIMEOUT_MS, signal: context.signal },
   );
+  if (result.exitCode !== 0 && !hasBegunToSwitch(result.stdout)) {
+    context.phase = "locked";
+    context.state = before;
+  }
+  context.check(result);
   return {
     message: previous === null ? chosen.version : `${previous.version} → ${chosen.version}`,
   };
+}
+
+function byteLength(text: string): number {
+  return new TextEncoder().encode(text).length;
 }
 
 /** Path and runtime of the previous release, for a rollback. */

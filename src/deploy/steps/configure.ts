@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { formatEnvFile } from "../../lifecycle/env_file.ts";
+import { formatEnvFile, secretsIn } from "../../lifecycle/env_file.ts";
+import { MAX_ENV_FILE_BYTES } from "../../lifecycle/limits.ts";
 import { redactor } from "../../util/redact.ts";
-import { readSecrets } from "../../lifecycle/secrets.ts";
 import type { ServiceSpec } from "../../lifecycle/service_spec.ts";
-import { configureCommand } from "../host/release/commands.ts";
+import { configureCommand, readConfigured } from "../host/release/commands.ts";
 import { effectivePorts } from "../env.ts";
 import type { HostContext, StepResult } from "../host/context.ts";
 import type { DeployPackagePlan, RollbackPlan } from "../plan.ts";
@@ -22,18 +22,30 @@ export async function configure(context: HostContext): Promise<StepResult> {
     ? await fresh(context, plan, envName)
     : await recorded(context, plan, envName);
   context.release = { ...chosen, env: envName, spec, run: context.runOf(spec) };
-  await addKnownSecrets(context);
   return {};
 }
 
-/** Adds secrets of earlier deployments, which are only in the env files on the host. */
-async function addKnownSecrets(context: HostContext): Promise<void> {
-  const { machine, signal, chosen, previous, plan, layout } = context;
-  const names = [chosen.env, previous?.env ?? null].filter((name) => name !== null);
-  const known = await readSecrets(machine, names.map((name) => `${layout.envs}/${name}`), {
-    signal,
-  });
-  context.redact = redactor([...Object.values(plan.secrets ?? {}), ...known]);
+/** Sends the environment, and adds the secrets of earlier deployments, which are only in the env files on the host. */
+async function sendEnv(
+  context: HostContext,
+  text: string,
+  files: { envName: string; inherit: string | null },
+): Promise<ReadonlySet<string>> {
+  const { chosen, previous, place, plan } = context;
+  const result = await context.send(
+    text,
+    (bytes) =>
+      configureCommand(place, {
+        ...files,
+        dir: chosen.dir,
+        previous: previous?.env ?? null,
+        bytes,
+      }),
+    { maxOutputBytes: MAX_ENV_FILE_BYTES },
+  );
+  const found = readConfigured(result.stdout);
+  context.redact = redactor([...Object.values(plan.secrets ?? {}), ...secretsIn(found.env)]);
+  return found.files;
 }
 
 async function fresh(
@@ -43,17 +55,7 @@ async function fresh(
 ): Promise<ServiceSpec> {
   const { chosen, layout } = context;
   const { manifest } = plan.package;
-  const result = await context.send(
-    envFileOf(context, plan),
-    (bytes) =>
-      configureCommand(context.place, {
-        dir: chosen.dir,
-        envName,
-        inherit: null,
-        bytes,
-      }),
-  );
-  const has = (path: string) => result.stdout.split("\n").includes(`@has ${path}`);
+  const files = await sendEnv(context, envFileOf(context, plan), { envName, inherit: null });
   return releaseSpec({
     manifest,
     layout,
@@ -61,9 +63,9 @@ async function fresh(
     envName,
     ports: effectivePorts(manifest, context.env),
     files: {
-      stopScript: has("scripts/stop.sh"),
-      reloadScript: has("scripts/reload.sh"),
-      imageTar: has("image.tar"),
+      stopScript: files.has("scripts/stop.sh"),
+      reloadScript: files.has("scripts/reload.sh"),
+      imageTar: files.has("image.tar"),
     },
   });
 }
@@ -76,18 +78,10 @@ async function recorded(
 ): Promise<ServiceSpec> {
   const { chosen, layout } = context;
   if (chosen.spec === null) throw new Error(`release ${chosen.id} was never configured`);
-  await context.send(
-    formatEnvFile(
-      { ...plan.dependencyEnv, ...plan.env, ...plan.secrets },
-      new Set(Object.keys(plan.secrets ?? {})),
-    ),
-    (bytes) =>
-      configureCommand(context.place, {
-        dir: chosen.dir,
-        envName,
-        inherit: chosen.env,
-        bytes,
-      }),
+  const given = formatEnvFile(
+    { ...plan.dependencyEnv, ...plan.env, ...plan.secrets },
+    new Set(Object.keys(plan.secrets ?? {})),
   );
+  await sendEnv(context, given, { envName, inherit: chosen.env });
   return { ...chosen.spec, envFile: `${layout.envs}/${envName}` };
 }

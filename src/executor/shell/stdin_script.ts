@@ -38,14 +38,10 @@ $(printf %b "$t_")" ;; *) echo "the command was cut off on its way" >&2; exit 1 
 
 /** `text` in ASCII without a backslash of its own, as printf(1) decodes it. */
 function octal(text: string): string {
-  const bytes = new TextEncoder().encode(text);
-  let ascii = "";
-  for (const byte of bytes) {
-    ascii += byte === 0x5c || byte > 0x7e
-      ? `\\0${byte.toString(8).padStart(3, "0")}`
-      : String.fromCharCode(byte);
-  }
-  return ascii;
+  return text.replace(/\\|[^\n -~]+/g, (found) => {
+    const bytes = Array.from(new TextEncoder().encode(found));
+    return bytes.map((byte) => `\\0${byte.toString(8).padStart(3, "0")}`).join("");
+  });
 }
 
 function after(head: Uint8Array, rest: Stdin | undefined): Stdin {

@@ -220,10 +220,12 @@ export class MemoryHost {
       this.releases.add(dir);
     },
     configure: async (call) => {
-      const [dir = "", name = "", inherit = "", bytes] = call.args;
+      const [dir = "", name = "", inherit = "", bytes, previous = ""] = call.args;
       const text = await received(call, bytes);
       if (!this.releases.has(dir)) refuse("missing", `the release is no longer there: ${dir}`);
-      call.base.envs.set(name, (call.base.envs.get(inherit) ?? "") + text);
+      const { envs } = call.base;
+      envs.set(name, (envs.get(inherit) ?? "") + text);
+      return say(call.io, `${envs.get(name)}${envs.get(previous) ?? ""}`, "@files");
     },
     same_env: async (call) => {
       held(call);
@@ -235,9 +237,16 @@ export class MemoryHost {
       call.base.recover = await received(call, call.args[0]);
     },
     switch: async (call) => {
-      const [dir = "", env = "", bytes] = call.args;
-      call.base.state = await received(call, bytes);
-      Object.assign(call.base, { current: dir, env });
+      const [dir = "", env = "", scriptBytes, stateBytes] = call.args;
+      const sent = await received(call, String(Number(scriptBytes) + Number(stateBytes)));
+      const bytes = new TextEncoder().encode(sent);
+      const [recover, state] = [[0, scriptBytes], [scriptBytes]].map(([from, to]) =>
+        new TextDecoder().decode(
+          bytes.subarray(Number(from), to === undefined ? undefined : Number(to)),
+        )
+      );
+      say(call.io, "@switching");
+      Object.assign(call.base, { recover, state, current: dir, env });
     },
     give_dirs: (call) => void held(call),
     switch_back: (call) => {

@@ -15,6 +15,7 @@ import {
   MAX_UNPACKED_BYTES,
   UNPACK_RATIO_FLOOR_BYTES,
 } from "../../../model/limits.ts";
+import { DEPLOY_RESERVE_BYTES } from "../../limits.ts";
 import { include } from "../../../executor/shell/include.ts";
 import { hostCommand, type HostPlace } from "../command.ts";
 import type { ReleaseLayout } from "../layout.ts";
@@ -87,7 +88,7 @@ export function extractCommand(
 
 /**
  * Writes the environment from stdin to `envs/<name>` (0600), after the content of `inherit`; makes the directories, and
- * reports the optional files of the release.
+ * prints what {@linkcode readConfigured} reads.
  */
 export function configureCommand(
   place: HostPlace,
@@ -95,6 +96,7 @@ export function configureCommand(
     dir: string;
     envName: string;
     inherit: string | null;
+    previous: string | null;
     bytes: number;
   },
 ): Command {
@@ -103,7 +105,15 @@ export function configureCommand(
     options.envName,
     options.inherit ?? "",
     options.bytes,
+    options.previous ?? "",
   ]);
+}
+
+/** What the command prints: the text of the env files, and the paths of the release that are there. */
+export function readConfigured(stdout: string): { env: string; files: ReadonlySet<string> } {
+  const at = stdout.lastIndexOf("\n@files\n");
+  const files = stdout.slice(at).split("\n").flatMap((line) => /^@has (.*)/.exec(line)?.[1] ?? []);
+  return { env: stdout.slice(0, Math.max(0, at)), files: new Set(files) };
 }
 
 /** Whether `envs/<name>` equals stdin and `current` points to `dir`: exit code 0 or 1. */
@@ -111,12 +121,27 @@ export function sameEnvCommand(place: HostPlace, envName: string, dir: string): 
   return hostCommand(place, "same_env", sameEnv, [envName, dir]);
 }
 
-/** Records the switch (stdin: `state.json` with `pending`), then points `current` and `env` to the release. */
+/**
+ * Writes the recovery script, which the watchdog runs if there is no commit, records the switch, and points `current` and
+ * `env` to the release. stdin: the script, then `state.json` with `pending`. A little space is reserved: a disk that fills
+ * up later must prevent neither the commit nor the rollback from being recorded.
+ */
 export function switchCommand(
   place: HostPlace,
-  options: { dir: string; envName: string; bytes: number },
+  options: { dir: string; envName: string; scriptBytes: number; stateBytes: number },
 ): Command {
-  return hostCommand(place, "switch", switchRelease, [options.dir, options.envName, options.bytes]);
+  return hostCommand(place, "switch", switchRelease, [
+    options.dir,
+    options.envName,
+    options.scriptBytes,
+    options.stateBytes,
+    DEPLOY_RESERVE_BYTES,
+  ]);
+}
+
+/** Whether the switch may have begun, by what its command printed. */
+export function hasBegunToSwitch(stdout: string): boolean {
+  return /^@switching$/m.test(stdout);
 }
 
 /** Changes the owner of the directories of the service, once the previous release is stopped. */
