@@ -64,6 +64,27 @@ Deno.test("deploy(): a release that is there skips every step", async () => {
   assert(!host.log.includes("process/start"));
 });
 
+Deno.test("deploy(): a host is asked no more than it has to be", async () => {
+  // Each is a round trip and some processes on the host: what belongs together goes as one.
+  assert.deepEqual(await commandsOf(), [
+    "deploy/acquire",
+    "process/status",
+    "process/occupant",
+    "deploy/upload",
+    "deploy/verify",
+    "deploy/extract",
+    "deploy/configure",
+    "deploy/switch",
+    "process/stop",
+    "process/start",
+    "process/status",
+    "process/status",
+    "deploy/commit",
+    "deploy/prune",
+    "deploy/release",
+  ]);
+});
+
 /** Deploys 2.0.0 with a fault at command `at`, then lets the lock run out; the next deployment must work. */
 async function withFault(fault: Fault, at: number, again: boolean): Promise<string> {
   const host = await hostWithOne();

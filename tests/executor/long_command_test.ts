@@ -21,6 +21,22 @@ Deno.test("stdinScript: leaves the rest of stdin to the command", async () => {
   }
 });
 
+Deno.test("stdinScript: takes a text that comes in pieces", async () => {
+  await using machine = localExecutor();
+  const sent = stdinScript(`printf '%s|' 'é\\ü\n'\n${LONG}`, "rest", "harness-nonce");
+  assert.ok(sent.stdin instanceof Uint8Array);
+  const bytes = sent.stdin;
+  let at = 0;
+  const stdin = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      if (at >= bytes.length) return controller.close();
+      controller.enqueue(bytes.slice(at, at += 9_001));
+    },
+  });
+  const { stdout } = await machine.run({ script: sent.text }, { stdin });
+  assert.equal(stdout, "é\\ü\n||rest");
+});
+
 Deno.test("stdinScript: runs nothing of a partial text", async () => {
   await using machine = localExecutor();
   const script = "echo ran; echo ran again";

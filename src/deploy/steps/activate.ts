@@ -170,6 +170,7 @@ export async function health(context: HostContext): Promise<StepResult> {
   const result = await waitUntilHealthy(machine, spec, {
     timeoutMs: context.plan.healthTimeoutMs ?? healthTimeoutMs(spec),
     pollMs: timing?.healthPollMs,
+    systemd: context.isUnit(chosen),
     signal,
     onResult: (seen: HealthCheckResult) => context.news({ message: seen.message }),
   });

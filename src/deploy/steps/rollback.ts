@@ -36,6 +36,7 @@ export async function rollback(context: HostContext, reason: string): Promise<St
     await waitUntilHealthy(machine, back.spec, {
       timeoutMs: healthTimeoutMs(back.spec),
       pollMs: context.plan.timing?.healthPollMs,
+      systemd: back.unit,
       signal,
     });
     context.status = await context.controller(back.release).status({ signal });

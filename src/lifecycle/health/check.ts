@@ -35,6 +35,8 @@ export interface HealthCheckResult {
 export interface CheckHealthOptions {
   /** Kills the check and rejects with `signal.reason`. */
   signal?: AbortSignal;
+  /** Whether it runs as a systemd unit. Left out: the machine is asked. */
+  systemd?: boolean;
 }
 
 /** Options for {@linkcode waitUntilHealthy}. */
@@ -60,7 +62,7 @@ export async function checkHealth(
 ): Promise<HealthCheckResult> {
   options.signal?.throwIfAborted();
   const started = performance.now();
-  const verdict = await judge(executor, spec, options.signal);
+  const verdict = await judge(executor, spec, options);
   return {
     healthy: verdict.status !== "critical",
     ...verdict,
@@ -72,10 +74,11 @@ export async function checkHealth(
 async function judge(
   executor: Executor,
   spec: ServiceSpec,
-  signal: AbortSignal | undefined,
+  { signal, systemd }: CheckHealthOptions,
 ): Promise<Verdict> {
   if (spec.health === null) {
-    const status = await createController(executor, spec).status(signal ? { signal } : {});
+    const controller = createController(executor, spec, { systemd });
+    const status = await controller.status(signal ? { signal } : {});
     return {
       status: status.running ? "ok" : "critical",
       message: status.detail,
@@ -110,12 +113,14 @@ export async function waitUntilHealthy(
 ): Promise<HealthCheckResult> {
   const deadline = performance.now() + options.timeoutMs;
   const control = options.signal ? { signal: options.signal } : {};
-  const controller = createController(executor, spec);
+  const { systemd } = options;
+  const controller = createController(executor, spec, { systemd });
+  const check = systemd === undefined ? control : { ...control, systemd };
   let successes = 0;
   // Most services listen within a moment of their start.
   let pauseMs = WAIT_HEALTHY_FIRST_POLL_MS;
   while (true) {
-    const result = await checkHealth(executor, spec, control);
+    const result = await checkHealth(executor, spec, check);
     options.onResult?.(result);
     successes = result.healthy ? successes + 1 : 0;
     if (successes >= (spec.health?.successes ?? 1)) return result;
