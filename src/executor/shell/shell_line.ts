@@ -81,18 +81,23 @@ function octal(character: string): string {
   return `\\0${character.charCodeAt(0).toString(8).padStart(3, "0")}`;
 }
 
+/** Length of an escape of {@linkcode octal}, the only use of a backslash in escaped text. */
+const ESCAPE_LENGTH = 5;
+
 /** Pieces of escaped text, each short enough for a csh word, none cut inside an escape or a character. */
 function words(escaped: string): string[] {
   const found: string[] = [];
-  let word = "";
-  for (const unit of escaped.match(/\\0\d{3}|[\s\S]/gu) ?? []) {
-    if (word.length + unit.length > MAX_SHELL_WORD_LENGTH) {
-      found.push(word);
-      word = "";
+  let from = 0;
+  do {
+    let to = Math.min(from + MAX_SHELL_WORD_LENGTH, escaped.length);
+    if (to < escaped.length) {
+      const escape = escaped.lastIndexOf("\\", to - 1);
+      if (escape > to - ESCAPE_LENGTH) to = escape;
+      else if ((escaped.codePointAt(to - 1) ?? 0) > 0xffff) to -= 1;
     }
-    word += unit;
-  }
-  found.push(word);
+    found.push(escaped.slice(from, to));
+    from = to;
+  } while (from < escaped.length);
   return found;
 }
 
