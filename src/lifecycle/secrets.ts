@@ -18,7 +18,7 @@ import type { SupervisorEvent } from "./supervisor/events.ts";
 const READ = `for h_file in "$@"; do [ ! -e "$h_file" ] || cat "$h_file" || exit 1; done`;
 
 /** The values marked as secret in env files of a machine; those that are not there have none. */
-export async function readSecrets(
+async function readSecrets(
   executor: Executor,
   files: readonly string[],
   options: { signal?: AbortSignal } = {},
