@@ -26,7 +26,7 @@
 export type { DeregisterOptions, IfRevision, RegisterOptions, UpdateOptions } from "./writer.ts";
 export { applyEvent } from "./apply_event.ts";
 export type { StoredEntry } from "./entry_text.ts";
-export type { DependencyInfo } from "./dependencies.ts";
+export type { DependencyInfo, Steps } from "./dependencies.ts";
 export type { EventsOptions } from "./events.ts";
 export type { ServiceFilter } from "./filter.ts";
 export type { PageOptions, ServicePage } from "./queries.ts";

@@ -21,7 +21,7 @@
  */
 export { ConnectionHandler } from "./handler.ts";
 export type { HandlerOptions } from "./handler.ts";
-export type { ConnectionEvents, ServerSocket } from "./connection/server_socket.ts";
+export type { ConnectionEvents, Recipients, ServerSocket } from "./connection/server_socket.ts";
 export type { AuditEntry, AuditSink } from "./access/audit.ts";
 export type { Authenticator, AuthOptions } from "./access/auth.ts";
 export type { Access, Client } from "./access/rights.ts";
