@@ -6,7 +6,7 @@
  */
 import { parseArgs } from "node:util";
 import { loadClientLanguage } from "./load_client.ts";
-import { machine } from "./machine.ts";
+import { type Machine, machine } from "./machine.ts";
 import { idOf, type Row } from "./row.ts";
 import { type RowResult, runRow } from "./rounds.ts";
 import { killDescendants, Scope } from "./scope.ts";
@@ -104,6 +104,15 @@ async function bench(rows: readonly Row[], rounds: number): Promise<RowResult[]>
   return results;
 }
 
+/** Why the figures of this run should not be quoted. */
+function doubts(rounds: number, { load, cores }: Machine): string {
+  const reasons = [
+    ...(rounds < 5 ? ["fewer than 5 rounds"] : []),
+    ...(load > cores / 4 ? ["a machine that was busy with other things"] : []),
+  ];
+  return reasons.length === 0 ? "" : `\nNot to be quoted: ${reasons.join(", and ")}.`;
+}
+
 /** How busy the load client was, where it was busiest. */
 function loadClientShare(results: readonly RowResult[]): string {
   const shares = results.flatMap(({ id, samples }) =>
@@ -149,11 +158,12 @@ async function main(): Promise<void> {
     `${here.text}\n${rounds} ${rounds === 1 ? "round" : "rounds"} in ${
       Math.round(seconds)
     } s: ${count}.` +
-    loadClientShare(results);
+    loadClientShare(results) + doubts(rounds, here);
   print(`${textTable(lines)}\n\n${summary}`);
   if (flags.out !== undefined) {
     const text = `${summary}\n\n${markdownTable(lines)}\n\n${limitsTable(rows)}`;
     await Deno.writeTextFile(flags.out, withRegion(await Deno.readTextFile(flags.out), text));
+    await new Deno.Command(Deno.execPath(), { args: ["fmt", "--quiet", flags.out] }).output();
   }
   if (flags.json !== undefined) {
     const measured = results.map(({ lines, ...rest }) => ({

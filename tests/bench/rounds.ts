@@ -62,7 +62,8 @@ export async function runRow(row: Row, { rounds, scope, say }: Options): Promise
   const lines = row.targets.map((target) => {
     const verdict = judge(target, samples);
     const of = [target.figure, ...(target.peer === undefined ? [] : [target.peer])];
-    const note = of.map((path) => notes.get(parsePath(path).contender)).find(Boolean) ?? "";
+    const fewer = verdict.rounds > 0 && verdict.rounds < rounds ? `${verdict.rounds} rounds` : "";
+    const note = of.map((path) => notes.get(parsePath(path).contender)).find(Boolean) ?? fewer;
     return { row, target, verdict, note };
   });
   const all = [...samples].map(([name, some]) => [name, Array.from(some, (one) => one ?? null)]);

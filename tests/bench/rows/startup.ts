@@ -133,8 +133,8 @@ export const rows: readonly Row[] = [{
     const bare = await written(scope, "bare.ts", BARE);
     return {
       contenders: [
-        { name: "ours", measure: () => idle(scope) },
-        { name: "bare Deno", measure: () => bareIdle(scope, bare) },
+        { name: "ours", rounds: 3, measure: () => idle(scope) },
+        { name: "bare Deno", rounds: 3, measure: () => bareIdle(scope, bare) },
       ],
       async [Symbol.asyncDispose]() {},
     };
