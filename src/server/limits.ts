@@ -103,6 +103,11 @@ export const DESCRIPTOR_PROBE = 8;
 export const DESCRIPTOR_HEADROOM = 16;
 /** Poll interval for free descriptors; a probe takes some microseconds. */
 export const DESCRIPTOR_POLL_MS = 250;
+/**
+ * Connections that the system holds until we accept them: a fleet that comes back at once. The next one would be tried
+ * again only after a second. Linux cuts it to net.core.somaxconn, which is as many.
+ */
+export const ACCEPT_BACKLOG = 4096;
 /** New connections between two polls that count as a burst, which may have used up all descriptors. */
 export const ACCEPT_BURST = 32;
 /** Interval of accept probes without a burst: an accept may fail silently at any connection. */

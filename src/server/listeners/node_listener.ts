@@ -20,6 +20,7 @@ import process from "node:process";
 import type { Duplex } from "node:stream";
 import { HarnessError } from "../../errors.ts";
 import {
+  ACCEPT_BACKLOG,
   ACCEPT_BURST,
   ACCEPT_CHECK_TURNS,
   ACCEPT_TRY_INTERVAL_MS,
@@ -286,7 +287,7 @@ function badRequest(): Response {
 function listening(server: Server, { hostname, port }: ListenOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
-    server.listen(port, hostname, onListening);
+    server.listen({ port, host: hostname, backlog: ACCEPT_BACKLOG }, onListening);
     function onListening(): void {
       server.off("error", reject);
       resolve();
