@@ -78,6 +78,7 @@ export async function listen(
     await listening(server, options);
   } catch (error) {
     peers?.close();
+    sockets.close();
     throw listenError(options, error);
   }
   const context: ServeContext = {
