@@ -117,21 +117,23 @@ export class Scope implements AsyncDisposable {
 
   /** Ends what still runs and removes the directory. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await killDescendants();
+    await killDescendants(this.dir);
     await removeTree(this.dir);
   }
 }
 
-/** Kills every process below this one. */
-export async function killDescendants(): Promise<void> {
-  const ps = new Deno.Command("ps", { args: ["-A", "-o", "pid=,ppid="], stderr: "null" });
+/** Kills every process below this one, and with `dir` services that were deployed into it: they are nobody's child. */
+export async function killDescendants(dir?: string): Promise<void> {
+  const args = ["-A", "-ww", "-o", "pid=,ppid=,args="];
+  const ps = new Deno.Command("ps", { args, stderr: "null" });
   const { stdout } = await ps.output();
   const children = new Map<number, number[]>();
+  const pids = [Deno.pid];
   for (const line of new TextDecoder().decode(stdout).trim().split("\n")) {
-    const [pid = 0, parent = 0] = line.trim().split(/\s+/).map(Number);
+    const [pid = 0, parent = 0] = line.trim().split(/\s+/, 2).map(Number);
+    if (dir !== undefined && line.includes(`${dir}/`) && pid !== Deno.pid) pids.push(pid);
     children.set(parent, [...children.get(parent) ?? [], pid]);
   }
-  const pids = [Deno.pid];
   for (const pid of pids) pids.push(...children.get(pid) ?? []);
   for (const pid of pids.slice(1)) {
     try {
