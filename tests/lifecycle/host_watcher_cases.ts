@@ -1,4 +1,4 @@
-/** What a machine's watcher brings about, on any kind of machine. While it watches, polls are days apart: only it can be the reason. */
+/** What a machine's watcher brings about, on any kind of machine. Polls are days apart: only a watcher can be the reason. */
 import assert from "node:assert/strict";
 import type { Executor } from "../../src/executor/executor.ts";
 import { needs } from "../helpers/require.ts";
@@ -8,8 +8,11 @@ import { LOOP, service, Watcher } from "./watcher.ts";
 /** Longer than any test. */
 export const NEVER_MS = 1_000_000_000;
 
-/** No polls of themselves while all is watched; else as ever, which also replaces a watcher that has ended. */
-const NEVER = { watchedIntervalMs: NEVER_MS, localIntervalMs: 5_000, remoteIntervalMs: 5_000 };
+const NEVER = {
+  localIntervalMs: NEVER_MS,
+  remoteIntervalMs: NEVER_MS,
+  watchedIntervalMs: NEVER_MS,
+};
 
 /** A variable that the watchers of one test have, and no service. */
 const MARK = "HARNESS_TEST_PLACE";

@@ -82,6 +82,18 @@ for (const [by, tick, shell] of [["read", "0.25", "bash"], ["sleep", "", "sh"]] 
     assert.equal((await loop.ended).exitCode, 0);
   });
 
+  Deno.test(`host_watch_loop: by ${by}, without the empty line`, async () => {
+    // As where bash loses it because it comes just at the limit of a read.
+    await using loop = new Loop([shell], tick);
+    const lines = [`1\tpid\t${Deno.pid}`, `2\tpid_file\t/gone`];
+    for (let sent = 0; sent < 2; sent++) {
+      loop.send(list(...lines).slice(1));
+      await loop.prints(".");
+    }
+    loop.end();
+    assert.equal((await loop.ended).exitCode, 0);
+  });
+
   Deno.test(`host_watch_loop: by ${by}, no part of a list`, async () => {
     await using loop = new Loop([shell], tick);
     loop.send("\n1\tpid\t1\nend 9\n");

@@ -53,8 +53,10 @@ h_next() {
   if [ -z "$h_tick" ] || [ "$h_size" -gt 0 ]; then IFS= read -r h_line; return; fi
   h_clock
   h_begun=$h_at
-  # BusyBox forgets the part of a line that came before the limit, so the line that is read here is an empty one.
-  if IFS= read -r -t "$h_tick" h_line; then IFS= read -r h_line; return; fi
+  # BusyBox forgets the part of a line that came before the limit, so the line that is read here is an empty one. bash
+  # loses even that where it comes just at the limit; then it is the first line of a list, which was on its way.
+  # shellcheck disable=SC3045 # only in a shell that knows it
+  if IFS= read -r -t "$h_tick" h_line; then [ -n "$h_line" ] || IFS= read -r h_line; return; fi
   h_line=turn
   h_clock
   # Shells differ in how they tell the end from the limit: the end comes at once.
