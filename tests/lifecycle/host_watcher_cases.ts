@@ -17,17 +17,24 @@ const NEVER = {
 /** A variable that the watchers of one test have, and no service. */
 const MARK = "HARNESS_TEST_PLACE";
 
-/** The executor whose watchers {@linkcode watchersOf} finds. */
-export function marked(executor: Executor, place: Place): () => Promise<Executor> {
+/** The executor whose watchers {@linkcode watchersOf} finds; each answer of one is told to `onAnswer`. */
+export function marked(
+  executor: Executor,
+  place: Place,
+  onAnswer: () => void = () => {},
+): () => Promise<Executor> {
   const found: Executor = {
     host: executor.host,
-    run: (command, options = {}) =>
-      executor.run(
-        command,
-        "name" in command && command.name === "host_watch"
-          ? { ...options, env: { [MARK]: place.dir } }
-          : options,
-      ),
+    run: (command, options = {}) => {
+      if (!("name" in command) || command.name !== "host_watch") {
+        return executor.run(command, options);
+      }
+      const onStdout = (chunk: Uint8Array) => {
+        options.onStdout?.(chunk);
+        onAnswer();
+      };
+      return executor.run(command, { ...options, onStdout, env: { [MARK]: place.dir } });
+    },
     [Symbol.asyncDispose]: () => executor[Symbol.asyncDispose](),
   };
   return () => Promise.resolve(found);
@@ -81,13 +88,15 @@ export function registerHostWatcher(kind: MachineKind): void {
   });
 
   test("a start by others is noticed without a poll", async (place, { executor }) => {
-    await using mine = new Watcher({ ...NEVER, executorFor: marked(executor, place) });
+    const watching = Promise.withResolvers<void>();
+    const executorFor = marked(executor, place, watching.resolve);
+    await using mine = new Watcher({ ...NEVER, executorFor });
     await using other = new Watcher({ executorFor: () => Promise.resolve(executor) });
     for (const { supervisor } of [mine, other]) {
       await supervisor.watch(service(place.shell("api", LOOP), "far"), { running: false });
     }
-    // Only what changes while it is watched is a change.
-    await eventually(async () => assert.ok((await watchersOf(place)).length > 0));
+    // Only what changes while it is watched is a change: the list has been taken.
+    await watching.promise;
     await other.supervisor.start("api");
     await eventually(() => assert.deepEqual(mine.states("api"), ["starting", "running"]));
     await other.supervisor.stop("api");
