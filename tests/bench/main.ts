@@ -8,7 +8,7 @@ import { parseArgs } from "node:util";
 import { loadClientLanguage } from "./load_client.ts";
 import { type Machine, machine } from "./machine.ts";
 import { idOf, type Row } from "./row.ts";
-import { type RowResult, runRow } from "./rounds.ts";
+import { type Measured, type RowResult, runRows, sharing } from "./rounds.ts";
 import { killDescendants, Scope } from "./scope.ts";
 import { asked, limitsTable, markdownTable, textTable, withRegion } from "./table.ts";
 
@@ -75,7 +75,11 @@ function chosen(rows: readonly Row[], wanted: string | undefined): readonly Row[
   });
 }
 
-async function bench(rows: readonly Row[], rounds: number): Promise<RowResult[]> {
+function position(id: string, rows: readonly Row[]): number {
+  return rows.findIndex((row) => idOf(row) === id);
+}
+
+async function bench(rows: readonly Row[], rounds: number): Promise<Measured[]> {
   const interrupted = new AbortController();
   const stop = () => {
     if (interrupted.signal.aborted) Deno.exit(130);
@@ -86,22 +90,23 @@ async function bench(rows: readonly Row[], rounds: number): Promise<RowResult[]>
   };
   Deno.addSignalListener("SIGINT", stop);
   Deno.addSignalListener("SIGTERM", stop);
-  const results: RowResult[] = [];
+  const all: Measured[] = [];
   try {
     await using scope = await Scope.open(interrupted.signal, flags.dir);
-    for (const row of rows) {
-      say(`${idOf(row)} …`);
-      const result = await runRow(row, { rounds, scope, say });
+    for (const together of sharing(rows)) {
+      say(`${together.map(idOf).join(", ")} …`);
+      const measured = await runRows(together, { rounds, scope, say });
       if (interrupted.signal.aborted) break;
-      results.push(result);
-      say(`${textTable(result.lines)}\n  in ${Math.round(result.seconds)} s\n`);
+      all.push(measured);
+      const lines = measured.results.flatMap((result) => result.lines);
+      say(`${textTable(lines)}\n  in ${Math.round(measured.seconds["all"] ?? 0)} s\n`);
     }
   } finally {
     Deno.removeSignalListener("SIGINT", stop);
     Deno.removeSignalListener("SIGTERM", stop);
   }
   if (interrupted.signal.aborted) Deno.exit(130);
-  return results;
+  return all;
 }
 
 /** Why the figures of this run should not be quoted. */
@@ -147,8 +152,10 @@ async function main(): Promise<void> {
   }
   const begun = performance.now();
   const here = await machine(flags.dir);
-  const results = await bench(rows, rounds);
+  const measured = await bench(rows, rounds);
   const seconds = (performance.now() - begun) / 1000;
+  const results = measured.flatMap((some) => some.results)
+    .toSorted((a, b) => position(a.id, rows) - position(b.id, rows));
   const lines = results.flatMap((result) => result.lines);
   const outcomes = Object.groupBy(lines, ({ verdict }) => verdict.outcome);
   const count = Object.entries(outcomes).map(([name, some]) => `${some?.length} ${name}`).join(
@@ -166,11 +173,15 @@ async function main(): Promise<void> {
     await new Deno.Command(Deno.execPath(), { args: ["fmt", "--quiet", flags.out] }).output();
   }
   if (flags.json !== undefined) {
-    const measured = results.map(({ lines, ...rest }) => ({
+    const figures = results.map(({ lines, ...rest }) => ({
       ...rest,
       targets: lines.map(({ target, verdict, note }) => ({ ...target, ...verdict, note })),
     }));
-    const report = { machine: here, rounds, seconds, rows: measured };
+    const took = measured.map(({ results, seconds }) => ({
+      rows: results.map(({ id }) => id),
+      ...seconds,
+    }));
+    const report = { machine: here, rounds, seconds, took, rows: figures };
     await Deno.writeTextFile(flags.json, JSON.stringify(report, null, 2));
   }
   const bad = (outcomes.missed?.length ?? 0) + (outcomes.failed?.length ?? 0);

@@ -1,17 +1,23 @@
-/** The rounds of one row. */
+/** The rounds of one row, or of several that share a set-up. */
 import type { Contender, Figures, Row, Tool } from "./row.ts";
-import { parsePath } from "./row.ts";
+import { idOf, parsePath } from "./row.ts";
 import type { Scope } from "./scope.ts";
-import { inOrder, judge } from "./stats.ts";
+import { inOrder, judge, type Samples } from "./stats.ts";
 import type { Line } from "./table.ts";
 
 /** What a row gave. */
 export interface RowResult {
   readonly id: string;
-  readonly seconds: number;
   readonly lines: readonly Line[];
   /** Every figure of every round by contender; null where one took no part or failed. */
   readonly samples: Record<string, (Figures | null)[]>;
+}
+
+/** What rows with the same set-up gave. */
+export interface Measured {
+  readonly results: readonly RowResult[];
+  /** What the set-up, each contender, and everything took. */
+  readonly seconds: Readonly<Record<string, number>>;
 }
 
 interface Options {
@@ -20,59 +26,117 @@ interface Options {
   say(text: string): void;
 }
 
-/** Sets a row up, measures its contenders in every round, and judges its targets. */
-export async function runRow(row: Row, { rounds, scope, say }: Options): Promise<RowResult> {
-  const begun = performance.now();
-  const samples = new Map<string, (Figures | undefined)[]>();
-  const notes = new Map<string, string>();
-  try {
-    await using setup = await row.setUp(scope);
-    const there: Contender[] = [];
-    for (const contender of setup.contenders) {
-      if (contender.needs === undefined || await isThere(contender.needs, scope)) {
-        there.push(contender);
-      } else notes.set(contender.name, contender.needs.install);
-    }
-    for (const { name } of there) samples.set(name, []);
-    for (let round = 0; round < rounds; round++) {
-      for (const contender of inOrder(there, round)) {
-        if (round >= (contender.rounds ?? rounds) || notes.has(contender.name)) continue;
-        scope.signal.throwIfAborted();
-        const values = samples.get(contender.name) ?? [];
-        try {
-          values[round] = await contender.measure();
-        } catch (error) {
-          scope.signal.throwIfAborted();
-          notes.set(contender.name, reason(error));
-          say(`  ${contender.name} failed: ${error instanceof Error ? error.stack : error}`);
-        }
-      }
-    }
-  } catch (error) {
-    if (!scope.signal.aborted) {
+/** The rows with the same set-up, at the place of the first of them. */
+export function sharing(rows: readonly Row[]): (readonly Row[])[] {
+  return [...Map.groupBy(rows, (row) => row.setUp).values()];
+}
+
+/** Sets rows up, measures the contenders that their targets name in every round, and judges the targets. */
+export async function runRows(rows: readonly Row[], options: Options): Promise<Measured> {
+  const run = new Rounds(rows, options);
+  await run.measure();
+  return { results: rows.map((row) => run.result(row)), seconds: run.seconds() };
+}
+
+class Rounds {
+  readonly #rows: readonly Row[];
+  readonly #options: Options;
+  readonly #names: ReadonlySet<string>;
+  readonly #samples = new Map<string, (Figures | undefined)[]>();
+  readonly #notes = new Map<string, string>();
+  readonly #seconds = new Map<string, number>();
+
+  constructor(rows: readonly Row[], options: Options) {
+    this.#rows = rows;
+    this.#options = options;
+    const paths = rows.flatMap(({ targets }) => targets).flatMap(({ figure, peer }) =>
+      peer === undefined ? [figure] : [figure, peer]
+    );
+    this.#names = new Set(paths.map((path) => parsePath(path).contender));
+  }
+
+  /** Seconds by what took them. */
+  seconds(): Record<string, number> {
+    return Object.fromEntries(this.#seconds);
+  }
+
+  async measure(): Promise<void> {
+    const { rounds, scope, say } = this.#options;
+    try {
+      await this.#timed("all", () => this.#all(rounds));
+    } catch (error) {
+      if (scope.signal.aborted) return;
       say(`  cannot be measured: ${error instanceof Error ? error.stack : error}`);
-      // Without a set-up there is nothing of anybody: every target of the row has failed.
-      for (const target of row.targets) {
-        const { contender } = parsePath(target.figure);
-        notes.set(contender, reason(error));
-        samples.set(contender, samples.get(contender) ?? []);
+      // Without a set-up there is nothing of anybody: every target has failed.
+      for (const name of this.#names) {
+        this.#notes.set(name, reason(error));
+        this.#samples.set(name, this.#samples.get(name) ?? []);
       }
     }
   }
-  const lines = row.targets.map((target) => {
-    const verdict = judge(target, samples);
-    const of = [target.figure, ...(target.peer === undefined ? [] : [target.peer])];
-    const fewer = verdict.rounds > 0 && verdict.rounds < rounds ? `${verdict.rounds} rounds` : "";
-    const note = of.map((path) => notes.get(parsePath(path).contender)).find(Boolean) ?? fewer;
-    return { row, target, verdict, note };
-  });
-  const all = [...samples].map(([name, some]) => [name, Array.from(some, (one) => one ?? null)]);
-  return {
-    id: `${row.number}-${row.name}`,
-    seconds: (performance.now() - begun) / 1000,
-    lines,
-    samples: Object.fromEntries(all),
-  };
+
+  /** Judges the targets of a row. */
+  result(row: Row): RowResult {
+    const { rounds } = this.#options;
+    const own: Samples = this.#samples;
+    const lines = row.targets.map((target) => {
+      const verdict = judge(target, own);
+      const of = [target.figure, ...(target.peer === undefined ? [] : [target.peer])];
+      const some = `${verdict.rounds} ${verdict.rounds === 1 ? "round" : "rounds"}`;
+      const fewer = verdict.rounds > 0 && verdict.rounds < rounds ? some : "";
+      const note = of.map((path) => this.#notes.get(parsePath(path).contender)).find(Boolean) ??
+        fewer;
+      return { row, target, verdict, note };
+    });
+    const all = [...own].map(([name, some]) => [name, Array.from(some, (one) => one ?? null)]);
+    return { id: idOf(row), lines, samples: Object.fromEntries(all) };
+  }
+
+  async #all(rounds: number): Promise<void> {
+    const { scope } = this.#options;
+    const [row] = this.#rows;
+    if (row === undefined) return;
+    await using setup = await this.#timed("set-up", () => row.setUp(scope));
+    const there: Contender[] = [];
+    for (const contender of setup.contenders) {
+      if (!this.#names.has(contender.name)) continue;
+      if (contender.needs === undefined || await isThere(contender.needs, scope)) {
+        there.push(contender);
+      } else this.#notes.set(contender.name, contender.needs.install);
+    }
+    for (const { name } of there) this.#samples.set(name, []);
+    for (let round = 0; round < rounds; round++) {
+      for (const contender of inOrder(there, round)) {
+        if (round < (contender.rounds ?? rounds)) await this.#one(contender, round);
+      }
+    }
+  }
+
+  async #one(contender: Contender, round: number): Promise<void> {
+    const { scope, say } = this.#options;
+    const { name } = contender;
+    if (this.#notes.has(name)) return;
+    scope.signal.throwIfAborted();
+    try {
+      const figures = await this.#timed(name, () => contender.measure());
+      const values = this.#samples.get(name);
+      if (values !== undefined) values[round] = figures;
+    } catch (error) {
+      scope.signal.throwIfAborted();
+      this.#notes.set(name, reason(error));
+      say(`  ${name} failed: ${error instanceof Error ? error.stack : error}`);
+    }
+  }
+
+  async #timed<T>(what: string, work: () => Promise<T>): Promise<T> {
+    const begun = performance.now();
+    try {
+      return await work();
+    } finally {
+      const before = this.#seconds.get(what) ?? 0;
+      this.#seconds.set(what, before + (performance.now() - begun) / 1000);
+    }
+  }
 }
 
 function reason(error: unknown): string {

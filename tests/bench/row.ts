@@ -65,8 +65,34 @@ export interface Row {
   readonly limit: string;
   /** What is to be met. */
   readonly targets: readonly Target[];
-  /** Starts what the contenders need, once for all rounds. Processes and directories belong into `scope`. */
+  /**
+   * Starts what the contenders need, once for all rounds. Processes and directories belong into `scope`. Rows with the
+   * same function are set up once and measured in the same rounds; a contender that no target names takes no part.
+   */
   setUp(scope: Scope): Promise<Setup>;
+}
+
+/**
+ * Two measurements that do not disturb each other, such as those of idle processes, at the same time: whichever is
+ * asked for first begins both. Gives the two as contenders measure them.
+ */
+export function atOnce(
+  one: () => Promise<Figures>,
+  other: () => Promise<Figures>,
+): [() => Promise<Figures>, () => Promise<Figures>] {
+  let begun: { by: 0 | 1; pair: [Promise<Figures>, Promise<Figures>] } | undefined;
+  const half = (which: 0 | 1) => async () => {
+    if (begun !== undefined && begun.by !== which) {
+      const { pair } = begun;
+      begun = undefined;
+      return await pair[which];
+    }
+    const pair: [Promise<Figures>, Promise<Figures>] = [one(), other()];
+    begun = { by: which, pair };
+    await Promise.allSettled(pair);
+    return await pair[which];
+  };
+  return [half(0), half(1)];
 }
 
 /** How a row is named on the command line. */

@@ -5,7 +5,7 @@ import { localExecutor } from "../../../src/executor/local.ts";
 import { Supervisor } from "../../../src/lifecycle/supervisor/supervisor.ts";
 import { type Sshd, startSshd } from "../../helpers/sshd.ts";
 import { Place } from "../../lifecycle/fixture.ts";
-import type { Figures, Row, Tool } from "../row.ts";
+import { atOnce, type Figures, type Row, type Tool } from "../row.ts";
 import type { Scope } from "../scope.ts";
 import { median } from "../stats.ts";
 
@@ -190,6 +190,10 @@ export const rows: readonly Row[] = [{
       const [of_20, of_1] = await Promise.all([of20.forks(scope), of1.forks(scope)]);
       return { of_20, of_1 };
     };
+    const [oursCounted, pollsCounted] = atOnce(
+      () => counted(ours, one),
+      () => counted(polls, onePolls),
+    );
     const all = stack.move();
     return {
       contenders: [
@@ -197,13 +201,13 @@ export const rows: readonly Row[] = [{
           name: "ours, processes",
           needs: STRACE,
           rounds: 1,
-          measure: () => counted(ours, one),
+          measure: oursCounted,
         },
         {
           name: "polls, processes",
           needs: STRACE,
           rounds: 1,
-          measure: () => counted(polls, onePolls),
+          measure: pollsCounted,
         },
         { name: "ours", measure: () => crashes(ours, 5) },
         { name: "polls", rounds: 1, measure: () => crashes(polls, 3) },

@@ -1,7 +1,8 @@
 /** What a request costs when the registry is large: each store size beside the smallest, and beside get_service. */
 import { load, request } from "../load_client.ts";
-import { startProduct } from "../product.ts";
-import type { Contender, Figures, Row, Target } from "../row.ts";
+import { type Product, startProduct } from "../product.ts";
+import type { Contender, Row, Setup, Target } from "../row.ts";
+import type { Scope } from "../scope.ts";
 
 const SIZES = [100, 10_000, 100_000];
 
@@ -37,37 +38,27 @@ function size(services: number): string {
   return services < 1000 ? String(services) : `${services / 1000}k`;
 }
 
-/** Servers of all sizes; each asks the same of all of them in turn. */
-function growthRow(
-  row: Pick<Row, "number" | "name" | "limit" | "targets">,
-  { sizes, asked }: { sizes: readonly number[]; asked: readonly Asked[] },
-): Row {
-  return {
-    ...row,
-    async setUp(scope) {
-      await using stack = new AsyncDisposableStack();
-      const contenders: Contender[] = [];
-      const servers = new Map<number, Awaited<ReturnType<typeof startProduct>>>();
-      for (const services of sizes) {
-        servers.set(services, stack.use(await startProduct(scope, { services })));
-      }
-      for (const { name, connections, frame } of asked) {
-        for (const [services, server] of servers) {
-          const measure = (): Promise<Figures> =>
-            load(scope, "requests", {
-              server,
-              connections,
-              frame,
-              names: services,
-              seconds: 0.5,
-            });
-          contenders.push({ name: `${name} at ${size(services)}`, measure });
-        }
-      }
-      const all = stack.move();
-      return { contenders, [Symbol.asyncDispose]: () => all.disposeAsync() };
-    },
-  };
+const ASKED = [GET_SERVICE, GET_DEPENDENCIES, LIST, CHANGE];
+
+/** Servers of all sizes; each is asked the same in turn. */
+async function setUp(scope: Scope): Promise<Setup> {
+  await using stack = new AsyncDisposableStack();
+  const contenders: Contender[] = [];
+  const servers = new Map<number, Product>();
+  for (const services of SIZES) {
+    servers.set(services, stack.use(await startProduct(scope, { services })));
+  }
+  for (const { name, connections, frame } of ASKED) {
+    for (const [services, server] of servers) {
+      const options = { server, connections, frame, names: services, seconds: 0.5 };
+      contenders.push({
+        name: `${name} at ${size(services)}`,
+        measure: () => load(scope, "requests", options),
+      });
+    }
+  }
+  const all = stack.move();
+  return { contenders, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }
 
 function besideGetService(services: number): Target {
@@ -93,20 +84,17 @@ function flat({ name }: Asked): Target[] {
   }));
 }
 
-const FLAT = [GET_SERVICE, GET_DEPENDENCIES, LIST, CHANGE];
-
 /** Row 2, and the growth of rows 2, 3, 4 and 6. */
-export const rows: readonly Row[] = [
-  growthRow({
-    number: 2,
-    name: "get_dependencies",
-    limit: "the same as get_service, and an answer to put together",
-    targets: SIZES.slice(1).map(besideGetService),
-  }, { sizes: SIZES.slice(1), asked: [GET_SERVICE, GET_DEPENDENCIES] }),
-  growthRow({
-    number: 16,
-    name: "growth",
-    limit: "caches of the processor: a larger store is spread over more memory",
-    targets: FLAT.flatMap(flat),
-  }, { sizes: SIZES, asked: FLAT }),
-];
+export const rows: readonly Row[] = [{
+  number: 2,
+  name: "get_dependencies",
+  limit: "the same as get_service, and an answer to put together",
+  targets: SIZES.slice(1).map(besideGetService),
+  setUp,
+}, {
+  number: 16,
+  name: "growth",
+  limit: "caches of the processor: a larger store is spread over more memory",
+  targets: ASKED.flatMap(flat),
+  setUp,
+}];

@@ -2,7 +2,7 @@
 import { load, request } from "../load_client.ts";
 import { ETCD, hasEtcd, put, startEtcd } from "../peers/etcd.ts";
 import { startProduct } from "../product.ts";
-import type { Contender, Figures, Row } from "../row.ts";
+import { atOnce, type Contender, type Figures, type Row } from "../row.ts";
 import { memoryOf, type Scope } from "../scope.ts";
 
 const SERVICES = 100_000;
@@ -69,14 +69,13 @@ export const rows: readonly Row[] = [{
     },
   ],
   async setUp(scope) {
-    const contenders: Contender[] = [{ name: "ours", rounds: 2, measure: () => ours(scope) }];
-    const there = await hasEtcd();
-    contenders.push({
-      name: "etcd",
-      rounds: 2,
-      ...(there ? {} : { needs: ETCD }),
-      measure: () => etcd(scope),
-    });
+    const [own, peer] = atOnce(() => ours(scope), () => etcd(scope));
+    const contenders: Contender[] = await hasEtcd()
+      ? [{ name: "ours", measure: own }, { name: "etcd", measure: peer }]
+      : [
+        { name: "ours", measure: () => ours(scope) },
+        { name: "etcd", needs: ETCD, measure: peer },
+      ];
     return { contenders, [Symbol.asyncDispose]: () => Promise.resolve() };
   },
 }];

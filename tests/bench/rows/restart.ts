@@ -29,6 +29,7 @@ async function crashed(scope: Scope, { services, changes }: Left): Promise<strin
   await load(scope, "requests", {
     server,
     connections: 64,
+    inFlight: 8,
     names: services,
     count: changes,
     frame,
@@ -56,8 +57,9 @@ async function restart(scope: Scope, left: string): Promise<Figures> {
 async function crashedEtcd(scope: Scope, { services, changes }: Left): Promise<string> {
   const dataDir = scope.path("etcd");
   const etcd = await startEtcd(dataDir);
-  await put(scope, etcd.endpoint, { count: services, keys: services });
-  if (changes > 0) await put(scope, etcd.endpoint, { count: changes, keys: services });
+  for (const count of [services, changes]) {
+    if (count > 0) await put(scope, etcd.endpoint, { connections: 256, count, keys: services });
+  }
   await etcd.kill();
   return dataDir;
 }

@@ -1,6 +1,6 @@
 /** How soon the program answers, and what an idle server holds in memory, beside a Deno that does nothing. */
 import { startProduct } from "../product.ts";
-import type { Contender, Figures, Row } from "../row.ts";
+import { atOnce, type Contender, type Figures, type Row } from "../row.ts";
 import { memoryOf, type Scope } from "../scope.ts";
 import { RawClient } from "../../helpers/raw_client.ts";
 
@@ -131,11 +131,9 @@ export const rows: readonly Row[] = [{
   ],
   async setUp(scope) {
     const bare = await written(scope, "bare.ts", BARE);
+    const [ours, peer] = atOnce(() => idle(scope), () => bareIdle(scope, bare));
     return {
-      contenders: [
-        { name: "ours", rounds: 3, measure: () => idle(scope) },
-        { name: "bare Deno", rounds: 3, measure: () => bareIdle(scope, bare) },
-      ],
+      contenders: [{ name: "ours", measure: ours }, { name: "bare Deno", measure: peer }],
       async [Symbol.asyncDispose]() {},
     };
   },
