@@ -53,7 +53,8 @@ export type { MemoryStoreOptions } from "./src/storage/memory_store.ts";
 
 // The server.
 export { openControlPlane } from "./src/server/control_plane.ts";
-export type { ControlPlane, ControlPlaneOptions } from "./src/server/control_plane.ts";
+export type { ControlPlane } from "./src/server/control_plane.ts";
+export type { ControlPlaneOptions } from "./src/server/operations.ts";
 export { sshHostDirectory } from "./src/server/hosts/ssh_directory.ts";
 export type { SshHostDirectoryOptions } from "./src/server/hosts/ssh_directory.ts";
 export { PackageStore } from "./src/server/packages/package_store.ts";

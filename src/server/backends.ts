@@ -163,3 +163,13 @@ export interface DocumentStore {
   /** Removes a document; fine when there is none. */
   remove(collection: string, id: string): Promise<void>;
 }
+
+/** Collections of what is deployed, started and supervised. Where all are empty, there is nothing to take up again. */
+export const COLLECTIONS = {
+  /** How each service is run, and where. */
+  placements: "placements",
+  /** Restarts that are due. */
+  restarts: "restarts",
+  /** Records of deployments. */
+  deployments: "deployments",
+} as const;

@@ -5,25 +5,8 @@
  */
 import type { Registry } from "../registry/registry.ts";
 import { VouchedEntries } from "./access/vouched_entries.ts";
-import type { Deployments, DocumentStore, Packages, Services } from "./backends.ts";
-import { DeploymentManager } from "./deployments/deployment_manager.ts";
-import { HostConnections } from "./hosts/host_connections.ts";
-import type { HostDirectory } from "./hosts/host_directory.ts";
-import { ServiceManager } from "./services/service_manager.ts";
-
-/** Options for {@linkcode openControlPlane}. */
-export interface ControlPlaneOptions {
-  /** Where services are registered and events are published. Closed by its owner, after the control plane. */
-  registry: Registry;
-  /** Where packages come from. */
-  packages: Packages;
-  /** Where deployments and placements are kept. */
-  documents: DocumentStore;
-  /** Finds hosts. */
-  hosts: HostDirectory;
-  /** Writable directory on this machine for pid files and logs of services without a package. */
-  localRunRoot: string;
-}
+import type { Deployments, Packages, Services } from "./backends.ts";
+import { type ControlPlaneOptions, Operations } from "./operations.ts";
 
 /** The backends of a full server: spread them into the options of {@linkcode serve}. */
 export interface ControlPlane extends AsyncDisposable {
@@ -80,21 +63,26 @@ export interface ControlPlane extends AsyncDisposable {
 export async function openControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
   const { registry, packages, documents } = options;
   const vouched = await VouchedEntries.load(documents);
-  const connections = new HostConnections();
-  const services = await ServiceManager.open({ ...options, connections, vouched });
-  const closeServices = async () => {
-    await services[Symbol.asyncDispose]();
-    await connections[Symbol.asyncDispose]();
+  const operations = new Operations({ ...options, vouched });
+  const closeAll = async () => {
+    await operations.close();
     await vouched[Symbol.asyncDispose]();
   };
-  const deployments = await DeploymentManager.open({ ...options, services })
-    .catch(async (error) => {
-      await closeServices();
-      throw error;
-    });
-  const park = (timeoutMs?: number) => deployments.park(timeoutMs);
+  await operations.resume().catch(async (error) => {
+    await closeAll();
+    throw error;
+  });
+  const { services, deployments } = operations;
   let closing: Promise<void> | undefined;
-  const close = () => closing ??= park().then(closeServices);
-  const backends = { registry, packages, services, deployments, vouched };
-  return { ...backends, park, close, [Symbol.asyncDispose]: close };
+  const close = () => closing ??= closeAll();
+  return {
+    registry,
+    packages,
+    services,
+    deployments,
+    vouched,
+    park: (timeoutMs) => operations.park(timeoutMs),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
 }

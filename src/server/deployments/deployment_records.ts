@@ -7,9 +7,9 @@
  */
 import { MAX_KEPT_DEPLOYMENTS } from "../limits.ts";
 import type { Deployment, StrategySpec, TargetSpec } from "../../protocol/actions.ts";
-import type { DocumentStore } from "../backends.ts";
+import { COLLECTIONS, type DocumentStore } from "../backends.ts";
 
-const COLLECTION = "deployments";
+const COLLECTION = COLLECTIONS.deployments;
 
 /** A deployment and its request. */
 export interface DeploymentRecord {

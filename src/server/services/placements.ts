@@ -12,10 +12,10 @@ import type { ControllerOptions } from "../../lifecycle/drivers/driver.ts";
 import type { ServiceSpec } from "../../lifecycle/service_spec.ts";
 import { upgradeSpec } from "../../lifecycle/upgrade_spec.ts";
 import type { TargetSpec } from "../../protocol/actions.ts";
-import type { DocumentStore } from "../backends.ts";
+import { COLLECTIONS, type DocumentStore } from "../backends.ts";
 import type { Host, HostDirectory } from "../hosts/host_directory.ts";
 
-const COLLECTION = "placements";
+const COLLECTION = COLLECTIONS.placements;
 
 /** How one instance is run, and where. */
 export interface Placement {

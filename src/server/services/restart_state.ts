@@ -9,9 +9,9 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { RestartState } from "../../lifecycle/supervisor/restart_policy.ts";
-import type { DocumentStore } from "../backends.ts";
+import { COLLECTIONS, type DocumentStore } from "../backends.ts";
 
-const COLLECTION = "restarts";
+const COLLECTION = COLLECTIONS.restarts;
 
 const log = getLogger(["harness", "server", "operator"]);
 
