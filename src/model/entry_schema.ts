@@ -15,6 +15,7 @@ import {
   MAX_TTL_MS,
   MIN_TTL_MS,
 } from "./limits.ts";
+import { MAX_ID_LENGTH, SERVICE_ID } from "./service_id.ts";
 import {
   type Endpoint,
   type EndpointInput,
@@ -38,17 +39,10 @@ export const serviceNameSchema: z.ZodType<string, string> = z.string()
   .max(MAX_NAME_LENGTH)
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, NAME_RULE);
 
-const SERVICE_ID = /^[A-Za-z0-9][A-Za-z0-9._-]*(@[A-Za-z0-9[][A-Za-z0-9._:[\]%-]*)?$/;
-
 /** An instance id: a service name, optionally followed by `@host`. */
 export const serviceIdSchema: z.ZodType<string, string> = z.string()
-  .max(2 * MAX_NAME_LENGTH)
+  .max(MAX_ID_LENGTH)
   .regex(SERVICE_ID, "must be a service name, optionally followed by @host");
-
-/** Whether {@linkcode serviceIdSchema} accepts a value. */
-export function isServiceId(value: unknown): value is string {
-  return typeof value === "string" && value.length <= 2 * MAX_NAME_LENGTH && SERVICE_ID.test(value);
-}
 
 /** One of the six states. */
 export const serviceStateSchema: z.ZodType<ServiceState, ServiceState> = z.enum(SERVICE_STATES);

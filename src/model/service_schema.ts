@@ -14,14 +14,9 @@ import {
   serviceNameSchema,
   ttlSchema,
 } from "./entry_schema.ts";
+import { cursorAfter, idOfCursor, MAX_ID_LENGTH } from "./service_id.ts";
 import { z } from "zod";
-import {
-  MAX_DEPENDENCIES,
-  MAX_ENDPOINTS,
-  MAX_LABELS,
-  MAX_NAME_LENGTH,
-  MAX_TEXT_LENGTH,
-} from "./limits.ts";
+import { MAX_DEPENDENCIES, MAX_ENDPOINTS, MAX_LABELS, MAX_TEXT_LENGTH } from "./limits.ts";
 import {
   type CheckedServiceInput,
   type Endpoint,
@@ -225,22 +220,8 @@ export const serviceInputSchema: z.ZodType<CheckedServiceInput, ServiceInput> = 
   ttl_ms: ttlSchema.exactOptional(),
 });
 
-/** Prefix of a cursor: only cursors of a page are accepted. */
-const CURSOR = "after:";
-
-/** The cursor after an entry. */
-export function cursorAfter(id: string): string {
-  return `${CURSOR}${id}`;
-}
-
-/** The id in a {@linkcode cursorAfter}, or `null` for anything else. */
-export function idOfCursor(cursor: string): string | null {
-  const id = cursor.startsWith(CURSOR) ? cursor.slice(CURSOR.length) : "";
-  return serviceIdSchema.safeParse(id).success ? id : null;
-}
-
 /** Schema of the `next_cursor` of a page. */
 export const cursorSchema: z.ZodType<string, string> = z.string().max(
-  CURSOR.length + 2 * MAX_NAME_LENGTH,
+  cursorAfter("").length + MAX_ID_LENGTH,
 )
   .refine((cursor) => idOfCursor(cursor) !== null, "must be the next_cursor of a page");

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { isServiceId, serviceIdSchema } from "../model/entry_schema.ts";
+import { serviceIdSchema } from "../model/entry_schema.ts";
+import { isServiceId } from "../model/service_id.ts";
 import { z } from "zod";
 
 /**

@@ -9,20 +9,9 @@
 import { HarnessError, isErrorCode } from "../errors.ts";
 import { entryText } from "../registry/entry_text.ts";
 import type { RegistryEvent } from "../model/event.ts";
-import { explainIssue, fieldProblem } from "../registry/validate.ts";
 import { MAX_MESSAGE_DEPTH } from "../model/limits.ts";
-import { MAX_PARAM_ISSUES, MAX_REQUEST_ID_LENGTH } from "./limits.ts";
-import {
-  type Action,
-  ACTION_NAMES,
-  type ActionMap,
-  type ActionParams,
-  ACTIONS,
-  isAction,
-} from "./actions.ts";
-import type { ActionDefinition } from "./action_table.ts";
+import { MAX_REQUEST_ID_LENGTH } from "./limits.ts";
 import type { EventMessage, ResponseMessage, ServerMessage, WireEventMap } from "./messages.ts";
-import { nearestName } from "../util/did_you_mean.ts";
 import { salvageId } from "./id_recovery.ts";
 
 /** The id of a response: a number only echoes a request that wrongly used one; `null` = unreadable. */
@@ -124,43 +113,6 @@ function structureProblem(root: object, text: string, maxDepth: number): string 
     level = next;
   }
   return null;
-}
-
-/**
- * The name of a known action.
- *
- * @throws {HarnessError} `unknown_action`, naming the nearest known one.
- */
-export function requireAction(name: string): Action {
-  if (isAction(name)) return name;
-  const shown = name.slice(0, 64);
-  const nearest = nearestName(name, ACTION_NAMES);
-  const hint = nearest === null
-    ? `the actions are ${ACTION_NAMES.join(", ")}`
-    : `did you mean "${nearest}"?`;
-  throw new HarnessError("unknown_action", `Cannot run the action "${shown}": ${hint}`, {
-    details: { action: shown, ...(nearest === null ? {} : { nearest }) },
-  });
-}
-
-/**
- * The params of an action, checked; unknown fields are dropped.
- *
- * @throws {HarnessError} `invalid_params` with `details.issues` (`path`, `message`).
- */
-export function parseParams<A extends Action>(action: A, params: unknown): ActionParams<A> {
-  const definition: ActionDefinition<ActionMap[A]> = ACTIONS[action];
-  const quick = definition.quick?.(params) ?? null;
-  if (quick !== null) return quick;
-  const result = definition.params.safeParse(params, { error: fieldProblem });
-  if (result.success) return result.data;
-  const found = result.error.issues.slice(0, MAX_PARAM_ISSUES).map(explainIssue);
-  const issues = found.map(({ path, message }) => ({
-    path: ["params", ...path.map(String)].join("."),
-    message,
-  }));
-  const why = issues.map((issue) => `${issue.path} ${issue.message}`).join("; ");
-  throw new HarnessError("invalid_params", `Cannot run ${action}: ${why}`, { details: { issues } });
 }
 
 /** The text of a successful response around data that is JSON text already. */

@@ -5,7 +5,7 @@
  */
 import { HarnessError } from "../errors.ts";
 import type { Endpoint, ServiceEntry } from "../model/service.ts";
-import { cursorAfter, idOfCursor } from "../model/service_schema.ts";
+import { cursorAfter, idOfCursor } from "../model/service_id.ts";
 import type { StoredEntry } from "./entry_text.ts";
 import { notFound } from "./errors.ts";
 import type { EntryIndex } from "./entry_index.ts";

@@ -26,7 +26,7 @@ import { LeaseKeeper, needsHeartbeat } from "./leases.ts";
 import { LEASE_RETRY_MS } from "./limits.ts";
 import { findEntry } from "./queries.ts";
 import type { Store } from "./store.ts";
-import { parseInput, parsePatch } from "./validate.ts";
+import { loadValidation, validation } from "./validation.ts";
 
 /** Options for `Registry.deregister()`. */
 export interface DeregisterOptions extends IfRevision {
@@ -105,6 +105,7 @@ export class EntryWriter {
 
   /** See `Registry.register()`. */
   async register(input: ServiceInput, options: RegisterOptions): Promise<ServiceEntry> {
+    const { parseInput } = validation() ?? await loadValidation();
     const checked = parseInput(input);
     const id = checked.id ?? checked.name;
     return await this.#locks.run(id, async () => {
@@ -126,6 +127,7 @@ export class EntryWriter {
     patch: ServicePatch,
     { ifRevision, details }: UpdateOptions,
   ): Promise<ServiceEntry> {
+    const { parsePatch } = validation() ?? await loadValidation();
     const checked = parsePatch(nameOrId, patch);
     const planOptions = { healthAlways: false, details };
     return await this.#change(nameOrId, { ifRevision }, (entry) => {
@@ -135,6 +137,7 @@ export class EntryWriter {
 
   /** See `Registry.recordHealth()`. */
   async recordHealth(nameOrId: string, result: HealthResult): Promise<ServiceEntry> {
+    const { parsePatch } = validation() ?? await loadValidation();
     const checked = parsePatch(nameOrId, { last_health_check: result });
     return await this.#change(nameOrId, {}, (entry) => {
       return planUpdate(entry, checked, this.#time(), { healthAlways: true });

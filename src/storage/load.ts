@@ -5,7 +5,6 @@
  *
  * @module
  */
-import { serviceEntrySchema } from "../model/entry_schema.ts";
 import { Buffer } from "node:buffer";
 import { HarnessError } from "../errors.ts";
 import { HISTORY_RING_BYTES, MIN_HISTORY_EVENTS } from "./limits.ts";
@@ -70,7 +69,7 @@ export async function load(
     main.kind === "missing" && backup.kind === "missing";
   const entries = base?.services ?? new Map<string, unknown>();
   applyChain(entries, chain, base?.seq ?? 0);
-  const { services, invalid } = checked(entries);
+  const { services, invalid } = await checked(entries);
   const loaded: Loaded = {
     epoch: null,
     seq: Math.max(base?.seq ?? 0, chain.lastSeq),
@@ -118,12 +117,13 @@ function applyChain(services: Map<string, unknown>, chain: JournalChain, baseSeq
  * The valid entries, and a sentence for each of the others: only another program can have written those, as the
  * checksums match.
  */
-function checked(
+async function checked(
   found: Map<string, unknown>,
-): { services: Map<string, StoredEntry>; invalid: string[] } {
+): Promise<{ services: Map<string, StoredEntry>; invalid: string[] }> {
   const invalid: string[] = [];
   for (const [id, entry] of found) {
     if (entry instanceof StoredEntry) continue;
+    const { serviceEntrySchema } = await import("../model/entry_schema.ts");
     const result = serviceEntrySchema.safeParse(entry);
     if (result.success && result.data.id === id) {
       found.set(id, storedOf(entry as ServiceEntry));

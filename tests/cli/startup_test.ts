@@ -58,7 +58,7 @@ const STARTS: ReadonlyArray<[what: string, modules: string[], extra: Partial<typ
     "cli/commands/serve.ts",
   ], { builtins: ["net"] }],
   ["serve", ["cli/commands/serve.ts", "cli/server_process/run_server.ts"], {
-    packages: ["@logtape/logtape", "async-mutex", "zod"],
+    packages: ["@logtape/logtape", "async-mutex"],
     builtins: ["buffer", "crypto", "http", "https", "net", "os", "zlib"],
   }],
 ];

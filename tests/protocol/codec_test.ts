@@ -7,11 +7,10 @@ import {
   encodeEvent,
   encodeNotice,
   encodeRequest,
-  parseParams,
   parseRequest,
   parseServerMessage,
-  requireAction,
 } from "../../src/protocol/codec.ts";
+import { parseParams, requireAction } from "../../src/protocol/requests.ts";
 import { salvageId } from "../../src/protocol/id_recovery.ts";
 import { type Action, ACTION_NAMES, ACTIONS } from "../../src/protocol/actions.ts";
 import type { RegistryEvent } from "../../src/model/event.ts";

@@ -531,6 +531,7 @@ Deno.test("C3: waiting messages are bounded for all connections", async () => {
       space,
       maxBytes: 100_000,
       read: (message) => read.push(`${name}${String(message).length}`),
+      waitsFor: () => null,
       onFull: () => full.push(name),
     });
   const [hostile, other, late] = [inbox("h"), inbox("o"), inbox("l")];

@@ -4,7 +4,7 @@
  * @module
  */
 import type { HarnessError } from "../../errors.ts";
-import { type Action, ACTIONS } from "../../protocol/actions.ts";
+import type { Right } from "../../protocol/actions.ts";
 import type { Client } from "./rights.ts";
 
 /** One request of a client that changed something or was refused. */
@@ -30,8 +30,7 @@ export type AuditSink = (entry: AuditEntry) => void;
 const NAMES = ["name", "action", "package", "version", "deployment_id"];
 
 /** Whether an action is recorded: those that change something, except heartbeats. */
-export function isAudited(action: Action): boolean {
-  const { right } = ACTIONS[action];
+export function isAudited(action: string, right: Right): boolean {
   return (right === "control" || right === "registry") && action !== "heartbeat";
 }
 

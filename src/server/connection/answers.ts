@@ -7,7 +7,7 @@
  * @module
  */
 import type { ActionParams } from "../../protocol/actions.ts";
-import { cursorAfter } from "../../model/service_schema.ts";
+import { cursorAfter } from "../../model/service_id.ts";
 import { type StoredEntry, textBytes } from "../../registry/entry_text.ts";
 import { type ServiceFilter, serviceMatcher } from "../../registry/filter.ts";
 import type { DependencyInfo } from "../../registry/dependencies.ts";

@@ -7,21 +7,13 @@ import type { ServerLimits } from "../../model/server_limits.ts";
 import { getLogger } from "@logtape/logtape";
 import { HarnessError, toHarnessError } from "../../errors.ts";
 import { LARGE_ANSWER_BYTES, RECONNECT_AFTER_MS, TERMINATE_AFTER_MS } from "../limits.ts";
-import {
-  type Action,
-  type ActionData,
-  type ActionParams,
-  ACTIONS,
-  isAction,
-} from "../../protocol/actions.ts";
+import type { Action, ActionData, ActionParams } from "../../protocol/actions.ts";
 import {
   encodeDataText,
   encodeError,
   encodeNotice,
   type ParsedRequest,
-  parseParams,
   parseRequest,
-  requireAction,
   type ResponseId,
 } from "../../protocol/codec.ts";
 import { CLOSE_CODES } from "../../protocol/messages.ts";
@@ -41,6 +33,7 @@ import { Outbox, SendQueue } from "./send_queue.ts";
 import { type Access, type Client, hasRight, requireRight } from "../access/rights.ts";
 import type { ServiceScope } from "../access/scope.ts";
 import type { ConnectionEvents, ServerSocket } from "./server_socket.ts";
+import { requestRules, rulesLoading } from "./request_rules.ts";
 import { revocationText } from "../access/tokens.ts";
 import type { Turns } from "./turns.ts";
 
@@ -132,6 +125,7 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
       owner: this,
       turns: host.turns,
       maxBytes: limits.maxInFlightRequests * limits.maxMessageBytes,
+      waitsFor: rulesLoading,
       space: host.inboxSpace,
       read: (message) => this.#read(message),
       onFull: () => this.close(CLOSE_CODES.rate_limited, "too many messages at once: send fewer"),
@@ -139,6 +133,7 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
     this.#outbox = new Outbox(this, this.#queue, host.turns);
     this.#subscriptions = new ConnectionSubscriptions(host, this, this.#queue);
     this.#queue.push(helloText(host, this.access));
+    void rulesLoading();
     if (this.#revoked?.aborted === true) this.#onRevoked();
     else this.#revoked?.addEventListener("abort", this.#onRevoked);
   }
@@ -284,8 +279,9 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
 
   #run(request: Request): Promise<void> | null {
     this.#checkLoad();
+    const { requireAction, rightOf, parseParams } = requestRules();
     const action = requireAction(request.action);
-    const { right } = ACTIONS[action];
+    const right = rightOf(action);
     if (!hasRight(this.access, right)) {
       requireRight(right, this.access, `run ${action}`, this.tokenFile);
     }
@@ -309,7 +305,9 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
   }
 
   #audit({ action, params }: Request, outcome: { data?: unknown; error?: HarnessError }): void {
-    if (!isAction(action) || !isAudited(action)) return;
+    if (rulesLoading() !== null) return;
+    const { isAction, rightOf } = requestRules();
+    if (!isAction(action) || !isAudited(action, rightOf(action))) return;
     this.#host.backends.audit?.(auditEntry(this, action, params, outcome));
   }
 

@@ -31,6 +31,8 @@ export interface InboxOptions {
   turns: Turns;
   /** Most bytes queued. */
   maxBytes: number;
+  /** What messages have to wait for, or `null` where they can be read. Must not reject. */
+  waitsFor: () => Promise<void> | null;
   /** Counts the bytes of all inboxes; when it is full, an inbox takes one message at most. */
   space: InboxSpace;
   /** Reads a message. Must not throw. */
@@ -64,8 +66,9 @@ export class Inbox {
 
   /** Takes a message. */
   take(message: Message): void {
-    const { owner, turns, maxBytes, space, read, onFull } = this.#options;
-    if (this.size === 0 && !turns.isSpent) {
+    const { owner, turns, maxBytes, waitsFor, space, read, onFull } = this.#options;
+    const wait = waitsFor();
+    if (this.size === 0 && !turns.isSpent && wait === null) {
       const counts = sizeOf(message) > SMALL_MESSAGE_BYTES ? 1 : turns.sample();
       if (counts === 0) return read(message);
       const begun = performance.now();
@@ -80,7 +83,10 @@ export class Inbox {
       return;
     }
     this.#waiting.push(message);
-    if (this.size === 1) void turns.once(owner, () => this.#readSome());
+    if (this.size > 1) return;
+    const next = () => void turns.once(owner, () => this.#readSome());
+    if (wait === null) next();
+    else void wait.then(next);
   }
 
   /** Discards the queue. */

@@ -5,13 +5,24 @@
  */
 import { HarnessError } from "../../errors.ts";
 import { MAX_SUBSCRIPTION_GLOBS } from "../limits.ts";
-import { namedEventSchema } from "../../protocol/events.ts";
 import type { WireEventType } from "../../protocol/messages.ts";
 import { EVENT_TYPES, type EventType } from "../../model/event.ts";
 import { type EventHead, eventMatcher, type SequencedHead } from "../../registry/filter.ts";
 import { isGlob } from "../../util/glob.ts";
 import type { Interest } from "./event_fanout.ts";
 import type { ServiceScope } from "../access/scope.ts";
+
+/** All that `subscribe` may name, in the order in which it is reported. */
+const WIRE_EVENTS = Object.keys(
+  {
+    ...Object.fromEntries(EVENT_TYPES.map((type) => [type, true])) as Record<EventType, true>,
+    service_log: true,
+    hello: true,
+    registry_loaded: true,
+    bookmark: true,
+    server_draining: true,
+  } satisfies Record<WireEventType, true>,
+) as WireEventType[];
 
 /** Up to this number of subscriptions, matching is fast. */
 const FEW_SUBSCRIPTIONS = 8;
@@ -164,9 +175,7 @@ export class SubscriptionSet {
 
   /** The event types of all subscriptions together. */
   types(): WireEventType[] {
-    return namedEventSchema.options.filter((type) =>
-      this.#some((subscription) => subscription.types.has(type))
-    );
+    return WIRE_EVENTS.filter((type) => this.#some((subscription) => subscription.types.has(type)));
   }
 
   /** Whether a live subscription wants an event. */

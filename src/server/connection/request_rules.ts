@@ -1,0 +1,35 @@
+/**
+ * The rules of requests, which are loaded when the first client connects: their schemas take as long as all else that a
+ * start does. Its messages wait for them.
+ *
+ * @module
+ */
+import { loadValidation } from "../../registry/validation.ts";
+
+/** What is known of actions and their params. */
+export type RequestRules = typeof import("../../protocol/requests.ts");
+
+let rules: RequestRules | null = null;
+let loading: Promise<void> | null = null;
+
+async function load(): Promise<void> {
+  try {
+    // Both, so that no registration that waits for its own checks is overtaken by a request after it.
+    await loadValidation();
+    rules = await import("../../protocol/requests.ts");
+  } finally {
+    loading = null;
+  }
+}
+
+/** `null` where the rules are there, else the end of the attempt to load them. Never rejects. */
+export function rulesLoading(): Promise<void> | null {
+  if (rules !== null) return null;
+  return loading ??= load().catch(() => {});
+}
+
+/** The rules. @throws {Error} when they could not be loaded. */
+export function requestRules(): RequestRules {
+  if (rules === null) throw new Error("the rules of requests could not be loaded");
+  return rules;
+}
