@@ -209,8 +209,8 @@ export const rows: readonly Row[] = [{
           rounds: 1,
           measure: pollsCounted,
         },
-        { name: "ours", measure: () => crashes(ours, 5) },
-        { name: "polls", rounds: 1, measure: () => crashes(polls, 3) },
+        { name: "ours", measure: () => crashes(ours, 3) },
+        { name: "polls", rounds: 1, measure: () => crashes(polls, 2) },
       ],
       [Symbol.asyncDispose]: () => all.disposeAsync(),
     };

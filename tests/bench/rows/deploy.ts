@@ -252,7 +252,7 @@ function contenders(fleet: Fleet, server: Product): Contender[] {
   const peer = (use: Peer, count: number) => () => measurePeer(fleet, use, count);
   return [
     { name: "ours, one host", measure: () => measureOurs(fleet, server, 1) },
-    { name: "ssh by hand, one host", rounds: 3, measure: peer(sshLoop, 1) },
+    { name: "ssh by hand, one host", rounds: 2, measure: peer(sshLoop, 1) },
     { name: "ours", measure: () => measureOurs(fleet, server, HOSTS) },
     { name: "pyinfra", needs: PYINFRA, measure: peer(pyinfra, HOSTS) },
     { name: "ssh by hand", rounds: 1, measure: peer(sshLoop, HOSTS) },

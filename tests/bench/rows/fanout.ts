@@ -16,7 +16,7 @@ async function measure(scope: Scope, server: Running & { port: number }): Promis
     inFlight: UNDER_WAY,
     subscribe: request("subscribe", { events: ["service_updated"] }),
     frame: request("update_service", { name: "service-00", version: "1.0.{v}" }),
-    seconds: 1,
+    seconds: 0.8,
   });
 }
 
