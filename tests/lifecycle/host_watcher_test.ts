@@ -94,6 +94,19 @@ for (const [by, tick, shell] of [["read", "0.25", "bash"], ["sleep", "", "sh"]] 
     assert.equal((await loop.ended).exitCode, 0);
   });
 
+  Deno.test(`host_watch_loop: by ${by}, between two lists`, async () => {
+    await using place = new Place();
+    await using loop = new Loop([shell], tick);
+    const [file, other] = [place.path("api.pid"), place.path("other.pid")];
+    loop.send(list(`1\tpid_file\t${file}`));
+    await loop.prints(".");
+    Deno.writeTextFileSync(file, `${Deno.pid}\n`);
+    loop.send(list(`1\tpid_file\t${file}`, `2\tpid_file\t${other}`));
+    await loop.prints("1");
+    loop.end();
+    assert.equal((await loop.ended).exitCode, 0);
+  });
+
   Deno.test(`host_watch_loop: by ${by}, no part of a list`, async () => {
     await using loop = new Loop([shell], tick);
     loop.send("\n1\tpid\t1\nend 9\n");

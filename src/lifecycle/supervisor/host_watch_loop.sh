@@ -30,6 +30,8 @@ h_add() {
 # Takes the new list; "$1" is its last line. One that was cut off on its way is no list.
 h_take() {
   [ "$1" = "end $h_size" ] || return 1
+  # What has changed since the last turn is no longer known with the new list.
+  h_turn
   h_pids=$h_new_pids h_marks=$h_new_marks h_new_pids='' h_new_marks='' h_size=0 h_turns=0
   echo .
 }
