@@ -51,6 +51,7 @@ export class EntryIndex {
   /** Fills an empty index. */
   load(entries: readonly StoredEntry[]): void {
     for (const entry of entries) {
+      entry.keep();
       this.#byId.set(entry.id, entry);
       this.#addName(entry);
       this.#addNeeds(entry, 1);
@@ -113,6 +114,8 @@ export class EntryIndex {
   put(entry: StoredEntry): void {
     const before = this.#byId.get(entry.id);
     const at = positionIn(this.#sorted, entry.id);
+    if (before !== entry) before?.release();
+    entry.keep();
     this.#own();
     if (before === undefined) {
       this.#sorted.splice(at, 0, entry);
@@ -131,6 +134,7 @@ export class EntryIndex {
   remove(id: string): void {
     const entry = this.#byId.get(id);
     if (entry === undefined) return;
+    entry.release();
     this.#byId.delete(id);
     this.#own();
     this.#sorted.splice(positionIn(this.#sorted, id), 1);

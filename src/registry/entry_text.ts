@@ -9,6 +9,7 @@
  */
 import type { Endpoint, Location, ServiceEntry, ServiceState } from "../model/service.ts";
 import { freeze } from "../util/json.ts";
+import { KeptText } from "../util/kept_text.ts";
 
 /** Bytes of text of the entries whose objects are kept: some thousand ordinary ones, at most twice as many. */
 export const PARSED_ENTRIES_BYTES = 2 * 1024 * 1024;
@@ -24,31 +25,42 @@ export function textBytes(text: string): number {
 type Facts = Pick<ServiceEntry, "state" | "location" | "labels">;
 
 const NO_NEEDS: readonly string[] = Object.freeze([]);
-/** How the text of an entry that needs nothing has it. It cannot be part of a string: the quotes would be escaped. */
-const NEEDS_NOTHING = '"depends_on":[],';
 
-/** One revision of an entry. */
-export class StoredEntry {
+/** What is known of an entry without parsing its text. */
+export interface EntryHead {
   /** Its id. */
   readonly id: string;
   /** The name of its service. */
   readonly name: string;
-  /** The JSON of the entry. */
-  readonly text: string;
   /** What it needs. */
   readonly depends_on: readonly string[];
+  /** Whether it may have a `ttl_ms`. */
+  readonly mayExpire: boolean;
+}
+
+/** One revision of an entry. */
+export class StoredEntry extends KeptText implements EntryHead {
+  readonly id: string;
+  readonly name: string;
+  readonly depends_on: readonly string[];
+  readonly mayExpire: boolean;
   #facts: Facts | null = null;
   #entry: ServiceEntry | null = null;
   /** The generation of {@linkcode ParsedEntries} that has it. */
   #generation = 0;
 
-  /** An entry with this text; `entry` is the same as an object, where it is known. */
-  constructor(id: string, name: string, text: string, entry: ServiceEntry | null = null) {
+  /** An entry with this JSON text; `entry` is the same as an object, where it is known. */
+  constructor(
+    { id, name, depends_on, mayExpire }: EntryHead,
+    text: string | Uint8Array,
+    entry: ServiceEntry | null = null,
+  ) {
+    super(text);
     this.id = id;
     this.name = name;
-    this.text = text;
+    this.depends_on = depends_on.length === 0 ? NO_NEEDS : depends_on;
+    this.mayExpire = mayExpire;
     if (entry !== null) this.#remember(entry);
-    this.depends_on = text.includes(NEEDS_NOTHING) ? NO_NEEDS : this.entry.depends_on;
   }
 
   /** The entry, frozen. */
@@ -78,11 +90,6 @@ export class StoredEntry {
     return this.entry.endpoints;
   }
 
-  /** Whether its text has a field of this name; true also where it might only be a label of this name. */
-  mayHave(field: keyof ServiceEntry): boolean {
-    return this.text.includes(`"${field}":`);
-  }
-
   /** Drops the object of an entry that was not used since `generation`. */
   forget(generation: number): void {
     if (this.#generation === generation) this.#entry = null;
@@ -102,7 +109,9 @@ export class StoredEntry {
 }
 
 function parse(stored: StoredEntry): ServiceEntry {
-  return keep(JSON.parse(stored.text), stored);
+  const entry: ServiceEntry = JSON.parse(stored.text);
+  // The same array: whether the needs have changed is seen without comparing them.
+  return keep({ ...entry, depends_on: stored.depends_on as string[] }, stored);
 }
 
 /** The entries that hold their object, in two generations by last use, bounded by the bytes of their texts. */
@@ -120,7 +129,7 @@ class ParsedEntries {
   /** Adds an entry; returns its generation. */
   add(stored: StoredEntry): number {
     if (this.#bytes > PARSED_ENTRIES_BYTES) this.#age();
-    this.#bytes += stored.text.length;
+    this.#bytes += stored.size;
     this.#young.push(stored);
     return this.#generation;
   }
@@ -158,7 +167,7 @@ export function storedOf(entry: ServiceEntry | StoredEntry): StoredEntry {
   let stored = (entry as { [STORED]?: StoredEntry })[STORED] ?? storedEntries.get(entry);
   if (stored === undefined) {
     encoded++;
-    stored = new StoredEntry(entry.id, entry.name, JSON.stringify(entry), entry);
+    stored = new StoredEntry(headOf(entry), JSON.stringify(entry), entry);
     keep(entry, stored);
   }
   return stored;
@@ -169,18 +178,9 @@ export function newEntry(entry: ServiceEntry): ServiceEntry {
   return storedOf(entry).entry;
 }
 
-/** How nearly every text begins. */
-const TEXT_START = /^\{"id":"([^"\\]+)","name":"([^"\\]+)",/;
-
-/** The stored form of an entry that is known to be valid, from its JSON. */
-export function storedText(text: string): StoredEntry {
-  const [, id, name] = TEXT_START.exec(text) ?? [];
-  if (id !== undefined && name !== undefined) {
-    // Usually equal, and then one string.
-    return new StoredEntry(id, name === id ? id : name, text);
-  }
-  const entry: ServiceEntry = JSON.parse(text);
-  return new StoredEntry(entry.id, entry.name, text);
+/** The head of an entry. */
+export function headOf({ id, name, depends_on, ttl_ms }: ServiceEntry): EntryHead {
+  return { id, name, depends_on, mayExpire: ttl_ms !== undefined };
 }
 
 /** The JSON text of an entry; freezes it. */

@@ -20,7 +20,7 @@ export class LeaseKeeper {
   /** Takes a lease for every entry that must send heartbeats. */
   async start(entries: Iterable<StoredEntry>): Promise<void> {
     for (const stored of entries) {
-      if (!stored.mayHave("ttl_ms")) continue;
+      if (!stored.mayExpire) continue;
       const { entry } = stored;
       if (entry.ttl_ms !== undefined && needsHeartbeat(entry)) {
         await this.take(entry.id, entry.ttl_ms);

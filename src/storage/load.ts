@@ -15,6 +15,7 @@ import { ChangeRing, type ChangeRingOptions, type KeptChange } from "./change_ri
 import { bytesOf, type ChainedLine, type JournalChain, readChain } from "./journal/chain.ts";
 import { JOURNAL_NAME, listJournalFiles } from "./journal/files.ts";
 import { toCommitRecord } from "./journal/line.ts";
+import { readPut } from "./journal/entry_bytes.ts";
 import {
   BACKUP_NAME,
   type ReadSnapshot,
@@ -107,6 +108,11 @@ function applyChain(services: Map<string, unknown>, chain: JournalChain, baseSeq
     if (line === undefined || line.seq <= baseSeq) break;
     if (line.id === null || seen.has(line.id)) continue;
     seen.add(line.id);
+    const own = line.isOwn ? readPut(bytesOf(line)) : null;
+    if (own?.id === line.id) {
+      services.set(line.id, own);
+      continue;
+    }
     const { put } = toCommitRecord(bytesOf(line));
     if (put === undefined) services.delete(line.id);
     else services.set(line.id, put);

@@ -6,9 +6,10 @@
 import { Buffer } from "node:buffer";
 import { HarnessError } from "../errors.ts";
 import { SNAPSHOT_SLICE_MS } from "./limits.ts";
-import { type StoredEntry, storedText } from "../registry/entry_text.ts";
+import type { StoredEntry } from "../registry/entry_text.ts";
 import { type Disk, replaceFile } from "./disk.ts";
 import { STORAGE_FORMAT } from "./journal/line.ts";
+import { readEntry } from "./journal/entry_bytes.ts";
 import { crc32 } from "./journal/crc32.ts";
 import { Checksum, checksumProblem } from "./checksummed_file.ts";
 import { sleep } from "../util/async.ts";
@@ -147,8 +148,7 @@ function readLines(lines: Buffer, services: Map<string, unknown>): void {
   while (at > 0 && at < lines.length) {
     const newline = lines.indexOf(NEWLINE, at);
     const isLast = newline === lines.length - 1;
-    const text = lines.toString("utf8", at + INDENT.length, isLast ? newline : newline - 1);
-    const entry = storedText(text);
+    const entry = readEntry(lines, at + INDENT.length, isLast ? newline : newline - 1);
     services.set(entry.id, entry);
     at = newline + 1;
   }

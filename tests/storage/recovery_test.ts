@@ -1,8 +1,11 @@
 /** A recovery tool written from docs/persistence.md alone, without any code of the storage. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
+import { Buffer } from "node:buffer";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import type { Registry } from "../../src/registry/registry.ts";
 import { crc32 } from "../../src/storage/journal/crc32.ts";
+import { encodeLine } from "../../src/storage/journal/line.ts";
 import { serviceInput } from "../helpers/fixtures.ts";
 import { History, stateText, withRegistry, withTempDir } from "./recording.ts";
 
@@ -78,5 +81,53 @@ Deno.test("docs/persistence.md: its commands read the files", async () => {
       }, history);
       check(epoch);
     }
+  });
+});
+
+/** Rewrites the lines of a journal, their checksums included. */
+function rewriteJournal(path: string, change: (line: Record<string, unknown>) => unknown): void {
+  const lines = readFileSync(path, "utf8").trimEnd().split("\n").map((text) => {
+    const { crc: _crc, len: _len, ...line } = JSON.parse(text);
+    return encodeLine(change(line) as Record<string, unknown>);
+  });
+  writeFileSync(path, Buffer.concat(lines));
+}
+
+Deno.test("FileStore: entries that it takes unparsed are the same", async () => {
+  await withTempDir(async (dir) => {
+    const text = 'é字\u{1f600} "depends_on":["no"], "ttl_ms":1 ,"events":[ "put":{ \\" ] } \u2028';
+    const labels = { depends_on: text, ttl_ms: text, events: text, revision: text };
+    const tuning = { snapshotDelayMs: 60_000 };
+    let expected = "";
+    const check = (registry: Registry) => {
+      assert.equal(JSON.stringify(registry.list()), expected);
+      assert.equal([...registry.select({})].map(({ mayExpire }) => mayExpire).join(), "true,true");
+      assert.deepEqual(registry.dependencies("web").dependencies, ["a-1", "db"]);
+      assert.deepEqual(registry.warnings, []);
+    };
+    await withRegistry({ dir, tuning }, async (registry) => {
+      await registry.register(serviceInput("web", { labels, depends_on: ["db", "a-1"] }));
+      await registry.register(serviceInput("db", { id: "db@[::1]", labels, ttl_ms: 60_000 }));
+      await registry.register(serviceInput("gone", { labels }));
+      await registry.deregister("gone");
+      expected = JSON.stringify(registry.list());
+      for (const copy of ["journal", "other"]) await Deno.mkdir(`${dir}/${copy}`);
+      for (const name of ["registry.json", "registry.journal"]) {
+        await Deno.copyFile(`${dir}/${name}`, `${dir}/journal/${name}`);
+        await Deno.copyFile(`${dir}/${name}`, `${dir}/other/${name}`);
+      }
+    });
+    await withRegistry({ dir, tuning }, check);
+    await withRegistry({ dir: `${dir}/journal`, tuning }, check);
+    // What another version wrote is checked.
+    rewriteJournal(`${dir}/other/registry.journal`, (line) => {
+      if ("open" in line) return { open: { ...line["open"] as object, written_by: "0.0.1" } };
+      const { put } = line as { put?: object };
+      return line["id"] === "web" ? { ...line, put: { ...put, state: "odd" } } : line;
+    });
+    await withRegistry({ dir: `${dir}/other`, tuning }, (registry) => {
+      assert.deepEqual(registry.list().map(({ id }) => id), ["db@[::1]"]);
+      assert.match(registry.warnings.join(), /The entry "web" is not valid \(state: /);
+    });
   });
 });

@@ -6,6 +6,7 @@
 import type { Buffer } from "node:buffer";
 import { HarnessError } from "../../errors.ts";
 import type { Disk } from "../disk.ts";
+import { VERSION } from "../../version.ts";
 import { JOURNAL_NAME, type JournalFiles, segmentNumber } from "./files.ts";
 import {
   type LineHead,
@@ -24,10 +25,15 @@ export interface ChainedLine extends LineHead {
   start: number;
   /** Where its newline is. */
   end: number;
+  /** Whether this version of the program wrote it. */
+  isOwn: boolean;
 }
 
+/** Where a line is. */
+type LinePlace = Pick<ChainedLine, "file" | "start" | "end">;
+
 /** The bytes of a line. */
-export function bytesOf({ file, start, end }: Omit<ChainedLine, keyof LineHead>): Buffer {
+export function bytesOf({ file, start, end }: LinePlace): Buffer {
   return file.subarray(start, end);
 }
 
@@ -170,13 +176,14 @@ async function readSegment(
 
 function addLine(
   chain: JournalChain,
-  line: Omit<ChainedLine, keyof LineHead>,
+  line: LinePlace,
   path: string,
 ): void {
   const head = readHead(line.file, line.start);
   chain.closed = false;
   if (head !== null) {
-    addChange(chain, { ...head, ...line });
+    const isOwn = chain.open?.written_by === VERSION;
+    addChange(chain, { ...head, ...line, isOwn });
     return;
   }
   const { open, close } = parseLine(bytesOf(line)) as { open?: OpenLine; close?: unknown };

@@ -9,6 +9,7 @@ import type { FinishedSegment, JournalChain } from "./chain.ts";
 import { JOURNAL_NAME, NEW_JOURNAL_NAME, segmentName } from "./files.ts";
 import type { Durability } from "../durability.ts";
 import { encodeLine, type OpenLine, STORAGE_FORMAT } from "./line.ts";
+import { VERSION } from "../../version.ts";
 
 /** Parameters of one run of the journal. */
 export interface JournalOptions {
@@ -229,7 +230,8 @@ export class Journal {
   #openLine(seq: number, segment: number): Buffer {
     const { epoch, durability } = this.#options;
     const at = new Date().toISOString();
-    const open: OpenLine = { format: STORAGE_FORMAT, segment, epoch, seq, durability, at };
+    const run = { format: STORAGE_FORMAT, segment, epoch, seq, durability, at };
+    const open: OpenLine = { ...run, written_by: VERSION };
     return encodeLine({ open });
   }
 }

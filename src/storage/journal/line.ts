@@ -48,6 +48,8 @@ export interface OpenLine {
   durability: Durability;
   /** When the run or segment began. */
   at: string;
+  /** Version of the program that wrote the lines that follow. */
+  written_by?: string;
 }
 
 /** A stretch of a file that is no intact line. */
