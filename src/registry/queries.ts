@@ -42,6 +42,24 @@ export function findInstances(index: EntryIndex, nameOrId: string): ServiceEntry
   return [exact.entry];
 }
 
+/** Entries to compare with a name that there is not: all of few, else those around its place in their order. */
+export function entriesAround(
+  { sorted }: EntryIndex,
+  name: string,
+  most: number,
+): readonly StoredEntry[] {
+  if (sorted.length <= most) return sorted;
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((sorted[middle]?.id ?? "") < name) low = middle + 1;
+    else high = middle;
+  }
+  const from = Math.min(Math.max(0, low - (most >>> 1)), sorted.length - most);
+  return sorted.slice(from, from + most);
+}
+
 /** The service name of an id or name. @throws {HarnessError} `not_found`. */
 export function findName(index: EntryIndex, nameOrId: string): string {
   const name = index.hasName(nameOrId) ? nameOrId : index.get(nameOrId)?.name;

@@ -23,6 +23,7 @@ import { type ServiceFilter, serviceMatcher } from "./filter.ts";
 import { MAX_SERVICES } from "./limits.ts";
 import {
   cursorId,
+  entriesAround,
   findEntry,
   findInstances,
   findName,
@@ -165,6 +166,21 @@ export class Registry implements AsyncDisposable {
   /** The same as it is kept, with its JSON text. @throws {HarnessError} `not_found`, or `ambiguous`. */
   find(nameOrId: string): StoredEntry {
     return findEntry(this.#index, nameOrId);
+  }
+
+  /** Whether there is an entry of this id or name. */
+  has(nameOrId: string): boolean {
+    return this.#index.hasName(nameOrId) || this.#index.get(nameOrId) !== undefined;
+  }
+
+  /** Entries with ids like that of one that there is not, `most` at most: the time does not depend on how many there are. */
+  around(nameOrId: string, most: number): readonly StoredEntry[] {
+    return entriesAround(this.#index, nameOrId, most);
+  }
+
+  /** The entry of an instance, if it is registered. */
+  ofId(id: string): ServiceEntry | undefined {
+    return this.#index.get(id)?.entry;
   }
 
   /**

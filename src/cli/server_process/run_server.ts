@@ -74,7 +74,7 @@ export async function runServer(io: Io, flags: ServerFlags): Promise<number> {
   let addresses = await announce(io, server, tokens, stateDir);
   const { registry } = parts.controlPlane;
   for (const warning of registry.warnings) log.warn("State: {warning}", { warning });
-  const services = registry.list().length;
+  const services = registry.size;
   io.out(
     `${SERVER_NAME} listening on ${server.url} ` +
       `(protocol ${SUBPROTOCOL}, state ${stateDir}, ${services} services)\n`,

@@ -45,14 +45,12 @@ export function auditEntry(
   const given = (params ?? {}) as Record<string, unknown>;
   const service = given["service"] as { id?: unknown; name?: unknown } | undefined;
   const result = outcome.data as { deployment_id?: unknown } | undefined;
-  const all = [
-    ...NAMES.map((name) => [name, given[name]] as const),
-    ["service", service?.id ?? service?.name] as const,
-    ["deployment_id", result?.deployment_id] as const,
-  ];
-  for (const [name, value] of all) {
+  const note = (name: string, value: unknown) => {
     if (typeof value === "string") about[name] = value.slice(0, MAX_NAME_CHARS);
-  }
+  };
+  for (const name of NAMES) note(name, given[name]);
+  note("service", service?.id ?? service?.name);
+  note("deployment_id", result?.deployment_id);
   return {
     at: new Date().toISOString(),
     by,

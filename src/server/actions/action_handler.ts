@@ -42,6 +42,8 @@ export interface ActionContext extends CallContext {
   access: Access;
   /** Path of the server's token file, for clients that sent no token. */
   tokenFile: string | null;
+  /** Counts milliseconds of work for the present turn: what arrives after too many of them waits for its own. */
+  worked(ms: number): void;
   /** Opens a subscription of this connection. */
   subscribe(params: ActionParams<"subscribe">): Promise<ActionData<"subscribe">>;
   /** Ends subscriptions of this connection. */

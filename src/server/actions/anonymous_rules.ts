@@ -81,7 +81,7 @@ export function requireUnmanaged(
   { access, tokenFile }: ActionContext,
 ): void {
   if (access !== "anonymous") return;
-  const { id } = registry.get(name);
+  const { id } = registry.find(name);
   if (services?.ownership?.manages(id) !== true) return;
   const why = "this server runs it, and a client without a token may only keep what others run";
   throw anonymousRefusal(`${verb} ${id}`, tokenFile, why);

@@ -1,32 +1,37 @@
 /**
  * Adds what was probably meant to the errors for names that there are not: `details.nearest`.
  *
- * Only names are offered that the client may list.
+ * Only names are offered that the client may list. A wrong name is answered in the same time however many there are: so
+ * many are compared at most, and the time counts for the turn.
  *
  * @module
  */
 import { HarnessError } from "../../errors.ts";
-import { nearestName } from "../../util/did_you_mean.ts";
+import type { Registry } from "../../registry/registry.ts";
+import { nearestName, oneEditAway } from "../../util/did_you_mean.ts";
+import type { ServiceScope } from "../access/scope.ts";
 import type { ActionBackends, ActionContext } from "./action_handler.ts";
 
-/** Names that are compared: some milliseconds of work at most. */
-const MAX_COMPARED_NAMES = 1_000;
+/** Names that are compared: some tenths of a millisecond of work. */
+const MAX_COMPARED_NAMES = 256;
 
 /** How the names of one kind are found. */
 interface NameList {
   /** The detail that has the name that was asked for. */
   readonly asked: string;
-  /** The names that the client may list. */
-  list(backends: ActionBackends, context: ActionContext): Promise<string[]> | string[];
+  /** Names that the client may list, those first that are most likely. */
+  list(
+    backends: ActionBackends,
+    context: ActionContext,
+    asked: string,
+  ): Iterable<string> | Promise<Iterable<string>>;
 }
 
 /** By `details.reason` of a `not_found`. */
 const NAMES: Readonly<Record<string, NameList>> = {
   service_unknown: {
     asked: "name",
-    list: ({ registry }, { scope }) =>
-      registry.list().filter(({ name }) => scope?.covers(name) ?? true)
-        .flatMap(({ id, name }) => id === name ? [id] : [name, id]),
+    list: ({ registry }, { scope }, asked) => serviceNames(registry, scope, asked),
   },
   package_unknown: {
     asked: "package",
@@ -42,6 +47,24 @@ const NAMES: Readonly<Record<string, NameList>> = {
   },
 };
 
+function* serviceNames(
+  registry: Registry,
+  scope: ServiceScope | undefined,
+  asked: string,
+): Generator<string> {
+  if (registry.size > MAX_COMPARED_NAMES) {
+    // Of a large registry only a part is compared: a single slip is looked up.
+    for (const word of oneEditAway(asked)) {
+      if (registry.has(word) && (scope?.covers(registry.nameOf(word)) ?? true)) yield word;
+    }
+  }
+  for (const { id, name } of registry.around(asked, MAX_COMPARED_NAMES)) {
+    if (!(scope?.covers(name) ?? true)) continue;
+    yield name;
+    if (id !== name) yield id;
+  }
+}
+
 /** The same error, for a name that there is not with the nearest that there is. Never fails. */
 export async function withNearest(
   error: unknown,
@@ -54,7 +77,11 @@ export async function withNearest(
   const asked = names === undefined ? undefined : details[names.asked];
   if (names === undefined || typeof asked !== "string") return error;
   try {
-    const nearest = nearestOf(asked, await names.list(backends, context));
+    const listed = names.list(backends, context, asked);
+    const candidates = listed instanceof Promise ? await listed : listed;
+    const begun = performance.now();
+    const nearest = nearestName(asked, first(candidates));
+    context.worked(performance.now() - begun);
     if (nearest === null) return error;
     return new HarnessError("not_found", `${message}; did you mean "${nearest}"?`, {
       details: { ...details, nearest },
@@ -65,13 +92,10 @@ export async function withNearest(
   }
 }
 
-function nearestOf(asked: string, names: readonly string[]): string | null {
-  // A name of another length is another name: most are sorted out without being compared.
-  const most = Math.max(2, Math.ceil(asked.length * 0.4));
-  const similar = new Set(
-    names.filter((name) =>
-      Math.abs(name.length - asked.length) <= most || name.startsWith(asked.slice(0, 3))
-    ),
-  );
-  return nearestName(asked, [...similar].slice(0, MAX_COMPARED_NAMES));
+function* first(names: Iterable<string>): Generator<string> {
+  let left = 2 * MAX_COMPARED_NAMES;
+  for (const name of names) {
+    if (left-- === 0) return;
+    yield name;
+  }
 }

@@ -251,6 +251,11 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
   }
 
   /** See {@linkcode ActionContext}. */
+  worked(ms: number): void {
+    this.#host.turns.used(ms);
+  }
+
+  /** See {@linkcode ActionContext}. */
   subscribe(params: ActionParams<"subscribe">): Promise<ActionData<"subscribe">> {
     return this.#subscriptions.subscribe(params);
   }

@@ -261,7 +261,8 @@ export class DeploymentRunner {
     for (const host of deployment.hosts) {
       if (host.outcome === null) host.error ??= { code: "unavailable", message };
     }
-    for (const entry of registry.list().filter((e) => record.ids.includes(e.id))) {
+    for (const entry of record.ids.map((one) => registry.ofId(one))) {
+      if (entry === undefined) continue;
       // Placed instances are adopted by the service manager. The others were starting for the first time.
       const moving = entry.state === "starting" || entry.state === "stopping";
       if (!moving || services.ownership.isPlaced(entry.id)) continue;
@@ -294,6 +295,6 @@ function namesOf({ kind, deployment_id, service, version, status }: Deployment) 
 
 /** Identity of an instance's present state; `undefined` for one that is not registered. */
 function stateOf(registry: Registry, id: string): string | undefined {
-  const entry = registry.list().find((e) => e.id === id);
+  const entry = registry.ofId(id);
   return entry && `${entry.last_state_change} ${entry.state_reason}`;
 }

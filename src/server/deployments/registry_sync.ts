@@ -96,7 +96,7 @@ export async function recordOutcome(
   deployment: Pick<Deployment, "deployment_id" | "kind">,
 ): Promise<boolean> {
   const { id, input, host, registered = false } = instance;
-  const entry = registry.list().find((e) => e.id === id);
+  const entry = registry.ofId(id);
   // If the host never answered, or the registry refused it, an entry of that id is not from this deployment.
   if (entry === undefined || (input !== null && !registered)) return false;
   const { service, outcome } = result;

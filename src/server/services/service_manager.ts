@@ -297,9 +297,7 @@ export class ServiceManager implements Services, AsyncDisposable {
         ? plans.isStartable(entry) && this.ownership.isTrusted(entry.id)
         : action !== "stop" || this.#isStoppable(entry);
     const { registry } = this.#options;
-    const entries = services.flatMap((id) =>
-      registry.list({ name: id }).filter((entry) => entry.id === id && isLeft(entry))
-    );
+    const entries = services.flatMap((id) => registry.ofId(id) ?? []).filter(isLeft);
     const results = await Promise.allSettled(
       entries.map((entry) => this.#actOn(entry.id, action, context)),
     );
