@@ -8,10 +8,11 @@ import { basename } from "node:path";
 import { inspectPackage } from "../package/read.ts";
 import type { DeployPackage } from "./plan.ts";
 
-const CHUNK_BYTES = 64 * 1024;
+const CHUNK_BYTES = 256 * 1024;
 
 /**
- * Reads a package file whole, to check it, and opens it again for each host that needs it.
+ * Reads a package file whole, to check it, and opens it again for each host that needs it: if it has changed by then, the
+ * deployment fails.
  *
  * @example Usage
  * ```ts ignore
@@ -26,8 +27,9 @@ const CHUNK_BYTES = 64 * 1024;
  * @throws {HarnessError} `package_invalid`, or the error of the file system.
  */
 export async function packageFile(path: string): Promise<DeployPackage> {
-  const { manifest, sha256, size } = await inspectPackage(path);
-  return { file: basename(path), manifest, sha256, size, open: () => openFile(path) };
+  const { manifest, sha256, size, prefixes } = await inspectPackage(path);
+  const inspected = prefixes === undefined ? undefined : { sha256, size, prefixes };
+  return { file: basename(path), manifest, sha256, size, inspected, open: () => openFile(path) };
 }
 
 /** Not `Readable.toWeb()`: in Deno 2.9 that throws an uncatchable error once cancelled. */

@@ -6,6 +6,7 @@
 import type { UnreachablePolicy } from "../model/deployment.ts";
 import type { Executor } from "../executor/executor.ts";
 import type { Manifest } from "../package/manifest/manifest.ts";
+import type { InspectedBytes } from "../package/prefix_digests.ts";
 
 /** A package to deploy, already verified by the caller. */
 export interface DeployPackage {
@@ -19,6 +20,11 @@ export interface DeployPackage {
   size: number;
   /** Its manifest. */
   manifest: Manifest;
+  /**
+   * From `inspectPackage`, of the same file, where it gives `prefixes`: no other bytes are sent. Hosts then unpack them
+   * while they arrive; without it a host reads all of the archive's headers itself before it unpacks anything.
+   */
+  inspected?: InspectedBytes | undefined;
 }
 
 /** What to roll back. */

@@ -21,6 +21,7 @@ import { gunzipChunks, gunzipFile } from "./archive/gunzip.ts";
 import { invalid, shown } from "./errors.ts";
 import type { Manifest } from "./manifest/manifest.ts";
 import { packageFileName } from "./names.ts";
+import { prefixesOf } from "./prefix_digests.ts";
 import { parseManifest } from "./manifest/parse.ts";
 import { checkSums } from "./sums.ts";
 import { readTar, type TarEvent } from "./archive/tar_reader.ts";
@@ -33,6 +34,11 @@ export interface PackageSummary {
   sha256: string;
   /** Bytes of the file. */
   size: number;
+  /**
+   * By them its bytes are recognised when they are sent, see `DeployPackage.inspected`; `undefined` where hosts have to
+   * check it themselves: with 8 GiB or more.
+   */
+  prefixes: Uint8Array | undefined;
   /** Bytes of all files in it. */
   unpackedBytes: number;
   /** Its manifest. */
@@ -140,7 +146,7 @@ export async function scanPackage(
 ): Promise<PackageSummary> {
   options.signal?.throwIfAborted();
   const { packed, ...content } = await scan(gunzipFile(path, options), sink);
-  return { path, ...packed, ...content };
+  return { path, ...packed, prefixes: prefixesOf(packed, content.unpackedBytes), ...content };
 }
 
 /** Verifies unpacked bytes, and passes on what their generator returns. */

@@ -108,6 +108,8 @@ export interface CheckedPackage {
   sha256: string;
   /** Number of checked bytes. */
   size: number;
+  /** By them the bytes are recognised when they are sent; without them every host checks the package itself. */
+  prefixes?: Uint8Array | undefined;
 }
 
 /** Package store: capability `packages`. */

@@ -68,7 +68,10 @@ class Bench implements AsyncDisposable {
     const sha256 = createHash("sha256").update(bytes).digest("hex");
     await Deno.writeFile(`${this.#place.layout.base}/staging/t/package`, bytes);
     await Deno.remove(`${this.#place.layout.base}/staging/t/more`).catch(() => {});
-    const verify = verifyCommand(this.#place, { sha256, cached: false, size: bytes.length });
+    const verify = verifyCommand(this.#place, {
+      ...{ sha256, cached: false, inspected: false },
+      size: bytes.length,
+    });
     assert("script" in verify);
     const { script, args = [] } = verify;
     const path = this.#path;

@@ -3,6 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { deploy } from "../../src/deploy/deploy.ts";
+import { packageFile } from "../../src/deploy/package_file.ts";
 import type { DeployPackage, DeployPlan, HostTarget } from "../../src/deploy/plan.ts";
 import type { DeployProgress, DeployResult, HostResult } from "../../src/deploy/progress.ts";
 import type { HostState } from "../../src/deploy/host/state.ts";
@@ -68,13 +69,17 @@ export class Bench implements AsyncDisposable {
     const out = `${this.dir}/out-${this.#count}`;
     Deno.mkdirSync(out);
     const built = await buildPackage(tree, { outDir: out });
-    return {
-      open: async () => (await Deno.open(built.path)).readable,
-      file: built.path.replace(/.*\//, ""),
-      sha256: built.sha256,
-      size: built.size,
-      manifest: built.manifest,
-    };
+    return await packageFile(built.path);
+  }
+
+  /** Path of a package of {@linkcode makePackage}. */
+  fileOf({ file }: DeployPackage): string {
+    const dirs = [...Deno.readDirSync(this.dir)].filter(({ name }) => name.startsWith("out-"));
+    const found = dirs.find(({ name }) =>
+      [...Deno.readDirSync(`${this.dir}/${name}`)].some((entry) => entry.name === file)
+    );
+    assert(found !== undefined, file);
+    return `${this.dir}/${found.name}/${file}`;
   }
 
   /** This machine as a target, below the temp install root. */

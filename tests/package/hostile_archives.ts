@@ -17,6 +17,7 @@ import {
 
 const BASE256_NEGATIVE = Buffer.alloc(12, 0xff);
 const BASE256_HUGE = Buffer.from([0x80, 0, 0, 0, 0x7f, 255, 255, 255, 255, 255, 255, 255]);
+const BASE256_SMALL = Buffer.from([0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
 const long = (length: number) => "d".repeat(length);
 
 /** Names and the reason with which the package that holds the entries besides sound ones is refused. */
@@ -104,6 +105,7 @@ export const HOSTILE_ENTRIES: Record<string, [InvalidReason, RawEntry[]]> = {
   ]],
   "a negative size": ["bad_size", [{ name: "a", size: BASE256_NEGATIVE }]],
   "a huge size": ["bad_size", [{ name: "a", size: BASE256_HUGE }]],
+  "a small size in base 256": ["bad_size", [{ name: "a", size: BASE256_SMALL, body: "x" }]],
   "a size with a sign": ["bad_size", [{ name: "a", size: Buffer.from("-0000000001\0") }]],
   "a size that is no number": ["bad_size", [{ name: "a", size: Buffer.from("0x0000000a\0\0") }]],
   "a PAX size with a sign": ["bad_size", [pax({ size: "-1" }), { name: "a" }]],

@@ -9,8 +9,9 @@ import { extractCommand, uploadCommand, verifyCommand } from "../host/release/co
 import type { HostContext, StepResult } from "../host/context.ts";
 import { stateText, withRelease } from "../host/state.ts";
 import type { DeployPackage } from "../plan.ts";
+import { onlyInspected } from "../../package/prefix_digests.ts";
 
-/** Sends the package, unless the host has it. */
+/** Sends the package, unless the host has it, which unpacks what was inspected while it arrives. */
 export async function upload(context: HostContext): Promise<StepResult> {
   const source = packageOf(context);
   if (source === null) return { skipped: true, message: "the release is installed" };
@@ -18,7 +19,7 @@ export async function upload(context: HostContext): Promise<StepResult> {
     return { skipped: true, message: "the host has this package", bytes: 0 };
   }
   const stall = new AbortController();
-  const sent = watched(await source.open(), {
+  const sent = watched(await bytesOf(source), {
     onBytes: (bytes) =>
       context.news({
         bytes,
@@ -36,7 +37,7 @@ export async function upload(context: HostContext): Promise<StepResult> {
       ),
   });
   try {
-    const result = await context.machine.run(uploadCommand(context.place), {
+    const result = await context.machine.run(uploadCommand(context.place, sizes(source)), {
       stdin: sent.stream,
       signal: AbortSignal.any([context.signal, stall.signal]),
     });
@@ -54,19 +55,19 @@ export async function upload(context: HostContext): Promise<StepResult> {
   return { bytes: source.size };
 }
 
-/** Checks the digest and every entry on the host, and caches the package there. */
+/** Checks the digest on the host, of a package that was not inspected every entry too, and caches it there. */
 export async function verify(context: HostContext): Promise<StepResult> {
   const source = packageOf(context);
   if (source === null) return { skipped: true };
-  const { sha256, size } = source;
+  const { sha256 } = source;
   await context.run(
-    verifyCommand(context.place, { sha256, size, cached: isCached(context, source) }),
+    verifyCommand(context.place, { ...sizes(source), sha256, cached: isCached(context, source) }),
     { timeoutMs: DEPLOY_EXTRACT_TIMEOUT_MS },
   );
   return { message: `sha256 ${source.sha256.slice(0, 12)}…` };
 }
 
-/** Unpacks beside the final place and renames. */
+/** Unpacks beside the final place what is not yet unpacked, checks every file, and renames. */
 export async function extract(context: HostContext): Promise<StepResult> {
   const source = packageOf(context);
   if (source === null) return { skipped: true };
@@ -75,7 +76,7 @@ export async function extract(context: HostContext): Promise<StepResult> {
   const { place, chosen } = context;
   await context.send(
     stateText(context.state),
-    (bytes) => extractCommand(place, chosen, { sha256: source.sha256, bytes }),
+    (bytes) => extractCommand(place, chosen, { sha256: source.sha256, size: source.size, bytes }),
     { timeoutMs: DEPLOY_EXTRACT_TIMEOUT_MS },
   );
   return { message: context.chosen.dir };
@@ -84,6 +85,22 @@ export async function extract(context: HostContext): Promise<StepResult> {
 /** The package to install, or `null` if its files are there. */
 function packageOf(context: HostContext): DeployPackage | null {
   return context.plan.kind === "deploy" && context.needsFiles ? context.plan.package : null;
+}
+
+function sizes({ size, inspected }: DeployPackage): { size: number; inspected: boolean } {
+  return { size, inspected: inspected !== undefined };
+}
+
+/** The bytes of the package; of one that was inspected no others. */
+async function bytesOf(source: DeployPackage): Promise<ReadableStream<Uint8Array>> {
+  const bytes = await source.open();
+  if (source.inspected === undefined) return bytes;
+  return onlyInspected(bytes, source.inspected, () =>
+    new HarnessError(
+      "deploy_failed",
+      `Cannot upload ${source.file}: its bytes are not those that were checked; do not change it during an upload`,
+      { details: { reason: "digest" } },
+    ));
 }
 
 function isCached(context: HostContext, source: DeployPackage): boolean {

@@ -4,7 +4,6 @@
  * @module
  */
 import type { Buffer } from "node:buffer";
-import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
@@ -18,31 +17,24 @@ import {
   UNPACK_RATIO_FLOOR_BYTES,
 } from "../../model/limits.ts";
 import { invalid } from "../errors.ts";
+import { type InspectedBytes, PrefixHash } from "../prefix_digests.ts";
 import { sleep } from "../../util/async.ts";
 
 const READ_BYTES = 256 * 1024;
 const TRAILING_DATA = "there is data after the end of the gzip file";
 
-/** The packed file, known when all of it was read. */
-export interface PackedFile {
-  /** SHA-256 of the file, hex. */
-  sha256: string;
-  /** Bytes of the file. */
-  size: number;
-}
-
 /**
  * The unpacked bytes of the file at `path`.
  *
- * @returns Digest and size of the packed file, as the generator's return value.
+ * @returns Digests and size of the packed file, as the generator's return value.
  * @throws {HarnessError} `not_found` without the file, `package_invalid` when it is not a valid gzip file.
  */
 export async function* gunzipFile(
   path: string,
   options: { signal?: AbortSignal } = {},
-): AsyncGenerator<Uint8Array, PackedFile> {
+): AsyncGenerator<Uint8Array, InspectedBytes> {
   const size = await packedSize(path);
-  const digest = createHash("sha256");
+  const digest = new PrefixHash();
   const hashed = async function* () {
     for await (const chunk of createReadStream(path, { highWaterMark: READ_BYTES })) {
       digest.update(chunk);
@@ -51,7 +43,7 @@ export async function* gunzipFile(
   };
   const consumed = yield* gunzipChunks(hashed(), options);
   requireConsumed(consumed, size);
-  return { sha256: digest.digest("hex"), size };
+  return digest.finish();
 }
 
 /** Refuses a packed file of `size` bytes of which the gzip data are only the first: it can end before the file does. */

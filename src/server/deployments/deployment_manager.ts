@@ -92,7 +92,7 @@ export class DeploymentManager implements Deployments {
     const { packages, hosts: directory } = this.#options;
     const { path, info } = await packages.resolve(params.package);
     const checked = await (packages.check?.(info.file) ?? readManifest(path));
-    const { manifest, sha256, size } = checked;
+    const { manifest, sha256, size, prefixes } = checked;
     requireCovered(scope, manifest.name);
     if (params.sha256 !== undefined && params.sha256 !== sha256) {
       throw new HarnessError(
@@ -133,6 +133,7 @@ export class DeploymentManager implements Deployments {
         sha256,
         size,
         manifest,
+        ...(prefixes === undefined ? {} : { inspected: { sha256, size, prefixes } }),
       },
     };
     return await this.#enqueue(record, plan, () => claimInstances(registry, manifest, hosts));

@@ -23,6 +23,8 @@ export interface FileFacts {
   readonly size: number;
   /** SHA-256 of the file, hex. */
   readonly sha256: string;
+  /** See `PackageSummary.prefixes`; there with the manifest. */
+  readonly prefixes?: Uint8Array | undefined;
   /** The manifest, or `null` when it was not read by us. */
   readonly manifest: Manifest | null;
   /** What is wrong with the file, or `null`. */
@@ -59,7 +61,10 @@ export class PackageFacts {
   }
 
   /** Records what was found out while the file was received: it is not read again. */
-  async remember(file: string, facts: Pick<FileFacts, "sha256" | "manifest">): Promise<void> {
+  async remember(
+    file: string,
+    facts: Omit<FileFacts, "size" | "problem">,
+  ): Promise<void> {
     const now = await this.#identify(file);
     if (now !== null) this.#known.set(file, { ...facts, problem: null, identity: now.identity });
   }
@@ -93,9 +98,9 @@ export class PackageFacts {
     try {
       if (this.#inspect === undefined) {
         const { inspectPackage } = await import("../../package/read.ts");
-        const { sha256, manifest } = await inspectPackage(path);
+        const { sha256, prefixes, manifest } = await inspectPackage(path);
         requireMatch(file, manifest);
-        return { sha256, manifest, problem: null };
+        return { sha256, prefixes, manifest, problem: null };
       }
       const found = await this.#inspect?.(path);
       if (found !== undefined) requireMatch(file, found);

@@ -12,7 +12,6 @@ import { randomUUID } from "node:crypto";
 import { open, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { HarnessError } from "../../errors.ts";
-import type { Manifest } from "../../package/manifest/manifest.ts";
 import type { PackageInfo } from "../../protocol/actions.ts";
 import type { CheckedPackage, Packages, PutPackageOptions } from "../backends.ts";
 import { asStorage, matchesPackage, parsePackageFile } from "./package_files.ts";
@@ -132,13 +131,13 @@ export class PackageStore implements Packages {
           `Cannot store ${file}: its SHA-256 is ${sha256}, not ${options.sha256} as announced; send it again`,
         );
       }
-      const manifest = await this.#checkReceived(file, part, received);
+      const inspected = await this.#checkReceived(file, part, received);
       if (options.signature !== undefined) {
         signed = await this.#signatures.stage(options.signature);
       }
       if (this.#signatures.required) await this.#signatures.check(file, part, signed ?? undefined);
       const info = await this.#commit.runExclusive(() =>
-        this.#place(file, { part, signed, sha256, manifest }, options)
+        this.#place(file, { part, signed, facts: { sha256, ...inspected } }, options)
       );
       stored = true;
       return info;
@@ -181,13 +180,14 @@ export class PackageStore implements Packages {
 
   /** Checks a package before it is deployed; see {@linkcode Packages.check}. */
   async check(file: string): Promise<CheckedPackage> {
-    // The host compares the digest, so a file that was checked and is the same is not read again.
+    // No other bytes are sent than those that were checked, so a file that looks the same is not read again.
     const known = this.#signatures.required ? null : await this.#facts.of(file);
     if (known !== null && known.manifest !== null && known.problem === null) {
-      return { manifest: known.manifest, sha256: known.sha256, size: known.size };
+      const { manifest, sha256, size, prefixes } = known;
+      return { manifest, sha256, size, prefixes };
     }
-    const { manifest, sha256, size } = await this.#signatures.check(file);
-    return { manifest, sha256, size };
+    const { manifest, sha256, size, prefixes } = await this.#signatures.check(file);
+    return { manifest, sha256, size, prefixes };
   }
 
   /** Stores a signature; see {@linkcode Packages.putSignature}. */
@@ -268,20 +268,24 @@ export class PackageStore implements Packages {
   }
 
   /** Checks what was received, and that its manifest matches the file name. */
-  async #checkReceived(file: string, part: string, received: Received): Promise<Manifest | null> {
-    const manifest = received.manifest();
-    const found = manifest ?? await this.#inspect?.(part);
+  async #checkReceived(
+    file: string,
+    part: string,
+    received: Received,
+  ): Promise<Pick<FileFacts, "manifest" | "prefixes">> {
+    const inspected = received.inspected();
+    const found = inspected?.manifest ?? await this.#inspect?.(part);
     if (found !== undefined) requireMatch(file, found);
-    return manifest;
+    return inspected ?? { manifest: null };
   }
 
   async #place(
     file: string,
-    { part, signed, sha256, manifest }: Placed,
+    { part, signed, facts }: Placed,
     { force = false }: PutPackageOptions,
   ): Promise<PackageInfo> {
     const existing = await this.#info(file);
-    if (existing?.sha256 === sha256) {
+    if (existing?.sha256 === facts.sha256) {
       if (signed !== null) await this.#signatures.place(file, signed);
       return existing;
     }
@@ -298,7 +302,7 @@ export class PackageStore implements Packages {
       else if (existing !== null && !this.#signatures.required) await this.#signatures.remove(file);
       await rename(part, join(this.#dir, file));
       await syncDirectory(this.#dir);
-      await this.#facts.remember(file, { sha256, manifest });
+      await this.#facts.remember(file, facts);
     });
     return await this.#require(file);
   }
@@ -320,8 +324,7 @@ export class PackageStore implements Packages {
 interface Placed {
   readonly part: string;
   readonly signed: string | null;
-  readonly sha256: string;
-  readonly manifest: Manifest | null;
+  readonly facts: Omit<FileFacts, "size" | "problem">;
 }
 
 function infoOf(file: string, { size, sha256 }: FileFacts): PackageInfo {

@@ -3,27 +3,22 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
 import { open } from "node:fs/promises";
 import { requireConsumed } from "../../package/archive/gunzip.ts";
-import type { Manifest } from "../../package/manifest/manifest.ts";
-import { inspectChunks } from "../../package/read.ts";
+import { type InspectedBytes, prefixesOf, PrefixHash } from "../../package/prefix_digests.ts";
+import { inspectChunks, type PackageSummary } from "../../package/read.ts";
 import { writeAll } from "../../util/node/files.ts";
 import { UPLOAD_QUEUE_BYTES } from "../limits.ts";
 import { ChunkQueue } from "./chunk_queue.ts";
 
 /** What has arrived. */
-export interface Received {
-  /** SHA-256 of the bytes, hex. */
-  readonly sha256: string;
-  /** Number of bytes. */
-  readonly size: number;
+export interface Received extends Pick<InspectedBytes, "sha256" | "size"> {
   /**
-   * The manifest of the package that the bytes are, or `null` if that was not asked for.
+   * The package that the bytes are, or `null` if that was not asked for.
    *
    * @throws {HarnessError} `package_invalid` when they are none.
    */
-  manifest(): Manifest | null;
+  inspected(): Pick<PackageSummary, "manifest" | "prefixes"> | null;
 }
 
 /** Options for {@linkcode receivePackage}. */
@@ -41,7 +36,7 @@ export async function receivePackage(
   chunks: AsyncIterable<Uint8Array>,
   { inspect }: ReceiveOptions,
 ): Promise<Received> {
-  const hash = createHash("sha256");
+  const hash = new PrefixHash();
   let size = 0;
   const queues: ChunkQueue[] = [];
   const queue = () => {
@@ -70,14 +65,15 @@ export async function receivePackage(
     await Promise.all([written.ended, inspected?.ended]);
     throw error;
   }
+  const packed = hash.finish();
   return {
-    sha256: hash.digest("hex"),
+    sha256: packed.sha256,
     size,
-    manifest: () => {
+    inspected: () => {
       const found = inspected?.result();
       if (found === undefined) return null;
       requireConsumed(found.size, size);
-      return found.manifest;
+      return { manifest: found.manifest, prefixes: prefixesOf(packed, found.unpackedBytes) };
     },
   };
 }

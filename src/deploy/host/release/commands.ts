@@ -26,6 +26,7 @@ import commit from "./commit.sh" with { type: "text" };
 import configure from "./configure.sh" with { type: "text" };
 import extract from "./extract.sh" with { type: "text" };
 import giveDirs from "./give_dirs.sh" with { type: "text" };
+import hashing from "./hashing.sh" with { type: "text" };
 import prune from "./prune.sh" with { type: "text" };
 import record from "./record.sh" with { type: "text" };
 import sameEnv from "./same_env.sh" with { type: "text" };
@@ -41,31 +42,38 @@ const HELD = "d_held\n";
 export const SWITCH_BACK: string = include(switchBack, { give_dirs: giveDirs });
 
 /**
- * The archive was verified before it was sent; this is for what reached the host in another way. It must not depend on
- * the host's tar, which differ in just the cases that matter: names with a NUL, numbers with a sign, bytes behind the
- * end. So awk reads the headers, with the rules of src/package/, and tar's own listing must agree.
+ * For an archive that nobody has inspected. It must not depend on the host's tar, which differ in just the cases that
+ * matter: names with a NUL, numbers with a sign, bytes behind the end. So awk reads the headers, with the rules of
+ * src/package/, and tar's own listing must agree. One that was inspected by these rules has been recognised by its
+ * digest before this.
  */
-const VERIFY = include(verify, {
-  archive_check: include(archiveCheck, { archive_walk: archiveWalk }),
-});
+const CHECK = include(archiveCheck, { archive_walk: archiveWalk });
 
-/** Writes the package from stdin to staging. */
-export function uploadCommand(place: HostPlace): Command {
-  return hostCommand(place, "upload", upload);
+/** Size of a package, and whether the bytes that are sent are those of one that was inspected. */
+export interface SentPackage {
+  size: number;
+  inspected: boolean;
+}
+
+/** Writes the package from stdin to staging; unpacks one that was inspected while it arrives. */
+export function uploadCommand(place: HostPlace, { size, inspected }: SentPackage): Command {
+  return hostCommand(place, "upload", hashing + upload, [size, inspected ? "unpack" : "keep"]);
 }
 
 /**
- * Checks the digest of the upload, and name and type of every entry, then moves it to the cache. With `cached`, checks
- * the file in the cache.
+ * Checks the digest of the upload, and name and type of every entry unless it was inspected, then moves it to the cache.
+ * With `cached`, checks the file in the cache.
  */
 export function verifyCommand(
   place: HostPlace,
-  options: { sha256: string; cached: boolean; size: number },
+  options: SentPackage & { sha256: string; cached: boolean },
 ): Command {
   const most = Math.max(UNPACK_RATIO_FLOOR_BYTES, options.size * MAX_UNPACK_RATIO);
-  return hostCommand(place, "verify", VERIFY, [
+  const script = include(verify, { archive_check: options.inspected ? "" : CHECK });
+  return hostCommand(place, "verify", hashing + script, [
     options.sha256,
     options.cached ? "cached" : "uploaded",
+    options.size,
     Math.min(MAX_UNPACKED_BYTES, most),
     UNPACK_RATIO_FLOOR_BYTES,
     MAX_PACKAGE_ENTRIES,
@@ -75,15 +83,17 @@ export function verifyCommand(
 }
 
 /**
- * Extracts the cached package beside its final place, checks every file, and moves it there in one rename.
+ * Extracts the cached package beside its final place, unless that was done while it arrived, checks every file, and moves
+ * it there in one rename.
  * stdin: `state.json` with the release as being installed.
  */
 export function extractCommand(
   place: HostPlace,
   release: ReleaseLayout,
-  options: { sha256: string; bytes: number },
+  options: { sha256: string; size: number; bytes: number },
 ): Command {
-  return hostCommand(place, "extract", extract, [release.dir, options.sha256, options.bytes]);
+  const { sha256, size, bytes } = options;
+  return hostCommand(place, "extract", hashing + extract, [release.dir, sha256, bytes, size]);
 }
 
 /**

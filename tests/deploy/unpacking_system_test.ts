@@ -1,0 +1,166 @@
+/** How a package that was inspected gets from stdin to its directory, with the tools of each kind of host. */
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { gzipSync } from "node:zlib";
+import {
+  extractCommand,
+  uploadCommand,
+  verifyCommand,
+} from "../../src/deploy/host/release/commands.ts";
+import { hostLayout } from "../../src/deploy/host/layout.ts";
+import type { Command, RunResult } from "../../src/executor/executor.ts";
+import { localExecutor } from "../../src/executor/local.ts";
+import { needs } from "../helpers/require.ts";
+import { removeTree } from "../helpers/remove_tree.ts";
+import { runProgram } from "../helpers/sshd.ts";
+import { tar } from "../package/tar_writer.ts";
+import { Bench as Deployments, run } from "./support.ts";
+
+/** Over the size from which openssl hashes. */
+const LARGE_BYTES = 17 * 1024 * 1024;
+
+function sum(bytes: string | Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+function random(length: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(length);
+  for (let at = 0; at < length; at += 65536) crypto.getRandomValues(bytes.subarray(at, at + 65536));
+  return bytes;
+}
+
+/** A package with one file of so many bytes; `wrong` is what its SHA256SUMS says instead of the truth. */
+function packageWith(bytes: number, wrong?: string): Uint8Array<ArrayBuffer> {
+  const data = random(bytes);
+  const files = [{ name: "lib/a name", body: data }, { name: "-n", body: "flag?" }];
+  const sums = files.map(({ name, body }) => `${wrong ?? sum(body)}  ${name}\n`).join("");
+  return new Uint8Array(
+    gzipSync(tar([...files, { name: "SHA256SUMS", body: sums }]), { level: 1 }),
+  );
+}
+
+/** A directory like a host's in the middle of a deployment. */
+class Bench implements AsyncDisposable {
+  readonly dir = Deno.makeTempDirSync({ prefix: "harness-unpack-" });
+  readonly place = { layout: hostLayout(this.dir, "web"), token: "t" };
+  readonly #executor = localExecutor();
+  readonly #tools: string;
+
+  constructor(tools: string) {
+    this.#tools = tools;
+    Deno.mkdirSync(`${this.dir}/.harness/cache`, { recursive: true });
+    Deno.mkdirSync(`${this.place.layout.base}/staging/t`, { recursive: true });
+    Deno.writeTextFileSync(`${this.place.layout.base}/lock`, "t|boot|1|1|d|s|o\n");
+  }
+
+  async #run(command: Command, stdin: Uint8Array | string): Promise<RunResult> {
+    assert("script" in command);
+    const { script, args = [] } = command;
+    return await this.#executor.run(
+      { argv: [`${this.#tools}/sh`, "-c", script, "sh", ...args] },
+      { stdin, env: { PATH: this.#tools } },
+    );
+  }
+
+  /** Brings the package there; returns the first result that is none of success. */
+  async install(bytes: Uint8Array, claimed = sum(bytes)): Promise<RunResult | null> {
+    const sent = { size: bytes.length, inspected: true };
+    const release = { id: "1.0.0", dir: `${this.dir}/web-1.0.0` };
+    const steps: Array<[Command, Uint8Array | string]> = [
+      [uploadCommand(this.place, sent), bytes],
+      [verifyCommand(this.place, { ...sent, sha256: claimed, cached: false }), ""],
+      [extractCommand(this.place, release, { size: sent.size, sha256: claimed, bytes: 3 }), "{}\n"],
+    ];
+    for (const [command, stdin] of steps) {
+      const result = await this.#run(command, stdin);
+      if (result.exitCode !== 0) return result;
+    }
+    return null;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#executor[Symbol.asyncDispose]();
+    await removeTree(this.dir);
+  }
+}
+
+/** A directory with the tools of a host, without some. */
+async function toolsOf(kind: "system" | "busybox", without: readonly string[]): Promise<string> {
+  const dir = await Deno.makeTempDir({ prefix: "harness-tools-" });
+  const names = (await runProgram("busybox", ["--list"])).trim().split("\n");
+  for (const name of [...names, "openssl"]) {
+    const found = await runProgram("sh", ["-c", 'command -v "$1" || true', "sh", name]);
+    const path = kind === "busybox" && name !== "openssl" ? "/bin/busybox" : found.trim();
+    if (path.startsWith("/") && !without.includes(name)) await Deno.symlink(path, `${dir}/${name}`);
+  }
+  return dir;
+}
+
+for (const kind of ["system", "busybox"] as const) {
+  Deno.test({
+    name: `unpacking: while it arrives, and in turn (${kind})`,
+    ignore: needs("busybox"),
+    async fn() {
+      for (
+        const without of [[], ["mkfifo"], ["tee"], ["openssl"], ["mkfifo", "openssl", "xargs"]]
+      ) {
+        const tools = await toolsOf(kind, without);
+        await using bench = new Bench(tools);
+        const bytes = packageWith(LARGE_BYTES);
+        const failed = await bench.install(bytes);
+        assert.equal(failed, null, `without ${without}: ${JSON.stringify(failed)}`);
+        const size = (path: string) => Deno.statSync(`${bench.dir}/${path}`).size;
+        assert.equal(size("web-1.0.0/lib/a name"), LARGE_BYTES);
+        assert.equal(size(`.harness/cache/${sum(bytes)}`), bytes.length);
+        await removeTree(tools);
+      }
+    },
+  });
+
+  Deno.test({
+    name: `unpacking: what is damaged is refused (${kind})`,
+    ignore: needs("busybox"),
+    async fn() {
+      const tools = await toolsOf(kind, []);
+      const sound = packageWith(100_000);
+      const cases: Array<[Uint8Array, RegExp, string?]> = [
+        [sound.subarray(0, 50_000), /^@refused digest it arrived as sha256/m, sum(sound)],
+        [sound.subarray(0, 50_000), /^@refused extract +\S/m],
+        [new Uint8Array(gzipSync(random(9000))), /^@refused extract +\S/m],
+        [
+          new Uint8Array(gzipSync(tar([{ name: "a", body: "b", mode: 0o4755 }]))),
+          /a setuid or setgid entry/,
+        ],
+        [packageWith(10, "0".repeat(64)), /^@refused sums lib\/a name/m],
+        [packageWith(LARGE_BYTES, "0".repeat(64)), /^@refused sums lib\/a name/m],
+      ];
+      for (const [bytes, refusal, claimed] of cases) {
+        await using bench = new Bench(tools);
+        const failed = await bench.install(bytes, claimed);
+        assert.match(failed?.stdout ?? "", refusal);
+        assert.throws(() => Deno.statSync(`${bench.dir}/web-1.0.0`), Deno.errors.NotFound);
+      }
+      await removeTree(tools);
+    },
+  });
+}
+
+Deno.test("upload: a file that changed is not sent", async () => {
+  await using bench = new Deployments();
+  const first = await run(bench.plan(await bench.makePackage()));
+  assert.equal(first.host.outcome, "ok");
+  const two = await bench.makePackage({ version: "2.0.0" });
+  const path = bench.fileOf(two);
+  const bytes = await Deno.readFile(path);
+  bytes[20] = (bytes[20] ?? 0) ^ 1;
+  await Deno.writeFile(path, bytes);
+  const { host } = await run(bench.plan(two));
+  assert.deepEqual([host.outcome, host.step, host.error?.code], [
+    "failed",
+    "upload",
+    "deploy_failed",
+  ]);
+  assert.deepEqual(host.error?.details?.["reason"], "digest");
+  assert.deepEqual(bench.running(), ["1.0.0"]);
+  bench.assertClean();
+});
