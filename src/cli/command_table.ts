@@ -2,28 +2,34 @@
  * All commands: name, description and arguments, which help and errors need of every one of them. The rest of a
  * command, its flags and what it does, is loaded when it is named: so a start loads what it uses.
  *
+ * Data alone: `--help` is made of it without anything else.
+ *
  * @module
  */
 import type { Command } from "commander";
 import type { Context } from "./context.ts";
-import { addFlags, addGlobalFlags, OUTPUT_FLAGS } from "./flags/flags.ts";
 
 /** Declares flags and handler of a command, which has its name and arguments already. */
-type Declare = (command: Command, context: Context) => void;
+export type Declare = (command: Command, context: Context) => void;
 
 /** An argument: `<name>` or `[name]`, and what it is. */
-type ArgumentText = readonly [name: string, about?: string];
+export type ArgumentText = readonly [name: string, about?: string];
 
 /** A command, or a group of them. */
-interface Entry {
+export interface Entry {
+  /** Its name. */
   readonly name: string;
+  /** One line for the help. */
   readonly about: string;
+  /** Its arguments. */
   readonly args?: readonly ArgumentText[];
+  /** Its other name. */
   readonly alias?: string;
   /** Whether its group runs it where none of its commands is named. */
   readonly isDefault?: boolean;
   /** Loads what declares the rest; a group has none. */
   readonly load?: () => Promise<Declare>;
+  /** The commands of a group. */
   readonly commands?: readonly Entry[];
 }
 
@@ -188,7 +194,8 @@ const COMPLETIONS_COMMANDS: readonly Entry[] = [
   },
 ];
 
-const COMMANDS: readonly Entry[] = [
+/** The commands, in the order of the help. */
+export const COMMANDS: readonly Entry[] = [
   {
     name: "serve",
     about: "start the server (the default command)",
@@ -260,27 +267,3 @@ const COMMANDS: readonly Entry[] = [
     commands: COMPLETIONS_COMMANDS,
   },
 ];
-
-/** How the rest of a command is loaded, until it is. */
-const LOADERS = new WeakMap<Command, () => Promise<Declare>>();
-
-/** Adds all commands, without their flags; {@linkcode loadCommand} adds those. */
-export function addCommands(parent: Command, entries: readonly Entry[] = COMMANDS): void {
-  for (const { name, about, args = [], alias, isDefault = false, load, commands } of entries) {
-    const command = parent.command(name, { isDefault }).description(about);
-    for (const [argument, text] of args) command.argument(argument, text);
-    if (alias !== undefined) command.alias(alias);
-    if (load !== undefined) LOADERS.set(command, load);
-    if (commands !== undefined) addCommands(command, commands);
-  }
-}
-
-/** Loads the rest of a command, once; a group has none. */
-export async function loadCommand(command: Command, context: Context): Promise<void> {
-  const load = LOADERS.get(command);
-  if (load === undefined) return;
-  LOADERS.delete(command);
-  (await load())(command, context);
-  addGlobalFlags(command);
-  addFlags(command, OUTPUT_FLAGS, "Output:");
-}

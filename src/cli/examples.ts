@@ -4,7 +4,7 @@
  * @module
  */
 import { SERVER_NAME } from "../version.ts";
-import { exampleLines } from "./help.ts";
+import { exampleLines } from "./help_text.ts";
 
 const PACKAGE = "hello-service-1.0.0.tar.gz";
 

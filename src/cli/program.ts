@@ -6,28 +6,17 @@
 import { Command, Option } from "commander";
 import process from "node:process";
 import { HarnessError } from "../errors.ts";
-import { PROTOCOL_VERSION, SUBPROTOCOL } from "../protocol/messages.ts";
-import { SERVER_NAME, VERSION } from "../version.ts";
-import { addCommands, loadCommand } from "./command_table.ts";
+import { SERVER_NAME } from "../version.ts";
+import { addCommands, loadCommand } from "./command_tree.ts";
 import type { Context, Io } from "./context.ts";
 import { examplesText } from "./examples.ts";
-import { exampleLines, HELP_LAYOUT } from "./help.ts";
-import { wrapText } from "./output/text_layout.ts";
+import { HELP_LAYOUT } from "./help.ts";
+import { helpEnd, PROGRAM, PROGRAM_FLAGS, versionText, widthOfHelp } from "./program_help.ts";
 import { printText } from "./output/table.ts";
 import { report } from "./output/report.ts";
 import { addGlobalFlags, GLOBAL_FLAGS, OUTPUT_FLAGS } from "./flags/flags.ts";
 import { helpArguments, usageError } from "./flags/usage.ts";
 import { runtimeText } from "../util/node/runtime.ts";
-
-const EXAMPLES: ReadonlyArray<[string, string?]> = [
-  [SERVER_NAME, "serve on ws://127.0.0.1:8080"],
-  [`${SERVER_NAME} package build ./my-service`, "make a package"],
-  [`${SERVER_NAME} deploy my-service-1.0.0.tar.gz --host deploy@web1`],
-  [`${SERVER_NAME} services`, "what runs where"],
-  [`${SERVER_NAME} rollback my-service`, "back to the last good version"],
-];
-const EXIT_CODES = "Exit codes: 0 ok, 1 failure, 2 usage, 3 partial, 4 unreachable, 5 timeout, " +
-  "6 rolled back, 7 rollback failed, 8 locked, 130/143 interrupted.";
 
 /** Flags that may come before a command's name. */
 const LEADING = [...GLOBAL_FLAGS, "-q", "--quiet", "-v", "--verbose"];
@@ -72,17 +61,16 @@ async function isCompletion(
 /** The program with all its commands; what a command does is loaded when it is named. */
 export function createProgram(context: Context): Command {
   const { io } = context;
-  const width = helpWidth(io);
+  const width = widthOfHelp(io.columns);
   const program = new Command(SERVER_NAME)
-    .description("Registry, deployment and control of services on plain Linux hosts.")
-    .usage("[serve] [flags] | <command> [flags]")
-    .version(versionText(), "-V, --version", "version of the program, protocol and runtime")
-    .helpOption("-h, --help", "help, without side effects")
-    .helpCommand("help [command]", "help for a command")
-    .option("--debug", "show the stack trace of an error (env: HARNESS_DEBUG)")
-    .option("--no-color", "no colour (env: NO_COLOR)")
-    .addHelpText("after", exampleLines(EXAMPLES, width))
-    .addHelpText("after", `\n${wrapText(EXIT_CODES, width).join("\n")}`)
+    .description(PROGRAM.about)
+    .usage(PROGRAM.usage)
+    .version(versionText(runtimeText(), process.versions.v8), ...PROGRAM_FLAGS.version)
+    .helpOption(...PROGRAM_FLAGS.help)
+    .helpCommand("help [command]", PROGRAM.helpCommand)
+    .option(...PROGRAM_FLAGS.debug)
+    .option(...PROGRAM_FLAGS.noColor)
+    .addHelpText("after", helpEnd(width))
     .hook("preAction", async (_, command) => {
       context.io = await ioFor(context.io, command);
     })
@@ -147,10 +135,6 @@ async function ioFor(io: Io, command: Command): Promise<Io> {
 }
 
 /** Longer lines are hard to read, however wide the terminal is. */
-function helpWidth(io: Io): number {
-  return Math.min(100, io.columns);
-}
-
 /** Puts `serve` in where no command is named: `harness-ws-server --listen …` serves. */
 export function withDefaultCommand(args: readonly string[]): string[] {
   let at = 0;
@@ -158,11 +142,6 @@ export function withDefaultCommand(args: readonly string[]): string[] {
   const next = args[at];
   const named = next !== undefined && (!next.startsWith("-") || ANSWERED.includes(next));
   return named ? [...args] : [...args.slice(0, at), "serve", ...args.slice(at)];
-}
-
-function versionText(): string {
-  return `${SERVER_NAME} ${VERSION} (protocol ${SUBPROTOCOL} version ${PROTOCOL_VERSION}, ` +
-    `${runtimeText()}, v8 ${process.versions.v8})`;
 }
 
 function truthy(value: string | undefined): boolean {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { Command } from "commander";
+import { programHelp, widthOfHelp } from "../../src/cli/program_help.ts";
 import { withDefaultCommand } from "../../src/cli/program.ts";
 import { recorder, runCli, runHere, wholeProgram } from "../helpers/cli.ts";
 
@@ -38,6 +39,22 @@ Deno.test("help: examples use flags of their command", async () => {
       }
       assert.ok(line.length <= 90, line);
     }
+  }
+});
+
+Deno.test("help: the program's own is as commander makes it", async () => {
+  for (const columns of [30, 47, 60, 80, 100, 200]) {
+    const io = { ...recorder(), columns };
+    (await wholeProgram(io)).outputHelp();
+    assert.equal(programHelp(widthOfHelp(columns)), io.text.stdout, `${columns} columns`);
+  }
+});
+
+Deno.test("help, version: the same before and after the front", async () => {
+  // A second word is left to the whole program.
+  for (const words of [["--help", "-h", "help"], ["--version", "-v", "-V"]]) {
+    const { stdout } = await runCli(["--no-color", ...words.slice(0, 1)]);
+    for (const word of words) assert.equal((await runCli([word])).stdout, stdout, word);
   }
 });
 
@@ -127,7 +144,7 @@ Deno.test("errors: missing permissions are named in one line", async () => {
   };
   const none = await run();
   assert.equal(none.code, 1);
-  assert.match(none.stderr, /^harness-ws-server: .*--allow-env.* \[forbidden\]\n$/);
+  assert.match(none.stderr, /^harness-ws-server: .*--allow-read.* \[forbidden\]\n$/);
   const state = await run("--allow-env", "--allow-read", "--allow-sys");
   assert.equal(state.code, 1);
   assert.match(state.stderr, /^harness-ws-server: .*--allow-write.* \[storage_unavailable\]\n$/);

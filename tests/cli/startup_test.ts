@@ -39,15 +39,24 @@ function loadedWith(...paths: string[]): { packages: string[]; builtins: string[
   };
 }
 
-/** The parts of the program that every start loads, and what they may load. */
+/** What every command loads, and what it may load. */
+const PROCESS = "cli/process.ts";
 const FRONT = {
   packages: ["commander", "get-east-asian-width"],
   builtins: ["fs", "fs/promises", "path", "process", "tty"],
 };
 
+Deno.test("startup: what --help and --version load", () => {
+  // No module of Node: each costs as much as all of this.
+  assert.deepEqual(loadedWith("cli/main.ts"), {
+    packages: ["get-east-asian-width"],
+    builtins: [],
+  });
+});
+
 /** What a kind of start may load besides. */
 const STARTS: ReadonlyArray<[what: string, modules: string[], extra: Partial<typeof FRONT>]> = [
-  ["--help, --version and usage errors", [], {}],
+  ["a usage error", [], {}],
   ["services", ["cli/commands/services.ts", "client/mod.ts"], {}],
   ["watch", ["cli/commands/watch.ts", "client/mod.ts"], {}],
   ["service get", ["cli/commands/service.ts", "client/mod.ts"], {}],
@@ -65,7 +74,7 @@ const STARTS: ReadonlyArray<[what: string, modules: string[], extra: Partial<typ
 
 for (const [what, modules, { packages = [], builtins = [] }] of STARTS) {
   Deno.test(`startup: what ${what} loads`, () => {
-    const loaded = loadedWith("cli/main.ts", ...modules);
+    const loaded = loadedWith("cli/main.ts", PROCESS, ...modules);
     assert.deepEqual(loaded.packages, [...FRONT.packages, ...packages].sort());
     assert.deepEqual(loaded.builtins, [...FRONT.builtins, ...builtins].sort());
   });

@@ -2,7 +2,7 @@
  * Runs the real program as a child process, as a user's shell would.
  */
 import type { Command } from "commander";
-import { loadCommand } from "../../src/cli/command_table.ts";
+import { loadCommand } from "../../src/cli/command_tree.ts";
 import type { Io } from "../../src/cli/context.ts";
 import { createProgram, main } from "../../src/cli/program.ts";
 import { drawn } from "../../src/cli/output/styles.ts";

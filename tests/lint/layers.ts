@@ -76,11 +76,14 @@ function check(context: Deno.lint.RuleContext, node: Deno.lint.Node, specifier: 
 
 /** The only file that may write to a stream of this process, and it has Node's. */
 const WRITER = "cli/context.ts";
+/** What writes before that is loaded. */
+const FRONT = "cli/front.ts";
 
 /** What is wrong with `object.property` in the file at `path`, or `null`. */
 export function outputProblem(path: string, object: string, property: string): string | null {
   const file = path.replaceAll("\\", "/").split("/src/").at(-1) ?? "";
   if (!path.includes("/src/") || (object === "process" && file === WRITER)) return null;
+  if (object === "Deno" && file === FRONT) return null;
   // `process` is also what a command that runs is called elsewhere.
   if (object !== "Deno" && !(object === "process" && file.startsWith("cli/"))) return null;
   if (property !== "stdout" && property !== "stderr") return null;
@@ -110,6 +113,7 @@ export function tooNewProblem(path: string, name: string): string | null {
 
 /** The files for what only Deno has, each with a counterpart for Node and Bun beside it. */
 const DENO_FILES: readonly string[] = [
+  FRONT,
   "cli/session/trusted_authority.ts",
   "deploy/owner.ts",
   "server/listeners/deno_sockets.ts",

@@ -37,6 +37,7 @@ Deno.test("outputProblem(): refuses output that bypasses Io", () => {
   assert.equal(outputProblem("/x/src/cli/context.ts", "process", "stdout"), null);
   assert.equal(outputProblem("/x/src/executor/a.ts", "process", "stdout"), null);
   assert.equal(outputProblem("/x/tests/a.ts", "Deno", "stdout"), null);
+  assert.equal(outputProblem("/x/src/cli/front.ts", "Deno", "stdout"), null);
   assert.match(outputProblem("/x/src/cli/watch.ts", "Deno", "stdout") ?? "", /through Io/);
   assert.match(outputProblem("/x/src/cli/watch.ts", "process", "stderr") ?? "", /through Io/);
   assert.match(outputProblem("/x/src/server/a.ts", "Deno", "stderr") ?? "", /through Io/);

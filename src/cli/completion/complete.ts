@@ -8,7 +8,7 @@
  */
 import type { Command } from "commander";
 import { visible } from "../../util/terminal_text.ts";
-import { loadCommand } from "../command_table.ts";
+import { loadCommand } from "../command_tree.ts";
 import type { Context, Io } from "../context.ts";
 import { CLI_COMPLETION_TIMEOUT_MS, CLI_MAX_COMPLETIONS } from "../limits.ts";
 import { parseBashLine, quoteForBash } from "./bash_words.ts";

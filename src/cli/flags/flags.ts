@@ -8,6 +8,7 @@
  */
 import { type Command, Option } from "commander";
 import { HarnessError, messageOf } from "../../errors.ts";
+import { PROGRAM_FLAGS } from "../program_help.ts";
 import { oneOf } from "./values.ts";
 
 /** One flag whose value is a `T`. */
@@ -55,8 +56,8 @@ export type FlagValues<F extends FlagTable> = {
  * {@linkcode Io.verbose} have their values.
  */
 export const OUTPUT_FLAGS = {
-  quiet: booleanFlag({ short: "q", help: "only results that were asked for, and errors" }),
-  verbose: booleanFlag({ short: "v", help: "also what is done: connections, requests, times" }),
+  quiet: booleanFlag({ short: "q", help: PROGRAM_FLAGS.quiet[1] }),
+  verbose: booleanFlag({ short: "v", help: PROGRAM_FLAGS.verbose[1] }),
 } satisfies FlagTable;
 
 /** The flags of commands that print a table. */

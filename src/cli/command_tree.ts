@@ -1,0 +1,33 @@
+/**
+ * The commands of {@linkcode COMMANDS} as commander has them.
+ *
+ * @module
+ */
+import type { Command } from "commander";
+import { COMMANDS, type Declare, type Entry } from "./command_table.ts";
+import type { Context } from "./context.ts";
+import { addFlags, addGlobalFlags, OUTPUT_FLAGS } from "./flags/flags.ts";
+
+/** How the rest of a command is loaded, until it is. */
+const LOADERS = new WeakMap<Command, () => Promise<Declare>>();
+
+/** Adds all commands, without their flags; {@linkcode loadCommand} adds those. */
+export function addCommands(parent: Command, entries: readonly Entry[] = COMMANDS): void {
+  for (const { name, about, args = [], alias, isDefault = false, load, commands } of entries) {
+    const command = parent.command(name, { isDefault }).description(about);
+    for (const [argument, text] of args) command.argument(argument, text);
+    if (alias !== undefined) command.alias(alias);
+    if (load !== undefined) LOADERS.set(command, load);
+    if (commands !== undefined) addCommands(command, commands);
+  }
+}
+
+/** Loads the rest of a command, once; a group has none. */
+export async function loadCommand(command: Command, context: Context): Promise<void> {
+  const load = LOADERS.get(command);
+  if (load === undefined) return;
+  LOADERS.delete(command);
+  (await load())(command, context);
+  addGlobalFlags(command);
+  addFlags(command, OUTPUT_FLAGS, "Output:");
+}

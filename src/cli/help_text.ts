@@ -1,0 +1,76 @@
+/**
+ * How help is laid out: like tables, it fits the terminal without cutting anything or breaking a word.
+ *
+ * @module
+ */
+import { padText, textWidth, wrapText } from "./output/text_layout.ts";
+
+/** A narrower column of descriptions is hard to read: they move below. */
+const NARROWEST_TEXT = 24;
+const USAGE = "Usage: ";
+
+/** What follows `Usage: `; its further lines begin below its first word. */
+export function usageLines(text: string, width: number): string {
+  return wrapText(text, width - USAGE.length).join(`\n${" ".repeat(USAGE.length)}`);
+}
+
+/** A command in a list of commands; `help` alone has no flags. */
+export function commandTerm(name: string, args: readonly string[]): string {
+  return [name, ...(name === "help" ? [] : ["[options]"]), ...args].join(" ");
+}
+
+/** Paragraphs of at most `width` columns. */
+export function wrapHelp(text: string, width: number): string {
+  return text.split("\n").flatMap((line) => wrapText(line, width)).join("\n");
+}
+
+/** A flag or a command with what it is. */
+export interface HelpItem {
+  /** What is typed. */
+  readonly term: string;
+  /** What it does. */
+  readonly description: string;
+}
+
+/** An item of a list whose terms take `termWidth` columns. */
+export function helpItem(
+  { term, description }: HelpItem,
+  termWidth: number,
+  width: number,
+): string {
+  if (description === "") return `  ${term}`;
+  const used = termWidth + 4;
+  if (width - used >= NARROWEST_TEXT) {
+    const lines = wrapText(description, width - used);
+    return `  ${padText(term, termWidth)}  ${lines.join(`\n${" ".repeat(used)}`)}`;
+  }
+  return [`  ${term}`, ...wrapText(description, width - 6).map((line) => `      ${line}`)]
+    .join("\n");
+}
+
+/** A heading and command lines below it, each with a comment if there is one. */
+export function exampleLines(
+  examples: ReadonlyArray<readonly [command: string, comment?: string]>,
+  width: number,
+): string {
+  const column = Math.max(
+    ...examples.map(([command, comment]) => comment === undefined ? 0 : command.length),
+  );
+  const lines = examples.flatMap(([command, comment]) => {
+    const whole = comment === undefined ? command : `${padText(command, column)}   ${comment}`;
+    if (textWidth(whole) + 2 <= width) return [whole];
+    const below = comment === undefined ? [] : [`    ${comment}`];
+    return [...continued(command, width - 2), ...below];
+  });
+  return `\n${examples.length === 1 ? "Example" : "Examples"}:\n` +
+    lines.map((line) => `  ${line}`).join("\n");
+}
+
+/** A command in lines that a shell reads as one. */
+function continued(command: string, width: number): string[] {
+  if (textWidth(command) <= width) return [command];
+  const lines = wrapText(command, width - 4);
+  return lines.map((line, index) =>
+    `${index === 0 ? "" : "  "}${line}${index === lines.length - 1 ? "" : " \\"}`
+  );
+}
