@@ -9,6 +9,18 @@ import { padText, textWidth, wrapText } from "./output/text_layout.ts";
 const NARROWEST_TEXT = 24;
 const USAGE = "Usage: ";
 
+type FlagText = readonly [flags: string, about: string];
+
+/** Flags of the program, in the order of its help. */
+export const PROGRAM_FLAGS = {
+  version: ["-V, --version", "version of the program, protocol and runtime"],
+  debug: ["--debug", "show the stack trace of an error (env: HARNESS_DEBUG)"],
+  noColor: ["--no-color", "no colour (env: NO_COLOR)"],
+  quiet: ["-q, --quiet", "only results that were asked for, and errors"],
+  verbose: ["-v, --verbose", "also what is done: connections, requests, times"],
+  help: ["-h, --help", "help, without side effects"],
+} as const satisfies Readonly<Record<string, FlagText>>;
+
 /** What follows `Usage: `; its further lines begin below its first word. */
 export function usageLines(text: string, width: number): string {
   return wrapText(text, width - USAGE.length).join(`\n${" ".repeat(USAGE.length)}`);

@@ -7,13 +7,13 @@ import { Command, Option } from "commander";
 import process from "node:process";
 import { HarnessError } from "../errors.ts";
 import { SERVER_NAME } from "../version.ts";
-import { addCommands, loadCommand } from "./command_tree.ts";
+import { addCommands, type CommandChoice, loadCommand, needsNoGroup } from "./command_tree.ts";
 import type { Context, Io } from "./context.ts";
 import { examplesText } from "./examples.ts";
 import { HELP_LAYOUT } from "./help.ts";
-import { helpEnd, PROGRAM, PROGRAM_FLAGS, versionText, widthOfHelp } from "./program_help.ts";
+import { PROGRAM_FLAGS } from "./help_text.ts";
+import { helpEnd, PROGRAM, versionText, widthOfHelp } from "./program_help.ts";
 import { printText } from "./output/table.ts";
-import { report } from "./output/report.ts";
 import { addGlobalFlags, GLOBAL_FLAGS, OUTPUT_FLAGS } from "./flags/flags.ts";
 import { helpArguments, usageError } from "./flags/usage.ts";
 import { runtimeText } from "../util/node/runtime.ts";
@@ -33,7 +33,7 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
     json: args.includes("--json"),
   };
   try {
-    const program = createProgram(context);
+    const program = createProgram(context, { groups: !needsNoGroup(args) });
     if (await isCompletion(args, program, context)) return context.exitCode;
     // Elsewhere `-v` is the version; alone it must not start a server.
     const given = args.length === 1 && args[0] === "-v" ? ["--version"] : args;
@@ -41,6 +41,7 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
     await program.parseAsync(words, { from: "user" });
     return context.exitCode;
   } catch (error) {
+    const { report } = await import("./output/report.ts");
     return report(io, error, context);
   }
 }
@@ -58,8 +59,8 @@ async function isCompletion(
   return complete !== null;
 }
 
-/** The program with all its commands; what a command does is loaded when it is named. */
-export function createProgram(context: Context): Command {
+/** The program with its commands; what a command does is loaded when it is named. */
+export function createProgram(context: Context, choice: CommandChoice): Command {
   const { io } = context;
   const width = widthOfHelp(io.columns);
   const program = new Command(SERVER_NAME)
@@ -87,7 +88,7 @@ export function createProgram(context: Context): Command {
       getOutHasColors: () => io.color,
       getErrHasColors: () => false,
     });
-  addCommands(program);
+  addCommands(program, choice);
   finish(program, context, width);
   return program;
 }

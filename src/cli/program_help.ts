@@ -12,6 +12,7 @@ import {
   exampleLines,
   type HelpItem,
   helpItem,
+  PROGRAM_FLAGS,
   usageLines,
   wrapHelp,
 } from "./help_text.ts";
@@ -23,18 +24,6 @@ export const PROGRAM = {
   usage: "[serve] [flags] | <command> [flags]",
   helpCommand: "help for a command",
 } as const;
-
-type FlagText = readonly [flags: string, about: string];
-
-/** Flags of the program, in the order of its help. */
-export const PROGRAM_FLAGS = {
-  version: ["-V, --version", "version of the program, protocol and runtime"],
-  debug: ["--debug", "show the stack trace of an error (env: HARNESS_DEBUG)"],
-  noColor: ["--no-color", "no colour (env: NO_COLOR)"],
-  quiet: ["-q, --quiet", "only results that were asked for, and errors"],
-  verbose: ["-v, --verbose", "also what is done: connections, requests, times"],
-  help: ["-h, --help", "help, without side effects"],
-} as const satisfies Readonly<Record<string, FlagText>>;
 
 /** Examples of the whole program. */
 const EXAMPLES: ReadonlyArray<[string, string?]> = [

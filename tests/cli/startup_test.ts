@@ -57,10 +57,10 @@ Deno.test("startup: what --help and --version load", () => {
 /** What a kind of start may load besides. */
 const STARTS: ReadonlyArray<[what: string, modules: string[], extra: Partial<typeof FRONT>]> = [
   ["a usage error", [], {}],
-  ["services", ["cli/commands/services.ts", "client/mod.ts"], {}],
-  ["watch", ["cli/commands/watch.ts", "client/mod.ts"], {}],
-  ["service get", ["cli/commands/service.ts", "client/mod.ts"], {}],
-  ["deployments", ["cli/commands/deployments.ts", "client/mod.ts"], {}],
+  ["services", ["cli/commands/services.ts", "client/client.ts"], {}],
+  ["watch", ["cli/commands/watch.ts", "client/client.ts"], {}],
+  ["service get", ["cli/commands/service.ts", "client/client.ts"], {}],
+  ["deployments", ["cli/commands/deployments.ts", "client/client.ts"], {}],
   ["completion at a Tab", ["cli/completion/complete.ts"], {}],
   ["completion of serve's flags", [
     "cli/completion/complete.ts",

@@ -164,7 +164,7 @@ export async function runHere(
 /** The program with the flags of all its commands, which it loads one by one. */
 export async function wholeProgram(io: Io = recorder()): Promise<Command> {
   const context = { io, exitCode: 0, debug: false, json: false };
-  const program = createProgram(context);
+  const program = createProgram(context, { groups: true });
   const load = async (command: Command) => {
     await loadCommand(command, context);
     for (const child of command.commands) await load(child);

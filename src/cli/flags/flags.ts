@@ -8,7 +8,7 @@
  */
 import { type Command, Option } from "commander";
 import { HarnessError, messageOf } from "../../errors.ts";
-import { PROGRAM_FLAGS } from "../program_help.ts";
+import { PROGRAM_FLAGS } from "../help_text.ts";
 import { oneOf } from "./values.ts";
 
 /** One flag whose value is a `T`. */

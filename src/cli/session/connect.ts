@@ -9,7 +9,6 @@ import { visible } from "../../util/terminal_text.ts";
 import { note, trace } from "../output/notes.ts";
 import { CLI_TIMEOUT_MS } from "../limits.ts";
 import type { ActionData, ActionParams } from "../../protocol/actions.ts";
-import { findAddressFile } from "../server_process/address_file.ts";
 import { notConnected } from "./connect_error.ts";
 import type { Transport } from "./trusted_authority.ts";
 import type { Context, Io } from "../context.ts";
@@ -119,7 +118,7 @@ export async function openSession(
   const { io } = context;
   const flags = readFlags(CLIENT_FLAGS, given as Record<string, unknown>, io);
   const { token, url, place } = await serverAccess(io, flags);
-  const { RegistryClient } = await import("../../client/mod.ts");
+  const { RegistryClient } = await import("../../client/client.ts");
   const transport = await trustedTransport(flags);
   trace(io, `connecting to ${url}, ${token === null ? "without a token" : `token of ${place}`}`);
   try {
@@ -164,6 +163,7 @@ export async function serverAccess(io: Io, flags: ClientFlags): Promise<ServerAc
   const { hostname, port, protocol } = new URL(url);
   const plainHost = hostname.replace(/^\[(.*)\]$/, "$1");
   const standardPort = protocol === "wss:" ? 443 : 80;
+  const { findAddressFile } = await import("../server_process/address_file.ts");
   const found = await findAddressFile(
     plainHost,
     Number(port) || standardPort,
