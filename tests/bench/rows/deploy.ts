@@ -208,7 +208,7 @@ const sshLoop: Peer = async ({ scope, sshd }, { path, file, sha256 }, hosts) => 
   }));
 };
 
-const pyinfra: Peer = async ({ scope, sshd }, { path, file, sha256 }, hosts) => {
+const pyinfra: Peer = async ({ scope, sshd }, { path, file, sha256, version }, hosts) => {
   const inventory = scope.path("inventory.py");
   const lines = hosts.map(({ port, root }) => {
     const data = {
@@ -217,7 +217,7 @@ const pyinfra: Peer = async ({ scope, sshd }, { path, file, sha256 }, hosts) => 
       ssh_user: sshd.user,
       ssh_key: sshd.identityFile,
       ssh_known_hosts_file: sshd.knownHostsFile,
-      ...{ root, file, sha256, package: path, script: `${PEERS}install.sh` },
+      ...{ root, file, sha256, package: path, release: `release-${version}` },
     };
     return `  ("@ssh/h${port}", ${JSON.stringify(data)}),`;
   });
@@ -225,7 +225,7 @@ const pyinfra: Peer = async ({ scope, sshd }, { path, file, sha256 }, hosts) => 
   await scope.run("pyinfra", ["-y", inventory, `${PEERS}pyinfra_deploy.py`]);
 };
 
-const ansible: Peer = async ({ scope, sshd }, { path, file, sha256 }, hosts) => {
+const ansible: Peer = async ({ scope, sshd }, { path, file, version }, hosts) => {
   const inventory = scope.path("inventory");
   const lines = hosts.map(({ port, root }) =>
     `h${port} ansible_host=${sshd.host} ansible_port=${port} ansible_user=${sshd.user} ` +
@@ -233,7 +233,7 @@ const ansible: Peer = async ({ scope, sshd }, { path, file, sha256 }, hosts) => 
     `ansible_ssh_common_args='-o UserKnownHostsFile=${sshd.knownHostsFile}'`
   );
   await Deno.writeTextFile(inventory, `${lines.join("\n")}\n`);
-  const vars = JSON.stringify({ package: path, file, sha256, script: `${PEERS}install.sh` });
+  const vars = JSON.stringify({ package: path, file, release: `release-${version}` });
   await scope.run("ansible-playbook", [
     ...["-i", inventory, "-f", String(HOSTS), "-e", vars, `${PEERS}ansible_deploy.yaml`],
   ], {
