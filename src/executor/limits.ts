@@ -45,6 +45,8 @@ export const MAX_COMMAND_OUTPUT_BYTES = 1024 * 1024;
 export const MAX_COMMAND_BYTES = 120 * 1024;
 /** Longest command line sent as such over SSH; dropbear breaks the connection at 9,000. Longer ones go on stdin. */
 export const SSH_MAX_LINE_BYTES = 8_000;
+/** The same for OpenSSH: half of what Linux takes in one argument. Reading a command from stdin costs a host 2 ms. */
+export const OPENSSH_MAX_LINE_BYTES = 64 * 1024;
 /** Longest word in what a login shell reads: tcsh refuses words over 1024 characters. */
 export const MAX_SHELL_WORD_LENGTH = 800;
 /** How long to wait for more output after the command exited while a child of it holds its stdout. */

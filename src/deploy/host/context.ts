@@ -85,6 +85,8 @@ export class HostContext {
   status: ServiceStatus | null = null;
   /** The run that this deployment started, where it has an id. */
   started: string | null = null;
+  /** Whether the command that committed has removed what its record does not need. */
+  swept = false;
   /** Passed health check of the release; `null` before that, and if it has none. */
   health: HealthCheckResult | null = null;
   /** Ends the deadline of connect, lock and preflight. */

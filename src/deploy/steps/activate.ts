@@ -19,13 +19,16 @@ import {
   commitCommand,
   giveDirsCommand,
   hasBegunToSwitch,
+  hasSwept,
   pruneCommand,
+  type SweepLists,
   switchCommand,
 } from "../host/release/commands.ts";
 import type { HostContext, StepResult } from "../host/context.ts";
 import {
   committed,
   dirOwner,
+  type HostState,
   prunable,
   type ReleaseRecord,
   specOf,
@@ -204,18 +207,26 @@ export async function commit(context: HostContext): Promise<StepResult> {
     keepPlace: plan.kind === "rollback",
     at: new Date().toISOString(),
   });
-  await context.send(stateText(state), (bytes) => commitCommand(place, bytes), {
-    timeoutMs: DEPLOY_EXTRACT_TIMEOUT_MS,
-  });
+  const { stdout } = await context.send(
+    stateText(state),
+    (bytes) => commitCommand(place, bytes, keptBy(state)),
+    { timeoutMs: DEPLOY_EXTRACT_TIMEOUT_MS },
+  );
   context.state = state;
   context.phase = "committed";
+  context.swept = hasSwept(stdout);
   return {};
+}
+
+/** What a record needs of the bookkeeping of its service. */
+function keptBy({ releases }: HostState): SweepLists {
+  return { keepEnvs: releases.flatMap((r) => r.env ?? []), keepRuns: releases.map((r) => r.id) };
 }
 
 /** Removes old releases. */
 export async function prune(context: HostContext): Promise<StepResult> {
   const gone = prunable(context.state, context.plan.keepReleases ?? KEEP_RELEASES);
-  await remove(context, gone);
+  if (gone.length > 0 || !context.swept) await remove(context, gone);
   return gone.length === 0
     ? { message: "nothing to remove" }
     : { message: `removed ${gone.map((r) => r.id).join(", ")}` };
@@ -247,8 +258,7 @@ async function remove(context: HostContext, gone: readonly ReleaseRecord[]): Pro
       bytes,
       dirs: gone.map((r) => r.dir).filter(ours),
       digests: gone.map((r) => r.sha256).filter((d) => !used.has(d) && /^[0-9a-f]{64}$/.test(d)),
-      keepEnvs: state.releases.flatMap((r) => r.env ?? []),
-      keepRuns: state.releases.map((r) => r.id),
+      ...keptBy(state),
     }), { timeoutMs: DEPLOY_EXTRACT_TIMEOUT_MS });
   context.state = state;
 }

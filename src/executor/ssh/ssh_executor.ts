@@ -5,7 +5,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import { HarnessError } from "../../errors.ts";
-import { SSH_MAX_LINE_BYTES } from "../limits.ts";
+import { OPENSSH_MAX_LINE_BYTES, SSH_MAX_LINE_BYTES } from "../limits.ts";
 import type { Command, Executor, RunOptions, RunResult, Stdin } from "../executor.ts";
 import { stdinScript } from "../shell/stdin_script.ts";
 import { runProcess } from "../run_process.ts";
@@ -15,6 +15,7 @@ import { closeConnections, type HopConnection } from "./connection.ts";
 import { unreachable } from "./errors.ts";
 import { SshProcess } from "./process.ts";
 import type { Hop } from "./types.ts";
+import { serverSoftware } from "./workarounds/dropbear.ts";
 
 const logger = getLogger(["harness", "executor"]);
 
@@ -28,6 +29,7 @@ export class SshExecutor implements Executor {
   readonly #closing = new AbortController();
   readonly #running = new Set<Promise<unknown>>();
   #closed: Promise<void> | undefined;
+  readonly #maxLineBytes: number;
   #isLost = false;
 
   constructor(
@@ -43,6 +45,9 @@ export class SshExecutor implements Executor {
     this.#connections = connections;
     const last = connections[connections.length - 1];
     if (last === undefined) throw new TypeError("Cannot use a route without a hop");
+    this.#maxLineBytes = serverSoftware(last.client).startsWith("OpenSSH")
+      ? OPENSSH_MAX_LINE_BYTES
+      : SSH_MAX_LINE_BYTES;
     this.#channels = new ChannelPool(last.client, hop, options.maxChannels);
     last.client.on("error", (error) => this.#lost(error));
     last.client.once("close", () => this.#lost(undefined));
@@ -52,7 +57,10 @@ export class SshExecutor implements Executor {
     options.signal?.throwIfAborted();
     this.#closing.signal.throwIfAborted();
     const nonce = `harness-${crypto.randomUUID()}`;
-    const { line, stdin } = sessionLine(shellText(command, options), nonce, options.stdin);
+    const { line, stdin } = sessionLine(shellText(command, options), nonce, {
+      stdin: options.stdin,
+      maxBytes: this.#maxLineBytes,
+    });
     const runOptions = stdin === undefined ? options : { ...options, stdin };
     const running = this.#run(line, nonce, commandName(command), runOptions);
     this.#running.add(running);
@@ -117,11 +125,11 @@ export class SshExecutor implements Executor {
 function sessionLine(
   text: string,
   nonce: string,
-  stdin: Stdin | undefined,
+  { stdin, maxBytes }: { stdin: Stdin | undefined; maxBytes: number },
 ): { line: string; stdin: Stdin | undefined } {
-  if (text.length <= SSH_MAX_LINE_BYTES) {
+  if (text.length <= maxBytes) {
     const line = loginShellLine(announceText(nonce) + text);
-    if (line.length <= SSH_MAX_LINE_BYTES) return { line, stdin };
+    if (new TextEncoder().encode(line).length <= maxBytes) return { line, stdin };
   }
   const sent = stdinScript(text, stdin, nonce);
   return { line: loginShellLine(announceText(nonce) + sent.text), stdin: sent.stdin };

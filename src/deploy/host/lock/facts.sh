@@ -1,6 +1,12 @@
 # Prints what parseFacts() reads. $1 release directory  $2 sha256  $3 user  $4 commands  $5 libraries, a line each  $6 type.
 # shellcheck disable=SC2012 # the inode is all that is read of it
 d_say() { printf '%s=%s\n' "$1" "$2"; }
+d_whether() { # name, then the command that decides
+  d_name=$1
+  shift
+  if "$@" >/dev/null 2>&1; then d_say "$d_name" yes; else d_say "$d_name" no; fi
+}
+d_there() { [ -e "$1" ] || [ -L "$1" ]; }
 echo @facts
 d_uname=$(uname -n -m)
 d_say arch "${d_uname##* }"
@@ -29,26 +35,32 @@ d_mount() { case $1 in *'% '*) echo "${1##*'% '}" ;; esac; }
 d_same=yes
 [ "$(d_mount "$d_first")" = "$(d_mount "$d_second")" ] || d_same=no
 d_say same_fs "$d_same"
-d_say recover "$([ -f "$base/recover.sh" ] && echo yes || echo no)"
-d_say current "$([ ! -L "$base/current" ] || readlink "$base/current" || :)"
-d_say dir "$([ -n "$1" ] && { [ -e "$1" ] || [ -L "$1" ]; } && echo yes || echo no)"
-d_say forced_dir "$([ -n "$1" ] && [ -e "$1~$(printf '%.8s' "$2")" ] && echo yes || echo no)"
+d_whether recover [ -f "$base/recover.sh" ]
+d_current=
+[ ! -L "$base/current" ] || d_current=$(readlink "$base/current") || d_current=
+d_say current "$d_current"
+d_whether dir d_there "$1"
+d_short=${2%"${2#????????}"}
+d_whether forced_dir [ -e "${1:+$1~$d_short}" ]
 d_digest=
 if [ -n "$2" ] && [ -f "$root/.harness/cache/$2" ]; then
   d_digest=$(sha256sum < "$root/.harness/cache/$2" 2>/dev/null) || d_digest=
 fi
 d_say cached "${d_digest%% *}"
-d_say systemd "$([ -d /run/systemd/system ] && [ "$d_me" = 0 ] && command -v systemctl >/dev/null 2>&1 && echo yes || echo no)"
-d_say user "$([ -z "$3" ] || id "$3" >/dev/null 2>&1 && echo yes || echo no)"
-d_say writable "$([ -w "$root" ] && [ -w "$base" ] && echo yes || echo no)"
+d_systemd() { [ -d /run/systemd/system ] && [ "$d_me" = 0 ] && command -v systemctl; }
+d_whether systemd d_systemd
+d_user() { [ -z "$1" ] || id "$1"; }
+d_whether user d_user "$3"
+d_writable() { [ -w "$root" ] && [ -w "$base" ]; }
+d_whether writable d_writable
 d_lines() { [ -z "$1" ] || printf '%s\n' "$1"; }
-d_lines "$4" | while IFS= read -r d_item; do
+[ -z "$4" ] || d_lines "$4" | while IFS= read -r d_item; do
   command -v "$d_item" >/dev/null 2>&1 || d_say missing_command "$d_item"
 done
 for d_item in tar gzip sha256sum awk fold; do
   command -v "$d_item" >/dev/null 2>&1 || d_say missing_command "$d_item"
 done
-d_lines "$5" | while IFS= read -r d_item; do
+[ -z "$5" ] || d_lines "$5" | while IFS= read -r d_item; do
   # The second check is for hosts without ldconfig (musl).
   ldconfig -p 2>/dev/null | grep -q -F "	$d_item " ||
     [ -n "$(find /lib /lib64 /usr/lib /usr/lib64 /usr/local/lib -maxdepth 2 -name "$d_item" 2>/dev/null | head -n 1)" ] ||

@@ -31,6 +31,7 @@ import prune from "./prune.sh" with { type: "text" };
 import record from "./record.sh" with { type: "text" };
 import sameEnv from "./same_env.sh" with { type: "text" };
 import switchRelease from "./switch.sh" with { type: "text" };
+import sweep from "./sweep.sh" with { type: "text" };
 import switchBack from "./switch_back.sh" with { type: "text" };
 import upload from "./upload.sh" with { type: "text" };
 import verify from "./verify.sh" with { type: "text" };
@@ -48,6 +49,9 @@ export const SWITCH_BACK: string = include(switchBack, { give_dirs: giveDirs });
  * digest before this.
  */
 const CHECK = include(archiveCheck, { archive_walk: archiveWalk });
+
+const COMMIT = include(commit, { sweep });
+const PRUNE = include(prune, { sweep });
 
 /** Size of a package, and whether the bytes that are sent are those of one that was inspected. */
 export interface SentPackage {
@@ -181,31 +185,41 @@ export function recordCommand(place: HostPlace, bytes: number): Command {
   return hostCommand(place, "record", record, [bytes]);
 }
 
+/** What of the bookkeeping of a service is kept; the rest goes. */
+export interface SweepLists {
+  /** Files in `envs/` to keep. */
+  keepEnvs: readonly string[];
+  /** Directories in `run/` to keep. */
+  keepRuns: readonly string[];
+}
+
 /**
  * Replaces the state of the host by stdin and removes the recovery script: the rename commits a deployment, or its
- * rollback.
+ * rollback. After it, and best effort, removes what {@linkcode hasSwept} reports.
  */
-export function commitCommand(place: HostPlace, bytes: number): Command {
-  return hostCommand(place, "commit", commit, [bytes]);
+export function commitCommand(place: HostPlace, bytes: number, sweep?: SweepLists): Command {
+  const lists = sweep && ["sweep", sweep.keepEnvs.join("\n"), sweep.keepRuns.join("\n")];
+  return hostCommand(place, "commit", COMMIT, [bytes, ...lists ?? []]);
+}
+
+/** Whether the command that committed also removed what is not kept, by what it printed. */
+export function hasSwept(stdout: string): boolean {
+  return /^@swept$/m.test(stdout);
 }
 
 /** Input of {@linkcode pruneCommand}. */
-export interface PruneLists {
+export interface PruneLists extends SweepLists {
   /** Directories of releases to remove. */
   dirs: readonly string[];
   /** Digests to remove from the cache. */
   digests: readonly string[];
-  /** Files in `envs/` to keep; all others go. */
-  keepEnvs: readonly string[];
-  /** Directories in `run/` to keep; all others go. */
-  keepRuns: readonly string[];
   /** Length of stdin in bytes. */
   bytes: number;
 }
 
 /** Removes releases. stdin: `state.json` without them, written first so that no record points to nothing. */
 export function pruneCommand(place: HostPlace, lists: PruneLists): Command {
-  return hostCommand(place, "prune", prune, [
+  return hostCommand(place, "prune", PRUNE, [
     lists.dirs.join("\n"),
     lists.digests.join("\n"),
     lists.keepEnvs.join("\n"),

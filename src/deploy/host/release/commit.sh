@@ -1,4 +1,5 @@
-# $1 bytes of the record on stdin.
+# $1 bytes of the record on stdin  $2 `sweep` or nothing, and what sweep.sh takes.
+#include sweep
 d_held
 # In memory as well: the reserve is removed only if the disk is full, and then it is written again.
 d_text=$(cat)
@@ -11,3 +12,5 @@ d_sync
 d_while_held mv -f "$stage/new" "$base/state.json"
 rm -f "$stage/reserve" "$base/recover.sh"
 d_sync
+# The deployment has happened: this cannot fail it any more.
+if [ "${2:-}" = sweep ] && d_sweep_all "$3" "$4" 2>/dev/null; then echo @swept; fi

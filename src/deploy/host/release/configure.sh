@@ -8,9 +8,13 @@ umask 077
 # An earlier version made them readable for everybody.
 chmod 700 "$base/output" "$base/run"
 d_receive "$stage/env.sent" "$4"
-{ [ -z "$3" ] || cat "$base/envs/$3"; cat "$stage/env.sent"; } > "$stage/env.new"
-mv -f "$stage/env.new" "$base/envs/$2"
-rm -f "$stage/env.sent"
+if [ -n "$3" ]; then
+  cat "$base/envs/$3" "$stage/env.sent" > "$stage/env.new"
+  mv -f "$stage/env.new" "$base/envs/$2"
+  rm -f "$stage/env.sent"
+else
+  mv -f "$stage/env.sent" "$base/envs/$2"
+fi
 cat "$base/envs/$2"
 if [ -n "$5" ] && [ "$5" != "$2" ] && [ -e "$base/envs/$5" ]; then echo; cat "$base/envs/$5"; fi
 printf '\n@files\n'

@@ -18,9 +18,14 @@ import type { Command, Executor, RunOptions, RunResult } from "../../executor.ts
 
 /** Whether the server is dropbear. */
 export function isDropbear(client: Client | undefined): boolean {
+  return serverSoftware(client).startsWith("dropbear");
+}
+
+/** The software that the server says it is, such as `OpenSSH_9.2p1`. */
+export function serverSoftware(client: Client | undefined): string {
   // ssh2 keeps the server's identification string and has no public way to read it.
   const { _remoteVer: version } = (client ?? {}) as { _remoteVer?: string };
-  return version?.startsWith("dropbear") ?? false;
+  return version ?? "";
 }
 
 /** Runs a command on the first connection when that is idle, else on a second one, which is opened when needed. */

@@ -18,8 +18,11 @@ h_maybe_shims() {
 h_greps || :
 # Its records may be lost. Then its shim still has the bookkeeping directory and release it belongs to, whatever
 # user its service runs as. By the real uid: the owner of a directory of /proc may differ.
-h_own=$(id -u) h_only=$(id -u) h_runs=$3
+h_own=$(id -u)
+h_only=$h_own h_runs=$3
 for h_found in $(h_maybe_shims "$h_runs"); do
+  # Our own command line has it too.
+  [ "$h_found" != $$ ] || continue
   h_dir_of=/proc/$h_found
   { IFS= read -r h_comm < "$h_dir_of/comm"; } 2>/dev/null && [ "$h_comm" = sh ] && h_mine "$h_found" || continue
   h_words=$(tr '\n\0' '\001\n' 2>/dev/null < "$h_dir_of/cmdline" | sed -n '2p; 8p')
@@ -40,10 +43,11 @@ h_only_of "$4"
 h_only=${h_only:-$h_own}
 # As a name is made part of a path: what is no letter, digit or "-" may be "_" here.
 h_as_path() { printf '%s' "$1" | tr -c 'A-Za-z0-9_-' _; }
-for h_found in $(h_with HARNESS_SERVICE "${h_name%%_*}"); do
-  [ "$(h_as_path "$(h_variable "$h_found" HARNESS_SERVICE)")" = "$h_name" ] && h_stat "$h_found" || continue
+# By the directory first, which no other install root has: a machine may run the same service below many.
+for h_found in $(h_with HARNESS_DATA_DIR "${3%/run}/shared"); do
+  h_stat "$h_found" && h_mine "$h_found" || continue
   [ "$(h_variable "$h_found" HARNESS_DATA_DIR)" = "${3%/run}/shared" ] || continue
-  h_mine "$h_found" || continue
+  [ "$(h_as_path "$(h_variable "$h_found" HARNESS_SERVICE)")" = "$h_name" ] || continue
   h_its=$(h_variable "$h_found" HARNESS_INSTALL_DIR)
   # Only we make directories there.
   case $h_its in */../* | */..) continue ;; "${3%/.harness/*}/$h_name-"*) [ -d "$h_its" ] || continue ;; *) continue ;; esac

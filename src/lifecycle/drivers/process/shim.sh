@@ -55,6 +55,8 @@ h_find_main() {
 }
 h_stat $$
 h_own_sid=$st_sid h_own_group=$st_pgrp h_own_start=$st_start
+# Of the environment that its starter made for it.
+h_me=${USER:-$(id -un)}
 h_login
 h_only_of "$h_as"
 h_open_pipe "$h_base.pipe"
@@ -62,7 +64,7 @@ h_mark_log
 h_writer
 h_starting=
 [ "$h_mode" != daemon ] || h_starting=starting
-rm -f "$h_base.pid"
+[ ! -e "$h_base.pid" ] || rm -f "$h_base.pid"
 #include as_service
 #include own_session
 (

@@ -33,11 +33,11 @@ if [ -n "$h_checked" ]; then printf '%s\n' "$h_checked"; exit 0; fi
 for h_port in $h_ports; do h_check_port "$h_port"; done
 # Written only when it is another one: going back to an old release must need as little of a full disk as it can.
 h_write_shim() {
-  printf '%s' "$h_shim" | cmp -s - "$h_base.sh" ||
+  { [ -f "$h_base.sh" ] && printf '%s' "$h_shim" | cmp -s - "$h_base.sh"; } ||
     { printf '%s' "$h_shim" > "$h_base.sh.new" && mv -f "$h_base.sh.new" "$h_base.sh"; }
 }
 h_error=$( { h_write_shim && : >> "$h_log" && h_make_pipe "$h_base.pipe"; } 2>&1) || h_fail "its files cannot be written: $h_error"
-rm -f "$h_base.pid" "$h_base.exit" "$h_base.stop"
+for h_file in "$h_base.pid" "$h_base.exit" "$h_base.stop"; do [ ! -e "$h_file" ] || rm -f "$h_file"; done
 h_mark_log
 # The shim gets a session of its own as well, so that neither our death nor a lost connection reaches it. The
 # environment begins empty: whatever our own process holds is no business of the service.

@@ -34,11 +34,11 @@ if [ -n "$h_list" ]; then
   # What finding them took is not theirs.
   [ -n "$h_script" ] || h_wait_at_most "$h_limit"
 fi
-while h_in_time; do
-  if ! h_any $h_list; then h_list=$(h_members $h_fresh); [ -n "$h_list" ] || break; fi
-  h_nap
+while [ -n "$h_list" ] && h_in_time; do
+  if h_any $h_list || { h_list=$(h_members $h_fresh); [ -n "$h_list" ]; }; then h_nap; fi
 done
-h_list=$(h_members $h_fresh)
+# During execve a program shows no environment, which is all that a daemon is known by: one look is not enough.
+if [ -n "$h_list" ] || [ "$p_mode" = daemon ]; then h_list=$(h_members $h_fresh); fi
 h_t=0
 while [ -n "$h_list" ] && [ $h_t -lt "$h_kill_limit" ]; do
   h_killed=yes

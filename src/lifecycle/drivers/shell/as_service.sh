@@ -2,9 +2,16 @@
 # variables of the loader where $h_plain is; h_login has been called. Its caller gives it descriptor 7, the run id, and
 # 8, the env file.
 set -- /bin/sh -c "$h_launcher" harness "$h_dir" "${h_plain:-}" "$@"
-if [ -n "${h_seconds:-}" ] && timeout 1 true >/dev/null 2>&1; then
-  set -- "$(command -v timeout)" -s KILL "$h_seconds" "$@"
+# A shell ignores these two for what it starts in the background, and a program cannot be stopped by what it inherits so.
+h_signals=--default-signal=INT,QUIT h_limits=
+# Both are asked at once, since nearly always both are there.
+if [ -z "${h_seconds:-}" ]; then env "$h_signals" >/dev/null 2>&1 || h_signals=
+elif timeout 1 env "$h_signals" >/dev/null 2>&1; then h_limits=yes
+else
+  env "$h_signals" >/dev/null 2>&1 || h_signals=
+  if timeout 1 true >/dev/null 2>&1; then h_limits=yes; fi
 fi
+[ -z "$h_limits" ] || set -- "$(command -v timeout)" -s KILL "$h_seconds" "$@"
 h_forks=
 if [ -n "$h_drop" ]; then
   if setpriv --help 2>&1 | grep -q -e --reuid; then
@@ -15,7 +22,4 @@ if [ -n "$h_drop" ]; then
     set -- "$(command -v su)" -s /bin/sh -c 'exec "$0" "$@"' -- "$h_as" "$@"
   fi
 fi
-# A shell ignores these two for what it starts in the background, and a program cannot be stopped by what it inherits so.
-h_signals=
-if env --default-signal=INT,QUIT true 2>/dev/null; then h_signals=--default-signal=INT,QUIT; fi
 set -- "$(command -v env)" $h_signals -i PATH="$h_path" HOME="$h_home" USER="$h_user" LOGNAME="$h_user" SHELL=/bin/sh LANG="${LANG:-C.UTF-8}" ${TZ:+TZ="$TZ"} "$@"

@@ -1,6 +1,11 @@
 # shellcheck disable=SC2030,SC2031 # looks a program up on the PATH of the service
 # Always one line: names of processes and programs may hold line ends.
-h_say() { printf '@harness %s\n' "$(printf '%s' "$*" | tr '\000-\037\177' '?')"; }
+h_say() {
+  case $* in
+    *[!A-Za-z0-9\ ./:_@~+-]*) printf '@harness %s\n' "$(printf '%s' "$*" | tr '\000-\037\177' '?')" ;;
+    *) printf '@harness %s\n' "$*" ;;
+  esac
+}
 h_fail() { h_say failed "$@"; exit 0; }
 h_exit_code() { # of run $1, when it has ended
   h_run=; h_code=

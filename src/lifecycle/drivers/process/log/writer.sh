@@ -1,5 +1,5 @@
 # shellcheck disable=SC2094 # both ends of one pipe are opened
-h_bytes() { if [ -f "$1" ]; then wc -c < "$1" | tr -d ' '; else echo 0; fi; }
+h_bytes() { if [ -s "$1" ]; then echo $(($(wc -c < "$1"))); else echo 0; fi; }
 h_rotate() {
   h_gone=$((h_gone + $(h_bytes "$h_log.$h_keep")))
   h_i=$h_keep
