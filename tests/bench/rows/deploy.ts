@@ -114,7 +114,7 @@ class Fleet implements AsyncDisposable {
     await Deno.writeTextFile(
       `${tree}/manifest.yaml`,
       `name: ${name}\nversion: ${version}\ndescription: bench\nservice: {type: managed_process}\n` +
-        "health: {script: scripts/health.sh, interval: 1s}\n",
+        "health: {script: scripts/health.sh}\n",
     );
     for (const [file, text] of [["start.sh", START], ["health.sh", HEALTH]] as const) {
       await Deno.writeTextFile(`${tree}/scripts/${file}`, text, { mode: 0o755 });
