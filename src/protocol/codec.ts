@@ -142,8 +142,10 @@ export function encodeEvent(event: RegistryEvent): string {
 /** The data of an event; that of an entry is not encoded anew where its text is known. */
 function dataText({ data }: RegistryEvent): string {
   if (!("entry" in data) || !Object.isFrozen(data.entry)) return JSON.stringify(data);
-  const { entry, ...rest } = data;
-  return `${JSON.stringify(rest).slice(0, -1)},"entry":${entryText(entry)}}`;
+  const { service, id, entry } = data;
+  return `{"service":${JSON.stringify(service)},"id":${JSON.stringify(id)},"entry":${
+    entryText(entry)
+  }}`;
 }
 
 /** Options for {@linkcode encodeNotice}. */

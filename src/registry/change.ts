@@ -200,13 +200,12 @@ function plan(
   return { entry, events };
 }
 
+/** Completes `next`, which nobody else has yet. */
 function stamp(current: ServiceEntry, next: ServiceEntry, time: string): ServiceEntry {
-  return newEntry({
-    ...next,
-    revision: current.revision + 1,
-    last_state_change: next.state === current.state ? current.last_state_change : time,
-    updated_at: time,
-  });
+  next.revision = current.revision + 1;
+  if (next.state !== current.state) next.last_state_change = time;
+  next.updated_at = time;
+  return newEntry(next);
 }
 
 function stateChanged(

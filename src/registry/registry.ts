@@ -189,8 +189,8 @@ export class Registry implements AsyncDisposable {
    *
    * @throws {HarnessError} `invalid_params` (a cycle, too), `already_exists`, `too_large`, `storage_unavailable`.
    */
-  async register(input: ServiceInput, options: RegisterOptions = {}): Promise<ServiceEntry> {
-    return await this.#writer.register(input, options);
+  register(input: ServiceInput, options: RegisterOptions = {}): Promise<ServiceEntry> {
+    return this.#writer.register(input, options);
   }
 
   /**
@@ -201,12 +201,12 @@ export class Registry implements AsyncDisposable {
    * @throws {HarnessError} `not_found`, `ambiguous`, `invalid_params`, `invalid_transition`, `conflict`,
    * `storage_unavailable`.
    */
-  async update(
+  update(
     nameOrId: string,
     patch: ServicePatch,
     options: UpdateOptions = {},
   ): Promise<ServiceEntry> {
-    return await this.#writer.update(nameOrId, patch, options);
+    return this.#writer.update(nameOrId, patch, options);
   }
 
   /**
@@ -216,8 +216,8 @@ export class Registry implements AsyncDisposable {
    *
    * @throws {HarnessError} `not_found`, `ambiguous`, `invalid_params`, `storage_unavailable`.
    */
-  async recordHealth(nameOrId: string, result: HealthResult): Promise<ServiceEntry> {
-    return await this.#writer.recordHealth(nameOrId, result);
+  recordHealth(nameOrId: string, result: HealthResult): Promise<ServiceEntry> {
+    return this.#writer.recordHealth(nameOrId, result);
   }
 
   /**
@@ -225,8 +225,8 @@ export class Registry implements AsyncDisposable {
    *
    * @throws {HarnessError} `not_found`, `ambiguous`, `conflict`, `storage_unavailable`.
    */
-  async deregister(nameOrId: string, options: DeregisterOptions = {}): Promise<void> {
-    await this.#writer.deregister(nameOrId, options);
+  deregister(nameOrId: string, options: DeregisterOptions = {}): Promise<void> {
+    return this.#writer.deregister(nameOrId, options);
   }
 
   /**
@@ -237,8 +237,8 @@ export class Registry implements AsyncDisposable {
    * @throws {HarnessError} `not_found`, `ambiguous`, `invalid_params` when it has no `ttl_ms`,
    * `storage_unavailable`.
    */
-  async heartbeat(nameOrId: string): Promise<{ expires_at: string }> {
-    return await this.#writer.heartbeat(nameOrId);
+  heartbeat(nameOrId: string): Promise<{ expires_at: string }> {
+    return this.#writer.heartbeat(nameOrId);
   }
 
   /** Publishes an event that changes no entry (`deployment_progress`). @throws {HarnessError} `storage_unavailable`. */

@@ -5,6 +5,7 @@
  */
 import type {
   CheckedServiceInput,
+  CheckedServicePatch,
   HealthResult,
   ServiceEntry,
   ServiceInput,
@@ -34,6 +35,12 @@ export interface DeregisterOptions extends IfRevision {
   admit?: ((current: ServiceEntry) => void) | undefined;
 }
 
+/** How the input of a change came. */
+export interface Checked {
+  /** It is what the schemas made of it, as `parseParams()` returns it: it is not checked again. @default {false} */
+  isChecked?: boolean | undefined;
+}
+
 /** A condition on a change. */
 export interface IfRevision {
   /** Revision the entry must have now; anything else is a `conflict`. */
@@ -41,7 +48,7 @@ export interface IfRevision {
 }
 
 /** Options for `Registry.register()`. */
-export interface RegisterOptions {
+export interface RegisterOptions extends Checked {
   /** Replaces an entry of that id. @default {false} */
   replace?: boolean | undefined;
   /**
@@ -53,7 +60,7 @@ export interface RegisterOptions {
 }
 
 /** Options for `Registry.update()`. */
-export interface UpdateOptions extends IfRevision {
+export interface UpdateOptions extends IfRevision, Checked {
   /** Facts for the event of a state change, such as an exit code and log lines; not kept in the entry. */
   details?: Record<string, unknown> | undefined;
 }
@@ -105,8 +112,9 @@ export class EntryWriter {
 
   /** See `Registry.register()`. */
   async register(input: ServiceInput, options: RegisterOptions): Promise<ServiceEntry> {
-    const { parseInput } = validation() ?? await loadValidation();
-    const checked = parseInput(input);
+    const checked = options.isChecked === true
+      ? input as CheckedServiceInput
+      : (validation() ?? await loadValidation()).parseInput(input);
     const id = checked.id ?? checked.name;
     return await this.#locks.run(id, async () => {
       const current = this.#parts.index.get(id)?.entry;
@@ -125,10 +133,11 @@ export class EntryWriter {
   async update(
     nameOrId: string,
     patch: ServicePatch,
-    { ifRevision, details }: UpdateOptions,
+    { ifRevision, details, isChecked = false }: UpdateOptions,
   ): Promise<ServiceEntry> {
-    const { parsePatch } = validation() ?? await loadValidation();
-    const checked = parsePatch(nameOrId, patch);
+    const checked = isChecked
+      ? patch as CheckedServicePatch
+      : (validation() ?? await loadValidation()).parsePatch(nameOrId, patch);
     const planOptions = { healthAlways: false, details };
     return await this.#change(nameOrId, { ifRevision }, (entry) => {
       return planUpdate(entry, checked, this.#time(), planOptions);
@@ -202,32 +211,35 @@ export class EntryWriter {
     }
   }
 
-  /** Plans and commits a change of one entry under its lock. */
-  async #change(
+  /** Plans and commits a change of one entry under its lock. @throws {HarnessError} `not_found`, `ambiguous`. */
+  #change(
     nameOrId: string,
     options: IfRevision,
     planChange: (entry: ServiceEntry) => PlannedChange | null,
   ): Promise<ServiceEntry> {
     const { id } = findEntry(this.#parts.index, nameOrId);
-    return await this.#locks.run(id, () => {
+    return this.#locks.run(id, () => {
       const entry = this.#current(id, options);
       return this.#commitIfAny(entry, planChange(entry));
     });
   }
 
   /** Commits a planned change; `null` leaves the entry as it is. */
-  async #commitIfAny(current: ServiceEntry, planned: PlannedChange | null): Promise<ServiceEntry> {
-    return planned === null ? current : await this.#commit(current, planned);
+  #commitIfAny(current: ServiceEntry, planned: PlannedChange | null): Promise<ServiceEntry> {
+    return planned === null ? Promise.resolve(current) : this.#commit(current, planned);
   }
 
-  async #commit(current: ServiceEntry | null, planned: PlannedChange): Promise<ServiceEntry> {
+  /** Without a promise for each step: there are as many changes as the disk takes. */
+  #commit(current: ServiceEntry | null, planned: PlannedChange): Promise<ServiceEntry> {
     const { store, graph } = this.#parts;
     const { entry, events } = planned;
     const if_revision = current?.revision ?? 0;
     const change = { put: entry, if_revision, events, time: entry.updated_at };
     const needs = current?.depends_on === entry.depends_on ? [] : entry.depends_on;
-    await graph.with(entry.name, needs, () => store.commit(change));
-    return entry;
+    const committed = needs.length === 0
+      ? store.commit(change)
+      : graph.with(entry.name, needs, () => store.commit(change));
+    return committed.then(() => entry);
   }
 
   /** The entry as it is now; to be called under its lock. */

@@ -17,13 +17,13 @@ export class KeyedMutex {
   }
 
   /** Runs `task` when all earlier tasks of `key` have ended. */
-  async run<T>(key: string, task: () => Promise<T>): Promise<T> {
+  run<T>(key: string, task: () => Promise<T>): Promise<T> {
     const running = (this.#last.get(key) ?? FREE).then(task, task);
     this.#last.set(key, running);
-    try {
-      return await running;
-    } finally {
+    const end = (): void => {
       if (this.#last.get(key) === running) this.#last.delete(key);
-    }
+    };
+    running.then(end, end);
+    return running;
   }
 }

@@ -93,7 +93,7 @@ async function register(
     vouched?.add(id);
   };
   try {
-    const entry = await registry.register(service, { replace, admit });
+    const entry = await registry.register(service, { replace, admit, isChecked: true });
     if (context.access === "anonymous") vouched?.readd(entry);
     return entry;
   } catch (error) {
@@ -109,7 +109,7 @@ function update(
 ): Promise<ServiceEntry> {
   const { name, if_revision, ...patch } = params;
   requireUnmanaged(name, "change", backends, context);
-  return backends.registry.update(name, patch, { ifRevision: if_revision });
+  return backends.registry.update(name, patch, { ifRevision: if_revision, isChecked: true });
 }
 
 async function deregister(

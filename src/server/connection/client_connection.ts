@@ -278,7 +278,7 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
     }
     if (answered === null) this.#inFlight--;
     else {
-      void answered.catch((error) => this.#fail(request, error)).finally(() => this.#inFlight--);
+      void answered.catch((error) => this.#fail(request, error)).then(() => this.#inFlight--);
     }
   }
 

@@ -114,11 +114,9 @@ export function encodeRecord(record: CommitRecord): Buffer {
 }
 
 /** An event as the journal has it: seq and time follow from the line, an entry equal to `put` is left out. */
-function toJournal(event: RegistryEvent, { put }: CommitRecord): unknown {
-  const { event: type, data } = event;
-  if (put === undefined || !("entry" in data) || data.entry !== put) return { event: type, data };
-  const { entry: _, ...rest } = data;
-  return { event: type, data: rest };
+function toJournal({ event, data }: RegistryEvent, { put }: CommitRecord): unknown {
+  if (put === undefined || !("entry" in data) || data.entry !== put) return { event, data };
+  return { event, data: { service: data.service, id: data.id } };
 }
 
 /** The head of a change's line. */
