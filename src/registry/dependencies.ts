@@ -4,6 +4,7 @@
  * @module
  */
 import { HarnessError } from "../errors.ts";
+import { atOnce, Pace, sorted, type Steps, withPauses } from "../util/steps.ts";
 import type { EntryIndex } from "./entry_index.ts";
 
 /** The names a service needs directly. */
@@ -27,11 +28,21 @@ export function findCycle(
   needs: Iterable<string>,
   dependsOn: DependsOn,
 ): string[] | null {
+  return atOnce(cycleSteps(name, needs, dependsOn));
+}
+
+function* cycleSteps(
+  name: string,
+  needs: Iterable<string>,
+  dependsOn: DependsOn,
+): Steps<string[] | null> {
+  const pace = new Pace();
   // Depth first, with the path as an explicit stack: graphs can be deeper than the call stack.
   const seen = new Set<string>();
   const path: string[] = [name];
   const stack: Iterator<string>[] = [needs[Symbol.iterator]()];
   while (stack.length > 0) {
+    if (pace.isDue(1)) yield;
     const next = stack.at(-1)?.next();
     if (next === undefined || next.done === true) {
       stack.pop();
@@ -53,7 +64,10 @@ export function findCycle(
  * @throws {HarnessError} `invalid_params`, with the cycle as `a → b → a`.
  */
 export function assertNoCycle(name: string, needs: Iterable<string>, dependsOn: DependsOn): void {
-  const cycle = findCycle(name, needs, dependsOn);
+  refuseCycle(name, findCycle(name, needs, dependsOn));
+}
+
+function refuseCycle(name: string, cycle: string[] | null): void {
   if (cycle === null) return;
   const half = MAX_NAMES_IN_DETAILS / 2;
   const isLong = cycle.length > MAX_NAMES_IN_DETAILS;
@@ -82,62 +96,6 @@ function pathText(path: readonly string[]): string {
   if (left < 2) return path.join(" → ");
   const [start, end] = [path.slice(0, MAX_NAMES_IN_TEXT), path.slice(-MAX_NAMES_IN_TEXT)];
   return `${start.join(" → ")} → … (${left} more) … → ${end.join(" → ")}`;
-}
-
-/** Names and needs that are looked at between two pauses: some tenths of a millisecond of work. */
-const PIECE = 512;
-
-/** Work that pauses where others may run. */
-export type Steps<T> = Generator<void, T, void>;
-
-/** Counts what is looked at; true when it is time for a pause. */
-class Pace {
-  #left = PIECE;
-
-  isDue(names: number): boolean {
-    this.#left -= names;
-    if (this.#left > 0) return false;
-    this.#left = PIECE;
-    return true;
-  }
-}
-
-/** Does work without a pause. */
-function atOnce<T>(steps: Steps<T>): T {
-  for (;;) {
-    const { done, value } = steps.next();
-    if (done === true) return value;
-  }
-}
-
-/** Sorts names in pieces. */
-function* sorted(names: string[]): Steps<string[]> {
-  if (names.length <= PIECE) return names.sort();
-  let runs: string[][] = [];
-  for (let from = 0; from < names.length; from += PIECE) {
-    runs.push(names.slice(from, from + PIECE).sort());
-    yield;
-  }
-  while (runs.length > 1) {
-    const longer: string[][] = [];
-    for (let at = 0; at < runs.length; at += 2) {
-      longer.push(yield* merged(runs[at] ?? [], runs[at + 1] ?? []));
-    }
-    runs = longer;
-  }
-  return runs[0] ?? [];
-}
-
-function* merged(a: string[], b: string[]): Steps<string[]> {
-  const pace = new Pace();
-  const all: string[] = [];
-  for (let i = 0, j = 0; i < a.length || j < b.length;) {
-    const [left, right] = [a[i], b[j]];
-    if (right === undefined || (left !== undefined && left <= right)) i = all.push(left ?? "") - j;
-    else j = all.push(right) - i;
-    if (pace.isDue(1)) yield;
-  }
-  return all;
 }
 
 /**
@@ -192,13 +150,23 @@ function noOrder(names: Iterable<string>): HarnessError {
   );
 }
 
+/** What a service will need when a change in flight is committed. */
+interface PendingNeeds {
+  readonly needs: readonly string[];
+  /** Counts the changes in the order in which they began. */
+  readonly ticket: number;
+}
+
 /**
  * The dependency graph of a registry, including the edges of changes in flight: so two concurrent changes
  * cannot close a cycle together.
  */
 export class DependencyGraph {
   readonly #index: EntryIndex;
-  readonly #pending = new Map<string, Set<readonly string[]>>();
+  readonly #pending = new Map<string, Set<PendingNeeds>>();
+  #tickets = 0;
+  /** Ends with the last search that takes more than one piece: one of them at a time takes part in a turn. */
+  #searches: Promise<unknown> = Promise.resolve();
 
   /** A graph over an index. */
   constructor(index: EntryIndex) {
@@ -210,9 +178,16 @@ export class DependencyGraph {
     return this.#withPending(name, this.#index.needsOf(name) ?? []);
   }
 
-  #withPending(name: string, registered: readonly string[]): readonly string[] {
+  /** With the needs of changes in flight, or of those that began before a ticket. */
+  #withPending(
+    name: string,
+    registered: readonly string[],
+    before: number = Infinity,
+  ): readonly string[] {
     const pending = this.#pending.get(name);
-    return pending === undefined ? registered : [...registered, ...[...pending].flat()];
+    if (pending === undefined) return registered;
+    const earlier = [...pending].filter(({ ticket }) => ticket < before);
+    return [...registered, ...earlier.flatMap(({ needs }) => needs)];
   }
 
   /** A visit of a service, which may not be registered. */
@@ -225,7 +200,7 @@ export class DependencyGraph {
   dependentsOf(name: string): Set<string> {
     const found = new Set(this.#index.dependentsOf(name));
     for (const [other, pending] of this.#pending) {
-      for (const needs of pending) if (needs.includes(name)) found.add(other);
+      for (const { needs } of pending) if (needs.includes(name)) found.add(other);
     }
     return found;
   }
@@ -233,23 +208,50 @@ export class DependencyGraph {
   /**
    * Runs `commit` with the edges `name → needs` already counted, after a check that they close no cycle.
    *
+   * A search in a deep graph pauses, so that the graph changes meanwhile. Each change takes those in account that began
+   * before it: of several that would close a cycle together the last one is refused, whichever search ends first.
+   *
    * @throws {HarnessError} `invalid_params` naming the cycle.
    */
   async with<T>(name: string, needs: readonly string[], commit: () => Promise<T>): Promise<T> {
     if (needs.length === 0) return await commit();
+    const own = { needs, ticket: this.#tickets++ };
     // A service that nobody needs can be part of no cycle but with itself.
-    if (needs.includes(name) || this.dependentsOf(name).size > 0) {
-      assertNoCycle(name, needs, (n) => this.dependsOn(n));
-    }
+    const search = needs.includes(name) || this.#isNeeded(name) ? this.#cycleOf(name, own) : null;
     let pending = this.#pending.get(name);
     if (pending === undefined) this.#pending.set(name, pending = new Set());
-    pending.add(needs);
+    pending.add(own);
     try {
+      // Most searches end within the first piece, and the change follows without a pause.
+      const first = search?.next();
+      const isOpen = search !== null && first?.done === false;
+      refuseCycle(name, isOpen ? await this.#finish(search) : first?.value ?? null);
       return await commit();
     } finally {
-      pending.delete(needs);
+      pending.delete(own);
       if (pending.size === 0) this.#pending.delete(name);
     }
+  }
+
+  #isNeeded(name: string): boolean {
+    for (const _ of this.#index.dependentsOf(name)) return true;
+    for (const pending of this.#pending.values()) {
+      for (const { needs } of pending) if (needs.includes(name)) return true;
+    }
+    return false;
+  }
+
+  /** Searches for a cycle, with the changes in flight that began earlier. */
+  #cycleOf(name: string, { needs, ticket }: PendingNeeds): Steps<string[] | null> {
+    return cycleSteps(name, needs, (other) => {
+      return this.#withPending(other, this.#index.needsOf(other) ?? [], ticket);
+    });
+  }
+
+  async #finish<T>(steps: Steps<T>): Promise<T> {
+    const result = this.#searches.then(() => withPauses(steps));
+    this.#searches = result.catch(() => {});
+    return await result;
   }
 
   /** The graph around a service. */
@@ -269,7 +271,7 @@ export class DependencyGraph {
     const dependents = Array.from(this.#index.dependentsOf(name));
     for (const [other, pending] of this.#pending) {
       if (this.#index.isDependent(other, name)) continue;
-      for (const list of pending) if (list.includes(name)) dependents.push(other);
+      for (const { needs } of pending) if (needs.includes(name)) dependents.push(other);
     }
     for (const [at, wave] of waves.entries()) if (wave.length > 1) waves[at] = yield* sorted(wave);
     return {

@@ -26,7 +26,8 @@
 export type { DeregisterOptions, IfRevision, RegisterOptions, UpdateOptions } from "./writer.ts";
 export { applyEvent } from "./apply_event.ts";
 export type { StoredEntry } from "./entry_text.ts";
-export type { DependencyInfo, Steps } from "./dependencies.ts";
+export type { DependencyInfo } from "./dependencies.ts";
+export type { Steps } from "../util/steps.ts";
 export type { EventsOptions } from "./events.ts";
 export type { ServiceFilter } from "./filter.ts";
 export type { PageOptions, ServicePage } from "./queries.ts";

@@ -15,7 +15,8 @@ import type {
   ServiceInput,
   ServicePatch,
 } from "../model/service.ts";
-import { DependencyGraph, type DependencyInfo, type Steps } from "./dependencies.ts";
+import type { Steps } from "../util/steps.ts";
+import { DependencyGraph, type DependencyInfo } from "./dependencies.ts";
 import { EntryIndex } from "./entry_index.ts";
 import { type StoredEntry, storedOf } from "./entry_text.ts";
 import { EventBus, type EventsOptions } from "./events.ts";
@@ -266,6 +267,11 @@ export class Registry implements AsyncDisposable {
   /** The service name of an id or a name. @throws {HarnessError} `not_found`. */
   nameOf(nameOrId: string): string {
     return findName(this.#index, nameOrId);
+  }
+
+  /** The names that a service needs directly; none when it is not registered. */
+  needsOf(name: string): readonly string[] {
+    return this.#graph.dependsOn(name);
   }
 
   /** The names of the services that need a service directly. */

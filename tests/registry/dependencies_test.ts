@@ -56,6 +56,41 @@ Deno.test("Registry: two concurrent changes cannot close a cycle", async () => {
   assert.deepEqual(results.map((r) => r.status), ["fulfilled", "rejected"]);
 });
 
+/** A chain `c0 → c1 → …` of so many services, and `head`, which `top` needs. */
+async function deepRegistry(depth: number): Promise<Registry> {
+  const registry = await Registry.open(new MemoryStore());
+  for (let i = depth - 1; i >= 0; i--) {
+    await registry.register(serviceInput(`c${i}`, needs(i === depth - 1 ? [] : [`c${i + 1}`])));
+  }
+  await registry.register(serviceInput("head"));
+  await registry.register(serviceInput("top", needs(["head"])));
+  return registry;
+}
+
+Deno.test("Registry: a search for cycles pauses in a deep graph", async () => {
+  await using registry = await deepRegistry(5_000);
+  let turns = 0;
+  const timer = setInterval(() => turns++, 0);
+  await registry.update("head", needs(["c0"]));
+  clearInterval(timer);
+  assert.ok(turns > 3, `others had ${turns} turns`);
+  const cycle = await refusal("invalid_params", () => registry.update("c4999", needs(["top"])));
+  assert.equal(cycle.details?.cycle_length, 5_002);
+  assert.deepEqual(registry.get("c4999").depends_on, []);
+});
+
+Deno.test("Registry: of two that close a deep cycle one is refused", async () => {
+  const changes = [["head", "c0"], ["c1999", "top"]] as const;
+  for (const order of [changes, [...changes].reverse()]) {
+    await using registry = await deepRegistry(2_000);
+    const results = await Promise.allSettled(
+      order.map(([name, need]) => registry.update(name, needs([need]))),
+    );
+    assert.deepEqual(results.map((r) => r.status), ["fulfilled", "rejected"], order.join());
+    assert.equal(registry.dependencies("top").unmet.length, 0);
+  }
+});
+
 Deno.test("findCycle, startOrder: graphs deeper than the call stack", () => {
   const depth = 50_000;
   const next = (name: string) => Number(name) < depth ? [String(Number(name) + 1)] : [];

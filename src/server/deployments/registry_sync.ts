@@ -40,9 +40,7 @@ export interface Instance {
  * @throws {HarnessError} `invalid_params`, with the cycle.
  */
 export function checkDependencies(registry: Registry, { name, dependsOn }: Manifest): void {
-  assertNoCycle(name, dependsOn, (needed) => {
-    return registry.list({ name: needed }).flatMap((entry) => entry.depends_on);
-  });
+  assertNoCycle(name, dependsOn, (needed) => registry.needsOf(needed));
 }
 
 /** The instance of each host. New ones are registered by {@linkcode admitInstance}. */

@@ -25,10 +25,7 @@ function withDependents(registry: Registry, name: string): Set<string> {
 /** The waves in which services are stopped: dependents come in earlier waves. The last is `name`. */
 function stopWaves(registry: Registry, name: string): string[][] {
   const names = withDependents(registry, name);
-  const needs = (of: string) => {
-    return registry.list({ name: of }).flatMap((entry) => entry.depends_on)
-      .filter((needed) => names.has(needed));
-  };
+  const needs = (of: string) => registry.needsOf(of).filter((needed) => names.has(needed));
   return startOrder(names, needs).reverse();
 }
 
