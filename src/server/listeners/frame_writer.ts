@@ -104,6 +104,8 @@ export class FrameWriter {
 export class FrameQueue {
   readonly #writer: FrameWriter;
   readonly #socket: Duplex;
+  /** Frames of ASCII, one character a byte; they are before the others. */
+  #ascii = "";
   #frames: Buffer[] = [];
   #bytes = 0;
   #isPrompt = false;
@@ -121,9 +123,16 @@ export class FrameQueue {
 
   /** Adds the frame of a text. */
   add(text: string, recipients: "one" | "many"): void {
-    const frame = recipients === "many" ? this.#writer.shared(text) : textFrame(text);
-    this.#bytes += frame.length;
-    const isFirst = this.#frames.push(frame) === 1;
+    const isFirst = this.#bytes === 0;
+    const ascii = recipients === "one" && this.#frames.length === 0 ? asciiFrame(text) : null;
+    if (ascii === null) {
+      const frame = recipients === "many" ? this.#writer.shared(text) : textFrame(text);
+      this.#frames.push(frame);
+      this.#bytes += frame.length;
+    } else {
+      this.#ascii += ascii;
+      this.#bytes += ascii.length;
+    }
     if (recipients === "many") {
       if (isFirst) this.#writer.scheduleEvents(this);
     } else if (!this.#isPrompt) {
@@ -134,13 +143,29 @@ export class FrameQueue {
 
   /** Writes what there is, now. */
   write(): void {
-    if (this.#frames.length === 0) return;
-    const bytes = this.#writer.join(this.#frames);
+    if (this.#bytes === 0) return;
+    const ascii = this.#ascii;
+    const frames = this.#frames;
+    this.#ascii = "";
     this.#frames = [];
     this.#bytes = 0;
     this.#isPrompt = false;
-    if (this.#socket.writable) this.#socket.write(bytes);
+    if (!this.#socket.writable) return;
+    if (ascii !== "") this.#socket.write(ascii, "latin1");
+    if (frames.length > 0) this.#socket.write(this.#writer.join(frames));
   }
+}
+
+/**
+ * The frame of an ASCII text of usual length, as characters that are a byte each; else `null`. A string costs less than
+ * a buffer, which has to be allocated, filled and passed on.
+ */
+function asciiFrame(text: string): string | null {
+  const { length } = text;
+  if (length >= 65536 || Buffer.byteLength(text) !== length) return null;
+  return length < 126
+    ? String.fromCharCode(WHOLE_TEXT, length) + text
+    : String.fromCharCode(WHOLE_TEXT, 126, length >> 8, length & 255) + text;
 }
 
 /** A text message in one frame from a server: without a mask. */

@@ -14,6 +14,7 @@ import type { ConnectionHandler } from "../handler.ts";
 import type { ConnectionEvents, Recipients, ServerSocket } from "../connection/server_socket.ts";
 import type { Admission } from "../access/upgrade.ts";
 import { runtimeName } from "../../util/node/runtime.ts";
+import { readTexts } from "./frame_reader.ts";
 import { FrameQueue, FrameWriter } from "./frame_writer.ts";
 import type { Sockets, Upgrade } from "./listener.ts";
 
@@ -60,7 +61,12 @@ export class WsSockets implements Sockets {
       opened = true;
       this.#answered.add(ws);
       ws.on("pong", () => this.#answered.add(ws));
-      attach(ws, this.#handler.open(socketOf(ws, socket, this.#frames), admission));
+      const connection = this.#handler.open(socketOf(ws, socket, this.#frames), admission);
+      attach(ws, connection);
+      readTexts(ws, socket, {
+        maxBytes: this.#handler.limits.maxMessageBytes,
+        onText: (text) => connection.onMessage(text),
+      });
     });
   }
 
