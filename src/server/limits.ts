@@ -50,23 +50,17 @@ export const MAX_INBOX_BYTES = 64 * 1024 * 1024;
 export const MAX_TOKEN_LENGTH = 4096;
 /** Longest file name of a package: supported by every file system. */
 export const MAX_FILE_NAME_LENGTH = 255;
-/** Fragments of one message (`ws` listener): at 256 KiB a message, more than these are an attack. */
+/** Fragments of one message: at 256 KiB a message, more than these are an attack. */
 export const MAX_FRAGMENTS = 1024;
-/** Chunks buffered before a frame is whole (`ws` listener): 1-byte chunks pin far more than they carry. */
+/** Chunks buffered before a frame is whole: 1-byte chunks pin far more than they carry. */
 export const MAX_BUFFERED_CHUNKS = 4096;
-/** WebSockets of Deno: a close waits until no message has arrived for this long. */
-export const QUIET_BEFORE_CLOSE_MS = 20;
-/** And then for this many turns of the event loop: after a suspension, timers fire before waiting messages. */
-export const QUIET_TURNS_BEFORE_CLOSE = 2;
-/** But no longer than this: a peer that never stops sending does not get the close reason. */
-export const MAX_CLOSE_DELAY_MS = 500;
 /** Globs in all subscriptions of one connection: each is tried on every event, so they are what costs. */
 export const MAX_SUBSCRIPTION_GLOBS = 256;
 /** Events of one read from the store's history during a resume. */
 export const REPLAY_BATCH_EVENTS = 500;
 /** Bytes of one page of a snapshot: small beside the send queue, so that pages can be paced. */
 export const SNAPSHOT_PAGE_BYTES = 128 * 1024;
-/** How long a closing peer may take for the handshake before it is dropped (`ws` listener). */
+/** How long a closing peer may take for the handshake before it is dropped. */
 export const TERMINATE_AFTER_MS = 2000;
 /** The part of a shutdown reserved for closing handshakes: a responsive peer needs far less. */
 export const CLOSE_TIMEOUT_MS = 1000;
@@ -120,7 +114,7 @@ export const ACCEPT_TURN_MS = 5;
 export const LISTEN_RETRY_MAX_MS = 5000;
 /** TCP connections beyond `maxConnections`: for health checks, packages, and the 503 of a full server. */
 export const EXTRA_TCP_CONNECTIONS = 256;
-/** TCP connections of an address beyond its limit, on the listener `deno`: to be told so. */
+/** TCP connections of an address beyond its limit: to be told so. */
 export const EXTRA_TCP_OF_ADDRESS = 16;
 /** Time for a refused peer to read the reason. */
 export const REFUSED_LINGER_MS = 2000;

@@ -1,5 +1,5 @@
 /**
- * A listening server: a {@linkcode ConnectionHandler} behind one of the two listeners.
+ * A listening server: a {@linkcode ConnectionHandler} behind a listener.
  *
  * @module
  */
@@ -8,13 +8,7 @@ import { getLogger } from "@logtape/logtape";
 import { HarnessError } from "../errors.ts";
 import { HEADERS_TIMEOUT_MS, HTTP_CLOSE_TIMEOUT_MS } from "./limits.ts";
 import { ConnectionHandler, type HandlerOptions } from "./handler.ts";
-import {
-  checkListener,
-  defaultListener,
-  type Listener,
-  type ListenerName,
-  type ListenOptions,
-} from "./listeners/listener.ts";
+import type { Listener, ListenerName, ListenOptions } from "./listeners/listener.ts";
 import { listen } from "./listeners/node_listener.ts";
 import { isLoopback } from "./access/addresses.ts";
 import type { TokenOptions } from "./access/tokens.ts";
@@ -27,12 +21,7 @@ export interface ServeOptions extends HandlerOptions {
   port?: number;
   /** Certificate and key, PEM. Left out: no TLS. */
   tls?: { cert: string; key: string };
-  /**
-   * The WebSockets behind `node:http`: those of Deno, which are the fastest, or those of `npm:ws`, for hostile networks,
-   * Node and Bun. Over TLS and on Windows both are those of `npm:ws`.
-   *
-   * @default {"deno" on Deno, else "ws"}
-   */
+  /** Both names mean the same listener; the option is there for programs that give it. */
   listener?: ListenerName;
   /** Time to send all request headers. @default {10_000} */
   headersTimeoutMs?: number;
@@ -79,14 +68,12 @@ const DEFAULT_PORT = 8080;
  * `unavailable` when the port is taken, `invalid_params` for a bad address or certificate.
  */
 export async function serve(options: ServeOptions): Promise<WsServer> {
-  const { hostname = "127.0.0.1", port = DEFAULT_PORT, tls, listener: kind = defaultListener() } =
-    options;
+  const { hostname = "127.0.0.1", port = DEFAULT_PORT, tls } = options;
   const handler = new ConnectionHandler({ ...options, auth: authFor(hostname, options) });
   let listener: Listener;
   try {
     checkExposure(hostname, handler, options.allowUnauthenticated === true);
     checkTls(tls);
-    checkListener(kind);
     const { headersTimeoutMs = HEADERS_TIMEOUT_MS } = options;
     const listenOptions: ListenOptions = {
       hostname,
@@ -94,7 +81,7 @@ export async function serve(options: ServeOptions): Promise<WsServer> {
       headersTimeoutMs,
       ...(tls === undefined ? {} : { tls }),
     };
-    listener = await listen(kind, handler, listenOptions);
+    listener = await listen(handler, listenOptions);
   } catch (error) {
     await handler.shutdown();
     throw error;
@@ -171,7 +158,7 @@ function checkExposure(hostname: string, handler: ConnectionHandler, allowed: bo
   );
 }
 
-/** Checked here, since both listeners accept invalid PEM silently and then fail every handshake. */
+/** Checked here, since the listener accepts invalid PEM silently and then fails every handshake. */
 function checkTls(tls: ServeOptions["tls"]): void {
   if (tls === undefined) return;
   try {

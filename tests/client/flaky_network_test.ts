@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type ClientStatus, RegistryClient } from "../../src/client/mod.ts";
-import { service, startServer } from "../helpers/test_server.ts";
+import { LISTENERS, service, startServer } from "../helpers/test_server.ts";
 import { FlakyNetwork } from "./flaky_network.ts";
 
 /** A small generator of numbers in [0, 1), the same for the same seed. */
@@ -12,7 +12,7 @@ function random(seed: number): () => number {
   };
 }
 
-for (const listener of ["deno", "ws"] as const) {
+for (const listener of LISTENERS) {
   Deno.test(`events: no gap when cut at any byte (${listener})`, async () => {
     await using server = await startServer({ listener });
     await using network = new FlakyNetwork(server.url);

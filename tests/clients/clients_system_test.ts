@@ -1,4 +1,4 @@
-/** The common WebSocket clients of other languages against both listeners, plain and over TLS. */
+/** The common WebSocket clients of other languages, plain and over TLS. */
 import assert from "node:assert/strict";
 import { needs } from "../helpers/require.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
@@ -66,7 +66,7 @@ async function run(
 
 for (const client of CLIENTS) {
   Deno.test({
-    name: `${client.name}: works with both listeners, also over TLS`,
+    name: `${client.name}: works, also over TLS`,
     ignore: needs(...client.needs),
     async fn() {
       await using dir = await tempDir();

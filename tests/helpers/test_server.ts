@@ -1,11 +1,11 @@
-/** A server over a registry in memory, for tests of the protocol on both listeners. */
+/** A server over a registry in memory, for tests of the protocol. */
 import { Registry } from "../../src/registry/registry.ts";
 import type { ServiceInput } from "../../src/model/service.ts";
 import { serve, type ServeOptions, type WsServer } from "../../src/server/serve.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";
 
-/** Both listeners: every suite runs over each. */
-export const LISTENERS = ["deno", "ws"] as const;
+/** The listener by its present name; the other one, `deno`, means the same (`shutdown_test.ts`). */
+export const LISTENERS = ["ws"] as const;
 
 /** A running server and its registry. */
 export interface TestServer extends AsyncDisposable {

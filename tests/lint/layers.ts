@@ -116,7 +116,6 @@ const DENO_FILES: readonly string[] = [
   FRONT,
   "cli/session/trusted_authority.ts",
   "deploy/owner.ts",
-  "server/listeners/deno_sockets.ts",
   "util/node/file_lock.ts",
 ];
 

@@ -1,4 +1,4 @@
-/** The configurations of docs/reverse-proxy.md in the real nginx, HAProxy and Caddy, before both listeners. */
+/** The configurations of docs/reverse-proxy.md in the real nginx, HAProxy and Caddy. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 // @ts-types="@types/ws"

@@ -104,6 +104,19 @@ Deno.test("Turns: what comes while time is left is done at once", () => {
   turns.close();
 });
 
+Deno.test("Turns: nobody can tell which message is timed", () => {
+  const turns = new Turns();
+  const counts = Array.from({ length: 8000 }, () => turns.sample());
+  // Whatever the distance of a client's costly messages, they are counted as often as they come.
+  for (let distance = 1; distance <= 32; distance++) {
+    for (let first = 0; first < distance; first++) {
+      const own = counts.filter((_, at) => at % distance === first);
+      const share = own.reduce((sum, count) => sum + count, 0) / own.length;
+      assert.ok(share > 0.15 && share < 3, `each ${distance}th from ${first}: ${share}`);
+    }
+  }
+});
+
 Deno.test("Turns.leave(): ends all work of a closed connection", async () => {
   const turns = new Turns({ maxActive: 2 });
   const [gone, here] = [{}, {}];

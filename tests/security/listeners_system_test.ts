@@ -1,4 +1,4 @@
-/** Hostile peers against both listeners of a whole server: CASES C4 and C5 and what is like them. */
+/** Hostile peers of a whole server: CASES C4 and C5 and what is like them. */
 import assert from "node:assert/strict";
 import { startServer, type TestServer } from "../helpers/cli.ts";
 import { eventually, RawClient } from "../helpers/raw_client.ts";
@@ -169,7 +169,7 @@ for (const listener of LISTENERS) {
       await using _a = await RawClient.ready(server.url);
       await using _b = await RawClient.ready(server.url);
       await using _c = await RawClient.ready(server.url);
-      assert.equal(await statusOfOneMore(server), listener === "ws" ? null : 429);
+      assert.equal(await statusOfOneMore(server), 429);
     }
     await untilServed(() => isServed(server), "after others have left");
   });

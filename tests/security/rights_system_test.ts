@@ -1,4 +1,4 @@
-/** D1: who may do what, over both listeners and with the real program and a second user of the machine. */
+/** D1: who may do what and with the real program and a second user of the machine. */
 import assert from "node:assert/strict";
 import { runCli, startServer as startCliServer } from "../helpers/cli.ts";
 import { tempDir } from "../helpers/temp_dir.ts";

@@ -1,4 +1,4 @@
-/** Host, Origin and token, before the 101, over both listeners. */
+/** Host, Origin and token, before the 101. */
 import assert from "node:assert/strict";
 import { serve } from "../../src/server/serve.ts";
 import { Registry } from "../../src/registry/registry.ts";

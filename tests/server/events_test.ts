@@ -1,4 +1,4 @@
-/** Subscriptions, order, resume and snapshots over both listeners. */
+/** Subscriptions, order, resume and snapshots. */
 import assert from "node:assert/strict";
 import { eventually, type Frame, RawClient } from "../helpers/raw_client.ts";
 import { RawSocket } from "../helpers/raw_socket.ts";

@@ -1,4 +1,4 @@
-/** Clients that are broken, greedy or hostile, over both listeners. */
+/** Clients that are broken, greedy or hostile. */
 import assert from "node:assert/strict";
 import { ACTION_NAMES, ACTIONS } from "../../src/protocol/actions.ts";
 import { eventually, RawClient } from "../helpers/raw_client.ts";

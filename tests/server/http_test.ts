@@ -1,4 +1,4 @@
-/** The HTTP side of the port, packages above all, over both listeners. */
+/** The HTTP side of the port, packages above all. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readdir, writeFile } from "node:fs/promises";

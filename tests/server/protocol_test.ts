@@ -1,4 +1,4 @@
-/** The protocol over both listeners: hello, requests, errors. */
+/** The protocol: hello, requests, errors. */
 import assert from "node:assert/strict";
 import { RegistryClient } from "../../src/client/mod.ts";
 import { isAction } from "../../src/protocol/actions.ts";

@@ -1,4 +1,4 @@
-/** Resume across a restart of the server, from the journal on disk, over both listeners. */
+/** Resume across a restart of the server, from the journal on disk. */
 import assert from "node:assert/strict";
 import { Registry } from "../../src/registry/registry.ts";
 import { FileStore } from "../../src/storage/file_store.ts";

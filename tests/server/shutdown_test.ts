@@ -1,4 +1,4 @@
-/** Listening, TLS and the end of a server, over both listeners. */
+/** Listening, TLS and the end of a server. */
 import { DEFAULT_SERVER_LIMITS } from "../../src/model/server_limits.ts";
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";

@@ -92,12 +92,7 @@ for (const listener of LISTENERS) {
     const perPeer = (after - before) / STUCK_PEERS / MIB;
     assert.ok(perPeer <= 2, `${perPeer.toFixed(2)} MiB for each stuck peer`);
 
-    // npm:ws can drop them; Deno cannot, so they keep counting until they leave.
-    if (listener === "ws") {
-      await eventually(async () => (await child.ask("memory"))[1] === 1, "the stuck ones are gone");
-    } else {
-      assert.equal((await child.ask("memory"))[1], 1 + STUCK_PEERS);
-    }
+    await eventually(async () => (await child.ask("memory"))[1] === 1, "the stuck ones are gone");
 
     // The healthy one got everything, in order, and no event was sent twice.
     const seqs = healthy.log.filter((frame) => frame["event"] === "endpoint_updated")
@@ -108,6 +103,5 @@ for (const listener of LISTENERS) {
     // A stuck one that begins to read finds events, and at the end why it was closed, or a cut.
     const code = await stuck[0]?.readCloseCode();
     assert.ok(code === 4408 || code === null, `closed with ${code}`);
-    if (listener === "deno") assert.equal(code, 4408);
   });
 }

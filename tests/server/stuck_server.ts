@@ -11,7 +11,7 @@ const registry = await Registry.open(new MemoryStore({ historyEvents: 10 }));
 const server = await serve({
   registry,
   port: 0,
-  listener: Deno.args[0] === "ws" ? "ws" : "deno",
+  listener: "ws",
   // Without a ring all growth is what the connections hold.
   limits: { replayRingEvents: 1, sendStallTimeoutMs: 1000 },
 });

@@ -9,7 +9,7 @@ import {
   SERVER_LIMITS,
   type ServerLimits,
 } from "../../model/server_limits.ts";
-import { defaultListener, LISTENERS } from "../../server/listeners/listener.ts";
+import { LISTENERS } from "../../server/listeners/listener.ts";
 import { parseNetwork } from "../../server/access/trusted_proxies.ts";
 import { DURABILITIES } from "../../storage/durability.ts";
 import {
@@ -48,8 +48,8 @@ export const SERVE_FLAGS = {
   }, listenAddress),
   listener: choiceFlag(LISTENERS, {
     env: "HARNESS_LISTENER",
-    help: "which listener; ws drops silent and slow peers, for hostile networks",
-  }, defaultListener()),
+    help: "both are the same listener; kept for commands that name one",
+  }, "ws"),
   stateDir: textFlag("dir", { env: "HARNESS_STATE_DIR", help: "where the registry is kept" }),
   packagesDir: textFlag("dir", {
     env: "HARNESS_PACKAGES_DIR",

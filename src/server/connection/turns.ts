@@ -63,7 +63,6 @@ export class Turns {
   /** When the present turn ends. */
   #end = 0;
   #number = 0;
-  #untimed = 0;
   /** Set from the first piece of a turn until the next turn. */
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -83,11 +82,12 @@ export class Turns {
     return this.#number;
   }
 
-  /** For how many small messages the next one counts; 0 = it need not be timed, as the clock costs as much as it. */
+  /**
+   * For how many small messages the next one counts; 0 = it need not be timed, as the clock costs as much as it. By
+   * chance: a client that knew which one is timed could send its costly ones between those.
+   */
   sample(): number {
-    if (++this.#untimed < TIMED_ONE_IN) return 0;
-    this.#untimed = 0;
-    return TIMED_ONE_IN;
+    return Math.random() * TIMED_ONE_IN < 1 ? TIMED_ONE_IN : 0;
   }
 
   /** Counts the time of messages that were handled immediately. */

@@ -1,5 +1,5 @@
 /**
- * The interface between `serve()` and its listeners.
+ * The interface between `serve()` and its listener.
  *
  * @module
  */
@@ -8,30 +8,12 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { HarnessError, messageOf } from "../../errors.ts";
 import type { Admission } from "../access/upgrade.ts";
-import type { TcpPeers } from "./tcp_peers.ts";
-import { runtimeName, runtimeText } from "../../util/node/runtime.ts";
 
-/** The listeners of `serve()`. */
+/** Names of the listener: there were two once, and commands and programs that name one go on working. */
 export const LISTENERS = ["deno", "ws"] as const;
 
-/** One of {@linkcode LISTENERS}. */
+/** One of {@linkcode LISTENERS}; both are the same. */
 export type ListenerName = (typeof LISTENERS)[number];
-
-/** The one that suits this runtime. */
-export function defaultListener(): ListenerName {
-  return runtimeName() === "deno" ? "deno" : "ws";
-}
-
-/** @throws {HarnessError} `invalid_params` for one that this runtime does not have. */
-export function checkListener(name: ListenerName): void {
-  const runtime = runtimeName();
-  if (name !== "deno" || runtime === "deno") return;
-  throw new HarnessError(
-    "invalid_params",
-    `Cannot use the listener deno on ${runtimeText()}: only Deno has it; leave it out, or use ws`,
-    { details: { reason: "listener" } },
-  );
-}
 
 /** Where and how to listen. */
 export interface ListenOptions {
@@ -69,11 +51,9 @@ export interface Upgrade {
   readonly head: Buffer;
   /** The decision. */
   readonly admission: Admission;
-  /** The listener's connections, this one among them. */
-  readonly peers: TcpPeers;
 }
 
-/** A kind of WebSockets. */
+/** Makes WebSockets. */
 export interface Sockets {
   /** Completes a handshake, and opens a connection of the handler. Never throws. */
   accept(upgrade: Upgrade): void;

@@ -1,5 +1,5 @@
 /**
- * `node:http` messages as web-standard ones, so that both listeners share one handler.
+ * `node:http` messages as web-standard ones, so that one handler does for all.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The listeners: `node:http` in front of the WebSockets of Deno, or of those of `npm:ws`.
+ * The listener: `node:http` in front of the WebSockets of `npm:ws`.
  *
  * `node:http` counts TCP connections, times out slow headers, and takes the handshakes of all common clients. The
  * HTTP server of Deno refuses some before any code of ours sees them: those with `Content-Length: 0`, which the JDK
@@ -16,7 +16,6 @@ import {
 } from "node:http";
 import { createServer as createHttpsServer, type Server as HttpsServer } from "node:https";
 import { connect, type Socket } from "node:net";
-import process from "node:process";
 import type { Duplex } from "node:stream";
 import { HarnessError } from "../../errors.ts";
 import {
@@ -33,7 +32,6 @@ import {
 import type { ConnectionHandler } from "../handler.ts";
 import { errorResponse } from "../http/http_errors.ts";
 import { asksForWebSocket } from "../access/upgrade.ts";
-import { DenoSockets } from "./deno_sockets.ts";
 import {
   DescriptorGuard,
   descriptorLimit,
@@ -43,20 +41,19 @@ import {
 } from "./descriptors.ts";
 import {
   type Listener,
-  type ListenerName,
   listenError,
   type ListenOptions,
   ownAddress,
   type Sockets,
 } from "./listener.ts";
 import { toRequest, writeRawResponse, writeResponse } from "./node_http.ts";
+import { SocketsOnDemand } from "./sockets_on_demand.ts";
 import { TcpPeers } from "./tcp_peers.ts";
 import { sleep } from "../../util/async.ts";
 import { runtimeName } from "../../util/node/runtime.ts";
 
-/** Listens with `node:http` and WebSockets of the given kind. */
+/** Listens with `node:http`. */
 export async function listen(
-  kind: ListenerName,
   handler: ConnectionHandler,
   options: ListenOptions,
 ): Promise<Listener> {
@@ -67,14 +64,14 @@ export async function listen(
     // An upgrade to something else is ignored, as RFC 9110 wants it: the body of such a request is read, too.
     shouldUpgradeCallback: ({ headers }: IncomingMessage) => asksForWebSocket(headers.upgrade),
   };
-  const sockets = await socketsFor(kind, handler, options);
+  const sockets = new SocketsOnDemand(handler);
   let server: Server;
   let peers: TcpPeers | undefined;
   try {
     server = options.tls === undefined
       ? createHttpServer(settings)
       : createHttpsServer({ ...settings, ...options.tls });
-    peers = watchPeers(kind, server, handler, options);
+    peers = watchPeers(server, handler, options);
     await listening(server, options);
   } catch (error) {
     peers?.close();
@@ -92,32 +89,15 @@ export async function listen(
   return new NodeListener(server, context, options);
 }
 
-/** Deno makes its WebSockets of plain TCP connections only, and on Unix. */
-async function socketsFor(
-  kind: ListenerName,
-  handler: ConnectionHandler,
-  { tls }: ListenOptions,
-): Promise<Sockets> {
-  const native = kind === "deno" && tls === undefined && process.platform !== "win32";
-  if (native) return new DenoSockets(handler);
-  const { WsSockets } = await import("./ws_sockets.ts");
-  return new WsSockets(handler);
-}
-
-/**
- * Bounds the TCP connections of a server. `ws` drops one of an address that has too many; the other lets a few more in,
- * which get a 429.
- */
+/** Bounds the TCP connections of a server. A few more of an address than it may have get a 429, the next are dropped. */
 function watchPeers(
-  kind: ListenerName,
   server: Server,
   handler: ConnectionHandler,
   options: ListenOptions,
 ): TcpPeers {
-  const more = kind === "ws" ? 0 : EXTRA_TCP_OF_ADDRESS;
   const peers = new TcpPeers({
     maxTotal: maxTcpConnections(handler.limits.maxConnections),
-    maxOf: (address) => handler.maxConnectionsOf(address) + more,
+    maxOf: (address) => handler.maxConnectionsOf(address) + EXTRA_TCP_OF_ADDRESS,
     idleMs: options.headersTimeoutMs,
   });
   server.on("connection", (socket: Socket) => peers.add(socket));
@@ -199,10 +179,7 @@ class NodeListener implements Listener {
     server.setSecureContext(tls);
   }
 
-  /**
-   * Node's `closeAllConnections()` forgets upgraded sockets, and Deno's those that are idle; and the server's own
-   * `close` never comes after a connection became a WebSocket of Deno.
-   */
+  /** Node's `closeAllConnections()` forgets upgraded sockets, and Deno's those that are idle. */
   async close(graceMs: number): Promise<void> {
     const { peers, sockets } = this.#context;
     await this.#guard.close();
@@ -244,7 +221,7 @@ function upgrade(
   if (!decision.ok) return refuse(decision.response);
   if (!peers.begin(request.socket)) return handler.abandon(decision.admission);
   const { admission } = decision;
-  sockets.accept({ request, socket, head, admission, peers });
+  sockets.accept({ request, socket, head, admission });
 }
 
 /**

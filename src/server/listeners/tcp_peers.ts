@@ -28,8 +28,6 @@ interface Peer {
   uses: number;
   /** Releases its place among those of its address. */
   readonly leave: () => void;
-  /** Whether its connection is another socket's now. */
-  handedOver: boolean;
 }
 
 /** All TCP connections of a listener, and the idle ones among them. */
@@ -76,7 +74,7 @@ export class TcpPeers {
       return;
     }
     const leave = this.#counts.add(address);
-    const peer: Peer = { socket, uses: 0, leave, handedOver: false };
+    const peer: Peer = { socket, uses: 0, leave };
     this.#open.set(key, peer);
     this.#idle.set(key, performance.now());
     socket.on("error", () => {}); // a reset is no news; `close` follows
@@ -109,28 +107,14 @@ export class TcpPeers {
     this.#idle.set(key, performance.now() - this.#options.idleMs + REFUSED_LINGER_MS);
   }
 
-  /**
-   * A connection that will be another socket's, so that its own has no `close` event to come. The returned function
-   * reports that it is gone.
-   */
-  handOver(socket: PeerSocket): () => void {
-    const [key, peer] = this.#find(socket);
-    if (peer === undefined) return () => {};
-    peer.handedOver = true;
-    return () => this.#gone(key, peer);
-  }
-
   /** Drops the idle ones. */
   dropIdle(): void {
     while (this.#dropOldestIdle());
   }
 
-  /** Drops all, but for those whose connection is another socket's. */
+  /** Drops all. */
   dropAll(): void {
-    for (const [key, peer] of [...this.#open]) {
-      peer.socket.destroy();
-      if (peer.handedOver) this.#gone(key, peer);
-    }
+    for (const { socket } of [...this.#open.values()]) socket.destroy();
   }
 
   /** Resolves when none is open. */

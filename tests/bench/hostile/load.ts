@@ -1,5 +1,5 @@
 /**
- * What one client waits for `get_service` while 20 others flood, replay, stall and hang up, on both listeners:
+ * What one client waits for `get_service` while 20 others flood, replay, stall and hang up:
  * `deno run -A tests/bench/hostile/load.ts [--of=<another checkout>] [--seconds=4]`.
  *
  * On a machine that is busy with other things the waits are theirs: run it alone, or with `nice -n -19`.
@@ -16,7 +16,7 @@ const flags = new Map(Deno.args.map((arg): [string, string] => {
 const other = flags.get("--of");
 const seconds = Number(flags.get("--seconds") ?? 4);
 const checkouts = other === undefined ? [here] : [`${other.replace(/\/$/, "")}/`, here];
-const LISTENERS = ["deno", "ws"] as const;
+const LISTENERS = ["ws"] as const;
 const SCENARIOS = ["quiet", "small", "flood", "filters", "replay", "stall", "all"] as const;
 
 interface Child extends AsyncDisposable {

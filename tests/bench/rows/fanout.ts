@@ -1,4 +1,4 @@
-/** One publisher, 1,000 subscribers: events delivered, on both listeners, beside bare servers. */
+/** One publisher, 1,000 subscribers: events delivered, beside bare servers. */
 import { bareContenders } from "../bare.ts";
 import { load, request } from "../load_client.ts";
 import { recorded, startProduct } from "../product.ts";

@@ -1,4 +1,4 @@
-/** Requests that read, on both listeners, beside bare servers that send the same bytes. */
+/** Requests that read, beside bare servers that send the same bytes. */
 import { bareContenders } from "../bare.ts";
 import { load, request } from "../load_client.ts";
 import { recorded, startProduct } from "../product.ts";

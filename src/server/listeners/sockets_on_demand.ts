@@ -1,0 +1,52 @@
+/**
+ * WebSockets whose code is loaded with the first handshake, which waits for it: it would take a sixth of a start.
+ *
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import type { ConnectionHandler } from "../handler.ts";
+import type { Sockets, Upgrade } from "./listener.ts";
+
+/** Loads the sockets of `npm:ws` when they are needed. */
+export class SocketsOnDemand implements Sockets {
+  readonly #handler: ConnectionHandler;
+  #sockets: Sockets | null = null;
+  #loading: Promise<Sockets> | null = null;
+  #closed = false;
+
+  /** Loads nothing yet. */
+  constructor(handler: ConnectionHandler) {
+    this.#handler = handler;
+  }
+
+  /** Does the handshake, once there are sockets. */
+  accept(upgrade: Upgrade): void {
+    if (this.#sockets === null) void this.#acceptLater(upgrade);
+    else this.#sockets.accept(upgrade);
+  }
+
+  /** Stops what the sockets do at intervals. */
+  close(): void {
+    this.#closed = true;
+    this.#sockets?.close();
+  }
+
+  async #acceptLater(upgrade: Upgrade): Promise<void> {
+    try {
+      const sockets = await (this.#loading ??= this.#load());
+      if (!upgrade.socket.destroyed) return sockets.accept(upgrade);
+    } catch (error) {
+      this.#loading = null; // the next client tries again
+      getLogger(["harness", "server"]).error("Cannot load the WebSockets: {error}", { error });
+      upgrade.socket.destroy();
+    }
+    this.#handler.abandon(upgrade.admission);
+  }
+
+  async #load(): Promise<Sockets> {
+    const { WsSockets } = await import("./ws_sockets.ts");
+    const sockets = new WsSockets(this.#handler);
+    if (this.#closed) sockets.close();
+    return this.#sockets = sockets;
+  }
+}
