@@ -41,6 +41,11 @@ export interface HostTarget {
   label: string;
   /** Connects. Called once, and again when the connection broke and the host must be cleaned up. */
   connect(signal: AbortSignal): Promise<Executor>;
+  /**
+   * Is offered the connection after a deployment that succeeded, as root where `become` says so: whoever manages the
+   * service needs one next. Returns whether it takes it, and then closes it. @default {it is closed}
+   */
+  keep?(executor: Executor): boolean;
   /** Absolute directory for releases and bookkeeping. @default {"/opt"} */
   installRoot?: string;
   /** How to become root there, or `null` to work as the login user. @default {null} */

@@ -83,7 +83,7 @@ class HostDeploy {
       if (outcome === "ok") failure = null;
     }
     const at = failure === null ? "finish" : context.step;
-    await this.#release();
+    await this.#release(outcome);
     const result = this.#result(outcome, at, failure);
     this.#emit("finish", outcome === "ok" || outcome === "skipped" ? "done" : "failed", {
       outcome,
@@ -295,7 +295,7 @@ class HostDeploy {
     return true;
   }
 
-  async #release(): Promise<void> {
+  async #release(outcome: HostOutcome): Promise<void> {
     const context = this.#context;
     await this.#keeper?.stop();
     if (context.phase !== "untouched" && context.executor !== null) {
@@ -305,6 +305,8 @@ class HostDeploy {
       // If the response to acquire never came, it may have left a temp file.
       else if (this.#keeper === null) await unlock(context).catch(() => undefined);
     }
+    const { executor, target } = context;
+    if (outcome === "ok" && executor !== null && target.keep?.(executor)) return;
     // On a host that hangs, closing may hang too.
     if (this.#hangs) this.#beginning.catch(() => {}).finally(() => this.#close());
     else await this.#close();

@@ -29,6 +29,7 @@ import { dependencyEnv } from "./dependency_env.ts";
 import { type DeploymentRecord, DeploymentRecords } from "./deployment_records.ts";
 import { type DeploymentJob, DeploymentRunner } from "./deployment_runner.ts";
 import { newRecord, resumeParams, strategyOf, withSecretsApart } from "./deployment_request.ts";
+import type { HostConnections } from "../hosts/host_connections.ts";
 import { type Host, type HostDirectory, sameLocation } from "../hosts/host_directory.ts";
 import type { ServiceManager } from "../services/service_manager.ts";
 import { requireCovered } from "../access/scope.ts";
@@ -46,6 +47,8 @@ export interface DeploymentManagerOptions {
   hosts: HostDirectory;
   /** Manages the deployed services. */
   services: ServiceManager;
+  /** Connections to hosts. */
+  connections: HostConnections;
 }
 
 const log = getLogger(["harness", "server", "deployments"]);

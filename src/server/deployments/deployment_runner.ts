@@ -16,6 +16,7 @@ import type { Deployment } from "../../protocol/actions.ts";
 import type { Registry } from "../../registry/registry.ts";
 import { admitInstance, applyProgress, type Instance, recordOutcome } from "./registry_sync.ts";
 import type { DeploymentRecord, DeploymentRecords } from "./deployment_records.ts";
+import type { HostConnections } from "../hosts/host_connections.ts";
 import type { ServiceManager } from "../services/service_manager.ts";
 import { advanceTo, isRunning } from "../services/entry_state.ts";
 
@@ -47,6 +48,8 @@ export interface DeploymentRunnerOptions {
   services: ServiceManager;
   /** Where records are kept. */
   records: DeploymentRecords;
+  /** Connections to hosts, which those of deployments join. */
+  connections: HostConnections;
 }
 
 const WHAT_NEXT = "resume it to finish it, or roll back to undo it";
@@ -107,7 +110,9 @@ export class DeploymentRunner {
       instances.set(label, instance.id);
     };
     const { deploy } = await import("../../deploy/deploy.ts");
-    const steps = deploy({ ...job.plan, instances, admit }, { signal: job.abort.signal });
+    const hosts = job.plan.hosts.map((host) => this.#keeping(job, host));
+    const plan = { ...job.plan, hosts, instances, admit };
+    const steps = deploy(plan, { signal: job.abort.signal });
     try {
       for (;;) {
         const next = await steps.next();
@@ -132,6 +137,13 @@ export class DeploymentRunner {
       // After an error of our own storage: hosts in flight are rolled back before anything else may change them.
       await steps.return(undefined as never);
     }
+  }
+
+  /** A host whose connection is kept for the service that is deployed there. */
+  #keeping(job: DeploymentJob, host: HostTarget): HostTarget {
+    const key = job.instances.find((i) => i.host.label === host.label)?.host.key;
+    if (key === undefined) return host;
+    return { ...host, keep: (executor) => this.#options.connections.adopt(key, executor) };
   }
 
   /** Finds the instance of a host that has answered, and registers a new one. */

@@ -16,21 +16,24 @@ export type HostExecutor = Awaited<ReturnType<HostTarget["connect"]>>;
 /** Opens connections once and keeps them until they break. */
 export class HostConnections implements AsyncDisposable {
   readonly #open = new Map<string, Promise<HostExecutor>>();
+  #closed = false;
 
   /** The shared connection to a host; a broken one is replaced. */
   async open(host: Host, signal: AbortSignal): Promise<HostExecutor> {
     let opening = this.#open.get(host.key);
-    if (opening === undefined) {
-      // Not the caller's signal: others may wait for the same connection. The connector has its own deadline.
-      const made: Promise<HostExecutor> = this.#connect(
-        host,
-        () => this.#drop(host.key, made),
-      );
-      opening = made;
-      this.#open.set(host.key, made);
-      made.catch(() => this.#drop(host.key, made));
-    }
+    // Not the caller's signal: others may wait for the same connection. The connector has its own deadline.
+    opening ??= this.#share(host.key, this.dedicated(host, new AbortController().signal));
     return await untilAborted(opening, signal);
+  }
+
+  /**
+   * Takes over an open connection to the host with this key, with root where it is obtained there, unless there is one:
+   * a login is the most expensive part of a small deployment. Returns whether it did.
+   */
+  adopt(key: string, executor: HostExecutor): boolean {
+    if (this.#closed || this.#open.has(key)) return false;
+    void this.#share(key, Promise.resolve(executor));
+    return true;
   }
 
   /** A connection that is not shared: the caller disposes it. */
@@ -40,6 +43,7 @@ export class HostConnections implements AsyncDisposable {
 
   /** Closes all connections. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
     await Promise.all([...this.#open].map(([key, opening]) => this.#drop(key, opening)));
   }
 
@@ -51,21 +55,25 @@ export class HostConnections implements AsyncDisposable {
     await executor?.[Symbol.asyncDispose]();
   }
 
-  async #connect(host: Host, broken: () => Promise<void>): Promise<HostExecutor> {
-    const executor = asRoot(host, await host.connect(new AbortController().signal));
-    // Removed as soon as a command finds it broken.
-    return {
+  #share(key: string, opening: Promise<HostExecutor>): Promise<HostExecutor> {
+    const made: Promise<HostExecutor> = opening.then((executor) => ({
       host: executor.host,
       run: async (command, options) => {
         try {
           return await executor.run(command, options);
         } catch (error) {
-          if (error instanceof HarnessError && error.code === "unreachable") void broken();
+          // Removed as soon as a command finds it broken.
+          if (error instanceof HarnessError && error.code === "unreachable") {
+            void this.#drop(key, made);
+          }
           throw error;
         }
       },
       [Symbol.asyncDispose]: () => executor[Symbol.asyncDispose](),
-    };
+    }));
+    this.#open.set(key, made);
+    made.catch(() => this.#drop(key, made));
+    return made;
   }
 }
 
