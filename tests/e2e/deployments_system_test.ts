@@ -55,6 +55,8 @@ Deno.test({
       name: `hello-service@127.0.0.1:${alive.port}`,
       action: "stop",
     });
+    // The service is managed over the connection that deployed it.
+    assert.equal(alive.log().match(/Accepted publickey/g)?.length, 1);
     const again = await client.call("resume_deployment", {
       deployment_id,
       secrets: { API_KEY: "canary-5d1f" },
