@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes src/package/deflate/libdeflate_wasm.ts, the same bytes each time: `sh .ci/deflate/build.sh`. Needs curl and pip;
+# Makes src/package/deflate/libdeflate_wasm.ts, the same bytes each time: `sh .ci/deflate/build.sh`. Needs cargo and pip;
 # run it after a change here or for a new libdeflate, and say so in the changelog: packages get other bytes.
 set -eu
 version=1.26.1
@@ -10,10 +10,12 @@ target=$here/../../src/package/deflate/libdeflate_wasm.ts
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 
-curl -sSfL -o "$dir/crate" "https://static.crates.io/crates/libdeflate-sys/libdeflate-sys-$version.crate"
-echo "$sha256  $dir/crate" | sha256sum -c - >&2
-tar -xzf "$dir/crate" -C "$dir"
-lib=$dir/libdeflate-sys-$version/libdeflate
+# Sources of a crate, which cargo compares with the digest in the lock file that it makes.
+mkdir -p "$dir/crate/src"
+: > "$dir/crate/src/lib.rs"
+printf '[package]\nname = "sources"\nversion = "0.0.0"\n[dependencies]\nlibdeflate-sys = "=%s"\n' "$version" > "$dir/crate/Cargo.toml"
+(cd "$dir/crate" && cargo generate-lockfile -q && grep -qx "checksum = \"$sha256\"" Cargo.lock && cargo vendor -q --locked "$dir/vendor" > /dev/null)
+lib=$dir/vendor/libdeflate-sys/libdeflate
 pip install -q --target "$dir/zig" "ziglang==$zig"
 
 # No block is the last one of the stream, and the slow levels are left out.

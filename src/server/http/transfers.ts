@@ -118,7 +118,7 @@ export interface StreamOptions {
   onClosed?: () => void;
 }
 
-const READ_CHUNK_BYTES = 64 * 1024;
+const READ_CHUNK_BYTES = 256 * 1024;
 
 /** A file as a stream that closes it at its end, when cancelled, or when the reader stalls. */
 export function streamOf(
