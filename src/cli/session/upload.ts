@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { createHash } from "node:crypto";
 import { open, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { answerError, readAnswer } from "../../client/http_answer.ts";
@@ -47,30 +48,70 @@ export async function uploadPackage(
 ): Promise<PackageInfo> {
   const { io } = context;
   const file = basename(path);
-  const { size, sha256 } = await digestOf(path);
+  const other = held.find((info) => info.file === file);
+  // Where there is nothing to compare with, it is hashed while it is sent.
+  const isFile = await stat(path).then((found) => found.isFile(), () => false);
+  const known = other === undefined && isFile ? null : await digestOf(path);
   const signature = await signatureBeside(path);
-  const same = held.find((info) => info.file === file && info.sha256 === sha256);
-  if (same !== undefined) {
+  if (other !== undefined && other.sha256 === known?.sha256) {
     note(io, `${file} is on the server already\n`);
     if (signature !== null) await uploadSignature(context, flags, file, signature);
-    return same;
+    return other;
   }
-  note(io, `uploading ${file} (${formatSize(size)})\n`);
+  const source = await openFile(path);
+  note(io, `uploading ${file} (${formatSize(known?.size ?? source.size)})\n`);
+  const sent = hashed(source.stream);
   const request: PackageRequest = {
     method: "PUT",
     file,
     query: options.force === true ? "?force=1" : "",
-    body: streamOf(await open(path, "r")),
+    body: sent.stream,
     headers: {
       "content-type": "application/gzip",
-      "x-content-sha256": sha256,
+      ...(known === null ? {} : { "x-content-sha256": known.sha256 }),
       // In the same request, so that the package is never there without it.
       ...(signature === null ? {} : { "x-minisign-signature": btoa(signature) }),
     },
   };
   const response = await askPackages(context, flags, request);
   if (response.status !== 201) throw await refusal(request, response);
-  return await response.json() as PackageInfo;
+  const info = await response.json() as PackageInfo;
+  if (info.sha256 === sent.sha256()) return info;
+  throw new HarnessError(
+    "conflict",
+    `Cannot upload ${file}: the server has other bytes than those that were sent, with the SHA-256 ${info.sha256}; remove it there and try again`,
+    { details: { sha256: info.sha256, sent: sent.sha256() } },
+  );
+}
+
+async function openFile(
+  path: string,
+): Promise<{ stream: ReadableStream<Uint8Array>; size: number }> {
+  try {
+    const handle = await open(path, "r");
+    return { stream: streamOf(handle), size: (await handle.stat()).size };
+  } catch (error) {
+    throw unreadable({ place: "the package", path }, error);
+  }
+}
+
+/** A stream whose bytes are hashed on their way; ask for the digest at its end. */
+function hashed(
+  source: ReadableStream<Uint8Array>,
+): { stream: ReadableStream<Uint8Array>; sha256: () => string } {
+  const hash = createHash("sha256");
+  const reader = source.getReader();
+  const stream = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const { value, done } = await reader.read();
+      if (done) return controller.close();
+      hash.update(value);
+      controller.enqueue(value);
+    },
+    cancel: (reason) => reader.cancel(reason),
+  }, { highWaterMark: 0 });
+  let digest: string | undefined;
+  return { stream, sha256: () => digest ??= hash.digest("hex") };
 }
 
 /**

@@ -13,8 +13,11 @@ version: 1.0.0
 service:
   type: managed_process
   start: foreground
+health: {script: scripts/health.sh, interval: 1s}
 `;
 const START = "#!/bin/sh\nexec sleep 600\n";
+/** As in row 9: a service without a check would have to stay up for a second and a half first. */
+const HEALTH = "#!/bin/sh\nexit 0\n";
 const MIB = 1024 * 1024;
 const UPLOAD_BYTES = 256 * MIB;
 /** Files of the tree that is packed: 269 MB in 11,500 files, as in a large program with its dependencies. */
@@ -35,11 +38,13 @@ function program(scope: Scope, args: readonly string[]): Promise<string> {
   return scope.run(Deno.execPath(), ["run", "-A", MAIN, ...args], { env });
 }
 
-/** A tree that `package build` takes, with one start script. */
+/** A tree that `package build` takes, with its scripts. */
 async function makeTree(dir: string): Promise<void> {
   await Deno.mkdir(`${dir}/scripts`, { recursive: true });
   await Deno.writeTextFile(`${dir}/manifest.yaml`, MANIFEST);
-  await Deno.writeTextFile(`${dir}/scripts/start.sh`, START, { mode: 0o755 });
+  for (const [name, text] of [["start", START], ["health", HEALTH]] as const) {
+    await Deno.writeTextFile(`${dir}/scripts/${name}.sh`, text, { mode: 0o755 });
+  }
 }
 
 /** A package of bytes that cannot be compressed, so that its file is as large. */
@@ -56,7 +61,7 @@ async function makePackage(scope: Scope): Promise<string> {
   const path = `${dir}.d/big-1.0.0.tar.gz`;
   await Deno.mkdir(`${dir}.d`);
   const pack =
-    'cd "$1" && sha256sum manifest.yaml scripts/start.sh data > SHA256SUMS && tar -cf "$2" .';
+    'cd "$1" && sha256sum manifest.yaml scripts/*.sh data > SHA256SUMS && tar -cf "$2" .';
   await scope.run("sh", ["-c", pack, "sh", dir, `${dir}.tar`]);
   // As gzip would: it finds nothing to compress, after nine seconds.
   const gzip = createGzip({ level: 0 });
