@@ -3,10 +3,8 @@
  *
  * @module
  */
-import { constants } from "node:fs";
 import * as fs from "node:fs/promises";
 import { dirname } from "node:path";
-import process from "node:process";
 import { fileIdentity, hasErrorCode, makeDirectory, syncDirectory } from "../util/node/files.ts";
 
 /** An open file. */
@@ -21,15 +19,6 @@ export interface DiskFile {
   close(): Promise<void>;
 }
 
-/** Options for {@linkcode Disk.create} and {@linkcode Disk.append}. */
-export interface OpenOptions {
-  /**
-   * Every write will be followed by a sync: the disk may sync each within the same operation, and has nothing left to do
-   * then. @default {false}
-   */
-  syncsAll?: boolean | undefined;
-}
-
 /** The operations on files that the storage is built from. */
 export interface Disk {
   /** Makes a directory and its parents, readable by the owner alone. One that exists is fine. */
@@ -39,9 +28,9 @@ export interface Disk {
   /** A whole file, or `null` when there is none. */
   read(path: string): Promise<Uint8Array | null>;
   /** Opens a new file for writing, mode 0600; one that exists is replaced. */
-  create(path: string, options?: OpenOptions): Promise<DiskFile>;
+  create(path: string): Promise<DiskFile>;
   /** Opens an existing file for writing at its end. */
-  append(path: string, options?: OpenOptions): Promise<DiskFile>;
+  append(path: string): Promise<DiskFile>;
   /** Renames, replacing what is there, atomically. */
   rename(from: string, to: string): Promise<void>;
   /** Gives a file a second name, replacing what has it; renames it where hard links are unsupported. */
@@ -65,18 +54,15 @@ export function localDisk(): Disk {
     async read(path): Promise<Uint8Array | null> {
       return await fs.readFile(path).catch(nullIfMissing);
     },
-    async create(path, { syncsAll = false } = {}): Promise<DiskFile> {
+    async create(path): Promise<DiskFile> {
       // A new file: an existing one would keep its mode and its owner.
       await fs.rm(path, { force: true });
-      const { O_CREAT, O_EXCL, O_WRONLY } = constants;
-      const flags = O_CREAT | O_EXCL | O_WRONLY | syncFlag(syncsAll);
-      return diskFile(await fs.open(path, flags, 0o600), { syncsAll });
+      return diskFile(await fs.open(path, "wx", 0o600));
     },
-    async append(path, { syncsAll = false } = {}): Promise<DiskFile> {
+    async append(path): Promise<DiskFile> {
       // Not "a": that would create a missing file, which here is a loss to be reported.
       const { size } = await fs.stat(path);
-      const handle = await fs.open(path, constants.O_RDWR | syncFlag(syncsAll));
-      return diskFile(handle, { size, syncsAll });
+      return diskFile(await fs.open(path, "r+"), size);
     },
     rename: (from, to) => fs.rename(from, to),
     async link(from, to): Promise<void> {
@@ -109,37 +95,16 @@ async function syncParents(path: string, first: string): Promise<void> {
   }
 }
 
-/**
- * Whether a write can do what `fdatasync` does after it: one operation instead of two, each of which wakes a thread. Only
- * Linux promises that of `O_DSYNC`; macOS leaves the data in the memory of the disk.
- */
-const HAS_DSYNC = process.platform === "linux" && constants.O_DSYNC > 0;
-
-function syncFlag(syncsAll: boolean): number {
-  return syncsAll && HAS_DSYNC ? constants.O_DSYNC : 0;
-}
-
-function diskFile(
-  handle: fs.FileHandle,
-  { size = 0, syncsAll }: { size?: number; syncsAll: boolean },
-): DiskFile {
-  const isSynced = syncsAll && HAS_DSYNC;
+function diskFile(handle: fs.FileHandle, size = 0): DiskFile {
   let end = size;
-  // What was written before, by an earlier process too, is on the medium only after a whole sync.
-  let mustSync = true;
   return {
     async write(bytes): Promise<number> {
       const { bytesWritten } = await handle.write(bytes, 0, bytes.length, end);
       end += bytesWritten;
       return bytesWritten;
     },
-    async sync(): Promise<void> {
-      if (!mustSync) return;
-      await handle.datasync();
-      mustSync = !isSynced;
-    },
+    sync: () => handle.datasync(),
     async truncate(bytes): Promise<void> {
-      mustSync = true;
       await handle.truncate(bytes);
       end = bytes;
     },

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { constants } from "node:fs";
 import { MAX_PENDING_CHANGES } from "../../src/storage/limits.ts";
 import type { Change } from "../../src/registry/store.ts";
 import { Registry } from "../../src/registry/registry.ts";
@@ -101,41 +100,4 @@ Deno.test("FileStore.commit: a malformed change is not written", async () => {
     assert.deepEqual(await store.history(0, 9), []);
     await store.close();
   });
-});
-
-/** The flags with which this process has a file open, on Linux. */
-async function openFlags(path: string): Promise<number | null> {
-  for await (const { name } of Deno.readDir("/proc/self/fd")) {
-    const target = await Deno.readLink(`/proc/self/fd/${name}`).catch(() => "");
-    if (target !== path) continue;
-    const info = await Deno.readTextFile(`/proc/self/fdinfo/${name}`);
-    return parseInt(/^flags:\s*([0-7]+)$/m.exec(info)?.[1] ?? "", 8);
-  }
-  return null;
-}
-
-Deno.test("FileStore: on Linux a write to the journal syncs it", {
-  ignore: Deno.build.os !== "linux",
-}, async () => {
-  const { O_DSYNC } = constants;
-  for (const durability of ["sync", "async"] as const) {
-    await withTempDir(async (dir) => {
-      const real = await Deno.realPath(dir);
-      // A small segment, so that the second change is in another file than the first.
-      const options = { dir: real, durability, tuning: { segmentBytes: 1 } };
-      for (const run of ["new", "resumed"]) {
-        const registry = await Registry.open(new FileStore(options));
-        for (const version of [`${run}-1`, `${run}-2`]) {
-          await registry.register(serviceInput("web", { version }), { replace: true });
-          const flags = await openFlags(`${real}/registry.journal`) ?? assert.fail("no journal");
-          assert.equal(
-            flags & O_DSYNC,
-            durability === "sync" ? O_DSYNC : 0,
-            `${durability} ${version}`,
-          );
-        }
-        await registry.close();
-      }
-    });
-  }
 });

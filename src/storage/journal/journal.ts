@@ -4,7 +4,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { type Disk, type DiskFile, type OpenOptions, writeAll } from "../disk.ts";
+import { type Disk, type DiskFile, writeAll } from "../disk.ts";
 import type { FinishedSegment, JournalChain } from "./chain.ts";
 import { JOURNAL_NAME, NEW_JOURNAL_NAME, segmentName } from "./files.ts";
 import type { Durability } from "../durability.ts";
@@ -79,7 +79,7 @@ export class Journal {
   /** Continues the present segment after its last intact line, and records the new run there. */
   async resume(active: NonNullable<JournalChain["active"]>, seq: number): Promise<void> {
     const { disk, dir } = this.#options;
-    this.#file = await disk.append(`${dir}/${JOURNAL_NAME}`, this.#open);
+    this.#file = await disk.append(`${dir}/${JOURNAL_NAME}`);
     this.#identity = await disk.identity(`${dir}/${JOURNAL_NAME}`);
     this.#bytes = active.bytes;
     if (active.tornBytes > 0) await this.#file.truncate(active.bytes);
@@ -135,7 +135,7 @@ export class Journal {
   async prepareSegment(seq: number): Promise<PreparedSegment> {
     const { disk, dir } = this.#options;
     const line = this.#openLine(seq, this.#segment + 1);
-    const file = await disk.create(`${dir}/${NEW_JOURNAL_NAME}`, this.#open);
+    const file = await disk.create(`${dir}/${NEW_JOURNAL_NAME}`);
     try {
       await writeAll(file, line);
       await file.sync();
@@ -215,10 +215,6 @@ export class Journal {
     await this.#closeFailed();
     await this.#file?.close();
     this.#file = null;
-  }
-
-  get #open(): OpenOptions {
-    return { syncsAll: this.#options.durability === "sync" };
   }
 
   async #closeFailed(): Promise<void> {
