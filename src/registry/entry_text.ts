@@ -36,6 +36,8 @@ export interface EntryHead {
   readonly depends_on: readonly string[];
   /** Whether it may have a `ttl_ms`. */
   readonly mayExpire: boolean;
+  /** Its revision. */
+  readonly revision: number;
 }
 
 /** One revision of an entry. */
@@ -44,6 +46,7 @@ export class StoredEntry extends KeptText implements EntryHead {
   readonly name: string;
   readonly depends_on: readonly string[];
   readonly mayExpire: boolean;
+  readonly revision: number;
   #facts: Facts | null = null;
   #entry: ServiceEntry | null = null;
   /** The generation of {@linkcode ParsedEntries} that has it. */
@@ -51,7 +54,7 @@ export class StoredEntry extends KeptText implements EntryHead {
 
   /** An entry with this JSON text; `entry` is the same as an object, where it is known. */
   constructor(
-    { id, name, depends_on, mayExpire }: EntryHead,
+    { id, name, depends_on, mayExpire, revision }: EntryHead,
     text: string | Uint8Array,
     entry: ServiceEntry | null = null,
   ) {
@@ -60,7 +63,20 @@ export class StoredEntry extends KeptText implements EntryHead {
     this.name = name;
     this.depends_on = depends_on.length === 0 ? NO_NEEDS : depends_on;
     this.mayExpire = mayExpire;
-    if (entry !== null) this.#remember(entry);
+    this.revision = revision;
+    this.#entry = entry;
+  }
+
+  /** Its object goes with the text, unless somebody has asked for it. */
+  override keep(): void {
+    super.keep();
+    if (this.#generation === 0) this.#entry = null;
+  }
+
+  override release(): void {
+    super.release();
+    this.#entry = null;
+    this.#facts = null;
   }
 
   /** The entry, frozen. */
@@ -175,12 +191,13 @@ export function storedOf(entry: ServiceEntry | StoredEntry): StoredEntry {
 
 /** Freezes a new entry, which thereby has its stored form. */
 export function newEntry(entry: ServiceEntry): ServiceEntry {
-  return storedOf(entry).entry;
+  storedOf(entry);
+  return entry;
 }
 
 /** The head of an entry. */
-export function headOf({ id, name, depends_on, ttl_ms }: ServiceEntry): EntryHead {
-  return { id, name, depends_on, mayExpire: ttl_ms !== undefined };
+export function headOf({ id, name, depends_on, ttl_ms, revision }: ServiceEntry): EntryHead {
+  return { id, name, depends_on, revision, mayExpire: ttl_ms !== undefined };
 }
 
 /** The JSON text of an entry; freezes it. */

@@ -199,7 +199,7 @@ export class FileStore implements Store {
       maxPendingBytes: this.#tuning.pendingBytes,
       segmentBytes: this.#tuning.segmentBytes ?? JOURNAL_SEGMENT_BYTES,
       seq,
-      revisionOf: (id) => this.#services.get(id)?.entry.revision ?? 0,
+      revisionOf: (id) => this.#services.get(id)?.revision ?? 0,
       assertInPlace: () => assertInPlace({ dir: this.#dir, journal, lock: this.#heldLock() }),
       onDurable: (record, line) => this.#apply(record, line),
       onFailure: (error) => this.#fail(error),

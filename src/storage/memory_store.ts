@@ -58,7 +58,7 @@ export class MemoryStore implements Store {
   commit(change: Change): Promise<void> {
     try {
       if (this.#users === 0) throw closed();
-      checkChange(change, (id) => this.#entries.get(id)?.entry.revision ?? 0);
+      checkChange(change, (id) => this.#entries.get(id)?.revision ?? 0);
       const record = toRecord(change, this.#ring.seq);
       if (record.put !== undefined) this.#entries.set(record.put.id, storedOf(record.put));
       if (record.remove !== undefined) this.#entries.delete(record.remove);

@@ -18,6 +18,8 @@ export interface RingMeasures<T> {
   seqOf(item: T): number;
   /** The bytes of an item. */
   bytesOf(item: T): number;
+  /** Called with each item that is evicted. */
+  evicted?(item: T): void;
 }
 
 /** A gapless run of items, newest last; the oldest are evicted. */
@@ -98,6 +100,7 @@ export class SeqRing<T> {
     if (item !== undefined) {
       this.#bytes -= this.#measures.bytesOf(item);
       this.#floor = this.#measures.seqOf(item);
+      this.#measures.evicted?.(item);
     }
     // Released now: the array keeps the slot for a while.
     this.#items[this.#head] = undefined;
@@ -105,6 +108,7 @@ export class SeqRing<T> {
   }
 
   #clear(floor: number): void {
+    while (this.#head < this.#items.length) this.#evict();
     this.#items = [];
     this.#head = 0;
     this.#bytes = 0;

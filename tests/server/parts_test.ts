@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { RegistryEvent } from "../../src/model/event.ts";
 import { Registry } from "../../src/registry/registry.ts";
-import { type EncodedEvent, EventRing } from "../../src/server/connection/event_ring.ts";
+import { EventRing } from "../../src/server/connection/event_ring.ts";
 import { ConnectionHandler } from "../../src/server/handler.ts";
 import { matchesPackage, parsePackageFile } from "../../src/server/packages/package_files.ts";
 import { TokenBucket } from "../../src/server/connection/flood_guard.ts";
@@ -15,11 +15,16 @@ import { eventually } from "../helpers/raw_client.ts";
 import { service } from "../helpers/test_server.ts";
 import { SEED } from "../helpers/seed.ts";
 
-function encoded(seq: number, size = 10): EncodedEvent {
+function push(ring: EventRing, seq: number, size = 10): void {
   const time = "2026-11-23T11:57:19.024Z";
   const data = { service: "a", id: "a" };
   const event: RegistryEvent = { event: "service_deregistered", data, seq, time };
-  return { event, text: "x".repeat(size) };
+  ring.push(event, textOf(seq, size));
+}
+
+/** So many characters of one byte each. */
+function textOf(seq: number, size: number): string {
+  return String(seq % 10).repeat(size);
 }
 
 Deno.test("EventRing: every event after a seq, or null, never a part", () => {
@@ -33,7 +38,7 @@ Deno.test("EventRing: every event after a seq, or null, never a part", () => {
       (first, maxEvents, sizes, seq, limit) => {
         const maxChars = 1500;
         const ring = new EventRing(first, { maxSeqs: maxEvents, maxBytes: maxChars });
-        sizes.forEach((size, i) => ring.push(first + 1 + i, encoded(first + 1 + i, size)));
+        sizes.forEach((size, i) => push(ring, first + 1 + i, size));
         assert.equal(ring.seq, first + sizes.length);
         let kept = 0;
         let chars = 0;
@@ -42,7 +47,7 @@ Deno.test("EventRing: every event after a seq, or null, never a part", () => {
           kept++;
           chars += size;
         }
-        assert.equal(ring.seq - ring.floor, kept);
+        assert.ok(ring.covers(ring.seq - kept) && !ring.covers(ring.seq - kept - 1));
         const expected = seq > ring.seq || seq < ring.seq - kept
           ? null
           : Array.from({ length: Math.min(limit, ring.seq - seq) }, (_, i) => seq + 1 + i);
@@ -56,18 +61,37 @@ Deno.test("EventRing: every event after a seq, or null, never a part", () => {
   );
 });
 
+Deno.test("EventRing: texts are the same however it goes round", () => {
+  const ring = new EventRing(0, { maxSeqs: 5000, maxBytes: 1024 * 1024 });
+  const sizes = [1, 700, 3000, 60_000, 200_000];
+  const expected = new Map<number, string>();
+  for (let seq = 1; seq <= 2000; seq++) {
+    const text = ["x", "é", "字"][seq % 3]?.repeat(sizes[(seq * 7) % 13] ?? 500) ?? "";
+    expected.set(seq, `${seq}${text}`);
+    const data = { service: `s${seq}`, id: `i${seq}` };
+    ring.push({ event: "service_updated", seq, data }, `${seq}${text}`);
+    const from = seq - 1 - seq % 4;
+    for (const { event, text } of ring.eventsAfter(from, 99) ?? []) {
+      assert.equal(text, expected.get(event.seq));
+      assert.deepEqual(event.data, { service: `s${event.seq}`, id: `i${event.seq}` });
+    }
+    assert.ok(ring.bytes <= 1024 * 1024);
+  }
+});
+
 Deno.test("EventRing: a gap evicts what was before it", () => {
   const ring = new EventRing(0, { maxSeqs: 10, maxBytes: 1000 });
-  ring.push(1, encoded(1));
-  ring.push(5, encoded(5));
+  push(ring, 1);
+  push(ring, 5);
   assert.equal(ring.eventsAfter(0, 10), null);
   assert.deepEqual(ring.eventsAfter(4, 10)?.map((item) => item.event.seq), [5]);
 });
 
 Deno.test("EventRing: keeps its bounds over many events", () => {
   const ring = new EventRing(0, { maxSeqs: 3000, maxBytes: 1e9 });
-  for (let seq = 1; seq <= 20_000; seq++) ring.push(seq, encoded(seq));
-  assert.equal(ring.seq - ring.floor, 3000);
+  for (let seq = 1; seq <= 20_000; seq++) push(ring, seq);
+  assert.ok(ring.covers(17_000) && !ring.covers(16_999));
+  assert.equal(ring.bytes, 3000 * 10);
   assert.deepEqual(ring.eventsAfter(19_998, 5)?.map((item) => item.event.seq), [19_999, 20_000]);
   assert.equal(ring.eventsAfter(17_000, 1)?.[0]?.event.seq, 17_001);
   assert.equal(ring.eventsAfter(16_999, 1), null);

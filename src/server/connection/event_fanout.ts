@@ -12,7 +12,7 @@ import { encodeEvent, encodeNotice } from "../../protocol/codec.ts";
 import type { EventType, RegistryEvent } from "../../model/event.ts";
 import type { Registry } from "../../registry/registry.ts";
 import type { EventHead } from "../../registry/filter.ts";
-import { type EncodedEvent, EventRing, headOf } from "./event_ring.ts";
+import { type EncodedEvent, EventRing } from "./event_ring.ts";
 import { Replays } from "./replays.ts";
 import type { Turns } from "./turns.ts";
 
@@ -113,7 +113,7 @@ export class EventFanout {
 
   #publish(event: RegistryEvent): void {
     const text = encodeEvent(event);
-    this.#ring.push(event.seq, { event: headOf(event), text });
+    this.#ring.push(event, text);
     for (const subscriber of this.#all.get(event.event) ?? []) {
       this.#send(subscriber, event.seq, text);
     }

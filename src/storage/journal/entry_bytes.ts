@@ -12,6 +12,7 @@ const NAME = '","name":"';
 /** None of these can be part of a string: its quotes are escaped. */
 const NEEDS = '"depends_on":[';
 const TTL = '"ttl_ms":';
+const REVISION = /"revision":(\d+)/;
 
 /** What a line that puts an entry begins with. */
 const PUT = /^\{"crc":"\w+","len":"\w+","seq":\d+,"first":\d+,"id":"[^"]*","time":"[^"]*","put":/;
@@ -51,7 +52,8 @@ function readHead(file: Buffer, start: number, end: number): EntryHead | null {
   const depends_on = needsAt === needsEnd
     ? []
     : JSON.parse(file.toString("utf8", start + needsAt - 1, start + needsEnd + 1));
-  return { id, name, depends_on, mayExpire: text.includes(TTL) };
+  const revision = Number(REVISION.exec(text)?.[1] ?? NaN);
+  return { id, name, depends_on, revision, mayExpire: text.includes(TTL) };
 }
 
 function parse(file: Buffer, start: number, end: number): ServiceEntry {
