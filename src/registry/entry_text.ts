@@ -11,8 +11,11 @@ import type { Endpoint, Location, ServiceEntry, ServiceState } from "../model/se
 import { freeze } from "../util/json.ts";
 import { KeptText } from "../util/kept_text.ts";
 
-/** Bytes of text of the entries whose objects are kept: some thousand ordinary ones, at most twice as many. */
-export const PARSED_ENTRIES_BYTES = 2 * 1024 * 1024;
+/**
+ * Bytes of text of the entries whose objects are kept: some hundred ordinary ones, at most twice as many. Parsing one
+ * again takes some microseconds; what lives for seconds the garbage collector has to move.
+ */
+export const PARSED_ENTRIES_BYTES = 512 * 1024;
 
 /** Bytes that a string takes in memory: one for each character, or two where one of them is not Latin-1. */
 export function textBytes(text: string): number {
@@ -67,10 +70,9 @@ export class StoredEntry extends KeptText implements EntryHead {
     this.#entry = entry;
   }
 
-  /** Its object goes with the text, unless somebody has asked for it. */
   override keep(): void {
     super.keep();
-    if (this.#generation === 0) this.#entry = null;
+    if (this.#entry !== null && this.#generation === 0) this.#remember(this.#entry);
   }
 
   override release(): void {
