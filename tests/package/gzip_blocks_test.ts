@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Worker } from "node:worker_threads";
 import { createHash } from "node:crypto";
 import { gunzipSync } from "node:zlib";
 import { gzipBlocks } from "../../src/package/deflate/gzip_blocks.ts";
@@ -32,4 +33,28 @@ Deno.test("gzipBlocks: chunks and threads do not change the bytes", async () => 
     createHash("sha256").update(here).digest("hex"),
     "7d74fa991689597299f9725214b9368a7bfda08acf98f8532749e052b5f24589",
   );
+});
+
+Deno.test("gzipBlocks: threads that fail do not change the bytes", async () => {
+  const bytes = mixedBytes(9_000_000);
+  const here = await gzip(bytes, { about: 0 });
+  const { postMessage } = Worker.prototype;
+  let sent = 0;
+  // Each thread ends at its second block, as one without memory does.
+  const failing = new Set<Worker>();
+  Worker.prototype.postMessage = function (this: Worker, ...args: [unknown]) {
+    sent++;
+    if (failing.has(this)) {
+      queueMicrotask(() => this.emit("error", new Error("out of memory")));
+      return;
+    }
+    failing.add(this);
+    postMessage.apply(this, args);
+  } as typeof postMessage;
+  try {
+    assert.deepEqual(await gzip(bytes, { about: bytes.length }), here);
+  } finally {
+    Worker.prototype.postMessage = postMessage;
+  }
+  assert(sent >= 2 && sent < 9, `${sent} blocks were given to threads`);
 });
