@@ -95,6 +95,10 @@ async function syncParents(path: string, first: string): Promise<void> {
   }
 }
 
+/**
+ * Not with `O_DSYNC`, which would save the sync: Deno writes on the thread of the event loop, which would wait for the
+ * disk; it syncs on another.
+ */
 function diskFile(handle: fs.FileHandle, size = 0): DiskFile {
   let end = size;
   return {
