@@ -29,6 +29,11 @@
  *
  * @module
  */
+// Loaded with the first input elsewhere; here at once: a program with few permissions may read no file later.
+import * as requests from "./src/protocol/requests.ts";
+import * as validate from "./src/registry/validate.ts";
+void [requests, validate];
+
 export { ERROR_CODES, HarnessError, isErrorCode, isRetryable } from "./src/errors.ts";
 export type { ErrorCode, HarnessErrorOptions } from "./src/errors.ts";
 

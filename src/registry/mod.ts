@@ -23,6 +23,10 @@
  *
  * @module
  */
+// Loaded with the first input elsewhere; here at once: a program with few permissions may read no file later.
+import * as validate from "./validate.ts";
+void validate;
+
 export type { DeregisterOptions, IfRevision, RegisterOptions, UpdateOptions } from "./writer.ts";
 export { applyEvent } from "./apply_event.ts";
 export type { StoredEntry } from "./entry_text.ts";

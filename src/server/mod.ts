@@ -19,6 +19,11 @@
  *
  * @module
  */
+// Loaded with the first input elsewhere; here at once: a program with few permissions may read no file later.
+import * as requests from "../protocol/requests.ts";
+import * as validate from "../registry/validate.ts";
+void [requests, validate];
+
 export { ConnectionHandler } from "./handler.ts";
 export type { HandlerOptions } from "./handler.ts";
 export type { ConnectionEvents, Recipients, ServerSocket } from "./connection/server_socket.ts";
