@@ -13,7 +13,7 @@
 const BLOCK_BYTES = 256 * 1024;
 /** Texts of a block: where they are shorter than 256 bytes, it is full before its bytes are used up. */
 const BLOCK_TEXTS = 1024;
-/** Longer texts have a block of their own. */
+/** Longer texts stay in the heap: as blocks of their own they would wait for a collection that nothing else needs. */
 const MAX_SHARED_BYTES = BLOCK_BYTES / 8;
 
 const encoder = new TextEncoder();
@@ -29,6 +29,7 @@ export class KeptText {
   constructor(text: string | Uint8Array) {
     this.#in = "";
     if (typeof text === "string") this.#in = text;
+    else if (text.length > MAX_SHARED_BYTES) this.#in = decoder.decode(text);
     else this.#add(text);
   }
 
@@ -44,7 +45,8 @@ export class KeptText {
 
   /** Moves it out of the heap. */
   keep(): void {
-    if (typeof this.#in === "string") this.#add(this.#in);
+    if (typeof this.#in !== "string" || 3 * this.#in.length > MAX_SHARED_BYTES) return;
+    this.#add(this.#in);
   }
 
   /** Gives its place up: it is not kept any longer, though whoever has it can read it. */
@@ -65,18 +67,13 @@ export class KeptText {
 }
 
 class Block {
-  readonly #bytes: Uint8Array;
+  readonly #bytes = new Uint8Array(BLOCK_BYTES);
   /** Where each text ends. */
-  readonly #ends: Uint32Array;
+  readonly #ends = new Uint32Array(BLOCK_TEXTS);
   /** Who has the texts that are not released. */
   readonly #owners: Array<KeptText | null> = [];
   #used = 0;
   #released = 0;
-
-  constructor(bytes = BLOCK_BYTES, texts = BLOCK_TEXTS) {
-    this.#bytes = new Uint8Array(bytes);
-    this.#ends = new Uint32Array(texts);
-  }
 
   /** Whether a text of so many bytes can be added. */
   hasRoom(bytes: number): boolean {
@@ -122,9 +119,5 @@ function roomFor(text: string | Uint8Array): Block {
   // A character takes three bytes at most.
   const most = typeof text === "string" ? 3 * text.length : text.length;
   if (current?.hasRoom(most) === true) return current;
-  if (most > MAX_SHARED_BYTES) {
-    const bytes = typeof text === "string" ? encoder.encode(text).length : text.length;
-    return new Block(bytes, 1);
-  }
   return current = new Block();
 }

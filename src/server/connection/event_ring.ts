@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { textBytes } from "../../registry/entry_text.ts";
 import type { SequencedHead } from "../../registry/filter.ts";
 import { type RingBounds, SeqRing } from "../../util/seq_ring.ts";
 
@@ -52,7 +53,8 @@ interface Kept {
   readonly type: string;
   readonly service: string;
   readonly id: string | null;
-  readonly segment: Segment;
+  /** What has the text; a long one stays a string. */
+  readonly segment: Segment | string;
   readonly start: number;
   readonly end: number;
 }
@@ -92,12 +94,17 @@ export class EventRing {
 
   /** Adds an event; one that leaves a gap evicts all before it. */
   push({ event: type, seq, data: { service, id } }: SequencedHead, text: string): void {
+    const kept = { seq, type, service, id };
+    // Not a segment of its own: it would wait for a collection that nothing else needs.
+    if (3 * text.length > SEGMENT_BYTES) {
+      return this.#kept.push(seq, { ...kept, segment: text, start: 0, end: textBytes(text) });
+    }
     const segment = this.#roomFor(text);
     const start = segment.used;
     const { written } = encoder.encodeInto(text, segment.bytes.subarray(start));
     const end = segment.used = start + written;
     segment.live++;
-    this.#kept.push(seq, { seq, type, service, id, segment, start, end });
+    this.#kept.push(seq, { ...kept, segment, start, end });
   }
 
   /** Up to `limit` events after `seq`, and (except for the first) `maxChars`; `null` when not all are kept. */
@@ -114,8 +121,10 @@ export class EventRing {
   }
 
   #decode({ seq, type, service, id, segment, start, end }: Kept): EncodedEvent {
+    const event = { seq, event: type, data: { service, id } };
+    if (typeof segment === "string") return { event, text: segment };
     const text = decoder.decode(segment.bytes.subarray(start, end));
-    const encoded = { event: { seq, event: type, data: { service, id } }, text };
+    const encoded = { event, text };
     if (this.#decodedChars > MAX_DECODED) {
       this.#decoded.clear();
       this.#decodedChars = 0;
@@ -129,15 +138,13 @@ export class EventRing {
   #roomFor(text: string): Segment {
     // A character takes three bytes at most.
     if (this.#segment.hasRoom(3 * text.length)) return this.#segment;
-    if (3 * text.length > SEGMENT_BYTES) return new Segment(encoder.encode(text).length);
     const next = this.#spare ?? new Segment(SEGMENT_BYTES);
     this.#spare = null;
     return this.#segment = next;
   }
 
-  #evicted(segment: Segment): void {
-    if (--segment.live > 0 || segment === this.#segment) return;
-    if (segment.bytes.length !== SEGMENT_BYTES) return;
+  #evicted(segment: Segment | string): void {
+    if (typeof segment === "string" || --segment.live > 0 || segment === this.#segment) return;
     segment.used = 0;
     this.#spare = segment;
   }
