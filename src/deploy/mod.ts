@@ -37,5 +37,6 @@ export type {
   RollbackPlan,
   RollbackRequest,
 } from "./plan.ts";
+export type { InspectedBytes } from "../package/prefix_digests.ts";
 export type { DeployFailure, DeployStatus, DeployStep, HostOutcome } from "../model/deployment.ts";
 export type { DeployedService, DeployProgress, DeployResult, HostResult } from "./progress.ts";

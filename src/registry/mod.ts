@@ -27,9 +27,16 @@
 import * as validate from "./validate.ts";
 void validate;
 
-export type { DeregisterOptions, IfRevision, RegisterOptions, UpdateOptions } from "./writer.ts";
+export type {
+  Checked,
+  DeregisterOptions,
+  IfRevision,
+  RegisterOptions,
+  UpdateOptions,
+} from "./writer.ts";
 export { applyEvent } from "./apply_event.ts";
-export type { StoredEntry } from "./entry_text.ts";
+export type { EntryHead, StoredEntry } from "./entry_text.ts";
+export type { KeptText } from "../util/kept_text.ts";
 export type { DependencyInfo } from "./dependencies.ts";
 export type { Steps } from "../util/steps.ts";
 export type { EventsOptions } from "./events.ts";
