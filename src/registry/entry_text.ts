@@ -70,11 +70,13 @@ export class StoredEntry extends KeptText implements EntryHead {
     this.#entry = entry;
   }
 
+  /** Moves its text out of the heap, and keeps its object for a while. */
   override keep(): void {
     super.keep();
     if (this.#entry !== null && this.#generation === 0) this.#remember(this.#entry);
   }
 
+  /** Gives up the place of its text, and its object. */
   override release(): void {
     super.release();
     this.#entry = null;
