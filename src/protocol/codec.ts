@@ -37,7 +37,7 @@ const RESERVED_KEYS: readonly string[] = ["__proto__", "constructor"];
  */
 const PLAIN_REQUEST =
   // deno-lint-ignore no-control-regex
-  /^\{"id":"([^"\\\x00-\x1f]{0,256})","type":"request","action":"([a-z_]*)"(?:,"params":\{(?:"name":"([^"\\\x00-\x1f]*)")?\})?\}$/;
+  /^\{"id":"([^"\\\x00-\x1f]*)","type":"request","action":"([a-z_]*)"(?:,"params":\{(?:"name":"([^"\\\x00-\x1f]*)")?\})?\}$/;
 
 /**
  * Reads a request frame. Never throws: for a bad one it returns the error to respond with.
@@ -48,7 +48,9 @@ export function parseRequest(text: string, options: ParseRequestOptions = {}): P
   const plain = PLAIN_REQUEST.exec(text);
   if (plain !== null && (options.maxDepth ?? MAX_MESSAGE_DEPTH) >= 2) {
     const [, id = "", action = "", name] = plain;
-    return { ok: true, id, action, params: name === undefined ? {} : { name } };
+    if (id.length <= MAX_REQUEST_ID_LENGTH) {
+      return { ok: true, id, action, params: name === undefined ? {} : { name } };
+    }
   }
   let value: unknown;
   try {
