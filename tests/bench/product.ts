@@ -3,12 +3,8 @@ import { load, request } from "./load_client.ts";
 import type { Running, Scope } from "./scope.ts";
 import { RawClient } from "../helpers/raw_client.ts";
 
-/** The listeners of `serve --listener`. */
-export type Listener = "deno" | "ws";
-
 /** Options for {@linkcode startProduct}. */
 export interface ProductOptions {
-  readonly listener?: Listener;
   /** Services to begin with, `service-00`, `service-01` and so on. @default {0} */
   readonly services?: number;
   /** Further flags of `serve`. */
@@ -38,13 +34,13 @@ const FLAGS = ["--listen=127.0.0.1:0", "--log-level=warning", "--max-requests-pe
 
 /** Starts `serve` with a state directory of its own. */
 export async function startProduct(scope: Scope, options: ProductOptions = {}): Promise<Product> {
-  const { listener = "deno", services = 0, flags = [], runtimeFlags = [] } = options;
+  const { services = 0, flags = [], runtimeFlags = [] } = options;
   const stateDir = options.stateDir ?? scope.path("state");
   if (services > 0 && options.stateDir === undefined) {
     await scope.run("cp", ["-R", await stateWith(scope, services), stateDir]);
   }
   const running = await scope.start(Deno.execPath(), [
-    ...["run", "-A", ...runtimeFlags, MAIN, "serve", `--listener=${listener}`],
+    ...["run", "-A", ...runtimeFlags, MAIN, "serve"],
     ...[...FLAGS, `--state-dir=${stateDir}`, ...flags],
   ], { env: { XDG_RUNTIME_DIR: scope.path("run"), ...options.env } });
   const url = running.line.match(/ws:\/\/\S+/)?.[0];

@@ -13,7 +13,7 @@ export type Figures = Record<string, number>;
 
 /** The product in one configuration, or a peer. */
 export interface Contender {
-  /** How it is called in targets and in the table: `ours`, `ours ws`, `bare Deno`, `etcd`. */
+  /** How it is called in targets and in the table: `ours`, `bare Deno`, `etcd`. */
   readonly name: string;
   /** A program that must be there; without it the contender is left out, and the table says so. */
   readonly needs?: Tool;

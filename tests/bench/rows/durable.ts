@@ -21,32 +21,22 @@ export const rows: readonly Row[] = [{
       atLeast: 1.5,
     },
     { title: "… p99", unit: "ms", figure: "ours.p99_ms", peer: "etcd.p99_ms", atMost: 1 },
-    {
-      title: "… with --listener=ws",
-      unit: "/s",
-      figure: "ours ws.rate",
-      peer: "etcd.rate",
-      atLeast: 1.5,
-    },
   ],
   async setUp(scope) {
     await using stack = new AsyncDisposableStack();
     const frame = request("update_service", { name: "service-{n}", version: "1.0.{v}" });
-    const contenders: Contender[] = [];
-    for (const listener of ["deno", "ws"] as const) {
-      const server = stack.use(await startProduct(scope, { services: SERVICES, listener }));
-      contenders.push({
-        name: listener === "ws" ? "ours ws" : "ours",
-        measure: () =>
-          load(scope, "requests", {
-            server,
-            connections: CONNECTIONS,
-            frame,
-            names: SERVICES,
-            seconds: 1,
-          }),
-      });
-    }
+    const server = stack.use(await startProduct(scope, { services: SERVICES }));
+    const contenders: Contender[] = [{
+      name: "ours",
+      measure: () =>
+        load(scope, "requests", {
+          server,
+          connections: CONNECTIONS,
+          frame,
+          names: SERVICES,
+          seconds: 1,
+        }),
+    }];
     if (await hasEtcd()) {
       const { endpoint } = stack.use(await startEtcd(scope.path("etcd")));
       // Compiles the client, which no round should wait for.

@@ -31,13 +31,12 @@ export const rows: readonly Row[] = [{
   limit: "a write to every socket, on one thread; durable changes come from the disk",
   targets: [
     target("events to 1,000 subscribers", "ours.rate", "bare Deno.rate", 0.95),
-    target("… with --listener=ws", "ours ws.rate", "Node ws.rate", 1),
+    target("… beside Node ws", "ours.rate", "Node ws.rate", 1),
     target("… beside Bun, which joins writes", "ours.rate", "Bun.rate"),
   ],
   async setUp(scope) {
     await using stack = new AsyncDisposableStack();
     const ours = stack.use(await startProduct(scope, { services: 100 }));
-    const ws = stack.use(await startProduct(scope, { services: 100, listener: "ws" }));
     const bare = await bareContenders(scope, {
       kinds: ["deno", "node", "bun"],
       answers: await recorded(ours, { subscribe: { events: ["service_updated"] } }),
@@ -48,7 +47,6 @@ export const rows: readonly Row[] = [{
     return {
       contenders: [
         { name: "ours", measure: () => measure(scope, ours) },
-        { name: "ours ws", measure: () => measure(scope, ws) },
         ...bare,
       ],
       [Symbol.asyncDispose]: () => all.disposeAsync(),

@@ -1,7 +1,7 @@
 /** After an interruption all clients come back at once, and each has missed something. */
 import { RawClient } from "../../helpers/raw_client.ts";
 import { load, request } from "../load_client.ts";
-import { type Listener, type Product, startProduct } from "../product.ts";
+import { type Product, startProduct } from "../product.ts";
 import type { Figures, Row } from "../row.ts";
 import type { Scope } from "../scope.ts";
 
@@ -21,8 +21,8 @@ async function measure(scope: Scope, server: Product): Promise<Figures> {
   });
 }
 
-async function start(scope: Scope, listener: Listener): Promise<Product> {
-  const server = await startProduct(scope, { services: 1000, listener });
+async function start(scope: Scope): Promise<Product> {
+  const server = await startProduct(scope, { services: 1000 });
   const frame = request("update_service", { name: "service-{n}", version: "2.0.{v}" });
   await load(scope, "requests", {
     server,
@@ -48,24 +48,13 @@ export const rows: readonly Row[] = [{
       atMost: 2,
     },
     { title: "… a new connection meanwhile, p99", unit: "ms", figure: "ours.p99_ms", atMost: 100 },
-    { title: "… with --listener=ws", unit: "s", figure: "ours ws.seconds", atMost: 2 },
-    {
-      title: "… a new connection meanwhile, p99",
-      unit: "ms",
-      figure: "ours ws.p99_ms",
-      atMost: 100,
-    },
   ],
   async setUp(scope) {
     await using stack = new AsyncDisposableStack();
-    const ours = stack.use(await start(scope, "deno"));
-    const ws = stack.use(await start(scope, "ws"));
+    const ours = stack.use(await start(scope));
     const all = stack.move();
     return {
-      contenders: [
-        { name: "ours", measure: () => measure(scope, ours) },
-        { name: "ours ws", measure: () => measure(scope, ws) },
-      ],
+      contenders: [{ name: "ours", measure: () => measure(scope, ours) }],
       [Symbol.asyncDispose]: () => all.disposeAsync(),
     };
   },
