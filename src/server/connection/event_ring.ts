@@ -107,14 +107,14 @@ export class EventRing {
     this.#kept.push(seq, { ...kept, segment, start, end });
   }
 
-  /** Up to `limit` events after `seq`, and (except for the first) `maxChars`; `null` when not all are kept. */
-  eventsAfter(seq: number, limit: number, maxChars: number = Infinity): EncodedEvent[] | null {
+  /** Up to `limit` events after `seq`, and (except for the first) `maxBytes`; `null` when not all are kept. */
+  eventsAfter(seq: number, limit: number, maxBytes: number = Infinity): EncodedEvent[] | null {
     if (!this.covers(seq)) return null;
     const events: EncodedEvent[] = [];
-    let chars = 0;
+    let bytes = 0;
     for (const kept of this.#kept.after(seq)) {
-      chars += kept.end - kept.start;
-      if (events.length >= limit || (events.length > 0 && chars > maxChars)) break;
+      bytes += kept.end - kept.start;
+      if (events.length >= limit || (events.length > 0 && bytes > maxBytes)) break;
       events.push(this.#decoded.get(kept.seq) ?? this.#decode(kept));
     }
     return events;

@@ -1,9 +1,8 @@
 /**
  * Detects peers that flood the server: per turn of the event loop, and by request rate.
  *
- * A WebSocket of Deno delivers messages for as long as there are any, in one turn of the event loop: a
- * peer that never stops sending would starve all others and all timers. `npm:ws` does so for each chunk it reads.
- * So messages are counted where they arrive.
+ * A socket delivers all messages of a chunk it has read in one turn of the event loop: a peer that never stops sending
+ * would starve all others and all timers. So messages are counted where they arrive.
  *
  * @module
  */

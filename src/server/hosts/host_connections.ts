@@ -27,8 +27,9 @@ export class HostConnections implements AsyncDisposable {
   }
 
   /**
-   * Takes over an open connection to the host with this key, with root where it is obtained there, unless there is one:
-   * a login is the most expensive part of a small deployment. Returns whether it did.
+   * Shares an open connection to the host with this key, on which commands already run as root where the target says
+   * so: a login is the most expensive part of a small deployment. Returns false when another one is shared already, or
+   * after the close.
    */
   adopt(key: string, executor: HostExecutor): boolean {
     if (this.#closed || this.#open.has(key)) return false;

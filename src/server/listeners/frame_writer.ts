@@ -9,6 +9,7 @@
  */
 import { Buffer } from "node:buffer";
 import type { Duplex } from "node:stream";
+import type { Recipients } from "../connection/server_socket.ts";
 import { MAX_EVENT_DELAY_MS, SHARED_FRAMES_BYTES, TURN_MS } from "../limits.ts";
 
 /** The first byte of a frame: a whole text message. */
@@ -122,7 +123,7 @@ export class FrameQueue {
   }
 
   /** Adds the frame of a text. */
-  add(text: string, recipients: "one" | "many"): void {
+  add(text: string, recipients: Recipients): void {
     const isFirst = this.#bytes === 0;
     const ascii = recipients === "one" && this.#frames.length === 0 ? asciiFrame(text) : null;
     if (ascii === null) {

@@ -64,7 +64,6 @@ export async function listen(
     // An upgrade to something else is ignored, as RFC 9110 wants it: the body of such a request is read, too.
     shouldUpgradeCallback: ({ headers }: IncomingMessage) => asksForWebSocket(headers.upgrade),
   };
-  const sockets = new SocketsOnDemand(handler);
   let server: Server;
   let peers: TcpPeers | undefined;
   try {
@@ -75,13 +74,12 @@ export async function listen(
     await listening(server, options);
   } catch (error) {
     peers?.close();
-    sockets.close();
     throw listenError(options, error);
   }
   const context: ServeContext = {
     handler,
     peers,
-    sockets,
+    sockets: new SocketsOnDemand(handler),
     secure: options.tls !== undefined,
   };
   server.on("request", (request, response) => void answer(request, response, context));

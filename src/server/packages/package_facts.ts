@@ -95,6 +95,7 @@ export class PackageFacts {
 
   async #examine(file: string): Promise<Examined> {
     const path = join(this.#dir, file);
+    let problem: HarnessError | null = null;
     try {
       if (this.#inspect === undefined) {
         const { inspectPackage } = await import("../../package/read.ts");
@@ -109,9 +110,9 @@ export class PackageFacts {
       getLogger(["harness", "server"]).warn("Left out of the packages: {why}", {
         why: error.message,
       });
-      return { sha256: (await digestFile(path)).sha256, manifest: null, problem: error };
+      problem = error;
     }
-    return { sha256: (await digestFile(path)).sha256, manifest: null, problem: null };
+    return { sha256: (await digestFile(path)).sha256, manifest: null, problem };
   }
 }
 

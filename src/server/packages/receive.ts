@@ -12,7 +12,7 @@ import { UPLOAD_QUEUE_BYTES } from "../limits.ts";
 import { ChunkQueue } from "./chunk_queue.ts";
 
 /** What has arrived. */
-export interface Received extends Pick<InspectedBytes, "sha256" | "size"> {
+export interface Received extends Pick<InspectedBytes, "sha256"> {
   /**
    * The package that the bytes are, or `null` if that was not asked for.
    *
@@ -37,7 +37,6 @@ export async function receivePackage(
   { inspect }: ReceiveOptions,
 ): Promise<Received> {
   const hash = new PrefixHash();
-  let size = 0;
   const queues: ChunkQueue[] = [];
   const queue = () => {
     const made = new ChunkQueue(UPLOAD_QUEUE_BYTES);
@@ -48,7 +47,6 @@ export async function receivePackage(
   const inspected = inspect ? settled(inspectChunks(queue())) : null;
   try {
     for await (const chunk of chunks) {
-      size += chunk.length;
       const pushed = queues.map((queue) => queue.push(chunk));
       // While those who wait for it begin.
       hash.update(chunk);
@@ -68,11 +66,10 @@ export async function receivePackage(
   const packed = hash.finish();
   return {
     sha256: packed.sha256,
-    size,
     inspected: () => {
       const found = inspected?.result();
       if (found === undefined) return null;
-      requireConsumed(found.size, size);
+      requireConsumed(found.size, packed.size);
       return { manifest: found.manifest, prefixes: prefixesOf(packed, found.unpackedBytes) };
     },
   };
