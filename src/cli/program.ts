@@ -93,7 +93,7 @@ export function createProgram(context: Context, choice: CommandChoice): Command 
   return program;
 }
 
-/** What every command has: examples, errors that name it, and the global flags (main() reads them). */
+/** Examples and errors that name the command; groups get the global flags here, commands when they are loaded. */
 function finish(
   command: Command,
   context: Context,
@@ -135,7 +135,6 @@ async function ioFor(io: Io, command: Command): Promise<Io> {
   return wanted;
 }
 
-/** Longer lines are hard to read, however wide the terminal is. */
 /** Puts `serve` in where no command is named: `harness-ws-server --listen …` serves. */
 export function withDefaultCommand(args: readonly string[]): string[] {
   let at = 0;

@@ -18,12 +18,7 @@ import type { SupervisorEvent } from "./supervisor/events.ts";
 const READ = `for h_file in "$@"; do [ ! -e "$h_file" ] || cat "$h_file" || exit 1; done`;
 
 /** The values marked as secret in env files of a machine; those that are not there have none. */
-async function readSecrets(
-  executor: Executor,
-  files: readonly string[],
-  options: { signal?: AbortSignal } = {},
-): Promise<string[]> {
-  if (files.length === 0) return [];
+async function readSecrets(executor: Executor, files: readonly string[]): Promise<string[]> {
   const { stdout, stderr, exitCode } = await executor.run({
     name: "secrets",
     script: READ,
@@ -31,7 +26,6 @@ async function readSecrets(
   }, {
     timeoutMs: STATUS_TIMEOUT_MS,
     maxOutputBytes: MAX_ENV_FILE_BYTES,
-    ...options,
   });
   if (exitCode !== 0) {
     throw new HarnessError(

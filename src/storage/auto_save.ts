@@ -13,9 +13,9 @@ export class AutoSave {
   readonly #save: () => Promise<number>;
   readonly #delayMs: number;
   #timer: ReturnType<typeof setTimeout> | null = null;
-  /** Bytes of the changes since the last save, */
+  /** Bytes of the changes since the last save. */
   #changed = 0;
-  /** and of what was saved. */
+  /** Bytes of the last save. */
   #saved = 0;
   #firstChange = 0;
   #lastChange = 0;

@@ -17,13 +17,14 @@ const REVISION = /"revision":(\d+)/;
 /** What a line that puts an entry begins with. */
 const PUT = /^\{"crc":"\w+","len":"\w+","seq":\d+,"first":\d+,"id":"[^"]*","time":"[^"]*","put":/;
 const EVENTS = ',"events":[';
+/** The fields before the entry are shorter than this, with the longest id. */
+const MAX_PUT_BYTES = 1024;
 
 /** The entry that a line of the journal puts; `null` where it must be parsed to know. */
 export function readPut(line: Buffer): StoredEntry | null {
-  const text = line.toString("latin1");
-  const start = PUT.exec(text)?.[0].length;
+  const start = PUT.exec(line.toString("latin1", 0, MAX_PUT_BYTES))?.[0].length;
   if (start === undefined) return null;
-  const end = text.indexOf(EVENTS, start);
+  const end = line.indexOf(EVENTS, start);
   return end < 0 ? null : readEntry(line, start, end);
 }
 
