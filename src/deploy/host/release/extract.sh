@@ -19,6 +19,7 @@ if [ -s ../links ]; then
   d_hit=$(find . -type f -links +1 | head -n 1); [ -z "$d_hit" ] || d_bad "a hard link" "$d_hit"
   d_hit=$(find . -type f \( -perm -4000 -o -perm -2000 \) | head -n 1); [ -z "$d_hit" ] || d_bad "a setuid or setgid entry" "$d_hit"
 fi
+# After these refusals only symbolic links are left in ../links.
 d_real=$(pwd -P)
 while IFS= read -r d_link; do
   d_target=$(readlink "$d_link")

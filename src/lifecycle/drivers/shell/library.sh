@@ -81,8 +81,8 @@ h_with() {
     done
     return
   fi
-  # The separator of two processes must be no text that
-  # an environment can hold: line ends in it become another character, and the separator is random.
+  # Without such a grep (BusyBox reads a line up to its first NUL): the separator of two processes must be no text
+  # that an environment can hold. So line ends in it become another character, and the separator is random.
   IFS= read -r h_word < /proc/sys/kernel/random/uuid
   for h_dir_of in /proc/[0-9]*; do
     printf '\0@%s %s\0' "$h_word" "${h_dir_of#/proc/}"; cat "$h_dir_of/environ" 2>/dev/null
