@@ -31,7 +31,7 @@
  */
 // Loaded with the first input elsewhere; here at once: a program with few permissions may read no file later.
 import * as requests from "./src/protocol/requests.ts";
-import * as validate from "./src/registry/validate.ts";
+import * as validate from "./src/registry/input/validate.ts";
 void [requests, validate];
 
 export { ERROR_CODES, HarnessError, isErrorCode, isRetryable } from "./src/errors.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { HarnessError } from "../errors.ts";
-import { explainIssue, fieldProblem } from "../registry/validate.ts";
+import { explainIssue, fieldProblem } from "../registry/input/validate.ts";
 import { nearestName } from "../util/did_you_mean.ts";
 import type { ActionDefinition } from "./action_table.ts";
 import {

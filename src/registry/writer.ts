@@ -27,7 +27,7 @@ import { LeaseKeeper, needsHeartbeat } from "./leases.ts";
 import { LEASE_RETRY_MS } from "./limits.ts";
 import { findEntry } from "./queries.ts";
 import type { Store } from "./store.ts";
-import { loadValidation, validation } from "./validation.ts";
+import { loadValidation, validation } from "./input/lazy.ts";
 
 /** Options for `Registry.deregister()`. */
 export interface DeregisterOptions extends IfRevision {

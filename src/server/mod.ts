@@ -21,7 +21,7 @@
  */
 // Loaded with the first input elsewhere; here at once: a program with few permissions may read no file later.
 import * as requests from "../protocol/requests.ts";
-import * as validate from "../registry/validate.ts";
+import * as validate from "../registry/input/validate.ts";
 void [requests, validate];
 
 export { ConnectionHandler } from "./handler.ts";

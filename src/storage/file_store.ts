@@ -31,10 +31,10 @@ import type { Durability } from "./durability.ts";
 import { JournalHistory } from "./journal/history.ts";
 import { LeaseTable } from "./lease_table.ts";
 import { keptLine, load, strictRefusal } from "./load.ts";
-import { acquireOwnerLock, type OwnerLock } from "./owner_lock.ts";
+import { acquireOwnerLock, type OwnerLock } from "./state_dir/owner_lock.ts";
 import { repair } from "./repair.ts";
 import { saveSnapshot } from "./snapshot.ts";
-import { assertInPlace, assertVacant } from "./state_place.ts";
+import { assertInPlace, assertVacant } from "./state_dir/in_place.ts";
 
 /** Options for {@linkcode FileStore}. */
 export interface FileStoreOptions {

@@ -5,6 +5,7 @@ import { functionLengths } from "./function_lengths.ts";
 const ROOT = new URL("../../", import.meta.url);
 const MAX_FILE_LINES = 400;
 const MAX_FUNCTION_LINES = 70;
+const MAX_FOLDER_FILES = 16;
 
 function* sources(dir: URL): Generator<URL> {
   for (const entry of Deno.readDirSync(dir)) {
@@ -69,6 +70,18 @@ Deno.test("sources: bounded lines of files and functions", () => {
     }
   }
   assert.deepEqual(long, []);
+});
+
+Deno.test("sources: bounded files in a folder", () => {
+  const full: string[] = [];
+  const visit = (dir: URL) => {
+    const entries = [...Deno.readDirSync(dir)];
+    const files = entries.filter(({ isFile }) => isFile).length;
+    if (files > MAX_FOLDER_FILES) full.push(`${dir.pathname}: ${files} files`);
+    for (const { isDirectory, name } of entries) if (isDirectory) visit(new URL(`${name}/`, dir));
+  };
+  visit(new URL("src/", ROOT));
+  assert.deepEqual(full, []);
 });
 
 Deno.test("top level: holds nothing but what a reader looks for there", () => {

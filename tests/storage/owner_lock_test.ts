@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { PERMISSIONS } from "../../.ci/compile.ts";
-import { acquireOwnerLock } from "../../src/storage/owner_lock.ts";
+import { acquireOwnerLock } from "../../src/storage/state_dir/owner_lock.ts";
 import { refusal } from "../helpers/rejects.ts";
 import { withTempDir } from "./recording.ts";
 
-const MODULE = new URL("../../src/storage/owner_lock.ts", import.meta.url).href;
+const MODULE = new URL("../../src/storage/state_dir/owner_lock.ts", import.meta.url).href;
 
 const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { loadValidation } from "../../registry/validation.ts";
+import { loadValidation } from "../../registry/input/lazy.ts";
 
 /** What is known of actions and their params. */
 export type RequestRules = typeof import("../../protocol/requests.ts");

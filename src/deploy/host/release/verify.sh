@@ -1,4 +1,4 @@
-# $1 sha256  $2 `cached` or `uploaded`  $3 bytes of the package  $4… the bounds of archive_check.sh.
+# $1 sha256  $2 `cached` or `uploaded`  $3 bytes of the package  $4… the bounds of archive/check.sh.
 d_held
 d_kept="$root/.harness/cache/$1"
 d_most=$4 d_idle=$5 d_entries=$6 d_path_bytes=$7 d_header_bytes=$8

@@ -9,11 +9,11 @@
  */
 import * as fs from "node:fs/promises";
 import process from "node:process";
-import { HarnessError } from "../errors.ts";
-import { sleep } from "../util/async.ts";
-import { canLockFiles, type FileLock, tryLockFile } from "../util/node/file_lock.ts";
-import { fileIdentity, hasErrorCode } from "../util/node/files.ts";
-import { isRunning, ownIdentity, UNKNOWN_START } from "../util/node/process_identity.ts";
+import { HarnessError } from "../../errors.ts";
+import { sleep } from "../../util/async.ts";
+import { canLockFiles, type FileLock, tryLockFile } from "../../util/node/file_lock.ts";
+import { fileIdentity, hasErrorCode } from "../../util/node/files.ts";
+import { isRunning, ownIdentity, UNKNOWN_START } from "../../util/node/process_identity.ts";
 
 /** Name of the lock file in the state dir. It stays there when nobody holds it. */
 const LOCK_NAME = "registry.lock";

@@ -4,12 +4,12 @@
  *
  * @module
  */
-import { HarnessError } from "../errors.ts";
-import type { Disk } from "./disk.ts";
-import { JOURNAL_NAME } from "./journal/files.ts";
-import type { Journal } from "./journal/journal.ts";
+import { HarnessError } from "../../errors.ts";
+import type { Disk } from "../disk.ts";
+import { JOURNAL_NAME } from "../journal/files.ts";
+import type { Journal } from "../journal/journal.ts";
 import type { OwnerLock } from "./owner_lock.ts";
-import { readSnapshot, SNAPSHOT_NAME } from "./snapshot.ts";
+import { readSnapshot, SNAPSHOT_NAME } from "../snapshot.ts";
 
 /** The files that are held open. */
 export interface HeldFiles {

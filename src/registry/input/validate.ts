@@ -8,23 +8,23 @@ import {
   healthResultSchema,
   locationSchema,
   serviceStateSchema,
-} from "../model/entry_schema.ts";
+} from "../../model/entry_schema.ts";
 import { z } from "zod";
-import { HarnessError } from "../errors.ts";
+import { HarnessError } from "../../errors.ts";
 import type {
   CheckedServiceInput,
   CheckedServicePatch,
   ServiceInput,
   ServicePatch,
-} from "../model/service.ts";
+} from "../../model/service.ts";
 import {
   dependsOnInputSchema,
   endpointsInputSchema,
   labelsInputSchema,
   serviceInputSchema,
   versionSchema,
-} from "../model/service_schema.ts";
-import { MAX_TEXT_LENGTH } from "../model/limits.ts";
+} from "../../model/service_schema.ts";
+import { MAX_TEXT_LENGTH } from "../../model/limits.ts";
 
 /** Schema of {@linkcode ServicePatch}. */
 const servicePatchSchema: z.ZodType<CheckedServicePatch, ServicePatch> = z.object({
