@@ -78,7 +78,10 @@ export interface DeployStrategy {
 
 /** Poll and settle times; tests shorten them. */
 export interface DeployTiming {
-  /** How long a service without a health check must stay up to count as started. @default {DEPLOY_SETTLE_MS} */
+  /**
+   * How long a service must stay up to count as started where no health check shows it.
+   * @default {DEPLOY_SETTLE_MS, START_SETTLE_MS after a health script}
+   */
   settleMs?: number;
   /** Pause between two health checks. @default {WAIT_HEALTHY_POLL_MS} */
   healthPollMs?: number;

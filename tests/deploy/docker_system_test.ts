@@ -3,7 +3,7 @@ import { localExecutor } from "../../src/executor/local.ts";
 import type { DeployPackage } from "../../src/deploy/plan.ts";
 import { docker, inspect, makeImage, removeAll } from "../helpers/containers.ts";
 import { needs } from "../helpers/require.ts";
-import { Bench, run } from "./support.ts";
+import { Bench, type PackageOptions, run } from "./support.ts";
 
 /** A name that no other test run on this machine has: of the service, the container and the images. */
 const NAME = `harness-deploy-test-${crypto.randomUUID().slice(0, 8)}`;
@@ -16,11 +16,17 @@ async function sh(script: string, ...args: string[]): Promise<string> {
 }
 
 /** A package that brings its own image, so that nothing is pulled. */
-function withImage(bench: Bench, version: string, script: string): Promise<DeployPackage> {
+function withImage(
+  bench: Bench,
+  version: string,
+  script: string,
+  more: Pick<PackageOptions, "yaml" | "files"> = {},
+): Promise<DeployPackage> {
   return bench.makePackage({
     name: NAME,
     version,
-    yaml: `service: {type: docker_container, image: "${NAME}:${version}"}\n`,
+    ...more,
+    yaml: `service: {type: docker_container, image: "${NAME}:${version}"}\n${more.yaml ?? ""}`,
     prepare: async (tree) => {
       await sh(
         `root=$(mktemp -d) && mkdir "$root/bin" && cp "$(command -v busybox)" "$root/bin/busybox" &&
@@ -53,6 +59,15 @@ Deno.test({
       const bad = await run(bench.plan(await withImage(bench, "1.1.0", "echo no config; exit 3")));
       assert.equal(bad.host.outcome, "rolled_back", JSON.stringify(bad.host.error));
       assert.match(JSON.stringify(bad.host.error), /no config/);
+      assert.equal(await runningImage(), `true ${NAME}:1.0.0`);
+      // Its health script looks at nothing, and docker starts it again all the time.
+      const short = await withImage(bench, "1.1.1", "sleep 0.2; exit 3", {
+        yaml: "restart: {policy: always}\nhealth: {script: scripts/health.sh}\n",
+        files: { "scripts/health.sh": "#!/bin/sh\nexit 0\n" },
+      });
+      const gone = await run(bench.plan(short, { timing: { settleMs: 2_000 } }));
+      assert.deepEqual([gone.host.outcome, gone.host.step], ["rolled_back", "health"]);
+      assert.equal(gone.host.error?.code, "deploy_failed");
       assert.equal(await runningImage(), `true ${NAME}:1.0.0`);
       const two = await run(bench.plan(await withImage(bench, "1.2.0", stay)));
       assert.equal(two.host.outcome, "ok", JSON.stringify(two.host.error));

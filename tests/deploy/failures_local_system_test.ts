@@ -1,7 +1,7 @@
 /** Releases that fail on this machine. */
 import assert from "node:assert/strict";
 import type { DeployProgress, HostResult } from "../../src/deploy/progress.ts";
-import { Bench, ends, type PackageOptions, run } from "./support.ts";
+import { Bench, ends, type PackageOptions, run, START } from "./support.ts";
 
 /** Deploys 1.0.0 well, then 1.1.0 as told, and checks that the host is as it was. */
 async function failSecond(
@@ -52,6 +52,32 @@ Deno.test("start: a script that fails is rolled back", async () => {
   assert(ends(events).join().endsWith("start:failed,rollback:done,unlock:done,finish:failed"));
   // Evidence stays.
   assert(Deno.statSync(`${bench.root}/web-1.1.0/scripts/start.sh`).isFile);
+});
+
+Deno.test("health: a script that looks at nothing is not enough", async () => {
+  await using bench = new Bench();
+  const { events, host } = await failSecond(bench, {
+    start: "#!/bin/sh\necho 'cannot bind' >&2\nsleep 0.2\nexit 4\n",
+    yaml: "health: {script: scripts/health.sh}\n",
+    files: { "scripts/health.sh": "#!/bin/sh\nexit 0\n" },
+  }, { timing: { settleMs: 2_000 } });
+  assert.deepEqual([host.outcome, host.step], ["rolled_back", "health"]);
+  assert.equal(host.error?.code, "deploy_failed");
+  assert.equal(host.error?.details?.["exit_code"], 4);
+  assert.match(JSON.stringify(host.error?.details?.["log"]), /cannot bind/);
+  assert(ends(events).join().endsWith("health:failed,rollback:done,unlock:done,finish:failed"));
+});
+
+Deno.test("health: a script that failed first is waited for no longer", async () => {
+  await using bench = new Bench();
+  const one = await bench.makePackage({
+    start: START.replace("while", 'sleep 0.5; : > "$HARNESS_DATA_DIR/up"\nwhile'),
+    yaml: "health: {script: scripts/health.sh, retries: 1, start_period: 60s}\n",
+    files: { "scripts/health.sh": '#!/bin/sh\n[ -e "$HARNESS_DATA_DIR/up" ] || exit 2\n' },
+  });
+  // So long a pause would end this test by its limit.
+  const { host } = await run(bench.plan(one, { timing: { settleMs: 3_600_000 } }));
+  assert.equal(host.outcome, "ok", JSON.stringify(host.error));
 });
 
 Deno.test("start: a program that cannot be executed is rolled back", async () => {

@@ -65,6 +65,19 @@ Deno.test({
     assert.equal(two.host.outcome, "rolled_back", JSON.stringify(two.host.error));
     assert.equal(two.host.error?.details?.["exit_code"], 7);
     await assertRuns(host, "1.0.0");
+    // Their health script looks at nothing; systemd starts the second one again all the time.
+    for (const [version, policy] of [["1.1.1", "no"], ["1.1.2", "always"]] as const) {
+      const short = await bench.makePackage({
+        version,
+        start: "#!/bin/sh\nsleep 0.2\nexit 8\n",
+        yaml: `restart: {policy: ${policy}, backoff: 100ms}\nhealth: {script: scripts/health.sh}\n`,
+        files: { "scripts/health.sh": "#!/bin/sh\nexit 0\n" },
+      });
+      const gone = await run(bench.plan(short, { hosts, secrets, timing: { settleMs: 2_000 } }));
+      assert.deepEqual([gone.host.outcome, gone.host.step], ["rolled_back", "health"]);
+      assert.equal(gone.host.error?.code, "deploy_failed");
+      await assertRuns(host, "1.0.0");
+    }
     const good = await bench.makePackage({ version: "1.2.0", yaml, start });
     assert.equal((await run(bench.plan(good, { hosts, secrets }))).host.outcome, "ok");
     await assertRuns(host, "1.2.0");

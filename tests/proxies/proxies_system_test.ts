@@ -213,8 +213,8 @@ async function restart(
   it: Combination,
   stop: () => Promise<() => Promise<unknown>>,
 ): Promise<void> {
-  const seen: string[] = [];
-  await using client = await connect(it, ({ type }) => seen.push(type));
+  const seen: ClientStatus[] = [];
+  await using client = await connect(it, (status) => seen.push(status));
   const stream = client.events({ events: ["service_registered"] });
   await stream.ready;
   const startAgain = await stop();
@@ -222,7 +222,10 @@ async function restart(
   assert.match(away.stderr, /HTTP status 50[23].*\[unreachable\]/);
   assert.equal(away.code, 4);
   await startAgain();
-  await eventually(() => seen.includes("resumed"), "the client resumes");
+  const resumed = () => seen.some(({ type }) => type === "resumed");
+  await eventually(resumed, "the client resumes").catch((cause) => {
+    throw new Error(`the client went through ${JSON.stringify(seen)}`, { cause });
+  });
   await client.registerService(service("after"), { waitForConnection: true });
   for await (const item of stream) {
     assert(item.kind === "event" && item.data.id === "after");

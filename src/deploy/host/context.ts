@@ -45,6 +45,16 @@ export interface StepResult {
 /** How far the host was changed: decides what a failure has to undo. */
 export type Phase = "untouched" | "locked" | "switched" | "committed";
 
+/** A release whose start has worked. */
+export interface StartedRelease {
+  /** Its record. */
+  release: ReleaseRecord;
+  /** What its start reported. */
+  status: ServiceStatus;
+  /** When that was, by `performance.now()`. */
+  at: number;
+}
+
 /** A deployment on one host. The steps fill it in, in their order. */
 export class HostContext {
   /** The deployment. */
@@ -83,8 +93,8 @@ export class HostContext {
   step: DeployStep = "connect";
   /** Status of the running release. */
   status: ServiceStatus | null = null;
-  /** The run that this deployment started, where it has an id. */
-  started: string | null = null;
+  /** What this deployment started; `null` before that. */
+  started: StartedRelease | null = null;
   /** Whether the command that committed has removed what its record does not need. */
   swept = false;
   /** Passed health check of the release; `null` before that, and if it has none. */
@@ -181,7 +191,7 @@ export class HostContext {
     const spec = specOf(release);
     return createController(this.machine, spec, {
       systemd: this.isUnit(release),
-      // The health check that follows says whether a program that has just been started is up.
+      // What follows says whether a program that has just been started is up: steps/stays_up.ts.
       ...(spec.health === null ? {} : { settleMs: 0 }),
     });
   }

@@ -4,12 +4,10 @@
  * @module
  */
 import { HarnessError } from "../../errors.ts";
-import { type HealthCheckResult, waitUntilHealthy } from "../../lifecycle/health/check.ts";
-import type { ServiceSpec, ServiceStatus } from "../../lifecycle/service_spec.ts";
+import type { ServiceSpec } from "../../lifecycle/service_spec.ts";
 import {
   DEPLOY_COMMAND_TIMEOUT_MS,
   DEPLOY_EXTRACT_TIMEOUT_MS,
-  DEPLOY_LOG_LINES,
   DEPLOY_SETTLE_MS,
   KEEP_RELEASES,
 } from "../limits.ts";
@@ -24,7 +22,7 @@ import {
   type SweepLists,
   switchCommand,
 } from "../host/release/commands.ts";
-import type { HostContext, StepResult } from "../host/context.ts";
+import type { HostContext, StartedRelease, StepResult } from "../host/context.ts";
 import {
   committed,
   dirOwner,
@@ -43,6 +41,7 @@ import { otherRun } from "../host/occupied.ts";
 import { recoveryScript } from "../host/recovery.ts";
 import { healthTimeoutMs } from "../health_timeout.ts";
 import { sleep } from "../../util/async.ts";
+import { waitUntilUp } from "./stays_up.ts";
 
 /** Points `current` to the release, after writing the script that undoes it. */
 export async function switchRelease(context: HostContext): Promise<StepResult> {
@@ -122,17 +121,20 @@ export async function start(context: HostContext): Promise<StepResult> {
   const owner = dirOwner(chosen, previous);
   if (owner !== "") await context.run(giveDirsCommand(context.place, owner));
   context.news({ message: `starting ${chosen.version}` });
-  context.status = await startRelease(context, chosen);
-  context.release = withImageId(chosen, context.status);
-  context.started = context.status.identity?.runId ?? null;
+  const started = await startRelease(context, chosen);
+  const { status } = started;
+  context.release = withImageId(chosen, status);
+  context.started = started;
+  context.status = status;
   assertOwnRun(context);
-  return { message: context.status.detail };
+  return { message: status.detail };
 }
 
 /** Throws if the running service is not the one that this deployment started. */
 function assertOwnRun(context: HostContext): void {
   const { status, chosen, started, service, target } = context;
-  const why = status === null ? null : otherRun(status, { dir: chosen.dir, started });
+  const run = started?.status.identity?.runId ?? null;
+  const why = status === null ? null : otherRun(status, { dir: chosen.dir, started: run });
   if (why === null) return;
   throw new HarnessError(
     "conflict",
@@ -146,9 +148,10 @@ function assertOwnRun(context: HostContext): void {
 export async function startRelease(
   context: HostContext,
   release: ReleaseRecord,
-): Promise<ServiceStatus> {
+): Promise<StartedRelease> {
   try {
-    return await context.controller(release).start({ signal: context.signal });
+    const status = await context.controller(release).start({ signal: context.signal });
+    return { release, status, at: performance.now() };
   } catch (error) {
     if (context.signal.aborted || !(error instanceof HarnessError)) throw error;
     const spec = specOf(release);
@@ -162,42 +165,21 @@ export async function startRelease(
 
 /** Waits until the release is healthy, and checks that it is the one that was started. */
 export async function health(context: HostContext): Promise<StepResult> {
-  const { machine, chosen, signal } = context;
+  const { chosen, started, plan, signal } = context;
+  if (started === null) throw new Error(`${chosen.id} was not started`);
   const spec = specOf(chosen);
-  const controller = context.controller(chosen);
-  const { timing } = context.plan;
   if (spec.health === null) {
-    await sleep(timing?.settleMs ?? DEPLOY_SETTLE_MS, signal);
+    await sleep(plan.timing?.settleMs ?? DEPLOY_SETTLE_MS, signal);
     signal.throwIfAborted();
   }
-  const result = await waitUntilHealthy(machine, spec, {
-    timeoutMs: context.plan.healthTimeoutMs ?? healthTimeoutMs(spec),
-    pollMs: timing?.healthPollMs,
-    systemd: context.isUnit(chosen),
-    signal,
-    onResult: (seen: HealthCheckResult) => context.news({ message: seen.message }),
+  const found = await waitUntilUp(context, started, {
+    timeoutMs: plan.healthTimeoutMs ?? healthTimeoutMs(spec),
+    onResult: (seen) => context.news({ message: seen.message }),
   });
-  context.status = await controller.status({ signal });
-  if (!context.status.running) {
-    // Something else responded on its port, or it died right after that.
-    const log = await controller.logs(DEPLOY_LOG_LINES, { signal, lastRun: true }).catch(() => []);
-    throw new HarnessError(
-      "unavailable",
-      `Cannot keep ${context.service} on ${context.target.label}: its health check passed, but it stopped: ${context.status.detail}`,
-      {
-        details: {
-          reason: context.status.detail,
-          exit_code: context.status.exitCode,
-          signal: context.status.signal,
-          log,
-          health: { ...result },
-        },
-      },
-    );
-  }
+  context.status = found.status;
   assertOwnRun(context);
-  if (spec.health !== null) context.health = result;
-  return { message: result.message };
+  if (spec.health !== null) context.health = found.health;
+  return { message: found.health.message };
 }
 
 /** Records the release as good and active: the point of no return. */

@@ -5,7 +5,6 @@
  */
 import { getLogger } from "@logtape/logtape";
 import { HarnessError, messageOf } from "../../errors.ts";
-import { waitUntilHealthy } from "../../lifecycle/health/check.ts";
 import { driverFor } from "../../lifecycle/drivers/table.ts";
 import { DEPLOY_COMMAND_TIMEOUT_MS } from "../limits.ts";
 import { commitCommand, recordCommand, switchBackCommand } from "../host/release/commands.ts";
@@ -16,10 +15,11 @@ import { factsCommand } from "../host/lock/commands.ts";
 import { parseState, type ReleaseRecord, specOf, stateText, undone } from "../host/state.ts";
 import { healthTimeoutMs } from "../health_timeout.ts";
 import { previousPlace, startRelease } from "./activate.ts";
+import { waitUntilUp } from "./stays_up.ts";
 
 /** Stops the new release, points back, starts the previous one if it ran, waits until it is healthy, records it. */
 export async function rollback(context: HostContext, reason: string): Promise<StepResult> {
-  const { machine, chosen, previous, place, signal } = context;
+  const { chosen, previous, place, signal } = context;
   let stopProblem: unknown = null;
   try {
     await context.controller(chosen).stop({ signal });
@@ -32,14 +32,9 @@ export async function rollback(context: HostContext, reason: string): Promise<St
   await context.run(switchBackCommand(place, back));
   context.status = null;
   if (back !== null && back.start) {
-    await startRelease(context, back.release);
-    await waitUntilHealthy(machine, back.spec, {
-      timeoutMs: healthTimeoutMs(back.spec),
-      pollMs: context.plan.timing?.healthPollMs,
-      systemd: back.unit,
-      signal,
-    });
-    context.status = await context.controller(back.release).status({ signal });
+    const started = await startRelease(context, back.release);
+    const found = await waitUntilUp(context, started, { timeoutMs: healthTimeoutMs(back.spec) });
+    context.status = found.status;
   }
   // Only now: until the previous release runs, the watchdog must be able to finish this if we die.
   context.state = undone(context.state, chosen.id, reason);
