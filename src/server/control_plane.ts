@@ -62,7 +62,7 @@ export interface ControlPlane extends AsyncDisposable {
  */
 export async function openControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
   const { registry, packages, documents } = options;
-  const vouched = await VouchedEntries.load(documents);
+  const vouched = await VouchedEntries.load(documents, (id) => registry.has(id));
   const operations = new Operations({ ...options, vouched });
   const closeAll = async () => {
     await operations.close();

@@ -174,7 +174,7 @@ export class FileStore implements Store {
 
   /** Saves a snapshot now. @throws the error of the disk. */
   async save(): Promise<void> {
-    await this.#saving.runExclusive(() => this.#save());
+    await this.#save();
   }
 
   /** See {@linkcode Store.close}. */
@@ -255,7 +255,7 @@ export class FileStore implements Store {
       const isCut = await this.#takePlace(listener);
       const next = await journal.prepareSegment(ring.seq);
       try {
-        await this.#saving.runExclusive(() => this.#save());
+        await this.#save();
       } catch (error) {
         await next.file.close();
         throw error;
@@ -310,7 +310,7 @@ export class FileStore implements Store {
     // While changes are refused, the recovery saves. A failed save loses nothing: the journal has every change.
     if (this.#problem !== null) return 0;
     try {
-      return await this.#saving.runExclusive(() => this.#save());
+      return await this.#save();
     } catch (error) {
       this.#log.warn("Cannot save the snapshot: {error}; the journal keeps growing", { error });
       this.#autoSave.touch();
@@ -318,8 +318,12 @@ export class FileStore implements Store {
     }
   }
 
-  /** Returns the bytes of the snapshot. */
-  async #save(): Promise<number> {
+  /** Returns the bytes of the snapshot. One at a time: two would share a file. */
+  #save(): Promise<number> {
+    return this.#saving.runExclusive(() => this.#saveNow());
+  }
+
+  async #saveNow(): Promise<number> {
     const { epoch, journal, ring } = this.#opened();
     const { seq } = ring;
     const services = [...this.#services.values()];

@@ -72,9 +72,9 @@ export class Supervisor implements AsyncDisposable {
     });
   }
 
-  /** Ids of the services under supervision. */
-  get ids(): string[] {
-    return [...this.#services.keys()];
+  /** Whether a service is under supervision. */
+  watches(id: string): boolean {
+    return this.#services.has(id);
   }
 
   /**

@@ -3,19 +3,17 @@
  *
  * @module
  */
-import { HarnessError } from "../../errors.ts";
-import type { Registry } from "../../registry/registry.ts";
+import type { EntryData } from "../../model/event.ts";
+import type { InstanceMap } from "../services/instance_map.ts";
 import type { Placements } from "../services/placements.ts";
 import type { VouchedEntries } from "./vouched_entries.ts";
 
 /** Sources of {@linkcode Ownership}. */
 export interface OwnershipSources {
-  /** Where names are looked up. */
-  registry: Registry;
   /** Placements of what was deployed or started. */
   placements: Placements;
   /** Instances that deployments work on, by id. */
-  reserved: ReadonlyMap<string, unknown>;
+  reserved: InstanceMap<unknown>;
   /** Entries registered with the token; left out, all count as such. */
   vouched?: VouchedEntries | undefined;
 }
@@ -42,30 +40,18 @@ export class Ownership {
   /** Whether an instance of a name is one that the server {@linkcode Ownership.manages}. */
   managesName(name: string): boolean {
     const { placements, reserved } = this.#sources;
-    return this.#has(placements.ids(), name) || this.#has(reserved.keys(), name);
+    return placements.hasName(name) || reserved.hasName(name);
+  }
+
+  /** Notes a registration: an id of the user's own choice does not have the name in it. */
+  noteName({ id, service }: Pick<EntryData, "id" | "service">): void {
+    this.#sources.placements.addName(id, service);
+    this.#sources.reserved.addName(id, service);
   }
 
   /** Whether an instance is the server's own, or was registered with the token. */
   isTrusted(id: string): boolean {
     const { vouched } = this.#sources;
     return vouched === undefined || vouched.has(id) || this.manages(id);
-  }
-
-  #has(ids: Iterable<string>, name: string): boolean {
-    for (const id of ids) {
-      if (id === name || id.startsWith(`${name}@`)) return true;
-      // An id of the user's own choice: only the entry knows the name.
-      if (!id.includes("@") && this.#nameOf(id) === name) return true;
-    }
-    return false;
-  }
-
-  #nameOf(id: string): string | null {
-    try {
-      return this.#sources.registry.get(id).name;
-    } catch (error) {
-      if (error instanceof HarnessError) return null;
-      throw error;
-    }
   }
 }

@@ -14,6 +14,7 @@ import { upgradeSpec } from "../../lifecycle/upgrade_spec.ts";
 import type { TargetSpec } from "../../protocol/actions.ts";
 import { COLLECTIONS, type DocumentStore } from "../backends.ts";
 import type { Host, HostDirectory } from "../hosts/host_directory.ts";
+import { InstanceMap } from "./instance_map.ts";
 
 const COLLECTION = COLLECTIONS.placements;
 
@@ -47,23 +48,29 @@ export function controllerOptions({ manager, spec }: Placement): ControllerOptio
     : { systemd: manager === "systemd" };
 }
 
+/** Finds the name of the service of an instance that is registered. */
+type NameOf = (id: string) => string | undefined;
+
 /** All placements, in memory and on disk. */
 export class Placements {
   readonly #documents: DocumentStore;
-  readonly #byId = new Map<string, Placement>();
+  readonly #nameOf: NameOf;
+  readonly #byId = new InstanceMap<Placement>();
+  /** Ids by {@linkcode spotOf}. */
+  readonly #bySpot = new Map<string, Set<string>>();
 
-  private constructor(documents: DocumentStore) {
+  private constructor(documents: DocumentStore, nameOf: NameOf) {
     this.#documents = documents;
+    this.#nameOf = nameOf;
   }
 
   /** Loads the placements of earlier runs of the server. */
-  static async load(documents: DocumentStore): Promise<Placements> {
-    const placements = new Placements(documents);
+  static async load(documents: DocumentStore, nameOf: NameOf): Promise<Placements> {
+    const placements = new Placements(documents, nameOf);
     for (const { value } of await documents.list(COLLECTION)) {
       // Written by this file only, and the store checks that it is whole.
       const recorded = value as Placement;
-      const placement = { ...recorded, spec: upgradeSpec(recorded.spec) };
-      placements.#byId.set(placement.id, placement);
+      placements.#set({ ...recorded, spec: upgradeSpec(recorded.spec) });
     }
     return placements;
   }
@@ -73,19 +80,25 @@ export class Placements {
     return this.#byId.get(id);
   }
 
-  /** The ids of all of them. */
-  ids(): Iterable<string> {
-    return this.#byId.keys();
-  }
-
   /** All of them. */
   all(): Placement[] {
     return [...this.#byId.values()];
   }
 
+  /** Whether there is one of an instance of a service. */
+  hasName(name: string): boolean {
+    return this.#byId.hasName(name);
+  }
+
+  /** Notes the name under which an instance is registered now. */
+  addName(id: string, name: string): void {
+    this.#byId.addName(id, name);
+  }
+
   /** The instance already deployed at a place, whatever its host's name, or `null`. */
   placedAt(name: string, place: string): string | null {
-    return this.all().find((p) => p.place === place && p.spec.name === name)?.id ?? null;
+    const [first = null] = this.#bySpot.get(spotOf({ name, place })) ?? [];
+    return first;
   }
 
   /** The placement of a deployed instance, or `null`. */
@@ -97,12 +110,38 @@ export class Placements {
   /** Adds or replaces one. */
   async put(placement: Placement): Promise<void> {
     await this.#documents.put(COLLECTION, placement.id, placement);
-    this.#byId.set(placement.id, placement);
+    this.#set(placement);
   }
 
   /** Removes one, if any. */
   async remove(id: string): Promise<void> {
     await this.#documents.remove(COLLECTION, id);
+    this.#leave(this.#byId.get(id));
     this.#byId.delete(id);
   }
+
+  #set(placement: Placement): void {
+    const { id, place, spec: { name } } = placement;
+    const before = this.#byId.get(id);
+    this.#byId.set(id, placement, this.#nameOf(id));
+    if (before !== undefined && before.place === place && before.spec.name === name) return;
+    this.#leave(before);
+    if (place === undefined) return;
+    const spot = spotOf({ name, place });
+    this.#bySpot.set(spot, (this.#bySpot.get(spot) ?? new Set()).add(id));
+  }
+
+  #leave(placement: Placement | undefined): void {
+    if (placement?.place === undefined) return;
+    const { id, place, spec: { name } } = placement;
+    const spot = spotOf({ name, place });
+    const ids = this.#bySpot.get(spot);
+    ids?.delete(id);
+    if (ids?.size === 0) this.#bySpot.delete(spot);
+  }
+}
+
+/** A service at a place, as a key. */
+function spotOf({ name, place }: { name: string; place: string }): string {
+  return JSON.stringify([name, place]);
 }

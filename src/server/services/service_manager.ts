@@ -23,6 +23,7 @@ import type { HostConnections } from "../hosts/host_connections.ts";
 import { type HostDirectory, targetOf } from "../hosts/host_directory.ts";
 import { HostRecords } from "../hosts/host_records.ts";
 import { PlacedHosts } from "../hosts/placed_hosts.ts";
+import { InstanceMap } from "./instance_map.ts";
 import { type Placement, Placements } from "./placements.ts";
 import { Ownership } from "../access/ownership.ts";
 import { isRunning, recordedState } from "./entry_state.ts";
@@ -61,7 +62,7 @@ export class ServiceManager implements Services, AsyncDisposable {
   readonly #supervisor: Supervisor;
   readonly #perService = new KeyedMutex();
   /** Instances that a deployment works on, with its name. */
-  readonly #reserved = new Map<string, string>();
+  readonly #reserved = new InstanceMap<string>();
   /** Ids of deregistered instances whose state is still being removed, one per deregistration. */
   readonly #forgetting: string[] = [];
   readonly #closing = new AbortController();
@@ -88,17 +89,16 @@ export class ServiceManager implements Services, AsyncDisposable {
     });
     this.#unsubscribe = options.registry.subscribe((event) => {
       if (event.event === "service_deregistered") this.#forget(event.data.id);
+      if (event.event === "service_registered") this.ownership.noteName(event.data);
     });
   }
 
   /** Opens the manager and starts to adopt services that an earlier server left running. */
   static async open(options: ServiceManagerOptions): Promise<ServiceManager> {
-    const { documents } = options;
-    const manager = new ServiceManager(
-      options,
-      await Placements.load(documents),
-      await RestartStateStore.load(documents),
-    );
+    const { documents, registry } = options;
+    const restarts = await RestartStateStore.load(documents);
+    const placements = await Placements.load(documents, (id) => registry.ofId(id)?.name);
+    const manager = new ServiceManager(options, placements, restarts);
     manager.#adopting = Promise.all(manager.placements.all().map((p) => manager.#adopt(p)));
     return manager;
   }
@@ -155,7 +155,7 @@ export class ServiceManager implements Services, AsyncDisposable {
    * actions of clients until {@linkcode ServiceManager.release}.
    */
   async reserve(ids: readonly string[], owner: string): Promise<void> {
-    for (const id of ids) this.#reserved.set(id, owner);
+    for (const id of ids) this.#reserved.set(id, owner, this.#options.registry.ofId(id)?.name);
     for (const id of ids) {
       await this.#perService.run(id, () => this.#supervisor.unwatch(id));
     }
@@ -316,7 +316,7 @@ export class ServiceManager implements Services, AsyncDisposable {
     const placement = this.#placementOf(entry);
     const isNew = !sameJson(this.placements.get(entry.id), placement);
     if (isNew) await this.placements.put(placement);
-    if (isNew || !this.#supervisor.ids.includes(entry.id)) {
+    if (isNew || !this.#supervisor.watches(entry.id)) {
       await this.#supervisor.watch(this.#machines.watched(placement), {
         running: isRunning(entry),
       });
