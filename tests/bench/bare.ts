@@ -1,6 +1,6 @@
 /** The bare servers that the product is compared with: no checks, no limits, nothing on disk. */
 import { built } from "../helpers/build_cache.ts";
-import type { Contender, Figures } from "./row.ts";
+import { absent, type Contender, type Figures } from "./row.ts";
 import type { Running, Scope } from "./scope.ts";
 
 /** A bare server that runs. */
@@ -19,9 +19,12 @@ const WS_VERSION = "8.23.0";
 
 /** Each bare server: how it is called in the table, what it needs, what runs it. */
 const KINDS = {
-  deno: { name: "bare Deno", install: "" },
-  node: { name: "Node ws", install: "apt-get install nodejs npm" },
-  bun: { name: "Bun", install: "npm install --global bun" },
+  deno: { name: "bare Deno", needs: { commands: [], install: "" } },
+  node: {
+    name: "Node ws",
+    needs: { commands: ["node", "npm"], install: "apt-get install nodejs npm" },
+  },
+  bun: { name: "Bun", needs: { commands: ["bun"], install: "npm install --global bun" } },
 } as const;
 
 /** Which bare server. */
@@ -40,10 +43,8 @@ export async function bareContenders(
   const file = scope.path("answers.json");
   await Deno.writeTextFile(file, JSON.stringify(answers));
   return await Promise.all(kinds.map(async (kind): Promise<Contender> => {
-    const { name, install } = KINDS[kind];
-    if (kind !== "deno" && !await scope.has(kind)) {
-      return { name, needs: { command: kind, install }, measure: () => Promise.reject() };
-    }
+    const { name, needs } = KINDS[kind];
+    if (!await scope.has(needs)) return absent(name, needs);
     const running = stack.use(await start(scope, kind, file));
     const server = { ...running, port: Number(running.line) };
     return { name, measure: () => measure(server) };

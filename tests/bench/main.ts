@@ -8,7 +8,7 @@ import { parseArgs } from "node:util";
 import { loadClientLanguage } from "./load_client.ts";
 import { type Machine, machine } from "./machine.ts";
 import { idOf, type Row } from "./row.ts";
-import { type Measured, type RowResult, runRows, sharing } from "./rounds.ts";
+import { type Measured, type RowResult, type RunOptions, runRows, sharing } from "./rounds.ts";
 import { killDescendants, Scope } from "./scope.ts";
 import { asked, limitsTable, markdownTable, textTable, withRegion } from "./table.ts";
 
@@ -16,7 +16,8 @@ const HELP = `Usage: deno task bench [--rows 4,13-resume] [--rounds 5] [--json f
                        [--out docs/benchmarks.md] [--dir directory] [--list]
 
   --rows    only these rows, by number or name
-  --rounds  measurements of each contender, of which the median counts
+  --rounds  measurements of each contender, of which the median counts (default: 5, and 3 where they take more than
+            half a minute, so that all rows take less than ten minutes)
   --out     write the table of all rows between the marks of this file
   --json    write all samples to this file
   --strict  exit with 1 if a target is missed or a measurement failed
@@ -26,7 +27,7 @@ const HELP = `Usage: deno task bench [--rows 4,13-resume] [--rounds 5] [--json f
 
 const OPTIONS = {
   rows: { type: "string" },
-  rounds: { type: "string", default: "5" },
+  rounds: { type: "string" },
   out: { type: "string" },
   json: { type: "string" },
   dir: { type: "string" },
@@ -34,6 +35,11 @@ const OPTIONS = {
   list: { type: "boolean", default: false },
   help: { type: "boolean", short: "h", default: false },
 } as const;
+
+/** Unless `--rounds` says otherwise. */
+const DEFAULT_ROUNDS = 5;
+/** Rows whose rounds take longer differ by a few hundredths from one to the next. */
+const ENOUGH_SECONDS = 30;
 
 const flags = readFlags();
 
@@ -79,7 +85,10 @@ function position(id: string, rows: readonly Row[]): number {
   return rows.findIndex((row) => idOf(row) === id);
 }
 
-async function bench(rows: readonly Row[], rounds: number): Promise<Measured[]> {
+async function bench(
+  rows: readonly Row[],
+  limits: Pick<RunOptions, "rounds" | "enoughSeconds">,
+): Promise<Measured[]> {
   const interrupted = new AbortController();
   const stop = () => {
     if (interrupted.signal.aborted) Deno.exit(130);
@@ -95,7 +104,7 @@ async function bench(rows: readonly Row[], rounds: number): Promise<Measured[]> 
     await using scope = await Scope.open(interrupted.signal, flags.dir);
     for (const together of sharing(rows)) {
       say(`${together.map(idOf).join(", ")} …`);
-      const measured = await runRows(together, { rounds, scope, say });
+      const measured = await runRows(together, { ...limits, scope, say });
       if (interrupted.signal.aborted) break;
       all.push(measured);
       const lines = measured.results.flatMap((result) => result.lines);
@@ -109,10 +118,15 @@ async function bench(rows: readonly Row[], rounds: number): Promise<Measured[]> 
   return all;
 }
 
+function roundsText(rounds: number): string {
+  const some = `${rounds} ${rounds === 1 ? "round" : "rounds"}`;
+  return flags.rounds === undefined ? `${some}, fewer where the outcome says so,` : some;
+}
+
 /** Why the figures of this run should not be quoted. */
 function doubts(rounds: number, { load, cores }: Machine): string {
   const reasons = [
-    ...(rounds < 5 ? ["fewer than 5 rounds"] : []),
+    ...(rounds < DEFAULT_ROUNDS ? ["fewer than 5 rounds"] : []),
     ...(load > cores / 4 ? ["a machine that was busy with other things"] : []),
   ];
   return reasons.length === 0 ? "" : `\nNot to be quoted: ${reasons.join(", and ")}.`;
@@ -137,7 +151,7 @@ function loadClientShare(results: readonly RowResult[]): string {
 
 async function main(): Promise<void> {
   if (flags.help) return print(HELP.trim());
-  const rounds = Number(flags.rounds);
+  const rounds = Number(flags.rounds ?? DEFAULT_ROUNDS);
   if (!Number.isInteger(rounds) || rounds < 1) throw new Error("--rounds takes a number from 1");
   if (flags.out !== undefined && flags.rows !== undefined) {
     throw new Error("--out writes the figures of one whole run: leave --rows away, or use --json");
@@ -152,7 +166,10 @@ async function main(): Promise<void> {
   }
   const begun = performance.now();
   const here = await machine(flags.dir);
-  const measured = await bench(rows, rounds);
+  const measured = await bench(rows, {
+    rounds,
+    enoughSeconds: flags.rounds === undefined ? ENOUGH_SECONDS : Infinity,
+  });
   const seconds = (performance.now() - begun) / 1000;
   const results = measured.flatMap((some) => some.results)
     .toSorted((a, b) => position(a.id, rows) - position(b.id, rows));
@@ -161,10 +178,7 @@ async function main(): Promise<void> {
   const count = Object.entries(outcomes).map(([name, some]) => `${some?.length} ${name}`).join(
     ", ",
   );
-  const summary =
-    `${here.text}\n${rounds} ${rounds === 1 ? "round" : "rounds"} in ${
-      Math.round(seconds)
-    } s: ${count}.` +
+  const summary = `${here.text}\n${roundsText(rounds)} in ${Math.round(seconds)} s: ${count}.` +
     loadClientShare(results) + doubts(rounds, here);
   print(`${textTable(lines)}\n\n${summary}`);
   if (flags.out !== undefined) {

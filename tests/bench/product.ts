@@ -24,7 +24,8 @@ export interface Product extends Running {
   readonly stateDir: string;
 }
 
-const MAIN = new URL("../../src/cli/main.ts", import.meta.url).pathname;
+/** The program. */
+export const MAIN: string = new URL("../../src/cli/main.ts", import.meta.url).pathname;
 
 /**
  * One connection may ask 1,000 times a second by default, which is what would be measured then. All other limits and

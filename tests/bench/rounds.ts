@@ -1,9 +1,12 @@
 /** The rounds of one row, or of several that share a set-up. */
-import type { Contender, Figures, Row, Tool } from "./row.ts";
+import type { Contender, Figures, Row } from "./row.ts";
 import { idOf, parsePath } from "./row.ts";
 import type { Scope } from "./scope.ts";
 import { inOrder, judge, type Samples } from "./stats.ts";
 import type { Line } from "./table.ts";
+
+/** A row has no fewer rounds, however long they take. */
+const LEAST_ROUNDS = 3;
 
 /** What a row gave. */
 export interface RowResult {
@@ -20,8 +23,11 @@ export interface Measured {
   readonly seconds: Readonly<Record<string, number>>;
 }
 
-interface Options {
+/** Options for {@linkcode runRows}. */
+export interface RunOptions {
   readonly rounds: number;
+  /** A row has no further round once those of what is in all of them took so long. @default {Infinity} */
+  readonly enoughSeconds?: number;
   readonly scope: Scope;
   say(text: string): void;
 }
@@ -32,7 +38,7 @@ export function sharing(rows: readonly Row[]): (readonly Row[])[] {
 }
 
 /** Sets rows up, measures the contenders that their targets name in every round, and judges the targets. */
-export async function runRows(rows: readonly Row[], options: Options): Promise<Measured> {
+export async function runRows(rows: readonly Row[], options: RunOptions): Promise<Measured> {
   const run = new Rounds(rows, options);
   await run.measure();
   return { results: rows.map((row) => run.result(row)), seconds: run.seconds() };
@@ -40,13 +46,13 @@ export async function runRows(rows: readonly Row[], options: Options): Promise<M
 
 class Rounds {
   readonly #rows: readonly Row[];
-  readonly #options: Options;
+  readonly #options: RunOptions;
   readonly #names: ReadonlySet<string>;
   readonly #samples = new Map<string, (Figures | undefined)[]>();
   readonly #notes = new Map<string, string>();
   readonly #seconds = new Map<string, number>();
 
-  constructor(rows: readonly Row[], options: Options) {
+  constructor(rows: readonly Row[], options: RunOptions) {
     this.#rows = rows;
     this.#options = options;
     const paths = rows.flatMap(({ targets }) => targets).flatMap(({ figure, peer }) =>
@@ -93,23 +99,31 @@ class Rounds {
   }
 
   async #all(rounds: number): Promise<void> {
-    const { scope } = this.#options;
+    const { scope, enoughSeconds = Infinity } = this.#options;
     const [row] = this.#rows;
     if (row === undefined) return;
-    await using setup = await this.#timed("set-up", () => row.setUp(scope));
+    await using stack = new AsyncDisposableStack();
+    const contenders = await this.#timed("set-up", () => row.setUp(scope, stack));
     const there: Contender[] = [];
-    for (const contender of setup.contenders) {
+    for (const contender of contenders) {
       if (!this.#names.has(contender.name)) continue;
-      if (contender.needs === undefined || await isThere(contender.needs, scope)) {
+      if (contender.needs === undefined || await scope.has(contender.needs)) {
         there.push(contender);
       } else this.#notes.set(contender.name, contender.needs.install);
     }
     for (const { name } of there) this.#samples.set(name, []);
     for (let round = 0; round < rounds; round++) {
+      if (round >= LEAST_ROUNDS && this.#secondsOfRounds(there) >= enoughSeconds) break;
       for (const contender of inOrder(there, round)) {
         if (round < (contender.rounds ?? rounds)) await this.#one(contender, round);
       }
     }
+  }
+
+  /** What the rounds took, without what is not in all of them. */
+  #secondsOfRounds(contenders: readonly Contender[]): number {
+    return contenders.filter(({ rounds }) => rounds === undefined)
+      .reduce((sum, { name }) => sum + (this.#seconds.get(name) ?? 0), 0);
   }
 
   async #one(contender: Contender, round: number): Promise<void> {
@@ -142,8 +156,4 @@ class Rounds {
 function reason(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   return (text.split("\n")[0] ?? "").slice(0, 120);
-}
-
-async function isThere({ command }: Tool, scope: Scope): Promise<boolean> {
-  return await (typeof command === "string" ? scope.has(command) : command());
 }

@@ -1,18 +1,18 @@
 import assert from "node:assert/strict";
 import { runRows, sharing } from "./rounds.ts";
-import { atOnce, type Contender, type Figures, type Row, type Setup } from "./row.ts";
+import { atOnce, type Contender, type Figures, type Row } from "./row.ts";
 import type { Scope } from "./scope.ts";
 
 /** A row of which no contender starts anything. */
 const SCOPE = { signal: new AbortController().signal } as Scope;
 
-function row(number: number, setUp: () => Promise<Setup>, ...figures: string[]): Row {
+function row(number: number, setUp: Row["setUp"], ...figures: string[]): Row {
   const targets = figures.map((figure) => ({ title: figure, unit: "s", figure }));
   return { number, name: "row", limit: "nothing", targets, setUp };
 }
 
-function setUp(...contenders: Contender[]): () => Promise<Setup> {
-  return () => Promise.resolve({ contenders, [Symbol.asyncDispose]: () => Promise.resolve() });
+function setUp(...contenders: Contender[]): Row["setUp"] {
+  return () => Promise.resolve(contenders);
 }
 
 function counted(name: string, rounds?: number): Contender & { turns: number } {
@@ -26,8 +26,8 @@ function counted(name: string, rounds?: number): Contender & { turns: number } {
   };
 }
 
-async function measured(rows: readonly Row[], rounds: number) {
-  return await runRows(rows, { rounds, scope: SCOPE, say: () => {} });
+async function measured(rows: readonly Row[], rounds: number, enoughSeconds = Infinity) {
+  return await runRows(rows, { rounds, enoughSeconds, scope: SCOPE, say: () => {} });
 }
 
 Deno.test("sharing(): rows with the same set-up are one run", () => {
@@ -44,6 +44,24 @@ Deno.test("runRows(): each contender once a round, for all rows", async () => {
   assert.deepEqual(results.map(({ id }) => id), ["2-row", "16-row"]);
   assert.deepEqual(results.map(({ lines }) => lines[0]?.note), ["", "2 rounds"]);
   assert.deepEqual(Object.keys(seconds), ["set-up", "a", "b", "all"]);
+});
+
+Deno.test("runRows(): what takes long has three rounds", async () => {
+  const [a, once] = [counted("a"), counted("b", 1)];
+  const rows = [row(9, setUp(a, once), "a.turn", "b.turn")];
+  const { results } = await measured(rows, 5, 0);
+  assert.deepEqual([a.turns, once.turns], [3, 1]);
+  assert.deepEqual(results[0]?.lines.map(({ note }) => note), ["3 rounds", "1 round"]);
+});
+
+Deno.test("runRows(): closes what a set-up that fails has begun", async () => {
+  let closed = false;
+  const half: Row["setUp"] = (_, stack) => {
+    stack.defer(() => void (closed = true));
+    return Promise.reject(new Error("no disk"));
+  };
+  await measured([row(2, half, "a.turn")], 1);
+  assert.ok(closed);
 });
 
 Deno.test("runRows(): without a set-up every target has failed", async () => {

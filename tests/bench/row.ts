@@ -15,19 +15,19 @@ export type Figures = Record<string, number>;
 export interface Contender {
   /** How it is called in targets and in the table: `ours`, `bare Deno`, `etcd`. */
   readonly name: string;
-  /** A program that must be there; without it the contender is left out, and the table says so. */
+  /** What must be there; without it the contender is left out, and the table says so. */
   readonly needs?: Tool;
-  /** At most this many rounds, for what takes long; the table says how many there were. */
+  /** At most this many rounds, for what takes long and is looked at once; the table says how many there were. */
   readonly rounds?: number;
   /** One measurement: about one second, ten at most. */
   measure(): Promise<Figures>;
 }
 
-/** A program of others. */
+/** Programs of others. */
 export interface Tool {
-  /** Its command, looked for in `PATH`; or how to find out. */
-  readonly command: string | (() => Promise<boolean>);
-  /** What installs it: `apt-get install etcd-server`. */
+  /** Their commands, looked for in `PATH`. */
+  readonly commands: readonly string[];
+  /** What installs them: `apt-get install etcd-server`. */
   readonly install: string;
 }
 
@@ -49,10 +49,9 @@ export interface Target {
   readonly takes?: "median" | "worst";
 }
 
-/** What is set up for the rounds of a row; closed after the last one, and when the bench is interrupted. */
-export interface Setup extends AsyncDisposable {
-  /** In their first order; names as in the targets. */
-  readonly contenders: readonly Contender[];
+/** A contender whose set-up needs what is not there. */
+export function absent(name: string, needs: Tool): Contender {
+  return { name, needs, measure: () => Promise.reject(new Error(needs.install)) };
 }
 
 /** One row of the table, with one or several targets. */
@@ -66,10 +65,11 @@ export interface Row {
   /** What is to be met. */
   readonly targets: readonly Target[];
   /**
-   * Starts what the contenders need, once for all rounds. Processes and directories belong into `scope`. Rows with the
-   * same function are set up once and measured in the same rounds; a contender that no target names takes no part.
+   * Starts what the contenders need, once for all rounds, and returns them in their first order, with names as in the
+   * targets; a contender that no target names takes no part. Processes and directories belong into `scope`; what `stack`
+   * has is closed after the last round. Rows with the same function are set up once and measured in the same rounds.
    */
-  setUp(scope: Scope): Promise<Setup>;
+  setUp(scope: Scope, stack: AsyncDisposableStack): Promise<readonly Contender[]>;
 }
 
 /**

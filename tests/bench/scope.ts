@@ -5,6 +5,7 @@
  * `TMPDIR` is one of the bench's own.
  */
 import { removeTree } from "../helpers/remove_tree.ts";
+import type { Tool } from "./row.ts";
 
 /** A process of the bench. */
 export interface Running extends AsyncDisposable {
@@ -41,10 +42,10 @@ export class Scope implements AsyncDisposable {
     return `${this.dir}/${this.#next++}-${name}`;
   }
 
-  /** Whether a program is in `PATH`. */
-  async has(command: string): Promise<boolean> {
+  /** Whether programs are in `PATH`. */
+  async has({ commands }: Tool): Promise<boolean> {
     const { success } = await new Deno.Command("sh", {
-      args: ["-c", 'command -v "$1"', "sh", command],
+      args: ["-c", 'for one; do command -v "$one" || exit; done', "sh", ...commands],
       stdout: "null",
     }).output();
     return success;

@@ -5,14 +5,11 @@
  */
 import { CIPHERS } from "../../src/executor/ssh/algorithms.ts";
 import { startSshd } from "../helpers/sshd.ts";
+import { median } from "./stats.ts";
 
 const mib = Deno.args[0] ?? "256";
 const rounds = Number(Deno.args[1] ?? "5");
 const script = new URL("../executor/upload_memory.ts", import.meta.url).pathname;
-
-function median(values: number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
-}
 
 function print(text: string): void {
   Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));

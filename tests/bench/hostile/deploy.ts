@@ -11,14 +11,13 @@ import { service } from "../../helpers/test_server.ts";
 
 const SERVICES = 5000;
 const script = new URL("./peers.ts", import.meta.url).pathname;
-const listener = Deno.args[0] === "ws" ? "ws" : "deno";
 const dir = await Deno.makeTempDir({ prefix: "hostile-deploy-" });
 /** Healthy only after 25 s: the lock, which lives 20 s, must be renewed several times. */
 const HEALTH = `#!/bin/sh
 [ -f "${dir}/begun" ] || date +%s > "${dir}/begun"
 [ $(($(date +%s) - $(cat "${dir}/begun"))) -ge 25 ] || exit 2
 `;
-await using server = await startControlServer({ dir, listener });
+await using server = await startControlServer({ dir });
 for (let i = 0; i < SERVICES; i += 500) {
   const some = Array.from({ length: 500 }, (_, k) => service(`service-${i + k}`));
   await Promise.all(some.map((one) => server.registry.register(one)));
@@ -68,13 +67,9 @@ clearInterval(ticks);
 clearInterval(looks);
 const took = ((performance.now() - begun) / 1000).toFixed(1);
 peers.kill("SIGKILL");
-const text =
-  `${listener}: deployment ${
-    end["data"].deployment_status
-  } after ${took} s under flood; timers at most ` +
-  `${Math.round(lag)} ms late; lock at most ${
-    Math.round(oldest)
-  } ms old of ${DEPLOY_LOCK_TTL_MS} ms\n`;
+const text = `deployment ${end["data"].deployment_status} after ${took} s under flood; ` +
+  `timers at most ${Math.round(lag)} ms late; ` +
+  `lock at most ${Math.round(oldest)} ms old of ${DEPLOY_LOCK_TTL_MS} ms\n`;
 Deno.stdout.writeSync(new TextEncoder().encode(text));
 await client.call("service_action", { name: "hello-service", action: "stop" });
 await client.close();

@@ -16,7 +16,6 @@ const flags = new Map(Deno.args.map((arg): [string, string] => {
 const other = flags.get("--of");
 const seconds = Number(flags.get("--seconds") ?? 4);
 const checkouts = other === undefined ? [here] : [`${other.replace(/\/$/, "")}/`, here];
-const LISTENERS = ["ws"] as const;
 const SCENARIOS = ["quiet", "small", "flood", "filters", "replay", "stall", "all"] as const;
 
 interface Child extends AsyncDisposable {
@@ -25,10 +24,10 @@ interface Child extends AsyncDisposable {
 }
 
 /** Starts the server of a checkout with 5,000 services and a long history of one large entry. */
-async function startChild(checkout: string, listener: string): Promise<Child> {
+async function startChild(checkout: string): Promise<Child> {
   const script = new URL("./server.ts", import.meta.url).pathname;
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--config", `${checkout}deno.json`, script, checkout, listener],
+    args: ["run", "-A", "--config", `${checkout}deno.json`, script, checkout],
     stdin: "piped",
     stdout: "piped",
   }).spawn();
@@ -59,31 +58,25 @@ function say(line: string): void {
   Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
 }
 
-for (const listener of LISTENERS) {
-  for (const scenario of SCENARIOS) {
-    const rates: number[] = [];
-    for (const checkout of checkouts) {
-      await using child = await startChild(checkout, listener);
-      const peers = new Peers(child.port, child.epoch);
-      const running = peers.run(scenario);
-      await delay(300);
-      const { waits, rate } = await probe(child.port);
-      peers.stop();
-      rates.push(rate);
-      const [p50, p99, max] = [0.5, 0.99, 1].map((p) => percentile(waits, p).toFixed(1));
-      const whose = checkout === here ? "this " : "other";
-      say(
-        `${listener.padEnd(4)} ${
-          scenario.padEnd(7)
-        } ${whose} p50 ${p50} p99 ${p99} max ${max} ms, ` +
-          `${Math.round(rate)} answers/s`,
-      );
-      await Promise.race([running, delay(1000)]);
-    }
-    const [before = 1, now = 1] = rates;
-    if (checkouts.length > 1) {
-      say(`     throughput of the well-behaved client: × ${(now / before).toFixed(2)}`);
-    }
+for (const scenario of SCENARIOS) {
+  const rates: number[] = [];
+  for (const checkout of checkouts) {
+    await using child = await startChild(checkout);
+    const peers = new Peers(child.port, child.epoch);
+    const running = peers.run(scenario);
+    await delay(300);
+    const { waits, rate } = await probe(child.port);
+    peers.stop();
+    rates.push(rate);
+    const [p50, p99, max] = [0.5, 0.99, 1].map((p) => percentile(waits, p).toFixed(1));
+    const whose = checkout === here ? "this " : "other";
+    const answers = `${Math.round(rate)} answers/s`;
+    say(`${scenario.padEnd(7)} ${whose} p50 ${p50} p99 ${p99} max ${max} ms, ${answers}`);
+    await Promise.race([running, delay(1000)]);
+  }
+  const [before = 1, now = 1] = rates;
+  if (checkouts.length > 1) {
+    say(`  throughput of the well-behaved client: × ${(now / before).toFixed(2)}`);
   }
 }
 Deno.exit();

@@ -1,7 +1,7 @@
 /**
- * The server of load.ts: `server.ts <checkout> <deno|ws>`. Prints `<port> <epoch>`.
+ * The server of load.ts: `server.ts <checkout>`. Prints `<port> <epoch>`.
  */
-const [checkout = "", listener = "deno"] = Deno.args;
+const [checkout = ""] = Deno.args;
 const { Registry } = await import(`${checkout}src/registry/registry.ts`);
 const { FileStore } = await import(`${checkout}src/storage/file_store.ts`);
 const { serve } = await import(`${checkout}src/server/serve.ts`);
@@ -31,7 +31,7 @@ for (let i = 0; i < UPDATES; i++) await registry.update("big", { version: `1.${i
 await registry.update("big", { labels: {} });
 
 const limits = { pingIntervalMs: 3_600_000 };
-const server = await serve({ registry, port: 0, listener, limits, auth: { anonymous: "full" } });
+const server = await serve({ registry, port: 0, limits, auth: { anonymous: "full" } });
 // The probe asks as fast as it is answered.
 Deno.stdout.writeSync(new TextEncoder().encode(`${server.port} ${registry.epoch}\n`));
 for await (const _ of Deno.stdin.readable);

@@ -4,21 +4,11 @@ import { freePort } from "../../helpers/free_port.ts";
 import type { Figures, Tool } from "../row.ts";
 import type { Scope } from "../scope.ts";
 
-/** What has to be there for a row with etcd. */
+/** What has to be there for a row with etcd: Go is for its client. */
 export const ETCD: Tool = {
-  command: hasEtcd,
+  commands: ["etcd", "go"],
   install: "apt-get install etcd-server golang-go",
 };
-
-/** Whether etcd is there, and Go for its client. */
-export async function hasEtcd(): Promise<boolean> {
-  return await has("etcd") && await has("go");
-}
-
-async function has(command: string): Promise<boolean> {
-  const args = ["-c", 'command -v "$1"', "sh", command];
-  return (await new Deno.Command("sh", { args, stdout: "null" }).output()).success;
-}
 
 /** A running etcd. */
 export interface Etcd extends AsyncDisposable {

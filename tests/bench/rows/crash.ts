@@ -10,7 +10,7 @@ import type { Scope } from "../scope.ts";
 import { median } from "../stats.ts";
 
 const SERVICES = 20;
-const STRACE: Tool = { command: "strace", install: "apt-get install strace" };
+const STRACE: Tool = { commands: ["strace"], install: "apt-get install strace" };
 /** Three polls without a watcher, one with it. */
 const COUNTED_S = 15;
 
@@ -180,8 +180,7 @@ export const rows: readonly Row[] = [{
       atMost: 1,
     },
   ],
-  async setUp(scope) {
-    await using stack = new AsyncDisposableStack();
+  async setUp(scope, stack) {
     const start = async (services: number, watched: boolean) =>
       stack.use(await Supervised.start(services, watched));
     const [ours, one] = [await start(SERVICES, true), await start(1, true)];
@@ -194,25 +193,11 @@ export const rows: readonly Row[] = [{
       () => counted(ours, one),
       () => counted(polls, onePolls),
     );
-    const all = stack.move();
-    return {
-      contenders: [
-        {
-          name: "ours, processes",
-          needs: STRACE,
-          rounds: 1,
-          measure: oursCounted,
-        },
-        {
-          name: "polls, processes",
-          needs: STRACE,
-          rounds: 1,
-          measure: pollsCounted,
-        },
-        { name: "ours", measure: () => crashes(ours, 3) },
-        { name: "polls", rounds: 1, measure: () => crashes(polls, 2) },
-      ],
-      [Symbol.asyncDispose]: () => all.disposeAsync(),
-    };
+    return [
+      { name: "ours, processes", needs: STRACE, rounds: 1, measure: oursCounted },
+      { name: "polls, processes", needs: STRACE, rounds: 1, measure: pollsCounted },
+      { name: "ours", measure: () => crashes(ours, 3) },
+      { name: "polls", rounds: 1, measure: () => crashes(polls, 2) },
+    ];
   },
 }];

@@ -1,8 +1,8 @@
 /** Changes that are on the medium before they are answered. */
 import { load, request } from "../load_client.ts";
-import { ETCD, hasEtcd, put, startEtcd } from "../peers/etcd.ts";
+import { ETCD, put, startEtcd } from "../peers/etcd.ts";
 import { startProduct } from "../product.ts";
-import type { Contender, Row } from "../row.ts";
+import { absent, type Contender, type Row } from "../row.ts";
 
 const CONNECTIONS = 64;
 const SERVICES = 1000;
@@ -22,11 +22,10 @@ export const rows: readonly Row[] = [{
     },
     { title: "… p99", unit: "ms", figure: "ours.p99_ms", peer: "etcd.p99_ms", atMost: 1 },
   ],
-  async setUp(scope) {
-    await using stack = new AsyncDisposableStack();
+  async setUp(scope, stack) {
     const frame = request("update_service", { name: "service-{n}", version: "1.0.{v}" });
     const server = stack.use(await startProduct(scope, { services: SERVICES }));
-    const contenders: Contender[] = [{
+    const ours: Contender = {
       name: "ours",
       measure: () =>
         load(scope, "requests", {
@@ -36,20 +35,12 @@ export const rows: readonly Row[] = [{
           names: SERVICES,
           seconds: 1,
         }),
-    }];
-    if (await hasEtcd()) {
-      const { endpoint } = stack.use(await startEtcd(scope.path("etcd")));
-      // Compiles the client, which no round should wait for.
-      await put(scope, endpoint, { connections: 1, count: SERVICES, keys: SERVICES });
-      contenders.push({
-        name: "etcd",
-        measure: () =>
-          put(scope, endpoint, { connections: CONNECTIONS, keys: SERVICES, seconds: 1 }),
-      });
-    } else {
-      contenders.push({ name: "etcd", needs: ETCD, measure: () => Promise.reject() });
-    }
-    const all = stack.move();
-    return { contenders, [Symbol.asyncDispose]: () => all.disposeAsync() };
+    };
+    if (!await scope.has(ETCD)) return [ours, absent("etcd", ETCD)];
+    const { endpoint } = stack.use(await startEtcd(scope.path("etcd")));
+    // Compiles the client, which no round should wait for.
+    await put(scope, endpoint, { connections: 1, count: SERVICES, keys: SERVICES });
+    const options = { connections: CONNECTIONS, keys: SERVICES, seconds: 1 };
+    return [ours, { name: "etcd", measure: () => put(scope, endpoint, options) }];
   },
 }];

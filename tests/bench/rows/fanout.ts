@@ -34,8 +34,7 @@ export const rows: readonly Row[] = [{
     target("… beside Node ws", "ours.rate", "Node ws.rate", 1),
     target("… beside Bun, which joins writes", "ours.rate", "Bun.rate"),
   ],
-  async setUp(scope) {
-    await using stack = new AsyncDisposableStack();
+  async setUp(scope, stack) {
     const ours = stack.use(await startProduct(scope, { services: 100 }));
     const bare = await bareContenders(scope, {
       kinds: ["deno", "node", "bun"],
@@ -43,13 +42,6 @@ export const rows: readonly Row[] = [{
       stack,
       measure: (server) => measure(scope, server),
     });
-    const all = stack.move();
-    return {
-      contenders: [
-        { name: "ours", measure: () => measure(scope, ours) },
-        ...bare,
-      ],
-      [Symbol.asyncDispose]: () => all.disposeAsync(),
-    };
+    return [{ name: "ours", measure: () => measure(scope, ours) }, ...bare];
   },
 }];

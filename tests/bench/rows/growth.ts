@@ -1,7 +1,7 @@
 /** What a request costs when the registry is large: each store size beside the smallest, and beside get_service. */
 import { load, request } from "../load_client.ts";
 import { type Product, startProduct } from "../product.ts";
-import type { Contender, Row, Setup, Target } from "../row.ts";
+import type { Contender, Row, Target } from "../row.ts";
 import type { Scope } from "../scope.ts";
 
 const SIZES = [100, 10_000, 100_000];
@@ -41,8 +41,7 @@ function size(services: number): string {
 const ASKED = [GET_SERVICE, GET_DEPENDENCIES, LIST, CHANGE];
 
 /** Servers of all sizes; each is asked the same in turn. */
-async function setUp(scope: Scope): Promise<Setup> {
-  await using stack = new AsyncDisposableStack();
+async function setUp(scope: Scope, stack: AsyncDisposableStack): Promise<Contender[]> {
   const contenders: Contender[] = [];
   const servers = new Map<number, Product>();
   for (const services of SIZES) {
@@ -57,8 +56,7 @@ async function setUp(scope: Scope): Promise<Setup> {
       });
     }
   }
-  const all = stack.move();
-  return { contenders, [Symbol.asyncDispose]: () => all.disposeAsync() };
+  return contenders;
 }
 
 function besideGetService(services: number): Target {

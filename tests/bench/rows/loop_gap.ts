@@ -47,8 +47,7 @@ export const rows: readonly Row[] = [{
     },
     { title: "… changes made meanwhile", unit: "/s", figure: "ours.rate" },
   ],
-  async setUp(scope) {
-    await using stack = new AsyncDisposableStack();
+  async setUp(scope, stack) {
     const [ours, idle] = [new GapReader(scope), new GapReader(scope)];
     const server = stack.use(
       await startProduct(scope, {
@@ -60,26 +59,22 @@ export const rows: readonly Row[] = [{
     const args = ["run", "-A", SCRIPT];
     const env = { BENCH_GAP_FILE: idle.file };
     const other = stack.use(await scope.start(Deno.execPath(), args, { env }));
-    const all = stack.move();
-    return {
-      contenders: [{
-        name: "ours",
-        async measure() {
-          await ours.take(server.pid);
-          await idle.take(other.pid);
-          const { rate } = await load(scope, "requests", {
-            server,
-            connections: 64,
-            rate: CHANGES_PER_SECOND,
-            frame: request("update_service", { name: "service-{n}", version: "1.1.{v}" }),
-            names: SERVICES,
-            seconds: 4,
-          });
-          const gap_ms = await ours.take(server.pid);
-          return { rate, gap_ms, idle_gap_ms: await idle.take(other.pid) };
-        },
-      }],
-      [Symbol.asyncDispose]: () => all.disposeAsync(),
-    };
+    return [{
+      name: "ours",
+      async measure() {
+        await ours.take(server.pid);
+        await idle.take(other.pid);
+        const { rate } = await load(scope, "requests", {
+          server,
+          connections: 64,
+          rate: CHANGES_PER_SECOND,
+          frame: request("update_service", { name: "service-{n}", version: "1.1.{v}" }),
+          names: SERVICES,
+          seconds: 4,
+        });
+        const gap_ms = await ours.take(server.pid);
+        return { rate, gap_ms, idle_gap_ms: await idle.take(other.pid) };
+      },
+    }];
   },
 }];

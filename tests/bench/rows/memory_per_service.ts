@@ -1,13 +1,11 @@
 /** What a service takes in memory: an empty server, and the same with 100,000 that were registered one by one. */
 import { load, request } from "../load_client.ts";
-import { ETCD, hasEtcd, put, startEtcd } from "../peers/etcd.ts";
+import { ETCD, put, startEtcd } from "../peers/etcd.ts";
 import { startProduct } from "../product.ts";
-import { atOnce, type Contender, type Figures, type Row } from "../row.ts";
+import { absent, atOnce, type Figures, type Row } from "../row.ts";
 import { memoryOf, type Scope } from "../scope.ts";
 
 const SERVICES = 100_000;
-/** Each takes a quarter of a minute, and they differ by less than a hundredth. */
-const ROUNDS = 3;
 
 const frame = request("register_service", {
   service: {
@@ -71,17 +69,10 @@ export const rows: readonly Row[] = [{
     },
   ],
   async setUp(scope) {
+    if (!await scope.has(ETCD)) {
+      return [{ name: "ours", measure: () => ours(scope) }, absent("etcd", ETCD)];
+    }
     const [own, peer] = atOnce(() => ours(scope), () => etcd(scope));
-    const contenders: Contender[] = await hasEtcd()
-      ? [{ name: "ours", rounds: ROUNDS, measure: own }, {
-        name: "etcd",
-        rounds: ROUNDS,
-        measure: peer,
-      }]
-      : [
-        { name: "ours", rounds: ROUNDS, measure: () => ours(scope) },
-        { name: "etcd", needs: ETCD, measure: peer },
-      ];
-    return { contenders, [Symbol.asyncDispose]: () => Promise.resolve() };
+    return [{ name: "ours", measure: own }, { name: "etcd", measure: peer }];
   },
 }];

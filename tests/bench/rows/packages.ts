@@ -1,13 +1,14 @@
 /** Packages: built, uploaded to a server and brought to a host, beside what does the same by hand. */
 import { createReadStream, createWriteStream } from "node:fs";
+import { dirname } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
-import { startProduct } from "../product.ts";
+import { MAIN, startProduct } from "../product.ts";
+import { seconds } from "../timed.ts";
 import type { Figures, Row } from "../row.ts";
 import type { Scope } from "../scope.ts";
 import { type Sshd, startSshd } from "../../helpers/sshd.ts";
 
-const MAIN = new URL("../../../src/cli/main.ts", import.meta.url).pathname;
 const MANIFEST = `name: big
 version: 1.0.0
 service:
@@ -26,12 +27,6 @@ const TREE = { directories: 115, files: 100, bytes: 269_000_000 } as const;
 const WORDS =
   "read write open close send take find make parse check start stop value list table entry"
     .split(" ");
-
-async function seconds(work: () => Promise<unknown>): Promise<number> {
-  const begun = performance.now();
-  await work();
-  return (performance.now() - begun) / 1000;
-}
 
 function program(scope: Scope, args: readonly string[]): Promise<string> {
   const env = { NO_COLOR: "1", XDG_RUNTIME_DIR: scope.dir };
@@ -175,23 +170,18 @@ export const rows: readonly Row[] = [{
     },
     { title: "… package push of it", unit: "s", figure: "ours push.total_s" },
   ],
-  async setUp(scope) {
-    await using stack = new AsyncDisposableStack();
+  async setUp(scope, stack) {
     const file = await makePackage(scope);
     const sshd = stack.use(await startSshd());
-    const all = stack.move();
-    return {
-      contenders: [
-        { name: "ours", measure: () => deployed(scope, sshd, file) },
-        { name: "ours push", rounds: 3, measure: () => pushed(scope, file) },
-        {
-          name: "by hand",
-          needs: { command: "scp", install: "apt-get install openssh-client openssh-server" },
-          measure: () => byHand(scope, sshd, file),
-        },
-      ],
-      [Symbol.asyncDispose]: () => all.disposeAsync(),
-    };
+    return [
+      { name: "ours", measure: () => deployed(scope, sshd, file) },
+      { name: "ours push", rounds: 3, measure: () => pushed(scope, file) },
+      {
+        name: "by hand",
+        needs: { commands: ["scp"], install: "apt-get install openssh-client openssh-server" },
+        measure: () => byHand(scope, sshd, file),
+      },
+    ];
   },
 }, {
   number: 11,
@@ -217,25 +207,16 @@ export const rows: readonly Row[] = [{
     const dir = await makeLargeTree(scope);
     const pack = (line: string) =>
       made(scope.path("out"), (path) => scope.run("sh", ["-c", line, "sh", dir, path]));
-    return {
-      contenders: [
-        {
-          name: "ours",
-          measure: () =>
-            made(
-              scope.path("out"),
-              (path) =>
-                program(scope, ["package", "build", dir, "--out", path.replace(/\/[^/]*$/, "")]),
-            ),
-        },
-        {
-          name: "pigz",
-          needs: { command: "pigz", install: "apt-get install pigz" },
-          measure: () => pack('tar -C "$1" -cf - . | pigz > "$2"'),
-        },
-        { name: "tar", rounds: 1, measure: () => pack('tar -C "$1" -czf "$2" .') },
-      ],
-      async [Symbol.asyncDispose]() {},
-    };
+    const build = (path: string) =>
+      program(scope, ["package", "build", dir, "--out", dirname(path)]);
+    return [
+      { name: "ours", measure: () => made(scope.path("out"), build) },
+      {
+        name: "pigz",
+        needs: { commands: ["pigz"], install: "apt-get install pigz" },
+        measure: () => pack('tar -C "$1" -cf - . | pigz > "$2"'),
+      },
+      { name: "tar", rounds: 1, measure: () => pack('tar -C "$1" -czf "$2" .') },
+    ];
   },
 }];

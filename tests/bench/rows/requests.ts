@@ -22,8 +22,7 @@ function requestRow({ number, action, params, connections, limit, targets }: Cas
     name: action,
     limit,
     targets,
-    async setUp(scope) {
-      await using stack = new AsyncDisposableStack();
+    async setUp(scope, stack) {
       const ours = stack.use(await startProduct(scope, { services: 1000 }));
       const one = Object.entries(params).map(([key, value]) => [key, value.replace("{n}", "07")]);
       const answers = await recorded(ours, { [action]: Object.fromEntries(one) });
@@ -42,14 +41,7 @@ function requestRow({ number, action, params, connections, limit, targets }: Cas
         stack,
         measure,
       });
-      const all = stack.move();
-      return {
-        contenders: [
-          { name: "ours", measure: () => measure(ours) },
-          ...bare,
-        ],
-        [Symbol.asyncDispose]: () => all.disposeAsync(),
-      };
+      return [{ name: "ours", measure: () => measure(ours) }, ...bare];
     },
   };
 }

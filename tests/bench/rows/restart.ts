@@ -1,8 +1,8 @@
 /** From `kill -9` to the ready line, with what the last run has left. */
 import { load, request } from "../load_client.ts";
-import { ETCD, hasEtcd, put, startEtcd } from "../peers/etcd.ts";
+import { ETCD, put, startEtcd } from "../peers/etcd.ts";
 import { startProduct, stateWith } from "../product.ts";
-import type { Contender, Figures, Row } from "../row.ts";
+import { absent, type Contender, type Figures, type Row } from "../row.ts";
 import type { Scope } from "../scope.ts";
 
 /** What is there at the crash: so many services, and so many changes of them before it. */
@@ -92,18 +92,18 @@ export const rows: readonly Row[] = [{
   ],
   async setUp(scope) {
     const contenders: Contender[] = [];
+    const isEtcdThere = await scope.has(ETCD);
     for (const left of LEFT) {
-      const stateDir = await crashed(scope, left);
       const name = `etcd, ${left.name}`;
-      contenders.push({
-        name: `ours, ${left.name}`,
-        measure: () => restart(scope, stateDir),
-      });
-      if (await hasEtcd()) {
-        const dataDir = await crashedEtcd(scope, left);
-        contenders.push({ name, measure: () => restartEtcd(dataDir) });
-      } else contenders.push({ name, needs: ETCD, measure: () => Promise.reject() });
+      const [stateDir, dataDir] = await Promise.all([
+        crashed(scope, left),
+        isEtcdThere ? crashedEtcd(scope, left) : null,
+      ]);
+      contenders.push(
+        { name: `ours, ${left.name}`, measure: () => restart(scope, stateDir) },
+        dataDir === null ? absent(name, ETCD) : { name, measure: () => restartEtcd(dataDir) },
+      );
     }
-    return { contenders, [Symbol.asyncDispose]: () => Promise.resolve() };
+    return contenders;
   },
 }];

@@ -1,10 +1,11 @@
 /** How soon the program answers, and what an idle server holds in memory, beside a Deno that does nothing. */
-import { startProduct } from "../product.ts";
+import { MAIN, startProduct } from "../product.ts";
 import { atOnce, type Contender, type Figures, type Row } from "../row.ts";
 import { memoryOf, type Scope } from "../scope.ts";
+import { median } from "../stats.ts";
+import { seconds } from "../timed.ts";
 import { RawClient } from "../../helpers/raw_client.ts";
 
-const MAIN = new URL("../../../src/cli/main.ts", import.meta.url).pathname;
 /** How long a server is left alone before its memory is read. */
 const IDLE_MS = 5000;
 /** Runs of a command in one measurement, of which the middle one counts. */
@@ -28,12 +29,6 @@ const COMMANDS: ReadonlyArray<[figure: string, args: string[]]> = [
   ["tab_ms", ["complete", "zsh", "--current=--st", "--", "services"]],
 ];
 
-async function milliseconds(work: () => Promise<unknown>): Promise<number> {
-  const begun = performance.now();
-  await work();
-  return performance.now() - begun;
-}
-
 /** Milliseconds of a program from its start to its end. */
 async function runs(args: readonly string[], env: Record<string, string>): Promise<number> {
   const times: number[] = [];
@@ -45,9 +40,9 @@ async function runs(args: readonly string[], env: Record<string, string>): Promi
       stdout: "null",
       stderr: "null",
     });
-    times.push(await milliseconds(() => command.output()));
+    times.push(1000 * await seconds(() => command.output()));
   }
-  return times.toSorted((a, b) => a - b)[Math.floor(RUNS / 2)] ?? NaN;
+  return median(times);
 }
 
 async function written(scope: Scope, name: string, text: string): Promise<string> {
@@ -132,10 +127,7 @@ export const rows: readonly Row[] = [{
   async setUp(scope) {
     const bare = await written(scope, "bare.ts", BARE);
     const [ours, peer] = atOnce(() => idle(scope), () => bareIdle(scope, bare));
-    return {
-      contenders: [{ name: "ours", measure: ours }, { name: "bare Deno", measure: peer }],
-      async [Symbol.asyncDispose]() {},
-    };
+    return [{ name: "ours", measure: ours }, { name: "bare Deno", measure: peer }];
   },
 }, {
   number: 12,
@@ -156,11 +148,8 @@ export const rows: readonly Row[] = [{
     { title: "a misspelt command", unit: "ms", figure: "ours.typo_ms" },
     { title: "a Tab", unit: "ms", figure: "ours.tab_ms" },
   ],
-  async setUp(scope) {
-    await using stack = new AsyncDisposableStack();
+  async setUp(scope, stack) {
     const server = stack.use(await startProduct(scope, { services: 10 }));
-    const contenders = await commandLine(scope, server.url, server.stateDir);
-    const all = stack.move();
-    return { contenders, [Symbol.asyncDispose]: () => all.disposeAsync() };
+    return await commandLine(scope, server.url, server.stateDir);
   },
 }];
