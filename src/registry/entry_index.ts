@@ -10,8 +10,8 @@ import type { ServiceFilter } from "./filter.ts";
 /** Entries with O(1) lookup by id and by name, and a list that is kept sorted. */
 export class EntryIndex {
   readonly #byId = new Map<string, StoredEntry>();
-  /** The one id of a name, or its ids: most names have one instance. */
-  readonly #idsByName = new Map<string, string | Set<string>>();
+  /** By name: the ids of its instances but the one that has the name as its id. Most names have no other. */
+  readonly #otherIds = new Map<string, Set<string>>();
   /** By needed name: the services that need it, and in how many instances. */
   readonly #dependents = new Map<string, Map<string, number>>();
   #sorted: StoredEntry[] = [];
@@ -66,18 +66,12 @@ export class EntryIndex {
 
   /** The ids of the instances of a name, sorted. */
   idsOf(name: string): string[] {
-    const ids = this.#idsByName.get(name) ?? [];
-    return typeof ids === "string" ? [ids] : [...ids].sort();
+    return Array.from(this.instancesOf(name), ({ id }) => id).sort();
   }
 
   /** Whether a service of this name is registered. */
   hasName(name: string): boolean {
-    return this.#idsByName.has(name);
-  }
-
-  /** All service names. */
-  names(): Iterable<string> {
-    return this.#idsByName.keys();
+    return this.#otherIds.has(name) || this.#named(name) !== undefined;
   }
 
   /** The names of the services that need a name directly. */
@@ -95,16 +89,15 @@ export class EntryIndex {
    * it is not registered.
    */
   needsOf(name: string): readonly string[] | null {
-    const ids = this.#idsByName.get(name);
-    if (ids === undefined) return null;
-    if (typeof ids === "string") return this.#byId.get(ids)?.depends_on ?? [];
-    return [...ids].flatMap((id) => this.#byId.get(id)?.depends_on ?? []);
+    if (!this.#otherIds.has(name)) return this.#named(name)?.depends_on ?? null;
+    return Array.from(this.instancesOf(name), ({ depends_on }) => depends_on).flat();
   }
 
   /** The entries of a name, in no particular order. */
   *instancesOf(name: string): Generator<StoredEntry> {
-    const ids = this.#idsByName.get(name) ?? [];
-    for (const id of typeof ids === "string" ? [ids] : ids) {
+    const named = this.#named(name);
+    if (named !== undefined) yield named;
+    for (const id of this.#otherIds.get(name) ?? []) {
       const entry = this.#byId.get(id);
       if (entry !== undefined) yield entry;
     }
@@ -147,12 +140,17 @@ export class EntryIndex {
     this.#shared = false;
   }
 
-  #addName(entry: StoredEntry): void {
-    const { id, name } = entry;
-    const ids = this.#idsByName.get(name);
-    if (ids === undefined) this.#idsByName.set(name, id);
-    else if (typeof ids === "object") ids.add(id);
-    else if (ids !== id) this.#idsByName.set(name, new Set([ids, id]));
+  /** The instance that has its name as its id. */
+  #named(name: string): StoredEntry | undefined {
+    const entry = this.#byId.get(name);
+    return entry?.name === name ? entry : undefined;
+  }
+
+  #addName({ id, name }: StoredEntry): void {
+    if (id === name) return;
+    const ids = this.#otherIds.get(name);
+    if (ids === undefined) this.#otherIds.set(name, new Set([id]));
+    else ids.add(id);
   }
 
   #addNeeds({ name, depends_on }: StoredEntry, by: 1 | -1): void {
@@ -166,11 +164,10 @@ export class EntryIndex {
     }
   }
 
-  #removeName(entry: StoredEntry): void {
-    const { id, name } = entry;
-    const ids = this.#idsByName.get(name);
-    if (typeof ids === "object") ids.delete(id);
-    if (ids === id || (typeof ids === "object" && ids.size === 0)) this.#idsByName.delete(name);
+  #removeName({ id, name }: StoredEntry): void {
+    const ids = this.#otherIds.get(name);
+    ids?.delete(id);
+    if (ids?.size === 0) this.#otherIds.delete(name);
   }
 }
 

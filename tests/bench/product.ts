@@ -1,4 +1,5 @@
 /** The product as a user starts it, with some services in it. */
+import { RUN_FLAGS } from "../../.ci/compile.ts";
 import { load, request } from "./load_client.ts";
 import type { Running, Scope } from "./scope.ts";
 import { RawClient } from "../helpers/raw_client.ts";
@@ -25,7 +26,12 @@ export interface Product extends Running {
 }
 
 /** The program. */
-export const MAIN: string = new URL("../../src/cli/main.ts", import.meta.url).pathname;
+const MAIN = new URL("../../src/cli/main.ts", import.meta.url).pathname;
+
+/** The arguments of `deno` that start the program as it is installed, with further flags of `deno run`. */
+export function programArgs(runtimeFlags: readonly string[] = []): string[] {
+  return ["run", ...RUN_FLAGS, ...runtimeFlags, MAIN];
+}
 
 /**
  * One connection may ask 1,000 times a second by default, which is what would be measured then. All other limits and
@@ -41,8 +47,8 @@ export async function startProduct(scope: Scope, options: ProductOptions = {}): 
     await scope.run("cp", ["-R", await stateWith(scope, services), stateDir]);
   }
   const running = await scope.start(Deno.execPath(), [
-    ...["run", "-A", ...runtimeFlags, MAIN, "serve"],
-    ...[...FLAGS, `--state-dir=${stateDir}`, ...flags],
+    ...programArgs(runtimeFlags),
+    ...["serve", ...FLAGS, `--state-dir=${stateDir}`, ...flags],
   ], { env: { XDG_RUNTIME_DIR: scope.path("run"), ...options.env } });
   const url = running.line.match(/ws:\/\/\S+/)?.[0];
   if (url === undefined) throw new Error(`not the ready line: ${running.line}`);

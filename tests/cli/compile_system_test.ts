@@ -1,6 +1,6 @@
 /** `deno task compile`: what can be proved of it without its base runtime, which not every machine can fetch. */
 import assert from "node:assert/strict";
-import { PERMISSIONS, whyNotOurs } from "../../.ci/compile.ts";
+import { RUN_FLAGS, V8_FLAGS, whyNotOurs } from "../../.ci/compile.ts";
 import { needs } from "../helpers/require.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 import { VERSION } from "../../src/version.ts";
@@ -23,10 +23,28 @@ async function made(): Promise<string[]> {
   return names.filter((name) => /^(harness-ws-server|\.compile-)/.test(name));
 }
 
-Deno.test("compile: the permissions of deno task start", async () => {
+Deno.test("compile: the flags of deno task start and the launcher", async () => {
   const { tasks } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
-  const flags = tasks.start.command.split(" ").filter((word: string) => word.startsWith("--"));
-  assert.deepEqual(flags.filter((flag: string) => flag !== "--quiet"), PERMISSIONS);
+  const launcher = await Deno.readTextFile(`${ROOT}src/cli/bin/harness-ws-server`);
+  for (const command of [tasks.start.command, launcher.slice(launcher.indexOf("\nexec "))]) {
+    const flags = command.split(/\s+/).filter((word: string) => word.startsWith("--"));
+    assert.deepEqual(flags, ["--quiet", ...RUN_FLAGS]);
+  }
+});
+
+Deno.test("compile: its V8 flags take effect", async () => {
+  const script = `import { getHeapSpaceStatistics } from "node:v8";
+    const kept = [];
+    for (let at = 0; at < 1e6; at++) kept[at % 1e4] = [at];
+    const young = getHeapSpaceStatistics().find((space) => space.space_name === "new_space");
+    console.log(young.space_size);`;
+  const size = async (...flags: string[]) => {
+    const args = ["eval", ...flags, script];
+    const { stdout } = await new Deno.Command(Deno.execPath(), { args }).output();
+    return Number(new TextDecoder().decode(stdout));
+  };
+  const [own, usual] = [await size(V8_FLAGS), await size()];
+  assert.ok(own > 0 && own < usual, `${own} ${usual}`);
 });
 
 Deno.test("compile: reports a missing base runtime", async () => {

@@ -1,6 +1,6 @@
 /** What docs/installing.md and the README say about installing, done. */
 import assert from "node:assert/strict";
-import { PERMISSIONS } from "../../.ci/compile.ts";
+import { RUN_FLAGS } from "../../.ci/compile.ts";
 import { bundle } from "../helpers/bundle.ts";
 import { needs } from "../helpers/require.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
@@ -36,11 +36,11 @@ async function bash(
 }
 
 for (const file of ["README.md", "docs/installing.md"]) {
-  Deno.test(`${file}: deno install gives the binary's rights`, async () => {
+  Deno.test(`${file}: deno install gives the binary's flags`, async () => {
     await using dir = await tempDir();
     const block = await blockWith(file, "deno install");
-    const flags = block.match(/--(?:no-prompt|allow-[\w=-]+)/g);
-    assert.deepEqual(flags, PERMISSIONS);
+    const flags = block.match(/--(?:no-prompt|allow-|v8-flags)\S*/g);
+    assert.deepEqual(flags, RUN_FLAGS);
     // From the source instead of from JSR.
     const local = block.replace(/jsr:@harness\/service-registry@[\d.]+\/cli/, "src/cli/main.ts")
       .replace("--global", `--global --quiet --config deno.json --root '${dir.path}'`);
@@ -71,11 +71,11 @@ for (const file of ["README.md", "docs/installing.md"]) {
   });
 }
 
-/** Puts the program and Deno on a host, as one file with the permissions of the binary. */
+/** Puts the program and Deno on a host, as one file with the flags of the binary. */
 async function installProgram(host: TestHost, dir: string): Promise<void> {
   await bundle({ entry: "src/cli/main.ts", out: `${dir}/program.js` });
   const start = `#!/bin/sh\nexport DENO_DIR=/tmp/deno\nexec /usr/local/bin/deno run --no-config ` +
-    `--no-lock ${PERMISSIONS.join(" ")} /usr/local/lib/program.js "$@"\n`;
+    `--no-lock ${RUN_FLAGS.join(" ")} /usr/local/lib/program.js "$@"\n`;
   await Deno.writeTextFile(`${dir}/start`, start, { mode: 0o755 });
   for (
     const [from, to] of [

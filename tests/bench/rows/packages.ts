@@ -3,7 +3,7 @@ import { createReadStream, createWriteStream } from "node:fs";
 import { dirname } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
-import { MAIN, startProduct } from "../product.ts";
+import { programArgs, startProduct } from "../product.ts";
 import { seconds } from "../timed.ts";
 import type { Figures, Row } from "../row.ts";
 import type { Scope } from "../scope.ts";
@@ -30,7 +30,7 @@ const WORDS =
 
 function program(scope: Scope, args: readonly string[]): Promise<string> {
   const env = { NO_COLOR: "1", XDG_RUNTIME_DIR: scope.dir };
-  return scope.run(Deno.execPath(), ["run", "-A", MAIN, ...args], { env });
+  return scope.run(Deno.execPath(), [...programArgs(), ...args], { env });
 }
 
 /** A tree that `package build` takes, with its scripts. */

@@ -1,5 +1,5 @@
 /** How soon the program answers, and what an idle server holds in memory, beside a Deno that does nothing. */
-import { MAIN, startProduct } from "../product.ts";
+import { programArgs, startProduct } from "../product.ts";
 import { atOnce, type Contender, type Figures, type Row } from "../row.ts";
 import { memoryOf, type Scope } from "../scope.ts";
 import { median } from "../stats.ts";
@@ -29,12 +29,12 @@ const COMMANDS: ReadonlyArray<[figure: string, args: string[]]> = [
   ["tab_ms", ["complete", "zsh", "--current=--st", "--", "services"]],
 ];
 
-/** Milliseconds of a program from its start to its end. */
+/** Milliseconds of `deno` from its start to its end. */
 async function runs(args: readonly string[], env: Record<string, string>): Promise<number> {
   const times: number[] = [];
   for (let run = 0; run < RUNS; run++) {
     const command = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", ...args],
+      args: [...args],
       env: { NO_COLOR: "1", ...env },
       stdin: "null",
       stdout: "null",
@@ -90,14 +90,16 @@ async function commandLine(scope: Scope, url: string, stateDir: string): Promise
     name: "ours",
     async measure() {
       const figures = await readyAfter(() => startProduct(scope));
-      for (const [figure, args] of COMMANDS) figures[figure] = await runs([MAIN, ...args], env);
+      for (const [figure, args] of COMMANDS) {
+        figures[figure] = await runs([...programArgs(), ...args], env);
+      }
       return figures;
     },
   }, {
     name: "bare Deno",
     async measure() {
       const { ready_ms = NaN } = await readyAfter(() => startBare(scope, bare));
-      return { ready_ms, run_ms: await runs([empty], env) };
+      return { ready_ms, run_ms: await runs(["run", "-A", empty], env) };
     },
   }];
 }
