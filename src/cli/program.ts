@@ -71,7 +71,7 @@ export function createProgram(context: Context, choice: CommandChoice): Command 
     .helpCommand("help [command]", PROGRAM.helpCommand)
     .option(...PROGRAM_FLAGS.debug)
     .option(...PROGRAM_FLAGS.noColor)
-    .addHelpText("after", helpEnd(width))
+    .addHelpText("after", () => helpEnd(width))
     .hook("preAction", async (_, command) => {
       context.io = await ioFor(context.io, command);
     })

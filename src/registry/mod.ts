@@ -24,8 +24,7 @@
  * @module
  */
 // Loaded with the first input elsewhere; here at once: a program with few permissions may read no file later.
-import * as validate from "./input/validate.ts";
-void validate;
+import "./input/validate.ts";
 
 export type {
   Checked,

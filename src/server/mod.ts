@@ -20,9 +20,8 @@
  * @module
  */
 // Loaded with the first input elsewhere; here at once: a program with few permissions may read no file later.
-import * as requests from "../protocol/requests.ts";
-import * as validate from "../registry/input/validate.ts";
-void [requests, validate];
+import "../protocol/requests.ts";
+import "../registry/input/validate.ts";
 
 export { ConnectionHandler } from "./handler.ts";
 export type { HandlerOptions } from "./handler.ts";

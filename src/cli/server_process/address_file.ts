@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { lstat, mkdir, readdir, rename, rm } from "node:fs/promises";
+import { lstat, mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { SERVER_NAME } from "../../version.ts";
 import { CLI_MAX_SECRET_BYTES } from "../limits.ts";
@@ -20,7 +20,7 @@ import {
   tryLockFile,
   tryShareFile,
 } from "../../util/node/file_lock.ts";
-import { hasErrorCode, writeSynced } from "../../util/node/files.ts";
+import { hasErrorCode } from "../../util/node/files.ts";
 import { isRunning, ownIdentity, UNKNOWN_START } from "../../util/node/process_identity.ts";
 import { ownUid } from "../../util/node/runtime.ts";
 
@@ -173,7 +173,8 @@ async function writeLive(
   const content = canLockFiles() ? record : { ...record, started: (await ownIdentity()).started };
   let lock: FileLock | null = null;
   try {
-    await writeSynced(part, `${JSON.stringify(content)}\n`);
+    // Not synced: after a crash of the machine no server holds its lock, and the next one writes it again.
+    await writeFile(part, `${JSON.stringify(content)}\n`, { flag: "wx", mode: 0o600 });
     // Locked before it has its name, so that it is never found unlocked.
     lock = canLockFiles() ? await tryLockFile(part) : null;
     const { ino } = await lstat(part);
