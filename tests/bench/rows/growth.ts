@@ -92,7 +92,7 @@ export const rows: readonly Row[] = [{
 }, {
   number: 16,
   name: "growth",
-  limit: "caches of the processor: a larger store is spread over more memory",
+  limit: "the same as rows 2, 3, 4 and 6",
   targets: ASKED.flatMap(flat),
   setUp,
 }];

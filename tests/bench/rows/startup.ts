@@ -110,7 +110,7 @@ const COLD_START = "ours.ready_ms";
 export const rows: readonly Row[] = [{
   number: 8,
   name: "memory-idle",
-  limit: "Deno with its node: modules, 43 MB; zod, and the rest of the program",
+  limit: "Deno with its node: modules, 43 MB; then the program",
   targets: [
     {
       title: "memory of an idle server",
