@@ -2,24 +2,38 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import type { IncomingMessage } from "node:http";
+import { connect, createServer, type Socket } from "node:net";
 import { Duplex } from "node:stream";
 import fc from "fast-check";
 // @ts-types="@types/ws"
 import { type WebSocket, WebSocketServer } from "ws";
 import { readTexts } from "../../src/server/listeners/frame_reader.ts";
+import { SharedReads } from "../../src/server/listeners/shared_reads.ts";
 
 const MAX_BYTES = 70_000;
 
-/** A socket of `ws` on a connection without a network; `log` has what it reported and sent. */
-function open(fast: boolean) {
-  const log: unknown[] = [];
-  const connection = new Duplex({
+/** A connection without a network. */
+function withoutNetwork(log: unknown[]): Duplex {
+  return new Duplex({
     read() {},
     write(bytes: Buffer, _encoding, done) {
       log.push(["sent", bytes.toString("hex")]);
       done();
     },
   });
+}
+
+interface OpenOptions {
+  readonly log?: unknown[];
+  readonly connection?: Duplex;
+  readonly reads?: SharedReads;
+}
+
+/** A socket of `ws`; `log` has what it reported, and sent where there is no network. */
+function open(
+  fast: boolean,
+  { log = [], connection = withoutNetwork(log), reads = new SharedReads() }: OpenOptions = {},
+) {
   const server = new WebSocketServer({ noServer: true, maxPayload: MAX_BYTES });
   const headers = {
     upgrade: "websocket",
@@ -42,6 +56,7 @@ function open(fast: boolean) {
     if (!fast) return;
     isFast = readTexts(opened, connection, {
       maxBytes: MAX_BYTES,
+      reads,
       onText: (text) => {
         past++;
         log.push(["text", text]);
@@ -138,6 +153,48 @@ Deno.test("readTexts: the outcome is that of ws alone", async () => {
   );
 });
 
+/** Sends each of two clients its pieces, in turns; what their sockets reported. */
+async function outcomesOverTcp(fast: boolean, clients: readonly (readonly Buffer[])[]) {
+  const reads = new SharedReads();
+  const server = createServer({ allowHalfOpen: true });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as { port: number };
+  const ends = [];
+  for (const pieces of clients) {
+    const accepted = new Promise<Socket>((resolve) => server.once("connection", resolve));
+    const client = connect(port, "127.0.0.1");
+    const log: unknown[] = [];
+    const { ws, past } = open(fast, { connection: await accepted, log, reads });
+    const closed = new Promise((resolve) => ws.once("close", resolve));
+    client.resume();
+    client.on("error", () => {}); // a reset, when it writes to a connection that was dropped
+    client.setNoDelay();
+    ends.push({ pieces, client, log, past, closed });
+  }
+  for (let at = 0; ends.some(({ pieces }) => at < pieces.length); at++) {
+    for (const { pieces, client } of ends) client.write(pieces[at] ?? "");
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  for (const { client } of ends) client.end();
+  await Promise.all(ends.map(({ closed }) => closed));
+  server.close();
+  return ends.map(({ log, past }) => ({ log, past: past() }));
+}
+
+Deno.test("readTexts: two sockets with one buffer", async () => {
+  let past = 0;
+  await fc.assert(
+    fc.asyncProperty(chunks, chunks, async (...clients) => {
+      const fast = await outcomesOverTcp(true, clients);
+      const plain = await outcomesOverTcp(false, clients);
+      assert.deepEqual(fast.map(({ log }) => log), plain.map(({ log }) => log));
+      past += fast.reduce((sum, one) => sum + one.past, 0);
+    }),
+    { numRuns: 50 },
+  );
+  assert.ok(past > 0);
+});
+
 Deno.test("readTexts: knows the fields of this version of ws", async () => {
   const pieces = ["one", "two", ""].map((it) => frame(0x81, bytes(it), [1, 2, 3, 4]));
   const { isFast, past, log } = await outcome(true, [Buffer.concat(pieces)], false);
@@ -149,7 +206,11 @@ Deno.test("readTexts: knows the fields of this version of ws", async () => {
 
 Deno.test("readTexts: leaves all to a ws with other fields", () => {
   const { ws, connection } = open(false);
-  const options = { maxBytes: MAX_BYTES, onText: () => assert.fail("was read") };
+  const options = {
+    maxBytes: MAX_BYTES,
+    reads: new SharedReads(),
+    onText: () => assert.fail("was read"),
+  };
   const listeners = connection.listeners("data");
   const { _receiver: receiver } = ws as unknown as { _receiver: { _state?: number } };
   delete receiver._state;
@@ -162,6 +223,7 @@ Deno.test("readTexts: nothing is read after the connection was dropped", async (
   const { ws, connection, log } = open(false);
   readTexts(ws, connection, {
     maxBytes: MAX_BYTES,
+    reads: new SharedReads(),
     onText: (it) => {
       log.push(it);
       if (it === "two") ws.terminate();

@@ -12,10 +12,11 @@
  *
  * @module
  */
-import { type Buffer, isUtf8 } from "node:buffer";
+import { Buffer, isUtf8 } from "node:buffer";
 import type { Duplex } from "node:stream";
 // @ts-types="@types/ws"
 import type { WebSocket as WsSocket } from "ws";
+import type { SharedReads } from "./shared_reads.ts";
 
 /** The first byte of a frame: a whole text message, without compression. */
 const WHOLE_TEXT = 0x81;
@@ -38,6 +39,8 @@ export interface TextReaderOptions {
   readonly maxBytes: number;
   /** Called with each text that is not reported by `ws`. */
   readonly onText: (text: string) => void;
+  /** The buffer to read into, where the runtime can. */
+  readonly reads: SharedReads;
 }
 
 /**
@@ -50,8 +53,9 @@ export function readTexts(ws: WsSocket, socket: Duplex, options: TextReaderOptio
   if (receiver === undefined || theirs === undefined || others.length > 0) return false;
   const isBetweenMessages = placeOf(receiver);
   if (isBetweenMessages === null) return false;
+  const reader = new TextReader(socket, { ...options, isBetweenMessages });
   function onData(chunk: Buffer): void {
-    const read = isBetweenMessages?.() === true ? readFrames(chunk, socket, options) : 0;
+    const read = reader.read(chunk, chunk.length);
     if (read === 0) theirs?.call(socket, chunk);
     else if (read < chunk.length && !socket.destroyed) theirs?.call(socket, chunk.subarray(read));
   }
@@ -59,6 +63,7 @@ export function readTexts(ws: WsSocket, socket: Duplex, options: TextReaderOptio
   onData.listener = theirs;
   socket.off("data", theirs as () => void);
   socket.on("data", onData);
+  options.reads.use(socket, (length) => reader.readShared(options.reads.buffer, length));
   return true;
 }
 
@@ -76,32 +81,62 @@ function placeOf(receiver: Receiver): (() => boolean) | null {
     receiver._errored === _errored && receiver.writableLength === 0;
 }
 
-/** Reads the whole text messages at the start of a chunk. Returns where the rest begins. */
-function readFrames(
-  chunk: Buffer,
-  socket: Duplex,
-  { maxBytes, onText }: TextReaderOptions,
-): number {
-  let at = 0;
-  // A header of the shortest length, its mask, and the longer length where there is one.
-  while (at + 6 <= chunk.length && chunk[at] === WHOLE_TEXT) {
-    const second = chunk[at + 1] as number;
-    let length = second - MASKED;
-    let start = at + 6;
-    if (length === 126) {
-      length = chunk[at + 2] as number << 8 | chunk[at + 3] as number;
-      start += 2;
-    }
-    const end = start + length;
-    // Unmasked, or with a length of 8 bytes, or not all there.
-    if (length < 0 || second === (MASKED | 127) || end > chunk.length || length > maxBytes) break;
-    const text = textOf(chunk, start, end);
-    if (text === null) break;
-    at = end;
-    onText(text);
-    if (socket.destroyed) break; // by who was called
+/** Reads the whole text messages at the start of chunks. */
+class TextReader {
+  readonly #socket: Duplex;
+  readonly #isBetweenMessages: () => boolean;
+  readonly #maxBytes: number;
+  readonly #onText: (text: string) => void;
+
+  constructor(
+    socket: Duplex,
+    { isBetweenMessages, maxBytes, onText }: TextReaderOptions & {
+      isBetweenMessages: () => boolean;
+    },
+  ) {
+    this.#socket = socket;
+    this.#isBetweenMessages = isBetweenMessages;
+    this.#maxBytes = maxBytes;
+    this.#onText = onText;
   }
-  return at;
+
+  /** Reads those in so many bytes. Returns where the rest begins. */
+  read(chunk: Buffer, bytes: number): number {
+    if (!this.#isBetweenMessages()) return 0;
+    let at = 0;
+    // A header of the shortest length, its mask, and the longer length where there is one.
+    while (at + 6 <= bytes && chunk[at] === WHOLE_TEXT) {
+      const second = chunk[at + 1] as number;
+      let length = second - MASKED;
+      let start = at + 6;
+      if (length === 126) {
+        length = chunk[at + 2] as number << 8 | chunk[at + 3] as number;
+        start += 2;
+      }
+      const end = start + length;
+      // Unmasked, or with a length of 8 bytes, or not all there.
+      if (length < 0 || second === (MASKED | 127) || end > bytes || length > this.#maxBytes) break;
+      const text = textOf(chunk, start, end);
+      if (text === null) break;
+      at = end;
+      this.#onText(text);
+      if (this.#socket.destroyed) break; // by who was called
+    }
+    return at;
+  }
+
+  /**
+   * Reads those in a buffer that the next read overwrites, and gives a copy of the rest to the stream. All is the
+   * stream's while it has bytes that come before, and when nobody listens any more. False to stop reading.
+   */
+  readShared(buffer: Buffer, bytes: number): boolean {
+    const socket = this.#socket;
+    const isNext = socket.readableLength === 0 && socket.readableFlowing === true &&
+      socket.listenerCount("data") > 0;
+    const read = isNext ? this.read(buffer, bytes) : 0;
+    return read === bytes || socket.destroyed ||
+      socket.push(Buffer.from(buffer.subarray(read, bytes)));
+  }
 }
 
 /** The text of a masked payload, unmasked in place; `null`, and as it was, where it is not UTF-8. */

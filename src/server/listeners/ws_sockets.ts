@@ -16,6 +16,7 @@ import type { Admission } from "../access/upgrade.ts";
 import { runtimeName } from "../../util/node/runtime.ts";
 import { readTexts } from "./frame_reader.ts";
 import { FrameQueue, FrameWriter } from "./frame_writer.ts";
+import { SharedReads } from "./shared_reads.ts";
 import type { Sockets, Upgrade } from "./listener.ts";
 
 /** Makes sockets of `npm:ws`. */
@@ -27,6 +28,7 @@ export class WsSockets implements Sockets {
   /** Those that answered the last ping. */
   readonly #answered = new WeakSet<WsSocket>();
   readonly #frames = new FrameWriter();
+  readonly #reads = new SharedReads();
   readonly #pings: ReturnType<typeof setInterval>;
 
   /** Starts pinging. */
@@ -66,6 +68,7 @@ export class WsSockets implements Sockets {
       readTexts(ws, socket, {
         maxBytes: this.#handler.limits.maxMessageBytes,
         onText: (text) => connection.onMessage(text),
+        reads: this.#reads,
       });
     });
   }
