@@ -15,6 +15,7 @@ import { settleWithin } from "../../util/async.ts";
 import { hostKeyAlgorithms, KEY_EXCHANGES, MACS } from "./algorithms.ts";
 import { freeCiphers, trackCiphers } from "./workarounds/ciphers.ts";
 import { inOwnTurn } from "./workarounds/host_verifier.ts";
+import { joinWrites } from "./workarounds/joined_writes.ts";
 import { holdBackDuringRekey } from "./workarounds/rekey.ts";
 import type { Credentials } from "./auth.ts";
 import { authError, connectError, protocolError, timeoutError, unreachable } from "./errors.ts";
@@ -74,6 +75,7 @@ function openTcp(hop: Hop, attempt: Attempt): { socket: Socket; opened: Promise<
   const socket = connectTcp({ host: hop.address, port: hop.port });
   // Every command is a few small packets back and forth: Nagle's algorithm would delay them.
   socket.setNoDelay(true);
+  joinWrites(socket);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   promise.catch(() => {});
   socket.once("connect", resolve);
