@@ -84,15 +84,18 @@ class Bench implements AsyncDisposable {
   }
 }
 
-/** A directory with the tools of a host, without some. */
+/** A directory with the tools of a host, without some; a pigz is then one that does not run. */
 async function toolsOf(kind: "system" | "busybox", without: readonly string[]): Promise<string> {
   const dir = await Deno.makeTempDir({ prefix: "harness-tools-" });
   const names = (await runProgram("busybox", ["--list"])).trim().split("\n");
-  for (const name of [...names, "openssl"]) {
+  const others = ["openssl", "pigz", "python3"];
+  for (const name of [...names, ...others]) {
     const found = await runProgram("sh", ["-c", 'command -v "$1" || true', "sh", name]);
-    const path = kind === "busybox" && name !== "openssl" ? "/bin/busybox" : found.trim();
+    const path = kind === "busybox" && !others.includes(name) ? "/bin/busybox" : found.trim();
     if (path.startsWith("/") && !without.includes(name)) await Deno.symlink(path, `${dir}/${name}`);
   }
+  if (!without.includes("pigz")) return dir;
+  await Deno.writeTextFile(`${dir}/pigz`, "#!/nonexistent\n", { mode: 0o755 });
   return dir;
 }
 
@@ -102,7 +105,14 @@ for (const kind of ["system", "busybox"] as const) {
     ignore: needs("busybox"),
     async fn() {
       for (
-        const without of [[], ["mkfifo"], ["tee"], ["openssl"], ["mkfifo", "openssl", "xargs"]]
+        const without of [
+          [],
+          ["mkfifo"],
+          ["tee"],
+          ["openssl", "pigz"],
+          ["pigz", "python3"],
+          ["mkfifo", "openssl", "xargs"],
+        ]
       ) {
         const tools = await toolsOf(kind, without);
         await using bench = new Bench(tools);

@@ -3,10 +3,11 @@ d_held
 d_choose_hash "$1"
 if [ "$2" = unpack ] && command -v tee > /dev/null && mkfifo "$stage/to_unpack" "$stage/to_hash" 2>/dev/null; then
   mkdir "$stage/tree"
+  d_choose_gunzip "$1"
   # Each reads to the end, also after a failure, so that it does not stop the others; the next steps say what failed.
   { $d_hash > "$stage/digest"; cat > /dev/null; } < "$stage/to_hash" &
   {
-    { gzip -dc || echo gzip > "$stage/failed"; cat > /dev/null; } < "$stage/to_unpack" |
+    { $d_gunzip || echo gzip > "$stage/failed"; cat > /dev/null; } < "$stage/to_unpack" |
       { tar -xof - -C "$stage/tree" || echo tar > "$stage/failed"; cat > /dev/null; }
   } 2> "$stage/errors" &
   d_ended=0
