@@ -127,6 +127,31 @@ Deno.test("package push: other bytes only with --force", async () => {
   });
 });
 
+Deno.test("package push: a large one is checked meanwhile", async () => {
+  await using server = await startServer();
+  await inTempDir(async (dir) => {
+    const run = (...args: string[]) => runHere(["package", ...args], { HARNESS_URL: server.url });
+    await run("init", `${dir}/svc`);
+    const data = new Uint8Array(17 * 1024 * 1024);
+    for (let at = 0; at < data.length; at += 65536) {
+      crypto.getRandomValues(data.subarray(at, at + 65536));
+    }
+    await Deno.writeFile(`${dir}/svc/bin/data`, data);
+    await run("build", `${dir}/svc`, "--out", dir);
+    const file = `${dir}/svc-0.1.0.tar.gz`;
+    const sound = await Deno.readFile(file);
+    const damaged = sound.slice();
+    damaged.fill(0, damaged.length - 5000, damaged.length - 4000);
+    await Deno.writeFile(file, damaged);
+    const refused = await run("push", file);
+    assert.match(refused.stderr, /\[package_invalid\]\n {2}hint: the package is .*\.tar\.gz$/m);
+    assert.deepEqual(JSON.parse((await run("list", "--json")).stdout), []);
+    await Deno.writeFile(file, sound);
+    assert.equal((await run("push", file)).code, 0);
+    assert.match((await run("push", file)).stderr, /is on the server already/);
+  });
+});
+
 Deno.test("package: init, keygen and sign print JSON", async () => {
   await inTempDir(async (dir) => {
     const json = async (...args: string[]) => {

@@ -27,7 +27,13 @@ import { unreadable } from "../flags/secrets.ts";
 import { note } from "../output/notes.ts";
 import { CLEAR_LINE } from "../output/styles.ts";
 import { printJson, printLine } from "../output/table.ts";
-import { downloadPackage, uploadPackage } from "../session/upload.ts";
+import {
+  downloadPackage,
+  type PackageCheck,
+  type Upload,
+  uploadPackage,
+  whileChecked,
+} from "../session/upload.ts";
 import { hasErrorCode } from "../../util/node/files.ts";
 
 type DeployFlags = FlagValues<typeof DEPLOY_FLAGS>;
@@ -63,21 +69,44 @@ async function deployCommand(
     const { trustedKeys } = await import("./package/signatures.ts");
     await trustedKeys([flags.requireSignature]);
   }
-  if (file !== null) await checkPackage(file, flags);
+  const check = file === null ? null : await checkPackage(context, file, flags);
   if (direct) {
-    if (file === null) throw notAFile(reference);
+    if (check === null) throw notAFile(reference);
     const { deployDirectly } = await import("./deploy_direct.ts");
-    return await deployDirectly(context, given, { file, hosts, flags });
+    return await deployDirectly(context, given, { summary: await check.summary, hosts, flags });
   }
+  return await whileChecked(
+    check,
+    () => deployThroughServer(context, given, { reference, check, hosts, flags, detach }),
+  );
+}
+
+/** What {@linkcode deployThroughServer} deploys. */
+interface ServerDeployment {
+  /** Package that the server holds, or the file. */
+  readonly reference: string;
+  /** The check of the file; `null` where there is none. */
+  readonly check: PackageCheck | null;
+  readonly hosts: readonly string[];
+  readonly flags: DeployFlags;
+  /** Whether not to wait for the end. */
+  readonly detach: boolean;
+}
+
+async function deployThroughServer(
+  context: Context,
+  given: Record<string, unknown>,
+  { reference, check, hosts, flags, detach }: ServerDeployment,
+): Promise<number> {
   const targets = targetsFor(hosts, given);
   const { env, secrets } = await valuesOf(flags);
   await using session = await openSession(context, given, { follows: true });
   const { name, sha256 } = await beforeDeployment(
     context,
     () =>
-      file === null
+      check === null
         ? heldPackage(context, session, reference, flags)
-        : upload(context, session, file, flags),
+        : upload(context, session, { path: reference, check, force: flags.force }),
   );
   const events = await openDeploymentEvents(context, session);
   const params = {
@@ -141,13 +170,19 @@ async function localPackage(reference: string): Promise<string | null> {
   }
 }
 
-/** Reads the package whole before anything is touched, and its signature where one is required. */
-async function checkPackage(file: string, flags: DeployFlags): Promise<void> {
-  const { readPackage } = await import("./package/file.ts");
-  await readPackage(file);
-  if (flags.requireSignature === null) return;
+/** Checks the package: where a signature is required, whole and with it before anything is touched. */
+async function checkPackage(
+  { io }: Context,
+  file: string,
+  { requireSignature: key }: DeployFlags,
+): Promise<PackageCheck> {
+  const { beginCheck } = await import("./package/file.ts");
+  const check = await beginCheck(file, io.interrupted);
+  if (key === null) return check;
+  await check.summary;
   const { requireSignature } = await import("./package/signatures.ts");
-  await requireSignature(file, flags.requireSignature);
+  await requireSignature(file, key);
+  return check;
 }
 
 /** What the server is to deploy: with a digest it refuses other bytes that came meanwhile. */
@@ -159,11 +194,10 @@ interface Chosen {
 async function upload(
   context: Context,
   session: Session,
-  file: string,
-  flags: DeployFlags,
+  what: Omit<Upload, "held">,
 ): Promise<Chosen> {
   const held = await session.call("list_packages", {});
-  const info = await uploadPackage(context, session.flags, file, held, { force: flags.force });
+  const info = await uploadPackage(context, session.flags, { ...what, held });
   return { name: info.file, sha256: info.sha256 };
 }
 

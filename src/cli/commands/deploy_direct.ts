@@ -22,21 +22,20 @@ import { EXIT } from "../exit_codes.ts";
 import { type DEPLOY_FLAGS, strategyOf, valuesOf } from "../flags/deploy_flags.ts";
 import { reportDeployment } from "../output/deployment/deployment_report.ts";
 import { flagName, type FlagValues, readFlags } from "../flags/flags.ts";
-import { readPackage } from "./package/file.ts";
+import type { PackageSummary } from "../../package/read.ts";
 import type { ProgressView } from "../output/deployment/progress.ts";
 import { openProgressView } from "../output/deployment/progress_view.ts";
 import { interruptedExitCode } from "../output/report.ts";
 import { readNamedFile } from "../flags/secrets.ts";
 import { hostDirectoryOptions, SSH_FLAGS } from "../flags/ssh_flags.ts";
 import { Hangup } from "../session/hangup.ts";
-import { digestOf } from "../session/upload.ts";
 import { visible } from "../../util/terminal_text.ts";
 import { formatDuration } from "../../util/units.ts";
 
 /** What {@linkcode deployDirectly} deploys. */
 export interface DirectDeployment {
   /** Package file, verified by the caller. */
-  file: string;
+  summary: PackageSummary;
   /** Hosts as the user wrote them. */
   hosts: readonly string[];
   /** The flags of `deploy`. */
@@ -49,9 +48,7 @@ export async function deployDirectly(
   given: Record<string, unknown>,
   what: DirectDeployment,
 ): Promise<number> {
-  const { file, flags } = what;
-  const { manifest } = await readPackage(file);
-  const { size, sha256 } = await digestOf(file);
+  const { flags, summary: { path, manifest, size, sha256 } } = what;
   const plan: DeployPlan = {
     kind: "deploy",
     deploymentId: newDeploymentId(),
@@ -60,8 +57,8 @@ export async function deployDirectly(
     strategy: planStrategy(strategyOf(flags)),
     force: flags.force,
     package: {
-      open: async () => streamOf(await open(file, "r")),
-      file: basename(file),
+      open: async () => streamOf(await open(path, "r")),
+      file: basename(path),
       sha256,
       size,
       manifest,

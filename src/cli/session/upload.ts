@@ -3,13 +3,13 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
 import { open, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { answerError, readAnswer } from "../../client/http_answer.ts";
 import { HarnessError, messageOf } from "../../errors.ts";
 import { streamOf } from "../../server/http/transfers.ts";
 import type { PackageInfo } from "../../protocol/actions.ts";
+import type { PackageSummary } from "../../package/read.ts";
 import { type ClientFlags, serverAccess, trustedTransport } from "./connect.ts";
 import type { Context } from "../context.ts";
 import { readSecretFile, unreadable } from "../flags/secrets.ts";
@@ -18,40 +18,52 @@ import { formatSize } from "../../util/units.ts";
 import { digestFile } from "../../util/node/digest.ts";
 import { writeAll } from "../../util/node/files.ts";
 
-/** Options for {@linkcode uploadPackage}. */
-export interface UploadOptions {
-  /** Replace a package of the same name and version that has other bytes. @default {false} */
-  force?: boolean;
+/** A package that is being checked, or was. */
+export interface PackageCheck {
+  /** Its content, or the error of an invalid one; never unhandled. */
+  readonly summary: Promise<PackageSummary>;
 }
 
-/** The size and the SHA-256 of a file. */
-export async function digestOf(path: string): Promise<{ size: number; sha256: string }> {
+/** Does what needs a package while it is checked: when both fail, the error is that of the check. */
+export async function whileChecked<T>(
+  check: PackageCheck | null,
+  work: () => Promise<T>,
+): Promise<T> {
   try {
-    return await digestFile(path);
+    return await work();
   } catch (error) {
-    throw unreadable({ place: "the package", path }, error);
+    await check?.summary;
+    throw error;
   }
 }
 
+/** What {@linkcode uploadPackage} uploads. */
+export interface Upload {
+  /** The package. */
+  readonly path: string;
+  /** Its check, which may go on during the upload: before it has succeeded the server does not get all of it. */
+  readonly check: PackageCheck;
+  /** What the server holds. */
+  readonly held: readonly PackageInfo[];
+  /** Replace a package of the same name and version that has other bytes. */
+  readonly force: boolean;
+}
+
 /**
- * Uploads the package at `path` and the signature beside it; one that the server holds already is not sent
- * again.
+ * Uploads a package and the signature beside it; one that the server holds already is not sent again.
  *
- * @throws {HarnessError} What the server refused it for, or `unreachable`.
+ * @throws {HarnessError} What the server refused it for, or `unreachable`; the error of the check.
  */
 export async function uploadPackage(
   context: Context,
   flags: ClientFlags,
-  path: string,
-  held: readonly PackageInfo[],
-  options: UploadOptions = {},
+  { path, check, held, force }: Upload,
 ): Promise<PackageInfo> {
   const { io } = context;
   const file = basename(path);
   const other = held.find((info) => info.file === file);
-  // Where there is nothing to compare with, it is hashed while it is sent.
-  const isFile = await stat(path).then((found) => found.isFile(), () => false);
-  const known = other === undefined && isFile ? null : await digestOf(path);
+  // Where there is nothing to compare with, it need not be read before it is sent.
+  const known = other === undefined ? null : await check.summary;
   const signature = await signatureBeside(path);
   if (other !== undefined && other.sha256 === known?.sha256) {
     note(io, `${file} is on the server already\n`);
@@ -60,12 +72,11 @@ export async function uploadPackage(
   }
   const source = await openFile(path);
   note(io, `uploading ${file} (${formatSize(known?.size ?? source.size)})\n`);
-  const sent = hashed(source.stream);
   const request: PackageRequest = {
     method: "PUT",
     file,
-    query: options.force === true ? "?force=1" : "",
-    body: sent.stream,
+    query: force ? "?force=1" : "",
+    body: heldBack(source.stream, check),
     headers: {
       "content-type": "application/gzip",
       ...(known === null ? {} : { "x-content-sha256": known.sha256 }),
@@ -76,11 +87,12 @@ export async function uploadPackage(
   const response = await askPackages(context, flags, request);
   if (response.status !== 201) throw await refusal(request, response);
   const info = await response.json() as PackageInfo;
-  if (info.sha256 === sent.sha256()) return info;
+  const { sha256 } = await check.summary;
+  if (info.sha256 === sha256) return info;
   throw new HarnessError(
     "conflict",
-    `Cannot upload ${file}: the server has other bytes than those that were sent, with the SHA-256 ${info.sha256}; remove it there and try again`,
-    { details: { sha256: info.sha256, sent: sent.sha256() } },
+    `Cannot upload ${file}: the server has other bytes than those that were checked, with the SHA-256 ${info.sha256}; remove it there and try again`,
+    { details: { sha256: info.sha256, sent: sha256 } },
   );
 }
 
@@ -95,23 +107,26 @@ async function openFile(
   }
 }
 
-/** A stream whose bytes are hashed on their way; ask for the digest at its end. */
-function hashed(
+/** A stream that fails with the check, and whose last chunk waits for it. */
+function heldBack(
   source: ReadableStream<Uint8Array>,
-): { stream: ReadableStream<Uint8Array>; sha256: () => string } {
-  const hash = createHash("sha256");
+  check: PackageCheck,
+): ReadableStream<Uint8Array> {
+  let failed: { error: unknown } | null = null;
+  check.summary.catch((error) => failed = { error });
   const reader = source.getReader();
-  const stream = new ReadableStream<Uint8Array>({
+  let next: ReturnType<typeof reader.read> | undefined;
+  return new ReadableStream<Uint8Array>({
     async pull(controller) {
-      const { value, done } = await reader.read();
+      const { value, done } = await (next ?? reader.read());
+      if (failed !== null) throw failed.error;
       if (done) return controller.close();
-      hash.update(value);
+      next = reader.read();
+      if ((await next).done) await check.summary;
       controller.enqueue(value);
     },
     cancel: (reason) => reader.cancel(reason),
   }, { highWaterMark: 0 });
-  let digest: string | undefined;
-  return { stream, sha256: () => digest ??= hash.digest("hex") };
 }
 
 /**
@@ -140,7 +155,7 @@ export async function downloadPackage(
     }
     await writeNew(`${path}${suffix}`, response.body);
   }
-  const got = await digestOf(path);
+  const got = await digestFile(path);
   if (got.sha256 === sha256) return path;
   throw new HarnessError("conflict", `Cannot check ${file}: the server changed it meanwhile`);
 }

@@ -3,8 +3,10 @@
  *
  * @module
  */
+import { stat } from "node:fs/promises";
 import { inspectNamed, type PackageSummary } from "../../../package/read.ts";
 import { withHint } from "../../output/hints.ts";
+import type { PackageCheck } from "../../session/upload.ts";
 
 /** Reads and verifies the package at `path`, its file name included; the hint of an error names the file. */
 export async function readPackage(
@@ -16,6 +18,18 @@ export async function readPackage(
   } catch (error) {
     throw aboutPackage(path, error);
   }
+}
+
+/** Checked in a fraction of a second: a mistake is reported before anything is asked of the server. */
+const CHECKED_FIRST_BYTES = 16 * 1024 * 1024;
+
+/** Checks the package at `path`: a small one at once, a large one while the caller goes on. */
+export async function beginCheck(path: string, signal: AbortSignal): Promise<PackageCheck> {
+  const summary = readPackage(path, { signal });
+  summary.catch(() => {});
+  const size = await stat(path).then((found) => found.size, () => 0);
+  if (size <= CHECKED_FIRST_BYTES) await summary;
+  return { summary };
 }
 
 /** Adds the path of a package to the error of an invalid one. */

@@ -21,7 +21,7 @@ import { note } from "../../output/notes.ts";
 import { withHint } from "../../output/hints.ts";
 import { CLEAR_LINE } from "../../output/styles.ts";
 import { printJson, printTable } from "../../output/table.ts";
-import { uploadPackage } from "../../session/upload.ts";
+import { uploadPackage, whileChecked } from "../../session/upload.ts";
 import { semVer } from "../../flags/values.ts";
 import { formatSize } from "../../../util/units.ts";
 
@@ -118,13 +118,15 @@ function aboutDirectory(dir: string, error: unknown): unknown {
 
 async function pushCommand(context: Context, given: unknown, file: string): Promise<void> {
   const { force } = readFlags(PUSH_FLAGS, given as Record<string, unknown>, context.io);
-  const { readPackage } = await import("./file.ts");
-  await readPackage(file);
-  await using session = await openSession(context, given as object);
-  const held = await session.call("list_packages", {});
-  const info = await uploadPackage(context, session.flags, file, held, { force });
-  if (session.flags.json) printJson(context.io, info);
-  else context.io.out(`${visible(info.sha256)}  ${visible(info.file)}\n`);
+  const { beginCheck } = await import("./file.ts");
+  const check = await beginCheck(file, context.io.interrupted);
+  await whileChecked(check, async () => {
+    await using session = await openSession(context, given as object);
+    const held = await session.call("list_packages", {});
+    const info = await uploadPackage(context, session.flags, { path: file, check, held, force });
+    if (session.flags.json) printJson(context.io, info);
+    else context.io.out(`${visible(info.sha256)}  ${visible(info.file)}\n`);
+  });
 }
 
 async function listCommand(context: Context, given: unknown): Promise<void> {
