@@ -15,6 +15,22 @@ import { HOST_LIBRARY, hostCommand, type HostPlace } from "./command.ts";
 import forgetRecovery from "./forget_recovery.sh" with { type: "text" };
 import writeRecovery from "./write_recovery.sh" with { type: "text" };
 
+/** Path and runtime of a release that was active, for a rollback. */
+export interface ActivePlace {
+  /** Directory. */
+  dir: string;
+  /** File in `envs/`. */
+  envName: string;
+  /** Owner of the directories of the service while it runs; empty: not changed. */
+  owner: string;
+  /** How to control it. */
+  spec: ServiceSpec;
+  /** Whether it runs as a unit that we wrote. */
+  unit: boolean;
+  /** Whether it is to be started. */
+  start: boolean;
+}
+
 /** Input of {@linkcode recoveryScript}. */
 export interface Recovery {
   /** Where. */
@@ -22,16 +38,7 @@ export interface Recovery {
   /** The release that was switched to, and whether it is a unit that we wrote. */
   stop: { spec: ServiceSpec; unit: boolean };
   /** The release that was active and whether it ran, or `null`. */
-  back:
-    | {
-      dir: string;
-      envName: string;
-      owner: string;
-      spec: ServiceSpec;
-      unit: boolean;
-      start: boolean;
-    }
-    | null;
+  back: ActivePlace | null;
   /** The state without the switch. */
   state: HostState;
 }

@@ -4,7 +4,6 @@
  * @module
  */
 import { HarnessError } from "../../errors.ts";
-import type { ServiceSpec } from "../../lifecycle/service_spec.ts";
 import {
   DEPLOY_COMMAND_TIMEOUT_MS,
   DEPLOY_EXTRACT_TIMEOUT_MS,
@@ -38,7 +37,7 @@ import {
   withRelease,
 } from "../host/state.ts";
 import { otherRun } from "../host/occupied.ts";
-import { recoveryScript } from "../host/recovery.ts";
+import { type ActivePlace, recoveryScript } from "../host/recovery.ts";
 import { healthTimeoutMs } from "../health_timeout.ts";
 import { sleep } from "../../util/async.ts";
 import { waitUntilUp } from "./stays_up.ts";
@@ -80,20 +79,8 @@ function byteLength(text: string): number {
   return new TextEncoder().encode(text).length;
 }
 
-/** Path and runtime of the previous release, for a rollback. */
-export interface PreviousPlace {
-  /** Directory. */
-  dir: string;
-  /** File in `envs/`. */
-  envName: string;
-  /** Owner of the directories of the service while it runs; empty: not changed. */
-  owner: string;
-  /** How to control it. */
-  spec: ServiceSpec;
-  /** Whether it runs as a unit that we wrote. */
-  unit: boolean;
-  /** Whether it is to be started. */
-  start: boolean;
+/** The previous release, for a rollback. */
+export interface PreviousPlace extends ActivePlace {
   /** Its record. */
   release: ReleaseRecord;
 }

@@ -86,9 +86,6 @@ export function unitOccupant(report: UnitReport): Occupant | null {
   const status = unitStatus(report);
   const from = facts.get("from") || null;
   const identity = status.running ? status.identity : null;
-  const why = facts.get("why") ?? "";
-  const state = [get("ActiveState"), get("UnitFileState"), get("FragmentPath")]
-    .filter((word) => word !== "").join(", ");
   return {
     kind: "unit",
     name: get("Id"),
@@ -96,7 +93,7 @@ export function unitOccupant(report: UnitReport): Occupant | null {
     identity: identity ?? (from === null ? null : { runId: null, releaseDir: releaseOf(from) }),
     running: status.running,
     ...(facts.has("gives") ? { givesWay: true } : {}),
-    detail: why === "" ? state : `${state}: ${why}`,
+    detail: detailOf(report),
   };
 }
 
@@ -123,17 +120,23 @@ export function knownOccupant(
     : `it is active already and was not started by this service; stop it (systemctl stop ${
       get("Id")
     }) to let this service take it over`;
-  const why = facts.get("why") ?? reason;
-  const state = [get("ActiveState"), get("UnitFileState"), get("FragmentPath")]
-    .filter((word) => word !== "").join(", ");
   return {
     kind: "unit",
     name: get("Id"),
     ours,
     identity: status.identity,
     running: status.running,
-    detail: why === "" ? state : `${state}: ${why}`,
+    detail: detailOf(report, reason),
   };
+}
+
+/** The state of a unit, and why it is as it is: what the host says, or else `reason`. */
+function detailOf({ properties, facts }: UnitReport, reason = ""): string {
+  const get = propertiesOf(properties);
+  const words = [get("ActiveState"), get("UnitFileState"), get("FragmentPath")];
+  const state = words.filter((word) => word !== "").join(", ");
+  const why = facts.get("why") ?? reason;
+  return why === "" ? state : `${state}: ${why}`;
 }
 
 /** Whether the host's record of releases has an active one, by an earlier version, that runs `unit`. */
