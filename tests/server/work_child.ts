@@ -7,6 +7,11 @@
 import { Session } from "node:inspector";
 import { ConnectionHandler } from "../../src/server/handler.ts";
 import { Registry } from "../../src/registry/registry.ts";
+import { Ownership } from "../../src/server/access/ownership.ts";
+import { VouchedEntries } from "../../src/server/access/vouched_entries.ts";
+import { COLLECTIONS, type DocumentStore, type Services } from "../../src/server/backends.ts";
+import { InstanceMap } from "../../src/server/services/instance_map.ts";
+import { Placements } from "../../src/server/services/placements.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";
 import { serviceInput } from "../helpers/fixtures.ts";
 import { manyServices, type WorkRequest } from "./work_fixture.ts";
@@ -47,23 +52,52 @@ await using registry = await Registry.open(new MemoryStore());
 for (const service of manyServices(services)) {
   await registry.register(serviceInput(service.name, service));
 }
+/** All services were registered with the token, and there are as many that are placed, and as many removed ones. */
+const documents: DocumentStore = {
+  list(collection) {
+    const numbers = Array.from({ length: services }, (_, number) => String(number));
+    if (collection === COLLECTIONS.placements) {
+      return Promise.resolve(
+        numbers.map((id) => ({ id, value: placementOf(`placed-${id}@host`) })),
+      );
+    }
+    const removed = numbers.map((id) => ({ id: `gone-${id}@host`, name: `gone-${id}`, run: id }));
+    const ids = registry.list().map(({ id }) => id);
+    return Promise.resolve([{ id: "vouched", value: { id: "1", ids, removed } }]);
+  },
+  put: () => Promise.resolve(),
+  remove: () => Promise.resolve(),
+};
+function placementOf(id: string): object {
+  const spec = { name: id.split("@")[0], runDir: "/run/service" };
+  return { id, target: "local", place: id, origin: "deployed", spec };
+}
+const unused = () => Promise.reject(new Error("not asked for"));
+await using vouched = await VouchedEntries.load(documents);
+const placements = await Placements.load(documents, (id) => registry.ofId(id)?.name);
+const ownership = new Ownership({ placements, reserved: new InstanceMap(), vouched });
+const managed: Services = { act: unused, logs: unused, async *follow() {}, ownership };
 await using handler = new ConnectionHandler({
   registry,
+  vouched,
+  services: managed,
   limits: { maxRequestsPerSecond: 1_000_000, shutdownTimeoutMs: 0 },
 });
 
 let arrived: (frame: string) => void = () => {};
-const connection = handler.open({
-  send: (frame) => arrived(frame),
-  close: () => {},
-  bufferedBytes: () => 0,
-});
+const connect = (access: "full" | "anonymous") =>
+  handler.open({ send: (frame) => arrived(frame), close: () => {}, bufferedBytes: () => 0 }, {
+    access,
+    by: access,
+    protocol: null,
+  });
+const connections = { full: connect("full"), anonymous: connect("anonymous") };
 
-async function ask({ action, params }: WorkRequest): Promise<void> {
+async function ask({ action, params, access = "full" }: WorkRequest): Promise<void> {
   const answer = new Promise<string>((resolve) => {
     arrived = (frame) => frame.startsWith('{"id":"1"') && resolve(frame);
   });
-  connection.onMessage(JSON.stringify({ id: "1", type: "request", action, params }));
+  connections[access].onMessage(JSON.stringify({ id: "1", type: "request", action, params }));
   await answer;
 }
 
@@ -77,9 +111,9 @@ for (const request of requests) {
     await executed();
     await ask(request);
     samples.push(await executed());
-    if (request.undo !== undefined) await ask(request.undo);
+    if (request.undo !== undefined) await ask({ ...request.undo, access: request.access });
   }
   counts[request.title] = Math.max(...samples);
 }
-connection.onClose();
+for (const connection of Object.values(connections)) connection.onClose();
 Deno.stdout.writeSync(new TextEncoder().encode(JSON.stringify(counts)));

@@ -8,8 +8,10 @@ export interface WorkRequest {
   title: string;
   action: string;
   params?: unknown;
+  /** Who asks. @default {"full"} */
+  access?: "full" | "anonymous" | undefined;
   /** Sent after it, not counted. */
-  undo?: { title: string; action: string; params?: unknown };
+  undo?: WorkRequest;
 }
 
 /** The name of a service: the same number of digits in every registry. */

@@ -91,9 +91,13 @@ async function countsOf(services: number, requests: WorkRequest[]): Promise<Map<
 }
 
 Deno.test("server: the work of a request does not grow", async () => {
-  const requests = Object.entries(REQUESTS).flatMap(([action, list]) =>
+  const withToken = Object.entries(REQUESTS).flatMap(([action, list]) =>
     list.map(({ title = "", ...rest }) => ({ ...rest, action, title: `${action} ${title}`.trim() }))
   );
+  const requests = withToken.flatMap((request): WorkRequest[] => [
+    request,
+    { ...request, access: "anonymous", title: `${request.title}, without a token` },
+  ]);
   const missing = Object.entries(REQUESTS).filter(([, list]) => list.length === 0);
   assert.deepEqual(missing.map(([action]) => action), WHOLE);
   const [few, many] = await Promise.all(SIZES.map((size) => countsOf(size, requests)));
