@@ -39,7 +39,7 @@ interface Thread {
   readonly jobs: Array<Job | null>;
 }
 
-/** Threads that compress; none compresses in this one. Where a thread fails, this one does its work: to the same bytes. */
+/** Threads that compress. Without any, and where one fails, this thread does the work: to the same bytes. */
 export class DeflatePool implements AsyncDisposable {
   readonly #threads: Thread[] = [];
   readonly #waiting: Job[] = [];

@@ -39,9 +39,9 @@ interface LoadedSegment {
   lines: number[];
 }
 
-/** How often a read is tried because files were being renamed under it, */
+/** Attempts of a read while files are renamed under it. */
 const ATTEMPTS = 50;
-/** and the pause in between: a rename takes as long as the disk likes. */
+/** Pause between them: a rename may take as long as a sync of the disk. */
 const PAUSE_MS = 5;
 
 /** Reads events from the files of a journal. */

@@ -32,7 +32,7 @@ export const rows: readonly Row[] = [{
   targets: [
     target("events to 1,000 subscribers", "ours.rate", "bare Deno.rate", 0.95),
     target("… beside Node ws", "ours.rate", "Node ws.rate", 1),
-    target("… beside Bun, which joins writes", "ours.rate", "Bun.rate"),
+    target("… beside Bun", "ours.rate", "Bun.rate"),
   ],
   async setUp(scope, stack) {
     const ours = stack.use(await startProduct(scope, { services: 100 }));

@@ -100,7 +100,7 @@ export const rows: readonly Row[] = [
         atLeast: 1,
       },
       {
-        title: "… beside Bun, which the load client reaches too",
+        title: "… beside Bun",
         unit: "/s",
         figure: "ours.rate",
         peer: "Bun.rate",
