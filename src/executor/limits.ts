@@ -75,6 +75,8 @@ export const SSH_KEEPALIVE_MS = 15_000;
 export const SSH_KEEPALIVE_COUNT = 3;
 /** How long to wait for the server to close after our disconnect. */
 export const SSH_CLOSE_GRACE_MS = 1000;
+/** How long the commands of a connection that is closed may take to be killed: two round trips to a busy host. */
+export const SSH_KILL_GRACE_MS = 2000;
 /** Jump hosts in a row. */
 export const SSH_MAX_JUMPS = 8;
 /** Depth of Include in ssh_config, as in OpenSSH. */

@@ -157,3 +157,5 @@ export const SPACE_CHECK_BYTES = 32 * 1024 ** 2;
 export const UPLOAD_QUEUE_BYTES = 2 * 1024 ** 2;
 /** Log streams at once, for all clients: each is a process with two pipes, or a channel over SSH. */
 export const MAX_LOG_FOLLOWS = 128;
+/** How long what runs on hosts may take to end by itself at a shutdown: a watcher looks four times a second. */
+export const HOSTS_CLOSE_GRACE_MS = 500;

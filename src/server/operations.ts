@@ -15,8 +15,10 @@ import {
   type Services,
 } from "./backends.ts";
 import type { DeploymentManager } from "./deployments/deployment_manager.ts";
+import { settleWithin } from "../util/async.ts";
 import { HostConnections } from "./hosts/host_connections.ts";
 import type { HostDirectory } from "./hosts/host_directory.ts";
+import { HOSTS_CLOSE_GRACE_MS } from "./limits.ts";
 import type { ServiceManager } from "./services/service_manager.ts";
 
 /** Options for `openControlPlane()`. */
@@ -97,8 +99,11 @@ export class Operations {
   /** Closes the connections to hosts; services keep running. */
   async close(): Promise<void> {
     await this.park();
-    await this.#opened?.services[Symbol.asyncDispose]();
+    const ended = this.#opened?.services[Symbol.asyncDispose]() ?? Promise.resolve();
+    // What runs on a silent host ends only with its connection.
+    await settleWithin(ended, HOSTS_CLOSE_GRACE_MS);
     await this.#connections[Symbol.asyncDispose]();
+    await ended;
   }
 
   async *#follow(id: string, signal: AbortSignal): AsyncGenerator<string> {

@@ -61,12 +61,14 @@ Deno.test({
       assert.match(JSON.stringify(bad.host.error), /no config/);
       assert.equal(await runningImage(), `true ${NAME}:1.0.0`);
       // Its health script looks at nothing, and docker starts it again all the time.
-      const short = await withImage(bench, "1.1.1", "sleep 0.2; exit 3", {
+      const short = await withImage(bench, "1.1.1", "sleep 1; exit 3", {
         yaml: "restart: {policy: always}\nhealth: {script: scripts/health.sh}\n",
         files: { "scripts/health.sh": "#!/bin/sh\nexit 0\n" },
       });
-      const gone = await run(bench.plan(short, { timing: { settleMs: 2_000 } }));
-      assert.deepEqual([gone.host.outcome, gone.host.step], ["rolled_back", "health"]);
+      const gone = await run(bench.plan(short, { timing: { settleMs: 4_000 } }));
+      assert.equal(gone.host.outcome, "rolled_back");
+      // On a machine that is so busy it may have ended before its start was seen.
+      assert.match(gone.host.step ?? "", /^(start|health)$/);
       assert.equal(gone.host.error?.code, "deploy_failed");
       assert.equal(await runningImage(), `true ${NAME}:1.0.0`);
       const two = await run(bench.plan(await withImage(bench, "1.2.0", stay)));

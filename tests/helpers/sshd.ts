@@ -55,6 +55,8 @@ export interface Sshd extends AsyncDisposable {
   log(): string;
   /** Cuts every connection at once, as a broken network would. Commands that ran go on. */
   killConnections(): Promise<void>;
+  /** Makes every connection silent, as a network that swallows packets would; `stop()` ends them. */
+  holdConnections(): Promise<void>;
   /** Stops listening with SIGKILL; connections stay. `start()` listens on the same port again. */
   stopListening(): Promise<void>;
   /** Starts to listen again after `stopListening()`, on the same port and with the same keys. */
@@ -337,6 +339,11 @@ class RunningSshd implements Sshd {
       : await descendants([this.#listener.pid], SESSION);
     for (const pid of [...orphans, ...sessions]) kill(pid, "SIGKILL");
     this.#orphans = [];
+  }
+
+  async holdConnections(): Promise<void> {
+    if (this.#listener === null) return;
+    for (const pid of await descendants([this.#listener.pid], SESSION)) kill(pid, "SIGSTOP");
   }
 
   async stopListening(): Promise<void> {

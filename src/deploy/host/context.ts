@@ -55,6 +55,14 @@ export interface StartedRelease {
   at: number;
 }
 
+/** A health check that was begun before the start of its program. */
+export interface EarlyCheck {
+  /** Fires once it has failed. */
+  readonly failed: AbortSignal;
+  /** Ends it. */
+  end(): Promise<void>;
+}
+
 /** A deployment on one host. The steps fill it in, in their order. */
 export class HostContext {
   /** The deployment. */
@@ -95,6 +103,8 @@ export class HostContext {
   status: ServiceStatus | null = null;
   /** What this deployment started; `null` before that. */
   started: StartedRelease | null = null;
+  /** Its health script as it was tried before that; `null` where there is none. */
+  early: EarlyCheck | null = null;
   /** Whether the command that committed has removed what its record does not need. */
   swept = false;
   /** Passed health check of the release; `null` before that, and if it has none. */

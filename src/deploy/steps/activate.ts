@@ -40,7 +40,7 @@ import { otherRun } from "../host/occupied.ts";
 import { type ActivePlace, recoveryScript } from "../host/recovery.ts";
 import { healthTimeoutMs } from "../health_timeout.ts";
 import { sleep } from "../../util/async.ts";
-import { waitUntilUp } from "./stays_up.ts";
+import { beginEarlyCheck, waitUntilUp } from "./stays_up.ts";
 
 /** Points `current` to the release, after writing the script that undoes it. */
 export async function switchRelease(context: HostContext): Promise<StepResult> {
@@ -108,7 +108,11 @@ export async function start(context: HostContext): Promise<StepResult> {
   const owner = dirOwner(chosen, previous);
   if (owner !== "") await context.run(giveDirsCommand(context.place, owner));
   context.news({ message: `starting ${chosen.version}` });
-  const started = await startRelease(context, chosen);
+  context.early = beginEarlyCheck(context, chosen);
+  const started = await startRelease(context, chosen).catch(async (error) => {
+    await context.early?.end();
+    throw error;
+  });
   const { status } = started;
   context.release = withImageId(chosen, status);
   context.started = started;
@@ -152,7 +156,7 @@ export async function startRelease(
 
 /** Waits until the release is healthy, and checks that it is the one that was started. */
 export async function health(context: HostContext): Promise<StepResult> {
-  const { chosen, started, plan, signal } = context;
+  const { chosen, started, plan, signal, early } = context;
   if (started === null) throw new Error(`${chosen.id} was not started`);
   const spec = specOf(chosen);
   if (spec.health === null) {
@@ -162,7 +166,8 @@ export async function health(context: HostContext): Promise<StepResult> {
   const found = await waitUntilUp(context, started, {
     timeoutMs: plan.healthTimeoutMs ?? healthTimeoutMs(spec),
     onResult: (seen) => context.news({ message: seen.message }),
-  });
+    early,
+  }).finally(() => early?.end());
   context.status = found.status;
   assertOwnRun(context);
   if (spec.health !== null) context.health = found.health;

@@ -33,7 +33,8 @@ export async function rollback(context: HostContext, reason: string): Promise<St
   context.status = null;
   if (back !== null && back.start) {
     const started = await startRelease(context, back.release);
-    const found = await waitUntilUp(context, started, { timeoutMs: healthTimeoutMs(back.spec) });
+    const timeoutMs = healthTimeoutMs(back.spec);
+    const found = await waitUntilUp(context, started, { timeoutMs, early: null });
     context.status = found.status;
   }
   // Only now: until the previous release runs, the watchdog must be able to finish this if we die.

@@ -5,13 +5,45 @@
  */
 import { HarnessError } from "../../errors.ts";
 import { driverFor } from "../../lifecycle/drivers/table.ts";
-import { type HealthCheckResult, waitUntilHealthy } from "../../lifecycle/health/check.ts";
+import {
+  checkHealth,
+  type HealthCheckResult,
+  waitUntilHealthy,
+} from "../../lifecycle/health/check.ts";
 import { START_SETTLE_MS } from "../../lifecycle/limits.ts";
 import type { ServiceSpec, ServiceStatus } from "../../lifecycle/service_spec.ts";
 import { sleep } from "../../util/async.ts";
-import type { HostContext, StartedRelease } from "../host/context.ts";
+import type { EarlyCheck, HostContext, StartedRelease } from "../host/context.ts";
 import { type ReleaseRecord, specOf } from "../host/state.ts";
 import { DEPLOY_LOG_LINES } from "../limits.ts";
+
+/**
+ * Tries a health script while its program is not up: one that fails then looks at the program. Begun before the start, so
+ * that it is there first, and waited for no longer than the program would have to stay up without it.
+ */
+export function beginEarlyCheck(context: HostContext, release: ReleaseRecord): EarlyCheck | null {
+  if (!hasHealthScript(release)) return null;
+  const stop = new AbortController();
+  const failed = new AbortController();
+  const abandon = () => stop.abort(new HarnessError("cancelled", "Its result is not needed"));
+  const ended = checkHealth(context.machine, specOf(release), {
+    systemd: context.isUnit(release),
+    signal: AbortSignal.any([context.signal, stop.signal]),
+    onCrowded: abandon,
+  }).then(({ healthy }) => healthy ? undefined : failed.abort(), () => undefined);
+  return {
+    failed: failed.signal,
+    async end() {
+      abandon();
+      await ended;
+    },
+  };
+}
+
+/** Whether the health check of a release is a script, which may look at anything. */
+function hasHealthScript(release: ReleaseRecord): boolean {
+  return specOf(release).health?.probe.type === "script";
+}
 
 /** How long is waited, and who hears of it. */
 export interface WaitUntilUpOptions {
@@ -19,13 +51,15 @@ export interface WaitUntilUpOptions {
   timeoutMs: number;
   /** Called with each result of its health check. */
   onResult?: (result: HealthCheckResult) => void;
+  /** Its health script while it was not up; `null` where that was not tried. */
+  early: EarlyCheck | null;
 }
 
 /**
  * Waits until the release is healthy, and then checks that it still runs.
  *
- * A health script may not look at the program at all. One that failed first does, and so does every http or tcp check: its
- * port was free before the start. After any other, the program must have stayed up for as long as one without a check.
+ * A health script may not look at the program at all. One that failed before does, and so does every http or tcp check:
+ * its port was free before the start. After any other, the program must have stayed up as long as one without a check.
  */
 export async function waitUntilUp(
   context: HostContext,
@@ -34,6 +68,7 @@ export async function waitUntilUp(
 ): Promise<{ health: HealthCheckResult; status: ServiceStatus }> {
   const { machine, signal, plan: { timing } } = context;
   const { release, at } = started;
+  const { early } = options;
   const spec = specOf(release);
   let failed = false;
   const health = await waitUntilHealthy(machine, spec, {
@@ -46,9 +81,10 @@ export async function waitUntilUp(
       options.onResult?.(seen);
     },
   });
-  if (spec.health?.probe.type === "script" && !failed) {
+  if (hasHealthScript(release) && !failed) {
     const settleMs = timing?.settleMs ?? START_SETTLE_MS;
-    await sleep(Math.max(0, at + settleMs - performance.now()), signal);
+    const known = early === null ? signal : AbortSignal.any([signal, early.failed]);
+    await sleep(Math.max(0, at + settleMs - performance.now()), known);
     signal.throwIfAborted();
   }
   const status = await context.controller(release).status({ signal });

@@ -200,9 +200,14 @@ async function closeClient(
   freeCiphers(client);
 }
 
-/** Closes the connections of a route, the last hop first. */
-export async function closeConnections(connections: readonly HopConnection[]): Promise<void> {
-  for (const { client, socket } of connections.toReversed()) await closeClient(client, socket);
+/** Closes the connections of a route, the last hop first; each server has `graceMs` to do so. */
+export async function closeConnections(
+  connections: readonly HopConnection[],
+  graceMs: number = SSH_CLOSE_GRACE_MS,
+): Promise<void> {
+  for (const { client, socket } of connections.toReversed()) {
+    await closeClient(client, socket, graceMs);
+  }
 }
 
 function closeOf(socket: Duplex): Promise<void> {

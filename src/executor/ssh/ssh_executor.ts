@@ -5,7 +5,13 @@
  */
 import { getLogger } from "@logtape/logtape";
 import { HarnessError } from "../../errors.ts";
-import { OPENSSH_MAX_LINE_BYTES, SSH_MAX_LINE_BYTES } from "../limits.ts";
+import {
+  OPENSSH_MAX_LINE_BYTES,
+  SSH_CLOSE_GRACE_MS,
+  SSH_KILL_GRACE_MS,
+  SSH_MAX_LINE_BYTES,
+} from "../limits.ts";
+import { settleWithin } from "../../util/async.ts";
 import type { Command, Executor, RunOptions, RunResult, Stdin } from "../executor.ts";
 import { stdinScript } from "../shell/stdin_script.ts";
 import { runProcess } from "../run_process.ts";
@@ -116,8 +122,11 @@ export class SshExecutor implements Executor {
     this.#closing.abort(
       new HarnessError("cancelled", `Cannot go on with ${this.host}: the connection was closed`),
     );
-    await Promise.allSettled(this.#running);
-    await closeConnections(this.#connections);
+    const ended = Promise.allSettled(this.#running);
+    await settleWithin(ended, SSH_KILL_GRACE_MS);
+    // A host that has not let its commands be killed by now is silent: it would not close either.
+    await closeConnections(this.#connections, this.#running.size > 0 ? 0 : SSH_CLOSE_GRACE_MS);
+    await ended;
   }
 }
 

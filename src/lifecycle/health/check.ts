@@ -37,6 +37,8 @@ export interface CheckHealthOptions {
   signal?: AbortSignal;
   /** Whether it runs as a systemd unit. Left out: the machine is asked. */
   systemd?: boolean;
+  /** Makes a health script a background command: called when its connection has no room for another one. */
+  onCrowded?: () => void;
 }
 
 /** Options for {@linkcode waitUntilHealthy}. */
@@ -74,7 +76,7 @@ export async function checkHealth(
 async function judge(
   executor: Executor,
   spec: ServiceSpec,
-  { signal, systemd }: CheckHealthOptions,
+  { signal, systemd, onCrowded }: CheckHealthOptions,
 ): Promise<Verdict> {
   if (spec.health === null) {
     const controller = createController(executor, spec, { systemd });
@@ -88,7 +90,7 @@ async function judge(
   }
   const { probe, timeoutMs } = spec.health;
   try {
-    return await runProbe(probe, { executor, spec, timeoutMs, signal });
+    return await runProbe(probe, { executor, spec, timeoutMs, signal, onCrowded });
   } catch (error) {
     if (signal?.aborted || !isTimeout(error)) throw error;
     return {

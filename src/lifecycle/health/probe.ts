@@ -7,7 +7,7 @@ import { request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { connect } from "node:net";
 import { HarnessError, messageOf } from "../../errors.ts";
-import type { Executor, RunResult } from "../../executor/executor.ts";
+import type { Executor, RunOptions, RunResult } from "../../executor/executor.ts";
 import { COMMAND_GRACE_MS, MAX_HEALTH_MESSAGE_LENGTH, MAX_HEALTH_OUTPUT_BYTES } from "../limits.ts";
 import { STATUS_TIMEOUT_MS } from "../../model/limits.ts";
 import type { HealthProbe, ManifestPort } from "../../package/manifest/manifest.ts";
@@ -41,6 +41,8 @@ export interface ProbeContext {
   timeoutMs: number;
   /** Cancels it. */
   signal: AbortSignal | undefined;
+  /** Makes a script a background command. */
+  onCrowded?: RunOptions["onCrowded"] | undefined;
 }
 
 const LOOPBACK = ["127.0.0.1", "::1"] as const;
@@ -58,7 +60,7 @@ export function runProbe(probe: HealthProbe, context: ProbeContext): Promise<Ver
 }
 
 async function probeScript(script: string, context: ProbeContext): Promise<Verdict> {
-  const { executor, spec, timeoutMs, signal } = context;
+  const { executor, spec, timeoutMs, signal, onCrowded } = context;
   const runId = crypto.randomUUID();
   const user = "user" in spec.execution ? spec.execution.user : null;
   // A container's loader variables must not act on its health script, which runs on the machine itself.
@@ -75,6 +77,7 @@ async function probeScript(script: string, context: ProbeContext): Promise<Verdi
       timeoutMs,
       maxOutputBytes: MAX_HEALTH_OUTPUT_BYTES,
       ...(signal ? { signal } : {}),
+      ...(onCrowded ? { onCrowded } : {}),
     });
     return scriptVerdict(result);
   } catch (error) {

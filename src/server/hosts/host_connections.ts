@@ -16,13 +16,14 @@ export type HostExecutor = Awaited<ReturnType<HostTarget["connect"]>>;
 /** Opens connections once and keeps them until they break. */
 export class HostConnections implements AsyncDisposable {
   readonly #open = new Map<string, Promise<HostExecutor>>();
-  #closed = false;
+  readonly #closing = new AbortController();
 
   /** The shared connection to a host; a broken one is replaced. */
   async open(host: Host, signal: AbortSignal): Promise<HostExecutor> {
+    this.#closing.signal.throwIfAborted();
     let opening = this.#open.get(host.key);
     // Not the caller's signal: others may wait for the same connection. The connector has its own deadline.
-    opening ??= this.#share(host.key, this.dedicated(host, new AbortController().signal));
+    opening ??= this.#share(host.key, this.dedicated(host, this.#closing.signal));
     return await untilAborted(opening, signal);
   }
 
@@ -32,7 +33,7 @@ export class HostConnections implements AsyncDisposable {
    * after the close.
    */
   adopt(key: string, executor: HostExecutor): boolean {
-    if (this.#closed || this.#open.has(key)) return false;
+    if (this.#closing.signal.aborted || this.#open.has(key)) return false;
     void this.#share(key, Promise.resolve(executor));
     return true;
   }
@@ -42,9 +43,9 @@ export class HostConnections implements AsyncDisposable {
     return asRoot(host, await host.connect(signal));
   }
 
-  /** Closes all connections. */
+  /** Closes all connections, and cancels those that are being opened. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#closed = true;
+    this.#closing.abort(new HarnessError("cancelled", "The connections to hosts are closed"));
     await Promise.all([...this.#open].map(([key, opening]) => this.#drop(key, opening)));
   }
 
