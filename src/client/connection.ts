@@ -23,9 +23,10 @@ import {
   harnessErrorOf,
   statusError,
   statusIn,
+  uncertainRefusal,
 } from "./decode.ts";
 import { isBusy, needsAnswer } from "./http_answer.ts";
-import { isSilent, probeHandshake } from "./handshake_probe.ts";
+import { isSilent, probeHandshake, UPGRADE_REQUIRED } from "./handshake_probe.ts";
 import type { Closure } from "./backoff.ts";
 import { formatDuration } from "../util/units.ts";
 import { openSocket, type SocketOptions, type WebSocketLike } from "./websocket.ts";
@@ -323,9 +324,14 @@ async function refused(
   // After hello, nobody waits for this error.
   if (isKnown || signal.aborted) return error;
   const answer = await probeHandshake(url, options, signal);
-  if (answer === null) return error;
-  if (!("status" in answer)) return isVague ? error : handshakeError(url, closure, answer);
-  return isVague && isSilent(answer.status) ? error : statusError(url, answer);
+  // A proxy that cannot reach the server refuses with 502, and a second handshake over HTTP/2 with this.
+  const isSecond = isVague && error.code === "invalid_request";
+  if (answer === null || !("status" in answer)) {
+    if (isSecond) return uncertainRefusal(url, status);
+    return answer === null || isVague ? error : handshakeError(url, closure, answer);
+  }
+  const isBack = isSecond && answer.status === UPGRADE_REQUIRED;
+  return isVague && isSilent(answer.status) && !isBack ? error : statusError(url, answer);
 }
 
 /** Whether a text has more bytes than `maxBytes`; encodes it only when its length does not decide. */

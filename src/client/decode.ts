@@ -92,6 +92,16 @@ export function statusError(url: string, answer: HttpAnswer): HarnessError {
   );
 }
 
+/** The error of a handshake of which only a second one's status is known: the first may have failed for a moment. */
+export function uncertainRefusal(url: string, status: number): HarnessError {
+  return new HarnessError(
+    "unavailable",
+    `Cannot connect to ${url}: HTTP status ${status}, maybe not of the WebSocket handshake but of another one over HTTP/2; ` +
+      "a proxy in between may have no server at the moment, or not pass WebSockets on",
+    { details: { status } },
+  );
+}
+
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -293,3 +293,35 @@ Deno.test({
     assert.equal(JSON.parse(without.stdout).error.code, "unauthorized");
   },
 });
+
+Deno.test({
+  name: "nginx: a handshake that met a restart is repeated",
+  ignore: needs("nginx", "openssl"),
+  sanitizeResources: false,
+  async fn() {
+    await using dir = await tempDir();
+    const tls = await makeCertificates(dir.path);
+    const token = "a-token-of-128-bit-at-least";
+    await Deno.writeTextFile(`${dir.path}/token`, token);
+    await using server = await startServer(["--token-file", `${dir.path}/token`]);
+    // Deno reports 400 of its second handshake, over HTTP/2; a plain request meets the server, but cannot tell: nginx
+    // passes its 426 with a header that HTTP/2 does not have.
+    const config = `server {
+      listen 443 ssl http2;
+      ssl_certificate ${tls}/server.crt;
+      ssl_certificate_key ${tls}/server.key;
+      location / { if ($http_upgrade) { return 502; } proxy_pass http://127.0.0.1:8080; } }`;
+    const backend = Number(new URL(server.url).port);
+    await using proxy = await startProxy("nginx", {
+      dir: `${dir.path}/nginx`,
+      tls,
+      backend,
+      config,
+    });
+    const transport = await trusting(await Deno.readTextFile(`${tls}/ca.crt`));
+    const url = `wss://localhost:${proxy.port}/`;
+    await assert.rejects(RegistryClient.connect(url, { ...transport, token }), {
+      code: "unavailable",
+    });
+  },
+});
