@@ -325,7 +325,8 @@ async function refused(
   if (isKnown || signal.aborted) return error;
   const answer = await probeHandshake(url, options, signal);
   // A proxy that cannot reach the server refuses with 502, and a second handshake over HTTP/2 with this.
-  const isSecond = isVague && error.code === "invalid_request";
+  const isSecond = status !== null && url.startsWith("wss:") && status >= 400 &&
+    error.code === "invalid_request";
   if (answer === null || !("status" in answer)) {
     if (isSecond) return uncertainRefusal(url, status);
     return answer === null || isVague ? error : handshakeError(url, closure, answer);
