@@ -6,27 +6,17 @@
  *
  * @module
  */
-import type { Command } from "commander";
+import type { Command, CommandText } from "./command_line/command.ts";
 import type { Context } from "./context.ts";
 
 /** Declares flags and handler of a command, which has its name and arguments already. */
 export type Declare = (command: Command, context: Context) => void;
 
 /** An argument: `<name>` or `[name]`, and what it is. */
-export type ArgumentText = readonly [name: string, about?: string];
+type ArgumentText = NonNullable<CommandText["args"]>[number];
 
 /** A command, or a group of them. */
-export interface Entry {
-  /** Its name. */
-  readonly name: string;
-  /** One line for the help. */
-  readonly about: string;
-  /** Its arguments. */
-  readonly args?: readonly ArgumentText[];
-  /** Its other name. */
-  readonly alias?: string;
-  /** Whether its group runs it where none of its commands is named. */
-  readonly isDefault?: boolean;
+export interface Entry extends CommandText {
   /** Loads what declares the rest; a group has none. */
   readonly load?: () => Promise<Declare>;
   /** The commands of a group. */

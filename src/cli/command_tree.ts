@@ -1,9 +1,9 @@
 /**
- * The commands of {@linkcode COMMANDS} as commander has them.
+ * The commands of {@linkcode COMMANDS} as they are parsed.
  *
  * @module
  */
-import type { Command } from "commander";
+import { Command } from "./command_line/command.ts";
 import { COMMANDS, type Declare, type Entry } from "./command_table.ts";
 import type { Context } from "./context.ts";
 import { addFlags, addGlobalFlags, OUTPUT_FLAGS } from "./flags/flags.ts";
@@ -11,33 +11,16 @@ import { addFlags, addGlobalFlags, OUTPUT_FLAGS } from "./flags/flags.ts";
 /** How the rest of a command is loaded, until it is. */
 const LOADERS = new WeakMap<Command, () => Promise<Declare>>();
 
-/**
- * Whether `words`, what was typed, are about a command outside of groups: then the commands of groups are not made,
- * which takes longer than to run many a command.
- */
-export function needsNoGroup(words: readonly string[]): boolean {
-  const first = words.find((word) => !word.startsWith("-"));
-  return COMMANDS.some(({ name, commands }) => name === first && commands === undefined);
-}
-
-/** What {@linkcode addCommands} adds. */
-export interface CommandChoice {
-  /** Whether the commands of groups are added too. */
-  readonly groups: boolean;
-}
-
-/** Adds the commands, without their flags; {@linkcode loadCommand} adds those. */
-export function addCommands(
-  parent: Command,
-  choice: CommandChoice,
-  entries: readonly Entry[] = COMMANDS,
-): void {
-  for (const { name, about, args = [], alias, isDefault = false, load, commands } of entries) {
-    const command = parent.command(name, { isDefault }).description(about);
-    for (const [argument, text] of args) command.argument(argument, text);
-    if (alias !== undefined) command.alias(alias);
-    if (load !== undefined) LOADERS.set(command, load);
-    if (commands !== undefined && choice.groups) addCommands(command, choice, commands);
+/** Adds the commands, without their flags; {@linkcode loadCommand} adds those. A group has its few at once. */
+export function addCommands(parent: Command, entries: readonly Entry[] = COMMANDS): void {
+  for (const entry of entries) {
+    const command = new Command(entry, parent);
+    if (entry.load !== undefined) LOADERS.set(command, entry.load);
+    if (entry.commands === undefined) continue;
+    addGlobalFlags(command);
+    // The flags of every command: `service -q stop web`.
+    addFlags(command, OUTPUT_FLAGS, { hidden: true });
+    addCommands(command, entry.commands);
   }
 }
 

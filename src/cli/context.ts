@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { Command } from "commander";
+import type { Command, TypedLine } from "./command_line/command.ts";
 import { writeSync } from "node:fs";
 import process from "node:process";
 import { isatty } from "node:tty";
@@ -201,15 +201,27 @@ export interface Context {
 /** What a command returns: its exit code, or nothing for 0. */
 export type CommandResult = Promise<number | void>;
 
-/** Makes `run` what `command` does: its positional arguments, then its flags. */
+/** Makes `run` what `command` does: with its flags, then its arguments. */
 export function addHandler<Flags>(
   context: Context,
   command: Command,
   run: (flags: Flags, ...args: string[]) => CommandResult,
-): Command {
-  return command.action(async (...all: unknown[]) => {
-    const args = all.slice(0, -2) as string[];
-    context.json = command.opts()["json"] === true;
-    context.exitCode = await run(command.opts() as Flags, ...args) ?? 0;
-  });
+): void {
+  addLineHandler(
+    context,
+    command,
+    ({ flags, args }) => run(flags as Flags, ...args as string[]),
+  );
+}
+
+/** The same for a command whose words mean more than its arguments say. */
+export function addLineHandler(
+  context: Context,
+  command: Command,
+  run: (line: TypedLine) => CommandResult,
+): void {
+  command.action = async (line) => {
+    context.json = line.flags["json"] === true;
+    context.exitCode = await run(line) ?? 0;
+  };
 }

@@ -22,7 +22,7 @@ export const PROGRAM_FLAGS = {
 } as const satisfies Readonly<Record<string, FlagText>>;
 
 /** What follows `Usage: `; its further lines begin below its first word. */
-export function usageLines(text: string, width: number): string {
+function usageLines(text: string, width: number): string {
   return wrapText(text, width - USAGE.length).join(`\n${" ".repeat(USAGE.length)}`);
 }
 
@@ -32,7 +32,7 @@ export function commandTerm(name: string, args: readonly string[]): string {
 }
 
 /** Paragraphs of at most `width` columns. */
-export function wrapHelp(text: string, width: number): string {
+function wrapHelp(text: string, width: number): string {
   return text.split("\n").flatMap((line) => wrapText(line, width)).join("\n");
 }
 
@@ -45,7 +45,7 @@ export interface HelpItem {
 }
 
 /** An item of a list whose terms take `termWidth` columns. */
-export function helpItem(
+function helpItem(
   { term, description }: HelpItem,
   termWidth: number,
   width: number,
@@ -58,6 +58,32 @@ export function helpItem(
   }
   return [`  ${term}`, ...wrapText(description, width - 6).map((line) => `      ${line}`)]
     .join("\n");
+}
+
+/** What lists of commands end with. */
+export const HELP_COMMAND: HelpItem = {
+  term: commandTerm("help", ["[command]"]),
+  description: "help for a command",
+};
+
+/** What help is made of. */
+export interface HelpParts {
+  /** How to type it. */
+  readonly usage: string;
+  /** What it does. */
+  readonly about: string;
+  /** Lists with their headings; an empty one is left out. */
+  readonly lists: ReadonlyArray<readonly [heading: string, items: readonly HelpItem[]]>;
+}
+
+/** Help, but for its examples, `width` columns wide. */
+export function helpText({ usage, about, lists }: HelpParts, width: number): string {
+  const termWidth = Math.max(...lists.flatMap(([, items]) => items.map(({ term }) => term.length)));
+  const shown = lists.filter(([, items]) => items.length > 0).map(([heading, items]) =>
+    [heading, ...items.map((item) => helpItem(item, termWidth, width))].join("\n")
+  );
+  const parts = [`Usage: ${usageLines(usage, width)}`, wrapHelp(about, width), ...shown];
+  return `${parts.join("\n\n")}\n`;
 }
 
 /** A heading and command lines below it, each with a comment if there is one. */

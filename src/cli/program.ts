@@ -3,19 +3,18 @@
  *
  * @module
  */
-import { Command, Option } from "commander";
+import { Command, type TypedLine } from "./command_line/command.ts";
+import { type Parsed, parseLine } from "./command_line/parse.ts";
 import process from "node:process";
 import { HarnessError } from "../errors.ts";
 import { SERVER_NAME } from "../version.ts";
-import { addCommands, type CommandChoice, loadCommand, needsNoGroup } from "./command_tree.ts";
+import { addCommands, loadCommand } from "./command_tree.ts";
 import type { Context, Io } from "./context.ts";
-import { examplesText } from "./examples.ts";
-import { HELP_LAYOUT } from "./help.ts";
+import { EXIT } from "./exit_codes.ts";
 import { PROGRAM_FLAGS } from "./help_text.ts";
-import { helpEnd, PROGRAM, versionText, widthOfHelp } from "./program_help.ts";
+import { programHelp, versionText, widthOfHelp } from "./program_help.ts";
 import { printText } from "./output/table.ts";
-import { addGlobalFlags, GLOBAL_FLAGS, OUTPUT_FLAGS } from "./flags/flags.ts";
-import { helpArguments, usageError } from "./flags/usage.ts";
+import { GLOBAL_FLAGS } from "./flags/flags.ts";
 import { runtimeText } from "../util/node/runtime.ts";
 
 /** Flags that may come before a command's name. */
@@ -33,12 +32,13 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
     json: args.includes("--json"),
   };
   try {
-    const program = createProgram(context, { groups: !needsNoGroup(args) });
+    const program = createProgram();
     if (await isCompletion(args, program, context)) return context.exitCode;
     // Elsewhere `-v` is the version; alone it must not start a server.
     const given = args.length === 1 && args[0] === "-v" ? ["--version"] : args;
-    const words = helpArguments(program, withDefaultCommand(given));
-    await program.parseAsync(words, { from: "user" });
+    const words = withDefaultCommand(given);
+    const parsed = await parseLine(program, words, (command) => loadCommand(command, context));
+    await carryOut(parsed, context);
     return context.exitCode;
   } catch (error) {
     const { report } = await import("./output/report.ts");
@@ -60,75 +60,50 @@ async function isCompletion(
 }
 
 /** The program with its commands; what a command does is loaded when it is named. */
-export function createProgram(context: Context, choice: CommandChoice): Command {
-  const { io } = context;
-  const width = widthOfHelp(io.columns);
-  const program = new Command(SERVER_NAME)
-    .description(PROGRAM.about)
-    .usage(PROGRAM.usage)
-    .version(versionText(runtimeText(), process.versions.v8), ...PROGRAM_FLAGS.version)
-    .helpOption(...PROGRAM_FLAGS.help)
-    .helpCommand("help [command]", PROGRAM.helpCommand)
-    .option(...PROGRAM_FLAGS.debug)
-    .option(...PROGRAM_FLAGS.noColor)
-    .addHelpText("after", () => helpEnd(width))
-    .hook("preAction", async (_, command) => {
-      context.io = await ioFor(context.io, command);
-    })
-    // Else the program's own --version would swallow the one of `rollback`.
-    .enablePositionalOptions()
-    .configureHelp(HELP_LAYOUT)
-    .configureOutput({
-      writeOut: (text) => printText(io, text),
-      writeErr: (text) => io.err(text),
-      // report() prints errors.
-      outputError: () => {},
-      getOutHelpWidth: () => width,
-      getErrHelpWidth: () => width,
-      getOutHasColors: () => io.color,
-      getErrHasColors: () => false,
-    });
-  addCommands(program, choice);
-  finish(program, context, width);
+export function createProgram(): Command {
+  const program = new Command({ name: SERVER_NAME, about: "" });
+  const { help: _, ...flags } = PROGRAM_FLAGS;
+  for (const [flag, about] of Object.values(flags)) program.option(flag, about);
+  addCommands(program);
   return program;
 }
 
-/** Examples and errors that name the command; groups get the global flags here, commands when they are loaded. */
-function finish(
-  command: Command,
-  context: Context,
-  width: number,
-  path: readonly string[] = [],
-): void {
-  command.exitOverride((error) => {
-    throw usageError(command, error);
-  });
-  if (path.length > 0) {
-    command.addHelpText("after", () => examplesText(path.join(" "), width));
+async function carryOut(parsed: Parsed, context: Context): Promise<void> {
+  const { io } = context;
+  switch (parsed.kind) {
+    case "mistake": {
+      const { mistakeError } = await import("./flags/usage.ts");
+      throw mistakeError(parsed.command, parsed.mistake);
+    }
+    case "version":
+      return io.out(`${versionText(runtimeText(), process.versions.v8)}\n`);
+    case "help": {
+      const help = await helpOf(parsed.command, widthOfHelp(io.columns));
+      if (parsed.isAsked) return printText(io, help);
+      context.exitCode = EXIT.usage;
+      return io.err(help);
+    }
+    case "run":
+      context.io = await ioFor(io, parsed.command, parsed.line.flags);
+      await parsed.command.action?.(parsed.line);
   }
-  if (command.commands.length === 0) return;
-  if (path.length > 0) addGlobalFlags(command);
-  command.hook("preSubcommand", (_, next) => loadCommand(next, context));
-  for (const option of outputOptions()) command.addOption(option.hideHelp(path.length > 0));
-  for (const child of command.commands) finish(child, context, width, [...path, child.name()]);
 }
 
-/** The program and its groups take the flags of every command too: `service -q stop web`. */
-function outputOptions(): Option[] {
-  return Object.entries(OUTPUT_FLAGS).map(([name, { short, help }]) =>
-    new Option(`-${short}, --${name}`, help)
-  );
+async function helpOf(command: Command, width: number): Promise<string> {
+  if (command.parent === null) return programHelp(width);
+  const { commandHelpPage } = await import("./command_line/help.ts");
+  return commandHelpPage(command, width);
 }
 
 /** The surroundings as the flags of `command` want them. */
-async function ioFor(io: Io, command: Command): Promise<Io> {
-  const { quiet, verbose } = command.optsWithGlobals<{ quiet?: boolean; verbose?: boolean }>();
-  const wanted = { ...io, quiet: quiet === true, verbose: verbose === true };
+async function ioFor(io: Io, command: Command, flags: TypedLine["flags"]): Promise<Io> {
+  const [quiet, verbose] = [flags["quiet"] === true, flags["verbose"] === true];
+  const wanted = { ...io, quiet, verbose };
   if (quiet && verbose) {
     throw new HarnessError("invalid_params", "Cannot use --quiet and --verbose together: omit one");
   }
   // The server has a log of its own.
-  if (wanted.verbose && command.name() !== "serve") {
+  if (verbose && command.name !== "serve") {
     const { configureLogging } = await import("./logging.ts");
     await configureLogging(wanted, { level: "debug", format: "text" });
   }

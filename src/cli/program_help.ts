@@ -1,6 +1,5 @@
 /**
- * The help of the program itself, and its version. Made of {@linkcode COMMANDS} without commander, which takes longer to
- * load than all else that this needs; a test compares it with what commander makes of the same.
+ * The help of the program itself, and its version, made of {@linkcode COMMANDS} alone: nothing else has to be loaded.
  *
  * @module
  */
@@ -10,19 +9,17 @@ import { COMMANDS } from "./command_table.ts";
 import {
   commandTerm,
   exampleLines,
+  HELP_COMMAND,
   type HelpItem,
-  helpItem,
+  helpText,
   PROGRAM_FLAGS,
-  usageLines,
-  wrapHelp,
 } from "./help_text.ts";
 import { wrapText } from "./output/text_layout.ts";
 
 /** Texts of the program. */
-export const PROGRAM = {
+const PROGRAM = {
   about: "Registry, deployment and control of services on plain Linux hosts.",
   usage: "[serve] [flags] | <command> [flags]",
-  helpCommand: "help for a command",
 } as const;
 
 /** Examples of the whole program. */
@@ -44,34 +41,22 @@ export function widthOfHelp(columns: number): number {
   return Math.min(WIDEST_HELP, columns);
 }
 
-/** What stands below the commands. */
-export function helpEnd(width: number): string {
-  return `${exampleLines(EXAMPLES, width)}\n\n${wrapText(EXIT_CODES, width).join("\n")}`;
-}
-
 /** The whole help of the program. */
 export function programHelp(width: number): string {
   const flags: HelpItem[] = Object.values(PROGRAM_FLAGS).map(([term, description]) => ({
     term,
     description,
   }));
-  const commands: HelpItem[] = COMMANDS.map(({ name, alias, args = [], about }) => ({
-    term: commandTerm(
-      alias === undefined ? name : `${name}|${alias}`,
-      args.map(([argument]) => argument),
-    ),
+  const commands: HelpItem[] = COMMANDS.map(({ name, args = [], about }) => ({
+    term: commandTerm(name, args.map(([argument]) => argument)),
     description: about,
   }));
-  commands.push({ term: commandTerm("help", ["[command]"]), description: PROGRAM.helpCommand });
-  const termWidth = Math.max(...[...flags, ...commands].map(({ term }) => term.length));
-  const list = (items: readonly HelpItem[]) =>
-    items.map((item) => helpItem(item, termWidth, width)).join("\n");
-  return [
-    `Usage: ${usageLines(`${SERVER_NAME} ${PROGRAM.usage}`, width)}`,
-    wrapHelp(PROGRAM.about, width),
-    `Options:\n${list(flags)}`,
-    `Commands:\n${list(commands)}`,
-  ].join("\n\n") + `\n${helpEnd(width)}\n`;
+  const help = helpText({
+    usage: `${SERVER_NAME} ${PROGRAM.usage}`,
+    about: PROGRAM.about,
+    lists: [["Options:", flags], ["Commands:", [...commands, HELP_COMMAND]]],
+  }, width);
+  return `${help}${exampleLines(EXAMPLES, width)}\n\n${wrapText(EXIT_CODES, width).join("\n")}\n`;
 }
 
 /** Program, protocol and runtime, such as `deno 2.9.6`. */

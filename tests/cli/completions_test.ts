@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import type { Command } from "commander";
+import type { Command } from "../../src/cli/command_line/command.ts";
 import { parseBashLine, quoteForBash } from "../../src/cli/completion/bash_words.ts";
 import { kindAt } from "../../src/cli/completion/value_kinds.ts";
 import { runHere, wholeProgram } from "../helpers/cli.ts";
@@ -85,19 +85,19 @@ Deno.test("completions: names of the server on the line", async () => {
 Deno.test("completions: every value says how it is completed", async () => {
   const unsaid: string[] = [];
   const walk = (command: Command, path: string) => {
-    for (const argument of command.registeredArguments) {
+    for (const argument of command.args) {
       if (path.startsWith("completions")) continue;
       if (kindAt({ path, argument, option: null }) === null) {
-        unsaid.push(`${path} <${argument.name()}>`);
+        unsaid.push(`${path} <${argument.name}>`);
       }
     }
     for (const option of command.options) {
-      const takesValue = option.required || option.optional;
+      const takesValue = option.takesValue;
       if (takesValue && kindAt({ path, option, argument: null }) === null) {
         unsaid.push(`${path} ${option.flags}`);
       }
     }
-    for (const child of command.commands) walk(child, `${path} ${child.name()}`.trim());
+    for (const child of command.commands) walk(child, `${path} ${child.name}`.trim());
   };
   walk(await wholeProgram(), "");
   assert.deepEqual(unsaid, [], "add them to src/cli/completion/value_kinds.ts");

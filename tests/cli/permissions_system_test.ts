@@ -5,7 +5,7 @@
  * release workflow, the compiled binary that HARNESS_TEST_PROGRAM names.
  */
 import assert from "node:assert/strict";
-import type { Command } from "commander";
+import type { Command } from "../../src/cli/command_line/command.ts";
 import { PERMISSIONS } from "../../.ci/compile.ts";
 import { bundle } from "../helpers/bundle.ts";
 import { wholeProgram } from "../helpers/cli.ts";
@@ -20,7 +20,7 @@ const ROOT = new URL("../../", import.meta.url).pathname;
 /** All commands that have no commands below them, as words: `package build`. */
 function leaves(parent: Command, path: readonly string[] = []): string[] {
   return parent.commands.flatMap((command) => {
-    const here = [...path, command.name()];
+    const here = [...path, command.name];
     return command.commands.length > 0 ? leaves(command, here) : [here.join(" ")];
   });
 }

@@ -42,7 +42,7 @@ function loadedWith(...paths: string[]): { packages: string[]; builtins: string[
 /** What every command loads, and what it may load. */
 const PROCESS = "cli/process.ts";
 const FRONT = {
-  packages: ["commander", "get-east-asian-width"],
+  packages: ["get-east-asian-width"],
   builtins: ["fs", "fs/promises", "path", "process", "tty"],
 };
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Command } from "commander";
+import type { Command } from "../../src/cli/command_line/command.ts";
 import { dirname } from "node:path";
 import { parse } from "yaml";
 import { buildPackage } from "../../src/package/build.ts";
@@ -38,7 +38,7 @@ Deno.test("coming-from: an example for each tool", () => {
 
 /** The command that words name, and how many words that are. */
 function find(program: Command, words: readonly string[]): Command {
-  const next = program.commands.find((command) => command.name() === words[0]);
+  const next = program.commands.find((command) => command.name === words[0]);
   return next === undefined ? program : find(next, words.slice(1));
 }
 
@@ -46,7 +46,7 @@ Deno.test("coming-from: commands and flags that there are", async () => {
   const program = await wholeProgram();
   const lines = (await shellBlocks(DOCUMENT)).flatMap((block) => block.trim().split("\n"));
   // In the tables: `service stop web`, `deploy … --hosts-file production.txt`.
-  const names = new Set(program.commands.map((command) => command.name()));
+  const names = new Set(program.commands.map((command) => command.name));
   const mentions = [...TEXT.matchAll(/`([a-z]+(?: [^`]*)?)`/g)].map(([, words = ""]) => words)
     .filter((words) => names.has(words.split(" ")[0] ?? ""))
     .map((words) => `harness-ws-server ${words}`);

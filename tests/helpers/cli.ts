@@ -1,7 +1,7 @@
 /**
  * Runs the real program as a child process, as a user's shell would.
  */
-import type { Command } from "commander";
+import type { Command } from "../../src/cli/command_line/command.ts";
 import { loadCommand } from "../../src/cli/command_tree.ts";
 import type { Io } from "../../src/cli/context.ts";
 import { createProgram, main } from "../../src/cli/program.ts";
@@ -162,9 +162,9 @@ export async function runHere(
 }
 
 /** The program with the flags of all its commands, which it loads one by one. */
-export async function wholeProgram(io: Io = recorder()): Promise<Command> {
-  const context = { io, exitCode: 0, debug: false, json: false };
-  const program = createProgram(context, { groups: true });
+export async function wholeProgram(): Promise<Command> {
+  const context = { io: recorder(), exitCode: 0, debug: false, json: false };
+  const program = createProgram();
   const load = async (command: Command) => {
     await loadCommand(command, context);
     for (const child of command.commands) await load(child);

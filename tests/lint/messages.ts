@@ -7,7 +7,6 @@
 
 /** Files that must read the text of a foreign library, which reports nothing else, and whose it is. */
 export const FOREIGN: Readonly<Record<string, string>> = {
-  "cli/flags/usage.ts": "commander",
   "executor/ssh/auth.ts": "ssh2",
   "executor/ssh/channels.ts": "ssh2",
   "executor/ssh/ssh_executor.ts": "ssh2",

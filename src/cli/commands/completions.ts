@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Command } from "commander";
+import type { Command } from "../command_line/command.ts";
 import { HarnessError } from "../../errors.ts";
 import { SERVER_NAME } from "../../version.ts";
 import { addHandler, type Context } from "../context.ts";
@@ -16,7 +16,7 @@ const SHELLS: readonly Shell[] = ["bash", "zsh", "fish", "powershell"];
 export function declareScript(command: Command, context: Context): void {
   addHandler(context, command, async () => {
     const { completionScript } = await import("../completion/scripts.ts");
-    context.io.raw(completionScript(command.name() as Shell));
+    context.io.raw(completionScript(command.name as Shell));
   });
 }
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Command } from "commander";
+import type { Command } from "../command_line/command.ts";
 import { MAX_PAGE_SIZE } from "../../model/limits.ts";
 import type { Deployment } from "../../protocol/actions.ts";
 import { CLIENT_FLAGS, openSession } from "../session/connect.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Command } from "commander";
+import type { Command } from "../command_line/command.ts";
 import { constants } from "node:fs";
 import { access, open, stat } from "node:fs/promises";
 import { dirname, resolve as absolute } from "node:path";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Command } from "commander";
+import type { Command } from "../command_line/command.ts";
 import { addHandler, type Context } from "../context.ts";
 import {
   addFlags,
@@ -26,7 +26,6 @@ const CONFIG_FLAG = {
 
 /** Declares the command. */
 export function declareServe(command: Command, context: Context): void {
-  command.allowExcessArguments(false);
   addFlags(command, CONFIG_FLAG);
   addFlags(command, SERVE_FLAGS);
   addFlags(command, SSH_FLAGS, "SSH to the hosts:");

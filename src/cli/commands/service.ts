@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Command } from "commander";
+import type { Command } from "../command_line/command.ts";
 import { visible } from "../../util/terminal_text.ts";
 import { CLIENT_FLAGS, openSession } from "../session/connect.ts";
 import { addHandler, type Context } from "../context.ts";
@@ -56,7 +56,7 @@ export function declareGet(command: Command, context: Context): void {
 
 /** Declares `service start`, `stop`, `restart` or `reload`, by the name of the command. */
 export function declareControl(command: Command, context: Context): void {
-  const action = command.name() as ControlAction;
+  const action = command.name as ControlAction;
   const cascade = CASCADES[action];
   command.option("--dry-run", "only print what would be done, in order");
   if (cascade !== null) command.option("--cascade", cascade);

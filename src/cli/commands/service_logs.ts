@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Command, Option } from "commander";
+import type { Command } from "../command_line/command.ts";
 import { HarnessError } from "../../errors.ts";
 import { isGlob } from "../../util/glob.ts";
 import { visible } from "../../util/terminal_text.ts";
@@ -45,7 +45,7 @@ const LOG_FLAGS = {
 export function declareLogs(command: Command, context: Context): void {
   addFlags(command, LOG_FLAGS);
   // What earlier versions called it.
-  command.addOption(new Option("--tail <n>").hideHelp());
+  command.option("--tail <n>", "", { hidden: true });
   addFlags(command, CLIENT_FLAGS, "Server:");
   addHandler(context, command, (given, names) => showLogs(context, given as GivenFlags, names));
 }

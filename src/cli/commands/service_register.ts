@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Command, CommanderError } from "commander";
+import type { Command, TypedLine } from "../command_line/command.ts";
 import { HarnessError, messageOf } from "../../errors.ts";
 import { MAX_TTL_MS, MIN_TTL_MS } from "../../model/limits.ts";
 import {
@@ -15,7 +15,7 @@ import {
 } from "../../model/service.ts";
 import { CLIENT_FLAGS, openSession } from "../session/connect.ts";
 import type { ClientStatus } from "../../client/mod.ts";
-import { addHandler, type Context, type Io } from "../context.ts";
+import { addLineHandler, type Context, type Io } from "../context.ts";
 import { keepAlive } from "./keep_alive.ts";
 import {
   addFlags,
@@ -30,7 +30,7 @@ import {
   valueFlag,
 } from "../flags/flags.ts";
 import { named, readNamedFile } from "../flags/secrets.ts";
-import { usageError } from "../flags/usage.ts";
+import { mistakeError } from "../flags/usage.ts";
 import { note, printDone } from "../output/notes.ts";
 import { printJson } from "../output/table.ts";
 import { duration, pair } from "../flags/values.ts";
@@ -67,7 +67,11 @@ const REGISTER_FLAGS = {
 export function declareRegister(command: Command, context: Context): void {
   addFlags(command, REGISTER_FLAGS);
   addFlags(command, CLIENT_FLAGS, "Server:");
-  addHandler(context, command, (given) => register(context, given, wordsOf(command)));
+  addLineHandler(
+    context,
+    command,
+    (line) => register(context, line.flags, wordsOf(command, line)),
+  );
 }
 
 /** What stands before `--`, and the program after it. */
@@ -76,22 +80,19 @@ interface Words {
   argv: string[];
 }
 
-function wordsOf(command: Command): Words {
-  const typed = (root: Command): string[] => {
-    return root.parent === null
-      ? (root as Command & { rawArgs: string[] }).rawArgs
-      : typed(root.parent);
-  };
-  const raw = typed(command);
-  const at = raw.indexOf("--");
-  const argv = at < 0 ? [] : raw.slice(at + 1);
-  const before = command.args.slice(0, command.args.length - argv.length);
+function wordsOf(command: Command, { flags, before, after }: TypedLine): Words {
   if (before.length > 1) {
-    const text = "error: too many arguments: a program to start comes after --";
-    throw usageError(command, new CommanderError(2, "commander.excessArguments", text));
+    const why = "a program to start comes after --";
+    throw mistakeError(command, {
+      kind: "excess_arguments",
+      words: before,
+      flags,
+      isNamed: true,
+      why,
+    });
   }
-  if (at >= 0 && argv.length === 0) throw missing("the program to start after --");
-  return { name: before[0], argv };
+  if (after?.length === 0) throw missing("the program to start after --");
+  return { name: before[0], argv: [...after ?? []] };
 }
 
 async function register(context: Context, given: unknown, words: Words): Promise<number | void> {

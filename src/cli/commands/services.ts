@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Command } from "commander";
+import type { Command } from "../command_line/command.ts";
 import { visible } from "../../util/terminal_text.ts";
 import { type Endpoint, SERVICE_STATES } from "../../model/service.ts";
 import { CLIENT_FLAGS, openSession } from "../session/connect.ts";

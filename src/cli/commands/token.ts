@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Command } from "commander";
+import type { Command } from "../command_line/command.ts";
 import { randomBytes } from "node:crypto";
 import { HarnessError } from "../../errors.ts";
 import { addHandler, type Context, type Io } from "../context.ts";

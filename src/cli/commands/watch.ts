@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Command } from "commander";
+import type { Command } from "../command_line/command.ts";
 import { HarnessError } from "../../errors.ts";
 import { visible } from "../../util/terminal_text.ts";
 import type { ClientStatus, EventItem, StreamItem } from "../../client/mod.ts";

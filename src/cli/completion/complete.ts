@@ -6,9 +6,10 @@
  *
  * @module
  */
-import type { Command } from "commander";
+import type { Command } from "../command_line/command.ts";
 import { visible } from "../../util/terminal_text.ts";
 import { loadCommand } from "../command_tree.ts";
+import { HELP_COMMAND, PROGRAM_FLAGS } from "../help_text.ts";
 import type { Context, Io } from "../context.ts";
 import { CLI_COMPLETION_TIMEOUT_MS, CLI_MAX_COMPLETIONS } from "../limits.ts";
 import { parseBashLine, quoteForBash } from "./bash_words.ts";
@@ -122,24 +123,26 @@ async function offerAt(position: Position, current: string, context: Context): P
 }
 
 function commands(command: Command): Candidate[] {
-  return command.createHelp().visibleCommands(command)
-    .map((child) => ({ value: child.name(), about: child.description() }));
+  return [...command.commands, { name: "help", about: HELP_COMMAND.description }]
+    .map(({ name, about }) => ({ value: name, about }));
 }
 
 /** The flags of a command that may (again) be given. */
 function flags({ command, given }: Position): Candidate[] {
-  const help = command.createHelp();
-  const options = [...help.visibleOptions(command), ...command.parent === null ? [] : ROOT_FLAGS];
-  return options.filter((option) =>
-    !("attributeName" in option) || option.parseArg !== undefined ||
-    !given.has(option.attributeName())
-  ).flatMap(({ long, description }) => long ? [{ value: long, about: description }] : []);
+  const again = command.options.filter(({ hidden, repeatable, key }) =>
+    hidden !== true && (repeatable === true || !given.has(key))
+  );
+  return [
+    ...again.map(({ long, about }) => ({ value: long, about })),
+    { value: "--help", about: PROGRAM_FLAGS.help[1] },
+    ...command.parent === null ? [] : ROOT_FLAGS,
+  ];
 }
 
 /** Flags that every command takes, though its help does not list them. */
 const ROOT_FLAGS = [
-  { long: "--debug", description: "show the stack trace of an error" },
-  { long: "--no-color", description: "no colour" },
+  { value: "--debug", about: "show the stack trace of an error" },
+  { value: "--no-color", about: "no colour" },
 ];
 
 async function valuesOf(

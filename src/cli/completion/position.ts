@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Argument, Command, Option } from "commander";
+import type { Argument, Command, Option } from "../command_line/command.ts";
 
 /** The place of the cursor in a command line. */
 export interface Position {
@@ -106,19 +106,19 @@ class Reader {
       await this.#enter(DEFAULT_COMMAND);
       option = this.#find(name);
     }
-    if (option === null || !(option.required || option.optional)) return;
+    if (option?.takesValue !== true) return;
     if (rest.length > 0) this.#give(option, rest.join("="));
-    else if (option.required) this.#pending = option;
+    else this.#pending = option;
   }
 
   #give(option: Option, value: string): void {
-    const name = option.attributeName();
-    this.#given.set(name, [...this.#given.get(name) ?? [], value]);
+    const { key } = option;
+    this.#given.set(key, [...this.#given.get(key) ?? [], value]);
   }
 
   #find(name: string): Option | null {
     for (let at: Command | null = this.#command; at !== null; at = at.parent) {
-      const found = at.options.find(({ long, short }) => long === name || short === name);
+      const found = at.findOption(name);
       if (found !== undefined) return found;
     }
     return null;
@@ -133,18 +133,16 @@ class Reader {
       this.#isHelp = true;
       return true;
     }
-    const next = this.#command.commands.find((command) =>
-      command.name() === word || command.aliases().includes(word)
-    );
+    const next = this.#command.findCommand(word);
     if (next === undefined) return false;
     this.#command = next;
-    this.#path.push(next.name());
+    this.#path.push(next.name);
     await this.#load(next);
     return true;
   }
 
   #argument(): Argument | null {
-    const all = this.#command.registeredArguments;
+    const all = this.#command.args;
     const last = all.at(-1);
     return all[this.#args.length] ?? (last?.variadic === true ? last : null);
   }

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import type { Argument, Option } from "commander";
-import { choicesOf } from "../flags/flags.ts";
+import type { Argument, Option } from "../command_line/command.ts";
 import type { Position } from "./position.ts";
 
 /** What a value is. `text` is the user's own: nothing is offered. */
@@ -88,18 +87,17 @@ const BY_COMMAND: Readonly<Record<string, ValueKind>> = {
 
 /** What a flag takes: a closed list, or a kind; `null` where nobody has said. */
 function flagKind(path: string, option: Option): readonly string[] | ValueKind | null {
-  const placeholder = /<(.*)>|\[(.*)\]$/.exec(option.flags);
-  const name = placeholder?.[1] ?? placeholder?.[2] ?? "";
-  return choicesOf(option) ?? BY_FLAG[`${path} ${option.long}`] ?? BY_PLACEHOLDER[name] ?? null;
+  const name = /<(.*)>$/.exec(option.flags)?.[1] ?? "";
+  return option.choices ?? BY_FLAG[`${path} ${option.long}`] ?? BY_PLACEHOLDER[name] ?? null;
 }
 
-/** What an argument takes: a closed list, or a kind; `null` where nobody has said. */
+/** What an argument takes; `null` where nobody has said. */
 function argumentKind(
   path: string,
   argument: Argument,
-): readonly string[] | ValueKind | null {
-  const name = argument.name();
-  return argument.argChoices ?? BY_COMMAND[`${path} ${name}`] ?? BY_ARGUMENT[name] ?? null;
+): ValueKind | null {
+  const { name } = argument;
+  return BY_COMMAND[`${path} ${name}`] ?? BY_ARGUMENT[name] ?? null;
 }
 
 /** What the value at a position is, or `null` where none is completed there. */

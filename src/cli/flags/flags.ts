@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { type Command, Option } from "commander";
+import type { Command, OptionExtras } from "../command_line/command.ts";
 import { HarnessError, messageOf } from "../../errors.ts";
 import { PROGRAM_FLAGS } from "../help_text.ts";
 import { oneOf } from "./values.ts";
@@ -183,16 +183,16 @@ export function flagName(key: string): string {
   return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
-/** The closed lists of values that options take. Commander's own would change the help. */
-const CHOICES = new WeakMap<Option, readonly string[]>();
+/** How flags are declared: in a group of the help of their own, or in none. */
+type Placing = Pick<OptionExtras, "heading" | "hidden">;
 
-/** The values that an option takes, where they are a closed list. */
-export function choicesOf(option: Option): readonly string[] | null {
-  return CHOICES.get(option) ?? option.argChoices ?? null;
-}
-
-/** Declares the flags of `table` on `command`, in a group of the help called `heading`. */
-export function addFlags(command: Command, table: FlagTable, heading?: string): Command {
+/** Declares the flags of `table` on `command`; `placing` may be their heading alone. */
+export function addFlags(
+  command: Command,
+  table: FlagTable,
+  placing: string | Placing = {},
+): void {
+  const place = typeof placing === "string" ? { heading: placing } : placing;
   for (const [key, flag] of Object.entries(table)) {
     const notes = [
       ...(flag.shownDefault === null ? [] : [`default: ${flag.shownDefault}`]),
@@ -201,15 +201,12 @@ export function addFlags(command: Command, table: FlagTable, heading?: string): 
     const help = notes.length === 0 ? flag.help : `${flag.help} (${notes.join(", ")})`;
     const value = flag.value === null ? "" : ` <${flag.value}>`;
     const letter = flag.short === undefined ? "" : `-${flag.short}, `;
-    const option = new Option(`${letter}--${flagName(key)}${value}`, help);
-    if (flag.repeatable) {
-      option.argParser((given: string, before: string[] | undefined) => [...before ?? [], given]);
-    }
-    if (heading !== undefined) option.helpGroup(heading);
-    if (flag.choices !== undefined) CHOICES.set(option, flag.choices);
-    command.addOption(option);
+    command.option(`${letter}--${flagName(key)}${value}`, help, {
+      ...place,
+      repeatable: flag.repeatable,
+      ...(flag.choices === undefined ? {} : { choices: flag.choices }),
+    });
   }
-  return command;
 }
 
 /** Flags that may come before a command's name and after it; the program looks for them anywhere. */
@@ -217,7 +214,7 @@ export const GLOBAL_FLAGS: readonly string[] = ["--debug", "--no-color"];
 
 /** Lets a command take {@linkcode GLOBAL_FLAGS}, which its help leaves to that of the program. */
 export function addGlobalFlags(command: Command): void {
-  for (const flag of GLOBAL_FLAGS) command.addOption(new Option(flag).hideHelp());
+  for (const flag of GLOBAL_FLAGS) command.option(flag, "", { hidden: true });
 }
 
 /** The values that the config file has for one flag. */

@@ -3,9 +3,10 @@
  *
  * @module
  */
-import type { Command, CommanderError } from "commander";
 import { HarnessError } from "../../errors.ts";
 import { nearestName } from "../../util/did_you_mean.ts";
+import type { Command, Option, TypedLine } from "../command_line/command.ts";
+import type { Mistake } from "../command_line/parse.ts";
 
 /** What other programs call our commands. */
 const ALSO_CALLED: Readonly<Record<string, string>> = {
@@ -44,100 +45,102 @@ const FLAG_ALSO_CALLED: Readonly<Record<string, string>> = {
   "-p": "--listen",
 };
 
-/** The error for a command line that `command` could not read; of commander's own, only help passes. */
-export function usageError(command: Command, error: CommanderError): Error {
-  if (error.exitCode === 0 || error.code === "commander.help") return error;
-  const group = misspeltUnderDefault(command, error);
+/** The error for a command line that `command` could not read. */
+export function mistakeError(command: Command, mistake: Mistake): HarnessError {
+  const group = misspeltUnderDefault(command, mistake);
   return group === null
-    ? usage(command, problemText(command, error), error)
-    : usage(group, unknownCommand(group, group.args[0] ?? ""), error);
+    ? usage(command, problemText(command, mistake))
+    : usage(group.command, unknownCommand(group.command, group.word));
 }
 
-/**
- * Turns `help a b` into `a b --help`.
- *
- * @throws {HarnessError} `invalid_params` when there is no such command.
- */
-export function helpArguments(program: Command, args: readonly string[]): string[] {
-  const [first, ...words] = args;
-  if (first !== "help" || words.length === 0) return [...args];
-  let at = program;
-  for (const word of words.filter((word) => !word.startsWith("-"))) {
-    const next = at.commands.find((command) => command.name() === word);
-    if (next === undefined) throw usage(at, unknownCommand(at, word));
-    at = next;
-  }
-  return [...words, "--help"];
-}
-
-function usage(command: Command, text: string, cause?: unknown): HarnessError {
-  const next = `\`${pathOf(command)} --help\` lists what there is`;
-  const message = `${text}${text.endsWith("?") ? "" : ";"} ${next}`;
-  return new HarnessError("invalid_params", message, cause === undefined ? {} : { cause });
+function usage(command: Command, text: string): HarnessError {
+  const next = `\`${command.path} --help\` lists what there is`;
+  return new HarnessError("invalid_params", `${text}${text.endsWith("?") ? "" : ";"} ${next}`);
 }
 
 /** The group of `deployments shwo`: the word went to the command that the group has as its default. */
-function misspeltUnderDefault(command: Command, error: CommanderError): Command | null {
-  const group = command.parent;
-  const takesNone = command.registeredArguments.length === 0;
-  if (error.code !== "commander.excessArguments" || !takesNone || !group?.parent) return null;
-  return group.args[0] === command.name() ? null : group;
+function misspeltUnderDefault(
+  { parent, isDefault, args }: Command,
+  mistake: Mistake,
+): { command: Command; word: string } | null {
+  if (mistake.kind !== "excess_arguments" || !isDefault || args.length > 0) return null;
+  const [word = ""] = mistake.words;
+  return parent === null || mistake.isNamed ? null : { command: parent, word };
 }
 
-function problemText(command: Command, error: CommanderError): string {
-  const text = error.message.replace(/^error: /, "")
-    .replace(/\s*\(Did you mean (.+?)\?\)$/s, ": did you mean $1?")
-    .replace(/\.$/, "");
-  if (error.code === "commander.unknownCommand") {
-    return unknownCommand(command, command.args[0] ?? "");
+function problemText(command: Command, mistake: Mistake): string {
+  switch (mistake.kind) {
+    case "unknown_command":
+      return unknownCommand(command, mistake.word);
+    case "unknown_option":
+      return unknownOption(command, mistake.word);
+    case "missing_value":
+      return noValue(mistake.option);
+    case "missing_option":
+      return `required option '${mistake.option.flags}' not specified`;
+    case "missing_argument":
+      return `missing required argument '${mistake.name}'`;
+    case "excess_arguments": {
+      const hungry = swallowing(command, mistake.flags);
+      if (hungry !== undefined) return noValue(hungry);
+      return mistake.why === undefined
+        ? tooMany(command, mistake.words)
+        : `too many arguments: ${mistake.why}`;
+    }
   }
-  if (error.code === "commander.unknownOption") return unknownOption(command, text);
-  return error.code === "commander.excessArguments" ? swallowedFlag(command) ?? text : text;
+}
+
+function noValue({ flags }: Option): string {
+  return `option '${flags}' argument missing`;
+}
+
+function tooMany({ name, args }: Command, words: readonly string[]): string {
+  const expected = `${args.length} argument${args.length === 1 ? "" : "s"}`;
+  return `too many arguments for '${name}'. Expected ${expected} but got ${words.length}: ` +
+    words.join(", ");
 }
 
 /** `--version --command x`: the second flag became the value of the first, and its own value is left over. */
-function swallowedFlag(command: Command): string | null {
-  const flags = command.options.map((option) => option.long);
-  const given = command.opts();
-  const hungry = command.options.find((option) =>
-    [given[option.attributeName()]].flat().some((value) => flags.includes(value))
+function swallowing(command: Command, given: TypedLine["flags"]): Option | undefined {
+  const flags: unknown[] = command.options.map(({ long }) => long);
+  return command.options.find(({ key }) =>
+    [given[key]].flat().some((value) => flags.includes(value))
   );
-  return hungry === undefined ? null : `option '${hungry.flags}' argument missing`;
 }
 
 /** `unknown command 'strat': did you mean start?` */
 function unknownCommand(group: Command, word: string): string {
   const text = `unknown command '${word}'`;
-  const near = nearestName(word, group.commands.map((command) => command.name()));
+  const near = nearestName(word, group.commands.map(({ name }) => name));
   const meant = ownProperty(ALSO_CALLED, word) ?? near ?? elsewhere(rootOf(group), word);
   return meant === null ? text : `${text}: did you mean ${meant}?`;
 }
 
-/** Commander knows misspelt options; `--token` for `--token-file` is an unfinished one. */
-function unknownOption(command: Command, text: string): string {
-  const typed = /^unknown option '(--?[^'=]+)/.exec(text)?.[1];
-  if (typed === undefined || text.endsWith("?")) return text;
-  const flags = command.options.flatMap(({ long }) => long ? [long] : []);
+/** `unknown option '--jsn': did you mean --json?`; `--token` for `--token-file` is an unfinished one. */
+function unknownOption(command: Command, word: string): string {
+  const typed = word.startsWith("--") ? word.replace(/=.*/s, "") : word;
+  const flags = command.options.filter(({ hidden }) => hidden !== true).map(({ long }) => long);
   const alias = ownProperty(FLAG_ALSO_CALLED, typed);
   const meant = flags.find((flag) => flag === alias) ??
-    flags.find((flag) => flag.startsWith(`${typed}-`));
-  return meant === undefined ? text : `${text}: did you mean ${meant}?`;
+    flags.find((flag) => flag.startsWith(`${typed}-`)) ??
+    nearestFlag(typed, flags);
+  const text = `unknown option '${word}'`;
+  return meant === null ? text : `${text}: did you mean ${meant}?`;
+}
+
+function nearestFlag(typed: string, flags: readonly string[]): string | null {
+  if (!typed.startsWith("--")) return null;
+  const near = nearestName(typed.slice(2), flags.map((flag) => flag.slice(2)));
+  return near === null ? null : `--${near}`;
 }
 
 /** The whole name of a command of a group that is called `word`: `logs` is `service logs`. */
 function elsewhere(program: Command, word: string): string | null {
-  if (program.options.some((option) => option.long === `--${word}`)) return `--${word}`;
+  if (program.findOption(`--${word}`) !== undefined) return `--${word}`;
   for (const group of program.commands) {
-    const found = group.commands.find((command) => command.name() === word);
-    if (found !== undefined) return `${group.name()} ${word}`;
+    if (group.findCommand(word) !== undefined) return `${group.name} ${word}`;
   }
   return null;
-}
-
-/** `harness-ws-server service get` */
-function pathOf(command: Command): string {
-  const above = command.parent === null ? "" : `${pathOf(command.parent)} `;
-  return `${above}${command.name()}`;
 }
 
 function rootOf(command: Command): Command {

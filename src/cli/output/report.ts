@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { CommanderError } from "commander";
 import { HarnessError, isRetryable, messageWithPath } from "../../errors.ts";
 import { hasFileIssues } from "../../util/file_issues.ts";
 import { jsonText, visible } from "../../util/terminal_text.ts";
@@ -20,11 +19,8 @@ export function report(
   error: unknown,
   options: { debug: boolean; json: boolean },
 ): number {
-  if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok;
   const interrupted = interruptedExitCode(io);
   if (interrupted !== null && isAbort(error)) return interrupted;
-  // `harness-ws-server service` alone printed the help of that group: nothing to add.
-  if (error instanceof CommanderError && error.code === "commander.help") return EXIT.usage;
   const shownError = asShown(error);
   const { code, details } = shownError;
   const [message = "", ...mistakes] = hasFileIssues(details)

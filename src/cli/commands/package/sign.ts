@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Command } from "commander";
+import type { Command } from "../../command_line/command.ts";
 import { addHandler, type Context } from "../../context.ts";
 import type { NamedFile } from "../../flags/flags.ts";
 
@@ -42,7 +42,7 @@ export function declareVerify(command: Command, context: Context): void {
 
 /** Declares `package keygen`. */
 export function declareKeygen(command: Command, context: Context): void {
-  command.option("--out <name>", "writes <name>.key and <name>.pub", "harness")
+  command.option("--out <name>", "writes <name>.key and <name>.pub", { fallback: "harness" })
     .option("--force", "replace files that are there")
     .option("--password-file <file>", PASSWORD_HELP)
     .option("--json", "machine-readable output");
@@ -59,7 +59,7 @@ export function declareKeygen(command: Command, context: Context): void {
 
 /** Declares `package sign`. */
 export function declareSign(command: Command, context: Context): void {
-  command.requiredOption("--key <file>", "secret key of keygen or of minisign")
+  command.option("--key <file>", "secret key of keygen or of minisign", { mandatory: true })
     .option("--password-file <file>", PASSWORD_HELP)
     .option("--json", "machine-readable output");
   addHandler<SignFlags>(context, command, async (given, file = "") => {
