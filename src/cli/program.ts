@@ -91,8 +91,8 @@ async function carryOut(parsed: Parsed, context: Context): Promise<void> {
 
 async function helpOf(command: Command, width: number): Promise<string> {
   if (command.parent === null) return programHelp(width);
-  const { commandHelpPage } = await import("./command_line/help.ts");
-  return commandHelpPage(command, width);
+  const { commandHelp } = await import("./command_line/help.ts");
+  return commandHelp(command, width);
 }
 
 /** The surroundings as the flags of `command` want them. */

@@ -10,7 +10,7 @@ import { commandTerm, HELP_COMMAND, type HelpItem, helpText, PROGRAM_FLAGS } fro
 /** What help shows of a flag. */
 type ShownOption = Pick<Option, "flags" | "about" | "heading" | "hidden" | "fallback">;
 
-/** The help of a command without its examples, `width` columns wide. */
+/** The whole help of a command, `width` columns wide. */
 export function commandHelp(command: Command, width: number): string {
   const { args, commands } = command;
   const [flags, about] = PROGRAM_FLAGS.help;
@@ -22,7 +22,7 @@ export function commandHelp(command: Command, width: number): string {
     options.set(heading, items);
     if (option.hidden !== true) items.push({ term: option.flags, description: aboutOf(option) });
   }
-  return helpText({
+  const text = helpText({
     usage: usageOf(command),
     about: command.about,
     lists: [
@@ -31,12 +31,8 @@ export function commandHelp(command: Command, width: number): string {
       ["Commands:", commands.length === 0 ? [] : [...commands.map(commandItem), HELP_COMMAND]],
     ],
   }, width);
-}
-
-/** The whole help of a command. */
-export function commandHelpPage(command: Command, width: number): string {
   const path = command.path.split(" ").slice(1).join(" ");
-  return `${commandHelp(command, width)}${examplesText(path, width)}\n`;
+  return `${text}${examplesText(path, width)}\n`;
 }
 
 function usageOf(command: Command): string {
