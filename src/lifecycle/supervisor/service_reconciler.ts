@@ -13,6 +13,7 @@ import { createController } from "../controller.ts";
 import { describeEnd } from "../exit_status.ts";
 import { waitUntilHealthy } from "../health/check.ts";
 import type { Driver, ObservedStatus, WatchPoint } from "../drivers/driver.ts";
+import { KnownRun } from "./known_run.ts";
 import { PlannedRestart } from "./planned_restart.ts";
 import { isCleanEnd, RestartCounter } from "./restart_policy.ts";
 import type { Controller, ControlOptions, ServiceStatus } from "../service_spec.ts";
@@ -22,7 +23,6 @@ import {
   isRecordedRun,
   type ReconcilerContext,
   type RecordedState,
-  runKey,
   type StartOptions,
   type SupervisedService,
 } from "./supervised_service.ts";
@@ -35,13 +35,9 @@ export class ServiceReconciler {
   readonly #lock = new Mutex();
   readonly #counter: RestartCounter;
   #wanted = false;
-  #running = false;
+  readonly #run: KnownRun;
   readonly #restart = new PlannedRestart();
-  #startedAt = 0;
   #asked = false;
-  /** Its run as last seen; `null` while only recorded. */
-  #run: ServiceStatus | null = null;
-  #restarting = false;
   #generation = 0;
   #systemd: boolean;
   readonly #closing = new AbortController();
@@ -52,6 +48,7 @@ export class ServiceReconciler {
     this.#context = context;
     this.#systemd = service.systemd ?? false;
     this.#counter = new RestartCounter(service.spec.restart, context.restart);
+    this.#run = new KnownRun(context.onRunning);
   }
 
   /** Changes with everything that is done to the service: an observation from before is worth nothing. */
@@ -66,8 +63,9 @@ export class ServiceReconciler {
 
   /** What shows at once that it is not as it was when last seen; `null` where only a poll does. */
   get watchPoint(): WatchPoint | null {
-    if (this.#running && this.#run?.pid) return { kind: "pid", value: `${this.#run.pid}` };
-    return this.#restarting ? null : this.#driver.watchPoint?.(this.service.spec) ?? null;
+    const { pid, restarting } = this.#run;
+    if (pid) return { kind: "pid", value: `${pid}` };
+    return restarting ? null : this.#driver.watchPoint?.(this.service.spec) ?? null;
   }
 
   /** Whether something is being done to it now. */
@@ -84,14 +82,9 @@ export class ServiceReconciler {
   assume(recorded: RecordedState): void {
     const { running, restarts } = recorded;
     this.#wanted = running;
-    this.#running = running;
     if (restarts) this.#counter.restore(restarts);
-    if (running) {
-      this.#startedAt = performance.now() - (recorded.upMs ?? 0);
-      this.#context.onRunning(true, false);
-    } else if (restarts?.planned && !this.#asked) {
-      this.#planAgain();
-    }
+    this.#run.assume(running, recorded.upMs ?? 0);
+    if (!running && restarts?.planned && !this.#asked) this.#planAgain();
   }
 
   /** Starts it by request. */
@@ -134,14 +127,14 @@ export class ServiceReconciler {
       if (restarts) this.#counter.restore(restarts);
       if (status.running) {
         const same = isRecordedRun(status, recorded);
-        this.#nowRunning(status, false, same ? upMs : 0);
+        this.#run.began(status, false, same ? upMs : 0);
         await this.#context.emit({ type: "adopted", id: this.service.id, status, same });
         if (!recorded.running) {
           await this.#state("starting", "observed", "found running", status);
           await this.#state("running", "observed", status.detail, status);
         }
       } else if (recorded.running) {
-        this.#startedAt = performance.now() - upMs;
+        this.#run.recorded(upMs);
         const asked = recorded.stopping || (status.asked ?? false);
         await this.#ended({ ...status, asked }, controller, "while nobody watched");
       } else if (restarts?.planned) {
@@ -154,11 +147,7 @@ export class ServiceReconciler {
   /** Takes in a polled status; `generation` is the one from before the poll. */
   async observe(status: ObservedStatus, generation: number): Promise<void> {
     if (generation !== this.#generation || this.busy) return;
-    // Taken over from records without a poll: what runs now is the recorded run.
-    if (status.running && this.#running) this.#run ??= status;
-    this.#restarting = status.restarting;
-    const isSame = !status.running || (this.#run !== null && runKey(status) === runKey(this.#run));
-    if (status.running === this.#running && isSame) return;
+    if (this.#run.isAsSeen(status)) return;
     await this.#exclusive(async (controller) => {
       if (status.running) await this.#foundRunning(status);
       else await this.#ended(status, controller, "");
@@ -177,21 +166,21 @@ export class ServiceReconciler {
 
   async #foundRunning(status: ObservedStatus): Promise<void> {
     this.#restart.cancel();
-    const again = this.#running;
+    const again = this.#run.running;
     this.#wanted = true;
     if (again) {
       // Another pid or one more restart: systemd or docker was quicker than we are.
       const reason = "ended and was started again by its service manager";
       await this.#state("failed", "observed", reason, status);
     }
-    this.#nowRunning(status, true);
+    this.#run.began(status, true);
     await this.#state("starting", "observed", "started by its service manager", status);
     await this.#state("running", "observed", status.detail, status);
   }
 
   async #ended(status: ObservedStatus, controller: Controller, when: string): Promise<void> {
-    const upMs = performance.now() - this.#startedAt;
-    this.#notRunning();
+    const { upMs } = this.#run;
+    this.#run.ended();
     if (!this.#wanted) return;
     const unknown = status.exitCode === null && status.signal === null;
     const how = unknown ? status.detail : describeEnd(status);
@@ -301,14 +290,15 @@ export class ServiceReconciler {
       if (options.healthTimeoutMs !== undefined && this.service.spec.health !== null) {
         await waitUntilHealthy(await this.#context.executor(), this.service.spec, {
           timeoutMs: options.healthTimeoutMs,
+          systemd: this.#systemd,
           ...joined,
         });
       }
-      this.#nowRunning(status, true);
+      this.#run.began(status, true);
       await this.#state("running", cause, reason, status);
       return status;
     } catch (error) {
-      this.#notRunning();
+      this.#run.ended();
       if (cause === "request") {
         // Asked for and refused: the caller knows, the policy does not act behind its back.
         this.#wanted = false;
@@ -324,33 +314,21 @@ export class ServiceReconciler {
     reason: string,
     options: ControlOptions,
   ): Promise<ServiceStatus> {
-    const wasRunning = this.#running;
+    const wasRunning = this.#run.running;
     this.#wanted = false;
     this.#counter.reset();
     if (wasRunning) await this.#state("stopping", "request", reason, null);
     try {
       const status = await controller.stop(this.#joined(options));
-      this.#notRunning();
+      this.#run.ended();
       if (wasRunning) await this.#state("stopped", "request", reason, status);
       return status;
     } catch (error) {
       // Should it still run, the next poll reports it.
-      this.#notRunning();
+      this.#run.ended();
       await this.#state("failed", "request", messageOf(error), null, failureFacts(error).log);
       throw error;
     }
-  }
-
-  #nowRunning(status: ServiceStatus, fresh: boolean, upMs = 0): void {
-    this.#running = true;
-    this.#run = status;
-    this.#startedAt = performance.now() - upMs;
-    this.#context.onRunning(true, fresh);
-  }
-
-  #notRunning(): void {
-    this.#running = false;
-    this.#context.onRunning(false, false);
   }
 
   get #driver(): Driver {
