@@ -55,9 +55,9 @@ export class Bench implements AsyncDisposable {
     Deno.mkdirSync(`${tree}/bin`);
     Deno.writeTextFileSync(
       `${tree}/manifest.yaml`,
-      `name: ${name}\nversion: ${version}\ndescription: test\nstop: {timeout: 2s}\n${
-        yaml.includes("service:") ? "" : "service: {type: managed_process}\n"
-      }${yaml}`,
+      `name: ${name}\nversion: ${version}\ndescription: test\n${
+        /^stop:/m.test(yaml) ? "" : "stop: {timeout: 2s}\n"
+      }${yaml.includes("service:") ? "" : "service: {type: managed_process}\n"}${yaml}`,
     );
     Deno.writeTextFileSync(`${tree}/scripts/start.sh`, start);
     Deno.writeTextFileSync(`${tree}/bin/data.txt`, `data of ${version}\n`);

@@ -129,7 +129,11 @@ async function checkProgram(program: Program, other: Program, bench: Bench): Pro
   assert.equal((await answer(ports[1])).version, "2.0.0");
   server.kill("SIGTERM");
   assert.equal((await server.status).code, 0);
-  assert.equal(await Deno.readTextFile(log), "", "nothing to warn of");
+  // What was deployed past it may have been noticed before its end.
+  const warnings = (await Deno.readTextFile(log)).split("\n").filter((line) =>
+    !/deployed 2\.0\.0 on the host, in place of 1\.0\.0/.test(line)
+  );
+  assert.equal(warnings.join("\n"), "", "nothing to warn of");
   await program.run(["services", ...at], 4);
 }
 

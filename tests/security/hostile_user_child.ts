@@ -39,7 +39,8 @@ const packageOf = (version: string) =>
     version,
     yaml: `service: {type: managed_process, user: nobody}
 env: {SECRET: "${secret}"}
-health: {script: scripts/health.sh, interval: 1s, start_period: 5s}
+health: {script: scripts/health.sh, interval: 1s, timeout: 60s, start_period: 60s}
+stop: {timeout: 60s}
 `,
     start: script(
       `echo "i am $(id -un) $(id -G) of $HARNESS_VERSION"\necho hello > /dev/stdout\n${PLANT}\nwhile :; do sleep 0.2; done`,
