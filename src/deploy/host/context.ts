@@ -222,12 +222,16 @@ export class HostContext {
    * output in the details.
    */
   async run(command: Command, options: RunOptions = {}): Promise<RunResult> {
-    const result = await this.machine.run(command, {
+    return this.check(await this.attempt(command, options));
+  }
+
+  /** Runs a command whose result the caller judges. */
+  async attempt(command: Command, options: RunOptions = {}): Promise<RunResult> {
+    return await this.machine.run(command, {
       timeoutMs: DEPLOY_COMMAND_TIMEOUT_MS,
       signal: this.signal,
       ...options,
     });
-    return this.check(result);
   }
 
   /** Runs a command with `text` on stdin. It gets the length, to detect truncated input. */

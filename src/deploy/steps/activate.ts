@@ -4,12 +4,7 @@
  * @module
  */
 import { HarnessError } from "../../errors.ts";
-import {
-  DEPLOY_COMMAND_TIMEOUT_MS,
-  DEPLOY_EXTRACT_TIMEOUT_MS,
-  DEPLOY_SETTLE_MS,
-  KEEP_RELEASES,
-} from "../limits.ts";
+import { DEPLOY_EXTRACT_TIMEOUT_MS, DEPLOY_SETTLE_MS, KEEP_RELEASES } from "../limits.ts";
 import { sanitizeName } from "../../package/names.ts";
 import { driverFor } from "../../lifecycle/drivers/table.ts";
 import {
@@ -56,14 +51,14 @@ export async function switchRelease(context: HostContext): Promise<StepResult> {
   context.phase = "switched";
   context.state = switching(before, plan.deploymentId, chosen, context.previousRan);
   const text = stateText(context.state);
-  const result = await context.machine.run(
+  const result = await context.attempt(
     switchCommand(place, {
       dir: chosen.dir,
       envName: chosen.env ?? "",
       scriptBytes: byteLength(script),
       stateBytes: byteLength(text),
     }),
-    { stdin: script + text, timeoutMs: DEPLOY_COMMAND_TIMEOUT_MS, signal: context.signal },
+    { stdin: script + text },
   );
   if (result.exitCode !== 0 && !hasBegunToSwitch(result.stdout)) {
     context.phase = "locked";

@@ -94,9 +94,9 @@ export async function isUpToDate(context: HostContext): Promise<boolean> {
   }
   if (plan.kind === "rollback") return true;
   const text = envFileOf(context, plan);
-  const result = await context.machine.run(
+  const result = await context.attempt(
     sameEnvCommand(context.place, previous.env, previous.dir),
-    { stdin: text, signal: context.signal },
+    { stdin: text },
   );
   return result.exitCode === 0;
 }

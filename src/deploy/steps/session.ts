@@ -6,12 +6,7 @@
 import { HarnessError } from "../../errors.ts";
 import type { RunResult } from "../../executor/executor.ts";
 import type { ServiceStatus } from "../../lifecycle/service_spec.ts";
-import {
-  DEPLOY_COMMAND_TIMEOUT_MS,
-  DEPLOY_EXTRACT_TIMEOUT_MS,
-  DEPLOY_LOCK_POLL_MS,
-  DEPLOY_LOCK_TTL_MS,
-} from "../limits.ts";
+import { DEPLOY_EXTRACT_TIMEOUT_MS, DEPLOY_LOCK_POLL_MS, DEPLOY_LOCK_TTL_MS } from "../limits.ts";
 import { checkSudo, sudoExecutor } from "../host/become.ts";
 import { boundaryError } from "../host/lock/boundary.ts";
 import { parseFacts } from "../host/lock/facts.ts";
@@ -171,7 +166,7 @@ async function acquire(context: HostContext): Promise<string> {
   while (true) {
     // From here on the lock may be ours, even if the response is lost.
     context.phase = "locked";
-    const result = await context.machine.run(
+    const result = await context.attempt(
       acquireCommand(place, {
         ttlSeconds: Math.ceil(lockTtlMs(context) / 1000),
         deploymentId: plan.deploymentId,
@@ -179,7 +174,6 @@ async function acquire(context: HostContext): Promise<string> {
         // One line, without the field separator.
         owner: (plan.owner ?? lockOwner()).replaceAll(/[|\p{Cc}]/gu, " ").slice(0, 200),
       }, context.query),
-      { timeoutMs: DEPLOY_COMMAND_TIMEOUT_MS, signal: context.signal },
     );
     checkRefusal(context, result);
     const held = /^@held (.*)$/m.exec(result.stdout);

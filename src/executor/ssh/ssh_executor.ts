@@ -21,7 +21,7 @@ import { closeConnections, type HopConnection } from "./connection.ts";
 import { unreachable } from "./errors.ts";
 import { SshProcess } from "./process.ts";
 import type { Hop } from "./types.ts";
-import { serverSoftware } from "./workarounds/dropbear.ts";
+import { serverSoftware } from "./server_software.ts";
 
 const logger = getLogger(["harness", "executor"]);
 

@@ -5,8 +5,14 @@
  */
 import { HarnessError, messageOf } from "../../errors.ts";
 import type { Command, Executor, RunOptions, RunResult } from "../../executor/executor.ts";
+import { START_SETTLE_MS } from "../limits.ts";
 import type { ExitStatus } from "../exit_status.ts";
 import type { ServiceStatus, SpecExecution } from "../service_spec.ts";
+
+/** How long a started program must stay alive, in the tenths of a second that the start scripts count. */
+export function settleTenths(settleMs: number = START_SETTLE_MS): string {
+  return String(Math.ceil(settleMs / 100));
+}
 
 /** What went wrong, for {@linkcode controlError}. */
 export interface ControlFailure {

@@ -53,14 +53,13 @@ d_user() { [ -z "$1" ] || id "$1"; }
 d_whether user d_user "$3"
 d_writable() { [ -w "$root" ] && [ -w "$base" ]; }
 d_whether writable d_writable
-d_lines() { [ -z "$1" ] || printf '%s\n' "$1"; }
-[ -z "$4" ] || d_lines "$4" | while IFS= read -r d_item; do
+[ -z "$4" ] || printf '%s\n' "$4" | while IFS= read -r d_item; do
   command -v "$d_item" >/dev/null 2>&1 || d_say missing_command "$d_item"
 done
 for d_item in tar gzip sha256sum awk fold; do
   command -v "$d_item" >/dev/null 2>&1 || d_say missing_command "$d_item"
 done
-[ -z "$5" ] || d_lines "$5" | while IFS= read -r d_item; do
+[ -z "$5" ] || printf '%s\n' "$5" | while IFS= read -r d_item; do
   # The second check is for hosts without ldconfig (musl).
   ldconfig -p 2>/dev/null | grep -q -F "	$d_item " ||
     [ -n "$(find /lib /lib64 /usr/lib /usr/lib64 /usr/local/lib -maxdepth 2 -name "$d_item" 2>/dev/null | head -n 1)" ] ||
@@ -92,6 +91,6 @@ case $6 in
     fi ;;
 esac
 d_say engine "$d_engine"
-d_say state "$({ [ -e "$base/state.json" ] || [ -L "$base/state.json" ]; } && echo yes || echo no)"
+d_whether state d_there "$base/state.json"
 echo @state
 cat "$base/state.json" 2>/dev/null || :

@@ -15,17 +15,11 @@ import { HarnessError, messageOf } from "../../../errors.ts";
 // @ts-types="@types/ssh2"
 import type { Client } from "ssh2";
 import type { Command, Executor, RunOptions, RunResult } from "../../executor.ts";
+import { serverSoftware } from "../server_software.ts";
 
 /** Whether the server is dropbear. */
 export function isDropbear(client: Client | undefined): boolean {
   return serverSoftware(client).startsWith("dropbear");
-}
-
-/** The software that the server says it is, such as `OpenSSH_9.2p1`. */
-export function serverSoftware(client: Client | undefined): string {
-  // ssh2 keeps the server's identification string and has no public way to read it.
-  const { _remoteVer: version } = (client ?? {}) as { _remoteVer?: string };
-  return version ?? "";
 }
 
 /** Runs a command on the first connection when that is idle, else on a second one, which is opened when needed. */

@@ -3,8 +3,8 @@
  *
  * @module
  */
+import { settleTenths } from "../run_control.ts";
 import type { Command } from "../../../executor/executor.ts";
-import { START_SETTLE_MS } from "../../limits.ts";
 import {
   CONTAINER_LOGS,
   LOOK_CONTAINER,
@@ -36,7 +36,7 @@ export function ownerOf(spec: ServiceSpec): ContainerOwner {
 /** Makes the container unless there is a fitting one, and starts it. */
 export function startContainerCommand(
   spec: DockerSpec,
-  { runId = crypto.randomUUID(), settleMs = START_SETTLE_MS }: {
+  { runId = crypto.randomUUID(), settleMs }: {
     runId?: string;
     settleMs?: number | undefined;
   } = {},
@@ -54,7 +54,7 @@ export function startContainerCommand(
       dockerRestart(restart),
       stop.signal,
       spec.version,
-      String(Math.ceil(settleMs / 100)),
+      settleTenths(settleMs),
       runId,
       ...portWords(spec.ports),
     ],

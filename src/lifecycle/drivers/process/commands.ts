@@ -4,13 +4,13 @@
  *
  * @module
  */
+import { settleTenths } from "../run_control.ts";
 import type { Command } from "../../../executor/executor.ts";
 import type { ControllerOptions } from "../driver.ts";
 import {
   KILL_WAIT_MS,
   SERVICE_LOG_KEEP,
   SERVICE_LOG_MAX_BYTES,
-  START_SETTLE_MS,
   START_TIMEOUT_MS,
 } from "../../limits.ts";
 import {
@@ -40,7 +40,7 @@ export interface ProcessReport {
 
 /** Starts the process unless it runs. Each run takes a fresh UUID on the host: it marks everything that it starts. */
 export function startCommand(spec: ProcessSpec, settings: ControllerOptions = {}): Command {
-  const { startTimeoutMs = START_TIMEOUT_MS, settleMs = START_SETTLE_MS } = settings;
+  const { startTimeoutMs = START_TIMEOUT_MS, settleMs } = settings;
   const { execution } = spec;
   return {
     name: "process/start",
@@ -55,7 +55,7 @@ export function startCommand(spec: ProcessSpec, settings: ControllerOptions = {}
       spec.workDir,
       spec.envFile ?? "",
       execution.user ?? "",
-      String(Math.ceil(settleMs / 100)),
+      settleTenths(settleMs),
       tenths(startTimeoutMs),
       spec.ports.filter((p) => p.protocol !== "udp").map((p) => p.port).join(" "),
       PROCESS_SHIM,

@@ -3,8 +3,8 @@
  *
  * @module
  */
+import { settleTenths } from "../../run_control.ts";
 import type { Command } from "../../../../executor/executor.ts";
-import { START_SETTLE_MS } from "../../../limits.ts";
 import type { ProcessSpec } from "../../process/commands.ts";
 import { REPORT } from "../../shell/library.ts";
 import {
@@ -21,7 +21,7 @@ const CHECK_PROGRAM = `${REPORT}h_check_program "$1"\n`;
 /** Writes the unit of a managed process and starts it as run `runId`. */
 export function startGeneratedCommand(
   spec: ProcessSpec,
-  { runId = crypto.randomUUID(), settleMs = START_SETTLE_MS }: {
+  { runId = crypto.randomUUID(), settleMs }: {
     runId?: string;
     settleMs?: number | undefined;
   } = {},
@@ -33,7 +33,7 @@ export function startGeneratedCommand(
       ...examineArgs(spec),
       unitText(spec, runId),
       runId,
-      String(Math.ceil(settleMs / 100)),
+      settleTenths(settleMs),
       spec.envFile ?? "",
       spec.execution.user ?? "",
       spec.ports.filter((p) => p.protocol !== "udp").map((p) => p.port).join(" "),

@@ -3,8 +3,8 @@
  *
  * @module
  */
+import { settleTenths } from "../../run_control.ts";
 import type { Command } from "../../../../executor/executor.ts";
-import { START_SETTLE_MS } from "../../../limits.ts";
 import { releaseDirOf, type SpecOf } from "../../../service_spec.ts";
 import { checkedUnit, servicePlace } from "../generated/unit.ts";
 import { LOOK_KNOWN, RELOAD_KNOWN, START_KNOWN, STOP_KNOWN } from "./scripts.ts";
@@ -15,9 +15,9 @@ export type KnownUnitSpec = SpecOf<"systemd_service" | "systemd_portable">;
 /** Starts a unit that systemd knows, after attaching the portable image where there is one. */
 export function startKnownCommand(
   spec: KnownUnitSpec,
-  settleMs: number = START_SETTLE_MS,
+  settleMs?: number,
 ): Command {
-  const tenths = String(Math.ceil(settleMs / 100));
+  const tenths = settleTenths(settleMs);
   const image = spec.execution.type === "systemd_portable" ? spec.execution.image : "";
   return {
     name: "systemd/known/start",
