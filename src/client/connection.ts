@@ -28,7 +28,7 @@ import {
 import { isBusy, needsAnswer } from "./http_answer.ts";
 import { isSilent, probeHandshake, UPGRADE_REQUIRED } from "./handshake_probe.ts";
 import type { Closure } from "./backoff.ts";
-import { formatDuration } from "../util/units.ts";
+import { formatDuration, isLarger } from "../util/units.ts";
 import { openSocket, type SocketOptions, type WebSocketLike } from "./websocket.ts";
 
 /** Options for {@linkcode Connection.open}. */
@@ -333,11 +333,6 @@ async function refused(
   }
   const isBack = isSecond && answer.status === UPGRADE_REQUIRED;
   return isVague && isSilent(answer.status) && !isBack ? error : statusError(url, answer);
-}
-
-/** Whether a text has more bytes than `maxBytes`; encodes it only when its length does not decide. */
-function isLarger(text: string, maxBytes: number): boolean {
-  return text.length * 3 > maxBytes && new TextEncoder().encode(text).length > maxBytes;
 }
 
 function outcomeUnknown(action: Action, closure: Closure): HarnessError {

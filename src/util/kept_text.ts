@@ -35,7 +35,7 @@ export class KeptText {
 
   /** The text; one that is outside of the heap is decoded. */
   get text(): string {
-    return typeof this.#in === "string" ? this.#in : decoder.decode(this.#in.bytesOf(this.#slot));
+    return typeof this.#in === "string" ? this.#in : this.#in.textOf(this.#slot);
   }
 
   /** Its size: bytes, or characters where it still is in the heap. */
@@ -68,8 +68,12 @@ export class KeptText {
 
 class Block {
   readonly #bytes = new Uint8Array(BLOCK_BYTES);
+  /** The same, in Node's way. */
+  readonly #buffer = nodeBuffer(this.#bytes);
   /** Where each text ends. */
   readonly #ends = new Uint32Array(BLOCK_TEXTS);
+  /** 1 for each text that is known to be ASCII. */
+  readonly #isAscii = new Uint8Array(BLOCK_TEXTS);
   /** Who has the texts that are not released. */
   readonly #owners: Array<KeptText | null> = [];
   #used = 0;
@@ -97,6 +101,18 @@ class Block {
     return this.#bytes.subarray(this.#startOf(slot), this.#ends[slot]);
   }
 
+  /** The text of a slot. A text of ASCII is decoded without a view of its bytes, which costs more than decoding it. */
+  textOf(slot: number): string {
+    if (this.#isAscii[slot] === 1 && this.#buffer !== null) {
+      return this.#buffer.latin1Slice(this.#startOf(slot), this.#ends[slot]);
+    }
+    const bytes = this.bytesOf(slot);
+    const text = decoder.decode(bytes);
+    // A byte that is no UTF-8 is one character, too.
+    if (text.length === bytes.length && !text.includes("\ufffd")) this.#isAscii[slot] = 1;
+    return text;
+  }
+
   release(slot: number): void {
     if (this.#owners[slot] === null) return;
     this.#owners[slot] = null;
@@ -109,6 +125,19 @@ class Block {
   #startOf(slot: number): number {
     return slot === 0 ? 0 : this.#ends[slot - 1] ?? 0;
   }
+}
+
+/** The part of Node's `Buffer` that is used. */
+interface NodeBuffer {
+  latin1Slice(start: number, end: number | undefined): string;
+}
+
+/** A `Buffer` of these bytes; `null` in a browser. */
+function nodeBuffer(bytes: Uint8Array): NodeBuffer | null {
+  const { Buffer } = globalThis as unknown as {
+    readonly Buffer?: { from(bytes: ArrayBufferLike): NodeBuffer };
+  };
+  return Buffer?.from(bytes.buffer) ?? null;
 }
 
 /** The block that is being filled. */

@@ -1,5 +1,5 @@
 /**
- * Durations and sizes as people write them.
+ * Durations and sizes as people write them, and whether something is over a size.
  *
  * @module
  */
@@ -98,4 +98,11 @@ export function formatElapsed(ms: number): string {
   const minutes = Math.floor(seconds / 60);
   if (minutes < 60) return `${minutes}m${two(seconds % 60)}s`;
   return `${Math.floor(minutes / 60)}h${two(minutes % 60)}m`;
+}
+
+/** Whether a message has more bytes than that; a text is encoded only where its length does not decide. */
+export function isLarger(message: string | Uint8Array | ArrayBuffer, maxBytes: number): boolean {
+  if (typeof message !== "string") return message.byteLength > maxBytes;
+  if (message.length > maxBytes) return true;
+  return message.length * 3 > maxBytes && new TextEncoder().encode(message).length > maxBytes;
 }

@@ -22,20 +22,21 @@ import type { EventHead } from "../../registry/filter.ts";
 import type { ActionBackends, ActionContext } from "../actions/action_handler.ts";
 import { dataText, runAction } from "../actions/run_action.ts";
 import { Answer } from "./answers.ts";
-import { auditEntry, isAudited } from "../access/audit.ts";
+import { auditEntry } from "../access/audit.ts";
 import { ConnectionSubscriptions } from "./subscribe.ts";
 import { type FloodGuard, type PeerMessages, TokenBucket } from "./flood_guard.ts";
 import type { EventFanout, Subscriber } from "./event_fanout.ts";
 import type { LogStreams } from "../services/service_logs.ts";
 import { helloText } from "./hello.ts";
-import { Inbox, type InboxSpace, isLarger, type Message } from "./inbox.ts";
+import { Inbox, type InboxSpace, type Message } from "./inbox.ts";
 import { Outbox, SendQueue } from "./send_queue.ts";
 import { type Access, type Client, hasRight, requireRight } from "../access/rights.ts";
 import type { ServiceScope } from "../access/scope.ts";
 import type { ConnectionEvents, ServerSocket } from "./server_socket.ts";
-import { requestRules, rulesLoading } from "./request_rules.ts";
+import { isRecorded, requestRules, rulesLoading } from "./request_rules.ts";
 import { revocationText } from "../access/tokens.ts";
 import type { Turns } from "./turns.ts";
+import { isLarger } from "../../util/units.ts";
 
 /** What a client asks for. */
 type Request = Extract<ParsedRequest, { ok: true }>;
@@ -310,9 +311,7 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
   }
 
   #audit({ action, params }: Request, outcome: { data?: unknown; error?: HarnessError }): void {
-    if (rulesLoading() !== null) return;
-    const { isAction, rightOf } = requestRules();
-    if (!isAction(action) || !isAudited(action, rightOf(action))) return;
+    if (!isRecorded(action)) return;
     this.#host.backends.audit?.(auditEntry(this, action, params, outcome));
   }
 

@@ -123,10 +123,3 @@ export class Inbox {
 function sizeOf(message: Message): number {
   return OVERHEAD_BYTES + (typeof message === "string" ? message.length : message.byteLength);
 }
-
-/** Whether a message is over the limit; the exact byte size of a text is only computed near it. */
-export function isLarger(data: Message, maxBytes: number): boolean {
-  if (typeof data !== "string") return data.byteLength > maxBytes;
-  if (data.length > maxBytes) return true;
-  return data.length * 3 > maxBytes && new TextEncoder().encode(data).length > maxBytes;
-}

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { isAudited } from "../access/audit.ts";
 import { loadValidation } from "../../registry/input/lazy.ts";
 
 /** What is known of actions and their params. */
@@ -32,4 +33,10 @@ export function rulesLoading(): Promise<void> | null {
 export function requestRules(): RequestRules {
   if (rules === null) throw new Error("the rules of requests could not be loaded");
   return rules;
+}
+
+/** Whether a request for what a client names as an action is recorded: before the rules are there, none is answered. */
+export function isRecorded(name: string): boolean {
+  const action = rules?.actionOf(name);
+  return rules !== null && action !== undefined && isAudited(action, rules.rightOf(action));
 }

@@ -163,10 +163,17 @@ export class FrameQueue {
  */
 function asciiFrame(text: string): string | null {
   const { length } = text;
-  if (length >= 65536 || Buffer.byteLength(text) !== length) return null;
-  return length < 126
+  if (length >= 65536) return null;
+  const frame = length < 126
     ? String.fromCharCode(WHOLE_TEXT, length) + text
     : String.fromCharCode(WHOLE_TEXT, 126, length >> 8, length & 255) + text;
+  // Of the frame, not of the text: V8 makes one string of its parts for that, which is then the one that is written.
+  return Buffer.byteLength(frame) === frame.length + wideBytes(length) ? frame : null;
+}
+
+/** Bytes of the head of a frame that are two in UTF-8. */
+function wideBytes(length: number): number {
+  return length < 126 ? 1 : 1 + (length >> 15) + (length >> 7 & 1);
 }
 
 /** A text message in one frame from a server: without a mask. */
