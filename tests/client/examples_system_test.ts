@@ -1,8 +1,7 @@
 /** The clients of examples/: each against a real server. */
-import { chromium } from "playwright-core";
 import { needs } from "../helpers/require.ts";
 import { service, startServer } from "../helpers/test_server.ts";
-import { CHROMIUM_FLAGS } from "./chromium.ts";
+import { openPage, startChromium } from "./chromium.ts";
 import { checkClient, example } from "./examples_fixture.ts";
 
 Deno.test({
@@ -38,12 +37,9 @@ Deno.test({
     const first = await startServer({ listener: "ws", auth });
     const { registry, server: { port } } = first;
     await registry.register(service("web"));
-    const browser = await chromium.launch({
-      executablePath: "/usr/bin/chromium",
-      args: CHROMIUM_FLAGS,
-    });
+    const browser = await startChromium();
     try {
-      const page = await browser.newPage();
+      const page = await openPage(browser);
       const query = `?url=${first.url}#token=${encodeURIComponent("a-page's token")}`;
       await page.goto(`http://127.0.0.1:${site.addr.port}/${query}`);
       const shows = (text: string) =>
@@ -57,7 +53,10 @@ Deno.test({
       await registry.register(service("db"));
       await registry.deregister("web");
       await using _second = await startServer({ listener: "ws", auth, registry, port });
-      await shows("db\tregistered\t");
+      await shows("db\tregistered\t").catch(async (cause) => {
+        const said = await page.locator("body").innerText();
+        throw new Error(`the page says ${JSON.stringify(said)}`, { cause });
+      });
     } finally {
       await browser.close();
       await registry.close();

@@ -1,14 +1,13 @@
 /** The client in Deno, Node, Bun and a browser: the same visit to a server that is killed on the way. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { chromium } from "playwright-core";
 import { RegistryClient } from "../../src/client/mod.ts";
 import { bundle } from "../helpers/bundle.ts";
 import { LineProcess } from "../helpers/lines.ts";
 import { needs } from "../helpers/require.ts";
 import { nodePath } from "../helpers/runtimes.ts";
 import { service } from "../helpers/test_server.ts";
-import { CHROMIUM_FLAGS } from "./chromium.ts";
+import { openPage, startChromium } from "./chromium.ts";
 import { type GuestReport, visit } from "./guest.ts";
 import { KillableServer } from "./killable_server.ts";
 
@@ -108,7 +107,7 @@ Deno.test({
       const code = await Deno.readTextFile(file);
       assert.doesNotMatch(code, /\bDeno\.|from "node:|require\(/);
       await using server = await KillableServer.start(TOKEN);
-      await using page = await openPage(code);
+      await using page = await openGuestPage(code);
       page.onReady(() => restart(server));
       // Browsers do not tell scripts with which status a handshake was refused.
       assertReport(await page.visit(server.url), "unreachable");
@@ -121,18 +120,15 @@ interface GuestPage extends AsyncDisposable {
 }
 
 /** A page of a real browser, from a site of its own, with the guest as its script. */
-async function openPage(code: string): Promise<GuestPage> {
+async function openGuestPage(code: string): Promise<GuestPage> {
   const site = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
     const isScript = new URL(request.url).pathname === "/guest.js";
     return new Response(isScript ? code : "<!doctype html><title>guest</title>", {
       headers: { "content-type": isScript ? "text/javascript" : "text/html" },
     });
   });
-  const browser = await chromium.launch({
-    executablePath: "/usr/bin/chromium",
-    args: CHROMIUM_FLAGS,
-  });
-  const page = await browser.newPage();
+  const browser = await startChromium();
+  const page = await openPage(browser);
   let work = () => Promise.resolve();
   let working: Promise<void> | undefined;
   await page.exposeFunction("ready", () => {

@@ -1,6 +1,6 @@
 /** examples/browser.html behind the proxies: Chromium speaks HTTP/2 with them, and its WebSockets pass. */
-import { chromium, type Page } from "playwright-core";
-import { CHROMIUM_FLAGS } from "../client/chromium.ts";
+import type { Page } from "playwright-core";
+import { openPage, startChromium } from "../client/chromium.ts";
 import { freePort } from "../helpers/free_port.ts";
 import { needs } from "../helpers/require.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
@@ -45,10 +45,7 @@ Deno.test({
       auth: { tokens: [TOKEN], allowOrigins: [origin] },
     });
     await server.registry.register(service("web"));
-    const browser = await chromium.launch({
-      executablePath: "/usr/bin/chromium",
-      args: [...CHROMIUM_FLAGS, "--ignore-certificate-errors"],
-    });
+    const browser = await startChromium(["--ignore-certificate-errors"]);
     try {
       const urls = [
         "/harness/",
@@ -56,14 +53,14 @@ Deno.test({
         `wss://localhost:${caddy.port}/harness/`,
       ];
       const pages = await Promise.all(urls.map(async (url) => {
-        const page = await browser.newPage();
+        const page = await openPage(browser);
         await page.goto(`${origin}/browser.html?url=${url}#token=${TOKEN}`);
         await shows(page, "web\tregistered\t");
         return page;
       }));
       await server.registry.update("web", { state: "starting", state_reason: "because" });
       await Promise.all(pages.map((page) => shows(page, "web\tstarting\tbecause")));
-      const refused = await browser.newPage();
+      const refused = await openPage(browser);
       await refused.goto(`${origin}/browser.html?url=/harness/#token=wrong`);
       await refused.waitForFunction(
         `document.querySelector("p").innerText.startsWith("cannot connect")`,
