@@ -76,61 +76,52 @@ export function onlyInspected(
   changed: () => Error,
 ): ReadableStream<Uint8Array> {
   const reader = source.getReader();
-  const checked = checkedBlocks(reader, known, changed);
-  let block = new Uint8Array();
+  const checked = checkedChunks(reader, known, changed);
+  let chunk: Uint8Array = new Uint8Array();
   return new ReadableStream<Uint8Array>({
     async pull(controller) {
-      if (block.length === 0) {
+      while (chunk.length === 0) {
         const next = await checked.next();
         if (next.done) return controller.close();
-        block = next.value;
+        chunk = next.value;
       }
-      controller.enqueue(block.subarray(0, PIECE_BYTES));
-      block = block.subarray(PIECE_BYTES);
+      controller.enqueue(chunk.subarray(0, PIECE_BYTES));
+      chunk = chunk.subarray(PIECE_BYTES);
     },
     cancel: (reason) => reader.cancel(reason),
   }, { highWaterMark: 0 });
 }
 
-async function* checkedBlocks(
+/** The chunks, a block at a time: none of it before the digest of its beginning is the known one. */
+async function* checkedChunks(
   reader: ReadableStreamDefaultReader<Uint8Array>,
   { sha256, size, prefixes }: InspectedBytes,
   changed: () => Error,
-): AsyncGenerator<Uint8Array<ArrayBuffer>, undefined> {
+): AsyncGenerator<Uint8Array, undefined> {
   const hash = new PrefixHash();
   let rest: Uint8Array = new Uint8Array();
   for (let at = 0; at < size; at += BLOCK_BYTES) {
-    const block = new Uint8Array(Math.min(BLOCK_BYTES, size - at));
-    const over = await fill(block, rest, reader);
-    if (over === null) throw changed();
-    rest = over;
-    hash.update(block);
-    if (block.length < BLOCK_BYTES) {
+    const chunks: Uint8Array[] = [];
+    for (let left = Math.min(BLOCK_BYTES, size - at); left > 0;) {
+      if (rest.length === 0) {
+        const { value, done } = await reader.read();
+        if (done) throw changed();
+        rest = value;
+      }
+      const chunk = rest.subarray(0, left);
+      rest = rest.subarray(chunk.length);
+      left -= chunk.length;
+      hash.update(chunk);
+      if (chunk.length > 0) chunks.push(chunk);
+    }
+    if (size - at < BLOCK_BYTES) {
       if (hash.finish().sha256 !== sha256) throw changed();
     } else {
       const start = at / BLOCK_BYTES * DIGEST_BYTES;
       const prefix = prefixes.subarray(start, start + DIGEST_BYTES);
       if (Buffer.compare(prefix, hash.lastPrefix ?? new Uint8Array()) !== 0) throw changed();
     }
-    yield block;
+    yield* chunks;
   }
   if (rest.length > 0 || !(await reader.read()).done) throw changed();
-}
-
-/** Fills `block` with `rest` and what is read; returns what was read too much, or `null` at an early end. */
-async function fill(
-  block: Uint8Array,
-  rest: Uint8Array,
-  reader: ReadableStreamDefaultReader<Uint8Array>,
-): Promise<Uint8Array | null> {
-  for (let filled = 0;;) {
-    const taken = rest.subarray(0, block.length - filled);
-    block.set(taken, filled);
-    filled += taken.length;
-    rest = rest.subarray(taken.length);
-    if (filled === block.length) return rest;
-    const { value, done } = await reader.read();
-    if (done) return null;
-    rest = value;
-  }
 }
