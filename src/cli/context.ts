@@ -6,22 +6,20 @@
  * @module
  */
 import type { Command, TypedLine } from "./command_line/command.ts";
-import { writeSync } from "node:fs";
-import process from "node:process";
-import { isatty } from "node:tty";
 import { HarnessError, messageOf } from "../errors.ts";
-import { hasErrorCode } from "../util/node/files.ts";
+import { hasErrorCode } from "../util/error_code.ts";
 import { wrapLines } from "./output/text_layout.ts";
 import { Screen, type TerminalSize } from "./output/screen.ts";
 import { drawn } from "./output/styles.ts";
-
-/** Size of a terminal that does not know its own. */
-const DEFAULT_SIZE = { columns: 80, rows: 24 };
-
-const STDOUT = 1;
-const STDERR = 2;
-/** How long to wait for a slow reader of a pipe that was switched to not blocking, before the next attempt. */
-const FULL_PIPE_PAUSE_MS = 5;
+import {
+  columnsOn,
+  DEFAULT_SIZE,
+  type Output,
+  STDERR,
+  STDOUT,
+  type System,
+  writeAll,
+} from "./system/system.ts";
 
 /** Why a command was interrupted. */
 export class Interrupted extends Error {
@@ -81,34 +79,34 @@ export interface Io {
 export type Interruptions = Pick<Io, "interrupted" | "nextInterrupt">;
 
 /** The {@linkcode Io} of this process. */
-export function systemIo(interruptions: Interruptions): Io {
-  const env = (name: string) => process.env[name] || undefined;
+export function systemIo(system: System, interruptions: Interruptions): Io {
+  const env = (name: string) => system.env(name) || undefined;
+  const terminalSize = () => system.terminalSize();
+  const tell = (text: string) => tellOn(system, text);
+  const width = (isTerminal: boolean) => columnsOn(system, isTerminal);
   const outputClosed = new AbortController();
   const dumb = env("TERM") === "dumb" || env("CI") !== undefined;
-  const outIsTerminal = isatty(STDOUT);
+  const outIsTerminal = system.isTerminal(STDOUT);
   const forced = env("FORCE_COLOR");
   const plain = env("NO_COLOR") !== undefined || forced === "0" || forced === "false";
-  const errIsTerminal = isatty(STDERR);
+  const errIsTerminal = system.isTerminal(STDERR);
   const mayColor = (isTerminal: boolean) =>
     !plain && (forced !== undefined || (isTerminal && !dumb));
   // Some pseudo terminals report 0 columns: nothing can be redrawn there.
   const canRedraw = errIsTerminal && !dumb && terminalSize() !== null;
   const screen = canRedraw ? new Screen(tell, () => terminalSize() ?? DEFAULT_SIZE) : null;
-  const print = (text: string) => write(STDOUT, text, () => outputClosed.abort());
+  const print = (text: string) => write({ system, to: STDOUT }, text, () => outputClosed.abort());
   /** On one terminal, what is printed stands above what is redrawn. */
   const above = (isTerminal: boolean, text: string, write: () => void) =>
     screen === null || !isTerminal || text === "" ? write() : screen.above(write);
   return {
     out: (text) => above(outIsTerminal, text, () => print(drawn(text))),
     err: (text) => {
-      const fitted = errIsTerminal ? wrapLines(text, width(env("COLUMNS"), true)) : text;
+      const fitted = errIsTerminal ? wrapLines(text, width(true)) : text;
       above(true, text, () => tell(fitted));
     },
     raw: (text) => above(outIsTerminal, text, () => print(outIsTerminal ? drawn(text) : text)),
-    readStdin: async () => {
-      const { buffer } = await import("node:stream/consumers");
-      return new Uint8Array(await buffer(process.stdin));
-    },
+    readStdin: () => system.readStdin(),
     env,
     ...interruptions,
     outputClosed: outputClosed.signal,
@@ -117,21 +115,20 @@ export function systemIo(interruptions: Interruptions): Io {
     color: mayColor(outIsTerminal),
     errColor: mayColor(errIsTerminal),
     unicode: isUnicode(env),
-    columns: width(env("COLUMNS"), outIsTerminal),
+    columns: width(outIsTerminal),
     size: () => outIsTerminal && !dumb ? terminalSize() : null,
     quiet: false,
     verbose: false,
-    errColumns: errIsTerminal ? width(env("COLUMNS"), true) : null,
+    errColumns: errIsTerminal ? width(true) : null,
   };
 }
 
 /** Writes all of `text`; calls `onClosed` when the reader has gone instead of failing. */
-function write(to: number, text: string, onClosed: () => void): void {
-  let bytes = new TextEncoder().encode(text);
+function write(output: Output, text: string, onClosed: () => void): void {
   try {
-    while (bytes.length > 0) bytes = bytes.subarray(writeSome(to, bytes));
+    writeAll(output, text);
   } catch (error) {
-    if (hasErrorCode(error, "EPIPE") || isGone(to, error)) return onClosed();
+    if (hasErrorCode(error, "EPIPE") || isGone(output, error)) return onClosed();
     throw new HarnessError(
       "storage_unavailable",
       `Cannot write the output: ${messageOf(error)}; make room, or send it elsewhere`,
@@ -140,44 +137,18 @@ function write(to: number, text: string, onClosed: () => void): void {
   }
 }
 
-/** Writes at least one byte, or waits a moment for a full pipe. */
-function writeSome(to: number, bytes: Uint8Array): number {
-  try {
-    return writeSync(to, bytes);
-  } catch (error) {
-    if (!hasErrorCode(error, "EAGAIN")) throw error;
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FULL_PIPE_PAUSE_MS);
-    return 0;
-  }
-}
-
-/** Whether `to` was a terminal that was closed. */
-function isGone(to: number, error: unknown): boolean {
-  return hasErrorCode(error, "EIO") && (isatty(to) || isatty(STDERR));
+/** Whether an output was a terminal that was closed. */
+function isGone({ system, to }: Output, error: unknown): boolean {
+  return hasErrorCode(error, "EIO") && (system.isTerminal(to) || system.isTerminal(STDERR));
 }
 
 /** Writes to stderr, best effort. */
-export function tell(text: string): void {
+export function tellOn(system: System, text: string): void {
   try {
-    write(STDERR, drawn(text), () => {});
+    write({ system, to: STDERR }, drawn(text), () => {});
   } catch {
     // A command that works must not fail because its progress cannot be written.
   }
-}
-
-/** Terminal width: `COLUMNS`, the terminal's own, or wide enough not to cut anything in a pipe. */
-function width(columns: string | undefined, terminal: boolean): number {
-  const wanted = Number(columns);
-  if (Number.isInteger(wanted) && wanted > 0) return wanted;
-  if (!terminal) return 1000;
-  return (terminalSize() ?? DEFAULT_SIZE).columns;
-}
-
-/** The size that the terminal reports; some pseudo terminals have none. */
-function terminalSize(): TerminalSize | null {
-  const { columns = 0, rows = 0 } = [process.stdout, process.stderr].find(({ isTTY }) => isTTY) ??
-    {};
-  return columns > 0 && rows > 0 ? { columns, rows } : null;
 }
 
 /** Whether the locale is UTF-8; most terminals are where none is set. */

@@ -5,7 +5,6 @@
  */
 import { Command, type TypedLine } from "./command_line/command.ts";
 import { type Parsed, parseLine } from "./command_line/parse.ts";
-import process from "node:process";
 import { HarnessError } from "../errors.ts";
 import { SERVER_NAME } from "../version.ts";
 import { addCommands, loadCommand } from "./command_tree.ts";
@@ -15,7 +14,7 @@ import { PROGRAM_FLAGS } from "./help_text.ts";
 import { programHelp, versionText, widthOfHelp } from "./program_help.ts";
 import { printText } from "./output/table.ts";
 import { GLOBAL_FLAGS } from "./flags/flags.ts";
-import { runtimeText } from "../util/node/runtime.ts";
+import { runtimeText, v8Version } from "../util/node/runtime.ts";
 
 /** Flags that may come before a command's name. */
 const LEADING = [...GLOBAL_FLAGS, "-q", "--quiet", "-v", "--verbose"];
@@ -76,7 +75,7 @@ async function carryOut(parsed: Parsed, context: Context): Promise<void> {
       throw mistakeError(parsed.command, parsed.mistake);
     }
     case "version":
-      return io.out(`${versionText(runtimeText(), process.versions.v8)}\n`);
+      return io.out(`${versionText(runtimeText(), v8Version())}\n`);
     case "help": {
       const help = await helpOf(parsed.command, widthOfHelp(io.columns));
       if (parsed.isAsked) return printText(io, help);

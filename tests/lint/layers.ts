@@ -74,20 +74,20 @@ function check(context: Deno.lint.RuleContext, node: Deno.lint.Node, specifier: 
   if (message !== null) context.report({ node, message });
 }
 
-/** The only file that may write to a stream of this process, and it has Node's. */
-const WRITER = "cli/context.ts";
-/** What writes before that is loaded. */
-const FRONT = "cli/front.ts";
+/** The only files that may write to a stream of this process, by whose it is. */
+const WRITERS: Readonly<Record<string, string>> = {
+  Deno: "cli/system/deno_system.ts",
+  process: "cli/system/node_system.ts",
+};
 
 /** What is wrong with `object.property` in the file at `path`, or `null`. */
 export function outputProblem(path: string, object: string, property: string): string | null {
   const file = path.replaceAll("\\", "/").split("/src/").at(-1) ?? "";
-  if (!path.includes("/src/") || (object === "process" && file === WRITER)) return null;
-  if (object === "Deno" && file === FRONT) return null;
+  if (!path.includes("/src/") || file === WRITERS[object]) return null;
   // `process` is also what a command that runs is called elsewhere.
   if (object !== "Deno" && !(object === "process" && file.startsWith("cli/"))) return null;
   if (property !== "stdout" && property !== "stderr") return null;
-  return `only src/${WRITER} may write to ${object}.${property}: write through Io`;
+  return `only src/${WRITERS[object]} may write to ${object}.${property}: write through Io`;
 }
 
 /** What Node 22 does not have: `using` is lowered for it, but nothing is added to its globals. */
@@ -113,10 +113,13 @@ export function tooNewProblem(path: string, name: string): string | null {
 
 /** The files for what only Deno has, each with a counterpart for Node and Bun beside it. */
 const DENO_FILES: readonly string[] = [
-  FRONT,
+  "cli/front.ts",
   "cli/session/trusted_authority.ts",
+  "cli/system/deno_system.ts",
   "deploy/owner.ts",
   "util/node/file_lock.ts",
+  "util/node/read_file.ts",
+  "util/node/runtime.ts",
 ];
 
 /** What is wrong with `Deno.property` in the file at `path`, or `null`. */

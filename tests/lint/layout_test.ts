@@ -35,10 +35,10 @@ Deno.test("importProblem: refuses what the map does not allow", () => {
 });
 
 Deno.test("outputProblem(): refuses output that bypasses Io", () => {
-  assert.equal(outputProblem("/x/src/cli/context.ts", "process", "stdout"), null);
+  assert.equal(outputProblem("/x/src/cli/system/node_system.ts", "process", "stdout"), null);
   assert.equal(outputProblem("/x/src/executor/a.ts", "process", "stdout"), null);
   assert.equal(outputProblem("/x/tests/a.ts", "Deno", "stdout"), null);
-  assert.equal(outputProblem("/x/src/cli/front.ts", "Deno", "stdout"), null);
+  assert.equal(outputProblem("/x/src/cli/system/deno_system.ts", "Deno", "stdout"), null);
   assert.match(outputProblem("/x/src/cli/watch.ts", "Deno", "stdout") ?? "", /through Io/);
   assert.match(outputProblem("/x/src/cli/watch.ts", "process", "stderr") ?? "", /through Io/);
   assert.match(outputProblem("/x/src/server/a.ts", "Deno", "stderr") ?? "", /through Io/);

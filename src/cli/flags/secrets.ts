@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { readFile, stat } from "node:fs/promises";
 import { HarnessError, messageOf } from "../../errors.ts";
 import { CLI_MAX_SECRET_BYTES } from "../limits.ts";
 import type { NamedFile } from "./flags.ts";
 import { filesError } from "../../util/file_issues.ts";
-import { hasErrorCode } from "../../util/node/files.ts";
+import { hasErrorCode } from "../../util/error_code.ts";
+import { fileSize, readBytes } from "../../util/node/read_file.ts";
 
 /**
  * A token from a file or, where no file is named, from the text of an environment variable.
@@ -29,16 +29,16 @@ export async function readSecretFile(file: NamedFile): Promise<string> {
   const { path } = file;
   let bytes: Uint8Array;
   try {
-    const info = await stat(path);
-    if (info.size > CLI_MAX_SECRET_BYTES) {
+    const size = await fileSize(path);
+    if (size > CLI_MAX_SECRET_BYTES) {
       throw new HarnessError(
         "too_large",
         `Cannot read ${
           named(file)
-        }: it has ${info.size} bytes, at most ${CLI_MAX_SECRET_BYTES} are read`,
+        }: it has ${size} bytes, at most ${CLI_MAX_SECRET_BYTES} are read`,
       );
     }
-    bytes = await readFile(path);
+    bytes = await readBytes(path);
   } catch (error) {
     if (error instanceof HarnessError) throw error;
     throw unreadable(file, error);
@@ -69,7 +69,7 @@ export async function allFiles<T>(reads: ReadonlyArray<Promise<T>>): Promise<T[]
 /** The text of a file that is named by a flag. */
 export async function readNamedFile(file: NamedFile): Promise<string> {
   try {
-    return await readFile(file.path, "utf8");
+    return new TextDecoder("utf-8", { ignoreBOM: true }).decode(await readBytes(file.path));
   } catch (error) {
     throw unreadable(file, error);
   }

@@ -48,10 +48,14 @@ export class FullScreen implements Disposable {
     this.#events = events;
     this.#hasKeys = readsKeys();
     this.#show();
-    // A second signal exits at once.
+    // A second signal exits at once, on Deno without telling `node:process`.
     const restore = () => this.#hide();
     process.on("exit", restore);
-    this.#cleanups.push(() => process.off("exit", restore));
+    globalThis.addEventListener?.("unload", restore);
+    this.#cleanups.push(() => {
+      process.off("exit", restore);
+      globalThis.removeEventListener?.("unload", restore);
+    });
     if (process.platform !== "win32") this.#listenForSignals();
     if (this.#hasKeys) this.#listenForKeys();
   }

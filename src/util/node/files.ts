@@ -1,5 +1,5 @@
 /**
- * Durable writes, and the codes of file system errors.
+ * Durable writes.
  *
  * @module
  */
@@ -7,11 +7,9 @@ import { statSync } from "node:fs";
 import { type FileHandle, mkdir, open, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import process from "node:process";
+import { hasErrorCode } from "../error_code.ts";
 
-/** Whether an error of the operating system has one of these codes, such as `ENOENT`. */
-export function hasErrorCode(error: unknown, ...codes: string[]): boolean {
-  return error instanceof Error && "code" in error && codes.includes(String(error.code));
-}
+export { hasErrorCode };
 
 /**
  * Makes a directory with those above it; fine when it is there. `mkdir` with `recursive` never ends on Node where a
