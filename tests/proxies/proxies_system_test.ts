@@ -158,6 +158,9 @@ async function packages(it: Combination): Promise<void> {
       assert.equal(response.status, 200, `${path}${name}`);
       await response.body?.cancel();
     }
+    const hint = await fetch(`${it.https}${path}`);
+    assert.equal(hint.status, 426);
+    assert.match(await hint.text(), /^This is the WebSocket of harness-ws-server/);
     const response = await fetch(`${it.https}${path}packages/${file}`, { headers });
     assert.equal(response.status, 200);
     const digest = createHash("sha256");

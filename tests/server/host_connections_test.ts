@@ -67,3 +67,17 @@ Deno.test("HostConnections: takes none where it has one or is closed", async () 
   await connections[Symbol.asyncDispose]();
   assert.equal(connections.adopt("web2", new Connection()), false);
 });
+
+Deno.test("HostConnections: its end cancels what is being opened", async () => {
+  const connections = new HostConnections();
+  const silent = {
+    key: "web2",
+    label: "web2",
+    connect: (signal: AbortSignal) =>
+      new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason))),
+  } as unknown as Host;
+  const opening = assert.rejects(connections.open(silent, signal), { code: "cancelled" });
+  await connections[Symbol.asyncDispose]();
+  await opening;
+  await assert.rejects(connections.open(silent, signal), { code: "cancelled" });
+});

@@ -48,7 +48,7 @@ async function route(request: Request, host: HttpHost): Promise<Response> {
   }
   // A client whose handshake failed without a reason checks its token here.
   if (pathname === "/" && request.headers.has("authorization")) host.auth.check(request);
-  const answer = await fixedAnswer(pathname, host);
+  const answer = await fixedAnswer(pathname, host, request);
   if (answer === null) {
     throw new HarnessError(
       "not_found",
@@ -64,6 +64,7 @@ async function route(request: Request, host: HttpHost): Promise<Response> {
 function fixedAnswer(
   pathname: string,
   host: HttpHost,
+  request: Request,
 ): Response | null | Promise<Response> {
   switch (pathname) {
     case "/":
@@ -73,8 +74,10 @@ function fixedAnswer(
           status: 426,
           headers: {
             "content-type": "text/plain; charset=utf-8",
-            "upgrade": "websocket",
-            "connection": "upgrade",
+            // nginx passes the first on to clients over HTTP/2, for which it is an error.
+            ...(request.headers.has("x-forwarded-for")
+              ? {}
+              : { "upgrade": "websocket", "connection": "upgrade" }),
           },
         },
       );
