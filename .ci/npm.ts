@@ -120,14 +120,6 @@ function useIncluded(build: esbuild.PluginBuild): void {
     path: `#${path}`,
     external: true,
   }));
-  // A part of it, which is replaced on Deno alone.
-  build.onResolve({ filter: new RegExp(`^${INCLUDED}/`) }, ({ path }) => ({
-    path,
-    namespace: "deno-only",
-  }));
-  build.onLoad({ filter: /^/, namespace: "deno-only" }, () => ({
-    contents: "export default {};",
-  }));
 }
 
 /** Writes {@linkcode INCLUDED}, and the licenses of what is in it. */

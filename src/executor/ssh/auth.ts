@@ -6,7 +6,8 @@
 import { Buffer } from "node:buffer";
 import * as fs from "node:fs/promises";
 import process from "node:process";
-import ssh2 from "./workarounds/ssh2.ts";
+// @ts-types="@types/ssh2"
+import ssh2 from "ssh2";
 // @ts-types="@types/ssh2"
 import type { AnyAuthMethod, ParsedKey } from "ssh2";
 import { messageOf } from "../../errors.ts";

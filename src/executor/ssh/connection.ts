@@ -5,7 +5,8 @@
  */
 import { connect as connectTcp, Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import ssh2 from "./workarounds/ssh2.ts";
+// @ts-types="@types/ssh2"
+import ssh2 from "ssh2";
 // @ts-types="@types/ssh2"
 import type { ConnectConfig } from "ssh2";
 import { type HarnessError, messageOf } from "../../errors.ts";
