@@ -8,6 +8,7 @@ import { RawClient } from "../../helpers/raw_client.ts";
 import { type Sshd, startSshd } from "../../helpers/sshd.ts";
 import { type Product, startProduct } from "../product.ts";
 import { seconds } from "../timed.ts";
+import { makeRoot, writeScripts } from "../listening_service.ts";
 import type { Contender, Figures, Row, Target, Tool } from "../row.ts";
 import type { Scope } from "../scope.ts";
 
@@ -16,18 +17,6 @@ const HOSTS = 20;
 const PORTS = 10;
 const PACKAGE_BYTES = 5_000_000;
 const PEERS = new URL("../peers/", import.meta.url).pathname;
-
-const START = `#!/bin/sh
-read -r port < "\${HARNESS_INSTALL_DIR%/*}/port"
-exec python3 -c 'import os, socket, sys
-s = socket.create_server(("127.0.0.1", int(sys.argv[1])))
-while True: s.accept()[0].close()' "$port"
-`;
-const HEALTH = `#!/bin/sh
-root=\${HARNESS_INSTALL_DIR%/*}
-read -r port < "$root/port"
-bash -c ': < "/dev/tcp/127.0.0.1/$0"' "$port" 2>/dev/null || exit 2
-`;
 
 /** A host as every contender gets it. */
 interface BenchHost {
@@ -98,8 +87,7 @@ class Fleet implements AsyncDisposable {
     return await Promise.all(
       this.ports.slice(0, count).map(async (port) => {
         const root = this.scope.path("root");
-        await Deno.mkdir(root);
-        await Deno.writeTextFile(`${root}/port`, `${freePort()}\n`);
+        await makeRoot(root);
         return { port, root };
       }),
     );
@@ -109,7 +97,7 @@ class Fleet implements AsyncDisposable {
   async build(dir: string, name: string): Promise<Built> {
     const version = `1.0.${this.#count++}`;
     const tree = this.scope.path("tree");
-    await Deno.mkdir(`${tree}/scripts`, { recursive: true });
+    await writeScripts(tree);
     crypto.getRandomValues(this.#random.subarray(0, 1024));
     await Deno.writeFile(`${tree}/data.bin`, this.#random);
     await Deno.writeTextFile(
@@ -117,9 +105,6 @@ class Fleet implements AsyncDisposable {
       `name: ${name}\nversion: ${version}\ndescription: bench\nservice: {type: managed_process}\n` +
         "health: {script: scripts/health.sh}\n",
     );
-    for (const [file, text] of [["start.sh", START], ["health.sh", HEALTH]] as const) {
-      await Deno.writeTextFile(`${tree}/scripts/${file}`, text, { mode: 0o755 });
-    }
     await Deno.mkdir(dir, { recursive: true });
     const { path, sha256 } = await buildPackage(tree, { outDir: dir });
     await Deno.remove(tree, { recursive: true });

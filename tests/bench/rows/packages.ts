@@ -5,6 +5,7 @@ import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
 import { programArgs, startProduct } from "../product.ts";
 import { seconds } from "../timed.ts";
+import { makeRoot, writeScripts } from "../listening_service.ts";
 import type { Figures, Row } from "../row.ts";
 import type { Scope } from "../scope.ts";
 import { type Sshd, startSshd } from "../../helpers/sshd.ts";
@@ -13,12 +14,8 @@ const MANIFEST = `name: big
 version: 1.0.0
 service:
   type: managed_process
-  start: foreground
-health: {script: scripts/health.sh, interval: 1s}
+health: {script: scripts/health.sh}
 `;
-const START = "#!/bin/sh\nexec sleep 600\n";
-/** As in row 9: a service without a check would have to stay up for a second and a half first. */
-const HEALTH = "#!/bin/sh\nexit 0\n";
 const MIB = 1024 * 1024;
 const UPLOAD_BYTES = 256 * MIB;
 /** Files of the tree that is packed: 269 MB in 11,500 files, as in a large program with its dependencies. */
@@ -35,11 +32,8 @@ function program(scope: Scope, args: readonly string[]): Promise<string> {
 
 /** A tree that `package build` takes, with its scripts. */
 async function makeTree(dir: string): Promise<void> {
-  await Deno.mkdir(`${dir}/scripts`, { recursive: true });
+  await writeScripts(dir);
   await Deno.writeTextFile(`${dir}/manifest.yaml`, MANIFEST);
-  for (const [name, text] of [["start", START], ["health", HEALTH]] as const) {
-    await Deno.writeTextFile(`${dir}/scripts/${name}.sh`, text, { mode: 0o755 });
-  }
 }
 
 /** A package of bytes that cannot be compressed, so that its file is as large. */
@@ -95,6 +89,7 @@ async function pushed(scope: Scope, file: string): Promise<Figures> {
 /** `deploy` of a file, by a new server to a host without releases. */
 async function deployed(scope: Scope, sshd: Sshd, file: string): Promise<Figures> {
   const root = scope.path("opt");
+  await makeRoot(root);
   await using server = await startProduct(scope, {
     flags: [
       ...["--identity", sshd.identityFile, "--known-hosts", sshd.knownHostsFile],
