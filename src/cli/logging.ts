@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { configure, type LogLevel, type LogRecord } from "@logtape/logtape";
+import { type LogLevel, type LogRecord, setLogSink } from "../util/log.ts";
 import { HIDDEN, redactor } from "../util/redact.ts";
 import type { LOG_FORMATS, LOG_LEVELS } from "./flags/serve_flags.ts";
 import type { Io } from "./context.ts";
@@ -19,26 +19,23 @@ export interface LoggingOptions {
   secrets?: readonly string[];
 }
 
+/** The least severe first. */
+const LEVELS: readonly LogLevel[] = ["debug", "info", "warning", "error"];
+
 /** Property names whose values are secrets, wherever they appear. */
 const SECRET_NAME =
   /(?:^|[_-])(?:token|secrets?|password|passphrase|authorization|private_?key)(?:[_-]|$)/i;
 
 /** Sends what the library logs to stderr. */
-export async function configureLogging(io: Io, options: LoggingOptions): Promise<void> {
+export function configureLogging(io: Io, { level, format, secrets = [] }: LoggingOptions): void {
   // Under journald a text line needs no time of its own.
   const withTime = io.env("JOURNAL_STREAM") === undefined;
-  const hide = redactor(options.secrets ?? []);
-  const sink = (record: LogRecord) => {
-    const line = options.format === "json" ? jsonLine(record) : textLine(record, withTime);
+  const hide = redactor(secrets);
+  const shown = LEVELS.slice(LEVELS.indexOf(level));
+  setLogSink((record) => {
+    if (!shown.includes(record.level)) return;
+    const line = format === "json" ? jsonLine(record) : textLine(record, withTime);
     io.err(`${hide(line)}\n`);
-  };
-  await configure({
-    reset: true,
-    sinks: { stderr: sink },
-    loggers: [
-      { category: "harness", lowestLevel: options.level, sinks: ["stderr"] },
-      { category: ["logtape", "meta"], lowestLevel: "warning", sinks: ["stderr"] },
-    ],
   });
 }
 
@@ -56,7 +53,7 @@ export function jsonLine(record: LogRecord): string {
 /** A record as a line of text. */
 export function textLine(record: LogRecord, withTime: boolean): string {
   const time = withTime ? `${new Date(record.timestamp).toISOString()} ` : "";
-  const level = LEVELS[record.level].padEnd(5);
+  const level = (record.level === "warning" ? "WARN" : record.level.toUpperCase()).padEnd(5);
   const inMessage = (key: string) => String(record.rawMessage).includes(`{${key}}`);
   const properties = Object.entries(plain(record.properties))
     .filter(([key]) => !inMessage(key))
@@ -65,15 +62,6 @@ export function textLine(record: LogRecord, withTime: boolean): string {
   const component = record.category.slice(1).join(".");
   return `${time}${level} ${component}: ${escapeControl(messageText(record))}${properties}`;
 }
-
-const LEVELS: Record<LogLevel, string> = {
-  trace: "TRACE",
-  debug: "DEBUG",
-  info: "INFO",
-  warning: "WARN",
-  error: "ERROR",
-  fatal: "FATAL",
-};
 
 function messageText(record: LogRecord): string {
   return record.message.map((part, index) => {

@@ -104,7 +104,7 @@ async function ioFor(io: Io, command: Command, flags: TypedLine["flags"]): Promi
   // The server has a log of its own.
   if (verbose && command.name !== "serve") {
     const { configureLogging } = await import("./logging.ts");
-    await configureLogging(wanted, { level: "debug", format: "text" });
+    configureLogging(wanted, { level: "debug", format: "text" });
   }
   return wanted;
 }

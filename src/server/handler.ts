@@ -13,7 +13,7 @@
  * @module
  */
 import { DEFAULT_SERVER_LIMITS, resolveLimits, type ServerLimits } from "../model/server_limits.ts";
-import { getLogger } from "@logtape/logtape";
+import { getLogger } from "../util/log.ts";
 import { HarnessError } from "../errors.ts";
 import { CLOSE_TIMEOUT_MS, MIN_TURN_MESSAGES, TURN_MESSAGES_FACTOR } from "./limits.ts";
 import { CLOSE_CODES } from "../protocol/messages.ts";

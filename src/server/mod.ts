@@ -22,6 +22,7 @@
 // Loaded with the first input elsewhere; here at once: a program with few permissions may read no file later.
 import "../protocol/requests.ts";
 import "../registry/input/validate.ts";
+import "./actions/run_action.ts";
 
 export { ConnectionHandler } from "./handler.ts";
 export type { HandlerOptions } from "./handler.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import { getLogger } from "@logtape/logtape";
+import { getLogger } from "../util/log.ts";
 import { HarnessError } from "../errors.ts";
 import { HEADERS_TIMEOUT_MS, HTTP_CLOSE_TIMEOUT_MS } from "./limits.ts";
 import { ConnectionHandler, type HandlerOptions } from "./handler.ts";

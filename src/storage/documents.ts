@@ -4,7 +4,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { getLogger } from "@logtape/logtape";
+import { getLogger } from "../util/log.ts";
 import { HarnessError, messageOf } from "../errors.ts";
 import { MAX_DOCUMENT_BYTES } from "./limits.ts";
 import { KeyedMutex } from "../util/keyed_mutex.ts";

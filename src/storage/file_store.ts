@@ -9,8 +9,8 @@
  * @module
  */
 import type { Buffer } from "node:buffer";
-import { Mutex } from "async-mutex";
-import { getLogger, type Logger } from "@logtape/logtape";
+import { Mutex } from "../util/mutex.ts";
+import { getLogger, type Logger } from "../util/log.ts";
 import { HarnessError, messageOf } from "../errors.ts";
 import {
   HISTORY_READ_BYTES,

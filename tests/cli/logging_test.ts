@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import type { LogRecord } from "@logtape/logtape";
 import { jsonLine, textLine } from "../../src/cli/logging.ts";
+import type { LogRecord } from "../../src/util/log.ts";
 import { redactor } from "../../src/util/redact.ts";
 
 function record(message: unknown[], properties: Record<string, unknown> = {}): LogRecord {

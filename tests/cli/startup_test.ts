@@ -65,9 +65,8 @@ const STARTS: ReadonlyArray<
     "cli/commands/serve.ts",
   ], { builtins: ["net", "path"] }],
   ["serve", ["cli/commands/serve.ts", "cli/server_process/run_server.ts"], {
-    packages: ["@logtape/logtape", "async-mutex"],
     builtins: [
-      ...["buffer", "crypto", "fs", "fs/promises", "http", "https", "net", "os", "path"],
+      ...["buffer", "crypto", "fs", "fs/promises", "http", "net", "os", "path"],
       ...["process", "zlib"],
     ],
   }],

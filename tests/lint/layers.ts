@@ -26,7 +26,7 @@ const COMMON_FOLDERS = ["util", "model"];
 
 /** Folders that must run anywhere: no runtime API, and no npm package but these. */
 const PURE: Readonly<Record<string, readonly string[]>> = {
-  util: ["async-mutex"],
+  util: ["@logtape/logtape"],
   model: ["zod"],
   registry: ["zod"],
   protocol: ["zod"],

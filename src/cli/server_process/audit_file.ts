@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { getLogger } from "@logtape/logtape";
+import { getLogger } from "../../util/log.ts";
 import { appendFile, lstat, rename } from "node:fs/promises";
 import type { AuditEntry } from "../../server/access/audit.ts";
 import { sleep } from "../../util/async.ts";

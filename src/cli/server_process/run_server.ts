@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { getLogger } from "@logtape/logtape";
+import { getLogger } from "../../util/log.ts";
 import { X509Certificate } from "node:crypto";
 import { join, resolve as absolute } from "node:path";
 import process from "node:process";
@@ -59,7 +59,7 @@ export async function runServer(io: Io, flags: ServerFlags): Promise<number> {
     }, again);
   using hangups = new Hangups();
   const tokens = await readTokens(false);
-  await startLogging(io, flags, tokens.secrets);
+  startLogging(io, flags, tokens.secrets);
   const exposure = { ...listenOptions(flags, tokens), ...(tls === null ? {} : { tls }) };
   const parts = await openParts(stateDir, flags);
   let server: WsServer;
@@ -90,7 +90,7 @@ export async function runServer(io: Io, flags: ServerFlags): Promise<number> {
     await reloadTls(server, flags);
     const next = await readTokens(true);
     // Those from before, too: a line may still be about them.
-    await startLogging(io, flags, [...current.secrets, ...next.secrets]);
+    startLogging(io, flags, [...current.secrets, ...next.secrets]);
     server.setTokens(next.auth);
     if (next.made?.token !== current.made?.token) {
       await addresses[Symbol.asyncDispose]();
@@ -202,9 +202,9 @@ function startLogging(
   io: Io,
   { serve: { logLevel: level, logFormat: format } }: ServerFlags,
   secrets: readonly string[],
-): Promise<void> {
+): void {
   const wanted = io.verbose ? "debug" : io.quiet && level !== "error" ? "warning" : level;
-  return configureLogging(io, { level: wanted, format, secrets });
+  configureLogging(io, { level: wanted, format, secrets });
 }
 
 /** Lets client commands of this user find the token that was made. */

@@ -4,7 +4,7 @@
  * @module
  */
 import type { DeployFailure, DeployStep, HostOutcome } from "../../model/deployment.ts";
-import { getLogger } from "@logtape/logtape";
+import { getLogger } from "../../util/log.ts";
 import {
   DEPLOY_BEGIN_TIMEOUT_MS,
   DEPLOY_CLEANUP_TIMEOUT_MS,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { getLogger } from "@logtape/logtape";
+import { getLogger } from "../../util/log.ts";
 import { HarnessError, messageOf } from "../../errors.ts";
 import { driverFor } from "../../lifecycle/drivers/table.ts";
 import { DEPLOY_COMMAND_TIMEOUT_MS } from "../limits.ts";

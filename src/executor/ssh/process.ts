@@ -5,7 +5,7 @@
  */
 // @ts-types="@types/ssh2"
 import type { ClientChannel } from "ssh2";
-import { getLogger } from "@logtape/logtape";
+import { getLogger } from "../../util/log.ts";
 import { KILL_GRACE_MS } from "../limits.ts";
 import { type Announcement, AnnouncementFilter } from "../output.ts";
 import type { Exit, Process } from "../run_process.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { getLogger } from "@logtape/logtape";
+import { getLogger } from "../../util/log.ts";
 import { HarnessError } from "../../errors.ts";
 import {
   OPENSSH_MAX_LINE_BYTES,

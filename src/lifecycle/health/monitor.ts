@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { getLogger } from "@logtape/logtape";
-import { Semaphore } from "async-mutex";
+import { getLogger } from "../../util/log.ts";
+import { Semaphore } from "../../util/mutex.ts";
 import { HarnessError, messageOf } from "../../errors.ts";
 import type { Executor } from "../../executor/executor.ts";
 import {

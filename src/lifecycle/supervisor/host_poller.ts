@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { getLogger } from "@logtape/logtape";
+import { getLogger } from "../../util/log.ts";
 import { HarnessError, messageOf } from "../../errors.ts";
 import type { Executor } from "../../executor/executor.ts";
 import { FALSE_HINT_INTERVAL_MS, MAX_HINTED_POLLS, TRUE_HINT_INTERVAL_MS } from "../limits.ts";

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { getLogger } from "@logtape/logtape";
-import { Mutex } from "async-mutex";
+import { getLogger } from "../../util/log.ts";
+import { Mutex } from "../../util/mutex.ts";
 import { HarnessError, messageOf } from "../../errors.ts";
 import { FAILURE_LOG_LINES } from "../limits.ts";
 import { failureFacts } from "../drivers/run_control.ts";

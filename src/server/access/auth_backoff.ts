@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { getLogger } from "@logtape/logtape";
+import { getLogger } from "../../util/log.ts";
 import { HarnessError } from "../../errors.ts";
 import { TOKEN_SUBPROTOCOL_PREFIX } from "../../protocol/messages.ts";
 import { addressKey } from "./addresses.ts";

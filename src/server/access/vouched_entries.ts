@@ -10,7 +10,7 @@
  *
  * @module
  */
-import { getLogger } from "@logtape/logtape";
+import { getLogger } from "../../util/log.ts";
 import type { ServiceEntry } from "../../model/service.ts";
 import type { DocumentStore } from "../backends.ts";
 import { sha256 } from "../../util/node/digest.ts";

@@ -4,7 +4,6 @@
  * @module
  */
 import type { Action, ActionMap, ActionParams } from "../../protocol/actions.ts";
-import { type Access, hasRight } from "../access/rights.ts";
 import { JsonText } from "../connection/answers.ts";
 import type {
   ActionBackends,
@@ -59,14 +58,4 @@ export function dataText(action: Action, data: unknown): string {
   if (data instanceof JsonText) return data.text;
   const { text } = HANDLERS[action] as ActionHandler<Action>;
   return text === undefined ? JSON.stringify(data ?? null) : text(data as never);
-}
-
-/** What a client may do beyond reading the registry, for `hello`. */
-export function capabilitiesOf(backends: ActionBackends, access: Access): string[] {
-  const capabilities = hasRight(access, "registry") ? ["write"] : [];
-  if (access === "anonymous") return capabilities;
-  if (backends.deployments !== undefined) capabilities.push("deploy");
-  if (backends.services !== undefined) capabilities.push("lifecycle");
-  if (backends.packages !== undefined) capabilities.push("packages");
-  return capabilities;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import type { ServerLimits } from "../../model/server_limits.ts";
-import { getLogger } from "@logtape/logtape";
+import { getLogger } from "../../util/log.ts";
 import { HarnessError, toHarnessError } from "../../errors.ts";
 import { LARGE_ANSWER_BYTES, RECONNECT_AFTER_MS, TERMINATE_AFTER_MS } from "../limits.ts";
 import type { Action, ActionData, ActionParams } from "../../protocol/actions.ts";
@@ -20,7 +20,6 @@ import { CLOSE_CODES } from "../../protocol/messages.ts";
 import { salvageId } from "../../protocol/id_recovery.ts";
 import type { EventHead } from "../../registry/filter.ts";
 import type { ActionBackends, ActionContext } from "../actions/action_handler.ts";
-import { dataText, runAction } from "../actions/run_action.ts";
 import { Answer } from "./answers.ts";
 import { auditEntry } from "../access/audit.ts";
 import { ConnectionSubscriptions } from "./subscribe.ts";
@@ -285,7 +284,7 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
 
   #run(request: Request): Promise<void> | null {
     this.#checkLoad();
-    const { requireAction, rightOf, parseParams } = requestRules();
+    const { requireAction, rightOf, parseParams, runAction } = requestRules();
     const action = requireAction(request.action);
     const right = rightOf(action);
     if (!hasRight(this.access, right)) {
@@ -319,7 +318,7 @@ export class Connection implements ConnectionEvents, Subscriber, ActionContext {
   #respond(id: string, action: Action, data: unknown): Promise<void> | null {
     if (this.#queue.closed) return null;
     if (!this.#queue.isReady) return this.#respondLater(id, action, data);
-    const text = dataText(action, data);
+    const text = requestRules().dataText(action, data);
     if (text.length > LARGE_ANSWER_BYTES) return this.#outbox.add(id, Answer.of(text));
     this.#queue.push(encodeDataText(id, text));
     return null;

@@ -14,8 +14,7 @@ import { encodeNotice } from "../../protocol/codec.ts";
 import { PROTOCOL_VERSION } from "../../protocol/messages.ts";
 import { SERVER_NAME, VERSION } from "../../version.ts";
 import type { ActionBackends } from "../actions/action_handler.ts";
-import { capabilitiesOf } from "../actions/run_action.ts";
-import type { Access } from "../access/rights.ts";
+import { type Access, hasRight } from "../access/rights.ts";
 
 /** Sources of `hello`. */
 export interface HelloSources {
@@ -50,4 +49,14 @@ function shownLimits(limits: ServerLimits): Record<string, number> {
     if (name !== undefined) shown[name] = limits[key];
   }
   return shown;
+}
+
+/** What a client may do beyond reading the registry. */
+function capabilitiesOf(backends: ActionBackends, access: Access): string[] {
+  const capabilities = hasRight(access, "registry") ? ["write"] : [];
+  if (access === "anonymous") return capabilities;
+  if (backends.deployments !== undefined) capabilities.push("deploy");
+  if (backends.services !== undefined) capabilities.push("lifecycle");
+  if (backends.packages !== undefined) capabilities.push("packages");
+  return capabilities;
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Mutex } from "async-mutex";
+import { Mutex } from "../../util/mutex.ts";
 import {
   REPLAY_BATCH_EVENTS,
   REPLAY_CACHE_BYTES,

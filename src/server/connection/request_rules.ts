@@ -1,14 +1,16 @@
 /**
- * The rules of requests, which are loaded when the first client connects: their schemas take as long as all else that a
- * start does. Its messages wait for them.
+ * The rules of requests and what runs them, which are loaded when the first client connects: the schemas take as long as
+ * all else that a start does. Its messages wait for them.
  *
  * @module
  */
 import { isAudited } from "../access/audit.ts";
 import { loadValidation } from "../../registry/input/lazy.ts";
 
-/** What is known of actions and their params. */
-export type RequestRules = typeof import("../../protocol/requests.ts");
+/** What is known of actions and their params, and what runs them. */
+export type RequestRules =
+  & typeof import("../../protocol/requests.ts")
+  & typeof import("../actions/run_action.ts");
 
 let rules: RequestRules | null = null;
 let loading: Promise<void> | null = null;
@@ -17,7 +19,10 @@ async function load(): Promise<void> {
   try {
     // Both, so that no registration that waits for its own checks is overtaken by a request after it.
     await loadValidation();
-    rules = await import("../../protocol/requests.ts");
+    rules = {
+      ...await import("../../protocol/requests.ts"),
+      ...await import("../actions/run_action.ts"),
+    };
   } finally {
     loading = null;
   }

@@ -8,7 +8,7 @@
  * @module
  */
 import type { ServerLimits } from "../../model/server_limits.ts";
-import { getLogger } from "@logtape/logtape";
+import { getLogger } from "../../util/log.ts";
 import { HarnessError } from "../../errors.ts";
 import type { ActionData, ActionParams, ResumeMode } from "../../protocol/actions.ts";
 import type { WireEventType } from "../../protocol/messages.ts";

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { getLogger } from "@logtape/logtape";
-import { Semaphore } from "async-mutex";
+import { getLogger } from "../../util/log.ts";
+import { Semaphore } from "../../util/mutex.ts";
 import type { DeployPackagePlan, DeployPlan, RollbackPlan } from "../../deploy/plan.ts";
 import { HarnessError } from "../../errors.ts";
 import {

@@ -4,7 +4,7 @@
  * @module
  */
 import type { DeployFailure } from "../../model/deployment.ts";
-import { getLogger } from "@logtape/logtape";
+import { getLogger } from "../../util/log.ts";
 import { fleetStatus } from "../../deploy/fleet_status.ts";
 import { hostLayout } from "../../deploy/host/layout.ts";
 import type { DeployPlan, FoundHost, HostTarget } from "../../deploy/plan.ts";

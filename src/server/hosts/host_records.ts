@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { getLogger } from "@logtape/logtape";
+import { getLogger } from "../../util/log.ts";
 import { activeRelease, type HostState, parseState } from "../../deploy/host/state.ts";
 import { HarnessError } from "../../errors.ts";
 import { STATUS_TIMEOUT_MS } from "../../model/limits.ts";

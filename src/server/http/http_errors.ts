@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { getLogger } from "@logtape/logtape";
+import { getLogger } from "../../util/log.ts";
 import { type ErrorCode, HarnessError, toHarnessError } from "../../errors.ts";
 
 const STATUS: { readonly [C in ErrorCode]?: number } = {

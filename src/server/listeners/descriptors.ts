@@ -9,7 +9,7 @@
  * @module
  */
 import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";
-import { getLogger } from "@logtape/logtape";
+import { getLogger } from "../../util/log.ts";
 import {
   DESCRIPTOR_HEADROOM,
   DESCRIPTOR_POLL_MS,

@@ -14,7 +14,7 @@ import {
   type Server,
   ServerResponse,
 } from "node:http";
-import { createServer as createHttpsServer, type Server as HttpsServer } from "node:https";
+import type { Server as HttpsServer, ServerOptions as HttpsOptions } from "node:https";
 import { connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { HarnessError } from "../../errors.ts";
@@ -69,7 +69,7 @@ export async function listen(
   try {
     server = options.tls === undefined
       ? createHttpServer(settings)
-      : createHttpsServer({ ...settings, ...options.tls });
+      : await createHttpsServer({ ...settings, ...options.tls });
     peers = watchPeers(server, handler, options);
     await listening(server, options);
   } catch (error) {
@@ -85,6 +85,12 @@ export async function listen(
   server.on("request", (request, response) => void answer(request, response, context));
   server.on("upgrade", (request, socket, head) => upgrade(request, socket, head, context));
   return new NodeListener(server, context, options);
+}
+
+/** Loaded by servers with TLS alone. */
+async function createHttpsServer(settings: HttpsOptions): Promise<HttpsServer> {
+  const { createServer } = await import("node:https");
+  return createServer(settings);
 }
 
 /** Bounds the TCP connections of a server. A few more of an address than it may have get a 429, the next are dropped. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { getLogger } from "@logtape/logtape";
+import { getLogger } from "../../util/log.ts";
 import type { ConnectionHandler } from "../handler.ts";
 import type { Sockets, Upgrade } from "./listener.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Socket } from "node:net";
-import { getLogger } from "@logtape/logtape";
+import { getLogger } from "../../util/log.ts";
 import { AddressCounts, addressKey } from "../access/addresses.ts";
 import { LogLimiter } from "../access/log_limiter.ts";
 import { IDLE_SWEEPS, MAX_PIPELINED_REQUESTS, REFUSED_LINGER_MS } from "../limits.ts";

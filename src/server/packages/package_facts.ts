@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { getLogger } from "@logtape/logtape";
+import { getLogger } from "../../util/log.ts";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { HarnessError } from "../../errors.ts";

@@ -7,7 +7,7 @@
  * @module
  */
 import { DEFAULT_SERVER_LIMITS } from "../../model/server_limits.ts";
-import { Mutex } from "async-mutex";
+import { Mutex } from "../../util/mutex.ts";
 import { randomUUID } from "node:crypto";
 import { open, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";

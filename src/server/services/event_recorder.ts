@@ -4,7 +4,7 @@
  * @module
  */
 import type { UpdateOptions } from "../../registry/writer.ts";
-import { getLogger } from "@logtape/logtape";
+import { getLogger } from "../../util/log.ts";
 import { HarnessError } from "../../errors.ts";
 import { MAX_REASON_LENGTH } from "../limits.ts";
 import type { ServiceStatus } from "../../lifecycle/service_spec.ts";

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { getLogger } from "@logtape/logtape";
+import { getLogger } from "../../util/log.ts";
 import type { RestartState } from "../../lifecycle/supervisor/restart_policy.ts";
 import { COLLECTIONS, type DocumentStore } from "../backends.ts";
 

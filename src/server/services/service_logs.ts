@@ -6,13 +6,13 @@
  *
  * @module
  */
-import { Semaphore } from "async-mutex";
+import { Semaphore } from "../../util/mutex.ts";
 import { HarnessError } from "../../errors.ts";
 import type { ActionData, ActionParams } from "../../protocol/actions.ts";
 import type { CallContext, Services } from "../backends.ts";
 import { MAX_LOG_TAIL_LINES } from "../../model/limits.ts";
 import { DEFAULT_LOG_TAIL_LINES, MAX_LOG_FOLLOWS, MAX_LOG_READS } from "../limits.ts";
-import { getLogger } from "@logtape/logtape";
+import { getLogger } from "../../util/log.ts";
 import { encodeNotice } from "../../protocol/codec.ts";
 
 /** The client of a read. */

@@ -5,7 +5,7 @@
  * @module
  */
 import { sameJson } from "../../util/json.ts";
-import { getLogger } from "@logtape/logtape";
+import { getLogger } from "../../util/log.ts";
 import { healthTimeoutMs } from "../../deploy/health_timeout.ts";
 import { HarnessError, messageOf, toHarnessError } from "../../errors.ts";
 import { type LogParams, logRange } from "./service_logs.ts";

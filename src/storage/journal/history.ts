@@ -7,7 +7,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { Mutex } from "async-mutex";
+import { Mutex } from "../../util/mutex.ts";
 import type { RegistryEvent } from "../../model/event.ts";
 import type { Disk } from "../disk.ts";
 import type { FinishedSegment } from "./chain.ts";

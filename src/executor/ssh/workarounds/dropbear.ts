@@ -10,7 +10,7 @@
  *
  * @module
  */
-import { getLogger } from "@logtape/logtape";
+import { getLogger } from "../../../util/log.ts";
 import { HarnessError, messageOf } from "../../../errors.ts";
 // @ts-types="@types/ssh2"
 import type { Client } from "ssh2";

@@ -1,0 +1,47 @@
+import assert from "node:assert/strict";
+import { configure, type LogRecord, reset } from "@logtape/logtape";
+import { getLogger, type LogRecord as OwnRecord, setLogSink } from "../../src/util/log.ts";
+
+Deno.test("log: LogTape has all lines in their order", async () => {
+  const records: LogRecord[] = [];
+  await configure({
+    sinks: { sink: (record) => void records.push(record) },
+    loggers: [
+      { category: "harness", lowestLevel: "info", sinks: ["sink"] },
+      { category: ["logtape", "meta"], lowestLevel: "error", sinks: [] },
+    ],
+  });
+  try {
+    const log = getLogger(["harness", "test"]);
+    log.info("The {first} of {all}", { first: 1, all: [2], other: true });
+    log.debug("too much");
+    log.warn("the second");
+    while (records.length < 2) await new Promise((resolve) => setTimeout(resolve, 1));
+    log.error("at once");
+    assert.deepEqual(records.map(({ level, message }) => [level, ...message]), [
+      ["info", "The ", 1, " of ", [2], ""],
+      ["warning", "the second"],
+      ["error", "at once"],
+    ]);
+    const [{ category, properties, rawMessage } = {}] = records;
+    assert.deepEqual(category, ["harness", "test"]);
+    assert.deepEqual(properties, { first: 1, all: [2], other: true });
+    assert.equal(rawMessage, "The {first} of {all}");
+  } finally {
+    await reset();
+  }
+});
+
+Deno.test("log: the program takes the lines itself", () => {
+  const records: OwnRecord[] = [];
+  setLogSink((record) => records.push(record));
+  const log = getLogger(["harness", "test"]);
+  log.warn("{name} is gone", { name: "web" });
+  assert.deepEqual(records.map(({ level, message }) => [level, ...message]), [
+    ["warning", "", "web", " is gone"],
+  ]);
+  setLogSink(() => {
+    throw new Error("a full disk");
+  });
+  log.error("a line that cannot be written stops nothing");
+});
