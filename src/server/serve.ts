@@ -55,6 +55,10 @@ export interface WsServer extends AsyncDisposable {
    * TLS, and on Bun.
    */
   setTls(tls: { cert: string; key: string }): void;
+  /**
+   * Loads what the first client would wait for, some 70 ms of work and 16 MB, while nobody waits. Never rejects.
+   */
+  warmUp(): Promise<void>;
   /** Stops accepting, notifies the clients, and ends within 5 s even with stuck peers. Idempotent. */
   shutdown(reason?: string): Promise<void>;
 }
@@ -117,6 +121,10 @@ class RunningServer implements WsServer {
   setTls(tls: { cert: string; key: string }): void {
     checkTls(tls);
     this.#listener.setTls(tls);
+  }
+
+  warmUp(): Promise<void> {
+    return this.#listener.warmUp();
   }
 
   shutdown(reason?: string): Promise<void> {

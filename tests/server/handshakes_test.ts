@@ -103,6 +103,16 @@ for (const listener of LISTENERS) {
     worker.terminate();
   });
 
+  Deno.test(`${listener} listener: warms up before and after its end`, async () => {
+    await using running = await startServer({ listener });
+    const { server } = running;
+    await Promise.all([server.warmUp(), server.warmUp()]);
+    using socket = await RawSocket.open({ port: server.port });
+    assert.equal(socket.status, 101);
+    await server.shutdown();
+    await server.warmUp();
+  });
+
   Deno.test(`${listener} listener: ignores an upgrade to HTTP/2`, async () => {
     await using running = await startServer({ listener });
     const headers = {

@@ -86,6 +86,8 @@ export async function runServer(io: Io, flags: ServerFlags): Promise<number> {
     state_dir: stateDir,
     services,
   });
+  // Clients are on their way to a server that has services; one without keeps the memory until somebody comes.
+  if (services > 0) void server.warmUp();
   hangups.onReload = async () => {
     await reloadTls(server, flags);
     const next = await readTokens(true);

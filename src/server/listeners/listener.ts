@@ -37,6 +37,8 @@ export interface Listener {
    * @throws {HarnessError} `unavailable` without TLS, and on a runtime that cannot.
    */
   setTls(tls: NonNullable<ListenOptions["tls"]>): void;
+  /** Loads what the first client needs. Never rejects: that client tries again. */
+  warmUp(): Promise<void>;
   /** Stops accepting, lets HTTP requests finish for `graceMs`, then aborts them. Called once. */
   close(graceMs: number): Promise<void>;
 }

@@ -31,6 +31,7 @@ import {
 } from "../limits.ts";
 import type { ConnectionHandler } from "../handler.ts";
 import { errorResponse } from "../http/http_errors.ts";
+import { rulesLoading } from "../connection/request_rules.ts";
 import { asksForWebSocket } from "../access/upgrade.ts";
 import {
   DescriptorGuard,
@@ -39,13 +40,7 @@ import {
   descriptorsInUse,
   isExhaustion,
 } from "./descriptors.ts";
-import {
-  type Listener,
-  listenError,
-  type ListenOptions,
-  ownAddress,
-  type Sockets,
-} from "./listener.ts";
+import { type Listener, listenError, type ListenOptions, ownAddress } from "./listener.ts";
 import { toRequest, writeRawResponse, writeResponse } from "./node_http.ts";
 import { SocketsOnDemand } from "./sockets_on_demand.ts";
 import { TcpPeers } from "./tcp_peers.ts";
@@ -83,7 +78,14 @@ export async function listen(
     secure: options.tls !== undefined,
   };
   server.on("request", (request, response) => void answer(request, response, context));
-  server.on("upgrade", (request, socket, head) => upgrade(request, socket, head, context));
+  server.on("upgrade", (request, socket, head) => {
+    // A reset while the handshake waits or is under way must not end the process.
+    socket.on("error", () => socket.destroy());
+    // In turns: a handshake takes a fifth of a millisecond, and all clients of a server that was away come at once.
+    void handler.inTurn(socket, () => upgrade(request, socket, head, context)).then((done) => {
+      if (done === null) socket.destroy();
+    });
+  });
   return new NodeListener(server, context, options);
 }
 
@@ -183,6 +185,11 @@ class NodeListener implements Listener {
     server.setSecureContext(tls);
   }
 
+  async warmUp(): Promise<void> {
+    await this.#context.sockets.warmUp();
+    await rulesLoading();
+  }
+
   /** Node's `closeAllConnections()` forgets upgraded sockets, and Deno's those that are idle. */
   async close(graceMs: number): Promise<void> {
     const { peers, sockets } = this.#context;
@@ -201,7 +208,7 @@ class NodeListener implements Listener {
 interface ServeContext {
   readonly handler: ConnectionHandler;
   readonly peers: TcpPeers;
-  readonly sockets: Sockets;
+  readonly sockets: SocketsOnDemand;
   readonly secure: boolean;
 }
 
@@ -211,9 +218,8 @@ function upgrade(
   head: Buffer,
   context: ServeContext,
 ): void {
+  if (socket.destroyed) return;
   const { handler, peers, sockets, secure } = context;
-  // A reset while the handshake is under way must not end the process.
-  socket.on("error", () => socket.destroy());
   const refuse = (response: Response) => {
     peers.refused(request.socket);
     void writeRawResponse(socket, response);

@@ -1,5 +1,6 @@
 /**
- * WebSockets whose code is loaded with the first handshake, which waits for it: it would take a sixth of a start.
+ * WebSockets whose code is loaded after the start, of which it would take a sixth: with the first handshake, which
+ * waits for it, or before.
  *
  * @module
  */
@@ -19,6 +20,11 @@ export class SocketsOnDemand implements Sockets {
     this.#handler = handler;
   }
 
+  /** Loads them. Never rejects: the first handshake tries again. */
+  async warmUp(): Promise<void> {
+    await this.#loaded().catch(() => {});
+  }
+
   /** Does the handshake, once there are sockets. */
   accept(upgrade: Upgrade): void {
     if (this.#sockets === null) void this.#acceptLater(upgrade);
@@ -33,20 +39,28 @@ export class SocketsOnDemand implements Sockets {
 
   async #acceptLater(upgrade: Upgrade): Promise<void> {
     try {
-      const sockets = await (this.#loading ??= this.#load());
+      const sockets = await this.#loaded();
       if (!upgrade.socket.destroyed) return sockets.accept(upgrade);
     } catch (error) {
-      this.#loading = null; // the next client tries again
       getLogger(["harness", "server"]).error("Cannot load the WebSockets: {error}", { error });
       upgrade.socket.destroy();
     }
     this.#handler.abandon(upgrade.admission);
   }
 
+  #loaded(): Promise<Sockets> {
+    return this.#loading ??= this.#load();
+  }
+
   async #load(): Promise<Sockets> {
-    const { WsSockets } = await import("./ws_sockets.ts");
-    const sockets = new WsSockets(this.#handler);
-    if (this.#closed) sockets.close();
-    return this.#sockets = sockets;
+    try {
+      const { WsSockets } = await import("./ws_sockets.ts");
+      const sockets = new WsSockets(this.#handler);
+      if (this.#closed) sockets.close();
+      return this.#sockets = sockets;
+    } catch (error) {
+      this.#loading = null; // the next client tries again
+      throw error;
+    }
   }
 }
