@@ -1,5 +1,5 @@
 /** The product as a user starts it, with some services in it. */
-import { RUN_FLAGS } from "../../.ci/compile.ts";
+import { PERMISSIONS, V8_FLAGS } from "../../.ci/compile.ts";
 import { load, request } from "./load_client.ts";
 import type { Running, Scope } from "./scope.ts";
 import { RawClient } from "../helpers/raw_client.ts";
@@ -10,6 +10,8 @@ export interface ProductOptions {
   readonly services?: number;
   /** Further flags of `serve`. */
   readonly flags?: readonly string[];
+  /** What it may do. @default {what it may as it is installed} */
+  readonly permissions?: readonly string[];
   /** Further flags of `deno run`. */
   readonly runtimeFlags?: readonly string[];
   /** Further environment variables. */
@@ -29,8 +31,11 @@ export interface Product extends Running {
 const MAIN = new URL("../../src/cli/main.ts", import.meta.url).pathname;
 
 /** The arguments of `deno` that start the program as it is installed, with further flags of `deno run`. */
-export function programArgs(runtimeFlags: readonly string[] = []): string[] {
-  return ["run", ...RUN_FLAGS, ...runtimeFlags, MAIN];
+export function programArgs(
+  runtimeFlags: readonly string[] = [],
+  permissions: readonly string[] = PERMISSIONS,
+): string[] {
+  return ["run", ...permissions, V8_FLAGS, ...runtimeFlags, MAIN];
 }
 
 /**
@@ -41,13 +46,13 @@ const FLAGS = ["--listen=127.0.0.1:0", "--log-level=warning", "--max-requests-pe
 
 /** Starts `serve` with a state directory of its own. */
 export async function startProduct(scope: Scope, options: ProductOptions = {}): Promise<Product> {
-  const { services = 0, flags = [], runtimeFlags = [] } = options;
+  const { services = 0, flags = [], runtimeFlags = [], permissions } = options;
   const stateDir = options.stateDir ?? scope.path("state");
   if (services > 0 && options.stateDir === undefined) {
     await scope.run("cp", ["-R", await stateWith(scope, services), stateDir]);
   }
   const running = await scope.start(Deno.execPath(), [
-    ...programArgs(runtimeFlags),
+    ...programArgs(runtimeFlags, permissions),
     ...["serve", ...FLAGS, `--state-dir=${stateDir}`, ...flags],
   ], { env: { XDG_RUNTIME_DIR: scope.path("run"), ...options.env } });
   const url = running.line.match(/ws:\/\/\S+/)?.[0];
