@@ -10,11 +10,11 @@ import {
   MAX_DEPENDENCIES,
   MAX_ENDPOINTS,
   MAX_LABELS,
-  MAX_NAME_LENGTH,
   MAX_TEXT_LENGTH,
   MAX_TTL_MS,
   MIN_TTL_MS,
 } from "./limits.ts";
+import { isAddress, MAX_ADDRESS_LENGTH, MAX_ARGS, NAME_RULE } from "./rules.ts";
 import { MAX_ID_LENGTH, SERVICE_ID } from "./service_id.ts";
 import {
   type Endpoint,
@@ -30,14 +30,13 @@ import {
   type ServiceState,
 } from "./service.ts";
 
-const NAME_RULE = "must be letters, digits, '.', '_' and '-', beginning with a letter or digit";
 const text = z.string().max(MAX_TEXT_LENGTH);
 const count = z.int().nonnegative();
 
 /** A service name: `^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`. */
 export const serviceNameSchema: z.ZodType<string, string> = z.string()
-  .max(MAX_NAME_LENGTH)
-  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, NAME_RULE);
+  .max(NAME_RULE.maximum)
+  .regex(NAME_RULE.pattern, NAME_RULE.message);
 
 /** An instance id: a service name, optionally followed by `@host`. */
 export const serviceIdSchema: z.ZodType<string, string> = z.string()
@@ -48,7 +47,7 @@ export const serviceIdSchema: z.ZodType<string, string> = z.string()
 export const serviceStateSchema: z.ZodType<ServiceState, ServiceState> = z.enum(SERVICE_STATES);
 
 /** `host:port` with an IPv4 address, an IPv6 address in brackets, or a host name. */
-export const addressSchema: z.ZodType<string, string> = z.string().max(512).refine(
+export const addressSchema: z.ZodType<string, string> = z.string().max(MAX_ADDRESS_LENGTH).refine(
   isAddress,
   "must be host:port, with an IPv6 host in brackets and a port from 1 to 65535",
 );
@@ -78,7 +77,7 @@ export const executionSchema: z.ZodType<Execution, ExecutionInput> = z.discrimin
     managed_process: z.object({
       type: z.literal("managed_process"),
       command: text.min(1),
-      args: z.array(text).max(1024).default([]),
+      args: z.array(text).max(MAX_ARGS).default([]),
       pid: z.int().positive().nullable().default(null),
     }),
     docker_container: z.object({
@@ -159,24 +158,3 @@ export const serviceEntrySchema: z.ZodType<ServiceEntry> = z.object({
   last_state_change: z.string(),
   updated_at: z.string(),
 });
-
-/** Whether `value` is `host:port` as required by {@linkcode addressSchema}. */
-function isAddress(value: string): boolean {
-  const match = /^(?:\[([0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?)\]|([^:[\]\s/@]+)):(\d{1,5})$/.exec(
-    value,
-  );
-  if (match === null) return false;
-  const [, ipv6, host, port] = match;
-  if (Number(port) < 1 || Number(port) > 65535) return false;
-  if (ipv6 !== undefined) return URL.canParse(`http://[${ipv6.replace(/%.*/, "")}]`);
-  // A host whose last label is a number can only be an IPv4 address, as in URLs.
-  if (/(^|\.)\d+\.?$/.test(host ?? "")) return isIpv4(host ?? "");
-  return host !== undefined && host.length <= 253 &&
-    /^[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?$/
-      .test(host);
-}
-
-function isIpv4(host: string): boolean {
-  return /^\d{1,3}(\.\d{1,3}){3}$/.test(host) &&
-    host.split(".").every((byte) => Number(byte) <= 255);
-}

@@ -28,37 +28,42 @@ import {
   type LocationInput,
   type ServiceInput,
 } from "./service.ts";
+import {
+  COMMAND_RULE,
+  isPlainAddress,
+  LINE_RULE,
+  MAX_ARGS,
+  PROCESS_TEXT_RULE,
+  PROSE_RULE,
+  type TextRule,
+  UNIT_NAME_RULE,
+} from "./rules.ts";
 import { HOST_RULE, USER_RULE } from "./target.ts";
 
 const MAX_IMAGE_LENGTH = 512;
-/** The limit of systemd. */
-const MAX_UNIT_LENGTH = 255;
 
 function rule(pattern: RegExp, message: string, maximum: number = MAX_TEXT_LENGTH) {
   return z.string().max(maximum).regex(pattern, message);
 }
 
-/** Text of one line: only visible characters, no spaces around it. */
-const LINE = /^(?!\s)[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]+(?<!\s)$/u;
-const LINE_RULE = "must be text of one line, without control characters or spaces around it";
+function ruled({ pattern, message, maximum }: TextRule, most: number = maximum) {
+  return rule(pattern, message, most);
+}
 
 /** A name, key or id: what something is looked up by. */
 export const lineSchema: z.ZodType<string, string> = lineOf(MAX_TEXT_LENGTH);
 
 /** A name, key or id of at most `maximum` characters. */
 export function lineOf(maximum: number): z.ZodType<string, string> {
-  return rule(LINE, LINE_RULE, maximum);
+  return ruled(LINE_RULE, maximum);
 }
 
 /** Text for people, of any number of lines, that nothing is looked up by: a reason, the value of a label. */
-export const proseSchema: z.ZodType<string, string> = rule(
-  /^(?:\r(?=\n)|[\n\t]|[^\p{Cc}\p{Cs}])*$/u,
-  "must not contain control characters other than line breaks and tabs, or broken Unicode",
-);
+export const proseSchema: z.ZodType<string, string> = ruled(PROSE_RULE);
 
 /** What a process is given as it is, such as an argument or the value of a variable. */
 export function processTextOf(maximum: number): z.ZodType<string, string> {
-  return rule(/^[^\0\p{Cs}]*$/u, "must not contain a NUL byte or broken Unicode", maximum);
+  return ruled(PROCESS_TEXT_RULE, maximum);
 }
 
 /** A list in which each value stands once. */
@@ -86,12 +91,7 @@ export const userSchema: z.ZodType<string, string> = rule(
   USER_RULE.maximum,
 );
 
-/** A unit: systemctl takes globs and flags, so nothing that could be one. */
-const unitNameSchema: z.ZodType<string, string> = rule(
-  /^[A-Za-z0-9_][A-Za-z0-9:_.@\\-]*$/,
-  "must be a unit name: letters, digits and : _ . @ \\ -, not beginning with -",
-  MAX_UNIT_LENGTH,
-);
+const unitNameSchema: z.ZodType<string, string> = ruled(UNIT_NAME_RULE);
 
 /** A container image: a reference or an id. */
 const imageSchema: z.ZodType<string, string> = rule(
@@ -114,11 +114,7 @@ const portableImageSchema: z.ZodType<string, string> = rule(
   MAX_IMAGE_LENGTH,
 );
 
-/** A program. */
-const commandSchema: z.ZodType<string, string> = rule(
-  /^(?![\s-])[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]+(?<!\s)$/u,
-  "must be a program: text of one line that does not begin with -",
-);
+const commandSchema: z.ZodType<string, string> = ruled(COMMAND_RULE);
 
 /** An absolute path on a host. */
 export const absolutePathSchema: z.ZodType<string, string> = rule(
@@ -136,7 +132,7 @@ export const executionInputSchema: z.ZodType<Execution, ExecutionInput> = z.disc
     managed_process: z.object({
       type: z.literal("managed_process"),
       command: commandSchema,
-      args: z.array(processTextOf(MAX_TEXT_LENGTH)).max(1024).default([]),
+      args: z.array(processTextOf(MAX_TEXT_LENGTH)).max(MAX_ARGS).default([]),
       pid: z.int().positive().nullable().default(null),
     }),
     docker_container: z.object({
@@ -165,12 +161,8 @@ const locationInputSchema: z.ZodType<Location, LocationInput> = z.discriminatedU
   }),
 ]);
 
-/** Numbers without leading zeros: 010 is ten to one program and eight to another. */
 const plainAddressSchema = addressSchema.refine(
-  (address) => {
-    const plain = address.replace(/^\[.*\]/, "");
-    return !plain.includes(":0") && !(/^[\d.]+:/.test(plain) && /(?:^|\.)0\d/.test(plain));
-  },
+  isPlainAddress,
   "must not have zeros in front of a number",
 );
 

@@ -99,22 +99,31 @@ function refuse(id: ResponseId, message: string): ParsedRequest {
 function structureProblem(root: object, text: string, maxDepth: number): string | null {
   // The keys can only be there when the text has the word or hides it behind an escape.
   const suspicious = text.includes("\\") || RESERVED_KEYS.some((key) => text.includes(key));
-  let level: object[] = [root];
-  for (let depth = 1; level.length > 0; depth++) {
-    if (depth > maxDepth) return `it is nested deeper than ${maxDepth} levels`;
-    const next: object[] = [];
-    for (const node of level) {
-      if (suspicious && !Array.isArray(node)) {
-        const key = RESERVED_KEYS.find((reserved) => Object.hasOwn(node, reserved));
-        if (key !== undefined) return `the key "${key}" is not allowed`;
-      }
-      for (const child of Object.values(node)) {
-        if (typeof child === "object" && child !== null) next.push(child);
-      }
+  nodes.push(root);
+  depths.push(1);
+  let problem: string | null = null;
+  for (let node = nodes.pop(); node !== undefined; node = nodes.pop()) {
+    const depth = depths.pop() ?? 1;
+    if (problem !== null) continue;
+    if (depth > maxDepth) problem = `it is nested deeper than ${maxDepth} levels`;
+    else if (Array.isArray(node)) { for (const child of node) visit(child, depth + 1); }
+    else {
+      const key = suspicious ? RESERVED_KEYS.find((one) => Object.hasOwn(node, one)) : undefined;
+      if (key !== undefined) problem = `the key "${key}" is not allowed`;
+      for (const name in node) visit((node as Record<string, unknown>)[name], depth + 1);
     }
-    level = next;
   }
-  return null;
+  return problem;
+}
+
+/** What {@linkcode structureProblem} has still to look at, and how deep that is; empty between its calls. */
+const nodes: object[] = [];
+const depths: number[] = [];
+
+function visit(value: unknown, depth: number): void {
+  if (typeof value !== "object" || value === null) return;
+  nodes.push(value);
+  depths.push(depth);
 }
 
 /** The text of a successful response around data that is JSON text already. */

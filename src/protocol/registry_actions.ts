@@ -28,6 +28,14 @@ import {
   serviceInputSchema,
   versionSchema,
 } from "../model/service_schema.ts";
+import {
+  checkedChanges,
+  checkedInput,
+  fieldsOf,
+  isProse,
+  isState,
+} from "../model/service_check.ts";
+import { isServiceId } from "../model/service_id.ts";
 import { MAX_PAGE_SIZE } from "../model/limits.ts";
 import {
   type ActionTable,
@@ -96,6 +104,35 @@ export interface RegistryActions {
   };
 }
 
+function quickRegistration(params: unknown): RegistryActions["register_service"]["params"] | null {
+  const { service: given, replace } = fieldsOf(params) ?? {};
+  const service = checkedInput(given);
+  if (service === null) return null;
+  if (replace === undefined) return { service };
+  return typeof replace === "boolean" ? { service, replace } : null;
+}
+
+function quickChange(params: unknown): RegistryActions["update_service"]["params"] | null {
+  const fields = fieldsOf(params);
+  const changes = fields === null ? null : checkedChanges(fields);
+  if (fields === null || changes === null) return null;
+  const { name, if_revision, state, state_reason } = fields;
+  if (!isServiceId(name) || !(state === undefined || isState(state))) return null;
+  if (!(if_revision === undefined || isCount(if_revision))) return null;
+  if (!(state_reason === undefined || state_reason === null || isProse(state_reason))) return null;
+  return {
+    name,
+    ...(if_revision === undefined ? null : { if_revision }),
+    ...changes,
+    ...(state === undefined ? null : { state }),
+    ...(state_reason === undefined ? null : { state_reason }),
+  };
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
+}
+
 const entries = z.array(serviceEntrySchema);
 // The endpoint's schema does not show that it is an object, so it cannot be extended.
 const resolvedEndpoint = z.intersection(endpointSchema, z.object({ id: z.string() }));
@@ -121,6 +158,7 @@ export const REGISTRY_ACTIONS: ActionTable<RegistryActions> = {
   register_service: {
     right: "registry",
     params: z.object({ service: serviceInputSchema, replace: z.boolean().exactOptional() }),
+    quick: quickRegistration,
     data: serviceEntrySchema,
   },
   update_service: {
@@ -135,6 +173,7 @@ export const REGISTRY_ACTIONS: ActionTable<RegistryActions> = {
       state: serviceStateSchema.exactOptional(),
       state_reason: proseSchema.nullable().exactOptional(),
     }),
+    quick: quickChange,
     data: serviceEntrySchema,
   },
   deregister_service: {

@@ -87,12 +87,16 @@ class Block {
   /** Adds a text; returns its slot. */
   add(text: string | Uint8Array, owner: KeptText): number {
     const rest = this.#bytes.subarray(this.#used);
-    if (typeof text === "string") this.#used += encoder.encodeInto(text, rest).written;
-    else {
+    const slot = this.#owners.push(owner) - 1;
+    if (typeof text === "string") {
+      const { written } = encoder.encodeInto(text, rest);
+      this.#used += written;
+      // A character that is not ASCII takes more than one byte.
+      if (written === text.length) this.#isAscii[slot] = 1;
+    } else {
       rest.set(text);
       this.#used += text.length;
     }
-    const slot = this.#owners.push(owner) - 1;
     this.#ends[slot] = this.#used;
     return slot;
   }

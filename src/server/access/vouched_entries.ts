@@ -101,7 +101,9 @@ export class VouchedEntries implements AsyncDisposable {
 
   /** Notes that an entry that was removed without the token is back unchanged. */
   readd(entry: ServiceEntry): void {
-    if (this.#file.removed.get(entry.id)?.run === runOf(entry)) this.add(entry.id);
+    const removed = this.#file.removed.get(entry.id);
+    // Nearly always there is none, and a digest is worth as much as the rest of a registration.
+    if (removed !== undefined && removed.run === runOf(entry)) this.add(entry.id);
   }
 
   /** Writes what is not written yet, all as one document. */
