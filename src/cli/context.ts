@@ -8,6 +8,7 @@
 import type { Command, TypedLine } from "./command_line/command.ts";
 import { HarnessError, messageOf } from "../errors.ts";
 import { hasErrorCode } from "../util/error_code.ts";
+import { EXIT } from "./exit_codes.ts";
 import { wrapLines } from "./output/text_layout.ts";
 import { Screen, type TerminalSize } from "./output/screen.ts";
 import { drawn } from "./output/styles.ts";
@@ -195,4 +196,13 @@ export function addLineHandler(
     context.json = line.flags["json"] === true;
     context.exitCode = await run(line) ?? 0;
   };
+}
+
+/** The exit code of an interrupted command, or `null` where it was not interrupted. */
+export function interruptedExitCode(io: Io): number | null {
+  if (!io.interrupted.aborted) return null;
+  const reason = io.interrupted.reason;
+  return reason instanceof Interrupted && reason.signalName === "SIGTERM"
+    ? EXIT.terminated
+    : EXIT.interrupted;
 }

@@ -17,7 +17,7 @@ import {
 } from "../../server/deployments/deployment_request.ts";
 import { streamOf } from "../../server/http/transfers.ts";
 import { sshHostDirectory } from "../../server/hosts/ssh_directory.ts";
-import type { Context, Io } from "../context.ts";
+import { type Context, interruptedExitCode, type Io } from "../context.ts";
 import { EXIT } from "../exit_codes.ts";
 import { type DEPLOY_FLAGS, strategyOf, valuesOf } from "../flags/deploy_flags.ts";
 import { reportDeployment } from "../output/deployment/deployment_report.ts";
@@ -25,7 +25,6 @@ import { flagName, type FlagValues, readFlags } from "../flags/flags.ts";
 import type { PackageSummary } from "../../package/read.ts";
 import type { ProgressView } from "../output/deployment/progress.ts";
 import { openProgressView } from "../output/deployment/progress_view.ts";
-import { interruptedExitCode } from "../output/report.ts";
 import { readNamedFile } from "../flags/secrets.ts";
 import { hostDirectoryOptions, SSH_FLAGS } from "../flags/ssh_flags.ts";
 import { Hangup } from "../session/hangup.ts";

@@ -9,8 +9,7 @@ import type { EndpointInput, ServiceEntry, ServiceInput } from "../../model/serv
 import { sleep } from "../../util/async.ts";
 import { jsonText, visible } from "../../util/terminal_text.ts";
 import { formatDuration } from "../../util/units.ts";
-import { interruptedExitCode } from "../output/report.ts";
-import type { Io } from "../context.ts";
+import { interruptedExitCode, type Io } from "../context.ts";
 import { EXIT } from "../exit_codes.ts";
 import { CLI_CHILD_GRACE_MS } from "../limits.ts";
 import { note, printDone } from "../output/notes.ts";

@@ -7,8 +7,8 @@ import { HarnessError, isRetryable, messageWithPath } from "../../errors.ts";
 import { hasFileIssues } from "../../util/file_issues.ts";
 import { jsonText, visible } from "../../util/terminal_text.ts";
 import { SERVER_NAME } from "../../version.ts";
-import { EXIT, exitCodeOf } from "../exit_codes.ts";
-import { Interrupted, type Io } from "../context.ts";
+import { exitCodeOf } from "../exit_codes.ts";
+import { Interrupted, interruptedExitCode, type Io } from "../context.ts";
 import { hintFor } from "./hints.ts";
 
 /**
@@ -38,15 +38,6 @@ export function report(
   }
   if (options.debug) io.err(`${stacks(error)}\n`);
   return exitCodeOf(error);
-}
-
-/** The exit code of an interrupted command, or `null` where it was not interrupted. */
-export function interruptedExitCode(io: Io): number | null {
-  if (!io.interrupted.aborted) return null;
-  const reason = io.interrupted.reason;
-  return reason instanceof Interrupted && reason.signalName === "SIGTERM"
-    ? EXIT.terminated
-    : EXIT.interrupted;
 }
 
 function isAbort(error: unknown): boolean {

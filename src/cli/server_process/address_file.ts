@@ -58,19 +58,23 @@ export async function writeAddressFiles(
 ): Promise<AddressFiles> {
   const uid = ownUid();
   const held: WrittenFile[] = [];
-  const write = async (dir: string) => {
+  const write = async (dir: string): Promise<boolean> => {
     const path = join(dir, fileName(record.hostname, record.port));
     const file = await writeLive(dir, path, record, uid).catch(() => null);
     if (file !== null) held.push(file);
+    return file !== null;
   };
-  for (const dir of runtimeDirs(env, uid)) await write(dir);
+  const home = homeDir(env, uid);
+  const own = join(stateDir, IN_STATE_DIR);
+  const ownWritten = own === home ? null : write(own);
+  let isFound = false;
+  for (const dir of runtimeDirs(env, uid)) isFound = await write(dir) || isFound;
   // Users of services, containers and `su` have no runtime directory, and commands do not know --state-dir.
-  const home = held.length === 0 ? homeDir(env, uid) : null;
-  if (home !== null) {
+  if (!isFound && home !== null) {
     await mkdir(dirname(home), { recursive: true, mode: 0o700 }).catch(() => {});
     await write(home);
   }
-  if (join(stateDir, IN_STATE_DIR) !== home) await write(join(stateDir, IN_STATE_DIR));
+  await ownWritten;
   return {
     paths: held.map(({ path }) => path),
     async [Symbol.asyncDispose]() {

@@ -24,9 +24,8 @@ import { type AddressFiles, writeAddressFiles } from "./address_file.ts";
 import { hostDirectoryOptions, type SshFlags } from "../flags/ssh_flags.ts";
 import { EXIT } from "../exit_codes.ts";
 import type { FlagValues, NamedFile } from "../flags/flags.ts";
-import type { Io } from "../context.ts";
+import { interruptedExitCode, type Io } from "../context.ts";
 import { configureLogging } from "../logging.ts";
-import { interruptedExitCode } from "../output/report.ts";
 import { readNamedFile } from "../flags/secrets.ts";
 import { type LIMIT_FLAGS, type SERVE_FLAGS, serverLimits } from "../flags/serve_flags.ts";
 import { type ServerTokens, serverTokens } from "./server_token.ts";
@@ -52,16 +51,11 @@ const log = getLogger(["harness", "cli"]);
 export async function runServer(io: Io, flags: ServerFlags): Promise<number> {
   const stateDir = absolute(defaultStateDir(flags.serve.stateDir, io.env, ownUid()));
   const tls = await readTls(flags);
-  const readTokens = (again: boolean) =>
-    serverTokens(io, flags.serve, async () => {
-      await makeStateDir(stateDir);
-      return stateDir;
-    }, again);
   using hangups = new Hangups();
-  const tokens = await readTokens(false);
+  const { tokens, registry } = await openState(io, flags, stateDir);
   startLogging(io, flags, tokens.secrets);
   const exposure = { ...listenOptions(flags, tokens), ...(tls === null ? {} : { tls }) };
-  const parts = await openParts(stateDir, flags);
+  const parts = await openParts(registry, stateDir, flags);
   let server: WsServer;
   try {
     const audit = (entry: AuditEntry) => parts.audit.add(entry);
@@ -72,7 +66,6 @@ export async function runServer(io: Io, flags: ServerFlags): Promise<number> {
   }
   let current = tokens;
   let addresses = await announce(io, server, tokens, stateDir);
-  const { registry } = parts.controlPlane;
   for (const warning of registry.warnings) log.warn("State: {warning}", { warning });
   const services = registry.size;
   io.out(
@@ -90,7 +83,7 @@ export async function runServer(io: Io, flags: ServerFlags): Promise<number> {
   if (services > 0) void server.warmUp();
   hangups.onReload = async () => {
     await reloadTls(server, flags);
-    const next = await readTokens(true);
+    const next = await serverTokens(io, flags.serve, () => madeStateDir(stateDir), true);
     // Those from before, too: a line may still be about them.
     startLogging(io, flags, [...current.secrets, ...next.secrets]);
     server.setTokens(next.auth);
@@ -105,6 +98,38 @@ export async function runServer(io: Io, flags: ServerFlags): Promise<number> {
   // First, so that no client command sends the token to a later program at this address.
   await addresses[Symbol.asyncDispose]();
   return await end(io, server, parts, flags.limits.shutdownTimeout);
+}
+
+/**
+ * Reads the tokens and opens the registry: both at once where the server makes its own token, since at a first start both
+ * wait for the disk.
+ */
+async function openState(
+  io: Io,
+  flags: ServerFlags,
+  stateDir: string,
+): Promise<{ tokens: ServerTokens; registry: Registry }> {
+  const { durability, strictState: strict } = flags.serve;
+  const opening: Promise<Registry>[] = [];
+  const open = async () => {
+    await madeStateDir(stateDir);
+    const registry = Registry.open(new FileStore({ dir: stateDir, durability, strict }));
+    registry.catch(() => {}); // awaited below, after the token
+    opening.push(registry);
+    return stateDir;
+  };
+  try {
+    const tokens = await serverTokens(io, flags.serve, open);
+    if (opening.length === 0) await open();
+    const [registry] = await Promise.all(opening);
+    if (registry === undefined) throw new Error("no registry was opened");
+    return { tokens, registry };
+  } catch (error) {
+    for (const opened of await Promise.allSettled(opening)) {
+      if (opened.status === "fulfilled") await opened.value.close();
+    }
+    throw error;
+  }
 }
 
 /** Reads the certificate again. A failure is logged, and the one from before stays. */
@@ -130,15 +155,16 @@ interface Parts {
   close(): Promise<void>;
 }
 
-async function openParts(stateDir: string, flags: ServerFlags): Promise<Parts> {
-  await makeStateDir(stateDir);
-  const { durability, strictState, packagesDir } = flags.serve;
-  const opened: AsyncDisposable[] = [];
+/** Opens them around a registry, which they close, too; also when that fails. */
+async function openParts(
+  registry: Registry,
+  stateDir: string,
+  flags: ServerFlags,
+): Promise<Parts> {
+  const { packagesDir } = flags.serve;
+  const opened: AsyncDisposable[] = [registry];
   const close = () => closeAll(opened);
   try {
-    const store = new FileStore({ dir: stateDir, durability, strict: strictState });
-    const registry = await Registry.open(store);
-    opened.push(registry);
     const documents = new Documents({ dir: stateDir });
     const packages = await PackageStore.open(packagesDir ?? join(stateDir, "packages"), {
       maxBytes: flags.limits.maxPackageBytes,
@@ -261,9 +287,10 @@ async function readTls(flags: ServerFlags): Promise<{ cert: string; key: string 
   return { cert: await readNamedFile(tlsCert), key: await readNamedFile(tlsKey) };
 }
 
-async function makeStateDir(dir: string): Promise<void> {
+async function madeStateDir(dir: string): Promise<string> {
   try {
     await makeDirectory(dir, 0o700);
+    return dir;
   } catch (error) {
     const why = hasErrorCode(error, "EACCES", "EPERM", "EROFS")
       ? "permission denied"

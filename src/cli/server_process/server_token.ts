@@ -9,12 +9,11 @@ import { HarnessError, messageOf } from "../../errors.ts";
 import type { AuthOptions } from "../../server/access/auth.ts";
 import type { NamedToken, TokenOptions } from "../../server/access/tokens.ts";
 import { CLI_MAX_SECRET_BYTES } from "../limits.ts";
-import type { FlagValues } from "../flags/flags.ts";
+import type { FlagValues, NamedFile } from "../flags/flags.ts";
 import type { Io } from "../context.ts";
 import { createPrivateFile, openPrivateFile, privateFileProblem, textOf } from "./private_file.ts";
 import { named, readToken } from "../flags/secrets.ts";
 import { CLIENT_TOKEN_FILE, type SERVE_FLAGS } from "../flags/serve_flags.ts";
-import { readTokensFile } from "./tokens_file.ts";
 import { isLoopback } from "../../server/access/addresses.ts";
 import { sha256 } from "../../util/node/digest.ts";
 import { hasErrorCode } from "../../util/node/files.ts";
@@ -69,7 +68,7 @@ export async function serverTokens(
     : named(flags.readTokenFile);
   if (read !== null) requireStrength(read, readPlace);
   if (flags.allowUnauthenticated) return unauthenticated(flags, configured, read);
-  const namedTokens = flags.tokensFile === null ? [] : await readTokensFile(flags.tokensFile);
+  const namedTokens = flags.tokensFile === null ? [] : await tokensIn(flags.tokensFile);
   const readTokens = read === null ? [] : [read];
   if (configured !== null) {
     checkAddress(flags, configured);
@@ -96,6 +95,11 @@ export async function serverTokens(
     made: { token, file },
     secrets: [token],
   };
+}
+
+async function tokensIn(file: NamedFile): Promise<NamedToken[]> {
+  const { readTokensFile } = await import("./tokens_file.ts");
+  return await readTokensFile(file);
 }
 
 function sourceText(

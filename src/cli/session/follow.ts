@@ -4,12 +4,11 @@
  * @module
  */
 import type { EventStream } from "../../client/mod.ts";
-import { type Context, Interrupted } from "../context.ts";
+import { type Context, Interrupted, interruptedExitCode } from "../context.ts";
 import { CANCEL_OFFER_MS, CLI_FOLLOW_GIVE_UP_FACTOR } from "../limits.ts";
 import { followHint, reportDeployment } from "../output/deployment/deployment_report.ts";
 import { withHint } from "../output/hints.ts";
 import { openProgressView } from "../output/deployment/progress_view.ts";
-import { interruptedExitCode } from "../output/report.ts";
 import { CLEAR_LINE } from "../output/styles.ts";
 import type { Deployment } from "../../protocol/actions.ts";
 import { sleep } from "../../util/async.ts";
