@@ -21,8 +21,16 @@ async function readGraph(): Promise<Map<string, Listed>> {
 
 const GRAPH = await readGraph();
 
-/** What is loaded with the modules at `paths`, dynamic imports apart: packages, and modules of the runtime. */
-function loadedWith(...paths: string[]): { packages: string[]; builtins: string[] } {
+/** What is loaded with the modules at `paths`, dynamic imports apart. */
+interface Loaded {
+  packages: string[];
+  /** Modules of the runtime. */
+  builtins: string[];
+  /** Files of ours, below src/. */
+  files: string[];
+}
+
+function loadedWith(...paths: string[]): Loaded {
   const seen = new Set(paths.map((path) => new URL(`src/${path}`, ROOT).href));
   for (const at of seen) {
     const module = GRAPH.get(at);
@@ -36,6 +44,7 @@ function loadedWith(...paths: string[]): { packages: string[]; builtins: string[
   return {
     packages: named("npm:").map((name) => name.replace(/^\//, "").replace(/(?<=.)@.*/, "")),
     builtins: named("node:"),
+    files: named(new URL("src/", ROOT).href),
   };
 }
 
@@ -44,10 +53,30 @@ const PROCESS = "cli/process.ts";
 const FRONT = { packages: ["get-east-asian-width"], builtins: [] };
 
 Deno.test("startup: what --help and --version load", () => {
-  assert.deepEqual(loadedWith("cli/main.ts"), {
-    packages: ["get-east-asian-width"],
-    builtins: [],
-  });
+  const { packages, builtins } = loadedWith("cli/main.ts");
+  assert.deepEqual({ packages, builtins }, FRONT);
+});
+
+const SERVE = ["cli/commands/serve.ts", "cli/server_process/run_server.ts"];
+/** Folders of what is loaded with a server's first client, its first request of a kind, or its first service. */
+const LATER = [
+  ...["server/actions/", "server/deployments/", "lifecycle/", "deploy/steps/", "package/archive/"],
+  ...["package/manifest/", "executor/ssh/workarounds/", "registry/input/validate.ts"],
+  ...["protocol/requests.ts", "server/listeners/ws_sockets.ts", "cli/output/hints.ts"],
+];
+/** Each file is a quarter to half a millisecond of a start. What is new may be part of it, if it must. */
+const MAX_SERVE_FILES = 165;
+
+Deno.test("startup: what serve leaves for later", () => {
+  const { files } = loadedWith("cli/main.ts", PROCESS, ...SERVE);
+  assert.deepEqual(files.filter((file) => LATER.some((later) => file.startsWith(later))), []);
+  assert.ok(files.length <= MAX_SERVE_FILES, `${files.length} files`);
+  for (const later of LATER) {
+    const isThere = [...GRAPH.keys()].some((at) =>
+      at.startsWith(new URL(`src/${later}`, ROOT).href)
+    );
+    assert.ok(isThere, `${later} is not part of the program`);
+  }
 });
 
 /** What a kind of start may load besides. */
@@ -64,7 +93,7 @@ const STARTS: ReadonlyArray<
     "cli/completion/complete.ts",
     "cli/commands/serve.ts",
   ], { builtins: ["net", "path"] }],
-  ["serve", ["cli/commands/serve.ts", "cli/server_process/run_server.ts"], {
+  ["serve", SERVE, {
     builtins: [
       ...["buffer", "crypto", "fs", "fs/promises", "http", "net", "os", "path"],
       ...["process", "zlib"],
