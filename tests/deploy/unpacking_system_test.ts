@@ -90,7 +90,12 @@ async function toolsOf(kind: "system" | "busybox", without: readonly string[]): 
   const names = (await runProgram("busybox", ["--list"])).trim().split("\n");
   const others = ["openssl", "pigz", "python3"];
   for (const name of [...names, ...others]) {
-    const found = await runProgram("sh", ["-c", 'command -v "$1" || true', "sh", name]);
+    // What is called python3 may be a script that finds it by other programs.
+    const found = await runProgram("sh", [
+      "-c",
+      '[ "$1" != python3 ] || exec python3 -c "import sys; print(sys.executable)"; command -v "$1" || true',
+      ...["sh", name],
+    ]);
     const path = kind === "busybox" && !others.includes(name) ? "/bin/busybox" : found.trim();
     if (path.startsWith("/") && !without.includes(name)) await Deno.symlink(path, `${dir}/${name}`);
   }
@@ -110,6 +115,7 @@ for (const kind of ["system", "busybox"] as const) {
           ["mkfifo"],
           ["tee"],
           ["openssl", "pigz"],
+          ["python3"],
           ["pigz", "python3"],
           ["mkfifo", "openssl", "xargs"],
         ]
@@ -131,8 +137,8 @@ for (const kind of ["system", "busybox"] as const) {
     name: `unpacking: what is damaged is refused (${kind})`,
     ignore: needs("busybox"),
     async fn() {
-      const tools = await toolsOf(kind, []);
       const sound = packageWith(100_000);
+      const large = packageWith(LARGE_BYTES);
       const cases: Array<[Uint8Array, RegExp, string?]> = [
         [sound.subarray(0, 50_000), /^@refused digest it arrived as sha256/m, sum(sound)],
         [sound.subarray(0, 50_000), /^@refused extract +\S/m],
@@ -143,14 +149,38 @@ for (const kind of ["system", "busybox"] as const) {
         ],
         [packageWith(10, "0".repeat(64)), /^@refused sums lib\/a name/m],
         [packageWith(LARGE_BYTES, "0".repeat(64)), /^@refused sums lib\/a name/m],
+        [large.subarray(0, -9), /^@refused digest it arrived as sha256/m, sum(large)],
+        [large.subarray(0, -9), /^@refused extract +\S/m],
+        [new Uint8Array(gzipSync(random(LARGE_BYTES))), /^@refused extract +\S/m],
+        [random(LARGE_BYTES), /^@refused extract +\S/m],
       ];
-      for (const [bytes, refusal, claimed] of cases) {
-        await using bench = new Bench(tools);
-        const failed = await bench.install(bytes, claimed);
-        assert.match(failed?.stdout ?? "", refusal);
-        assert.throws(() => Deno.statSync(`${bench.dir}/web-1.0.0`), Deno.errors.NotFound);
+      for (const without of [[], ["python3"]]) {
+        const tools = await toolsOf(kind, without);
+        for (const [bytes, refusal, claimed] of cases) {
+          await using bench = new Bench(tools);
+          const failed = await bench.install(bytes, claimed);
+          assert.match(failed?.stdout ?? "", refusal);
+          assert.throws(() => Deno.statSync(`${bench.dir}/web-1.0.0`), Deno.errors.NotFound);
+        }
+        await removeTree(tools);
       }
-      await removeTree(tools);
+    },
+  });
+
+  Deno.test({
+    name: `unpacking: a full disk is told as one (${kind})`,
+    ignore: needs("busybox"),
+    async fn() {
+      // The tee and the cat of BusyBox say nothing of it.
+      const kinds = kind === "busybox" ? [[]] : [[], ["python3"], ["mkfifo", "python3"]];
+      for (const without of kinds) {
+        const tools = await toolsOf(kind, without);
+        await using bench = new Bench(tools);
+        await Deno.symlink("/dev/full", `${bench.place.layout.base}/staging/t/package`);
+        const failed = await bench.install(packageWith(LARGE_BYTES));
+        assert.match(failed?.stderr ?? "", /No space left on device/, `without ${without}`);
+        await removeTree(tools);
+      }
     },
   });
 }
