@@ -168,14 +168,6 @@ export class ConnectionHandler implements AsyncDisposable {
   }
 
   /**
-   * Runs a piece of work of a peer in its turn: many that come at once leave the event loop to others in between.
-   * `null` when the handler has shut down before.
-   */
-  inTurn<T>(peer: object, piece: () => T): Promise<T | null> {
-    return this.#turns.once(peer, piece);
-  }
-
-  /**
    * Answers a request without an upgrade. Never throws.
    *
    * @param peer The peer's IP address. Left out: nothing is counted per address.

@@ -6,7 +6,6 @@ import type { RegistryEvent } from "../../src/model/event.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import { EventRing } from "../../src/server/connection/event_ring.ts";
 import { ConnectionHandler } from "../../src/server/handler.ts";
-import { TURN_PIECE_MS } from "../../src/server/limits.ts";
 import { matchesPackage, parsePackageFile } from "../../src/server/packages/package_files.ts";
 import { TokenBucket } from "../../src/server/connection/flood_guard.ts";
 import { SendQueue } from "../../src/server/connection/send_queue.ts";
@@ -78,26 +77,6 @@ Deno.test("EventRing: texts are the same however it goes round", () => {
     }
     assert.ok(ring.bytes <= 1024 * 1024);
   }
-});
-
-Deno.test("ConnectionHandler.inTurn(): others run in between", async () => {
-  await using registry = await Registry.open(new MemoryStore());
-  const handler = new ConnectionHandler({ registry });
-  let turns = 0;
-  const others = setInterval(() => turns++, 0);
-  const handshakes = () =>
-    Array.from({ length: 20 }, () =>
-      handler.inTurn({}, () => {
-        for (const begun = performance.now(); performance.now() < begun + TURN_PIECE_MS;);
-        return "done";
-      }));
-  await Promise.all(handshakes());
-  clearInterval(others);
-  assert.ok(turns > 0);
-  // At the end of the server each of them has an end, too.
-  const last = handshakes();
-  await handler.shutdown();
-  for (const end of await Promise.all(last)) assert.ok(end === null || end === "done");
 });
 
 Deno.test("EventRing: a gap evicts what was before it", () => {

@@ -78,14 +78,7 @@ export async function listen(
     secure: options.tls !== undefined,
   };
   server.on("request", (request, response) => void answer(request, response, context));
-  server.on("upgrade", (request, socket, head) => {
-    // A reset while the handshake waits or is under way must not end the process.
-    socket.on("error", () => socket.destroy());
-    // In turns: a handshake takes a fifth of a millisecond, and all clients of a server that was away come at once.
-    void handler.inTurn(socket, () => upgrade(request, socket, head, context)).then((done) => {
-      if (done === null) socket.destroy();
-    });
-  });
+  server.on("upgrade", (request, socket, head) => upgrade(request, socket, head, context));
   return new NodeListener(server, context, options);
 }
 
@@ -188,6 +181,8 @@ class NodeListener implements Listener {
   async warmUp(): Promise<void> {
     await this.#context.sockets.warmUp();
     await rulesLoading();
+    // Which is refused: the first check of a process takes milliseconds, in which the runtime makes its parts.
+    this.#context.handler.checkUpgrade(new Request("http://localhost/"));
   }
 
   /** Node's `closeAllConnections()` forgets upgraded sockets, and Deno's those that are idle. */
@@ -218,8 +213,9 @@ function upgrade(
   head: Buffer,
   context: ServeContext,
 ): void {
-  if (socket.destroyed) return;
   const { handler, peers, sockets, secure } = context;
+  // A reset while the handshake is under way must not end the process.
+  socket.on("error", () => socket.destroy());
   const refuse = (response: Response) => {
     peers.refused(request.socket);
     void writeRawResponse(socket, response);
