@@ -6,6 +6,8 @@
 
 /** Work on large answers and replays in one turn of the event loop: others wait this long at most, twice over. */
 export const TURN_MS = 4;
+/** Time for handshakes in a turn, of 0.2 ms each: all clients of a server that was away come at once. */
+export const HANDSHAKES_TURN_MS = 4;
 /** Time for messages in a turn; those that arrive later wait for their connections' turns. */
 export const MESSAGES_TURN_MS = 4;
 /** Time for queued messages of one connection before the next has its turn. */

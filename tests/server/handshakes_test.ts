@@ -113,6 +113,21 @@ for (const listener of LISTENERS) {
     await server.warmUp();
   });
 
+  Deno.test(`${listener} listener: handshakes that wait end with it`, async () => {
+    await using running = await startServer({ listener });
+    const { server } = running;
+    await server.warmUp();
+    const all = Array.from({ length: 200 }, () => RawSocket.open({ port: server.port }));
+    const opened = Promise.allSettled(all);
+    await all[0];
+    await server.shutdown();
+    for (const result of await opened) {
+      if (result.status === "rejected") continue;
+      using socket = result.value;
+      for await (const _ of socket.frames()); // ends
+    }
+  });
+
   Deno.test(`${listener} listener: ignores an upgrade to HTTP/2`, async () => {
     await using running = await startServer({ listener });
     const headers = {

@@ -27,6 +27,7 @@ import {
   DESCRIPTOR_HEADROOM,
   EXTRA_TCP_CONNECTIONS,
   EXTRA_TCP_OF_ADDRESS,
+  HANDSHAKES_TURN_MS,
   REQUEST_TIMEOUT_MS,
 } from "../limits.ts";
 import type { ConnectionHandler } from "../handler.ts";
@@ -44,6 +45,7 @@ import { type Listener, listenError, type ListenOptions, ownAddress } from "./li
 import { toRequest, writeRawResponse, writeResponse } from "./node_http.ts";
 import { SocketsOnDemand } from "./sockets_on_demand.ts";
 import { TcpPeers } from "./tcp_peers.ts";
+import { Turns } from "../connection/turns.ts";
 import { sleep } from "../../util/async.ts";
 import { runtimeName } from "../../util/node/runtime.ts";
 
@@ -75,10 +77,18 @@ export async function listen(
     handler,
     peers,
     sockets: new SocketsOnDemand(handler),
+    handshakes: new Turns({ turnMs: HANDSHAKES_TURN_MS }),
     secure: options.tls !== undefined,
   };
   server.on("request", (request, response) => void answer(request, response, context));
-  server.on("upgrade", (request, socket, head) => upgrade(request, socket, head, context));
+  server.on("upgrade", (request, socket, head) => {
+    // A reset while the handshake waits or is under way must not end the process.
+    socket.on("error", () => socket.destroy());
+    const handshake = () => upgrade(request, socket, head, context);
+    void context.handshakes.once(socket, handshake).then((done) => {
+      if (done === null) socket.destroy(); // the listener was closed
+    });
+  });
   return new NodeListener(server, context, options);
 }
 
@@ -187,8 +197,9 @@ class NodeListener implements Listener {
 
   /** Node's `closeAllConnections()` forgets upgraded sockets, and Deno's those that are idle. */
   async close(graceMs: number): Promise<void> {
-    const { peers, sockets } = this.#context;
+    const { peers, sockets, handshakes } = this.#context;
     await this.#guard.close();
+    handshakes.close();
     sockets.close();
     if (this.#server.listening) this.#server.close();
     peers.dropIdle();
@@ -204,6 +215,8 @@ interface ServeContext {
   readonly handler: ConnectionHandler;
   readonly peers: TcpPeers;
   readonly sockets: SocketsOnDemand;
+  /** Their own turns: in those of other work they would wait for what those who came before are sent. */
+  readonly handshakes: Turns;
   readonly secure: boolean;
 }
 
@@ -213,9 +226,8 @@ function upgrade(
   head: Buffer,
   context: ServeContext,
 ): void {
+  if (socket.destroyed) return;
   const { handler, peers, sockets, secure } = context;
-  // A reset while the handshake is under way must not end the process.
-  socket.on("error", () => socket.destroy());
   const refuse = (response: Response) => {
     peers.refused(request.socket);
     void writeRawResponse(socket, response);
