@@ -326,13 +326,21 @@ async function refused(
   const answer = await probeHandshake(url, options, signal);
   // A proxy that cannot reach the server refuses with 502, and a second handshake over HTTP/2 with this.
   const isSecond = status !== null && url.startsWith("wss:") && status >= 400 &&
-    error.code === "invalid_request";
+    error.code === "invalid_request" && triesTwice(options);
   if (answer === null || !("status" in answer)) {
     if (isSecond) return uncertainRefusal(url, status);
     return answer === null || isVague ? error : handshakeError(url, closure, answer);
   }
   const isBack = isSecond && answer.status === UPGRADE_REQUIRED;
   return isVague && isSilent(answer.status) && !isBack ? error : statusError(url, answer);
+}
+
+/** Whether the WebSocket class tries a refused handshake again over HTTP/2 and reports that: Deno's own does. */
+function triesTwice({ webSocket }: ConnectionOptions): boolean {
+  const agent = (globalThis as { navigator?: { userAgent?: string } }).navigator?.userAgent ?? "";
+  return agent.startsWith("Deno/") &&
+    (webSocket === undefined || webSocket === WebSocket ||
+      webSocket.prototype instanceof WebSocket);
 }
 
 function outcomeUnknown(action: Action, closure: Closure): HarnessError {

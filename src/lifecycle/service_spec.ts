@@ -147,6 +147,8 @@ export interface ServiceStatus {
   identity?: RunIdentity | null;
   /** Id of the image of its container, where there is one. */
   imageId?: string | null;
+  /** Restarts that systemd or docker made by itself since it was started, where one of them does that. */
+  restarts?: number | null;
 }
 
 /** The directory of the release that `spec` runs, or `null` for a command that was registered without a package. */

@@ -51,6 +51,8 @@ export interface PackageSummary {
 export interface InspectPackageOptions {
   /** Aborts reading. */
   signal?: AbortSignal;
+  /** Called with the number of bytes of the file that were read, for each chunk. */
+  onRead?: (bytes: number) => void;
 }
 
 /** Receives a package's files while it is read, before the verdict on the whole. */

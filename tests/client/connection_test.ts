@@ -330,6 +330,28 @@ Deno.test("webSocket: an error without a close event is enough", async () => {
   assert.match(error.message, /non-101/);
 });
 
+Deno.test("webSocket: a 400 of one that tries once is the answer", async () => {
+  // As npm:ws says it; Deno's own class would have asked a second time, over HTTP/2.
+  let handshakes = 0;
+  class Once {
+    readonly protocol = "";
+    constructor() {
+      handshakes++;
+    }
+    send(): void {}
+    close(): void {}
+    addEventListener(type: string, listener: (event: unknown) => void): void {
+      const message = "Unexpected server response: 400";
+      if (type === "error") queueMicrotask(() => listener({ message }));
+    }
+  }
+  const error = await failure(
+    RegistryClient.connect("wss://127.0.0.1:1", { webSocket: Once, waitForServer: true }),
+  );
+  assert.equal(error.code, "invalid_request");
+  assert.equal(handshakes, 1);
+});
+
 Deno.test("webSocket: an error of the constructor is reported", async () => {
   class Broken extends WebSocket {
     constructor() {

@@ -1,5 +1,6 @@
 /** How a package that was inspected gets from stdin to its directory, with the tools of each kind of host. */
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import {
@@ -37,6 +38,20 @@ function packageWith(bytes: number, wrong?: string): Uint8Array<ArrayBuffer> {
   return new Uint8Array(
     gzipSync(tar([...files, { name: "SHA256SUMS", body: sums }]), { level: 1 }),
   );
+}
+
+/** The same with a link and an empty directory, in a gzip file of two members: the second begins in the middle of a file. */
+function packageOfTwo(): Uint8Array<ArrayBuffer> {
+  const data = random(LARGE_BYTES);
+  const unpacked = tar([
+    { name: "lib/data", body: data },
+    { name: "SHA256SUMS", body: `${sum(data)}  lib/data\n` },
+    { name: "link", flag: "2", link: "lib/data" },
+    { name: "logs/", flag: "5" },
+  ]);
+  const half = 1_000_000;
+  const members = [unpacked.subarray(0, half), unpacked.subarray(half), new Uint8Array()];
+  return new Uint8Array(Buffer.concat(members.map((part) => gzipSync(part, { level: 1 }))));
 }
 
 /** A directory like a host's in the middle of a deployment. */
@@ -130,6 +145,37 @@ for (const kind of ["system", "busybox"] as const) {
         assert.equal(size(`.harness/cache/${sum(bytes)}`), bytes.length);
         await removeTree(tools);
       }
+    },
+  });
+
+  Deno.test({
+    name: `unpacking: every member of a gzip file (${kind})`,
+    ignore: needs("busybox"),
+    async fn() {
+      const bytes = packageOfTwo();
+      for (const without of [[], ["python3"], ["pigz", "python3"]]) {
+        const tools = await toolsOf(kind, without);
+        await using bench = new Bench(tools);
+        assert.equal(await bench.install(bytes), null, `without ${without}`);
+        assert.equal(Deno.readLinkSync(`${bench.dir}/web-1.0.0/link`), "lib/data");
+        assert.ok(Deno.statSync(`${bench.dir}/web-1.0.0/logs`).isDirectory);
+        await removeTree(tools);
+      }
+    },
+  });
+
+  Deno.test({
+    name: `unpacking: without a python3 that prints (${kind})`,
+    ignore: needs("busybox"),
+    async fn() {
+      const tools = await toolsOf(kind, []);
+      const python = Deno.readLinkSync(`${tools}/python3`);
+      await Deno.remove(`${tools}/python3`);
+      const program = `#!/bin/sh\necho hello\nexec ${python} "$@"\n`;
+      await Deno.writeTextFile(`${tools}/python3`, program, { mode: 0o755 });
+      await using bench = new Bench(tools);
+      assert.equal(await bench.install(packageWith(LARGE_BYTES)), null);
+      await removeTree(tools);
     },
   });
 

@@ -27,13 +27,8 @@ import { unreadable } from "../flags/secrets.ts";
 import { note } from "../output/notes.ts";
 import { CLEAR_LINE } from "../output/styles.ts";
 import { printJson, printLine } from "../output/table.ts";
-import {
-  downloadPackage,
-  type PackageCheck,
-  type Upload,
-  uploadPackage,
-  whileChecked,
-} from "../session/upload.ts";
+import type { PackageCheck } from "../session/held_back.ts";
+import { downloadPackage, type Upload, uploadPackage, whileChecked } from "../session/upload.ts";
 import { hasErrorCode } from "../../util/node/files.ts";
 
 type DeployFlags = FlagValues<typeof DEPLOY_FLAGS>;

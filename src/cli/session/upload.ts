@@ -9,20 +9,14 @@ import { answerError, readAnswer } from "../../client/http_answer.ts";
 import { HarnessError, messageOf } from "../../errors.ts";
 import { streamOf } from "../../server/http/transfers.ts";
 import type { PackageInfo } from "../../protocol/actions.ts";
-import type { PackageSummary } from "../../package/read.ts";
 import { type ClientFlags, serverAccess, trustedTransport } from "./connect.ts";
 import type { Context } from "../context.ts";
 import { readSecretFile, unreadable } from "../flags/secrets.ts";
 import { note } from "../output/notes.ts";
+import { heldBack, type PackageCheck } from "./held_back.ts";
 import { formatSize } from "../../util/units.ts";
 import { digestFile } from "../../util/node/digest.ts";
 import { writeAll } from "../../util/node/files.ts";
-
-/** A package that is being checked, or was. */
-export interface PackageCheck {
-  /** Its content, or the error of an invalid one; never unhandled. */
-  readonly summary: Promise<PackageSummary>;
-}
 
 /** Does what needs a package while it is checked: when both fail, the error is that of the check. */
 export async function whileChecked<T>(
@@ -105,28 +99,6 @@ async function openFile(
   } catch (error) {
     throw unreadable({ place: "the package", path }, error);
   }
-}
-
-/** A stream that fails with the check, and whose last chunk waits for it. */
-function heldBack(
-  source: ReadableStream<Uint8Array>,
-  check: PackageCheck,
-): ReadableStream<Uint8Array> {
-  let failed: { error: unknown } | null = null;
-  check.summary.catch((error) => failed = { error });
-  const reader = source.getReader();
-  let next: ReturnType<typeof reader.read> | undefined;
-  return new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      const { value, done } = await (next ?? reader.read());
-      if (failed !== null) throw failed.error;
-      if (done) return controller.close();
-      next = reader.read();
-      if ((await next).done) await check.summary;
-      controller.enqueue(value);
-    },
-    cancel: (reason) => reader.cancel(reason),
-  }, { highWaterMark: 0 });
 }
 
 /**

@@ -104,16 +104,18 @@ export async function start(context: HostContext): Promise<StepResult> {
   if (owner !== "") await context.run(giveDirsCommand(context.place, owner));
   context.news({ message: `starting ${chosen.version}` });
   context.early = beginEarlyCheck(context, chosen);
-  const started = await startRelease(context, chosen).catch(async (error) => {
+  try {
+    const started = await startRelease(context, chosen);
+    const { status } = started;
+    context.release = withImageId(chosen, status);
+    context.started = started;
+    context.status = status;
+    assertOwnRun(context);
+    return { message: status.detail };
+  } catch (error) {
     await context.early?.end();
     throw error;
-  });
-  const { status } = started;
-  context.release = withImageId(chosen, status);
-  context.started = started;
-  context.status = status;
-  assertOwnRun(context);
-  return { message: status.detail };
+  }
 }
 
 /** Throws if the running service is not the one that this deployment started. */

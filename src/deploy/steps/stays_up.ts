@@ -114,11 +114,19 @@ function whyDown(
   { status, failed }: { status: ServiceStatus; failed: boolean },
 ): string | null {
   if (!status.running) return status.detail;
-  // A unit or container that ends is started again before anybody sees it: another process says that it has ended. One
-  // that was not healthy at once may have needed that.
+  // A unit or container that ends is started again before anybody sees it. One that was not healthy at once may have
+  // needed that.
   const again = !failed && canBeStartedAgain(context, specOf(release), release) &&
-    begun.pid !== null && status.pid !== null && begun.pid !== status.pid;
+    hasRestarted(begun, status);
   return again ? "it ended, and its service manager started it again" : null;
+}
+
+/** By the count of its service manager, where it has one: a main process may hand over to another. */
+function hasRestarted(begun: ServiceStatus, now: ServiceStatus): boolean {
+  if (typeof begun.restarts === "number" && typeof now.restarts === "number") {
+    return begun.restarts !== now.restarts;
+  }
+  return begun.pid !== null && now.pid !== null && begun.pid !== now.pid;
 }
 
 /** Whether a service manager starts it again, and a process of its own choice is not the main one of a daemon. */

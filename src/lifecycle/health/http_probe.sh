@@ -21,7 +21,7 @@ h_get() { # $1 address
   elif command -v busybox >/dev/null 2>&1; then
     h_request | busybox nc "$1" "$h_port" 2>&1 | h_cut
   elif command -v python3 >/dev/null 2>&1; then
-    h_request | python3 -c '
+    h_request | python3 -I -c '
 import shutil, socket, sys
 with socket.create_connection((sys.argv[1], int(sys.argv[2]))) as s:
     s.sendall(sys.stdin.buffer.read())

@@ -31,13 +31,14 @@ const TRAILING_DATA = "there is data after the end of the gzip file";
  */
 export async function* gunzipFile(
   path: string,
-  options: { signal?: AbortSignal } = {},
+  options: { signal?: AbortSignal; onRead?: (bytes: number) => void } = {},
 ): AsyncGenerator<Uint8Array, InspectedBytes> {
   const size = await packedSize(path);
   const digest = new PrefixHash();
   const hashed = async function* () {
     for await (const chunk of createReadStream(path, { highWaterMark: READ_BYTES })) {
       digest.update(chunk);
+      options.onRead?.(chunk.length);
       yield chunk;
     }
   };

@@ -4,14 +4,18 @@
  * @module
  */
 import { stat } from "node:fs/promises";
-import { inspectNamed, type PackageSummary } from "../../../package/read.ts";
+import {
+  inspectNamed,
+  type InspectPackageOptions,
+  type PackageSummary,
+} from "../../../package/read.ts";
 import { withHint } from "../../output/hints.ts";
-import type { PackageCheck } from "../../session/upload.ts";
+import type { PackageCheck } from "../../session/held_back.ts";
 
 /** Reads and verifies the package at `path`, its file name included; the hint of an error names the file. */
 export async function readPackage(
   path: string,
-  options: { signal?: AbortSignal } = {},
+  options: InspectPackageOptions = {},
 ): Promise<PackageSummary> {
   try {
     return await inspectNamed(path, options);
@@ -25,11 +29,22 @@ const CHECKED_FIRST_BYTES = 16 * 1024 * 1024;
 
 /** Checks the package at `path`: a small one at once, a large one while the caller goes on. */
 export async function beginCheck(path: string, signal: AbortSignal): Promise<PackageCheck> {
-  const summary = readPackage(path, { signal });
+  let checked = 0;
+  let wake = () => {};
+  const onRead = (bytes: number) => {
+    checked += bytes;
+    wake();
+  };
+  const summary = readPackage(path, { signal, onRead }).finally(() => onRead(Infinity));
   summary.catch(() => {});
   const size = await stat(path).then((found) => found.size, () => 0);
   if (size <= CHECKED_FIRST_BYTES) await summary;
-  return { summary };
+  return {
+    summary,
+    async reached(bytes) {
+      while (checked < bytes) await new Promise<void>((resolve) => wake = resolve);
+    },
+  };
 }
 
 /** Adds the path of a package to the error of an invalid one. */

@@ -33,9 +33,11 @@ while packed:
         sys.exit("cannot write the package: " + error.strerror)
     digest.update(packed)
     try:
-        while packed and not failure and not gunzip.eof:
+        while packed and not failure:
+            if gunzip.eof:
+                gunzip = zlib.decompressobj(31) # the next member
             write(1, gunzip.decompress(packed, block))
-            packed = gunzip.unconsumed_tail
+            packed = gunzip.unconsumed_tail or gunzip.unused_data
     except (OSError, zlib.error) as error:
         failure = str(error)
     packed = os.read(0, block)
@@ -52,8 +54,8 @@ with open("digest", "w") as file:
 d_has_python() { # bytes of the package
   [ "$1" -ge 16777216 ] || return 1
   mkdir "$stage/tried"
-  d_empty | d_python_receive "$stage/tried" > /dev/null 2>&1 &&
-    [ ! -e "$stage/tried/failed" ] &&
+  d_empty | d_python_receive "$stage/tried" > "$stage/tried/printed" 2>/dev/null &&
+    [ ! -s "$stage/tried/printed" ] && [ ! -e "$stage/tried/failed" ] &&
     [ "$(cat "$stage/tried/digest")" = 59869db34853933b239f1e2219cf7d431da006aa919635478511fabbfc8849d2 ]
 }
 # Reads to the end, also after a failure, so that it does not stop who writes; the next steps say what failed.

@@ -62,7 +62,9 @@ export class SerialSshExecutor implements Executor {
 
   /** Runs a background command on a connection of its own: it would occupy one of the two for good. */
   async #runApart(command: Command, options: RunOptions): Promise<RunResult> {
-    const own = await this.#connect(this.#closing.signal);
+    const closing = this.#closing.signal;
+    const { signal } = options;
+    const own = await this.#connect(signal ? AbortSignal.any([closing, signal]) : closing);
     this.#apart.add(own);
     try {
       return await own.run(command, options);

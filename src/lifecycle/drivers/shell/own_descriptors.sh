@@ -9,5 +9,5 @@ elif command -v bash >/dev/null 2>&1; then set -- "$(command -v bash)" -p -c "$h
 elif command -v perl >/dev/null 2>&1; then
   set -- "$(command -v perl)" -e 'use POSIX; POSIX::close($_) for 10 .. 1023; exec { $ARGV[0] } @ARGV; exit 127' "$@"
 elif command -v python3 >/dev/null 2>&1; then
-  set -- "$(command -v python3)" -c 'import os, sys; os.closerange(10, 1024); os.execvp(sys.argv[1], sys.argv[1:])' "$@"
+  set -- "$(command -v python3)" -I -c 'import os, sys; os.closerange(10, 1024); os.execvp(sys.argv[1], sys.argv[1:])' "$@"
 fi

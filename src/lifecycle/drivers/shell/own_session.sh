@@ -7,7 +7,7 @@ elif busybox setsid true >/dev/null 2>&1; then
 elif command -v perl >/dev/null 2>&1; then
   set -- "$(command -v perl)" -e 'use POSIX; POSIX::setsid(); exec { $ARGV[0] } @ARGV; exit 127' "$@"
 elif command -v python3 >/dev/null 2>&1; then
-  set -- "$(command -v python3)" -c 'import os, sys; os.setsid(); os.execvp(sys.argv[1], sys.argv[1:])' "$@"
+  set -- "$(command -v python3)" -I -c 'import os, sys; os.setsid(); os.execvp(sys.argv[1], sys.argv[1:])' "$@"
 else
   h_session=
 fi
