@@ -49,11 +49,7 @@ const waiting: LogRecord[] = [];
 export function getLogger(category: readonly string[]): Logger {
   const logs = (level: LogLevel): Log => (rawMessage, properties = {}) => {
     const message = partsOf(rawMessage, properties);
-    try {
-      sink({ category, level, message, rawMessage, timestamp: Date.now(), properties });
-    } catch {
-      // A line that cannot be written must not stop what it is about.
-    }
+    pass({ category, level, message, rawMessage, timestamp: Date.now(), properties });
   };
   return { debug: logs("debug"), info: logs("info"), warn: logs("warning"), error: logs("error") };
 }
@@ -61,6 +57,15 @@ export function getLogger(category: readonly string[]): Logger {
 /** Sends all lines to `next` instead, from now on. */
 export function setLogSink(next: LogSink): void {
   sink = next;
+  waiting.splice(0).forEach(pass);
+}
+
+function pass(record: LogRecord): void {
+  try {
+    sink(record);
+  } catch {
+    // A line that cannot be written must not stop what it is about.
+  }
 }
 
 function partsOf(rawMessage: string, properties: Record<string, unknown>): unknown[] {
@@ -76,5 +81,5 @@ async function toLogTape(): Promise<void> {
   const logTape = await import("@logtape/logtape").catch(() => null);
   const emit: LogSink = ({ category, ...record }) => logTape?.getLogger(category).emit(record);
   if (sink === waitForLogTape) sink = emit;
-  for (const record of waiting.splice(0)) emit(record);
+  waiting.splice(0).forEach(pass);
 }

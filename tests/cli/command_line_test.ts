@@ -93,6 +93,7 @@ Deno.test("parseLine(): help and version, whatever else is wrong", async () => {
     ["group -h", "help of p group"],
     ["run --nonsense --help", "help of p run"],
     ["run --help a b c", "help of p run"],
+    ["nonsense --help", "help of p"],
     ["--version", "version"],
     ["-V run", "version"],
   ];

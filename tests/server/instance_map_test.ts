@@ -6,7 +6,7 @@ Deno.test("InstanceMap: knows the names of its instances", () => {
   map.set("web@h1", 1);
   map.set("web@[::1]", 2, "web");
   map.set("mine", 3, "api");
-  map.addName("unknown", "none");
+  map.setName("unknown", "none");
   const has = (...names: string[]) => names.filter((name) => map.hasName(name));
   assert.deepEqual(has("web", "mine", "api", "none", "we", "h1"), ["web", "mine", "api"]);
   map.delete("web@h1");
@@ -15,8 +15,10 @@ Deno.test("InstanceMap: knows the names of its instances", () => {
   map.delete("web@[::1]");
   map.delete("web@[::1]");
   assert.ok(!map.hasName("web"));
-  map.addName("mine", "later");
-  assert.deepEqual(has("api", "later"), ["api", "later"]);
+  map.setName("mine", "later");
+  assert.deepEqual(has("mine", "api", "later"), ["mine", "later"]);
+  map.setName("mine", "mine");
+  assert.deepEqual(has("mine", "api", "later"), ["mine"]);
   map.delete("mine");
   assert.deepEqual(has("mine", "api", "later"), []);
 });

@@ -44,9 +44,9 @@ Deno.test("Placements: has the names in ids and of entries", async () => {
   const has = () => ["mine", "api", "web", "db", "later"].filter((one) => placements.hasName(one));
   assert.deepEqual(has(), ["mine", "api", "web"]);
   // Registered again under another name, with the token.
-  placements.addName("mine", "later");
-  placements.addName("db@a", "db");
-  assert.deepEqual(has(), ["mine", "api", "web", "later"]);
+  placements.setName("mine", "later");
+  placements.setName("db@a", "db");
+  assert.deepEqual(has(), ["mine", "web", "later"]);
   await placements.remove("mine");
   assert.deepEqual(has(), ["web"]);
 });

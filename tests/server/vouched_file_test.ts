@@ -150,3 +150,41 @@ Deno.test("VouchedEntries: poses by any id or name", async () => {
   }
   assert.equal(vouched.poses(entry("db@h2", "other", "other")), false);
 });
+
+Deno.test("VouchedFile: a lost change vouches for nobody before it", async () => {
+  const documents = new MemoryDocuments();
+  const file = await VouchedFile.load(documents, 1);
+  for (const id of "abcdefgh") add(file, id);
+  await file.write();
+  for (const id of ["a", "b", "c"]) {
+    file.ids.delete(id);
+    file.note(id);
+    await file.write();
+  }
+  assert.deepEqual([...documents.kept.keys()], ["vouched", "vouched-1", "vouched-2", "vouched-3"]);
+  documents.kept.delete("vouched-1");
+  const loaded = await VouchedFile.load(documents, 1);
+  assert.deepEqual([...loaded.ids], []);
+  add(loaded, "new");
+  await loaded.write();
+  assert.deepEqual([...(await VouchedFile.load(documents, 1)).ids], ["new"]);
+});
+
+Deno.test("VouchedFile: a write that failed late loses no later one", async () => {
+  const documents = new MemoryDocuments();
+  const file = await VouchedFile.load(documents, 2);
+  for (const id of ["a", "b"]) add(file, id);
+  await file.write();
+  for (const id of ["c", "d", "e"]) add(file, id);
+  // On the disk, but the sync after it failed.
+  const { put } = documents;
+  documents.put = async (...args) => {
+    await put.apply(documents, args);
+    throw new Error("the disk is gone");
+  };
+  await assert.rejects(file.close());
+  documents.put = put;
+  file.ids.delete("e");
+  await file.write();
+  assert.equal(stateOf(await VouchedFile.load(documents, 2)), stateOf(file));
+});

@@ -32,6 +32,23 @@ Deno.test("log: LogTape has all lines in their order", async () => {
   }
 });
 
+Deno.test("log: a filter of LogTape that throws stops nothing", async () => {
+  // In a process of its own: LogTape is loaded with the first line.
+  const script = `
+    import { configure } from "@logtape/logtape";
+    import { getLogger } from "./src/util/log.ts";
+    const filter = () => { throw new Error("filter") };
+    const loggers = [{ category: "harness", lowestLevel: "info", filters: ["filter"], sinks: [] }];
+    await configure({ filters: { filter }, sinks: {}, loggers: [...loggers, { category: ["logtape", "meta"], sinks: [] }] });
+    getLogger(["harness"]).info("first");
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    console.log("goes on");`;
+  const cwd = new URL("../../", import.meta.url);
+  const args = ["eval", "--ext=ts", script];
+  const { stdout } = await new Deno.Command(Deno.execPath(), { args, cwd }).output();
+  assert.equal(new TextDecoder().decode(stdout), "goes on\n");
+});
+
 Deno.test("log: the program takes the lines itself", () => {
   const records: OwnRecord[] = [];
   setLogSink((record) => records.push(record));

@@ -78,7 +78,7 @@ class LineReader {
       } else if (this.command.commands.length === 0) this.#before.push(word);
       else {
         const mistake = await this.#takeName(word);
-        if (mistake !== null) return this.#mistaken(mistake);
+        if (mistake !== null) return this.#lost(mistake);
       }
     }
     await this.#enterDefault();
@@ -87,7 +87,7 @@ class LineReader {
 
   /** A negative number is an argument where no flag has a digit. */
   #isNumber(word: string): boolean {
-    return this.command.commands.length === 0 && /^-(?:\d+|\d*\.\d+)$/.test(word);
+    return this.command.commands.length === 0 && /^-(?:\d+|\d*\.\d+)(?:e[+-]?\d+)?$/.test(word);
   }
 
   async #takeName(word: string): Promise<Mistake | null> {
@@ -184,6 +184,14 @@ class LineReader {
     if (command === undefined) return;
     this.#isNamed = false;
     await this.#enter(command);
+  }
+
+  /** No command, so nobody knows what its words are; but they may ask for help. */
+  #lost(mistake: Mistake): Parsed {
+    const end = this.#words.indexOf("--");
+    const flags = end === -1 ? this.#words : this.#words.slice(0, end);
+    if (flags.includes("-h") || flags.includes("--help")) this.asks ??= "help";
+    return this.#mistaken(mistake);
   }
 
   #mistaken(mistake: Mistake): Parsed {

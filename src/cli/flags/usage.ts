@@ -111,6 +111,9 @@ function swallowing(command: Command, given: TypedLine["flags"]): Option | undef
 /** `unknown command 'strat': did you mean start?` */
 function unknownCommand(group: Command, word: string): string {
   const text = `unknown command '${word}'`;
+  if (group.findCommand(word) !== undefined) {
+    return `${text} here: name it before flags and before --`;
+  }
   const near = nearestName(word, group.commands.map(({ name }) => name));
   const meant = ownProperty(ALSO_CALLED, word) ?? near ?? elsewhere(rootOf(group), word);
   return meant === null ? text : `${text}: did you mean ${meant}?`;

@@ -66,11 +66,11 @@ export async function writeAddressFiles(
   };
   const home = homeDir(env, uid);
   const own = join(stateDir, IN_STATE_DIR);
-  const ownWritten = own === home ? null : write(own);
+  const ownWritten = write(own);
   let isFound = false;
   for (const dir of runtimeDirs(env, uid)) isFound = await write(dir) || isFound;
   // Users of services, containers and `su` have no runtime directory, and commands do not know --state-dir.
-  if (!isFound && home !== null) {
+  if (!isFound && home !== null && home !== own) {
     await mkdir(dirname(home), { recursive: true, mode: 0o700 }).catch(() => {});
     await write(home);
   }

@@ -16,6 +16,9 @@ const UNLIMITED_COLUMNS = 1000;
 /** How long to wait for a slow reader of a pipe that was switched to not blocking, before the next attempt. */
 const FULL_PIPE_PAUSE_MS = 5;
 
+/** What a pipe takes whole or not at all (PIPE_BUF): how much of more it took before it was full, Deno does not say. */
+const PIPE_BYTES = 4096;
+
 /** Number of standard output. */
 export const STDOUT = 1;
 /** Number of standard error. */
@@ -54,7 +57,7 @@ export function writeAll({ system, to }: Output, text: string): void {
   let bytes = new TextEncoder().encode(text);
   while (bytes.length > 0) {
     try {
-      bytes = bytes.subarray(system.writeSome(to, bytes));
+      bytes = bytes.subarray(system.writeSome(to, bytes.subarray(0, PIPE_BYTES)));
     } catch (error) {
       if (!hasErrorCode(error, "EAGAIN")) throw error;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FULL_PIPE_PAUSE_MS);

@@ -43,10 +43,10 @@ export class Ownership {
     return placements.hasName(name) || reserved.hasName(name);
   }
 
-  /** Notes a registration: an id of the user's own choice does not have the name in it. */
+  /** Notes the present name of an instance: an id of the user's own choice does not have it in it. */
   noteName({ id, service }: Pick<EntryData, "id" | "service">): void {
-    this.#sources.placements.addName(id, service);
-    this.#sources.reserved.addName(id, service);
+    this.#sources.placements.setName(id, service);
+    this.#sources.reserved.setName(id, service);
   }
 
   /** Whether an instance is the server's own, or was registered with the token. */

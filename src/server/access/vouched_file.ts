@@ -67,13 +67,16 @@ export class VouchedFile {
     const { id = null, ids = [], removed = [] } = (found.get(WHOLE) ?? {}) as Partial<Whole>;
     file.#whole = id;
     file.#apply({ ids, removed, gone: [] });
-    for (;;) {
-      const name = changesName(file.#full + 1);
-      const changes = found.get(name) as Changes | undefined;
-      if (changes === undefined || changes.after !== id) break;
-      found.delete(name);
+    const numbers = [...found.keys()].filter((name) => name.startsWith(CHANGES))
+      .map((name) => Number(name.slice(CHANGES.length))).sort((a, b) => a - b);
+    for (const number of numbers) {
+      const changes = found.get(changesName(number)) as Changes;
+      if (id === null || changes.after !== id) continue;
+      // One was damaged, and with it who is vouched for no more.
+      if (number !== file.#full + 1) file.ids.clear();
+      found.delete(changesName(number));
       file.#behind += file.#apply(changes);
-      file.#full++;
+      file.#full = number;
     }
     const stale = [...found.keys()].filter((name) => name.startsWith(CHANGES));
     await Promise.all(stale.map((name) => documents.remove(COLLECTION, name)));
@@ -114,6 +117,7 @@ export class VouchedFile {
     await this.#writing(async () => {
       const id = crypto.randomUUID();
       const whole: Whole = { id, ids: [...this.ids], removed: [...this.removed.values()] };
+      this.#whole = null; // after a failure nobody knows which one is on the disk
       await this.#documents?.put(COLLECTION, WHOLE, whole);
       this.#whole = id;
       this.#behind = 0;

@@ -84,10 +84,11 @@ export async function listen(
   server.on("upgrade", (request, socket, head) => {
     // A reset while the handshake waits or is under way must not end the process.
     socket.on("error", () => socket.destroy());
+    if (!peers.begin(request.socket)) return void socket.destroy();
     const handshake = () => upgrade(request, socket, head, context);
-    void context.handshakes.once(socket, handshake).then((done) => {
-      if (done === null) socket.destroy(); // the listener was closed
-    });
+    const drop = () => socket.destroy();
+    // `null`: the listener was closed.
+    void context.handshakes.once(socket, handshake).then((done) => done === null && drop(), drop);
   });
   return new NodeListener(server, context, options);
 }
@@ -234,10 +235,12 @@ function upgrade(
   };
   const asked = toRequest(request, secure);
   if (asked === null) return refuse(badRequest());
-  if (!asksForWebSocket(request.headers.upgrade)) return answerUpgrade(request, context);
+  if (!asksForWebSocket(request.headers.upgrade)) {
+    peers.end(request.socket); // and begins again as a request
+    return answerUpgrade(request, context);
+  }
   const decision = handler.checkUpgrade(asked, request.socket.remoteAddress);
   if (!decision.ok) return refuse(decision.response);
-  if (!peers.begin(request.socket)) return handler.abandon(decision.admission);
   const { admission } = decision;
   sockets.accept({ request, socket, head, admission });
 }

@@ -7,8 +7,8 @@
 /** Values by instance id; whether one belongs to a service of some name is known without a walk over them. */
 export class InstanceMap<V> {
   readonly #values = new Map<string, V>();
-  /** The names of each id: the part before its `@`, and those it was given. */
-  readonly #names = new Map<string, Set<string>>();
+  /** The name of the service of each id, where it is not the part before its `@`. */
+  readonly #given = new Map<string, string>();
   /** How many ids have a name. */
   readonly #counts = new Map<string, number>();
 
@@ -34,29 +34,41 @@ export class InstanceMap<V> {
 
   /** Adds or replaces a value; an id of the user's own choice does not have the name of the service in it. */
   set(id: string, value: V, name?: string): void {
+    if (!this.#values.has(id)) this.#count(ownName(id), 1);
     this.#values.set(id, value);
-    this.addName(id, id.replace(/@.*/s, ""));
-    if (name !== undefined) this.addName(id, name);
+    if (name !== undefined) this.setName(id, name);
   }
 
-  /** Adds a name to those of an instance, if there is a value of it. */
-  addName(id: string, name: string): void {
+  /** Replaces the name that the service of an instance was given, if there is a value of it. */
+  setName(id: string, name: string): void {
     if (!this.#values.has(id)) return;
-    let names = this.#names.get(id);
-    if (names === undefined) this.#names.set(id, names = new Set());
-    if (names.has(name)) return;
-    names.add(name);
-    this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1);
+    this.#forgetGiven(id);
+    if (name === ownName(id)) return;
+    this.#given.set(id, name);
+    this.#count(name, 1);
   }
 
   /** Removes a value, if any. */
   delete(id: string): void {
-    this.#values.delete(id);
-    for (const name of this.#names.get(id) ?? []) {
-      const count = (this.#counts.get(name) ?? 0) - 1;
-      if (count > 0) this.#counts.set(name, count);
-      else this.#counts.delete(name);
-    }
-    this.#names.delete(id);
+    if (!this.#values.delete(id)) return;
+    this.#forgetGiven(id);
+    this.#count(ownName(id), -1);
   }
+
+  #forgetGiven(id: string): void {
+    const given = this.#given.get(id);
+    if (given !== undefined) this.#count(given, -1);
+    this.#given.delete(id);
+  }
+
+  #count(name: string, change: number): void {
+    const count = (this.#counts.get(name) ?? 0) + change;
+    if (count > 0) this.#counts.set(name, count);
+    else this.#counts.delete(name);
+  }
+}
+
+/** The name in an id. */
+function ownName(id: string): string {
+  return id.replace(/@.*/s, "");
 }

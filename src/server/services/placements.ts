@@ -91,8 +91,8 @@ export class Placements {
   }
 
   /** Notes the name under which an instance is registered now. */
-  addName(id: string, name: string): void {
-    this.#byId.addName(id, name);
+  setName(id: string, name: string): void {
+    this.#byId.setName(id, name);
   }
 
   /** The instance already deployed at a place, whatever its host's name, or `null`. */

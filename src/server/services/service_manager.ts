@@ -89,7 +89,8 @@ export class ServiceManager implements Services, AsyncDisposable {
     });
     this.#unsubscribe = options.registry.subscribe((event) => {
       if (event.event === "service_deregistered") this.#forget(event.data.id);
-      if (event.event === "service_registered") this.ownership.noteName(event.data);
+      // Also when it is registered again under its id, with another name.
+      else if ("entry" in event.data) this.ownership.noteName(event.data);
     });
   }
 
