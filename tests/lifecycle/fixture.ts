@@ -258,9 +258,13 @@ export const [LOCAL, ...REMOTES] = MACHINES;
 export function processController(
   machine: Machine,
   spec: ServiceSpec,
+  { settleMs = 100 }: { settleMs?: number } = {},
 ): ReturnType<typeof createController> {
-  return createController(machine.executor, spec, { systemd: false, settleMs: 100 });
+  return createController(machine.executor, spec, { systemd: false, settleMs });
 }
+
+/** For a program that ends by itself: its start is waited for until then, however busy the machine is. */
+export const UNTIL_ITS_END = { settleMs: 30_000 };
 
 /** A user that is not us, for tests as root: `nobody`; as an ordinary user there is none to switch to. */
 export function otherUser(): string | null {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { HarnessError } from "../../src/errors.ts";
-import { Place, processController } from "./fixture.ts";
+import { Place, processController, UNTIL_ITS_END } from "./fixture.ts";
 import { needs } from "../helpers/require.ts";
 import type { MachineKind } from "./fixture.ts";
 
@@ -13,7 +13,7 @@ export function testLongLine({ name: where, component, open }: MachineKind): voi
       await using place = new Place();
       await using machine = await open(place);
       const text = "head -c 3000000 /dev/zero | tr '\\000' x; printf '\\nlast words\\n'; exit 3";
-      const controller = processController(machine, place.shell("svc", text));
+      const controller = processController(machine, place.shell("svc", text), UNTIL_ITS_END);
       await assert.rejects(controller.start(), (error) => {
         assert.ok(error instanceof HarnessError);
         const { exit_code, log } = error.details as { exit_code: number; log: string[] };

@@ -10,6 +10,7 @@ import {
   pidsWith,
   Place,
   processController,
+  UNTIL_ITS_END,
 } from "./fixture.ts";
 import type { MachineKind } from "./fixture.ts";
 
@@ -64,7 +65,9 @@ export function testProcess({ name: where, component, open }: MachineKind): void
     "start(): an early exit fails with code and log",
     async (machine, place) => {
       const spec = place.shell("short", "echo one; echo 'cannot open the database' >&2; exit 3");
-      const { code, message, details } = await failure(processController(machine, spec).start());
+      const { code, message, details } = await failure(
+        processController(machine, spec, UNTIL_ITS_END).start(),
+      );
       assert.equal(code, "unavailable");
       assert.match(
         message,
@@ -83,7 +86,10 @@ export function testProcess({ name: where, component, open }: MachineKind): void
       const hint =
         /exited with code 0 at once \(if it runs on in the background, .* start: daemon\)/;
       const spec = place.shell("short", "exit 0");
-      assert.match((await failure(processController(machine, spec).start())).message, hint);
+      assert.match(
+        (await failure(processController(machine, spec, UNTIL_ITS_END).start())).message,
+        hint,
+      );
     },
   );
 
@@ -126,7 +132,7 @@ export function testProcess({ name: where, component, open }: MachineKind): void
     using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const { port } = listener.addr as Deno.NetAddr;
     const spec = place.shell("web", LOOP, { ports: [{ name: "http", port, protocol: "http" }] });
-    const { message } = await failure(processController(machine, spec).start());
+    const { message } = await failure(processController(machine, spec, UNTIL_ITS_END).start());
     assert.match(message, new RegExp(`port ${port} is already taken by .*\\(pid ${Deno.pid}\\)`));
   });
 
