@@ -11,6 +11,7 @@ import { connectFailure, FAILURE_TEXTS, type FailureReport } from "./connect_fai
 import { isSilent, UPGRADE_REQUIRED } from "./handshake_probe.ts";
 import { handshakeAnswerError, type HttpAnswer } from "./http_answer.ts";
 import type { Closure } from "./backoff.ts";
+import { isObject } from "../util/json.ts";
 
 /** The message in a text frame, or `null` when it is none. */
 export function decodeServerMessage(text: string): ServerMessage | null {
@@ -100,8 +101,4 @@ export function uncertainRefusal(url: string, status: number): HarnessError {
       "a proxy in between may have no server at the moment, or not pass WebSockets on",
     { details: { status } },
   );
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -31,6 +31,7 @@ import {
   type ServiceState,
 } from "./service.ts";
 import { isServiceId } from "./service_id.ts";
+import { isObject } from "../util/json.ts";
 
 /** What a client may change of an entry, checked. */
 export type CheckedChanges = Partial<
@@ -41,9 +42,7 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /** The fields of an object; `null` for any other value. */
 export function fieldsOf(value: unknown): Fields | null {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
-    ? value as Fields
-    : null;
+  return isObject(value) ? value : null;
 }
 
 /** A registration as `serviceInputSchema` returns it. */

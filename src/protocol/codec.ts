@@ -13,6 +13,7 @@ import { MAX_MESSAGE_DEPTH } from "../model/limits.ts";
 import { MAX_REQUEST_ID_LENGTH } from "./limits.ts";
 import type { EventMessage, ResponseMessage, ServerMessage, WireEventMap } from "./messages.ts";
 import { salvageId } from "./id_recovery.ts";
+import { isObject } from "../util/json.ts";
 
 /** The id of a response: a number only echoes a request that wrongly used one; `null` = unreadable. */
 export type ResponseId = string | number | null;
@@ -63,7 +64,7 @@ export function parseRequest(text: string, options: ParseRequestOptions = {}): P
       error: new HarnessError("parse_error", `Cannot parse the message: ${why.slice(0, 200)}`),
     };
   }
-  if (!isRecord(value)) {
+  if (!isObject(value)) {
     return refuse(null, "Cannot read the message: it must be a JSON object");
   }
   const problem = structureProblem(value, text, options.maxDepth ?? MAX_MESSAGE_DEPTH);
@@ -207,12 +208,12 @@ export function parseServerMessage(text: string): ServerMessage {
       cause: error,
     });
   }
-  if (isRecord(value)) {
+  if (isObject(value)) {
     if (value["type"] === "response" && isResponse(value)) {
       return value as unknown as ResponseMessage;
     }
     if (
-      value["type"] === "event" && typeof value["event"] === "string" && isRecord(value["data"])
+      value["type"] === "event" && typeof value["event"] === "string" && isObject(value["data"])
     ) {
       return value as unknown as EventMessage;
     }
@@ -227,9 +228,5 @@ function isResponse(value: Record<string, unknown>): boolean {
   if (value["id"] !== null && !["string", "number"].includes(typeof value["id"])) return false;
   if (Object.hasOwn(value, "data")) return true;
   const error = value["error"];
-  return isRecord(error) && isErrorCode(error["code"]) && typeof error["message"] === "string";
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return isObject(error) && isErrorCode(error["code"]) && typeof error["message"] === "string";
 }

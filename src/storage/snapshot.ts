@@ -14,6 +14,7 @@ import { crc32 } from "./journal/crc32.ts";
 import { Checksum, checksumProblem } from "./checksummed_file.ts";
 import { sleep } from "../util/async.ts";
 import { VERSION } from "../version.ts";
+import { isObject } from "../util/json.ts";
 
 /** Characters that are written at once. */
 const CHUNK_LENGTH = 128 * 1024;
@@ -176,8 +177,4 @@ function parseSnapshot(file: unknown): SnapshotRead {
   }
   const byId = new Map(services.map((entry) => [String(entry?.id), entry]));
   return { kind: "ok", snapshot: { epoch, seq: Number(seq), saved_at, services: byId } };
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,8 +1,13 @@
 /**
- * Comparing and freezing JSON values.
+ * Telling apart, comparing and freezing JSON values.
  *
  * @module
  */
+
+/** Whether a JSON value is an object; a list is none. */
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
 
 /** Whether two JSON values are equal; the order of keys does not matter. */
 export function sameJson(a: unknown, b: unknown): boolean {

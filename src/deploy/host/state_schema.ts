@@ -5,6 +5,7 @@
  */
 
 import { EXECUTION_TYPES } from "../../model/service.ts";
+import { isObject } from "../../util/json.ts";
 
 /** The statuses of a release. */
 export const RELEASE_STATUSES = ["installing", "good", "bad"] as const;
@@ -15,10 +16,6 @@ const EXECUTIONS = EXECUTION_TYPES;
 const STATUSES: readonly string[] = RELEASE_STATUSES;
 
 type Fields = Record<string, unknown>;
-
-function isObject(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
 
 function isTextOrNull(value: unknown): boolean {
   return value === null || typeof value === "string";

@@ -20,6 +20,7 @@ import { manifestSchema, type RawManifest } from "./schema.ts";
 import { parseDuration } from "../../util/units.ts";
 import { manifestError, parseYaml, type YamlPath, type YamlSource } from "./yaml_source.ts";
 import type { FileIssue } from "../../util/file_issues.ts";
+import { isObject } from "../../util/json.ts";
 
 /**
  * Reads a manifest.
@@ -190,9 +191,7 @@ function portProblems(
 type Mapping = Readonly<Record<string, unknown>>;
 
 function mapping(value: unknown): Mapping {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
-    ? value as Mapping
-    : {};
+  return isObject(value) ? value : {};
 }
 
 function list(value: unknown): readonly unknown[] {

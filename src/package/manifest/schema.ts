@@ -22,6 +22,7 @@ import {
 } from "./manifest.ts";
 import { PACKAGE_NAME, SEMVER } from "../names.ts";
 import { parseDuration } from "../../util/units.ts";
+import { isObject } from "../../util/json.ts";
 
 /** Stricter than flags: no space, and what the published JSON schema promises. */
 const DURATION = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h)$/;
@@ -194,12 +195,8 @@ const health = z.strictObject({
   (value) =>
     [value.script, value.http, value.tcp].filter((probe) => probe !== undefined).length === 1,
   // Also where another key is wrong: all mistakes are reported at once.
-  { error: "must have exactly one of script, http, tcp", when: ({ value }) => isMapping(value) },
+  { error: "must have exactly one of script, http, tcp", when: ({ value }) => isObject(value) },
 ).describe("Health check.");
-
-function isMapping(value: unknown): boolean {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
 
 const restart = z.strictObject({
   policy: z.enum(RESTART_POLICIES, rule(`must be one of ${RESTART_POLICIES.join(", ")}`))
