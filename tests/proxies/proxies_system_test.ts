@@ -258,30 +258,34 @@ function cli(it: Combination, args: string[], env: Record<string, string> = {}) 
   });
 }
 
+/** A server with a token of its own behind an nginx of some configuration. */
+async function startBehindNginx(config: string) {
+  await using stack = new AsyncDisposableStack();
+  const dir = stack.use(await tempDir()).path;
+  const tls = await makeCertificates(dir);
+  const token = "a-token-of-128-bit-at-least";
+  await Deno.writeTextFile(`${dir}/token`, token);
+  const server = stack.use(await startServer(["--token-file", `${dir}/token`]));
+  const backend = Number(new URL(server.url).port);
+  const proxy = stack.use(await startProxy("nginx", { dir: `${dir}/nginx`, tls, backend, config }));
+  const owned = stack.move();
+  return { dir, tls, token, proxy, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
 Deno.test({
   name: "nginx: its limit of 1 MB is named by the upload",
   ignore: needs("nginx", "openssl"),
   sanitizeResources: false,
   async fn() {
-    await using dir = await tempDir();
-    const tls = await makeCertificates(dir.path);
-    const token = "a-token-of-128-bit-at-least";
-    await Deno.writeTextFile(`${dir.path}/token`, token);
-    await using server = await startServer(["--token-file", `${dir.path}/token`]);
     // A bare proxy: it rewrites Host and adds no header.
     const config = `server {
       listen 443;
       location / { proxy_pass http://127.0.0.1:8080;
       proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade;
       proxy_set_header Connection upgrade; } }`;
-    const backend = Number(new URL(server.url).port);
-    await using proxy = await startProxy("nginx", {
-      dir: `${dir.path}/nginx`,
-      tls,
-      backend,
-      config,
-    });
-    const large = await buildLarge(dir.path, { version: "1.0.0", port: 1, bytes: 3 * MIB });
+    await using started = await startBehindNginx(config);
+    const { dir, token, proxy } = started;
+    const large = await buildLarge(dir, { version: "1.0.0", port: 1, bytes: 3 * MIB });
     const args = ["--url", `ws://127.0.0.1:${proxy.port}`, "--json"];
     const env = { HARNESS_TOKEN: token };
     const { code, stdout, stderr } = await runHere(["package", "push", large, ...args], env);
@@ -302,25 +306,15 @@ Deno.test({
   ignore: needs("nginx", "openssl"),
   sanitizeResources: false,
   async fn() {
-    await using dir = await tempDir();
-    const tls = await makeCertificates(dir.path);
-    const token = "a-token-of-128-bit-at-least";
-    await Deno.writeTextFile(`${dir.path}/token`, token);
-    await using server = await startServer(["--token-file", `${dir.path}/token`]);
     // Deno reports 400 of its second handshake, over HTTP/2; a plain request meets the server, but cannot tell: nginx
     // passes its 426 with a header that HTTP/2 does not have.
     const config = `server {
       listen 443 ssl http2;
-      ssl_certificate ${tls}/server.crt;
-      ssl_certificate_key ${tls}/server.key;
+      ssl_certificate /etc/harness/tls/server.crt;
+      ssl_certificate_key /etc/harness/tls/server.key;
       location / { if ($http_upgrade) { return 502; } proxy_pass http://127.0.0.1:8080; } }`;
-    const backend = Number(new URL(server.url).port);
-    await using proxy = await startProxy("nginx", {
-      dir: `${dir.path}/nginx`,
-      tls,
-      backend,
-      config,
-    });
+    await using started = await startBehindNginx(config);
+    const { tls, token, proxy } = started;
     const transport = await trusting(await Deno.readTextFile(`${tls}/ca.crt`));
     const url = `wss://localhost:${proxy.port}/`;
     await assert.rejects(RegistryClient.connect(url, { ...transport, token }), {
