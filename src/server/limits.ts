@@ -56,6 +56,8 @@ export const MAX_FILE_NAME_LENGTH = 255;
 export const MAX_FRAGMENTS = 1024;
 /** Chunks buffered before a frame is whole: 1-byte chunks pin far more than they carry. */
 export const MAX_BUFFERED_CHUNKS = 4096;
+/** Chunks of a frame that are joined to one: few enough to pin little, enough that joining costs little per chunk. */
+export const JOIN_CHUNKS = 256;
 /** Globs in all subscriptions of one connection: each is tried on every event, so they are what costs. */
 export const MAX_SUBSCRIPTION_GLOBS = 256;
 /** Events of one read from the store's history during a resume. */

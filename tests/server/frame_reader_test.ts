@@ -27,14 +27,16 @@ interface OpenOptions {
   readonly log?: unknown[];
   readonly connection?: Duplex;
   readonly reads?: SharedReads;
+  readonly maxBufferedChunks?: number;
 }
 
 /** A socket of `ws`; `log` has what it reported, and sent where there is no network. */
 function open(
   fast: boolean,
-  { log = [], connection = withoutNetwork(log), reads = new SharedReads() }: OpenOptions = {},
+  { log = [], connection = withoutNetwork(log), reads = new SharedReads(), ...bounds }:
+    OpenOptions = {},
 ) {
-  const server = new WebSocketServer({ noServer: true, maxPayload: MAX_BYTES });
+  const server = new WebSocketServer({ noServer: true, maxPayload: MAX_BYTES, ...bounds });
   const headers = {
     upgrade: "websocket",
     "sec-websocket-key": Buffer.alloc(16).toString("base64"),
@@ -202,6 +204,30 @@ Deno.test("readTexts: knows the fields of this version of ws", async () => {
   assert.equal(past(), 3);
   const texts = log.filter((entry) => (entry as [string])[0] === "text");
   assert.deepEqual(texts, [["text", "one"], ["text", "two"], ["text", ""]]);
+});
+
+Deno.test("readTexts: takes a large message byte by byte", async () => {
+  const { ws, connection, log, isFast } = open(true, { maxBufferedChunks: 1000 });
+  assert.ok(isFast);
+  const { _receiver: receiver } = ws as unknown as { _receiver: { _buffers: unknown[] } };
+  const text = "x".repeat(5000);
+  let most = 0;
+  for (
+    const fragments of [[frame(0x81, bytes(text), [7, 8, 9, 1])], [
+      frame(0x01, bytes(text.slice(0, 2000)), [7, 8, 9, 1]),
+      frame(0x80, bytes(text.slice(2000)), [1, 2, 3, 4]),
+    ]]
+  ) {
+    for (const byte of Buffer.concat(fragments)) {
+      connection.push(Buffer.from([byte]));
+      await Promise.resolve();
+      most = Math.max(most, receiver._buffers.length);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+  assert.deepEqual(log.slice(-2), [["text", text], ["text", text]]);
+  assert.ok(most > 1 && most < 1000, `${most} chunks are kept`);
+  connection.destroy();
 });
 
 Deno.test("readTexts: leaves all to a ws with other fields", () => {

@@ -1,7 +1,13 @@
 /** Text frames: encoded once, joined in few writes, in order, whole, and never after a close frame. */
 import assert from "node:assert/strict";
-import { PassThrough } from "node:stream";
+import { Buffer } from "node:buffer";
+import type { IncomingMessage } from "node:http";
+import { Duplex, PassThrough } from "node:stream";
+import { Registry } from "../../src/registry/registry.ts";
+import { ConnectionHandler } from "../../src/server/handler.ts";
 import { FrameQueue, FrameWriter } from "../../src/server/listeners/frame_writer.ts";
+import { WsSockets } from "../../src/server/listeners/ws_sockets.ts";
+import { MemoryStore } from "../../src/storage/memory_store.ts";
 import { eventually } from "../helpers/raw_client.ts";
 import { RawSocket } from "../helpers/raw_socket.ts";
 import { LISTENERS, service, startServer } from "../helpers/test_server.ts";
@@ -15,6 +21,14 @@ function recorder() {
 }
 
 const decoder = new TextDecoder();
+
+const HANDSHAKE = {
+  host: "localhost",
+  connection: "Upgrade",
+  upgrade: "websocket",
+  "sec-websocket-version": "13",
+  "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
+};
 
 Deno.test("FrameWriter: a burst is one write, shared by sockets", async () => {
   const writer = new FrameWriter();
@@ -77,6 +91,32 @@ Deno.test("FrameWriter: a connection that is gone gets nothing", async () => {
   socket.destroy();
   await eventually(() => queue.bytes === 0, "an empty queue");
   assert.deepEqual(writes, []);
+});
+
+Deno.test("WsSockets: the hello is first, before a pong, too", async () => {
+  const registry = await Registry.open(new MemoryStore());
+  await using handler = new ConnectionHandler({ registry });
+  const decision = handler.checkUpgrade(new Request("http://localhost/", { headers: HANDSHAKE }));
+  assert.ok(decision.ok);
+  const writes: string[] = [];
+  const socket = new Duplex({
+    read() {},
+    write(bytes: Uint8Array, _encoding, done) {
+      writes.push(decoder.decode(bytes.subarray(0, 9)));
+      done();
+    },
+  });
+  const request = { method: "GET", url: "/", headers: HANDSHAKE } as unknown as IncomingMessage;
+  const sockets = new WsSockets(handler);
+  sockets.accept({ request, socket, head: Buffer.alloc(0), admission: decision.admission });
+  // A runtime reads as long as there is something, before it runs what waits: the peer has its 101 by now.
+  socket.emit("data", Buffer.from([0x89, 0x80, 0, 0, 0, 0]));
+  await eventually(() => writes.length >= 3, "three writes");
+  assert.deepEqual(writes.map((it) => it.slice(0, 1)), ["H", "\ufffd", "\ufffd"]);
+  assert.match(writes[1] ?? "", /^\ufffd~/, "first the hello, a text of more than 125 bytes");
+  sockets.close();
+  socket.destroy();
+  await registry.close();
 });
 
 for (const listener of LISTENERS) {

@@ -16,6 +16,7 @@ import { Buffer, isUtf8 } from "node:buffer";
 import type { Duplex } from "node:stream";
 // @ts-types="@types/ws"
 import type { WebSocket as WsSocket } from "ws";
+import { JOIN_CHUNKS } from "../limits.ts";
 import type { SharedReads } from "./shared_reads.ts";
 
 /** The first byte of a frame: a whole text message, without compression. */
@@ -30,6 +31,8 @@ interface Receiver {
   readonly _fragmented?: unknown;
   readonly _loop?: unknown;
   readonly _errored?: unknown;
+  /** The chunks of a frame that is not all there. */
+  _buffers?: unknown;
   readonly writableLength?: unknown;
 }
 
@@ -56,8 +59,9 @@ export function readTexts(ws: WsSocket, socket: Duplex, options: TextReaderOptio
   const reader = new TextReader(socket, { ...options, isBetweenMessages });
   function onData(chunk: Buffer): void {
     const read = reader.read(chunk, chunk.length);
-    if (read === 0) theirs?.call(socket, chunk);
-    else if (read < chunk.length && !socket.destroyed) theirs?.call(socket, chunk.subarray(read));
+    if (read === chunk.length || socket.destroyed) return;
+    theirs?.call(socket, read === 0 ? chunk : chunk.subarray(read));
+    if (receiver !== undefined) joinChunks(receiver);
   }
   // So `ws` removes it where it removes its own: after a close frame, an error, and the end of the connection.
   onData.listener = theirs;
@@ -79,6 +83,16 @@ function placeOf(receiver: Receiver): (() => boolean) | null {
     receiver._state === _state && receiver._bufferedBytes === _bufferedBytes &&
     receiver._fragmented === _fragmented && receiver._loop === _loop &&
     receiver._errored === _errored && receiver.writableLength === 0;
+}
+
+/**
+ * Makes one chunk of many: a frame that arrives byte by byte would else hold a hundred times its bytes, and be refused
+ * for the number of its chunks.
+ */
+function joinChunks(receiver: Receiver): void {
+  const { _buffers: chunks } = receiver;
+  if (!Array.isArray(chunks) || chunks.length < JOIN_CHUNKS) return;
+  receiver._buffers = [Buffer.concat(chunks as Buffer[])];
 }
 
 /** Reads the whole text messages at the start of chunks. */

@@ -64,6 +64,8 @@ export class WsSockets implements Sockets {
       this.#answered.add(ws);
       ws.on("pong", () => this.#answered.add(ws));
       const connection = this.#handler.open(socketOf(ws, socket, this.#frames), admission);
+      // The hello, before anything is read: `ws` answers a ping at once.
+      if (ws instanceof FlushingSocket) ws.flush();
       attach(ws, connection);
       readTexts(ws, socket, {
         maxBytes: this.#handler.limits.maxMessageBytes,
@@ -103,11 +105,11 @@ function attach(ws: WsSocket, connection: ConnectionEvents): void {
 
 /** A WebSocket that can send what is queued in front of it before its close frame, also in answer to the peer's. */
 class FlushingSocket extends WsSocket {
-  /** Called before the closing handshake. */
-  beforeClose: () => void = () => {};
+  /** Sends it. */
+  flush: () => void = () => {};
 
   override close(code?: number, reason?: string | Buffer): void {
-    if (this.readyState === this.OPEN) this.beforeClose();
+    if (this.readyState === this.OPEN) this.flush();
     super.close(code, reason);
   }
 }
@@ -152,7 +154,7 @@ class FramedSocket extends NodeSocket {
   constructor(ws: FlushingSocket, queue: FrameQueue) {
     super(ws);
     this.#queue = queue;
-    ws.beforeClose = () => queue.write();
+    ws.flush = () => queue.write();
   }
 
   override send(text: string, recipients: Recipients = "one"): void {
