@@ -5,6 +5,8 @@ import { deploy } from "../../src/deploy/deploy.ts";
 import type { DeployPlan } from "../../src/deploy/plan.ts";
 import type { HostResult } from "../../src/deploy/progress.ts";
 import { HarnessError } from "../../src/errors.ts";
+import type { Executor } from "../../src/executor/executor.ts";
+import { commandName } from "../../src/executor/shell/shell_line.ts";
 import type { Fault } from "../helpers/faulty_executor.ts";
 import { MemoryHost } from "../helpers/memory_host/host.ts";
 import { BASE, faultyTarget, memoryPackage, memoryPlan } from "./memory_bench.ts";
@@ -171,6 +173,40 @@ Deno.test("deploy(): rolls back when the host loses its lock", async () => {
   });
   const { host: result } = await run(memoryPlan(TWO, [], { hosts }));
   assert.deepEqual([result.outcome, result.error?.details?.["reason"]], ["failed", "lost"]);
+});
+
+Deno.test("start: a conflict ends the health script tried before it", async () => {
+  const host = await hostWithOne();
+  const source = await memoryPackage("2.0.0", "health: {script: scripts/health.sh}\n");
+  // It is still under way when the conflict is seen, and while the host is put back.
+  host.programs.set("?", { health: "hangs" });
+  const seen: string[] = [];
+  const connect = async (): Promise<Executor> => {
+    const inner = await host.connect();
+    return {
+      host: inner.host,
+      async run(command, options) {
+        const name = commandName(command);
+        // Somebody else's program takes the place in the moment before the start.
+        if (name === "process/start" && seen.includes("health/script")) {
+          host.services.start("/opt/.harness/web/run/2.0.0", "/somebody/else", "");
+        }
+        seen.push(name);
+        try {
+          return await inner.run(command, options);
+        } finally {
+          if (name === "health/script") seen.push("health/script ended");
+        }
+      },
+      [Symbol.asyncDispose]: () => inner[Symbol.asyncDispose](),
+    };
+  };
+  const { host: result } = await run(memoryPlan(source, [], { hosts: [host.target({ connect })] }));
+  assert.equal(result.error?.details?.["reason"], "other_run", JSON.stringify(result.error));
+  const begun = seen.indexOf("health/script");
+  const started = seen.indexOf("process/start", begun);
+  assert.ok(begun !== -1 && started > begun, seen.join());
+  assert.equal(seen[started + 1], "health/script ended", seen.join());
 });
 
 Deno.test("deploy(): left in its loop, puts the host back first", async () => {

@@ -9,8 +9,9 @@ import {
   verifyCommand,
 } from "../../src/deploy/host/release/commands.ts";
 import { hostLayout } from "../../src/deploy/host/layout.ts";
-import type { Command, RunResult } from "../../src/executor/executor.ts";
+import type { Command, Executor, RunResult } from "../../src/executor/executor.ts";
 import { localExecutor } from "../../src/executor/local.ts";
+import { within } from "../helpers/raw_client.ts";
 import { needs } from "../helpers/require.ts";
 import { removeTree } from "../helpers/remove_tree.ts";
 import { runProgram } from "../helpers/sshd.ts";
@@ -58,11 +59,12 @@ function packageOfTwo(): Uint8Array<ArrayBuffer> {
 class Bench implements AsyncDisposable {
   readonly dir = Deno.makeTempDirSync({ prefix: "harness-unpack-" });
   readonly place = { layout: hostLayout(this.dir, "web"), token: "t" };
-  readonly #executor = localExecutor();
+  readonly #executor: Executor;
   readonly #tools: string;
 
-  constructor(tools: string) {
+  constructor(tools: string, executor = localExecutor()) {
     this.#tools = tools;
+    this.#executor = executor;
     Deno.mkdirSync(`${this.dir}/.harness/cache`, { recursive: true });
     Deno.mkdirSync(`${this.place.layout.base}/staging/t`, { recursive: true });
     Deno.writeTextFileSync(`${this.place.layout.base}/lock`, "t|boot|1|1|d|s|o\n");
@@ -97,6 +99,35 @@ class Bench implements AsyncDisposable {
     await this.#executor[Symbol.asyncDispose]();
     await removeTree(this.dir);
   }
+}
+
+/** As sshd does, it waits until nothing holds the outputs of a command any more, in the background either. */
+function untilItsEnd(): Executor {
+  const local = localExecutor();
+  return {
+    host: local.host,
+    async run(command, { stdin, env = {} } = {}) {
+      assert("argv" in command && !(stdin instanceof ReadableStream));
+      const [program, ...args] = command.argv;
+      const child = new Deno.Command(program, {
+        args,
+        env,
+        stdin: "piped",
+        stdout: "piped",
+        stderr: "piped",
+      }).spawn();
+      const writer = child.stdin.getWriter();
+      const bytes = typeof stdin === "string" ? new TextEncoder().encode(stdin) : stdin;
+      const writing = writer.write(bytes ?? new Uint8Array()).then(() => writer.close())
+        .catch(() => {}); // it was refused before it was read
+      const { code, stdout, stderr } = await child.output();
+      await writing;
+      const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+      const outputs = { stdout: text(stdout), stderr: text(stderr) };
+      return { exitCode: code, signal: null, ...outputs, truncated: false, durationMs: 0 };
+    },
+    [Symbol.asyncDispose]: () => local[Symbol.asyncDispose](),
+  };
 }
 
 /** A directory with the tools of a host, without some; a pigz is then one that does not run. */
@@ -175,6 +206,35 @@ for (const kind of ["system", "busybox"] as const) {
       await Deno.writeTextFile(`${tools}/python3`, program, { mode: 0o755 });
       await using bench = new Bench(tools);
       assert.equal(await bench.install(packageWith(LARGE_BYTES)), null);
+      await removeTree(tools);
+    },
+  });
+
+  Deno.test({
+    name: `unpacking: a refusal does not wait for the disk (${kind})`,
+    ignore: needs("busybox"),
+    async fn() {
+      const tools = await toolsOf(kind, ["openssl"]);
+      await using bench = new Bench(tools, untilItsEnd());
+      const [begun, go] = [`${bench.dir}/begun`, `${bench.dir}/go`];
+      const replace = async (name: string, text: string) => {
+        const path = Deno.readLinkSync(`${tools}/${name}`);
+        const program = path.endsWith("/busybox") ? `${path} ${name}` : path;
+        await Deno.remove(`${tools}/${name}`);
+        const script = `#!${tools}/sh\n${text.replace("$program", program)}`;
+        await Deno.writeTextFile(`${tools}/${name}`, script, { mode: 0o755 });
+      };
+      // The sync of all files takes until the test lets it end, and the refusal comes when it has begun.
+      const wait = (path: string) => `until [ -e '${path}' ]; do sleep 0.05; done\n`;
+      await replace("sync", `[ "$1" != -f ] || { : > '${begun}'; ${wait(go)}}\n`);
+      await replace("sha256sum", `[ "$1" != -c ] || ${wait(begun)}exec $program "$@"\n`);
+      try {
+        const refused = bench.install(packageWith(LARGE_BYTES, "0".repeat(64)));
+        const result = await within(120_000, refused, "the refusal beside the sync");
+        assert.match(result?.stdout ?? "", /^@refused sums lib\/a name/m);
+      } finally {
+        await Deno.writeTextFile(go, "");
+      }
       await removeTree(tools);
     },
   });
