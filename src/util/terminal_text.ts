@@ -8,7 +8,17 @@
  * Controls (C0, DEL, C1), format characters (bidirectional controls, zero-width and tag characters, byte order marks),
  * line and paragraph separators, lone surrogates, and invisible letters.
  */
-const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0]/gu;
+const UNSAFE = String
+  .raw`[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0]`;
+/** Most text that is shown. Of its characters only line ends and tabs are unsafe. */
+const PLAIN = /^[ -~\n\t]*$/;
+
+/** Made at the first text that needs it: the classes of Unicode take as long as all else that a short text does. */
+let unsafe: RegExp | undefined;
+
+function unsafeIn(text: string): RegExp {
+  return PLAIN.test(text) ? /[\n\t]/g : unsafe ??= new RegExp(UNSAFE, "gu");
+}
 
 /** Options for {@linkcode visible}. */
 export interface VisibleOptions {
@@ -30,7 +40,7 @@ export interface VisibleOptions {
  */
 export function visible(text: string, options: VisibleOptions = {}): string {
   const { keep = "" } = options;
-  return text.replace(UNSAFE, (c) => keep.includes(c) ? c : escaped(c));
+  return text.replace(unsafeIn(text), (c) => keep.includes(c) ? c : escaped(c));
 }
 
 function escaped(char: string): string {
@@ -44,7 +54,7 @@ function escaped(char: string): string {
 export function jsonText(value: unknown): string {
   const text: string | undefined = JSON.stringify(value);
   // Outside of strings JSON has none of these.
-  return text?.replace(UNSAFE, jsonEscape) ?? "null";
+  return text?.replace(unsafeIn(text), jsonEscape) ?? "null";
 }
 
 function jsonEscape(char: string): string {

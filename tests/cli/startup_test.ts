@@ -50,7 +50,7 @@ function loadedWith(...paths: string[]): Loaded {
 
 /** What every command loads, and what it may load: no module of Node, each costs as much as all of this. */
 const PROCESS = "cli/process.ts";
-const FRONT = { packages: ["get-east-asian-width"], builtins: [] };
+const FRONT = { packages: [], builtins: [] };
 
 Deno.test("startup: what --help and --version load", () => {
   const { packages, builtins } = loadedWith("cli/main.ts");

@@ -1,7 +1,9 @@
 /** Tables and texts at every width: nothing is cut, and no word is broken. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { eastAsianWidth } from "get-east-asian-width";
 import stringWidth from "string-width";
+import { clusterWidth } from "../../src/cli/output/cluster_width.ts";
 import { layoutTable } from "../../src/cli/output/table_layout.ts";
 import { textWidth, wrapLines, wrapText } from "../../src/cli/output/text_layout.ts";
 import { style } from "../../src/cli/output/styles.ts";
@@ -137,6 +139,19 @@ Deno.test("textWidth(): as string-width has it, whatever the text", () => {
     fc.property(text.filter(isText), (given) => assert.equal(textWidth(given), stringWidth(given))),
     { seed: SEED, numRuns: 2_000 },
   );
+});
+
+Deno.test("clusterWidth(): where wide characters begin and end", () => {
+  const isEdge = (code: number) => eastAsianWidth(code) !== eastAsianWidth(Math.max(0, code - 1));
+  const differ: string[] = [];
+  for (let code = 0; code <= 0x10ffff; code++) {
+    if (code % 64 !== 0 && !isEdge(code) && !isEdge(code + 1)) continue;
+    const char = String.fromCodePoint(code);
+    if (/[\p{Cc}\ufdd0]/u.test(char)) continue; // which Io escapes before it is drawn
+    if (clusterWidth(char) !== stringWidth(char)) differ.push(code.toString(16));
+  }
+  // Unicode has changed? Then src/cli/output/cluster_width.ts has to follow.
+  assert.deepEqual(differ, []);
 });
 
 Deno.test("formatAge(): the largest unit alone", () => {
