@@ -192,7 +192,7 @@ class Scan {
     const table = this.#table;
     table.finish();
     const manifest = parseManifest(
-      decodeManifest(this.#text(MANIFEST_PATH, "manifest_missing")),
+      decodeManifest(this.#manifest()),
       MANIFEST_PATH,
     );
     checkContents(table, manifest);
@@ -231,6 +231,19 @@ class Scan {
     this.#script = null;
   }
 
+  #manifest(): Uint8Array {
+    const top = topDirectory(this.#table.entries);
+    if (top === null) return this.#text(MANIFEST_PATH, "manifest_missing");
+    throw invalid(
+      "manifest_missing",
+      `everything in it is below ${
+        shown(top)
+      }: pack what is in that directory, not the directory ` +
+        "itself, or use package build",
+      { path: MANIFEST_PATH },
+    );
+  }
+
   #text(path: string, missing: "manifest_missing" | "sums_missing"): Uint8Array {
     const chunks = this.#kept.get(path);
     if (chunks === undefined) {
@@ -243,4 +256,11 @@ class Scan {
     }
     return Buffer.concat(chunks);
   }
+}
+
+/** The directory that the whole package is in by mistake, its manifest too; `null` where there is none. */
+function topDirectory(entries: readonly PackageEntry[]): string | null {
+  const [top = ""] = entries[0]?.path.split("/") ?? [];
+  const isAll = entries.every(({ path }) => path === top || path.startsWith(`${top}/`));
+  return isAll && entries.some(({ path }) => path === `${top}/${MANIFEST_PATH}`) ? top : null;
 }

@@ -165,7 +165,7 @@ export const HOSTILE_ENTRIES: Record<string, [InvalidReason, RawEntry[]]> = {
     pax({ "SCHILY.xattr.security.capability": "x" }),
     { name: "c" },
   ]],
-  "a PAX sparse file": ["unsupported_extension", [pax({ "GNU.sparse.major": "1" }), { name: "c" }]],
+  "a PAX sparse file": ["unsupported_entry", [pax({ "GNU.sparse.major": "1" }), { name: "c" }]],
   "an endless PAX header": ["unsupported_extension", [
     { name: "x", flag: "x", body: "x".repeat(100_000) },
     { name: "c" },

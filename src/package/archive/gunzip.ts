@@ -18,6 +18,7 @@ import {
 } from "../../model/limits.ts";
 import { invalid } from "../errors.ts";
 import { type InspectedBytes, PrefixHash } from "../prefix_digests.ts";
+import { FORMAT_BYTES, otherFormat } from "./other_format.ts";
 import { sleep } from "../../util/async.ts";
 
 const READ_BYTES = 256 * 1024;
@@ -64,12 +65,12 @@ export async function* gunzipChunks(
   options: { signal?: AbortSignal } = {},
 ): AsyncGenerator<Uint8Array, number> {
   const gunzip = createGunzip({ chunkSize: 128 * 1024 });
-  let isGzip = false;
+  let head = new Uint8Array();
   const fed = pipeline(
     source,
     async function* (chunks: AsyncIterable<Uint8Array>) {
       for await (const chunk of chunks) {
-        isGzip ||= chunk[0] === 0x1f && chunk[1] === 0x8b;
+        if (head.length < FORMAT_BYTES) head = firstBytes(head, chunk);
         yield chunk;
       }
     },
@@ -93,7 +94,7 @@ export async function* gunzipChunks(
     }
     return gunzip.bytesWritten;
   } catch (error) {
-    throw gzipError(error, isGzip);
+    throw gzipError(error, head);
   } finally {
     gunzip.destroy();
     await fed.catch(() => {});
@@ -124,14 +125,23 @@ function refuseBomb(unpacked: number, packed: number): void {
   }
 }
 
-function gzipError(error: unknown, isGzip: boolean): unknown {
+function firstBytes(head: Uint8Array, chunk: Uint8Array): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from([...head, ...chunk.subarray(0, FORMAT_BYTES - head.length)]);
+}
+
+function gzipError(error: unknown, head: Uint8Array): unknown {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
   if (code === "Z_BUF_ERROR") return invalid("truncated", "the gzip file ends too early");
   if (code !== "Z_DATA_ERROR") return error;
   const message = (error as Error).message;
-  // The file began as gzip: the bad header follows the first member.
-  if (isGzip && message === "incorrect header check") {
-    return invalid("trailing_data", TRAILING_DATA);
+  if (message !== "incorrect header check") {
+    return invalid("bad_gzip", `it is not a valid gzip file: ${message}`);
   }
-  return invalid("bad_gzip", `it is not a valid gzip file: ${message}`);
+  // The file began as gzip: the bad header follows the first member.
+  if (head[0] === 0x1f && head[1] === 0x8b) return invalid("trailing_data", TRAILING_DATA);
+  const other = otherFormat(head);
+  return invalid(
+    "bad_gzip",
+    `it is ${other === null ? "not" : `${other}, not`} a gzip file: make it with package build`,
+  );
 }

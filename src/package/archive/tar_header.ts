@@ -28,6 +28,9 @@ export interface TarHeader {
   mode: number;
 }
 
+/** Why a sparse file is refused, after its name. */
+export const SPARSE = "is a sparse file: pack it without tar's --sparse, or with package build";
+
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
 /** Field positions of the ustar format: offset and length. */
@@ -43,6 +46,7 @@ const FIELD = {
   prefix: [345, 155],
 } as const;
 const FLAG_OFFSET = 156;
+const SPARSE_FLAG = "S".charCodeAt(0);
 const MAGIC = [257, 8] as const;
 
 /**
@@ -58,13 +62,15 @@ export function readHeader(block: Uint8Array): TarHeader {
     throw invalid("bad_header", "a tar header is neither in ustar nor in GNU format");
   }
   const name = readText(block, FIELD.name);
+  const code = block[FLAG_OFFSET] ?? 0;
+  // Before the prefix, where GNU format keeps the map of the file's holes.
+  if (code === SPARSE_FLAG) throw invalid("unsupported_entry", `${shown(name)} ${SPARSE}`);
   const prefix = readText(block, FIELD.prefix);
   if (prefix !== "" && !posix) {
     throw invalid("bad_header", `${shown(name)} has a prefix, which GNU format has not`);
   }
   // Not used, but another program may fail on them.
   for (const field of [FIELD.uid, FIELD.gid, FIELD.mtime]) readNumber(block, field, name);
-  const code = block[FLAG_OFFSET] ?? 0;
   return {
     flag: code === 0 ? "0" : String.fromCharCode(code),
     name: prefix === "" ? name : `${prefix}/${name}`,

@@ -15,6 +15,7 @@ import {
   isZero,
   MAX_OCTAL_SIZE,
   readHeader,
+  SPARSE,
   type TarHeader,
 } from "./tar_header.ts";
 
@@ -199,6 +200,9 @@ function readPax(body: Uint8Array): Map<string, string> {
     const [, key, value] = /^([^=]+)=(.*)$/s.exec(decodeText(body.subarray(space + 1, end - 1))) ??
       [];
     if (key === undefined || value === undefined) throw refuse("is malformed");
+    if (key.startsWith("GNU.sparse.")) {
+      throw invalid("unsupported_entry", `a file in it ${SPARSE}`);
+    }
     if (!HARMLESS_PAX.has(key)) {
       throw refuse(`has ${shown(key)}: build with GNU tar's --format=gnu, or with package build`);
     }
