@@ -22,14 +22,8 @@ import { invalid } from "./errors.ts";
 import type { Manifest } from "./manifest/manifest.ts";
 import { packageFileName, sanitizeName, SEMVER } from "./names.ts";
 import { parseManifest } from "./manifest/parse.ts";
-import {
-  changed,
-  hashEntry,
-  packedName,
-  readSourceTree,
-  type SourceFile,
-  sourceFiles,
-} from "./source_tree.ts";
+import { changed, hashEntry, type SourceFile, sourceFiles } from "./source_files.ts";
+import { packedName, readSourceTree } from "./source_tree.ts";
 import { compareBytes, formatSums } from "./sums.ts";
 import { parseYaml } from "./manifest/yaml_source.ts";
 import { digestFile, sha256 } from "../util/node/digest.ts";

@@ -37,7 +37,7 @@ export const MAX_DEFLATE_THREADS = 8;
 export const MIN_THREAD_BYTES: number = 4 * 1024 * 1024;
 /** A file up to this size is read whole by a build, others in chunks of it. */
 export const SMALL_FILE_BYTES: number = 256 * 1024;
-/** Small files of a build that are read ahead: a disk answers many at once. */
+/** A file that is read in less was in memory; a disk answers many at once. */
+export const SLOW_READ_MS = 1;
+/** Small files of a build that are read at once, from a disk. */
 export const READ_AHEAD_FILES = 32;
-/** Bytes of them in memory. */
-export const READ_AHEAD_BYTES: number = 8 * 1024 * 1024;

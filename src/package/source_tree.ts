@@ -4,14 +4,13 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { createHash } from "node:crypto";
-import { createReadStream, type Stats } from "node:fs";
-import { lstat, open, readdir, readlink, stat } from "node:fs/promises";
+import { lstatSync, type Stats } from "node:fs";
+import { readdir, readlink, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { isProgram, isScript, ScriptCheck, SUMS_PATH } from "./contents.ts";
+import { isScript, SUMS_PATH } from "./contents.ts";
 import { entryPath, type EntryTable, type PackageEntry } from "./archive/entry_table.ts";
 import { invalid, shown } from "./errors.ts";
-import { READ_AHEAD_BYTES, READ_AHEAD_FILES, SMALL_FILE_BYTES } from "./limits.ts";
+import { EventLoopSlice } from "./event_loop_slice.ts";
 import { compareBytes } from "./sums.ts";
 
 /** Names that are never packed. */
@@ -41,9 +40,11 @@ export async function readSourceTree(
   const skipped: string[] = [];
   const found: PackageEntry[] = [];
   const directories = [""];
+  const slice = new EventLoopSlice();
   for (let at = directories.pop(); at !== undefined; at = directories.pop()) {
     options.signal?.throwIfAborted();
     for (const name of await readNames(join(dir, at))) {
+      if (slice.isOver()) await slice.next();
       const path = at === "" ? name : `${at}/${name}`;
       if (path === SUMS_PATH) continue;
       if (NEVER_PACKED.has(name) || options.isExcluded(join(dir, path))) {
@@ -90,7 +91,7 @@ async function toEntry(
   override: Uint8Array | undefined,
 ): Promise<PackageEntry> {
   const absolute = join(dir, rawPath);
-  const found = await lstat(absolute);
+  const found = lstatSync(absolute); // in a fifth of the time that Deno needs for lstat()
   const path = entryPath(rawPath, found.isDirectory());
   if (found.isDirectory()) {
     return { path, type: "directory", mode: 0o755, size: 0, target: null, sha256: null };
@@ -125,114 +126,4 @@ function specialFile(path: string, found: Stats): Error {
 /** Whether the target of a link exists. */
 async function exists(path: string): Promise<boolean> {
   return await stat(path).then(() => true, () => false);
-}
-
-/**
- * The digest of a file; scripts are checked, too.
- *
- * @throws {HarnessError} `package_invalid`, also when the file has another size than its entry.
- */
-export async function hashEntry(
-  entry: PackageEntry,
-  chunks: SourceFile["chunks"],
-): Promise<string> {
-  const hash = createHash("sha256");
-  const script = isScript(entry.path) ? new ScriptCheck() : null;
-  let bytes = 0;
-  for await (const chunk of chunks) {
-    hash.update(chunk);
-    script?.push(chunk);
-    bytes += chunk.byteLength;
-  }
-  if (bytes !== entry.size) throw changed(entry.path);
-  script?.finish(entry.path, isProgram(entry.path));
-  return hash.digest("hex");
-}
-
-/** The error for a file that was modified during the build. */
-export function changed(path: string): Error {
-  return invalid(
-    "changed_while_reading",
-    `${shown(path)} changed while the package was built; build again when nothing writes to it`,
-    { path },
-  );
-}
-
-/** A file of the tree and its bytes. */
-export interface SourceFile {
-  readonly entry: PackageEntry;
-  readonly chunks: AsyncIterable<Uint8Array> | readonly Uint8Array[];
-}
-
-/**
- * The files among `entries` in their order, with their bytes or what replaces them. Small ones are read ahead, many at
- * once.
- */
-export async function* sourceFiles(
-  dir: string,
-  entries: readonly PackageEntry[],
-  options: Pick<SourceTreeOptions, "overrides" | "signal">,
-): AsyncGenerator<SourceFile> {
-  const files = entries.filter(({ type }) => type === "file");
-  const ahead: Array<Promise<Uint8Array> | null> = [];
-  let bytes = 0;
-  let next = 0;
-  const readAhead = () => {
-    for (; ahead.length < READ_AHEAD_FILES && bytes < READ_AHEAD_BYTES; next++) {
-      const entry = files[next];
-      if (entry === undefined) return;
-      const small = entry.size <= SMALL_FILE_BYTES || options.overrides.has(entry.path);
-      if (small) bytes += entry.size;
-      const read = small ? smallFile(dir, entry, options) : null;
-      read?.catch(() => {}); // awaited in its turn, unless another fails before
-      ahead.push(read);
-    }
-  };
-  for (const entry of files) {
-    options.signal?.throwIfAborted();
-    readAhead();
-    const read = await ahead.shift();
-    if (read) bytes -= entry.size;
-    yield { entry, chunks: read ? [read] : fileBytes(dir, entry, options) };
-  }
-}
-
-/** A small file's bytes, or one more: then it has grown. */
-async function smallFile(
-  dir: string,
-  { path, size }: PackageEntry,
-  { overrides }: Pick<SourceTreeOptions, "overrides">,
-): Promise<Uint8Array> {
-  const override = overrides.get(path);
-  if (override !== undefined) return override;
-  const file = await open(join(dir, path), "r");
-  try {
-    const buffer = new Uint8Array(size + 1);
-    let filled = 0;
-    while (filled < buffer.length) {
-      const { bytesRead } = await file.read(buffer, filled, buffer.length - filled);
-      if (bytesRead === 0) break;
-      filled += bytesRead;
-    }
-    return buffer.subarray(0, filled);
-  } finally {
-    await file.close();
-  }
-}
-
-/** A file's bytes. */
-async function* fileBytes(
-  dir: string,
-  entry: PackageEntry,
-  { signal }: Pick<SourceTreeOptions, "signal">,
-): AsyncGenerator<Uint8Array> {
-  const stream = createReadStream(join(dir, entry.path), { highWaterMark: SMALL_FILE_BYTES });
-  try {
-    for await (const chunk of stream as AsyncIterable<Uint8Array>) {
-      signal?.throwIfAborted();
-      yield chunk;
-    }
-  } finally {
-    stream.destroy();
-  }
 }

@@ -9,7 +9,7 @@ import { stat } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { HarnessError } from "../../errors.ts";
-import { EVENT_LOOP_SLICE_MS } from "../limits.ts";
+import { EventLoopSlice } from "../event_loop_slice.ts";
 import {
   MAX_PACKAGE_BYTES,
   MAX_UNPACK_RATIO,
@@ -19,7 +19,6 @@ import {
 import { invalid } from "../errors.ts";
 import { type InspectedBytes, PrefixHash } from "../prefix_digests.ts";
 import { FORMAT_BYTES, otherFormat } from "./other_format.ts";
-import { sleep } from "../../util/async.ts";
 
 const READ_BYTES = 256 * 1024;
 const TRAILING_DATA = "there is data after the end of the gzip file";
@@ -79,7 +78,7 @@ export async function* gunzipChunks(
   // Its failure also ends the loop below, which handles it.
   fed.catch(() => {});
   let bytes = 0;
-  let yielded = performance.now();
+  const slice = new EventLoopSlice();
   try {
     for await (const chunk of gunzip as AsyncIterable<Buffer>) {
       options.signal?.throwIfAborted();
@@ -87,10 +86,7 @@ export async function* gunzipChunks(
       refuseBomb(bytes, gunzip.bytesWritten);
       yield chunk;
       // A small input can expand so much that timers and sockets would wait for seconds.
-      if (performance.now() - yielded > EVENT_LOOP_SLICE_MS) {
-        await sleep(0);
-        yielded = performance.now();
-      }
+      if (slice.isOver()) await slice.next();
     }
     return gunzip.bytesWritten;
   } catch (error) {
