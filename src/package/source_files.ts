@@ -7,8 +7,8 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { closeSync, constants, createReadStream, openSync, readSync } from "node:fs";
-import { open } from "node:fs/promises";
+import { closeSync, constants, openSync, readSync } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import { isProgram, isScript, ScriptCheck } from "./contents.ts";
 import type { PackageEntry } from "./archive/entry_table.ts";
@@ -89,7 +89,7 @@ export async function* sourceFiles(
     const override = overrides.get(entry.path);
     if (override !== undefined) yield { entry, chunks: [override] };
     else if (isSmall(entry)) yield { entry, chunks: [await small.next()] };
-    else yield { entry, chunks: fileBytes(join(dir, entry.path), signal) };
+    else yield { entry, chunks: fileBytes(dir, entry, signal) };
   }
 }
 
@@ -133,7 +133,7 @@ class SmallFiles {
 }
 
 function readSmall(dir: string, { path, size }: PackageEntry): Uint8Array {
-  const file = openSync(join(dir, path), READ);
+  const file = openFileSync(dir, path);
   try {
     const buffer = new Uint8Array(size + 1);
     let filled = 0;
@@ -147,7 +147,7 @@ function readSmall(dir: string, { path, size }: PackageEntry): Uint8Array {
 }
 
 async function readSmallSlowly(dir: string, { path, size }: PackageEntry): Promise<Uint8Array> {
-  const file = await open(join(dir, path), READ);
+  const file = await openFile(dir, path);
   try {
     const buffer = new Uint8Array(size + 1);
     let filled = 0;
@@ -160,8 +160,12 @@ async function readSmallSlowly(dir: string, { path, size }: PackageEntry): Promi
   }
 }
 
-async function* fileBytes(path: string, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
-  const file = await open(path, READ);
+async function* fileBytes(
+  dir: string,
+  { path }: PackageEntry,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  const file = await openFile(dir, path);
   try {
     for (;;) {
       signal?.throwIfAborted();
@@ -173,4 +177,23 @@ async function* fileBytes(path: string, signal?: AbortSignal): AsyncGenerator<Ui
   } finally {
     await file.close();
   }
+}
+
+function openFileSync(dir: string, path: string): number {
+  try {
+    return openSync(join(dir, path), READ);
+  } catch (error) {
+    throw isLink(error) ? changed(path) : error;
+  }
+}
+
+async function openFile(dir: string, path: string): Promise<FileHandle> {
+  return await open(join(dir, path), READ).catch((error) => {
+    throw isLink(error) ? changed(path) : error;
+  });
+}
+
+/** Whether a file was not opened because a link has taken its place. */
+function isLink(error: unknown): boolean {
+  return (error as { code?: unknown }).code === "ELOOP";
 }

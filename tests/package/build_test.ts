@@ -200,6 +200,45 @@ Deno.test("buildPackage: notices a file that changes meanwhile", async () => {
   });
 });
 
+Deno.test("buildPackage: follows no link in place of a file", async () => {
+  await withTempDir(async (dir) => {
+    for (const size of [1000, 1_000_000]) {
+      const secret = join(dir, "secret");
+      await Deno.writeTextFile(secret, "s".repeat(size));
+      const tree = await writeTree(join(dir, `tree-${size}`), {
+        "bin/a": "a",
+        "bin/data": "1".repeat(size),
+      });
+      const onProgress = ({ path }: BuildProgress) => {
+        if (path !== "bin/a") return;
+        Deno.removeSync(join(tree, "bin/data"));
+        Deno.symlinkSync(secret, join(tree, "bin/data"));
+      };
+      await assert.rejects(
+        buildPackage(tree, { outDir: join(dir, "out"), onProgress }),
+        (error: HarnessError) => error.details?.["reason"] === "changed_while_reading",
+      );
+    }
+  });
+});
+
+Deno.test("buildPackage: reads the same from a slow disk", async () => {
+  await withTempDir(async (dir) => {
+    const files = Array.from({ length: 100 }, (_, i) => [`data/${i}`, "x".repeat(i * 200)]);
+    files.push(["data/large", "x".repeat(300_000)]);
+    const tree = await writeTree(join(dir, "tree"), Object.fromEntries(files));
+    const { sha256 } = await buildPackage(tree, { outDir: dir });
+    const { now } = performance;
+    let ms = 0;
+    performance.now = () => ms += 5; // each read seems to take as long
+    try {
+      assert.equal((await buildPackage(tree, { outDir: join(dir, "slow") })).sha256, sha256);
+    } finally {
+      performance.now = now;
+    }
+  });
+});
+
 Deno.test("buildPackage: names what is missing", async () => {
   await withTempDir(async (dir) => {
     await assert.rejects(buildPackage(join(dir, "nowhere"), { outDir: dir }), {
