@@ -6,14 +6,50 @@ import { eventually } from "../lifecycle/fixture.ts";
 import { makeImage } from "./containers.ts";
 import { run } from "../hosts/docker.ts";
 
+/**
+ * Holds the daemon's socket open as systemd's docker.socket does ($1), with the daemon behind it; restarts that at USR1.
+ * A child of the daemon's number tells it that the socket is its own.
+ */
+const SOCKET_UNIT = `
+import os, signal, socket, sys
+held = socket.socket(socket.AF_UNIX)
+held.bind(sys.argv[1])
+held.listen(64)
+daemon = 0
+def up():
+    global daemon
+    daemon = os.fork()
+    if daemon == 0:
+        os.dup2(held.fileno(), 3)
+        os.set_inheritable(3, True)
+        os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+        os.execvp(sys.argv[2], sys.argv[2:])
+def down(*_):
+    os.kill(daemon, signal.SIGTERM)
+    os.waitpid(daemon, 0)
+def end(*_):
+    down()
+    sys.exit(0)
+signal.signal(signal.SIGTERM, end)
+signal.signal(signal.SIGUSR1, lambda *_: (down(), up()))
+up()
+while True:
+    signal.pause()
+`;
+
 /** A daemon with its own containers and images. Disposing of it ends it and all of its containers. */
 export class Dockerd implements AsyncDisposable {
   readonly #dir = Deno.makeTempDirSync({ prefix: "harness-dockerd-" });
+  readonly #behindSocket: boolean;
   #child: Deno.ChildProcess | null = null;
 
-  /** Starts a daemon. */
-  static async start(): Promise<Dockerd> {
-    const daemon = new Dockerd();
+  private constructor(behindSocket: boolean) {
+    this.#behindSocket = behindSocket;
+  }
+
+  /** Starts a daemon; one behind a socket that stays when it is restarted, as of a systemd unit, needs python3. */
+  static async start({ behindSocket = false } = {}): Promise<Dockerd> {
+    const daemon = new Dockerd(behindSocket);
     try {
       await daemon.up();
       return daemon;
@@ -61,11 +97,13 @@ export class Dockerd implements AsyncDisposable {
         "--net",
         "sh",
         "-c",
-        'exec dockerd --data-root "$1/data" --exec-root "$1/exec" --host "$2" --pidfile "$1/pid" \
-          --bridge none --iptables=false --storage-driver vfs >>"$1/log" 2>&1',
+        'd=$1 h=$2; shift 2; exec "$@" dockerd --data-root "$d/data" --exec-root "$d/exec" --host "$h" \
+          --pidfile "$d/pid" --bridge none --iptables=false --storage-driver vfs >>"$d/log" 2>&1',
         "sh",
         dir,
-        this.address,
+        ...this.#behindSocket
+          ? ["fd://", "python3", "-c", SOCKET_UNIT, `${dir}/docker.sock`]
+          : [this.address],
       ],
       stdin: "null",
     }).spawn();
@@ -80,6 +118,12 @@ export class Dockerd implements AsyncDisposable {
     this.#child?.kill("SIGTERM");
     await this.#child?.status;
     this.#child = null;
+  }
+
+  /** Restarts it behind its socket, where nobody is refused meanwhile. */
+  restart(): void {
+    assert(this.#behindSocket);
+    this.#child?.kill("SIGUSR1");
   }
 
   /** It answers nothing any more, and does not end. */

@@ -77,9 +77,9 @@ Deno.test({
     await daemon.down();
     await daemon.up();
     await eventually(async () => {
-      for (const each of [stays, always]) {
+      for (const [name, each] of Object.entries({ stays, always })) {
         const { running, detail } = await each.status();
-        assert.ok(running, detail);
+        assert.ok(running, `${name}: ${detail}; guards: ${[...guards(place)].join(" ")}`);
       }
     });
     assert.equal((await stays.status()).containerId, before);
@@ -91,6 +91,39 @@ Deno.test({
     await stays.stop();
     assert.equal((await stays.status()).running, false);
     await eventually(() => assert.deepEqual([...guards(place)], []));
+  },
+});
+
+Deno.test({
+  name: "A10: a restart of docker behind its socket is noticed",
+  ignore: ignore || needs("python3"),
+  async fn() {
+    await using place = new Place();
+    await using daemon = await Dockerd.start({ behindSocket: true });
+    await using executor = daemon.executor();
+    await daemon.image("stay:1", STAY);
+    const restart = { policy: "on-failure" } as const;
+    const stays = new DockerController(executor, spec(place, "stays", restart));
+    const once = new DockerController(executor, spec(place, "once", restart));
+    for (const each of [stays, once]) await each.start();
+    // By itself, and well: that is not undone. Its guard has seen that before docker is restarted.
+    await daemon.docker("exec", "once", "kill", "-TERM", "1");
+    await eventually(() => {
+      const left = [...guards(place)];
+      assert.ok(left.length > 0 && left.every((mark) => mark.startsWith("stays/")), left.join());
+    });
+    const started = () => daemon.docker("inspect", "-f", "{{.State.StartedAt}}", "stays");
+    for (let round = 0; round < 2; round++) {
+      const before = await started();
+      daemon.restart();
+      await eventually(async () => {
+        assert.notEqual(await started(), before);
+        assert.ok((await stays.status()).running);
+      });
+    }
+    assert.deepEqual((await once.status()).exitCode, 0);
+    assert.equal((await once.status()).running, false);
+    await stays.stop();
   },
 });
 
