@@ -102,17 +102,19 @@ Deno.test({
   async fn() {
     await using bench = new Bench();
     await using host = await startHost();
-    const plan = (source: DeployPackage) =>
-      bench.plan(source, { hosts: [target(host, "deploy")], lockTtlMs: 12_000 });
-    const one = await run(plan(await bench.makePackage()));
+    const hosts = [target(host, "deploy")];
+    const one = await run(bench.plan(await bench.makePackage(), { hosts }));
     assert.equal(one.host.outcome, "ok", JSON.stringify(one.host.error));
     let cut: Promise<unknown> | null = null;
-    const { host: two } = await run(plan(await withBadHealth(bench, "2.0.0")), {
-      onEvent: (event) => {
-        if (event.step !== "health") return;
-        cut ??= host.sh("systemctl stop ssh; pkill -KILL sshd");
+    const { host: two } = await run(
+      bench.plan(await withBadHealth(bench, "2.0.0"), { hosts, lockTtlMs: 12_000 }),
+      {
+        onEvent: (event) => {
+          if (event.step !== "health") return;
+          cut ??= host.sh("systemctl stop ssh; pkill -KILL sshd");
+        },
       },
-    });
+    );
     await cut;
     assert.equal(two.outcome, "unreachable", JSON.stringify(two.error));
     await until(
@@ -150,5 +152,50 @@ Deno.test({
     assert.equal(three.host.outcome, "ok", JSON.stringify(three.host.error));
     assert.equal(three.host.versionBefore, "1.0.0");
     await assertRuns(host, "3.0.0");
+  },
+});
+
+/** A program that hands over to another as main process of its unit when it is told, as nginx does at an upgrade. */
+const RELAY = `systemd-notify --ready
+until [ -e /run/relay-go ]; do sleep 0.1; done
+sleep 100000 &
+systemd-notify MAINPID=$! && : > /run/relay-done
+`;
+
+Deno.test({
+  name: "health: a main process that hands over has not ended",
+  ignore,
+  async fn() {
+    await using bench = new Bench();
+    await using host = await startHost();
+    const unit = "[Service]\nType=notify\nNotifyAccess=all\nRestart=always\n" +
+      "ExecStart=/bin/sh /usr/local/bin/relay\n";
+    const write = (path: string, text: string) => host.sh(`cat > ${path} <<'END'\n${text}END\n`);
+    await write("/usr/local/bin/relay", RELAY);
+    await write("/etc/systemd/system/relay.service", unit);
+    await host.sh("systemctl daemon-reload");
+    const source = await bench.makePackage({
+      name: "relay",
+      yaml: "service: {type: systemd_service, unit: relay.service}\n" +
+        "health: {script: scripts/health.sh, timeout: 60s}\n",
+      files: {
+        "scripts/health.sh": "#!/bin/sh\nuntil [ -e /run/relay-done ]; do sleep 0.1; done\n",
+      },
+    });
+    // Between its start and the look that says whether it still runs.
+    let told: Promise<string> | null = null;
+    const plan = bench.plan(source, { hosts: [target(host, "root")] });
+    const { host: result } = await run(plan, {
+      onEvent: ({ step, status }) => {
+        if (step !== "start" || status !== "done") return;
+        told ??= inside(host, "systemctl show --value -p MainPID relay; : > /run/relay-go");
+      },
+    });
+    assert.equal(result.outcome, "ok", JSON.stringify(result.error));
+    const [pid, restarts] =
+      (await inside(host, "systemctl show -p MainPID -p NRestarts relay | sort | cut -d= -f2"))
+        .split("\n");
+    assert.notEqual(pid, await told);
+    assert.equal(restarts, "0");
   },
 });
