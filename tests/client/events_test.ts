@@ -6,6 +6,7 @@ import {
   RegistryClient,
   type StreamItem,
 } from "../../src/client/mod.ts";
+import { eventually } from "../helpers/raw_client.ts";
 import { failure } from "../helpers/rejects.ts";
 import { type Peer, ScriptedServer } from "./scripted_server.ts";
 
@@ -262,7 +263,7 @@ Deno.test("events: opened offline, it begins after the reconnect", async () => {
   const { client, peer } = pair;
   server.refuseWith = 503;
   peer.close();
-  await until(() => client.state === "reconnecting");
+  await eventually(() => client.state === "reconnecting", "the client has noticed");
   client.events({ since: { epoch: "e1", seq: 3 } });
   const error = await failure(client.getService("a"));
   assert.equal(error.details?.["outcome"], "not_sent");
@@ -284,7 +285,7 @@ Deno.test("waitForConnection: ends by timeout, signal and close", async () => {
   const { client, peer } = pair;
   server.refuseWith = 503;
   peer.close();
-  await until(() => client.state === "reconnecting");
+  await eventually(() => client.state === "reconnecting", "the client has noticed");
   const late = await failure(client.getService("a", { waitForConnection: true, timeoutMs: 20 }));
   assert.equal(late.code, "unavailable");
   const aborter = new AbortController();
@@ -484,11 +485,3 @@ Deno.test("events: a retryable refusal is retried", async () => {
   second.change(2);
   assert.deepEqual((await take(stream, 1)).map(brief), ["2"]);
 });
-
-async function until(condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  while (!condition()) {
-    assert(Date.now() < deadline, "it did not come true");
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
-}

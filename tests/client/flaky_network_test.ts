@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type ClientStatus, RegistryClient } from "../../src/client/mod.ts";
+import { eventually } from "../helpers/raw_client.ts";
 import { LISTENERS, service, startServer } from "../helpers/test_server.ts";
 import { FlakyNetwork } from "./flaky_network.ts";
 
@@ -76,18 +77,11 @@ Deno.test("events: resume after a network that swallows everything", async () =>
   await stream.ready;
   network.frozen = true;
   await server.registry.register(service("unheard"));
-  await until(() => statuses.some((s) => s.type === "disconnected" && /stopped/.test(s.reason)));
+  const isNoticed = (s: ClientStatus) => s.type === "disconnected" && /stopped/.test(s.reason);
+  await eventually(() => statuses.some(isNoticed), "the client has noticed");
   network.cut();
   network.frozen = false;
   const { value } = await stream.next();
   assert(value?.kind === "event");
   assert.equal(value.data.service, "unheard");
 });
-
-async function until(condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 15_000;
-  while (!condition()) {
-    assert(Date.now() < deadline, "it did not come true");
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}

@@ -74,18 +74,22 @@ Deno.test("waitUntilHealthy: passes, or reports last check and log", async () =>
   const controller = processController(machine, spec);
   await controller.start();
   const results: HealthCheckResult[] = [];
-  const error = await waitUntilHealthy(machine.executor, spec, {
-    timeoutMs: 3_000,
-    onResult: (result) => results.push(result),
-  }).catch((error) => error);
+  let error: unknown;
+  // A machine that is too busy for two checks in that time gets more.
+  for (let timeoutMs = 1_000; results.length < 2; timeoutMs *= 4) {
+    results.length = 0;
+    error = await waitUntilHealthy(machine.executor, spec, {
+      timeoutMs,
+      onResult: (result) => results.push(result),
+    }).catch((error) => error);
+  }
   assert.ok(error instanceof HarnessError && error.code === "unavailable");
   assert.match(
     error.message,
-    /^Cannot keep api on \S+: it started, but was not healthy within 3000 ms: the health script exited with code 2: not yet/,
+    /^Cannot keep api on \S+: it started, but was not healthy within \d+ ms: the health script exited with code 2: not yet/,
   );
   assert.deepEqual(error.details?.log, ["starting"]);
   assert.equal((error.details?.health as HealthCheckResult).output, "not yet");
-  assert.ok(results.length >= 2);
   setTimeout(() => Deno.writeTextFileSync(place.path("ready"), ""), 200);
   assert.equal(
     (await waitUntilHealthy(machine.executor, spec, { timeoutMs: 60_000 })).message,

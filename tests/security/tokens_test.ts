@@ -250,10 +250,16 @@ for (const listener of LISTENERS) {
   });
 
   Deno.test(`tokens: a ${listener} token ends when it expires`, async () => {
-    const expiresAt = Date.now() + 1500;
-    const auth = { tokens: [FULL], namedTokens: [web({ expiresAt })] };
-    await using running = await startServer({ listener, auth });
-    const client = await RawClient.ready(running.url, { headers: headersOf(WEB) });
+    await using running = await startServer({ listener, auth: { tokens: [FULL] } });
+    let expiresAt = 0;
+    let client: RawClient | null = null;
+    // A machine that is too busy to connect in that time gets more.
+    for (let lifeMs = 1_000; client === null && lifeMs < 120_000; lifeMs *= 4) {
+      expiresAt = Date.now() + lifeMs;
+      running.server.setTokens({ tokens: [FULL], namedTokens: [web({ expiresAt })] });
+      client = await RawClient.ready(running.url, { headers: headersOf(WEB) }).catch(() => null);
+    }
+    assert.ok(client !== null, "it connects with its token");
     assert.deepEqual(await client.closed, { code: 4401, reason: "the token has expired" });
     assert.ok(Date.now() >= expiresAt);
     const response = await fetch(`${running.http}/packages`, { headers: headersOf(WEB) });

@@ -5,6 +5,7 @@ import { Registry } from "../../src/registry/registry.ts";
 import { FileStore } from "../../src/storage/file_store.ts";
 import { serviceInput } from "../helpers/fixtures.ts";
 import { MemoryDisk, osError } from "../helpers/memory_disk.ts";
+import { eventually } from "../helpers/raw_client.ts";
 import { withRegistry, withTempDir } from "./recording.ts";
 
 const LISTENER = { onCommit: () => {}, onLeaseExpired: () => {} };
@@ -20,14 +21,6 @@ function progress(n: number): Change {
     at: "t",
   } as const;
   return { events: [{ event: "deployment_progress", data }], time: "t" };
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + 20_000;
-  while (!condition()) {
-    assert.ok(performance.now() < deadline, "waited in vain");
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }
 
 Deno.test("FileStore.commit: concurrent changes share one sync", async () => {
@@ -74,13 +67,13 @@ Deno.test("FileStore: async mode stops accepting after a failed sync", async () 
     };
     await registry.register(serviceInput("web"));
     assert.equal(syncs, 0, "nobody waits for the medium");
-    await until(() => syncs > 0);
+    await eventually(() => syncs > 0, "a sync");
     failing = true;
     await registry.update("web", { version: "2" });
-    await until(() => registry.problem !== null);
+    await eventually(() => registry.problem !== null, "the failure");
     await assert.rejects(registry.update("web", { version: "3" }), { code: "storage_unavailable" });
     failing = false;
-    await until(() => registry.problem === null);
+    await eventually(() => registry.problem === null, "recovery");
     await registry.update("web", { version: "4" });
     await registry.close();
     await withRegistry({ dir, disk }, (reopened) => {

@@ -4,6 +4,7 @@ import { snapshotChunks } from "../../src/storage/snapshot.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";
 import { FileStore } from "../../src/storage/file_store.ts";
 import { serviceInput } from "../helpers/fixtures.ts";
+import { eventually } from "../helpers/raw_client.ts";
 import { refusal } from "../helpers/rejects.ts";
 import { assertState, History, withRegistry, withTempDir } from "./recording.ts";
 
@@ -11,14 +12,6 @@ async function names(dir: string): Promise<string[]> {
   const found: string[] = [];
   for await (const { name } of Deno.readDir(dir)) found.push(name);
   return found.sort();
-}
-
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 20_000;
-  while (!await condition()) {
-    assert.ok(performance.now() < deadline, "waited in vain");
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }
 
 Deno.test("FileStore: a restart keeps services, seq, epoch, history", async () => {
@@ -85,12 +78,12 @@ Deno.test("FileStore: saves snapshots, keeps a backup, cuts the journal", async 
       const saved = async () => JSON.parse(await Deno.readTextFile(`${dir}/registry.json`)).seq;
       for (let life = 0; life < 3; life++) {
         for (let i = 0; i < 20; i++) await registry.update("web", { version: `${life}.${i}` });
-        await until(async () => await saved() === registry.seq);
+        await eventually(async () => await saved() === registry.seq, "the snapshot");
       }
       assert.ok(JSON.parse(await Deno.readTextFile(`${dir}/registry.json.bak`)).seq < registry.seq);
-      await until(async () =>
-        (await names(dir)).filter((n) => /^registry\.journal\.\d/.test(n)).length < 14
-      );
+      const segments = async () =>
+        (await names(dir)).filter((n) => /^registry\.journal\.\d/.test(n)).length;
+      await eventually(async () => await segments() < 14, "old segments are removed");
       assert.ok(!(await names(dir)).includes("registry.journal.00000001"), "old ones are removed");
       assert.equal((await registry.history(registry.seq - 10, 99))?.length, 10);
       assert.equal(await registry.history(0, 99), null);

@@ -5,19 +5,12 @@ import { FileStore } from "../../src/storage/file_store.ts";
 import { LeaseTable } from "../../src/storage/lease_table.ts";
 import { serviceInput } from "../helpers/fixtures.ts";
 import { MemoryDisk, osError } from "../helpers/memory_disk.ts";
+import { eventually } from "../helpers/raw_client.ts";
 import { withTempDir } from "./recording.ts";
 
 /** Blocks this thread, as a stopped process is. */
 function pause(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + 20_000;
-  while (!condition()) {
-    assert.ok(performance.now() < deadline, "waited in vain");
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }
 
 Deno.test("LeaseTable: reports each expired lease once, no ended one", async () => {
@@ -27,7 +20,7 @@ Deno.test("LeaseTable: reports each expired lease once, no ended one", async () 
   for (let i = 0; i < 1_000; i++) table.take(`s${i}`, 100 + i % 100);
   table.take("kept", 60_000);
   for (let i = 0; i < 500; i++) table.end(`s${i}`);
-  await until(() => expired.length >= 500);
+  await eventually(() => expired.length >= 500, "the expiries");
   assert.ok(performance.now() - start >= 100);
   assert.equal(new Set(expired).size, 500);
   assert.ok(!expired.includes("kept"));
@@ -54,11 +47,11 @@ Deno.test("Registry: an expiry is recorded once the disk works again", async () 
     );
     await registry.register(serviceInput("web", { ttl_ms: 100 }));
     disk.fault = (operation) => operation === "sync" ? osError("EIO") : undefined;
-    await until(() => registry.problem !== null);
+    await eventually(() => registry.problem !== null, "the failure");
     assert.equal(registry.get("web").state, "registered");
     await assert.rejects(registry.deregister("web"), HarnessError);
     disk.fault = () => undefined;
-    await until(() => registry.get("web").state === "failed");
+    await eventually(() => registry.get("web").state === "failed", "the expiry");
     assert.equal(registry.get("web").state_reason, "heartbeat missed");
   });
 });

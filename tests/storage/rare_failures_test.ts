@@ -7,18 +7,11 @@ import { Checksum } from "../../src/storage/checksummed_file.ts";
 import { MAX_DOCUMENT_BYTES } from "../../src/storage/limits.ts";
 import { serviceInput } from "../helpers/fixtures.ts";
 import { MemoryDisk, osError } from "../helpers/memory_disk.ts";
+import { eventually } from "../helpers/raw_client.ts";
 import { withRegistry } from "./recording.ts";
 
 const DIR = "/state";
 const TUNING = { snapshotDelayMs: 0, retryMs: 1 };
-
-async function until(condition: () => boolean, what: string): Promise<void> {
-  const deadline = performance.now() + 20_000;
-  while (!condition()) {
-    assert.ok(performance.now() < deadline, `waited in vain: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
-}
 
 /** Runs `use` with a directory for the lock, which is a real file also when the rest is in memory. */
 async function withDir<T>(use: (dir: string) => Promise<T>): Promise<T> {
@@ -42,7 +35,7 @@ Deno.test("FileStore: forgets a refused change left in the journal", async () =>
       code: "storage_unavailable",
     });
     disk.fault = () => undefined;
-    await until(() => registry.problem === null, "recovery");
+    await eventually(() => registry.problem === null, "recovery");
     const journal = [...disk.files()].filter(([path]) => path.includes("journal"))
       .map(([, bytes]) => new TextDecoder().decode(bytes)).join("");
     assert.match(journal, /refused/, "the line is still there");
@@ -72,11 +65,11 @@ Deno.test("FileStore: reports changes lost before the journal", async () => {
     const path = `${dir}/registry.json`;
     await withRegistry({ dir, disk, tuning }, async (registry) => {
       await registry.register(serviceInput("web"));
-      await until(() => fileSeq(disk, path) === 1, "the first snapshot");
+      await eventually(() => fileSeq(disk, path) === 1, "the first snapshot");
       old = disk.files().get(path)!.slice();
       for (let i = 0; i < 20; i++) {
         await registry.update("web", { version: `v${i}` });
-        await until(() => fileSeq(disk, path) === registry.seq, "the next snapshot");
+        await eventually(() => fileSeq(disk, path) === registry.seq, "the next snapshot");
       }
     });
     const files = new Map(disk.files()).set(path, old);
