@@ -225,7 +225,9 @@ for (const kind of ["system", "busybox"] as const) {
         await Deno.writeTextFile(`${tools}/${name}`, script, { mode: 0o755 });
       };
       // The sync of all files takes until the test lets it end, and the refusal comes when it has begun.
-      const wait = (path: string) => `until [ -e '${path}' ]; do sleep 0.05; done\n`;
+      // Where the test has ended, its directory is gone, and they end too.
+      const wait = (path: string) =>
+        `until [ -e '${path}' ] || [ ! -d '${bench.dir}' ]; do sleep 0.05; done\n`;
       await replace("sync", `[ "$1" != -f ] || { : > '${begun}'; ${wait(go)}}\n`);
       await replace("sha256sum", `[ "$1" != -c ] || ${wait(begun)}exec $program "$@"\n`);
       try {
