@@ -148,6 +148,25 @@ for (const listener of LISTENERS) {
     }
   });
 
+  Deno.test(name("takes every list that offers harness.v1, or none"), async () => {
+    await using running = await startServer({ listener });
+    const { port } = running.server;
+    for (
+      const [offered, confirmed] of [
+        [" ", null],
+        [",", null],
+        [", harness.v1,,", "harness.v1"],
+        ["harness.v1, harness.v1", "harness.v1"],
+        ["x/y, harness.v1", "harness.v1"],
+      ] as const
+    ) {
+      using socket = await RawSocket.open({ port, headers: { "sec-websocket-protocol": offered } });
+      assert.equal(socket.status, 101, offered);
+      const found = /^sec-websocket-protocol: (.*)\r$/im.exec(socket.answer)?.[1] ?? null;
+      assert.equal(found, confirmed, offered);
+    }
+  });
+
   Deno.test(name("refuses other handshakes than harness.v1"), async () => {
     await using running = await startServer({ listener });
     const { port } = running.server;

@@ -233,9 +233,9 @@ for (const listener of LISTENERS) {
 
   Deno.test(name("lets no Host move the path that is asked for"), async () => {
     await using running = await startServer({ listener });
-    for (const host of ["a/healthz?", "a/healthz#", "localhost\\healthz?", "me@localhost"]) {
+    for (const host of ["", "a/healthz?", "a/healthz#", "localhost\\healthz?", "me@localhost"]) {
       using conn = await Deno.connect({ hostname: "127.0.0.1", port: running.server.port });
-      const head = `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`;
+      const head = `GET /x/healthz HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`;
       await conn.write(new TextEncoder().encode(head));
       const answer = await new Response(conn.readable).text();
       assert.match(answer, /^HTTP\/1\.1 400 /, host);

@@ -10,8 +10,8 @@ import type { Duplex } from "node:stream";
 export function toRequest(message: IncomingMessage, secure: boolean): Request | null {
   const host = message.headers.host ?? "localhost";
   const url = `${secure ? "https" : "http"}://${host}${message.url}`;
-  // A Host like `a/packages/x?` would move the path that was asked for.
-  if (/[/\\?#@]/.test(host)) return null;
+  // A Host like `a/packages/x?` would move the path that was asked for, and so would an empty one.
+  if (host === "" || /[/\\?#@]/.test(host)) return null;
   if (message.url?.startsWith("/") !== true || !URL.canParse(url)) return null;
   const headers = new Headers();
   for (let at = 0; at + 1 < message.rawHeaders.length; at += 2) {

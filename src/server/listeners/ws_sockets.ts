@@ -12,7 +12,6 @@ import { WebSocket as WsSocket, WebSocketServer } from "ws";
 import { MAX_BUFFERED_CHUNKS, MAX_FRAGMENTS, TERMINATE_AFTER_MS } from "../limits.ts";
 import type { ConnectionHandler } from "../handler.ts";
 import type { ConnectionEvents, Recipients, ServerSocket } from "../connection/server_socket.ts";
-import type { Admission } from "../access/upgrade.ts";
 import { runtimeName } from "../../util/node/runtime.ts";
 import { readTexts } from "./frame_reader.ts";
 import { FrameQueue, FrameWriter } from "./frame_writer.ts";
@@ -23,8 +22,6 @@ import type { Sockets, Upgrade } from "./listener.ts";
 export class WsSockets implements Sockets {
   readonly #handler: ConnectionHandler;
   readonly #server: WebSocketServer;
-  /** The decision on a request while `ws` upgrades it. */
-  readonly #admissions = new WeakMap<IncomingMessage, Admission>();
   /** Those that answered the last ping. */
   readonly #answered = new WeakSet<WsSocket>();
   readonly #frames = new FrameWriter();
@@ -43,9 +40,6 @@ export class WsSockets implements Sockets {
         maxBufferedChunks: MAX_BUFFERED_CHUNKS,
         perMessageDeflate: false,
         clientTracking: true,
-        // checkUpgrade() has chosen; ws must not choose again.
-        handleProtocols: (_offered: Set<string>, request: IncomingMessage) =>
-          this.#admissions.get(request)?.protocol ?? false,
       } as ConstructorParameters<typeof WebSocketServer>[0],
     );
     this.#pings = setInterval(() => this.#pingAll(), handler.limits.pingIntervalMs);
@@ -53,8 +47,8 @@ export class WsSockets implements Sockets {
 
   /** Does the handshake. */
   accept({ request, socket, head, admission }: Upgrade): void {
-    this.#admissions.set(request, admission);
     request.headers.upgrade = "websocket"; // ws knows no list of several
+    offerOnly(request, admission.protocol);
     let opened = false;
     socket.once("close", () => {
       if (!opened) this.#handler.abandon(admission);
@@ -87,6 +81,12 @@ export class WsSockets implements Sockets {
       else socket.terminate();
     }
   }
+}
+
+/** checkUpgrade() has chosen; ws must not choose again, nor refuse a list with an empty or a repeated word. */
+function offerOnly({ headers }: IncomingMessage, protocol: string | null): void {
+  if (protocol === null) delete headers["sec-websocket-protocol"];
+  else headers["sec-websocket-protocol"] = protocol;
 }
 
 function attach(ws: WsSocket, connection: ConnectionEvents): void {
