@@ -16,6 +16,7 @@ import { HarnessError, messageWithPath } from "../errors.ts";
 import { MAX_MANIFEST_BYTES } from "./limits.ts";
 import { MAX_PACKAGE_BYTES } from "../model/limits.ts";
 import { checkContents, decodeManifest, MANIFEST_PATH, SUMS_PATH } from "./contents.ts";
+import { DeflatePool } from "./deflate/deflate_pool.ts";
 import { gzipBlocks } from "./deflate/gzip_blocks.ts";
 import { EntryTable } from "./archive/entry_table.ts";
 import { invalid } from "./errors.ts";
@@ -124,13 +125,14 @@ async function build(dir: string, options: BuildPackageOptions): Promise<BuiltPa
   const skipped = await readSourceTree(root, table, source);
   checkContents(table, manifest);
   makeHealthScriptExecutable(table, manifest);
+  await using pool = new DeflatePool({ about: table.bytes });
   await hashFiles(root, table, source);
   addSums(table, overrides);
 
   await makeDirectory(outDir, 0o777);
   const part = join(outDir, `.${basename(path)}.${randomBytes(6).toString("hex")}.part`);
   try {
-    const { sha256, size } = await writeArchive(root, table, { ...source, file: part });
+    const { sha256, size } = await writeArchive(root, table, { ...source, pool, file: part });
     const unchanged = await publish(part, path, { sha256, size, force: options.force ?? false });
     const entries = table.entries.length;
     return { path, sha256, size, manifest, entries, skipped, unchanged };
@@ -213,13 +215,13 @@ function addSums(table: EntryTable, overrides: Map<string, Uint8Array>): void {
 async function writeArchive(
   root: string,
   table: EntryTable,
-  source: BuildSource & { file: string },
+  source: BuildSource & { pool: DeflatePool; file: string },
 ): Promise<{ sha256: string; size: number }> {
   const { readable, controller } = createTarPacker();
   const digest = createHash("sha256");
   let size = 0;
   const finish = async function* (chunks: AsyncIterable<Uint8Array>) {
-    for await (const chunk of gzipBlocks(chunks, { about: table.bytes })) {
+    for await (const chunk of gzipBlocks(chunks, source.pool)) {
       size += chunk.byteLength;
       if (size > MAX_PACKAGE_BYTES) {
         throw invalid("too_large", `it would have more than ${MAX_PACKAGE_BYTES} bytes`);

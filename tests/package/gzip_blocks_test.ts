@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { Worker } from "node:worker_threads";
 import { createHash } from "node:crypto";
 import { gunzipSync } from "node:zlib";
+import { DeflatePool } from "../../src/package/deflate/deflate_pool.ts";
 import { gzipBlocks } from "../../src/package/deflate/gzip_blocks.ts";
 import { mixedBytes } from "./sample_tree.ts";
 
@@ -11,7 +12,8 @@ async function gzip(bytes: Uint8Array, { piece = 65_536, about = bytes.length } 
       yield await Promise.resolve(bytes.subarray(at, at + piece));
     }
   };
-  const packed = await Array.fromAsync(gzipBlocks(chunks(), { about }));
+  await using pool = new DeflatePool({ about });
+  const packed = await Array.fromAsync(gzipBlocks(chunks(), pool));
   return new Uint8Array(await new Blob(packed as BlobPart[]).arrayBuffer());
 }
 

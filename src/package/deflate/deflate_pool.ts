@@ -3,7 +3,9 @@
  *
  * @module
  */
+import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
+import { MAX_DEFLATE_THREADS, MIN_THREAD_BYTES } from "../limits.ts";
 import { type BlockDeflate, openDeflate, PACKAGE_DEFLATE, wasmBytes } from "./block_deflate.ts";
 
 /**
@@ -45,9 +47,19 @@ export class DeflatePool implements AsyncDisposable {
   readonly #waiting: Job[] = [];
   readonly #wasm = wasmBytes();
   #here: BlockDeflate | null = null;
+  /** Blocks to compress at the same time: enough that no thread waits for the one whose block is the next. */
+  readonly mostBlocks: number;
 
-  /** Starts `threads`. */
-  constructor(threads: number) {
+  /**
+   * Starts threads, which are ready a while later: meanwhile files can be hashed.
+   *
+   * @param about How many bytes there will be, about: a few are not worth a thread.
+   */
+  constructor({ about }: { about: number }) {
+    const useful = Math.floor(about / MIN_THREAD_BYTES);
+    const most = Math.min(availableParallelism(), MAX_DEFLATE_THREADS, useful);
+    const threads = most < 2 ? 0 : most;
+    this.mostBlocks = 4 * threads;
     try {
       for (let i = 0; i < threads; i++) this.#start();
     } catch {

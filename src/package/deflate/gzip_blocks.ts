@@ -4,11 +4,9 @@
  *
  * @module
  */
-import { availableParallelism } from "node:os";
 import * as zlib from "node:zlib";
-import { MAX_DEFLATE_THREADS, MIN_THREAD_BYTES } from "../limits.ts";
 import { BLOCK_BYTES, STREAM_END } from "./block_deflate.ts";
-import { DeflatePool } from "./deflate_pool.ts";
+import type { DeflatePool } from "./deflate_pool.ts";
 
 /** The types of Node 18, which another package brings, do not know it. */
 const { crc32 } = zlib as unknown as { crc32(bytes: Uint8Array, before: number): number };
@@ -16,18 +14,11 @@ const { crc32 } = zlib as unknown as { crc32(bytes: Uint8Array, before: number):
 /** A gzip header without time and name, as of Unix. */
 const HEADER = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3);
 
-/**
- * The gzip file of `chunks`.
- *
- * @param about How many bytes they will be, about: a few are not worth a thread.
- */
+/** The gzip file of `chunks`. */
 export async function* gzipBlocks(
   chunks: AsyncIterable<Uint8Array>,
-  { about }: { about: number },
+  pool: DeflatePool,
 ): AsyncGenerator<Uint8Array> {
-  const useful = Math.floor(about / MIN_THREAD_BYTES);
-  const threads = Math.min(availableParallelism(), MAX_DEFLATE_THREADS, useful);
-  await using pool = new DeflatePool(threads < 2 ? 0 : threads);
   const pending: Array<Promise<Uint8Array>> = [];
   let crc = 0;
   let bytes = 0;
@@ -36,8 +27,7 @@ export async function* gzipBlocks(
     pending.push(pool.deflate(block));
     crc = crc32(block, crc);
     bytes += block.byteLength;
-    // Enough that no thread waits for the one whose block is the next.
-    if (pending.length >= 4 * threads) yield await (pending.shift() as Promise<Uint8Array>);
+    if (pending.length >= pool.mostBlocks) yield await (pending.shift() as Promise<Uint8Array>);
   }
   for (const packed of pending) yield await packed;
   yield STREAM_END;
