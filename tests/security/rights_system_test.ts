@@ -1,5 +1,6 @@
 /** D1: who may do what and with the real program and a second user of the machine. */
 import assert from "node:assert/strict";
+import { bundle } from "../helpers/bundle.ts";
 import { runCli, startServer as startCliServer } from "../helpers/cli.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 import { eventually } from "../helpers/raw_client.ts";
@@ -106,5 +107,40 @@ Deno.test({
     assert.equal((await cli(...api, "--depends-on", "evil")).code, 0);
     const cascade = await cli("service", "start", "api", "--cascade");
     assert.match(cascade.stderr, /evil was registered by a client without a token.*\[conflict\]/);
+  },
+});
+
+Deno.test({
+  name: "rights: a token is also in the default state directory",
+  ignore: needs("root"),
+  async fn() {
+    await using dir = await tempDir();
+    await Deno.chmod(dir.path, 0o755);
+    const [home, runtimeDir] = [`${dir.path}/home`, `${dir.path}/runtime`];
+    for (const path of [home, runtimeDir]) {
+      await Deno.mkdir(path, { mode: 0o700 });
+      await Deno.chown(path, 65534, 65534);
+    }
+    const script = `${dir.path}/child.js`;
+    await bundle({ entry: "tests/security/address_child.ts", out: script });
+    const { stdout, stderr } = await new Deno.Command("setpriv", {
+      args: [
+        ...["--reuid=65534", "--regid=65534", "--clear-groups", "--", Deno.execPath(), "run", "-A"],
+        ...["--no-config", "--quiet", script, home, runtimeDir],
+      ],
+      cwd: dir.path,
+      clearEnv: true,
+      env: { DENO_DIR: `${home}/cache`, HOME: home },
+    }).output();
+    const said = JSON.parse(new TextDecoder().decode(stdout) || "null");
+    assert.ok(said !== null, new TextDecoder().decode(stderr));
+    const inState = `${home}/.local/state/harness-ws-server/clients/127.0.0.1_7070.json`;
+    assert.deepEqual(
+      said.paths.toSorted(),
+      [inState, `${runtimeDir}/harness-ws-server/127.0.0.1_7070.json`].sort(),
+    );
+    // By a client that has no runtime directory, as in a container or after `su`.
+    assert.deepEqual(said.found, { token: "a-token", hostname: "127.0.0.1", path: inState });
+    assert.equal(said.after, null);
   },
 });
