@@ -73,10 +73,10 @@ export function packedName(entry: PackageEntry): string {
   return entry.type === "directory" ? `${entry.path}/` : entry.path;
 }
 
-/** Names in a directory; a name that is not UTF-8 is refused. */
+/** Names in a directory, sorted: of several mistakes the same one is reported always. One that is not UTF-8 is refused. */
 async function readNames(dir: string): Promise<string[]> {
   const names = await readdir(dir, { encoding: "buffer" });
-  return names.map((bytes) => {
+  return names.sort(Buffer.compare).map((bytes) => {
     const name = Buffer.from(bytes).toString("utf8");
     if (!Buffer.from(name).equals(bytes)) {
       throw invalid("bad_path", `${shown(join(dir, name))} is not valid UTF-8`);

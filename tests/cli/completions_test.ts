@@ -88,6 +88,13 @@ Deno.test("completions: names of the server on the line", async () => {
   await at(["services", "*"], []);
 });
 
+Deno.test("completions: package files are in order", async () => {
+  await using dir = await tempDir();
+  const names = ["c", "a", "e", "b", "d"].map((name) => `${dir.path}/${name}-1.0.0.tar.gz`);
+  for (const name of names) await Deno.writeTextFile(name, "");
+  assert.deepEqual((await offered(["deploy", `${dir.path}/`])).words, names.toSorted());
+});
+
 Deno.test("completions: every value says how it is completed", async () => {
   const unsaid: string[] = [];
   const walk = (command: Command, path: string) => {

@@ -37,7 +37,9 @@ export async function packageFiles(typed: string): Promise<Candidate[]> {
   }).catch(() => []);
   const isHidden = (name: string) =>
     name.startsWith(".") && !typed.slice(shown.length).startsWith(".");
-  return entries.filter(({ name }) => !isHidden(name)).flatMap((entry) => {
+  const names = entries.filter(({ name }) => !isHidden(name));
+  // In no order on a disk; fish and PowerShell show what they get.
+  return names.sort((a, b) => a.name < b.name ? -1 : 1).flatMap((entry) => {
     const value = join(shown, entry.name);
     if (entry.isDirectory()) return [{ value: `${value}/`, about: "directory" }];
     return entry.name.endsWith(".tar.gz") ? [{ value, about: "package file" }] : [];
