@@ -236,6 +236,23 @@ Deno.test("parseParams(): explains the nearest form of a union", () => {
   );
 });
 
+Deno.test("parseParams(): says what a number or a type must be", () => {
+  const service = { name: "a", version: "1", execution: { type: "managed_process", command: "b" } };
+  const cases: ReadonlyArray<readonly [object, RegExp]> = [
+    [{ execution: { ...service.execution, pid: 0 } }, /execution\.pid must be more than 0$/],
+    [{ ttl_ms: 5 }, /ttl_ms must be at least 100$/],
+    [{ ttl_ms: 1e12 }, /ttl_ms must be at most 86400000$/],
+    [{ ttl_ms: 100.5 }, /ttl_ms must be a whole number$/],
+    [{ labels: null }, /labels must be of type object$/],
+  ];
+  for (const [fields, message] of cases) {
+    assert.throws(
+      () => parseParams("register_service", { service: { ...service, ...fields } }),
+      { code: "invalid_params", message },
+    );
+  }
+});
+
 Deno.test("encodeError(): hides the cause of an internal error", () => {
   const error = new HarnessError("internal", "secret", { details: { secret: 1 }, cause: "secret" });
   assert.doesNotMatch(encodeError("1", error), /secret/);

@@ -54,7 +54,7 @@ export function parsePatch(id: string, patch: ServicePatch): CheckedServicePatch
 export function fieldProblem(issue: z.core.$ZodRawIssue): string {
   switch (issue.code) {
     case "invalid_type":
-      return issue.input === undefined ? "is missing" : `must be of type ${issue.expected}`;
+      return issue.input === undefined ? "is missing" : `must be ${typeName(issue.expected)}`;
     case "invalid_value":
       return issue.values.length === 1
         ? `must be ${JSON.stringify(issue.values[0])}`
@@ -64,18 +64,28 @@ export function fieldProblem(issue: z.core.$ZodRawIssue): string {
         ? `must be one of ${issue.options.join(", ")}`
         : "has a wrong value";
     case "too_small":
-      if (issue.origin === "number") return `must be at least ${issue.minimum}`;
+      if (issue.origin === "number" || issue.origin === "int") {
+        return `must be ${issue.inclusive === false ? "more than" : "at least"} ${issue.minimum}`;
+      }
       return issue.minimum === 1
         ? "must not be empty"
         : `must have at least ${issue.minimum} items`;
     case "too_big":
-      if (issue.origin === "number") return `must be at most ${issue.maximum}`;
+      if (issue.origin === "number" || issue.origin === "int") {
+        return `must be ${issue.inclusive === false ? "less than" : "at most"} ${issue.maximum}`;
+      }
       return `must have at most ${issue.maximum} ${
         issue.origin === "string" ? "characters" : "items"
       }`;
     default:
       return "has a wrong value";
   }
+}
+
+/** A type as JSON has it. */
+function typeName(expected: string): string {
+  if (expected === "int") return "a whole number";
+  return `of type ${expected === "record" ? "object" : expected}`;
 }
 
 /** A failed check of one field. */
