@@ -23,9 +23,10 @@
 import "../protocol/requests.ts";
 import "../registry/input/validate.ts";
 import "./actions/run_action.ts";
+import "./http/http_handler.ts";
 
 export { ConnectionHandler } from "./handler.ts";
-export type { HandlerOptions } from "./handler.ts";
+export type { Gate, HandlerOptions } from "./gate.ts";
 export type { ConnectionEvents, Recipients, ServerSocket } from "./connection/server_socket.ts";
 export type { AuditEntry, AuditSink } from "./access/audit.ts";
 export type { Authenticator, AuthOptions } from "./access/auth.ts";

@@ -67,14 +67,15 @@ export async function writeAddressFiles(
   const home = homeDir(env, uid);
   const own = join(stateDir, IN_STATE_DIR);
   const ownWritten = write(own);
-  let isFound = false;
-  for (const dir of runtimeDirs(env, uid)) isFound = await write(dir) || isFound;
+  const written = await Promise.all(runtimeDirs(env, uid).map(write));
   // Users of services, containers and `su` have no runtime directory, and commands do not know --state-dir.
-  if (!isFound && home !== null && home !== own) {
+  if (!written.includes(true) && home !== null && home !== own) {
     await mkdir(dirname(home), { recursive: true, mode: 0o700 }).catch(() => {});
     await write(home);
   }
   await ownWritten;
+  // Nobody waits for it: what killed servers left is not used anyway.
+  const swept = Promise.allSettled(held.map(({ path }) => sweep(dirname(path), uid)));
   return {
     paths: held.map(({ path }) => path),
     async [Symbol.asyncDispose]() {
@@ -84,6 +85,7 @@ export async function writeAddressFiles(
         if (there?.ino === ino) await rm(path, { force: true }).catch(() => {});
         lock?.release();
       }
+      await swept;
     },
   };
 }
@@ -172,7 +174,6 @@ async function writeLive(
     if (!hasErrorCode(error, "EEXIST")) throw error;
   });
   if (exposure(await lstat(dir), uid) !== null) return null;
-  await sweep(dir, uid).catch(() => {}); // what is left over is not used anyway
   const part = `${path}.${crypto.randomUUID()}.part`;
   const content = canLockFiles() ? record : { ...record, started: (await ownIdentity()).started };
   let lock: FileLock | null = null;

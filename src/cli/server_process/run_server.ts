@@ -12,7 +12,8 @@ import { Registry } from "../../registry/registry.ts";
 import { type ControlPlane, openControlPlane } from "../../server/control_plane.ts";
 import { sshHostDirectory } from "../../server/hosts/ssh_directory.ts";
 import { PackageStore } from "../../server/packages/package_store.ts";
-import { serve, type ServeOptions, type WsServer } from "../../server/serve.ts";
+import { Gate } from "../../server/gate.ts";
+import { openServer, type ServeOptions, type WsServer } from "../../server/listening.ts";
 import { Documents } from "../../storage/documents.ts";
 import { FileStore } from "../../storage/file_store.ts";
 import { CLI_CLOSE_GRACE_MS } from "../limits.ts";
@@ -59,7 +60,11 @@ export async function runServer(io: Io, flags: ServerFlags): Promise<number> {
   let server: WsServer;
   try {
     const audit = (entry: AuditEntry) => parts.audit.add(entry);
-    server = await serve({ ...exposure, ...parts.controlPlane, audit });
+    // What serves clients is loaded after the ready line.
+    server = await openServer(
+      { ...exposure, ...parts.controlPlane, audit },
+      (handled) => new Gate(handled),
+    );
   } catch (error) {
     await parts.close();
     throw notListening(error);
@@ -81,6 +86,7 @@ export async function runServer(io: Io, flags: ServerFlags): Promise<number> {
   });
   // Clients are on their way to a server that has services; one without keeps the memory until somebody comes.
   if (services > 0) void server.warmUp();
+  else void import("../../server/clients.ts").catch(() => {}); // the first client tries again
   hangups.onReload = async () => {
     await reloadTls(server, flags);
     const next = await serverTokens(io, flags.serve, () => madeStateDir(stateDir), true);

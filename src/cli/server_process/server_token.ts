@@ -234,11 +234,13 @@ function fileOf(configured: Configured | null): { tokenFile?: string } {
 async function madeToken(file: string): Promise<string> {
   const uid = ownUid();
   try {
-    if (await privateFileProblem(file, uid) === undefined) {
-      await createPrivateFile(file, `${randomBytes(TOKEN_BYTES).toString("base64url")}\n`);
-    }
+    const made = randomBytes(TOKEN_BYTES).toString("base64url");
+    const isNew = await privateFileProblem(file, uid) === undefined &&
+      await createPrivateFile(file, `${made}\n`);
+    // Of a new one, too: there are file systems without modes.
     const problem = await privateFileProblem(file, uid);
     if (typeof problem === "string") throw unusable(file, problem);
+    if (isNew) return made;
     await using opened = await openPrivateFile(file, uid);
     const token = (await textOf(opened, CLI_MAX_SECRET_BYTES)).trim();
     if (!/^[\x21-\x7e]*$/.test(token)) throw unusable(file, "it is not one line of visible ASCII");

@@ -21,7 +21,7 @@ import { requireCoveredPackage } from "../access/scope.ts";
 /** The parts of the server that HTTP requests use. */
 export interface HttpHost {
   /** Registry and backends. */
-  readonly backends: ActionBackends;
+  readonly backends: Pick<ActionBackends, "registry" | "packages" | "audit">;
   /** Host, Origin and token checks. */
   readonly auth: Pick<Authenticator, "check" | "tokenFile">;
   /** Whether the server is shutting down. */

@@ -30,7 +30,7 @@ import {
   HANDSHAKES_TURN_MS,
   REQUEST_TIMEOUT_MS,
 } from "../limits.ts";
-import type { ConnectionHandler } from "../handler.ts";
+import type { Gate } from "../gate.ts";
 import { errorResponse } from "../http/http_errors.ts";
 import { rulesLoading } from "../connection/request_rules.ts";
 import { asksForWebSocket } from "../access/upgrade.ts";
@@ -51,7 +51,7 @@ import { runtimeName } from "../../util/node/runtime.ts";
 
 /** Listens with `node:http`. */
 export async function listen(
-  handler: ConnectionHandler,
+  handler: Gate,
   options: ListenOptions,
 ): Promise<Listener> {
   const settings = {
@@ -102,7 +102,7 @@ async function createHttpsServer(settings: HttpsOptions): Promise<HttpsServer> {
 /** Bounds the TCP connections of a server. A few more of an address than it may have get a 429, the next are dropped. */
 function watchPeers(
   server: Server,
-  handler: ConnectionHandler,
+  handler: Gate,
   options: ListenOptions,
 ): TcpPeers {
   const peers = new TcpPeers({
@@ -213,7 +213,7 @@ class NodeListener implements Listener {
 
 /** Handlers of requests and upgrades. */
 interface ServeContext {
-  readonly handler: ConnectionHandler;
+  readonly handler: Gate;
   readonly peers: TcpPeers;
   readonly sockets: SocketsOnDemand;
   /** Their own turns: in those of other work they would wait for what those who came before are sent. */

@@ -5,18 +5,18 @@
  * @module
  */
 import { getLogger } from "../../util/log.ts";
-import type { ConnectionHandler } from "../handler.ts";
+import type { Gate } from "../gate.ts";
 import type { Sockets, Upgrade } from "./listener.ts";
 
 /** Loads the sockets of `npm:ws` when they are needed. */
 export class SocketsOnDemand implements Sockets {
-  readonly #handler: ConnectionHandler;
+  readonly #handler: Gate;
   #sockets: Sockets | null = null;
   #loading: Promise<Sockets> | null = null;
   #closed = false;
 
   /** Loads nothing yet. */
-  constructor(handler: ConnectionHandler) {
+  constructor(handler: Gate) {
     this.#handler = handler;
   }
 

@@ -10,7 +10,8 @@ import type { Duplex } from "node:stream";
 // @ts-types="@types/ws"
 import { WebSocket as WsSocket, WebSocketServer } from "ws";
 import { MAX_BUFFERED_CHUNKS, MAX_FRAGMENTS, TERMINATE_AFTER_MS } from "../limits.ts";
-import type { ConnectionHandler } from "../handler.ts";
+import type { Gate } from "../gate.ts";
+import { makeClients } from "../clients.ts";
 import type { ConnectionEvents, Recipients, ServerSocket } from "../connection/server_socket.ts";
 import { runtimeName } from "../../util/node/runtime.ts";
 import { readTexts } from "./frame_reader.ts";
@@ -20,7 +21,7 @@ import type { Sockets, Upgrade } from "./listener.ts";
 
 /** Makes sockets of `npm:ws`. */
 export class WsSockets implements Sockets {
-  readonly #handler: ConnectionHandler;
+  readonly #handler: Gate;
   readonly #server: WebSocketServer;
   /** Those that answered the last ping. */
   readonly #answered = new WeakSet<WsSocket>();
@@ -29,8 +30,9 @@ export class WsSockets implements Sockets {
   readonly #pings: ReturnType<typeof setInterval>;
 
   /** Starts pinging. */
-  constructor(handler: ConnectionHandler) {
+  constructor(handler: Gate) {
     this.#handler = handler;
+    handler.serveWith(makeClients);
     this.#server = new WebSocketServer(
       {
         noServer: true,
