@@ -25,12 +25,12 @@ import type { Change, CommitRecord, LoadedState, Store, StoreListener } from "..
 import { AutoSave } from "./auto_save.ts";
 import { CommitQueue, failureText } from "./commit_queue.ts";
 import { type Disk, localDisk } from "./disk.ts";
-import type { ChangeRing } from "./change_ring.ts";
 import type { Journal } from "./journal/journal.ts";
 import type { Durability } from "./durability.ts";
 import { JournalHistory } from "./journal/history.ts";
 import { LeaseTable } from "./lease_table.ts";
-import { keptLine, load, strictRefusal } from "./load.ts";
+import type { LineRing } from "./line_ring.ts";
+import { load, strictRefusal } from "./load.ts";
 import { acquireOwnerLock, type OwnerLock } from "./state_dir/owner_lock.ts";
 import { repair } from "./repair.ts";
 import { saveSnapshot } from "./snapshot.ts";
@@ -76,7 +76,7 @@ interface OpenState {
   journal: Journal;
   history: JournalHistory;
   queue: CommitQueue;
-  ring: ChangeRing;
+  ring: LineRing;
   leases: LeaseTable;
 }
 
@@ -152,11 +152,12 @@ export class FileStore implements Store {
   ): Promise<RegistryEvent[] | null> {
     if (this.#open === null) return null;
     const { ring, journal, history } = this.#open;
-    const recent = ring.eventsAfter(afterSeq, limit, maxBytes);
+    const wanted = { after: afterSeq, limit, maxBytes };
+    const recent = ring.eventsAfter(wanted);
     if (recent !== null || afterSeq > ring.seq || afterSeq < journal.floor) return recent;
     if (limit === 0) return [];
     const source = { floor: journal.floor, segments: () => journal.segments(ring.seq) };
-    return await history.read(source, { after: afterSeq, limit, maxBytes });
+    return await history.read(source, wanted);
   }
 
   /** See {@linkcode Store.lease}. */
@@ -214,7 +215,7 @@ export class FileStore implements Store {
   #apply(record: CommitRecord, line: Buffer): void {
     if (record.put !== undefined) this.#services.set(record.put.id, storedOf(record.put));
     if (record.remove !== undefined) this.#services.delete(record.remove);
-    this.#open?.ring.add(keptLine(record.seq - record.events.length + 1, record.seq, line));
+    this.#open?.ring.add(record.seq - record.events.length + 1, record.seq, line);
     this.#open?.listener.onCommit(record);
     this.#autoSave.touch(line.length);
   }

@@ -5,17 +5,16 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
 import { HarnessError } from "../errors.ts";
 import { HISTORY_RING_BYTES, MIN_HISTORY_EVENTS } from "./limits.ts";
 import type { ServiceEntry } from "../model/service.ts";
 import { StoredEntry, storedOf } from "../registry/entry_text.ts";
 import type { Disk } from "./disk.ts";
-import { ChangeRing, type ChangeRingOptions, type KeptChange } from "./change_ring.ts";
 import { bytesOf, type ChainedLine, type JournalChain, readChain } from "./journal/chain.ts";
 import { JOURNAL_NAME, listJournalFiles } from "./journal/files.ts";
 import { toCommitRecord } from "./journal/line.ts";
 import { readPut } from "./journal/entry_bytes.ts";
+import { LineRing } from "./line_ring.ts";
 import {
   BACKUP_NAME,
   type ReadSnapshot,
@@ -32,8 +31,8 @@ export interface Loaded {
   seq: number;
   /** All entries by id. */
   services: Map<string, StoredEntry>;
-  /** The last events. */
-  ring: ChangeRing;
+  /** The last changes. */
+  ring: LineRing;
   /** The contents of the journal's files. */
   chain: JournalChain;
   /** Seq of the present snapshot, or `null` when there is no intact one. */
@@ -48,11 +47,19 @@ export interface Loaded {
   warnings: string[];
 }
 
+/** What is kept of the last changes. */
+export interface HistoryOptions {
+  /** Events that are looked for. @default {MIN_HISTORY_EVENTS} */
+  keep?: number | undefined;
+  /** Bytes at most. @default {HISTORY_RING_BYTES} */
+  maxBytes?: number | undefined;
+}
+
 /** Reads everything in the state dir. @throws {HarnessError} `storage_unavailable`. */
 export async function load(
   disk: Disk,
   dir: string,
-  history: ChangeRingOptions = {},
+  history: HistoryOptions = {},
 ): Promise<Loaded> {
   const main = await readSnapshot(disk, `${dir}/${SNAPSHOT_NAME}`);
   const backup: SnapshotRead = main.kind === "ok"
@@ -75,7 +82,7 @@ export async function load(
     epoch: null,
     seq: Math.max(base?.seq ?? 0, chain.lastSeq),
     services,
-    ring: new ChangeRing(0, history),
+    ring: new LineRing(0, history.maxBytes),
     chain,
     snapshotSeq: main.kind === "ok" ? main.snapshot.seq : null,
     fresh,
@@ -92,11 +99,8 @@ export async function load(
   loaded.damaged = lost.length > 0 || loaded.damagedFiles.size > 0 ||
     (chain.active?.tornBytes ?? 0) > 0;
   const recent = loaded.epoch === null ? [] : recentLines(chain, wanted);
-  loaded.ring = new ChangeRing(loaded.seq, history);
-  for (const line of recent) {
-    // Copied: a view would keep the whole file in memory.
-    loaded.ring.add(keptLine(line.first, line.seq, Buffer.from(bytesOf(line))));
-  }
+  loaded.ring = new LineRing(loaded.seq, history.maxBytes);
+  for (const line of recent) loaded.ring.add(line.first, line.seq, bytesOf(line));
   return loaded;
 }
 
@@ -222,11 +226,6 @@ function continuedEpoch(loaded: Loaded, main: SnapshotRead): string | null {
 
 function changes(from: number, to: number): string {
   return from === to ? `Change ${from} is` : `Changes ${from} to ${to} are`;
-}
-
-/** A change as the ring keeps it: the bytes of its line, parsed on demand. */
-export function keptLine(first: number, seq: number, line: Buffer): KeptChange {
-  return { first, seq, bytes: line.length, read: () => toCommitRecord(line).events };
 }
 
 /** The newest changes of the present epoch's unbroken chain, as many as fit. */

@@ -72,7 +72,12 @@ Deno.test("FileStore: private files, a snapshot people can read", async () => {
 
 Deno.test("FileStore: saves snapshots, keeps a backup, cuts the journal", async () => {
   await withTempDir(async (dir) => {
-    const tuning = { segmentBytes: 2_000, historyEvents: 10, snapshotDelayMs: 20 };
+    const tuning = {
+      segmentBytes: 2_000,
+      historyEvents: 10,
+      historyBytes: 20_000,
+      snapshotDelayMs: 20,
+    };
     await withRegistry({ dir, tuning }, async (registry) => {
       await registry.register(serviceInput("web"));
       const saved = async () => JSON.parse(await Deno.readTextFile(`${dir}/registry.json`)).seq;

@@ -5,12 +5,19 @@ import type { Registry } from "../../src/registry/registry.ts";
 import { ChangeRing } from "../../src/storage/change_ring.ts";
 import { FileStore } from "../../src/storage/file_store.ts";
 import { localDisk } from "../../src/storage/disk.ts";
+import { encodeRecord } from "../../src/storage/journal/line.ts";
+import { LineRing } from "../../src/storage/line_ring.ts";
 import { load } from "../../src/storage/load.ts";
 import { serviceInput } from "../helpers/fixtures.ts";
 import { MemoryDisk } from "../helpers/memory_disk.ts";
 import { History, withRegistry, withTempDir } from "./recording.ts";
 
 const LISTENER = { onCommit: () => {}, onLeaseExpired: () => {} };
+
+/** The numbers from one to another. */
+function seqs(from: number, to: number): number[] {
+  return Array.from({ length: to - from + 1 }, (_, i) => from + i);
+}
 
 /** Small files, and memory for a few changes only. */
 const TUNING = { segmentBytes: 3_000, historyBytes: 2_000, historyEvents: 100_000 };
@@ -96,6 +103,48 @@ Deno.test("FileStore.history: returns nothing of an older epoch", async () => {
       assert.equal((await registry.history(seq, 9))?.length, 1);
     });
   });
+});
+
+Deno.test("LineRing: bounded, and the same however it goes round", () => {
+  const ring = new LineRing(0, 4_000);
+  for (let seq = 0, change = 1; change <= 2000; change++) {
+    const first = seq + 1;
+    seq += 1 + change % 3;
+    const id = `web-${"x".repeat([5_000, 3_000][change % 50] ?? change % 40)}`;
+    const events = seqs(first, seq).map((seq): RegistryEvent => ({
+      event: "service_deregistered",
+      data: { service: "web", id },
+      seq,
+      time: "t",
+    }));
+    ring.add(first, seq, encodeRecord({ seq, time: "t", events }));
+    assert.ok(ring.bytes <= 4_000, `${ring.bytes} bytes at ${seq}`);
+    for (const after of [ring.floor, seq - 1, seq]) {
+      const found = ring.eventsAfter({ after, limit: 1_000, maxBytes: 1e6 });
+      if (after < ring.floor) assert.equal(found, null);
+      else assert.deepEqual(found?.map((event) => event.seq), seqs(after + 1, seq));
+      if (found?.at(-1) !== undefined) assert.deepEqual(found.at(-1), events.at(-1));
+    }
+    assert.equal(ring.eventsAfter({ after: ring.floor - 1, limit: 9, maxBytes: 1e6 }), null);
+    assert.equal(ring.eventsAfter({ after: seq + 1, limit: 9, maxBytes: 1e6 }), null);
+  }
+});
+
+Deno.test("LineRing: an answer has few events and few bytes", () => {
+  const ring = new LineRing(0, 4_000);
+  for (let seq = 1; seq <= 100; seq++) {
+    const data = { service: "web", id: "web" };
+    const events: RegistryEvent[] = [{ event: "service_deregistered", data, seq, time: "t" }];
+    ring.add(seq, seq, encodeRecord({ seq, time: "t", events }));
+  }
+  const all = { after: ring.floor, limit: 1_000, maxBytes: 1e6 };
+  const kept = ring.seq - ring.floor;
+  assert.equal(ring.eventsAfter(all)?.length, kept);
+  assert.equal(ring.eventsAfter({ ...all, limit: kept - 1 })?.length, kept - 1);
+  assert.equal(ring.eventsAfter({ ...all, maxBytes: 1 })?.length, 1);
+  const some = ring.eventsAfter({ ...all, maxBytes: 2_000 })?.length ?? 0;
+  assert.ok(some > 1 && some < kept, `${some} of ${kept}`);
+  assert.deepEqual(ring.eventsAfter({ ...all, limit: 0 }), []);
 });
 
 Deno.test("ChangeRing: bounded by bytes and by count", () => {

@@ -23,7 +23,7 @@ export interface JournalSegments {
 }
 
 /** Which events to read. */
-export interface HistoryRead {
+export interface EventsWanted {
   /** Events after this seq. */
   after: number;
   /** Events at most. */
@@ -32,11 +32,17 @@ export interface HistoryRead {
   maxBytes: number;
 }
 
-interface LoadedSegment {
-  segment: number;
-  bytes: Buffer;
+/** Lines one after the other. */
+export interface Lines {
+  readonly bytes: Buffer;
   /** Where its changes begin and end, two numbers each, as far as they are intact. */
-  lines: number[];
+  readonly lines: readonly number[];
+  /** Seq of the last event in them; lines after it were refused, and are void. */
+  readonly lastSeq: number;
+}
+
+interface LoadedSegment extends Omit<Lines, "lastSeq"> {
+  readonly segment: number;
 }
 
 /** Attempts of a read while files are renamed under it. */
@@ -58,7 +64,7 @@ export class JournalHistory {
   }
 
   /** Events after a seq, in order and without a gap, or `null` when not all are kept. */
-  async read(journal: JournalSegments, wanted: HistoryRead): Promise<RegistryEvent[] | null> {
+  async read(journal: JournalSegments, wanted: EventsWanted): Promise<RegistryEvent[] | null> {
     return await this.#reading.runExclusive(async () => {
       for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
         if (wanted.after < journal.floor) break;
@@ -79,23 +85,24 @@ export class JournalHistory {
   }
 
   /** The events of one file, from the one after `after` on: none when it is not there. */
-  async #readFrom(file: FinishedSegment, wanted: HistoryRead): Promise<RegistryEvent[]> {
+  async #readFrom(file: FinishedSegment, wanted: EventsWanted): Promise<RegistryEvent[]> {
+    const { lastSeq } = file;
     const known = this.#loaded?.segment === file.segment
-      ? eventsOf(this.#loaded, file, wanted)
+      ? eventsOf({ ...this.#loaded, lastSeq }, wanted)
       : [];
     if (known.length > 0) return known;
     const bytes = await this.#disk.read(`${this.#dir}/${file.name}`);
     if (bytes === null) return [];
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#loaded = { segment: file.segment, bytes: buffer, lines: lineEnds(buffer) };
-    return eventsOf(this.#loaded, file, wanted);
+    return eventsOf({ ...this.#loaded, lastSeq }, wanted);
   }
 }
 
-function eventsOf(
-  { bytes, lines }: LoadedSegment,
-  { lastSeq }: FinishedSegment,
-  { after, limit, maxBytes }: HistoryRead,
+/** The events of some lines, from the one after `after` on. */
+export function eventsOf(
+  { bytes, lines, lastSeq }: Lines,
+  { after, limit, maxBytes }: EventsWanted,
 ): RegistryEvent[] {
   const events: RegistryEvent[] = [];
   let size = 0;
@@ -104,7 +111,6 @@ function eventsOf(
     const [start = 0, end = 0] = [lines[at], lines[at + 1]];
     const head = readHead(bytes, start);
     if (head === null || head.seq <= after) continue;
-    // Refused lines follow the last change of a file, and are void.
     if (head.seq > lastSeq || head.first > next) break;
     if (events.length >= limit || (events.length > 0 && size + end - start > maxBytes)) break;
     size += end - start;
