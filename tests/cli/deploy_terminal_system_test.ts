@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { textWidth } from "../../src/cli/output/text_layout.ts";
-import { programCommand } from "../helpers/cli.ts";
+import { programCommand, runHere } from "../helpers/cli.ts";
 import { Terminal, type TerminalOptions } from "../helpers/pty.ts";
 import { needs } from "../helpers/require.ts";
 import { startSshd } from "../helpers/sshd.ts";
@@ -64,8 +64,18 @@ Deno.test("deploy: in terminals of 60, 100 and 160 columns", {
     }
   });
   await t.step("then one that fails and is rolled back", async (t) => {
+    // Its start script is waited for: so it is always its start that fails, however busy the machine is.
+    const manifest = await Deno.readTextFile(`${it.dir}/svc/manifest.yaml`);
+    await Deno.writeTextFile(
+      `${it.dir}/svc/manifest.yaml`,
+      manifest.replace("start: foreground", "start: daemon"),
+    );
+    const { code, stderr } = await runHere([
+      ...["package", "build", `${it.dir}/svc`, "--version", "3.1.0", "--out", it.dir],
+    ]);
+    assert.equal(code, 0, stderr);
     const args = (root: string) => [
-      ...["deploy", it.file("3.0.0"), "--local", "--install-root", root],
+      ...["deploy", it.file("3.1.0"), "--local", "--install-root", root],
       ...["--direct"],
     ];
     const texts = (await inTerminals(it, "good", args)).map((run) => {
