@@ -130,13 +130,24 @@ class TypedShell implements AsyncDisposable {
   }
 
   async clear(): Promise<void> {
+    for (let tries = 1;; tries++) {
+      try {
+        return await this.#clearOnce();
+      } catch (error) {
+        // fish may still have been at the candidates of a Tab, and shows the line again after the keys.
+        if (tries === 12) throw error;
+      }
+    }
+  }
+
+  async #clearOnce(): Promise<void> {
     // Ctrl-C also leaves the list of candidates of fish; Ctrl-U empties the line, Ctrl-L the screen.
     if (this.#shell === "fish") {
       await this.terminal.type("\x03");
-      await this.terminal.until(() => this.line === "");
+      await this.terminal.until(() => this.line === "", 10_000);
     }
     await this.terminal.type("\x15\x0c");
-    await this.terminal.until(({ screen }) => screen.trim() === PROMPT.trim());
+    await this.terminal.until(({ screen }) => screen.trim() === PROMPT.trim(), 10_000);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
