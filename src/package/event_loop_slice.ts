@@ -4,15 +4,20 @@
  * @module
  */
 import { sleep } from "../util/async.ts";
-import { EVENT_LOOP_SLICE_MS } from "./limits.ts";
 
 /** A slice of work. */
 export class EventLoopSlice {
+  readonly #ms: number;
   #began = performance.now();
+
+  /** Begins one of `ms`. */
+  constructor(ms: number) {
+    this.#ms = ms;
+  }
 
   /** Whether others should have their turn. */
   isOver(): boolean {
-    return performance.now() - this.#began > EVENT_LOOP_SLICE_MS;
+    return performance.now() - this.#began > this.#ms;
   }
 
   /** Gives them their turn, and begins the next slice. */

@@ -19,6 +19,8 @@ export const MIN_MANIFEST_DURATION_MS = 10;
 export const MAX_MANIFEST_DURATION_MS = 24 * 60 * 60 * 1000;
 /** How long reading a package may block the event loop: a server reads while it serves. */
 export const EVENT_LOOP_SLICE_MS = 8;
+/** How long a build may, which nobody waits for but who started it: each time costs two milliseconds. */
+export const BUILD_SLICE_MS = 50;
 /** Longest part of a path that ext4, XFS and Btrfs can store. */
 export const MAX_PATH_PART_BYTES = 255;
 /** Links followed to resolve one path, as in Linux. */

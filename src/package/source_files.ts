@@ -14,7 +14,7 @@ import { isProgram, isScript, ScriptCheck } from "./contents.ts";
 import type { PackageEntry } from "./archive/entry_table.ts";
 import { invalid, shown } from "./errors.ts";
 import { EventLoopSlice } from "./event_loop_slice.ts";
-import { READ_AHEAD_FILES, SLOW_READ_MS, SMALL_FILE_BYTES } from "./limits.ts";
+import { BUILD_SLICE_MS, READ_AHEAD_FILES, SLOW_READ_MS, SMALL_FILE_BYTES } from "./limits.ts";
 
 /** No links, and no waiting for the writer of a FIFO: neither was there when the tree was read. */
 const READ = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
@@ -82,7 +82,7 @@ export async function* sourceFiles(
     dir,
     files.filter((file) => isSmall(file) && !overrides.has(file.path)),
   );
-  const slice = new EventLoopSlice();
+  const slice = new EventLoopSlice(BUILD_SLICE_MS);
   for (const entry of files) {
     if (slice.isOver()) await slice.next();
     signal?.throwIfAborted();

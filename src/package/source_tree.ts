@@ -4,13 +4,14 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { lstatSync, type Stats } from "node:fs";
-import { readdir, readlink, stat } from "node:fs/promises";
+import { lstatSync, readdirSync, type Stats } from "node:fs";
+import { readlink, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { isScript, SUMS_PATH } from "./contents.ts";
 import { entryPath, type EntryTable, type PackageEntry } from "./archive/entry_table.ts";
 import { invalid, shown } from "./errors.ts";
 import { EventLoopSlice } from "./event_loop_slice.ts";
+import { BUILD_SLICE_MS } from "./limits.ts";
 import { compareBytes } from "./sums.ts";
 
 /** Names that are never packed. */
@@ -40,10 +41,10 @@ export async function readSourceTree(
   const skipped: string[] = [];
   const found: PackageEntry[] = [];
   const directories = [""];
-  const slice = new EventLoopSlice();
+  const slice = new EventLoopSlice(BUILD_SLICE_MS);
   for (let at = directories.pop(); at !== undefined; at = directories.pop()) {
     options.signal?.throwIfAborted();
-    for (const name of await readNames(join(dir, at))) {
+    for (const name of readNames(join(dir, at))) {
       if (slice.isOver()) await slice.next();
       const path = at === "" ? name : `${at}/${name}`;
       if (path === SUMS_PATH) continue;
@@ -74,8 +75,8 @@ export function packedName(entry: PackageEntry): string {
 }
 
 /** Names in a directory, sorted: of several mistakes the same one is reported always. One that is not UTF-8 is refused. */
-async function readNames(dir: string): Promise<string[]> {
-  const names = await readdir(dir, { encoding: "buffer" });
+function readNames(dir: string): string[] {
+  const names = readdirSync(dir, { encoding: "buffer" });
   return names.sort(Buffer.compare).map((bytes) => {
     const name = Buffer.from(bytes).toString("utf8");
     if (!Buffer.from(name).equals(bytes)) {

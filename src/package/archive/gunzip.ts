@@ -10,6 +10,7 @@ import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { HarnessError } from "../../errors.ts";
 import { EventLoopSlice } from "../event_loop_slice.ts";
+import { EVENT_LOOP_SLICE_MS } from "../limits.ts";
 import {
   MAX_PACKAGE_BYTES,
   MAX_UNPACK_RATIO,
@@ -78,7 +79,7 @@ export async function* gunzipChunks(
   // Its failure also ends the loop below, which handles it.
   fed.catch(() => {});
   let bytes = 0;
-  const slice = new EventLoopSlice();
+  const slice = new EventLoopSlice(EVENT_LOOP_SLICE_MS);
   try {
     for await (const chunk of gunzip as AsyncIterable<Buffer>) {
       options.signal?.throwIfAborted();
