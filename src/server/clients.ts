@@ -16,7 +16,7 @@ import { MIN_TURN_MESSAGES, TURN_MESSAGES_FACTOR } from "./limits.ts";
 import { LogReads, LogStreams } from "./services/service_logs.ts";
 
 /** All connections of a server. */
-export class Clients implements OpenClients {
+class Clients implements OpenClients {
   readonly #host: ConnectionHost;
   readonly #answers: Answers;
   readonly #fanout: EventFanout;
@@ -71,6 +71,6 @@ export class Clients implements OpenClients {
 }
 
 /** Makes them. */
-export function makeClients(options: HandlerOptions, shared: SharedParts): Clients {
+export function makeClients(options: HandlerOptions, shared: SharedParts): OpenClients {
   return new Clients(options, shared);
 }

@@ -84,9 +84,10 @@ export async function runServer(io: Io, flags: ServerFlags): Promise<number> {
     state_dir: stateDir,
     services,
   });
-  // Clients are on their way to a server that has services; one without keeps the memory until somebody comes.
+  // Clients are on their way to a server that has services; one without keeps the memory of the checks, 15 MB, until
+  // somebody comes.
   if (services > 0) void server.warmUp();
-  else void import("../../server/clients.ts").catch(() => {}); // the first client tries again
+  else void import("../../server/listeners/ws_sockets.ts").catch(() => {}); // the first client tries again
   hangups.onReload = async () => {
     await reloadTls(server, flags);
     const next = await serverTokens(io, flags.serve, () => madeStateDir(stateDir), true);
