@@ -1,5 +1,6 @@
 /** A real ssh-agent with a socket of its own. */
 import assert from "node:assert/strict";
+import { eventually } from "../helpers/raw_client.ts";
 
 /** A running agent. */
 export interface Agent extends AsyncDisposable {
@@ -17,9 +18,16 @@ export async function startAgent(dir: string): Promise<Agent> {
     stdout: "null",
     stderr: "null",
   }).spawn();
-  while (!await Deno.stat(socket).then(() => true, () => false)) {
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
+  // Its socket is there before it listens on it.
+  const listens = async () => {
+    try {
+      (await Deno.connect({ transport: "unix", path: socket })).close();
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  await eventually(listens, "the agent listens");
   return {
     socket,
     add: async (keyFile) => {
