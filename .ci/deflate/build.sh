@@ -23,7 +23,8 @@ sed -e 's/bfinal = is_final_block;/bfinal = 0;/' -e 's/ADD_BITS(is_final_block, 
   -e 's/SUPPORT_NEAR_OPTIMAL_PARSING[[:space:]]*1/SUPPORT_NEAR_OPTIMAL_PARSING 0/' \
   "$lib/lib/deflate_compress.c" > "$lib/lib/deflate_open.c"
 [ "$(grep -c -e 'bfinal = 0;' -e 'ADD_BITS(0, 1);' "$lib/lib/deflate_open.c")" -eq 5 ]
-"$dir/zig/ziglang/zig" cc -target wasm32-freestanding -mcpu=generic+bulk_memory+simd128 -O2 -nostdlib \
+# Without simd128: where a processor has no SSE4.1, the runtimes refuse a module that uses it.
+"$dir/zig/ziglang/zig" cc -target wasm32-freestanding -mcpu=generic+bulk_memory -O2 -nostdlib \
   -Wl,--no-entry -Wl,--strip-all -I "$lib" -o "$dir/deflate.wasm" "$here/deflate.c"
 {
   echo '/**'
