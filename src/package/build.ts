@@ -82,7 +82,9 @@ export interface BuiltPackage {
  *
  * @throws {HarnessError} `not_found` without such a directory, `package_invalid` when the tree is no valid
  * package, `already_exists` when that version exists with other bytes, `storage_unavailable` when a file cannot be read
- * or written.
+ * or written, `unavailable` when the runtime has no WebAssembly.
+ *
+ * Up to 50 ms pass between turns of the event loop.
  *
  * @example Usage
  * ```ts

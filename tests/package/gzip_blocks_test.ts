@@ -60,3 +60,37 @@ Deno.test("gzipBlocks: threads that fail do not change the bytes", async () => {
   }
   assert(sent >= 2 && sent < 9, `${sent} blocks were given to threads`);
 });
+
+const PACK = `
+import { DeflatePool } from "./src/package/deflate/deflate_pool.ts";
+import { gzipBlocks } from "./src/package/deflate/gzip_blocks.ts";
+async function* chunks() {
+  for (let i = 0; i < 9; i++) yield new Uint8Array(1_000_000);
+}
+for (const about of [0, 9_000_000]) {
+  await using pool = new DeflatePool({ about });
+  const packed = Array.fromAsync(gzipBlocks(chunks(), pool));
+  console.log(await packed.then(() => "packed", ({ code, message }) => code + ": " + message));
+}
+`;
+
+/** Packs without threads and with them, in a process of its own with a flag of V8; gives what it prints. */
+async function packWith(flag: string): Promise<string> {
+  const args = ["eval", `--v8-flags=${flag}`, PACK];
+  const cwd = new URL("../../", import.meta.url);
+  const done = await new Deno.Command(Deno.execPath(), { args, cwd }).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  // It lives on after an error in a thread: that is none which nobody catches.
+  assert.equal(done.code, 0, text(done.stderr));
+  return text(done.stdout);
+}
+
+Deno.test("gzipBlocks: needs no instructions for vectors", async () => {
+  assert.equal(await packWith("--no-enable-sse4-1"), "packed\n".repeat(2));
+});
+
+Deno.test("gzipBlocks: a runtime without WebAssembly is an error", async () => {
+  const message = "unavailable: Cannot compress the package: WebAssembly is turned off here; " +
+    "start the runtime without options such as --jitless\n";
+  assert.equal(await packWith("--jitless"), message.repeat(2));
+});

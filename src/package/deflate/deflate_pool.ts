@@ -5,6 +5,7 @@
  */
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
+import { HarnessError } from "../../errors.ts";
 import { MAX_DEFLATE_THREADS, MIN_THREAD_BYTES } from "../limits.ts";
 import { type BlockDeflate, openDeflate, PACKAGE_DEFLATE, wasmBytes } from "./block_deflate.ts";
 
@@ -33,6 +34,7 @@ const SLOTS = 2;
 interface Job {
   readonly block: Uint8Array;
   readonly resolve: (packed: Uint8Array) => void;
+  readonly reject: (error: HarnessError) => void;
 }
 
 interface Thread {
@@ -69,8 +71,8 @@ export class DeflatePool implements AsyncDisposable {
 
   /** Compresses a block, which must stay the same until then. */
   deflate(block: Uint8Array): Promise<Uint8Array> {
-    const { promise, resolve } = Promise.withResolvers<Uint8Array>();
-    this.#waiting.push({ block, resolve });
+    const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
+    this.#waiting.push({ block, resolve, reject });
     this.#dispatch();
     return promise;
   }
@@ -88,9 +90,16 @@ export class DeflatePool implements AsyncDisposable {
       }
     }
     if (this.#threads.length > 0) return;
-    for (const { block, resolve } of this.#waiting.splice(0)) {
+    for (const job of this.#waiting.splice(0)) this.#deflateHere(job);
+  }
+
+  /** Never throws: an error event of a thread may be what calls it, and nobody catches that. */
+  #deflateHere({ block, resolve, reject }: Job): void {
+    try {
       this.#here ??= openDeflate(this.#wasm, PACKAGE_DEFLATE);
       resolve(this.#here(block));
+    } catch (error) {
+      reject(cannotCompress(error));
     }
   }
 
@@ -125,4 +134,11 @@ export class DeflatePool implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#threads.splice(0).map(({ worker }) => worker.terminate()));
   }
+}
+
+function cannotCompress(cause: unknown): HarnessError {
+  const why = "WebAssembly" in globalThis
+    ? `WebAssembly fails here: ${(cause as Error).message}`
+    : "WebAssembly is turned off here; start the runtime without options such as --jitless";
+  return new HarnessError("unavailable", `Cannot compress the package: ${why}`, { cause });
 }

@@ -24,7 +24,10 @@ export async function* gzipBlocks(
   let bytes = 0;
   yield HEADER;
   for await (const block of blocksOf(chunks)) {
-    pending.push(pool.deflate(block));
+    const packed = pool.deflate(block);
+    // Awaited in its turn, unless another one fails before.
+    packed.catch(() => {});
+    pending.push(packed);
     crc = crc32(block, crc);
     bytes += block.byteLength;
     if (pending.length >= pool.mostBlocks) yield await (pending.shift() as Promise<Uint8Array>);
