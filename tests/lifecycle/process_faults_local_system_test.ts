@@ -62,6 +62,7 @@ Deno.test("status: waits for the shim to record a crash", async () => {
       systemd: false,
     }]),
   ]);
+  // Time in which both begin to wait for the shim; nothing tells that they do, and later is as good.
   await new Promise((resolve) => setTimeout(resolve, 300));
   Deno.kill(shim, "SIGCONT");
   const [one, [all]] = await looked;
@@ -106,6 +107,7 @@ Deno.test("start: during a stop it starts a new run", async () => {
   const stopping = controller.stop();
   await eventually(() => Deno.lstat(place.path("run/api.stop")));
   const starting = processController(machine, spec).start();
+  // Time in which the start could come before the end of the stop; nothing tells that it waits.
   await Promise.race([starting, new Promise((resolve) => setTimeout(resolve, 1_000))]);
   await Deno.writeTextFile(go, "");
   await stopping;

@@ -198,6 +198,7 @@ Deno.test("C1: nothing is made for a socket that is gone", async () => {
     for (let i = 0; i < 64; i++) connection.onMessage(request(`${i}`, "list_services"));
   }
   for (const connection of connections) connection.onClose();
+  // Nothing tells that no answer comes: time in which many of them would.
   await new Promise((resolve) => setTimeout(resolve, 100));
   assert.deepEqual(peers.flatMap((peer) => peer.answers()), []);
 });
@@ -209,6 +210,7 @@ Deno.test("C1: who does not read gets one large answer, not 64", async () => {
   const connection = handler.open(peer);
   for (let i = 0; i < 64; i++) connection.onMessage(request(`${i}`, "list_services"));
   await eventually(() => peer.answers().length > 0, "the first answer");
+  // Nothing tells that no other one comes: time in which many of them would.
   await new Promise((resolve) => setTimeout(resolve, 100));
   assert.equal(peer.answers().length, 1);
   connection.onClose();
@@ -443,6 +445,7 @@ Deno.test("C1: what waits of one connection is bounded by bytes", async () => {
   for (let i = 0; i < 50_000 && closed.length === 0; i++) connection.onMessage(text);
   assert.deepEqual(closed, [4429]);
   const before = peer.sent.length;
+  // Nothing tells that no answer comes: time in which those that waited would.
   await new Promise((resolve) => setTimeout(resolve, 50));
   assert.equal(peer.sent.length, before);
 });

@@ -106,9 +106,7 @@ Deno.test("FileStore: saves snapshots, keeps a backup, cuts the journal", async 
 Deno.test("FileStore: refuses a second owner, naming the first", async () => {
   await withTempDir(async (dir) => {
     await withRegistry({ dir }, async () => {
-      const start = performance.now();
       const error = await refusal("conflict", () => Registry.open(new FileStore({ dir })));
-      assert.ok(performance.now() - start < 5_000);
       assert.equal(error.details?.pid, Deno.pid);
       assert.match(error.message, new RegExp(`process ${Deno.pid} uses it`));
     });
