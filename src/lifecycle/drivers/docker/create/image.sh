@@ -12,7 +12,7 @@ h_load() {
   h_code=0
   h_refs=$(h_docker "$h_load_seconds" load -q -i "$h_tar" 2>&1 </dev/null) || h_code=$?
   [ "$h_code" = 0 ] || h_refused "$h_code" "$h_load_seconds" "the image file $h_tar cannot be loaded" "$h_refs"
-  h_refs=$(printf '%s\n' "$h_refs" | sed -n 's/^Loaded image[^:]*: *//p' | LC_ALL=C sort)
+  h_refs=$(printf '%s\n' "$h_refs" | sed -n 's/^Loaded image[^:]*: *//p' | sort)
   [ -n "$h_refs" ] || h_fail "the image file $h_tar holds no image"
 }
 # Of the loaded images the one that is asked for, or the only one.
