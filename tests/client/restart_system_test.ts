@@ -34,6 +34,7 @@ Deno.test("events: rebuild the registry through ten kills", async () => {
   })();
   for (let round = 0; round < 10; round++) {
     const writing = writeUntilLost(client, round);
+    // Time for some changes; how many are made before the kill does not matter.
     await new Promise((resolve) => setTimeout(resolve, 20));
     await server.kill();
     await writing;

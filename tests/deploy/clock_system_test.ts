@@ -6,7 +6,8 @@ import assert from "node:assert/strict";
 import type { HostTarget } from "../../src/deploy/plan.ts";
 import { needs } from "../helpers/require.ts";
 import { startSshd } from "../helpers/sshd.ts";
-import { Bench, connectTo, run, until } from "./support.ts";
+import { Bench, connectTo, run } from "./support.ts";
+import { eventually } from "../helpers/raw_client.ts";
 
 /** In place of `date`: the clock itself belongs to all machines that share a kernel. */
 const DATE = `#!/bin/sh
@@ -55,7 +56,7 @@ Deno.test({
       },
     });
     try {
-      await until("the watchdog has looked", () => performance.now() > healthSince + 3000);
+      await eventually(() => performance.now() > healthSince + 3000, "the watchdog has looked");
       const second = await run(
         bench.plan(await bench.makePackage({ version: "4.0.0" }), { hosts }),
       );

@@ -9,7 +9,8 @@ import { needs } from "../helpers/require.ts";
 import { startSshd } from "../helpers/sshd.ts";
 import type { DeployPackage } from "../../src/deploy/plan.ts";
 import type { CrashOrder } from "./crash_child.ts";
-import { Bench, run, until } from "./support.ts";
+import { Bench, run } from "./support.ts";
+import { eventually } from "../helpers/raw_client.ts";
 
 const ROUNDS = Number(Deno.env.get("HARNESS_CRASH_ROUNDS") ?? 10);
 const LOCK_TTL_MS = 4000;
@@ -118,7 +119,7 @@ async function crashRounds(ssh: CrashOrder["ssh"]): Promise<void> {
       afterMs,
     );
     const context = `round ${round}, killed ${afterMs} ms into ${step}, at "${last}"`;
-    await until(`${context}: the lock frees itself`, () => bench.leftovers().length === 0);
+    await eventually(() => bench.leftovers().length === 0, `${context}: the lock frees itself`);
     const before = active;
     active = assertOldOrNew(bench, [before, next.manifest.version], context);
     counts[last.split(":")[0] ?? ""] = (counts[last.split(":")[0] ?? ""] ?? 0) + 1;

@@ -12,7 +12,8 @@ import type { DeployPackage, HostTarget } from "../../src/deploy/plan.ts";
 import type { DeployProgress, HostResult } from "../../src/deploy/progress.ts";
 import { needs } from "../helpers/require.ts";
 import { startSshd } from "../helpers/sshd.ts";
-import { Bench, connectTo, fill, run, until } from "./support.ts";
+import { Bench, connectTo, fill, run } from "./support.ts";
+import { eventually } from "../helpers/raw_client.ts";
 
 /** From the lock to its release. */
 const STEPS: readonly DeployStep[] = DEPLOY_STEPS.slice(
@@ -80,7 +81,10 @@ class Turns {
 
   /** Waits until nothing of a deployment is left, then compares what runs with what is recorded. */
   async assertOldOrNew(before: string, context: string): Promise<void> {
-    await until(`${context}: clean`, () => this.#bench.leftovers("web", this.#root).length === 0);
+    await eventually(
+      () => this.#bench.leftovers("web", this.#root).length === 0,
+      `${context}: clean`,
+    );
     const { active } = this;
     assert(["1.0.0", "2.0.0"].includes(active), `${context}: ${active}, was ${before}`);
     assert.deepEqual(this.#bench.running("web", this.#root), [active], context);

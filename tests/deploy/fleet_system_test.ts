@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import type { HostTarget } from "../../src/deploy/plan.ts";
 import { needs } from "../helpers/require.ts";
 import { type Sshd, startSshd } from "../helpers/sshd.ts";
-import { Bench, connectTo, run, until } from "./support.ts";
+import { Bench, connectTo, run } from "./support.ts";
+import { eventually } from "../helpers/raw_client.ts";
 
 function sshTarget(bench: Bench, sshd: Sshd, label: string): HostTarget {
   const installRoot = `${bench.dir}/root-${label}`;
@@ -105,7 +106,7 @@ Deno.test({
       const { next, rollback_error } = host.error?.details ?? {};
       if (rollback_error !== undefined || String(next).startsWith("nothing:")) {
         // The report says that a second connection did not do it: then the watchdog cleans up.
-        await until(context, () => bench.leftovers("web", target.installRoot).length === 0);
+        await eventually(() => bench.leftovers("web", target.installRoot).length === 0, context);
       } else {
         // It came back over a second connection and cleaned up.
         bench.assertClean("web", target.installRoot);
@@ -140,9 +141,9 @@ Deno.test({
     assert.equal(host.outcome, "rolled_back", JSON.stringify(host.error));
     assert.equal(host.error?.code, "unreachable");
     // A health script whose asker is cut off ends by itself, not at once.
-    await until(
-      "only the old version runs",
+    await eventually(
       () => bench.running("web", target.installRoot).join() === "1.0.0",
+      "only the old version runs",
     );
     bench.assertClean("web", target.installRoot);
   },
@@ -176,14 +177,14 @@ Deno.test({
     assert.equal(host.versionAfter, null);
     assert.match(String(host.error?.details?.["next"]), /restores itself/);
     assert.equal(result.status, "failed");
-    await until(
-      "the watchdog has put the old version back",
+    await eventually(
       () => bench.leftovers("web", target.installRoot).length === 0,
+      "the watchdog has put the old version back",
     );
     // A health script whose asker is cut off ends by itself, not at once.
-    await until(
-      "only the old version runs",
+    await eventually(
       () => bench.running("web", target.installRoot).join() === "1.0.0",
+      "only the old version runs",
     );
     assert.equal(bench.state("web", target.installRoot).active, "1.0.0");
     await sshd.start();

@@ -11,7 +11,8 @@ import type { Command, Executor } from "../../src/executor/executor.ts";
 import { type Faults, FaultyExecutor } from "../helpers/faulty_executor.ts";
 import { MemoryHost } from "../helpers/memory_host/host.ts";
 import type { Program } from "../helpers/memory_host/service.ts";
-import { Bench, run, until } from "./support.ts";
+import { Bench, run } from "./support.ts";
+import { eventually } from "../helpers/raw_client.ts";
 
 /** Long enough to see a program end that ends at once. */
 const TIMING = { settleMs: 300, healthPollMs: 50, lockPollMs: 50 };
@@ -119,7 +120,7 @@ class LocalHost extends ContractHost {
     }
   }
   async putBack(): Promise<void> {
-    await until("the host has put itself back", () => this.leftovers().length === 0);
+    await eventually(() => this.leftovers().length === 0, "the host has put itself back");
     this.look();
   }
   behave(): void {}

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { userInfo } from "node:os";
-import { Bench, run, until } from "./support.ts";
+import { Bench, run } from "./support.ts";
 import { lock, watchdogs } from "./lock_fixture.ts";
+import { eventually } from "../helpers/raw_client.ts";
 
 /** So that the health step lasts as long as a test needs it. */
 const NEVER_HEALTHY = {
@@ -140,7 +141,10 @@ Deno.test("lock: a deployment that slept too long has lost it", async () => {
     if (slept || !said.includes("health:started")) continue;
     slept = true;
     child.kill("SIGSTOP");
-    await until("the watchdog has put the old version back", () => bench.leftovers().length === 0);
+    await eventually(
+      () => bench.leftovers().length === 0,
+      "the watchdog has put the old version back",
+    );
     assert.deepEqual(bench.running(), ["1.0.0"]);
     child.kill("SIGCONT");
   }

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import { Bench, run, until } from "./support.ts";
+import { Bench, run } from "./support.ts";
 import { lock, watchdogs } from "./lock_fixture.ts";
+import { eventually } from "../helpers/raw_client.ts";
 
 /** Kills the watchdog of the one lock of `bench`, which comes up behind the command that takes the lock. */
 async function killGuardian(bench: Bench): Promise<void> {
-  await until("there is a watchdog", () => watchdogs(bench).length === 1);
+  await eventually(() => watchdogs(bench).length === 1, "there is a watchdog");
   for (const pid of watchdogs(bench)) Deno.kill(pid, "SIGKILL");
 }
 
@@ -22,7 +23,7 @@ Deno.test("lock: taken by one, refused to the other, released", async () => {
   assert.match(await lock(bench, "one", "release"), /@released/);
   assert.match(await lock(bench, "two", "acquire"), /@facts/);
   assert.match(await lock(bench, "two", "release"), /@released/);
-  await until("the watchdogs end", () => watchdogs(bench).length === 0);
+  await eventually(() => watchdogs(bench).length === 0, "the watchdogs end");
 });
 
 Deno.test("lock: of many at once exactly one gets it", async () => {
@@ -68,7 +69,7 @@ Deno.test("lock: one that expires later than it can live is stale", async () => 
 Deno.test("watchdog: frees a lock that is not renewed", async () => {
   await using bench = new Bench();
   await lock(bench, "gone", "acquire", 2);
-  await until("the watchdog frees it", () => bench.leftovers().length === 0);
+  await eventually(() => bench.leftovers().length === 0, "the watchdog frees it");
   Deno.writeTextFileSync(`${bench.base()}/lock`, "garbage without a separator\n");
   assert.match(await lock(bench, "next", "acquire"), /@stale/);
   await lock(bench, "next", "release");

@@ -4,7 +4,8 @@
  */
 import assert from "node:assert/strict";
 import { needs } from "../helpers/require.ts";
-import { Bench, run, until } from "./support.ts";
+import { Bench, run } from "./support.ts";
+import { eventually } from "../helpers/raw_client.ts";
 
 const RECORDED = new URL("./previous_version/", import.meta.url);
 
@@ -42,7 +43,7 @@ async function setUp(bench: Bench): Promise<void> {
   const start = 'log=$1; shift; exec setsid -f env -i PATH="$PATH" "$@" </dev/null >>"$log" 2>&1';
   new Deno.Command("sh", { args: ["-c", start, "sh", `${base}/log/web.log`, ...keeper] })
     .outputSync();
-  await until("the old release runs", () => bench.running().length === 1);
+  await eventually(() => bench.running().length === 1, "the old release runs");
 }
 
 Deno.test({
@@ -53,9 +54,9 @@ Deno.test({
     await setUp(bench);
     const base = bench.base();
     const own = () => Deno.readTextFileSync(`${base}/log/own.log`);
-    await until("it has written its own log", async () => {
+    await eventually(async () => {
       return await Deno.stat(`${base}/log/own.log`).then(({ size }) => size > 0, () => false);
-    });
+    }, "it has written its own log");
     const yaml = "service: {type: managed_process, user: nobody}\n" +
       "env: {TOKEN: {secret: true, required: true}}\n";
     const two = await bench.makePackage({ version: "2.0.0", yaml });

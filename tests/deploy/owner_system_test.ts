@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { deployToHost } from "../../src/deploy/host/deploy.ts";
 import { needs } from "../helpers/require.ts";
 import { runProgram } from "../helpers/sshd.ts";
-import { eventually } from "../lifecycle/fixture.ts";
 import { Bench, run } from "./support.ts";
+import { untilPasses } from "../helpers/raw_client.ts";
 
 const KEEPS = `#!/bin/sh
 trap 'echo "$HARNESS_VERSION" > "$HARNESS_DATA_DIR/last-$HARNESS_VERSION"; exit 0' TERM
@@ -64,7 +64,7 @@ Deno.test({
       const back = await run(bench.rollback());
       assert.equal(back.host.outcome, "ok", JSON.stringify(back.host));
       assert.deepEqual(owners(bench), [nobody, nobody]);
-      await eventually(() => assert.deepEqual(bench.running(), ["1.0.0"]));
+      await untilPasses(() => assert.deepEqual(bench.running(), ["1.0.0"]));
     });
     await t.step("one without a user takes it back", async () => {
       const { host } = await run(bench.plan(await package_("4.0.0", null)));

@@ -5,7 +5,8 @@ import assert from "node:assert/strict";
 import type { DeployPackage, HostTarget } from "../../src/deploy/plan.ts";
 import { needs } from "../helpers/require.ts";
 import { startHost, type TestHost } from "../hosts/hosts.ts";
-import { Bench, run, START, until } from "./support.ts";
+import { Bench, run, START } from "./support.ts";
+import { eventually } from "../helpers/raw_client.ts";
 
 const ignore = needs("docker", "root");
 
@@ -87,7 +88,7 @@ Deno.test({
     await assertRuns(host, "1.0.0");
     // A reboot brings it back by itself, and a deployment of the same is nothing to do.
     await host.reboot();
-    await until("it runs again", async () => (await inside(host, SHOW)).startsWith("active"));
+    await eventually(async () => (await inside(host, SHOW)).startsWith("active"), "it runs again");
     const again = await run(
       bench.plan(await bench.makePackage({ yaml, start }), { hosts, secrets }),
     );
@@ -117,10 +118,10 @@ Deno.test({
     );
     await cut;
     assert.equal(two.outcome, "unreachable", JSON.stringify(two.error));
-    await until(
-      "the watchdog has put the old version back",
+    await eventually(
       async () =>
         await inside(host, "ls -A /opt/.harness/web | grep -c -e lock -e staging") === "0",
+      "the watchdog has put the old version back",
     );
     await assertRuns(host, "1.0.0");
   },
@@ -145,7 +146,10 @@ Deno.test({
     });
     await reboot;
     assert.notEqual(two.host.outcome, "ok");
-    await until("it answers again", async () => (await inside(host, SHOW)).startsWith("active"));
+    await eventually(
+      async () => (await inside(host, SHOW)).startsWith("active"),
+      "it answers again",
+    );
     const three = await run(
       bench.plan(await bench.makePackage({ version: "3.0.0" }), { hosts, lockWaitMs: 60_000 }),
     );

@@ -244,16 +244,3 @@ export function ends(events: DeployProgress[], host = "here"): string[] {
     .filter((e) => e.host === host && e.status !== "started" && e.status !== "progress")
     .map((e) => `${e.step}:${e.status}`);
 }
-
-/** Waits for a condition, with a generous deadline. */
-export async function until(
-  what: string,
-  condition: () => boolean | Promise<boolean>,
-  deadlineMs = 60_000,
-): Promise<void> {
-  const deadline = performance.now() + deadlineMs;
-  while (!await condition()) {
-    assert(performance.now() < deadline, `never happened: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}

@@ -6,8 +6,8 @@ import { needs } from "../helpers/require.ts";
 import { tempDir } from "../helpers/temp_dir.ts";
 import { runOrThrow } from "../hosts/docker.ts";
 import { startHost, type TestHost } from "../hosts/hosts.ts";
-import { eventually } from "../lifecycle/fixture.ts";
 import { shellBlocks } from "./shell_blocks.ts";
+import { untilPasses } from "../helpers/raw_client.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 const UNIT = "examples/systemd/harness-ws-server.service";
@@ -103,7 +103,7 @@ Deno.test({
 
     await t.step("as the document has it", async () => {
       await root(`cd /root && set -e\n${block.replace("examples/systemd/", "")}`);
-      await eventually(async () => {
+      await untilPasses(async () => {
         const log = await root("journalctl -u harness-ws-server --no-pager");
         assert.match(log, /listening on ws:\/\/127\.0\.0\.1:8080/);
       });
@@ -138,7 +138,7 @@ Deno.test({
 
     await t.step("reload, and a restart that keeps the state", async () => {
       await root("systemctl reload harness-ws-server && systemctl restart harness-ws-server");
-      await eventually(async () => {
+      await untilPasses(async () => {
         assert.match(
           await root("cd / && runuser -u harness -- harness-ws-server services"),
           /db/,

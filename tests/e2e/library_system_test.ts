@@ -38,13 +38,15 @@ async function environmentWith(
   return { HOME: home, DENO_DIR: await denoDir(), TOKEN };
 }
 
-/** Polls until another process answers than `pid`; the time limit of the test ends it. */
+/** Waits until another process answers than `pid`. */
 async function answerOfAnother(port: number, pid: number): Promise<number> {
-  for (;;) {
-    const now = await answer(port).then((it) => it.pid, () => pid);
-    if (now !== pid) return now;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
+  let now = pid;
+  await eventually(
+    async () => (now = await answer(port).then((it) => it.pid, () => pid)) !== pid,
+    "another process answers",
+    300_000,
+  );
+  return now;
 }
 
 async function checkFullServer(runtime: Runtime, project: Project | null): Promise<void> {

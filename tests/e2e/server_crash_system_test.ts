@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { startServer } from "../helpers/cli.ts";
 import { answer, buildHello, freePort, upload } from "../helpers/hello_package.ts";
-import { eventually, type Frame, RawClient } from "../helpers/raw_client.ts";
+import { eventually, type Frame, RawClient, untilPasses } from "../helpers/raw_client.ts";
 import { needs } from "../helpers/require.ts";
 import { startSshd } from "../helpers/sshd.ts";
-import { eventually as untilPasses, isAlive, pidsWith } from "../lifecycle/fixture.ts";
+import { isAlive, pidsWith } from "../lifecycle/fixture.ts";
 
 /** At which step of the second deployment the server is killed. */
 const KILL_AT = ["upload", "start", "health"];

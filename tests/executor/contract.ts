@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { HarnessError } from "../../src/errors.ts";
 import { MAX_COMMAND_BYTES } from "../../src/executor/limits.ts";
 import type { Executor } from "../../src/executor/executor.ts";
-import { isAlive, type Machine, until } from "./machines.ts";
+import { isAlive, type Machine } from "./machines.ts";
+import { eventually } from "../helpers/raw_client.ts";
 
 type Body = (executor: Executor) => Promise<void>;
 
@@ -22,11 +23,11 @@ function onAny(name: string, body: Body): void {
 /** Runs a script that writes pids to a file, one a line, and answers them once there are `count`. */
 async function pidsFrom(file: string, count: number): Promise<number[]> {
   let pids: number[] = [];
-  await until(`${count} processes run`, async () => {
+  await eventually(async () => {
     const text = await Deno.readTextFile(file).catch(() => "");
     pids = text.split("\n").slice(0, -1).map(Number);
     return pids.length >= count;
-  });
+  }, `${count} processes run`);
   return pids;
 }
 
@@ -316,11 +317,12 @@ onEach("takes input no faster than the command reads it", async (machine) => {
   const running = machine.run({ script, args: [dir.path] }, { stdin });
   // As much as goes in while nobody reads: it has to come to a stand long before the end.
   let before = -1;
-  await until("no more input is taken", async () => {
+  await eventually(async () => {
     before = pulled;
+    // Nothing tells that it stands still but a while in which nothing more is taken.
     await new Promise((resolve) => setTimeout(resolve, 1000));
     return pulled > 0 && pulled === before;
-  });
+  }, "no more input is taken");
   await Deno.writeTextFile(`${dir.path}/go`, "");
   assert.equal(Number((await running).stdout), total);
   assert.ok(before <= 16 * 1024 * 1024, `${before} bytes were taken while nobody read`);

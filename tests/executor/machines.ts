@@ -84,17 +84,6 @@ export const SSH: Machine = {
   open: openSsh,
 };
 
-/** Waits until `check` holds; the deadline is far beyond what any machine needs. */
-export async function until(what: string, check: () => Promise<boolean> | boolean): Promise<void> {
-  const deadline = performance.now() + 60_000;
-  while (!await check()) {
-    if (performance.now() > deadline) {
-      throw new Error(`Cannot go on: waited too long until ${what}`);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
 /** Whether a process is there, zombies not counted. Both machines of these tests are this one. */
 export function isAlive(pid: number): boolean {
   try {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { needs } from "../helpers/require.ts";
 import { startSshd } from "../helpers/sshd.ts";
-import { connectTo, until } from "./machines.ts";
+import { connectTo } from "./machines.ts";
+import { eventually } from "../helpers/raw_client.ts";
 
 Deno.test({
   name: "Executor.run: survives a rekey in the middle of an upload",
@@ -23,6 +24,6 @@ Deno.test({
     assert.deepEqual([down.exitCode, received], [0, bytes]);
     assert.equal(talk.stdout, text, "every byte is the one that was sent");
     const exchanges = /rekey (out|in) after|set_newkeys: rekeying|rekeying/g;
-    await until("sshd has told of 5", () => (sshd.log().match(exchanges) ?? []).length >= 5);
+    await eventually(() => (sshd.log().match(exchanges) ?? []).length >= 5, "sshd has told of 5");
   },
 });

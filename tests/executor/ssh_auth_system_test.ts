@@ -5,8 +5,9 @@ import { connectSsh } from "../../src/executor/ssh/connect.ts";
 import type { SshOptions } from "../../src/executor/ssh/types.ts";
 import { needs } from "../helpers/require.ts";
 import { makeKey, runProgram, type Sshd, startSshd } from "../helpers/sshd.ts";
-import { isolated, until } from "./machines.ts";
+import { isolated } from "./machines.ts";
 import { startAgent } from "./ssh_agent.ts";
+import { eventually } from "../helpers/raw_client.ts";
 
 const ignore = needs("sshd");
 
@@ -46,7 +47,10 @@ Deno.test({
       await allow(sshd, await makeKey(file, { type }));
       assert.equal(await logIn(sshd, { identityFiles: [file] }), sshd.user);
     }
-    await until("sshd has said so", () => /Accepted publickey for .* RSA SHA256:/.test(sshd.log()));
+    await eventually(
+      () => /Accepted publickey for .* RSA SHA256:/.test(sshd.log()),
+      "sshd has said so",
+    );
     // An RSA key in the PEM form of older ssh-keygen.
     const pem = `${sshd.dir}/pem`;
     await runProgram("ssh-keygen", [

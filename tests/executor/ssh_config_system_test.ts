@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { connectSsh } from "../../src/executor/ssh/connect.ts";
 import { needs } from "../helpers/require.ts";
 import { startSshd } from "../helpers/sshd.ts";
-import { until } from "./machines.ts";
 import { failure } from "../helpers/rejects.ts";
 import { withConfig } from "./ssh_config_fixture.ts";
+import { eventually } from "../helpers/raw_client.ts";
 
 Deno.test({
   name: "connectSsh: checks each key on the way through a jump host",
@@ -41,7 +41,7 @@ Host *
       const big = await machine.run({ argv: ["wc", "-c"] }, { stdin: new Uint8Array(5_000_000) });
       assert.equal(big.stdout.trim(), "5000000");
       for (const sshd of [gate, inner]) {
-        await until("sshd has said so", () => /Accepted publickey/.test(sshd.log()));
+        await eventually(() => /Accepted publickey/.test(sshd.log()), "sshd has said so");
       }
 
       const only = (file: string) =>

@@ -3,8 +3,9 @@ import type { HarnessError } from "../../src/errors.ts";
 import { failure } from "../helpers/rejects.ts";
 import { needs } from "../helpers/require.ts";
 import { type Sshd, startSshd } from "../helpers/sshd.ts";
-import { connectTo, isAlive, until } from "./machines.ts";
+import { connectTo, isAlive } from "./machines.ts";
 import { TcpProxy } from "./tcp_proxy.ts";
+import { eventually } from "../helpers/raw_client.ts";
 
 function facts(error: HarnessError): unknown[] {
   return [error.code, error.details?.host, error.details?.step, error.details?.reason];
@@ -31,7 +32,7 @@ Deno.test({
     assert.deepEqual(facts(dropped), ["unreachable", "127.0.0.1", "handshake", "reset"]);
     await using proxy = new TcpProxy(sshd.port);
     const patient = connectTo(await throughProxy(sshd, proxy), { connectAttempts: 8 });
-    await until("it was dropped and tried again", () => proxy.accepted >= 2);
+    await eventually(() => proxy.accepted >= 2, "it was dropped and tried again");
     blocker.close();
     await using machine = await patient;
     assert.equal((await machine.run({ argv: ["echo", "in"] })).stdout, "in\n");

@@ -3,8 +3,8 @@ import type { HarnessError } from "../../src/errors.ts";
 import { failure } from "../helpers/rejects.ts";
 import { connectSsh } from "../../src/executor/ssh/connect.ts";
 import type { SshOptions } from "../../src/executor/ssh/types.ts";
-import { until } from "./machines.ts";
 import { TcpProxy } from "./tcp_proxy.ts";
+import { eventually } from "../helpers/raw_client.ts";
 
 function facts(error: HarnessError): unknown[] {
   return [error.code, error.details?.host, error.details?.step, error.details?.reason];
@@ -52,7 +52,7 @@ Deno.test("connectSsh: stops when aborted", async () => {
   const abort = new AbortController();
   const target = { host: "127.0.0.1", port: silent.port };
   const connecting = connectSsh(target, { ...ISOLATED, signal: abort.signal });
-  await until("it is connected", () => silent.accepted === 1);
+  await eventually(() => silent.accepted === 1, "it is connected");
   abort.abort(new Error("enough"));
   await assert.rejects(connecting, /enough/);
 });

@@ -4,8 +4,9 @@ import { HarnessError } from "../../src/errors.ts";
 import type { SshOptions } from "../../src/executor/ssh/types.ts";
 import { needs } from "../helpers/require.ts";
 import { runProgram, type Sshd, startSshd } from "../helpers/sshd.ts";
-import { connectTo, until } from "./machines.ts";
+import { connectTo } from "./machines.ts";
 import { TcpProxy } from "./tcp_proxy.ts";
+import { eventually } from "../helpers/raw_client.ts";
 
 const ignore = needs("sshd");
 
@@ -161,7 +162,7 @@ Deno.test({
       knownHostsFile: "/harness/none",
     });
     assert.equal(error.details?.reason, "host_key_unknown");
-    await until("sshd has seen the end", () => /(closed|reset|disconnect)/i.test(sshd.log()));
+    await eventually(() => /(closed|reset|disconnect)/i.test(sshd.log()), "sshd has seen the end");
     assert.doesNotMatch(sshd.log(), /userauth-request|SSH2_MSG_NEWKEYS received/);
     // What is sent before: our version, the offer, the key exchange. It is all in clear text so far.
     const sent = Buffer.concat(proxy.sent).toString("latin1");

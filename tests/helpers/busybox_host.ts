@@ -7,6 +7,7 @@
 import * as fs from "node:fs/promises";
 import { join } from "node:path";
 import { freePort } from "./free_port.ts";
+import { eventually } from "./raw_client.ts";
 import { removeTree } from "./remove_tree.ts";
 import { makeKey, runProgram } from "./sshd.ts";
 
@@ -78,14 +79,16 @@ async function launch(root: string, port: number): Promise<Deno.ChildProcess | n
   const end = child.status.then(() => {
     ended = true;
   });
-  for (let waited = 0; waited < 60_000 && !ended; waited += 20) {
-    try {
-      (await Deno.connect({ hostname: "127.0.0.1", port })).close();
-      return child;
-    } catch {
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  }
+  let isOpen = false;
+  const look = async () => {
+    isOpen = await Deno.connect({ hostname: "127.0.0.1", port }).then((conn) => {
+      conn.close();
+      return true;
+    }, () => false);
+    return isOpen || ended;
+  };
+  await eventually(look, "its sshd answers").catch(() => {});
+  if (isOpen) return child;
   if (!ended) child.kill("SIGKILL");
   await end;
   return null;

@@ -201,24 +201,20 @@ export class RunningCli implements AsyncDisposable {
 
   /** Waits until `test` is true of the output; fails when the process ends or the time is up. */
   async until(test: (cli: this) => boolean, timeoutMs = 120_000): Promise<void> {
-    const deadline = Date.now() + timeoutMs;
-    while (!test(this)) {
-      const left = deadline - Date.now();
-      if (this.#open === 0 || left <= 0) {
-        throw new Error(
-          `${this.#open === 0 ? "ended" : "timed out"} before that was printed;\n` +
-            `stdout: ${this.stdout}\nstderr: ${this.stderr}`,
-        );
+    const printed = async () => {
+      while (!test(this)) {
+        if (this.#open === 0) throw new Error("ended before that was printed");
+        const { promise, resolve } = Promise.withResolvers<void>();
+        this.#waiters.add(resolve);
+        await promise;
+        this.#waiters.delete(resolve);
       }
-      await new Promise<void>((resolve) => {
-        const done = () => {
-          clearTimeout(timer);
-          this.#waiters.delete(done);
-          resolve();
-        };
-        const timer = setTimeout(done, left);
-        this.#waiters.add(done);
-      });
+    };
+    try {
+      await within(timeoutMs, printed(), "that is printed");
+    } catch (error) {
+      const output = `stdout: ${this.stdout}\nstderr: ${this.stderr}`;
+      throw new Error(`${error instanceof Error ? error.message : error};\n${output}`);
     }
   }
 

@@ -3,8 +3,8 @@ import type { Executor } from "../../src/executor/executor.ts";
 import { localExecutor } from "../../src/executor/local.ts";
 import { run, runOrThrow } from "../hosts/docker.ts";
 import { ensureImage } from "../hosts/image.ts";
-import { eventually } from "../lifecycle/fixture.ts";
 import assert from "node:assert/strict";
+import { untilPasses } from "./raw_client.ts";
 
 const UNIT = `[Unit]
 Description=docker
@@ -78,7 +78,7 @@ export class DockerHost implements AsyncDisposable {
 
   /** Waits until it has booted. */
   async booted(): Promise<void> {
-    await eventually(async () => {
+    await untilPasses(async () => {
       const script = "systemctl is-system-running --wait";
       const { stdout } = await run("docker", ["exec", this.name, "sh", "-c", script]);
       assert.match(stdout, /running|degraded/);

@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import type { Executor } from "../../src/executor/executor.ts";
 import { localExecutor } from "../../src/executor/local.ts";
-import { eventually } from "../lifecycle/fixture.ts";
 import { makeImage } from "./containers.ts";
 import { run } from "../hosts/docker.ts";
 
@@ -36,6 +35,7 @@ up()
 while True:
     signal.pause()
 `;
+import { untilPasses } from "./raw_client.ts";
 
 /** A daemon with its own containers and images. Disposing of it ends it and all of its containers. */
 export class Dockerd implements AsyncDisposable {
@@ -107,7 +107,7 @@ export class Dockerd implements AsyncDisposable {
       ],
       stdin: "null",
     }).spawn();
-    await eventually(async () => {
+    await untilPasses(async () => {
       const { code } = await run("docker", ["-H", this.address, "version"]);
       assert.equal(code, 0, `dockerd does not answer: ${await Deno.readTextFile(log)}`);
     });

@@ -6,6 +6,7 @@
 import { constants } from "node:os";
 import xterm from "@xterm/headless";
 import { type CliOptions, programCommand } from "./cli.ts";
+import { within } from "./raw_client.ts";
 
 const CHILD = new URL("pty_child.py", import.meta.url).pathname;
 
@@ -151,19 +152,19 @@ export class Terminal implements AsyncDisposable {
 
   /** Waits until `test` is true of the terminal; fails when the program ends or the time is up. */
   async until(test: (terminal: this) => boolean, timeoutMs = 120_000): Promise<void> {
-    const deadline = Date.now() + timeoutMs;
-    while (!test(this)) {
-      const left = deadline - Date.now();
-      if (this.#isOver || left <= 0) {
-        const why = this.#isOver ? "The program ended" : "The time was up";
-        throw new Error(`${why} before that was on the screen:\n${this.scrollback}`);
+    const shown = async () => {
+      while (!test(this)) {
+        if (this.#isOver) throw new Error("the program ended before that was on the screen");
+        const { promise, resolve } = Promise.withResolvers<void>();
+        this.#waiters.add(resolve);
+        await promise;
+        this.#waiters.delete(resolve);
       }
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#waiters.add(resolve);
-      const timer = setTimeout(resolve, left);
-      await promise;
-      clearTimeout(timer);
-      this.#waiters.delete(resolve);
+    };
+    try {
+      await within(timeoutMs, shown(), "that is on the screen");
+    } catch (error) {
+      throw new Error(`${error instanceof Error ? error.message : error}:\n${this.scrollback}`);
     }
   }
 

@@ -184,6 +184,22 @@ export async function within<T>(ms: number, work: Promise<T>, what: string): Pro
   }
 }
 
+/** Waits until `work` succeeds, and returns its result; after the deadline its last error is the test's. */
+export async function untilPasses<T>(
+  work: () => T | Promise<T>,
+  deadlineMs = 60_000,
+): Promise<T> {
+  const end = performance.now() + deadlineMs;
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (performance.now() > end) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}
+
 /** Waits for a condition, with a generous deadline. */
 export async function eventually(
   condition: () => boolean | Promise<boolean>,
@@ -191,8 +207,8 @@ export async function eventually(
   deadlineMs = 60_000,
 ): Promise<void> {
   const end = performance.now() + deadlineMs;
-  while (!await condition()) {
+  for (let pauseMs = 5; !await condition(); pauseMs = Math.min(25, 1.5 * pauseMs)) {
     if (performance.now() > end) throw new Error(`not within ${deadlineMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
 }

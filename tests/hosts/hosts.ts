@@ -152,6 +152,7 @@ async function waitForSshd(
       await Deno.writeTextFile(knownHostsFile, scan.stdout);
       return;
     }
+    // Each look is two processes.
     await new Promise((resolve) => setTimeout(resolve, 250));
   }
   const logs = await run("docker", ["logs", "--tail", "20", name]);

@@ -8,8 +8,9 @@ import { formatEnvFile } from "../../src/lifecycle/env_file.ts";
 import { hostStatus } from "../../src/lifecycle/supervisor/host_status.ts";
 import type { ServiceSpec } from "../../src/lifecycle/service_spec.ts";
 import { needs } from "../helpers/require.ts";
-import { eventually, kill, Place } from "./fixture.ts";
+import { kill, Place } from "./fixture.ts";
 import { Watcher } from "./watcher.ts";
+import { untilPasses } from "../helpers/raw_client.ts";
 
 /** A name that no other test run on this machine has. */
 const TAG = `harness-lifecycle-test-${crypto.randomUUID().slice(0, 8)}`;
@@ -80,7 +81,7 @@ Deno.test({
         const started = await controller.start();
         assert.ok(started.running && started.pid !== null && started.containerId !== null);
         assert.equal((await controller.start()).containerId, started.containerId);
-        await eventually(async () =>
+        await untilPasses(async () =>
           assert.deepEqual(await controller.logs(5), ["token it's secret"])
         );
         const since = (ms: number) => controller.logs(5, { sinceMs: Date.now() + ms });
@@ -103,7 +104,7 @@ Deno.test({
         await Deno.writeTextFile(place.path("env"), formatEnvFile({ TOKEN: "new" }));
         const third = await createController(executor, same).start();
         assert.notEqual(third.containerId, first.containerId);
-        await eventually(async () =>
+        await untilPasses(async () =>
           assert.deepEqual(await createController(executor, same).logs(1), ["token new"])
         );
         await createController(executor, same).stop();
@@ -157,7 +158,7 @@ Deno.test({
         await createController(executor, always).stop();
         const started = await createController(executor, always).start();
         kill(started.pid);
-        await eventually(async () => {
+        await untilPasses(async () => {
           const [status] = await hostStatus(executor, [{ spec: always }]);
           assert.deepEqual([status?.running, status?.restarts], [true, 1]);
         });
@@ -175,7 +176,7 @@ Deno.test({
         });
         await supervisor.watch({ id: "web", spec: always, host: "local" }, { running: false });
         kill((await supervisor.start("web")).pid);
-        await eventually(() =>
+        await untilPasses(() =>
           assert.deepEqual(watcher.states("web").slice(2), ["failed", "starting", "running"])
         );
         await supervisor.stop("web");

@@ -10,6 +10,7 @@ import type { ServiceSpec, SpecExecution } from "../../src/lifecycle/service_spe
 import { removeTree } from "../helpers/remove_tree.ts";
 import { startSshd } from "../helpers/sshd.ts";
 import { has } from "../helpers/require.ts";
+import { untilPasses } from "../helpers/raw_client.ts";
 
 type ProcessExecution = Extract<SpecExecution, { type: "managed_process" }>;
 
@@ -85,7 +86,7 @@ export class Place implements AsyncDisposable {
         // Gone by itself in the meantime.
       }
     }
-    await eventually(async () => assert.deepEqual(await this.#strays(), []));
+    await untilPasses(async () => assert.deepEqual(await this.#strays(), []));
     await removeTree(this.dir);
   }
 
@@ -116,19 +117,6 @@ export function health(probe: HealthSpec["probe"], options: Partial<HealthSpec> 
     startPeriodMs: 0,
     ...options,
   };
-}
-
-/** Runs `check` until it does not throw; after `timeoutMs` its last error is the test's. */
-export async function eventually<T>(check: () => T | Promise<T>, timeoutMs = 60_000): Promise<T> {
-  const deadline = performance.now() + timeoutMs;
-  while (true) {
-    try {
-      return await check();
-    } catch (error) {
-      if (performance.now() > deadline) throw error;
-    }
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
 }
 
 /** Text for a script: waits until the test lets it end by {@linkcode Gate.open}, each time anew. */

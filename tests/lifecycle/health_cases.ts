@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { checkHealth } from "../../src/lifecycle/health/check.ts";
 import { needs } from "../helpers/require.ts";
-import { eventually, health, type Machine, pidsWith, Place } from "./fixture.ts";
+import { health, type Machine, pidsWith, Place } from "./fixture.ts";
 import type { MachineKind } from "./fixture.ts";
+import { untilPasses } from "../helpers/raw_client.ts";
 
 export const LOOP = "while :; do sleep 0.2; done";
 
@@ -124,6 +125,6 @@ export function testChecks({ name: where, component, open }: MachineKind): void 
       false,
       "script check: no response within 400 ms",
     ]);
-    await eventually(async () => assert.deepEqual(await pidsWith(mark), []));
+    await untilPasses(async () => assert.deepEqual(await pidsWith(mark), []));
   });
 }

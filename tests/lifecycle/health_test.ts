@@ -11,7 +11,6 @@ import { parseHttpAnswer } from "../../src/lifecycle/health/probe.ts";
 import { SCRIPT_PROBE } from "../../src/lifecycle/health/scripts.ts";
 import type { HealthEvent } from "../../src/lifecycle/supervisor/events.ts";
 import {
-  eventually,
   Gate,
   health,
   LOCAL,
@@ -21,6 +20,7 @@ import {
   processController,
 } from "./fixture.ts";
 import { LOOP, testChecks } from "./health_cases.ts";
+import { untilPasses } from "../helpers/raw_client.ts";
 
 testChecks(LOCAL);
 
@@ -34,7 +34,7 @@ Deno.test("probe script: ends by itself when its caller is gone", async () => {
     script: SCRIPT_PROBE,
     args: [place.dir, "", "", mark, "1", script],
   });
-  await eventually(async () => assert.deepEqual(await pidsWith(mark), []));
+  await untilPasses(async () => assert.deepEqual(await pidsWith(mark), []));
 });
 
 Deno.test("checkHealth: http timeout and abort", async () => {
@@ -166,11 +166,12 @@ Deno.test("HealthMonitor: at most N checks at once, none at the end", async () =
         executor: () => Promise.resolve(machine.executor),
       });
     }
-    await eventually(() => assert.equal(new Set(events.map((event) => event.id)).size, 12));
+    await untilPasses(() => assert.equal(new Set(events.map((event) => event.id)).size, 12));
   }
   const count = events.length;
   const counts = (await Deno.readTextFile(place.path("counts"))).trim().split("\n").map(Number);
   assert.ok(Math.max(...counts) <= 3 && Math.max(...counts) >= 2, counts.join(" "));
+  // Nothing tells that a check stays away: the pauses of several (20 ms each) are waited out.
   await new Promise((resolve) => setTimeout(resolve, 300));
   assert.equal(events.length, count);
   const published = events.filter((event) => event.publish);
@@ -198,7 +199,7 @@ Deno.test("HealthMonitor: disposal waits for a removed check", async () => {
     await using monitor = new HealthMonitor({ onEvent: () => {} });
     const spec = place.shell("s", LOOP, { health: health({ type: "script", script }) });
     monitor.add({ id: "s", spec, executor: () => Promise.resolve(executor) });
-    await eventually(() => Deno.stat(place.path("up")));
+    await untilPasses(() => Deno.stat(place.path("up")));
     monitor.remove("s");
   }
   assert.equal(running, 0);

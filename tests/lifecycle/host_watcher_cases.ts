@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import type { Executor } from "../../src/executor/executor.ts";
 import { needs } from "../helpers/require.ts";
-import { eventually, kill, type Machine, type MachineKind, Place } from "./fixture.ts";
+import { kill, type Machine, type MachineKind, Place } from "./fixture.ts";
 import { LOOP, service, Watcher } from "./watcher.ts";
+import { untilPasses } from "../helpers/raw_client.ts";
 
 /** Longer than any test. */
 export const NEVER_MS = 1_000_000_000;
@@ -77,14 +78,14 @@ export function registerHostWatcher(kind: MachineKind): void {
       for (const name of ["b", "b", "c"]) {
         const states = watcher.states(name).length;
         kill((await (await supervisor.controller(name)).status()).pid);
-        await eventually(() =>
+        await untilPasses(() =>
           assert.deepEqual(watcher.states(name).slice(states), ["failed", "starting", "running"])
         );
       }
       assert.deepEqual(watcher.states("a"), ["starting", "running"]);
       for (const name of ["a", "b", "c"]) await supervisor.stop(name);
     }
-    await eventually(async () => assert.deepEqual(await watchersOf(place), []));
+    await untilPasses(async () => assert.deepEqual(await watchersOf(place), []));
   });
 
   test("a start by others is noticed without a poll", async (place, { executor }) => {
@@ -98,9 +99,9 @@ export function registerHostWatcher(kind: MachineKind): void {
     // Only what changes while it is watched is a change: the list has been taken.
     await watching.promise;
     await other.supervisor.start("api");
-    await eventually(() => assert.deepEqual(mine.states("api"), ["starting", "running"]));
+    await untilPasses(() => assert.deepEqual(mine.states("api"), ["starting", "running"]));
     await other.supervisor.stop("api");
-    await eventually(() => assert.equal(mine.states("api").at(-1), "stopped"));
+    await untilPasses(() => assert.equal(mine.states("api").at(-1), "stopped"));
   });
 
   test("without one, polls notice; a new one comes", async (place, { executor }) => {
@@ -111,7 +112,7 @@ export function registerHostWatcher(kind: MachineKind): void {
     });
     const { supervisor } = watcher;
     await supervisor.watch(service(place.shell("api", LOOP), "far"), { running: false });
-    const first = await eventually(async () => {
+    const first = await untilPasses(async () => {
       const pids = await watchersOf(place);
       assert.ok(pids.length > 0);
       return pids;
@@ -119,8 +120,8 @@ export function registerHostWatcher(kind: MachineKind): void {
     const { pid } = await supervisor.start("api");
     for (const each of await watchersOf(place)) kill(each);
     kill(pid);
-    await eventually(() => assert.equal(watcher.states("api").at(-1), "failed"));
-    await eventually(async () => {
+    await untilPasses(() => assert.equal(watcher.states("api").at(-1), "failed"));
+    await untilPasses(async () => {
       assert.ok((await watchersOf(place)).some((each) => !first.includes(each)));
     });
   });
@@ -129,8 +130,8 @@ export function registerHostWatcher(kind: MachineKind): void {
     await using watcher = new Watcher({ ...NEVER, executorFor: marked(machine.executor, place) });
     const { supervisor } = watcher;
     await supervisor.watch(service(place.shell("api", LOOP), "far"), { running: false });
-    await eventually(async () => assert.ok((await watchersOf(place)).length > 0));
+    await untilPasses(async () => assert.ok((await watchersOf(place)).length > 0));
     await machine.executor[Symbol.asyncDispose]();
-    await eventually(async () => assert.deepEqual(await watchersOf(place), []));
+    await untilPasses(async () => assert.deepEqual(await watchersOf(place), []));
   });
 }

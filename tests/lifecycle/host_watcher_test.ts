@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import type { Executor, RunOptions, RunResult } from "../../src/executor/executor.ts";
 import { localExecutor } from "../../src/executor/local.ts";
-import { eventually, LOCAL, Place } from "./fixture.ts";
+import { LOCAL, Place } from "./fixture.ts";
 import { NEVER_MS, registerHostWatcher } from "./host_watcher_cases.ts";
 import { LOOP, service, Watcher } from "./watcher.ts";
 import loop from "../../src/lifecycle/supervisor/host_watch_loop.sh" with { type: "text" };
+import { untilPasses } from "../helpers/raw_client.ts";
 
 registerHostWatcher(LOCAL);
 
@@ -41,7 +42,7 @@ class Loop {
   }
 
   async prints(line: string): Promise<void> {
-    await eventually(() => assert.ok(this.#printed.split("\n").includes(line), this.#printed));
+    await untilPasses(() => assert.ok(this.#printed.split("\n").includes(line), this.#printed));
   }
 
   end(): void {
@@ -167,9 +168,9 @@ Deno.test("HostWatcher: a liar causes few polls", async () => {
     watchedIntervalMs: NEVER_MS,
   });
   await watcher.supervisor.watch(service(place.shell("api", LOOP), "far"), { running: false });
-  await eventually(() => assert.ok(counts.polls >= 10));
+  await untilPasses(() => assert.ok(counts.polls >= 10));
   const before = hints;
-  await eventually(() => assert.ok(hints >= before + 100));
+  await untilPasses(() => assert.ok(hints >= before + 100));
   const most = 11 + (performance.now() - begun) / 5_000;
   assert.ok(counts.polls <= most, `${counts.polls} polls, at most ${most}`);
 });
@@ -193,7 +194,7 @@ Deno.test("HostWatcher: one that floods is ended and not replaced", async () => 
     watchedIntervalMs: NEVER_MS,
   });
   await watcher.supervisor.watch(service(place.shell("api", LOOP), "far"), { running: false });
-  await eventually(() => assert.ok(counts.polls >= 5));
+  await untilPasses(() => assert.ok(counts.polls >= 5));
   assert.ok(counts.watchers <= 2, `${counts.watchers} watchers for ${counts.polls} polls`);
   assert.ok(printed <= counts.watchers * 70_000, `${printed} bytes were taken`);
 });

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { eventually, localMachine, Place, processController, REMOTES } from "./fixture.ts";
+import { localMachine, Place, processController, REMOTES } from "./fixture.ts";
 import { needs } from "../helpers/require.ts";
 import { testLongLine } from "./logs_cases.ts";
+import { untilPasses } from "../helpers/raw_client.ts";
 
 for (const kind of REMOTES) testLongLine(kind);
 
@@ -21,10 +22,10 @@ Deno.test({
 while [ ! -e ${gate} ]; do sleep 0.1; done; echo; while :; do echo again; sleep 0.1; done`;
       const controller = processController(machine, place.shell("full", script));
       await controller.start();
-      await eventually(() => Deno.stat(place.path("written")));
+      await untilPasses(() => Deno.stat(place.path("written")));
       await Deno.remove(`${dir}/ballast`);
       await Deno.writeTextFile(gate, "");
-      await eventually(async () => assert.equal((await controller.logs(1))[0], "again"));
+      await untilPasses(async () => assert.equal((await controller.logs(1))[0], "again"));
       assert.ok((await controller.status()).running);
       await controller.stop();
     } finally {

@@ -3,8 +3,9 @@ import fc from "fast-check";
 import { MAX_LOG_TAIL_LINES } from "../../src/model/limits.ts";
 import { SERVICE_LOG_KEEP, SERVICE_LOG_MAX_BYTES } from "../../src/lifecycle/limits.ts";
 import { LineSplitter } from "../../src/lifecycle/logs.ts";
-import { eventually, LOCAL, localMachine, Place, processController } from "./fixture.ts";
+import { LOCAL, localMachine, Place, processController } from "./fixture.ts";
 import { testLongLine } from "./logs_cases.ts";
+import { untilPasses } from "../helpers/raw_client.ts";
 
 testLongLine(LOCAL);
 
@@ -106,8 +107,8 @@ Deno.test("logs: the times of a running process are noted", async () => {
   const controller = processController(machine, place.shell("timed", `echo up; ${LOOP}`));
   await controller.start();
   const marks = place.path("log/timed.log.times");
-  await eventually(async () => assert.match(await Deno.readTextFile(marks), /^\d+ \d+ \d+$/m));
-  await eventually(async () =>
+  await untilPasses(async () => assert.match(await Deno.readTextFile(marks), /^\d+ \d+ \d+$/m));
+  await untilPasses(async () =>
     assert.deepEqual(await controller.logs(9, { sinceMs: Date.now() - 3_600_000 }), ["up"])
   );
   await controller.stop();
@@ -139,8 +140,8 @@ Deno.test("log: rotated while its service writes", async () => {
   } /dev/zero | tr '\\0' 'x'; echo; while :; do echo after; sleep 0.1; done`;
   const controller = processController(machine, place.shell("big", script));
   await controller.start();
-  await eventually(async () => assert.equal((await controller.logs(1))[0], "after"));
-  await eventually(async () =>
+  await untilPasses(async () => assert.equal((await controller.logs(1))[0], "after"));
+  await untilPasses(async () =>
     assert.ok((await Deno.stat(`${log}.1`)).size > SERVICE_LOG_MAX_BYTES / 2)
   );
   assert.ok((await Deno.stat(log)).size < SERVICE_LOG_MAX_BYTES / 2);
@@ -181,14 +182,14 @@ Deno.test("log: B4, bounded however fast it is written", async () => {
       }
     }, 0);
   const said = /^\[harness: \d+ bytes of older output were removed/;
-  await eventually(async () => {
+  await untilPasses(async () => {
     assert.ok(size() <= (SERVICE_LOG_KEEP + 1) * SERVICE_LOG_MAX_BYTES, String(size()));
     const head = await Deno.readTextFile(place.path("log/yes.log")).catch(() => "");
     assert.match(head.slice(0, 200), said);
   });
   assert.ok(size() > SERVICE_LOG_KEEP * SERVICE_LOG_MAX_BYTES / 2, "what is kept is kept");
   // In a file that was just begun, the note is one of the last two lines.
-  await eventually(async () => assert.deepEqual(await controller.logs(2), ["y", "y"]));
+  await untilPasses(async () => assert.deepEqual(await controller.logs(2), ["y", "y"]));
   await controller.stop();
   assert.ok(size() <= (SERVICE_LOG_KEEP + 1) * SERVICE_LOG_MAX_BYTES, String(size()));
 });
@@ -207,7 +208,7 @@ for (const who of ["all", "shells"]) {
     assert.match(pipe, /pipe/);
     const record = await Deno.readTextFile(place.path("run/pipe.pid"));
     const shim = Number(/wrapper=(\d+)/.exec(record)?.[1]);
-    await eventually(async () => assert.deepEqual(await controller.logs(5), ["one"]));
+    await untilPasses(async () => assert.deepEqual(await controller.logs(5), ["one"]));
     const readers = await readersOf(pipe);
     const all = await Promise.all(readers.map(async (pid) => ({
       pid,
@@ -220,12 +221,12 @@ for (const who of ["all", "shells"]) {
     assert.ok(killed.length >= (who === "all" ? 3 : 2), JSON.stringify(all));
     for (const pid of killed) Deno.kill(pid, "SIGKILL");
     // Until it has run once more, a killed process can still take what comes from the pipe into its end.
-    await eventually(async () => {
+    await untilPasses(async () => {
       const left = await readersOf(pipe);
       assert.deepEqual(killed.filter((pid) => left.includes(pid)), []);
     });
     await Deno.writeTextFile(gate, "");
-    await eventually(async () => assert.deepEqual(await controller.logs(5), ["one", "two"]));
+    await untilPasses(async () => assert.deepEqual(await controller.logs(5), ["one", "two"]));
     assert.ok((await controller.status()).running);
     await controller.stop();
   });
@@ -245,6 +246,6 @@ Deno.test("log: written on when the shim is killed", async () => {
   );
   Deno.kill(shim, "SIGKILL");
   await Deno.writeTextFile(gate, "");
-  await eventually(async () => assert.deepEqual(await controller.logs(5), ["on"]));
+  await untilPasses(async () => assert.deepEqual(await controller.logs(5), ["on"]));
   await controller.stop();
 });

@@ -6,7 +6,7 @@ import { createController } from "../../src/lifecycle/controller.ts";
 import type { Controller } from "../../src/lifecycle/service_spec.ts";
 import { startHost, type TestHost } from "../hosts/hosts.ts";
 import { needs } from "../helpers/require.ts";
-import { eventually } from "./fixture.ts";
+import { untilPasses } from "../helpers/raw_client.ts";
 
 /** $1 directory of the image  $2 unit without its suffix, and the only prefix  $3 what the service says. */
 const MAKE_IMAGE = `set -eu
@@ -79,7 +79,7 @@ async function attachedUnits(host: TestHost): Promise<string[]> {
 
 /** The process has the image as its root, not the host: true a moment after systemd made it. */
 async function seesImage(host: TestHost, pid: number | null, says: string): Promise<void> {
-  await eventually(async () => {
+  await untilPasses(async () => {
     const { stdout } = await host.sh(`cat /proc/${pid}/root/etc/says`);
     assert.equal(stdout, `${says}\n`);
   });
@@ -109,7 +109,7 @@ async function runs(host: TestHost, executor: Executor): Promise<void> {
   await seesImage(host, started.pid, "the first shop");
   assert.deepEqual(await controller.status(), started);
   assert.equal((await controller.start()).pid, started.pid, "a second start changes nothing");
-  await eventually(async () =>
+  await untilPasses(async () =>
     assert.ok((await controller.logs(20)).includes("I am the first shop"))
   );
 

@@ -3,7 +3,6 @@ import { HarnessError } from "../../src/errors.ts";
 import { formatEnvFile } from "../../src/lifecycle/env_file.ts";
 import { needs } from "../helpers/require.ts";
 import {
-  eventually,
   isAlive,
   kill,
   type Machine,
@@ -13,6 +12,7 @@ import {
   UNTIL_ITS_END,
 } from "./fixture.ts";
 import type { MachineKind } from "./fixture.ts";
+import { untilPasses } from "../helpers/raw_client.ts";
 
 export const LOOP = "while :; do sleep 0.2; done";
 
@@ -146,7 +146,7 @@ export function testProcess({ name: where, component, open }: MachineKind): void
       const spec = place.shell("tree", script, { stop: { signal: "TERM", timeoutMs: 300 } });
       const controller = processController(machine, spec);
       const { pid } = await controller.start();
-      await eventually(async () => assert.ok((await pidsWith(mark)).length >= 3));
+      await untilPasses(async () => assert.ok((await pidsWith(mark)).length >= 3));
       const stopped = await controller.stop();
       assert.match(stopped.detail, /killed, because it did not end within 300 ms/);
       assert.deepEqual(await pidsWith(mark), []);
@@ -186,13 +186,13 @@ export function testProcess({ name: where, component, open }: MachineKind): void
       );
       await controller.start();
       await Deno.writeTextFile(gate, "");
-      await eventually(async () => assert.equal((await controller.status()).running, false));
+      await untilPasses(async () => assert.equal((await controller.status()).running, false));
       const status = await controller.status();
       assert.deepEqual([status.exitCode, status.signal, status.asked], [7, null, false]);
       const killed = processController(machine, place.shell("killed", LOOP));
       const { pid } = await killed.start();
       kill(pid);
-      await eventually(async () => assert.equal((await killed.status()).signal, "SIGKILL"));
+      await untilPasses(async () => assert.equal((await killed.status()).signal, "SIGKILL"));
     },
   );
 
@@ -227,7 +227,7 @@ export function testProcess({ name: where, component, open }: MachineKind): void
     const hup = processController(machine, place.shell("hup", `trap 'echo reloaded' HUP; ${LOOP}`));
     const { pid } = await hup.start();
     assert.equal((await hup.reload()).pid, pid);
-    await eventually(async () => assert.ok((await hup.logs(5)).includes("reloaded")));
+    await untilPasses(async () => assert.ok((await hup.logs(5)).includes("reloaded")));
     await hup.stop();
     assert.match((await failure(hup.reload())).message, /it does not run/);
     const deaf = processController(machine, place.shell("deaf", LOOP));

@@ -5,7 +5,6 @@ import { createController } from "../../src/lifecycle/controller.ts";
 import { hostStatus } from "../../src/lifecycle/supervisor/host_status.ts";
 import type { Controller } from "../../src/lifecycle/service_spec.ts";
 import {
-  eventually,
   isAlive,
   kill,
   localMachine,
@@ -14,6 +13,7 @@ import {
   Place,
   processController,
 } from "./fixture.ts";
+import { untilPasses } from "../helpers/raw_client.ts";
 
 const LOOP = "while :; do sleep 0.2; done";
 
@@ -24,7 +24,7 @@ async function shimOf(place: Place, name: string): Promise<number> {
 }
 
 async function stopped(controller: Controller): Promise<void> {
-  await eventually(async () => assert.equal((await controller.status()).running, false));
+  await untilPasses(async () => assert.equal((await controller.status()).running, false));
 }
 
 Deno.test("shim: killed, the service runs on and can be stopped", async () => {
@@ -54,7 +54,7 @@ Deno.test("status: waits for the shim to record a crash", async () => {
   const shim = await shimOf(place, "api");
   Deno.kill(shim, "SIGSTOP");
   kill(pid);
-  await eventually(async () => assert.equal(await isAlive(pid ?? 0), false));
+  await untilPasses(async () => assert.equal(await isAlive(pid ?? 0), false));
   const looked = Promise.all([
     controller.status(),
     hostStatus(machine.executor, [{
@@ -78,11 +78,11 @@ Deno.test("process: children of a crashed service are ended", async () => {
   const main = place.script("main.sh", `#!/bin/sh\n${child} &\n${child} &\n${LOOP}\n`);
   const controller = processController(machine, place.spec("api", [main]));
   const first = await controller.start();
-  await eventually(async () => assert.equal((await pidsWith(child)).length, 2));
+  await untilPasses(async () => assert.equal((await pidsWith(child)).length, 2));
   kill(first.pid);
-  await eventually(async () => assert.deepEqual(await pidsWith(child), []));
+  await untilPasses(async () => assert.deepEqual(await pidsWith(child), []));
   const second = await controller.start();
-  await eventually(async () => assert.equal((await pidsWith(child)).length, 2));
+  await untilPasses(async () => assert.equal((await pidsWith(child)).length, 2));
   const orphans = await pidsWith(child);
   Deno.kill(await shimOf(place, "api"), "SIGKILL");
   kill(second.pid);
@@ -105,7 +105,7 @@ Deno.test("start: during a stop it starts a new run", async () => {
   const controller = processController(machine, spec);
   const first = await controller.start();
   const stopping = controller.stop();
-  await eventually(() => Deno.lstat(place.path("run/api.stop")));
+  await untilPasses(() => Deno.lstat(place.path("run/api.stop")));
   const starting = processController(machine, spec).start();
   // Time in which the start could come before the end of the stop; nothing tells that it waits.
   await Promise.race([starting, new Promise((resolve) => setTimeout(resolve, 1_000))]);
@@ -126,7 +126,7 @@ Deno.test("start: aborted, the service is found and stopped", async () => {
   for (let aborted = false; !aborted;) {
     const abort = new AbortController();
     const ended = controller.start({ signal: abort.signal }).then(() => null, (error) => error);
-    await eventually(async () => assert.ok(await isAlive(await shimOf(place, "api"))));
+    await untilPasses(async () => assert.ok(await isAlive(await shimOf(place, "api"))));
     abort.abort(reason);
     const error = await ended;
     aborted = error !== null;
@@ -176,6 +176,6 @@ Deno.test("start: a hanging daemon script is killed at its deadline", async () =
   assert.ok(error instanceof HarnessError && error.code === "timeout", String(error));
   assert.match(error.message, /not started after 3000 ms, and killed/);
   assert.deepEqual(error.details?.log, ["waiting for the moon"]);
-  await eventually(async () => assert.deepEqual(await pidsWith(child), []));
+  await untilPasses(async () => assert.deepEqual(await pidsWith(child), []));
   assert.equal((await controller.status()).running, false);
 });

@@ -5,7 +5,8 @@ import { checkHealth } from "../../src/lifecycle/health/check.ts";
 import { startHost } from "../hosts/hosts.ts";
 import { needs } from "../helpers/require.ts";
 import { startSshd } from "../helpers/sshd.ts";
-import { eventually, health, isAlive, Place, processController } from "./fixture.ts";
+import { health, isAlive, Place, processController } from "./fixture.ts";
+import { untilPasses } from "../helpers/raw_client.ts";
 
 const LOOP = "while :; do sleep 0.2; done";
 
@@ -60,7 +61,7 @@ Deno.test({
     const checked = await checkHealth(executor, spec);
     assert.equal(checked.healthy, true, checked.message);
     await host.sh(`kill -9 ${pid}`);
-    await eventually(async () => assert.equal((await controller.status()).signal, "SIGKILL"));
+    await untilPasses(async () => assert.equal((await controller.status()).signal, "SIGKILL"));
     assert.ok((await controller.start()).running);
     assert.equal((await controller.stop()).running, false);
   },

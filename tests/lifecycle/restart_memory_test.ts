@@ -5,8 +5,9 @@ import { localExecutor } from "../../src/executor/local.ts";
 import type { RecordedState } from "../../src/lifecycle/supervisor/supervised_service.ts";
 import type { RestartState } from "../../src/lifecycle/supervisor/restart_policy.ts";
 import type { SupervisorEvent } from "../../src/lifecycle/supervisor/events.ts";
-import { eventually, kill, Place } from "./fixture.ts";
+import { kill, Place } from "./fixture.ts";
 import { LOOP, service, Watcher } from "./watcher.ts";
+import { untilPasses } from "../helpers/raw_client.ts";
 
 const end = { at: "2026-11-23T11:57:19.024Z", reason: "exited with code 9" };
 const memory = (attempts: number, planned: boolean): RestartState => ({
@@ -27,7 +28,7 @@ Deno.test("adopt: plans a restart that was planned before", async () => {
     await before.supervisor.watch(service(spec), { running: false });
     const { pid } = await before.supervisor.start("api");
     kill(pid);
-    await eventually(() => assert.equal(before.of("restart_scheduled").length, 1));
+    await untilPasses(() => assert.equal(before.of("restart_scheduled").length, 1));
     assert.ok(before.supervisor.awaitsRestart("api"));
     restarts = before.of("state").at(-1)?.restarts;
   }
@@ -38,7 +39,7 @@ Deno.test("adopt: plans a restart that was planned before", async () => {
   const adoptedAt = performance.now();
   assert.equal((await supervisor.adopt(service(spec), down(restarts))).running, false);
   assert.ok(supervisor.awaitsRestart("api"));
-  await eventually(() => assert.deepEqual(after.states("api"), ["starting", "running"]));
+  await untilPasses(() => assert.deepEqual(after.states("api"), ["starting", "running"]));
   assert.ok(performance.now() - adoptedAt >= 2_000, "the pause is kept");
   assert.equal(after.of("state")[0]?.reason, "restart 1 of 3 by policy");
   assert.equal(supervisor.awaitsRestart("api"), false);
@@ -64,7 +65,7 @@ Deno.test("adopt: leaves down what has no restart planned", async () => {
     service(place.shell("planned", LOOP, { restart })),
     down(memory(1, true)),
   );
-  await eventually(() => assert.equal(watcher.states("planned").at(-1), "running"));
+  await untilPasses(() => assert.equal(watcher.states("planned").at(-1), "running"));
   assert.deepEqual(watcher.states("gave_up"), []);
   assert.deepEqual(watcher.states("none"), []);
   assert.deepEqual(watcher.states("stopping"), ["stopping", "stopped"]);
@@ -87,7 +88,7 @@ Deno.test("adopt: keeps counting a crash loop", async () => {
   assert.deepEqual(watcher.of("state")[0]?.restarts?.planned, false);
   // Ended after a long time: what was before is forgotten.
   await supervisor.adopt(spec("once"), { running: true, upMs: 3_600_000, restarts });
-  await eventually(() => assert.equal(watcher.states("once").at(-1), "running"));
+  await untilPasses(() => assert.equal(watcher.states("once").at(-1), "running"));
   assert.deepEqual(watcher.of("restart_scheduled").map((e) => [e.id, e.attempt]), [["once", 1]]);
   await supervisor.stop("once");
 });
@@ -111,7 +112,7 @@ Deno.test("adopt: keeps a planned restart while unreachable", async () => {
   );
   assert.ok(supervisor.awaitsRestart("far"));
   answers = true;
-  await eventually(() => assert.deepEqual(watcher.states("far"), ["starting", "running"]));
+  await untilPasses(() => assert.deepEqual(watcher.states("far"), ["starting", "running"]));
   await supervisor.stop("far");
 });
 
@@ -213,7 +214,7 @@ Deno.test("adopt: an end after a long run begins a new count", async () => {
     else await assert.rejects(adopted, { code: "unreachable" });
     refuse = false;
     kill(pid);
-    await eventually(() =>
+    await untilPasses(() =>
       assert.deepEqual(after.states("api"), ["failed", "starting", "running"])
     );
     assert.deepEqual(after.of("restart_scheduled").map((e) => e.attempt), [1]);

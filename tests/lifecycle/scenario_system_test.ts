@@ -4,10 +4,10 @@ import { applyEvent } from "../../src/registry/apply_event.ts";
 import type { ServiceEntry } from "../../src/model/service.ts";
 import type { RegistryEvent } from "../../src/model/event.ts";
 import { RunningCli } from "../helpers/cli.ts";
-import { RawClient } from "../helpers/raw_client.ts";
+import { RawClient, untilPasses } from "../helpers/raw_client.ts";
 import { needs } from "../helpers/require.ts";
 import { type Sshd, startSshd } from "../helpers/sshd.ts";
-import { eventually, isAlive, Place } from "./fixture.ts";
+import { isAlive, Place } from "./fixture.ts";
 
 const WAVES = 5;
 const CHAINS = 10;
@@ -150,7 +150,7 @@ Deno.test({
     const ids = new Set(killed.map((entry) => entry.id));
     const away = (entry: ServiceEntry) =>
       entry.location.type === "remote" && entry.location.ssh_port === paused.port;
-    await eventually(async () => {
+    await untilPasses(async () => {
       const now = await list(second.client);
       for (const entry of now.filter((entry) => ids.has(entry.id) && !away(entry))) {
         assert.equal(entry.state, "failed", entry.id);
@@ -160,7 +160,7 @@ Deno.test({
       }
     }, 90_000);
     signal(frozen, "SIGCONT");
-    await eventually(async () => {
+    await untilPasses(async () => {
       for (const entry of await list(second.client)) {
         assert.equal(entry.state, ids.has(entry.id) ? "failed" : "running", entry.id);
       }

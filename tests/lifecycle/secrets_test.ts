@@ -5,8 +5,9 @@ import { HarnessError } from "../../src/errors.ts";
 import { formatEnvFile, secretsIn } from "../../src/lifecycle/env_file.ts";
 import { SecretFilter } from "../../src/lifecycle/secrets.ts";
 import type { StateEvent } from "../../src/lifecycle/supervisor/events.ts";
-import { eventually, Gate, health, Place } from "./fixture.ts";
+import { Gate, health, Place } from "./fixture.ts";
 import { service, Watcher } from "./watcher.ts";
+import { untilPasses } from "../helpers/raw_client.ts";
 
 const SECRET = 'it\'s "canary" $1 \\ 5f1c\nsecond-canary-line';
 
@@ -56,9 +57,9 @@ Deno.test("Supervisor: no secret in crash and start reports", async () => {
   await supervisor.watch(service(spec), { running: false });
   await supervisor.start("api");
   gate.open();
-  await eventually(() => assert.equal(runs(watcher), 2));
+  await untilPasses(() => assert.equal(runs(watcher), 2));
   gate.open();
-  await eventually(() => assert.equal(watcher.of("gave_up").length, 1));
+  await untilPasses(() => assert.equal(watcher.of("gave_up").length, 1));
 
   const short = place.shell("short", 'echo "$PLAIN: $TOKEN"; exit 4', withSecret(place));
   await supervisor.watch(service(short), { running: false });
@@ -88,7 +89,7 @@ Deno.test("Supervisor: a crash reports the log of its last run only", async () =
     await supervisor.watch(service(crashing(file, secret)), { running: false });
     await supervisor.start("api");
     gate.open();
-    await eventually(() => assert.equal(watcher.states("api").at(-1), "failed"));
+    await untilPasses(() => assert.equal(watcher.states("api").at(-1), "failed"));
   }
   const logs = watcher.of("state").filter((e) => e.state === "failed").map((e) => e.log);
   assert.deepEqual(logs, [["token [REDACTED]", "that was it"], [
@@ -109,7 +110,7 @@ Deno.test("Supervisor: no secret in health reports", async () => {
   });
   await watcher.supervisor.watch(service(spec), { running: false });
   await watcher.supervisor.start("api");
-  await eventually(() => assert.ok(watcher.of("health").length > 0));
+  await untilPasses(() => assert.ok(watcher.of("health").length > 0));
   await watcher.supervisor.stop("api");
   const said = JSON.stringify(watcher.of("health"));
   assert.match(said, /refused: \[REDACTED\]/);

@@ -5,7 +5,8 @@ import { connectSsh } from "../../src/executor/ssh/connect.ts";
 import { startSshd } from "../helpers/sshd.ts";
 import { needs } from "../helpers/require.ts";
 import { LOOP, service, Watcher } from "./watcher.ts";
-import { eventually, kill, Place } from "./fixture.ts";
+import { kill, Place } from "./fixture.ts";
+import { untilPasses } from "../helpers/raw_client.ts";
 
 Deno.test({
   name: "Supervisor: one command per machine, unreachable is no crash",
@@ -65,17 +66,17 @@ Deno.test({
     const looks = 2 + Math.floor((performance.now() - begun) / intervalMs);
     assert.ok(scripts <= looks, `${scripts} commands for ${looks} looks at five services`);
     kill(pids.get("c"));
-    await eventually(() =>
+    await untilPasses(() =>
       assert.deepEqual(watcher.states("c").slice(2), ["failed", "starting", "running"])
     );
 
     watcher.events.length = 0;
     await sshd.stopListening();
     await sshd.killConnections();
-    await eventually(() => assert.equal(watcher.of("host").at(-1)?.reachable, false));
+    await untilPasses(() => assert.equal(watcher.of("host").at(-1)?.reachable, false));
     assert.deepEqual(watcher.of("host").at(-1)?.ids, names);
     await sshd.start();
-    await eventually(() => assert.equal(watcher.of("host").at(-1)?.reachable, true));
+    await untilPasses(() => assert.equal(watcher.of("host").at(-1)?.reachable, true));
     assert.deepEqual(watcher.of("state"), [], "no service failed because its machine was away");
     assert.equal((await (await supervisor.controller("a")).status()).pid, pids.get("a"));
     for (const name of names) await supervisor.stop(name);

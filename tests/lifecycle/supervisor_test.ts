@@ -1,16 +1,8 @@
 import assert from "node:assert/strict";
 import { HarnessError } from "../../src/errors.ts";
 import { LOOP, service, Watcher } from "./watcher.ts";
-import {
-  eventually,
-  Gate,
-  health,
-  isAlive,
-  kill,
-  localMachine,
-  Place,
-  processController,
-} from "./fixture.ts";
+import { Gate, health, isAlive, kill, localMachine, Place, processController } from "./fixture.ts";
+import { untilPasses } from "../helpers/raw_client.ts";
 
 Deno.test("Supervisor: restarts a crashed service, in legal states", async () => {
   await using place = new Place();
@@ -20,8 +12,8 @@ Deno.test("Supervisor: restarts a crashed service, in legal states", async () =>
   await supervisor.watch(service(spec), { running: false });
   const { pid } = await supervisor.start("api");
   kill(pid);
-  await eventually(() => assert.ok(watcher.states("api").includes("failed")));
-  await eventually(() => assert.equal(watcher.states("api").at(-1), "running"));
+  await untilPasses(() => assert.ok(watcher.states("api").includes("failed")));
+  await untilPasses(() => assert.equal(watcher.states("api").at(-1), "running"));
   assert.deepEqual(watcher.states("api"), ["starting", "running", "failed", "starting", "running"]);
   const states = watcher.of("state");
   assert.match(states[2]?.reason ?? "", /ended by SIGKILL/);
@@ -55,7 +47,7 @@ Deno.test("stop: cancels a planned restart", async () => {
     const { pid } = await supervisor.start("api");
     kill(pid);
     const begun = () => watcher.states("api").slice(3);
-    await eventually(() => assert.ok(supervisor.awaitsRestart("api") || begun().length > 0));
+    await untilPasses(() => assert.ok(supervisor.awaitsRestart("api") || begun().length > 0));
     inTime = supervisor.awaitsRestart("api");
     await supervisor.stop("api");
     if (!inTime) continue;
@@ -78,12 +70,12 @@ Deno.test("Supervisor: gives up a crash loop, with history and log", async () =>
   await supervisor.watch(service(spec), { running: false });
   await supervisor.start("loop");
   for (const runs of [1, 2, 3]) {
-    await eventually(() =>
+    await untilPasses(() =>
       assert.equal(watcher.states("loop").filter((state) => state === "running").length, runs)
     );
     gate.open();
   }
-  await eventually(() => assert.equal(watcher.of("gave_up").length, 1));
+  await untilPasses(() => assert.equal(watcher.of("gave_up").length, 1));
   const [gaveUp] = watcher.of("gave_up");
   assert.equal(gaveUp?.attempts, 2);
   assert.deepEqual(gaveUp?.history.map((end) => end.reason), Array(3).fill("exited with code 9"));
@@ -108,7 +100,7 @@ Deno.test("Supervisor: a failed restart counts as a crash", async () => {
   await supervisor.watch(service(spec), { running: false });
   const { pid } = await supervisor.start("once");
   kill(pid);
-  await eventually(() => assert.equal(watcher.of("gave_up").length, 1));
+  await untilPasses(() => assert.equal(watcher.of("gave_up").length, 1));
   const history = watcher.of("gave_up")[0]?.history.map((end) => end.reason);
   assert.equal(history?.[0], "ended by SIGKILL");
   assert.match(history?.[2] ?? "", /exited with code 5 at once/);
@@ -126,13 +118,13 @@ Deno.test("Supervisor: a clean end is stopped, unless always", async () => {
   );
   await supervisor.start("job");
   gate.open();
-  await eventually(() => assert.equal(watcher.states("job").at(-1), "stopped"));
+  await untilPasses(() => assert.equal(watcher.states("job").at(-1), "stopped"));
   await supervisor.watch(service(place.shell("keep", script, { restart: { policy: "always" } })), {
     running: false,
   });
   await supervisor.start("keep");
   gate.open();
-  await eventually(() => assert.ok(watcher.of("restart_scheduled").length > 0));
+  await untilPasses(() => assert.ok(watcher.of("restart_scheduled").length > 0));
   await supervisor.stop("keep");
 });
 
@@ -177,7 +169,7 @@ Deno.test("adopt: keeps what runs, reports what ended", async () => {
   }
   assert.ok(await isAlive(pids.get("survivor") ?? 0), "the end of supervision leaves it alone");
   kill(pids.get("dead"));
-  await eventually(async () => assert.equal(await isAlive(pids.get("dead") ?? 0), false));
+  await untilPasses(async () => assert.equal(await isAlive(pids.get("dead") ?? 0), false));
   await using after = new Watcher();
   const status = await after.supervisor.adopt(service(survivor), {
     running: true,
@@ -187,7 +179,9 @@ Deno.test("adopt: keeps what runs, reports what ended", async () => {
   assert.deepEqual(after.of("adopted").map((e) => [e.id, e.same]), [["survivor", true]]);
   await after.supervisor.adopt(service(dead), { running: true, pid: pids.get("dead") ?? null });
   assert.match(after.of("state")[0]?.reason ?? "", /ended by SIGKILL while nobody watched/);
-  await eventually(() => assert.deepEqual(after.states("dead"), ["failed", "starting", "running"]));
+  await untilPasses(() =>
+    assert.deepEqual(after.states("dead"), ["failed", "starting", "running"])
+  );
   assert.deepEqual(after.states("survivor"), []);
   await after.supervisor.stop("survivor");
   await after.supervisor.stop("dead");
@@ -203,9 +197,9 @@ Deno.test("Supervisor: accepts stops and starts by others", async () => {
   await supervisor.start("api");
   const other = processController(machine, spec);
   await other.stop();
-  await eventually(() => assert.equal(watcher.states("api").at(-1), "stopped"));
+  await untilPasses(() => assert.equal(watcher.states("api").at(-1), "stopped"));
   await other.start();
-  await eventually(() => assert.equal(watcher.states("api").at(-1), "running"));
+  await untilPasses(() => assert.equal(watcher.states("api").at(-1), "running"));
   assert.equal(watcher.of("restart_scheduled").length, 0);
   await supervisor.unwatch("api");
   await other.stop();
@@ -228,9 +222,9 @@ Deno.test("Supervisor: reports health on change only", async () => {
   await supervisor.watch(service(spec), { running: false });
   await supervisor.start("api");
   const published = () => watcher.of("health").filter((e) => e.publish);
-  await eventually(() => assert.equal(published().length, 1));
+  await untilPasses(() => assert.equal(published().length, 1));
   await Deno.writeTextFile(place.path("ill"), "");
-  await eventually(() => assert.equal(published().length, 2));
+  await untilPasses(() => assert.equal(published().length, 2));
   const ill = published()[1];
   assert.deepEqual([ill?.healthy, ill?.failures], [false, 3]);
   assert.match(
@@ -238,7 +232,7 @@ Deno.test("Supervisor: reports health on change only", async () => {
     /^3\/3 failed: the health script exited with code 2: disk full$/,
   );
   await Deno.remove(place.path("ill"));
-  await eventually(() => assert.equal(published().at(-1)?.healthy, true));
+  await untilPasses(() => assert.equal(published().at(-1)?.healthy, true));
   assert.equal(published().length, 3);
   assert.deepEqual(watcher.states("api"), ["starting", "running"], "ill health is not failure");
   await supervisor.stop("api");

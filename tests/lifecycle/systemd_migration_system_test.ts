@@ -8,7 +8,7 @@ import type { SystemdController } from "../../src/lifecycle/drivers/systemd/cont
 import { Bench, run } from "../deploy/support.ts";
 import { startHost, type TestHost } from "../hosts/hosts.ts";
 import { needs } from "../helpers/require.ts";
-import { eventually } from "./fixture.ts";
+import { untilPasses } from "../helpers/raw_client.ts";
 
 /** What f121a8f wrote for the service `web`. */
 const UNIT = (envFile: string) =>
@@ -81,7 +81,7 @@ async function controlled(host: TestHost, spec: ServiceSpec): Promise<void> {
   assert.deepEqual((await hostStatus(executor, [{ spec, systemd: true }]))[0]?.identity, identity);
   const occupant = await controller.occupant();
   assert.deepEqual([occupant?.ours, occupant?.running, occupant?.identity], [true, true, identity]);
-  await eventually(async () =>
+  await untilPasses(async () =>
     assert.ok((await controller.logs(9)).some((line) => line.includes("hello from 1.0.0")))
   );
   assert.equal((await controller.start()).pid, status.pid, "it runs already");

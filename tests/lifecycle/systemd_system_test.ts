@@ -9,8 +9,8 @@ import { Supervisor } from "../../src/lifecycle/supervisor/supervisor.ts";
 import type { SupervisorEvent } from "../../src/lifecycle/supervisor/events.ts";
 import { startHost, type TestHost } from "../hosts/hosts.ts";
 import { needs } from "../helpers/require.ts";
-import { eventually } from "./fixture.ts";
 import { Watcher } from "./watcher.ts";
+import { untilPasses } from "../helpers/raw_client.ts";
 
 const LOOP = "while :; do sleep 0.2; done";
 
@@ -61,14 +61,14 @@ async function generatedUnits(host: TestHost, executor: Executor): Promise<void>
   const controller = createController(executor, api);
   const started = await controller.start();
   assert.ok(started.running && started.pid !== null, started.detail);
-  await eventually(async () => {
+  await untilPasses(async () => {
     const seen = await host.sh("cat /tmp/systemd-private-*/tmp/seen /tmp/seen 2>/dev/null");
     assert.equal(seen.stdout, `${values.WHO}|${values.LINES}|100% $HOME "q" \\ ;`);
   });
   assert.equal((await host.sh(`stat -c %U /proc/${started.pid}`)).stdout.trim(), "nobody");
   assert.equal((await controller.start()).pid, started.pid);
   // journald takes its time with what a service says.
-  await eventually(async () => assert.ok((await controller.logs(20)).includes("up")));
+  await untilPasses(async () => assert.ok((await controller.logs(20)).includes("up")));
   assert.equal(
     (await host.sh("systemctl is-enabled harness-api.service")).stdout.trim(),
     "enabled",
@@ -125,7 +125,7 @@ async function knownUnit(host: TestHost, executor: Executor): Promise<void> {
   );
   const { pid } = await controller.start();
   assert.equal((await controller.reload()).pid, pid);
-  await eventually(async () =>
+  await untilPasses(async () =>
     assert.ok((await controller.logs(20)).some((line) => line.includes("again")))
   );
   const since = async (ms: number) => await controller.logs(20, { sinceMs: Date.now() + ms });
@@ -155,7 +155,7 @@ async function supervised(host: TestHost, connect: () => Promise<Executor>): Pro
   await supervisor.watch({ id: "loop", spec: loop, host: "far" }, { running: false });
   const { pid } = await supervisor.start("loop");
   await host.sh(`kill -9 ${pid}`);
-  await eventually(() =>
+  await untilPasses(() =>
     assert.equal(states("loop").filter((s) => s === "running").length, 2, states("loop").join())
   );
   assert.equal(
@@ -170,7 +170,7 @@ async function supervised(host: TestHost, connect: () => Promise<Executor>): Pro
   await supervisor.unwatch("loop");
   await host.reboot();
   executor = await connect();
-  await eventually(async () =>
+  await untilPasses(async () =>
     assert.equal(
       (await executor.run({ script: "systemctl is-active harness-loop" })).stdout.trim(),
       "active",
@@ -203,10 +203,10 @@ async function watched(host: TestHost, executor: Executor): Promise<void> {
   assert.equal((await supervisor.adopt(place, { running: false })).running, false);
   for (const run of [1, 2]) {
     await host.sh("systemctl start seen");
-    await eventually(() => assert.equal(watcher.states("seen").at(-1), "running"));
+    await untilPasses(() => assert.equal(watcher.states("seen").at(-1), "running"));
     await host.sh(run === 1 ? "systemctl kill -s KILL seen" : "systemctl stop seen");
     const end = run === 1 ? "failed" : "stopped";
-    await eventually(() => assert.equal(watcher.states("seen").at(-1), end));
+    await untilPasses(() => assert.equal(watcher.states("seen").at(-1), end));
   }
 }
 

@@ -12,7 +12,8 @@ import { formatEnvFile } from "../../src/lifecycle/env_file.ts";
 import { hostStatus } from "../../src/lifecycle/supervisor/host_status.ts";
 import { docker, inspect, makeImage, removeAll } from "../helpers/containers.ts";
 import { needs } from "../helpers/require.ts";
-import { eventually, kill, Place } from "../lifecycle/fixture.ts";
+import { kill, Place } from "../lifecycle/fixture.ts";
+import { untilPasses } from "../helpers/raw_client.ts";
 
 const ignore = needs("docker", "busybox");
 const STAY = 'trap "exit 0" TERM; while :; do sleep 0.1; done';
@@ -214,7 +215,7 @@ Deno.test({
     }));
     const first = await controller.start();
     kill(first.pid);
-    await eventually(async () => {
+    await untilPasses(async () => {
       assert.equal(await inspect(bench.name, "{{.State.Status}} {{.RestartCount}}"), "running 1");
     });
     await controller.stop();
@@ -418,7 +419,7 @@ Deno.test({
       execution: { ...spec.execution, imageId: first.imageId ?? null },
     });
     assert.equal((await recorded.start()).imageId, first.imageId);
-    await eventually(async () => assert.deepEqual(await recorded.logs(1), ["first"]));
+    await untilPasses(async () => assert.deepEqual(await recorded.logs(1), ["first"]));
     await recorded.stop();
     await docker("rm", bench.name);
     await docker("rmi", `${bench.name}:kept`);
@@ -601,7 +602,7 @@ exec ${bin}/busybox timeout "$@"
         assert.deepEqual((await controller.occupant())?.identity, started.identity);
         const [status] = await hostStatus(executor, [{ spec: made }]);
         assert.deepEqual([status?.running, status?.identity], [true, started.identity]);
-        await eventually(async () =>
+        await untilPasses(async () =>
           assert.deepEqual(await controller.logs(3), ["@harness failed no"])
         );
         const failed = bench.controller(

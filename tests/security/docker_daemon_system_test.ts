@@ -19,7 +19,8 @@ import { Dockerd } from "../helpers/dockerd.ts";
 import { needs } from "../helpers/require.ts";
 import { service } from "../helpers/test_server.ts";
 import { run } from "../hosts/docker.ts";
-import { eventually, kill, Place } from "../lifecycle/fixture.ts";
+import { kill, Place } from "../lifecycle/fixture.ts";
+import { untilPasses } from "../helpers/raw_client.ts";
 
 const ignore = needs("docker", "busybox", "root");
 const STAY = 'trap "exit 0" TERM; while :; do sleep 0.1; done';
@@ -62,7 +63,7 @@ Deno.test({
     await daemon.docker("kill", "never");
     const tell = (name: string) =>
       run("docker", ["-H", daemon.address, "kill", "-s", "USR1", name]);
-    await eventually(async () => {
+    await untilPasses(async () => {
       // Again and again: docker starts one anew, and a script that has just begun takes no signal yet.
       await Promise.all([tell("once"), tell("fails")]);
       assert.equal((await once.status()).exitCode, 0);
@@ -76,7 +77,7 @@ Deno.test({
     const before = (await stays.status()).containerId;
     await daemon.down();
     await daemon.up();
-    await eventually(async () => {
+    await untilPasses(async () => {
       for (const [name, each] of Object.entries({ stays, always })) {
         const { running, detail } = await each.status();
         assert.ok(running, `${name}: ${detail}; guards: ${[...guards(place)].join(" ")}`);
@@ -87,10 +88,10 @@ Deno.test({
     // And once more, since nobody but the guard has started it.
     await daemon.down();
     await daemon.up();
-    await eventually(async () => assert.ok((await stays.status()).running));
+    await untilPasses(async () => assert.ok((await stays.status()).running));
     await stays.stop();
     assert.equal((await stays.status()).running, false);
-    await eventually(() => assert.deepEqual([...guards(place)], []));
+    await untilPasses(() => assert.deepEqual([...guards(place)], []));
   },
 });
 
@@ -108,7 +109,7 @@ Deno.test({
     for (const each of [stays, once]) await each.start();
     // By itself, and well: that is not undone. Its guard has seen that before docker is restarted.
     await daemon.docker("exec", "once", "kill", "-TERM", "1");
-    await eventually(() => {
+    await untilPasses(() => {
       const left = [...guards(place)];
       assert.ok(left.length > 0 && left.every((mark) => mark.startsWith("stays/")), left.join());
     });
@@ -116,7 +117,7 @@ Deno.test({
     for (let round = 0; round < 2; round++) {
       const before = await started();
       daemon.restart();
-      await eventually(async () => {
+      await untilPasses(async () => {
         assert.notEqual(await started(), before);
         assert.ok((await stays.status()).running);
       });
@@ -203,12 +204,12 @@ Deno.test({
     });
     await supervisor.start("held");
     const { pid } = await supervisor.start("other");
-    await eventually(() => assert.equal(registry.get("other").state, "running"));
+    await untilPasses(() => assert.equal(registry.get("other").state, "running"));
     daemon.hold();
     // Longer than any of its looks may take: it is seen in spite of docker.
     kill(pid);
-    await eventually(() => assert.equal(registry.get("other").state, "failed"));
-    await eventually(() => {
+    await untilPasses(() => assert.equal(registry.get("other").state, "failed"));
+    await untilPasses(() => {
       const { state_reason, last_health_check } = registry.get("held");
       assert.match(
         state_reason ?? "",
@@ -218,7 +219,7 @@ Deno.test({
       assert.match(last_health_check?.message ?? "", /docker does not answer: Docker did not/);
     });
     daemon.release();
-    await eventually(() => {
+    await untilPasses(() => {
       const { state, state_reason, last_health_check } = registry.get("held");
       assert.deepEqual([state, state_reason, last_health_check?.healthy], [
         "running",
@@ -270,11 +271,11 @@ Deno.test({
     assert.match(security, /level for \S+: [0-3]\.\d OK/);
     // It ends by itself, and well: that is not undone.
     await host.sh("docker exec ended kill -TERM 1");
-    await eventually(async () =>
+    await untilPasses(async () =>
       assert.equal(await host.sh("systemctl is-active harness-ended-container || :"), "inactive")
     );
     await host.reboot();
-    await eventually(async () => {
+    await untilPasses(async () => {
       for (const each of [stays, always]) {
         const { running, detail } = await each.status();
         assert.ok(running, detail);
@@ -285,7 +286,7 @@ Deno.test({
     }
     // By hand on the machine, as people do.
     await host.sh("systemctl restart docker");
-    await eventually(async () => assert.ok((await stays.status()).running));
+    await untilPasses(async () => assert.ok((await stays.status()).running));
     await stays.stop();
     assert.equal(await units(), "harness-ended-container.service");
     assert.equal(await host.sh("ls /opt/.harness/stays/run/1"), "");

@@ -7,8 +7,8 @@ import { createController } from "../../src/lifecycle/controller.ts";
 import type { ServiceSpec } from "../../src/lifecycle/service_spec.ts";
 import { Bench, type PackageOptions, run } from "../deploy/support.ts";
 import { startHost, type TestHost } from "../hosts/hosts.ts";
-import { eventually } from "../lifecycle/fixture.ts";
 import { has, needs } from "../helpers/require.ts";
+import { untilPasses } from "../helpers/raw_client.ts";
 
 const ignore = needs("docker", "root");
 
@@ -60,7 +60,7 @@ while :; do sleep 0.2; done
 `;
 
 async function probed(host: TestHost, name: string): Promise<Record<string, string>> {
-  const text = await eventually(async () => {
+  const text = await untilPasses(async () => {
     const { code, stdout } = await host.sh(`cat /opt/.harness/${name}/shared/probe`);
     assert.equal(code, 0);
     return stdout;

@@ -11,7 +11,7 @@ import {
   startServer,
   type TestServer,
 } from "../helpers/cli.ts";
-import { type Frame, RawClient } from "../helpers/raw_client.ts";
+import { eventually, type Frame, RawClient } from "../helpers/raw_client.ts";
 import { needs } from "../helpers/require.ts";
 import { type Sshd, startSshd } from "../helpers/sshd.ts";
 import { assertClean, HOSTILE, STYLE } from "./hostile_text.ts";
@@ -168,11 +168,16 @@ class Attacked implements AsyncDisposable {
       if (data.host === null) break;
       await onEnd(ended.add(data.host));
     }
-    for (;;) {
-      const deployment = await this.client.call("get_deployment", { deployment_id });
-      if (deployment["finished_at"] !== null) return deployment;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
+    let deployment: Frame = {};
+    await eventually(
+      async () => {
+        deployment = await this.client.call("get_deployment", { deployment_id });
+        return deployment["finished_at"] !== null;
+      },
+      "the deployment is finished",
+      120_000,
+    );
+    return deployment;
   }
 
   /** What every command shows of it is text, and the server is well. */

@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { HarnessError } from "../../src/errors.ts";
 import { parseManifest } from "../../src/package/manifest/parse.ts";
-import { Bench, run, until } from "../deploy/support.ts";
+import { Bench, run } from "../deploy/support.ts";
 import { runHere } from "../helpers/cli.ts";
 import { assertClean, HOSTILE, STYLE } from "./hostile_text.ts";
+import { eventually } from "../helpers/raw_client.ts";
 
 /** Lines of a manifest that aim at paths, units, users, flags or the shell. */
 const REFUSED = [
@@ -93,7 +94,7 @@ while :; do sleep 0.2; done
   const { result } = await run(bench.plan(source));
   assert.equal(result.status, "succeeded", JSON.stringify(result));
   const file = `${bench.base()}/shared/env`;
-  await until("it wrote its environment", () => Deno.stat(file).then(() => true, () => false));
+  await eventually(() => Deno.stat(file).then(() => true, () => false), "it wrote its environment");
   const got = new Map(
     (await Deno.readTextFile(file)).split("\0").map((pair) => {
       const at = pair.indexOf("=");

@@ -8,17 +8,11 @@ import { acquireCommand, releaseCommand } from "../../src/deploy/host/lock/comma
 import type { Executor } from "../../src/executor/executor.ts";
 import { formatEnvFile } from "../../src/lifecycle/env_file.ts";
 import { Bench } from "../deploy/support.ts";
-import {
-  eventually,
-  LOCAL,
-  type Machine,
-  MACHINES,
-  Place,
-  processController,
-} from "../lifecycle/fixture.ts";
+import { LOCAL, type Machine, MACHINES, Place, processController } from "../lifecycle/fixture.ts";
 import { checkHealth } from "../../src/lifecycle/health/check.ts";
 import { needs } from "../helpers/require.ts";
 import { rootTouches, Secret, STRACE } from "./hostile_user.ts";
+import { untilPasses } from "../helpers/raw_client.ts";
 
 const LOOP = "while :; do sleep 0.2; done";
 
@@ -66,7 +60,7 @@ Deno.test("start: inherited descriptors are closed", async () => {
   const query = { ...nothing, commands: [], libraries: [] };
   const taken = await executor.run(acquireCommand(place_, lock, query as never));
   assert.match(taken.stdout, /@facts/, taken.stderr);
-  await eventually(() => assert.deepEqual(holders(file), []));
+  await untilPasses(() => assert.deepEqual(holders(file), []));
   await executor.run(releaseCommand(place_));
   await controller.stop();
 });
@@ -211,7 +205,7 @@ __attribute__((constructor)) static void loaded(void) {
       const controller = processController(machine, spec);
       const { pid, identity } = await controller.start();
       assert.notEqual(identity?.runId, "forged");
-      await eventually(async () => assert.deepEqual(await controller.logs(5), ["start 65534"]));
+      await untilPasses(async () => assert.deepEqual(await controller.logs(5), ["start 65534"]));
       const groups = /^Groups:\s*(.*)$/m.exec(await Deno.readTextFile(`/proc/${pid}/status`))?.[1];
       assert.equal(groups?.trim(), "65534");
       const environ = (await Deno.readTextFile(`/proc/${pid}/environ`)).split("\0");

@@ -13,8 +13,9 @@ import { checkHealth } from "../../src/lifecycle/health/check.ts";
 import { ProcessController } from "../../src/lifecycle/drivers/process/controller.ts";
 import type { ProcessSpec } from "../../src/lifecycle/drivers/process/commands.ts";
 import { Bench, run } from "../deploy/support.ts";
-import { eventually, MACHINES, Place } from "../lifecycle/fixture.ts";
+import { MACHINES, Place } from "../lifecycle/fixture.ts";
 import { PLANT } from "./hostile_user.ts";
+import { untilPasses } from "../helpers/raw_client.ts";
 
 const { machine: where, secret } = JSON.parse(Deno.args[0] ?? "");
 const found = MACHINES.find(({ name }) => name === where);
@@ -65,7 +66,7 @@ const deployed = async (version: string) => {
 const first = await deployed("1.0.0");
 const controller = new ProcessController(shared, first);
 said.occupant = (await controller.occupant())?.ours;
-await eventually(async () => assert.equal((await controller.logs(100)).length, 2));
+await untilPasses(async () => assert.equal((await controller.logs(100)).length, 2));
 said.logs = await controller.logs(100);
 said.run = await controller.logs(100, { lastRun: true });
 await controller.reload();

@@ -6,11 +6,11 @@
 import assert from "node:assert/strict";
 import type { Executor } from "../../src/executor/executor.ts";
 import type { HostTarget } from "../../src/deploy/plan.ts";
-import { Bench, connectTo, run, START, until } from "../deploy/support.ts";
+import { Bench, connectTo, run, START } from "../deploy/support.ts";
 import { docker, inspect, makeImage, removeAll } from "../helpers/containers.ts";
 import { type ControlServer, startControlServer } from "../helpers/control_server.ts";
 import { upload } from "../helpers/hello_package.ts";
-import { type Frame, RawClient } from "../helpers/raw_client.ts";
+import { eventually, type Frame, RawClient } from "../helpers/raw_client.ts";
 import { needs } from "../helpers/require.ts";
 import { startSshd } from "../helpers/sshd.ts";
 import { startHost, type TestHost } from "../hosts/hosts.ts";
@@ -300,7 +300,7 @@ Deno.test({
     sessions("CONT");
     assert.equal(host.outcome, "unreachable", JSON.stringify(host.error));
     assert.equal(host.error?.details?.["reason"], "hangs");
-    await until("the host has freed its lock", () => bench.leftovers().length === 0);
+    await eventually(() => bench.leftovers().length === 0, "the host has freed its lock");
     assert.deepEqual(bench.running(), []);
   },
 });
@@ -535,10 +535,10 @@ Deno.test({
       stderr: "null",
     }).spawn();
     try {
-      await until("it is root", () => {
+      await eventually(() => {
         return Deno.readTextFileSync(`/proc/${child.pid}/comm`) === "su\n" &&
           Deno.statSync(`/proc/${child.pid}`).uid === 0;
-      });
+      }, "it is root");
       const { host } = await run(bench.plan(await bench.makePackage({ name })));
       assert.equal(host.outcome, "ok", JSON.stringify(host.error));
     } finally {
@@ -568,7 +568,7 @@ Deno.test("A9: what another server deployed is followed, not undone", async () =
     await deployVersion(one, "1.1.0");
     // While the first one watches.
     await deployVersion(two, "1.0.0");
-    await until("it is told", async () => (await entries(one))[0] === line("1.0.0")[0]);
+    await eventually(async () => (await entries(one))[0] === line("1.0.0")[0], "it is told");
     await using client = await RawClient.ready(one.url, { deadlineMs: 60_000 });
     await client.call("service_action", { name, action: "restart" });
     assert.deepEqual(await entries(one), line("1.0.0"));
@@ -577,6 +577,6 @@ Deno.test("A9: what another server deployed is followed, not undone", async () =
   // While the first one is away.
   await deployVersion(two, "1.2.0");
   await using one = await start("one");
-  await until("it is found", async () => (await entries(one))[0] === line("1.2.0")[0]);
+  await eventually(async () => (await entries(one))[0] === line("1.2.0")[0], "it is found");
   assert.deepEqual(bench.running(name, `${bench.dir}/two/opt`), ["1.2.0"]);
 });

@@ -1,4 +1,5 @@
 /** Hostile peers over TCP: many connections at once, and what became of them. */
+import { untilPasses } from "../helpers/raw_client.ts";
 
 /** Far beyond what opening takes where the server accepts. */
 const OPEN_TIMEOUT_MS = 60_000;
@@ -60,13 +61,9 @@ export class Peers implements Disposable {
 
 /** Waits until `work` succeeds, for as long as a slow machine may need. */
 export async function untilServed<T>(work: () => Promise<T>, what: string): Promise<T> {
-  const end = Date.now() + 60_000;
-  for (;;) {
-    try {
-      return await work();
-    } catch (error) {
-      if (Date.now() > end) throw new Error(`not served: ${what}`, { cause: error });
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
+  try {
+    return await untilPasses(work);
+  } catch (error) {
+    throw new Error(`not served: ${what}`, { cause: error });
   }
 }

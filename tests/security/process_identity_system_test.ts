@@ -2,9 +2,10 @@
  * Whose process runs under the name of a service: read from records and from what a process itself carries.
  */
 import assert from "node:assert/strict";
-import { eventually, isAlive, LOCAL, Place, REMOTES } from "../lifecycle/fixture.ts";
+import { isAlive, LOCAL, Place, REMOTES } from "../lifecycle/fixture.ts";
 import { needs } from "../helpers/require.ts";
 import { controllerOf, testOccupant } from "./process_identity_cases.ts";
+import { untilPasses } from "../helpers/raw_client.ts";
 
 for (const kind of REMOTES) testOccupant(kind);
 
@@ -34,7 +35,7 @@ Deno.test({
     }).spawn();
     try {
       const asDaemon = { ...spec, execution: { ...spec.execution, user: "daemon" } as never };
-      await eventually(async () =>
+      await untilPasses(async () =>
         assert.match(await Deno.readTextFile(`/proc/${child.pid}/environ`), /HARNESS_SERVICE=svc/)
       );
       assert.equal(await controllerOf(machine, asDaemon).occupant(), null);
@@ -77,7 +78,7 @@ time.sleep(600)
     );
     const child = new Deno.Command("python3", { args: [script] }).spawn();
     try {
-      const port = await eventually(async () => {
+      const port = await untilPasses(async () => {
         const text = await Deno.readTextFile(place.path("port"));
         assert.match(text, /\n/);
         return Number(text);

@@ -11,8 +11,8 @@ import type { ServiceSpec } from "../../src/lifecycle/service_spec.ts";
 import type { SystemdController } from "../../src/lifecycle/drivers/systemd/controller.ts";
 import { Bench, run } from "../deploy/support.ts";
 import { startHost, type TestHost } from "../hosts/hosts.ts";
-import { eventually } from "../lifecycle/fixture.ts";
 import { needs } from "../helpers/require.ts";
+import { untilPasses } from "../helpers/raw_client.ts";
 
 const ignore = needs("docker", "root");
 
@@ -342,8 +342,8 @@ async function machinesUnitIdentity(bench: Bench, host: TestHost): Promise<void>
   assert.equal(await inside(host, "systemctl is-enabled thing"), "disabled", "as it was");
   // systemd restarts it: the same run of ours. Somebody else does: not ours.
   await host.sh("systemctl kill -s KILL thing");
-  await eventually(async () => assert.notEqual(await invocation(), first));
-  await eventually(async () => assert.ok((await controller.status()).running));
+  await untilPasses(async () => assert.notEqual(await invocation(), first));
+  await untilPasses(async () => assert.ok((await controller.status()).running));
   assert.deepEqual((await controller.status()).identity, identity);
   await host.sh("systemctl restart thing");
   assert.deepEqual((await controller.status()).identity, {

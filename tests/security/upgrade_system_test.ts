@@ -4,9 +4,10 @@
  */
 import assert from "node:assert/strict";
 import { upgradeSpec } from "../../src/lifecycle/upgrade_spec.ts";
-import { eventually, isAlive, MACHINES, Place, processController } from "../lifecycle/fixture.ts";
+import { isAlive, MACHINES, Place, processController } from "../lifecycle/fixture.ts";
 import { needs } from "../helpers/require.ts";
 import { Secret } from "./hostile_user.ts";
+import { untilPasses } from "../helpers/raw_client.ts";
 
 const OLD: { script: string; keeper: string } = JSON.parse(
   Deno.readTextFileSync(new URL("./fixtures/start_f121a8f.json", import.meta.url)),
@@ -55,7 +56,7 @@ for (const { name: where, component, open } of MACHINES) {
       assert.equal(status.pid, pid);
       assert.equal(status.identity?.releaseDir, place.dir);
       assert.equal((await controller.start()).pid, pid, "it runs already");
-      await eventually(async () => assert.deepEqual(await controller.logs(5), ["old nobody"]));
+      await untilPasses(async () => assert.deepEqual(await controller.logs(5), ["old nobody"]));
       assert.deepEqual(await controller.logs(5, { lastRun: true }), ["old nobody"]);
 
       // Its user puts something else there: whoever reads is that user, and no reader waits.
@@ -79,7 +80,7 @@ for (const { name: where, component, open } of MACHINES) {
       assert.equal(await isAlive(pid), false);
       const anew = await controller.start();
       assert.notEqual(anew.pid, pid);
-      await eventually(async () => assert.deepEqual(await controller.logs(5), ["old nobody"]));
+      await untilPasses(async () => assert.deepEqual(await controller.logs(5), ["old nobody"]));
       assert.deepEqual(
         [...Deno.readDirSync(`${base}/log`)],
         [],

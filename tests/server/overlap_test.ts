@@ -242,6 +242,7 @@ async function settled(
   valve.set(true);
   for (let quiet = 0; quiet < 3 && closed.length === 0;) {
     const before = valve.seqs.length;
+    // Nothing tells that nothing comes any more: longer than a timer.
     await new Promise((resolve) => setTimeout(resolve, 15));
     quiet = subscriptions.catchingUp || valve.seqs.length > before ? 0 : quiet + 1;
   }
@@ -257,6 +258,7 @@ Deno.test("ConnectionSubscriptions: no gap after held back events", async () => 
   for (let i = 20; i < 40; i++) await registry.register(service(`s-${i}`));
   assert.ok(valve.seqs.length < 20, "some are held back");
   await subscribe(line, { services: "*", since: 0 });
+  // Nothing tells that it is held back: time in which it would be sent.
   await new Promise((resolve) => setTimeout(resolve, 30));
   subscriptions.unsubscribe({ subscription: live });
   await settled(line);

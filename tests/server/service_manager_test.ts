@@ -11,8 +11,8 @@ import type { Host } from "../../src/server/hosts/host_directory.ts";
 import { ServiceManager } from "../../src/server/services/service_manager.ts";
 import { describedPlacement } from "../../src/server/services/entry_spec.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";
-import { eventually } from "../lifecycle/fixture.ts";
 import { service } from "../helpers/test_server.ts";
+import { untilPasses } from "../helpers/raw_client.ts";
 
 const execution: Execution = {
   type: "managed_process",
@@ -126,8 +126,8 @@ Deno.test("ServiceManager: a restart that worked is no longer due", async () => 
   await act(services, "start");
   const before = setup.pid();
   Deno.kill(before, "SIGKILL");
-  await eventually(() => assert.equal(setup.memory()?.planned, true));
-  await eventually(() => assert.equal(setup.memory()?.planned, false));
+  await untilPasses(() => assert.equal(setup.memory()?.planned, true));
+  await untilPasses(() => assert.equal(setup.memory()?.planned, false));
   assert.equal(setup.memory()?.attempts, 1);
   assert.equal(setup.registry.get("api").state, "running");
   assert.notEqual(setup.pid(), before);
@@ -168,7 +168,7 @@ Deno.test("ServiceManager: ignores a late crash of an earlier entry", async () =
   await registry.deregister("api");
   await registry.register(service("api", { execution }));
   go.resolve();
-  await eventually(() => assert.equal(services.ownership.isPlaced("api"), false));
+  await untilPasses(() => assert.equal(services.ownership.isPlaced("api"), false));
   assert.equal(registry.get("api").state, "registered");
   assert.equal(setup.memory(), undefined);
 });

@@ -6,7 +6,7 @@ import { serve } from "../../src/server/serve.ts";
 import { HTTP_CLOSE_TIMEOUT_MS } from "../../src/server/limits.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import { MemoryStore } from "../../src/storage/memory_store.ts";
-import { RawClient } from "../helpers/raw_client.ts";
+import { RawClient, within } from "../helpers/raw_client.ts";
 import { RawSocket } from "../helpers/raw_socket.ts";
 import { LISTENERS, service, startServer } from "../helpers/test_server.ts";
 import { TEST_TLS } from "../helpers/tls.ts";
@@ -76,10 +76,7 @@ for (const listener of LISTENERS) {
       }
       await running.registry.register(service("a"));
       await client.call("list_services");
-      const start = performance.now();
-      await running.server.shutdown();
-      const took = performance.now() - start;
-      assert.ok(took < 5000, `took ${took} ms`);
+      await within(60_000, running.server.shutdown(), "the end, whatever its peers do");
       assert.equal((await client.closed).code, 1001);
       for (const socket of stuck) socket[Symbol.dispose]();
       half.close();

@@ -39,6 +39,7 @@ await registry.close();
 async function publish(count: number, burst: number): Promise<void> {
   for (let i = 0; i < count; i++) {
     await registry.update("api", { endpoints: endpoints(`${i} ${"x".repeat(4000)}`) });
+    // The pace of the bursts.
     if (i % burst === burst - 1) await new Promise((resolve) => setTimeout(resolve, 10));
   }
   say(`${registry.seq}`);

@@ -123,6 +123,7 @@ async function write(connection: Connection, id: string, known: Known): Promise<
     const answer = await connection.call("update_service", { name: id, labels: { n: String(n) } });
     if (answer === null) return;
     if (answer.error?.code === "rate_limited") {
+      // The next second has room again.
       await new Promise((resolve) => setTimeout(resolve, 20));
       continue;
     }

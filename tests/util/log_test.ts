@@ -42,6 +42,7 @@ Deno.test("log: a filter of LogTape that throws stops nothing", async () => {
     const loggers = [{ category: "harness", lowestLevel: "info", filters: ["filter"], sinks: [] }];
     await configure({ filters: { filter }, sinks: {}, loggers: [...loggers, { category: ["logtape", "meta"], sinks: [] }] });
     getLogger(["harness"]).info("first");
+    // Nothing tells that the line is lost: time in which LogTape is loaded and has it.
     await new Promise((resolve) => setTimeout(resolve, 100));
     console.log("goes on");`;
   const cwd = new URL("../../", import.meta.url);
