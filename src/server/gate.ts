@@ -16,7 +16,7 @@ import { Authenticator, type AuthOptions } from "./access/auth.ts";
 import { AuthBackoff } from "./access/auth_backoff.ts";
 import type { Deployments, Packages, Services } from "./backends.ts";
 import type { Connection, ConnectionHost } from "./connection/client_connection.ts";
-import { errorResponse } from "./http/http_errors.ts";
+import { errorResponse, notLoaded } from "./http/http_errors.ts";
 import { LogLimiter } from "./access/log_limiter.ts";
 import type { ConnectionEvents, ServerSocket } from "./connection/server_socket.ts";
 import { Turns } from "./connection/turns.ts";
@@ -71,6 +71,8 @@ export type SharedParts = Pick<
 /** Makes what serves open sockets. */
 export type MakeClients = (options: HandlerOptions, shared: SharedParts) => OpenClients;
 
+type HttpHandler = typeof import("./http/http_handler.ts");
+
 /** Lets clients in, and counts them. */
 export class Gate implements AsyncDisposable {
   /** Host, Origin and token checks. */
@@ -81,6 +83,8 @@ export class Gate implements AsyncDisposable {
   readonly #turns = new Turns();
   /** What serves open sockets, once there is something. */
   #clients: OpenClients | null = null;
+  /** What answers requests without an upgrade, once somebody needs it. */
+  #http: Promise<HttpHandler> | null = null;
   readonly #connections = new Map<Connection, Admission>();
   /** Accepted, but the runtime has not opened the socket yet. */
   readonly #admitted = new Set<Admission>();
@@ -163,15 +167,25 @@ export class Gate implements AsyncDisposable {
   }
 
   /**
+   * Loads what answers requests without an upgrade.
+   *
+   * @internal
+   */
+  loadHttp(): Promise<HttpHandler> {
+    return this.#http ??= import("./http/http_handler.ts").catch((error) => {
+      throw notLoaded("what answers HTTP requests", error);
+    });
+  }
+
+  /**
    * Answers a request without an upgrade. Never throws.
    *
    * @param peer The peer's IP address. Left out: nothing is counted per address.
    */
   async respond(request: Request, peer?: string): Promise<Response> {
-    const address = this.#proxies.clientOf(request, peer);
     try {
-      // Loaded with the first request.
-      const { respond } = await import("./http/http_handler.ts");
+      const address = this.#proxies.clientOf(request, peer);
+      const { respond } = await this.loadHttp();
       return await respond(request, {
         backends: this.#options,
         auth: this.#doorFor(address),
@@ -193,8 +207,8 @@ export class Gate implements AsyncDisposable {
     socket: ServerSocket,
     admission: Admission = { access: "full", by: "embedder", protocol: null },
   ): ConnectionEvents {
-    this.#admitted.delete(admission);
     if (this.#clients === null) throw new Error("nothing serves open sockets yet");
+    this.#admitted.delete(admission);
     const connection = this.#clients.open(socket, admission);
     this.#connections.set(connection, admission);
     if (this.draining) connection.close(CLOSE_CODES.shutdown, "server is shutting down");

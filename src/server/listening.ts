@@ -8,7 +8,7 @@ import { getLogger } from "../util/log.ts";
 import { HarnessError } from "../errors.ts";
 import { HEADERS_TIMEOUT_MS, HTTP_CLOSE_TIMEOUT_MS } from "./limits.ts";
 import type { Gate, HandlerOptions } from "./gate.ts";
-import type { Listener, ListenerName, ListenOptions } from "./listeners/listener.ts";
+import type { Listener, ListenerName, ListenOptions, WarmUpOptions } from "./listeners/listener.ts";
 import { listen } from "./listeners/node_listener.ts";
 import { isLoopback } from "./access/addresses.ts";
 import type { TokenOptions } from "./access/tokens.ts";
@@ -56,9 +56,12 @@ export interface WsServer extends AsyncDisposable {
    */
   setTls(tls: { cert: string; key: string }): void;
   /**
-   * Loads what the first client would wait for, some 70 ms of work and 16 MB, while nobody waits. Never rejects.
+   * Loads what the first client would wait for, some 70 ms of work and 16 MB, while nobody waits.
+   *
+   * @throws {Error} where that fails, for want of a free file descriptor for instance. Deno does not try a second time to
+   * load a module, so that the server then needs another process.
    */
-  warmUp(): Promise<void>;
+  warmUp(options?: WarmUpOptions): Promise<void>;
   /** Stops accepting, notifies the clients, and ends within 5 s even with stuck peers. Idempotent. */
   shutdown(reason?: string): Promise<void>;
 }
@@ -121,8 +124,8 @@ class RunningServer implements WsServer {
     this.#listener.setTls(tls);
   }
 
-  warmUp(): Promise<void> {
-    return this.#listener.warmUp();
+  warmUp(options: WarmUpOptions = {}): Promise<void> {
+    return this.#listener.warmUp(options);
   }
 
   shutdown(reason?: string): Promise<void> {

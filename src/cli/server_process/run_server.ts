@@ -86,8 +86,7 @@ export async function runServer(io: Io, flags: ServerFlags): Promise<number> {
   });
   // Clients are on their way to a server that has services; one without keeps the memory of the checks, 15 MB, until
   // somebody comes.
-  if (services > 0) void server.warmUp();
-  else void import("../../server/listeners/ws_sockets.ts").catch(() => {}); // the first client tries again
+  const failed = failureOf(server.warmUp({ rules: services > 0 }));
   hangups.onReload = async () => {
     await reloadTls(server, flags);
     const next = await serverTokens(io, flags.serve, () => madeStateDir(stateDir), true);
@@ -101,10 +100,18 @@ export async function runServer(io: Io, flags: ServerFlags): Promise<number> {
     current = next;
     log.info("Read the tokens again: {source}", { source: next.source });
   };
-  await untilInterrupted(io);
+  const failure = await Promise.race([untilInterrupted(io), failed]);
   // First, so that no client command sends the token to a later program at this address.
   await addresses[Symbol.asyncDispose]();
-  return await end(io, server, parts, flags.limits.shutdownTimeout);
+  if (failure === null) return await end(io, server, parts, flags.limits.shutdownTimeout);
+  // A supervisor starts it again; in this process nothing helps.
+  await end(io, server, parts, flags.limits.shutdownTimeout, messageOf(failure));
+  return EXIT.failure;
+}
+
+/** Why `promise` rejects; never settles where it does not. */
+function failureOf(promise: Promise<unknown>): Promise<unknown> {
+  return new Promise((resolve) => promise.catch(resolve));
 }
 
 /**
@@ -217,9 +224,9 @@ async function end(
   server: WsServer,
   parts: Parts,
   timeoutMs: number,
+  reason = messageOf(io.interrupted.reason),
 ): Promise<number> {
   const deadlineMs = timeoutMs + CLI_CLOSE_GRACE_MS;
-  const reason = messageOf(io.interrupted.reason);
   log.info("Shutting down: {reason}", { reason });
   const orderly = async (): Promise<number> => {
     // Together: clients hear of it while hosts in flight go back.
@@ -321,9 +328,9 @@ function notListening(error: unknown): unknown {
   return isElsewhere ? new HarnessError("unavailable", message, { cause: error, details }) : error;
 }
 
-function untilInterrupted(io: Io): Promise<void> {
+function untilInterrupted(io: Io): Promise<null> {
   return new Promise((resolve) => {
-    if (io.interrupted.aborted) return resolve();
-    io.interrupted.addEventListener("abort", () => resolve(), { once: true });
+    if (io.interrupted.aborted) return resolve(null);
+    io.interrupted.addEventListener("abort", () => resolve(null), { once: true });
   });
 }

@@ -4,6 +4,8 @@
  *
  * @module
  */
+import type { HarnessError } from "../../errors.ts";
+import { notLoaded } from "../http/http_errors.ts";
 import { isAudited } from "../access/audit.ts";
 import { loadValidation } from "../../registry/input/lazy.ts";
 
@@ -14,6 +16,8 @@ export type RequestRules =
 
 let rules: RequestRules | null = null;
 let loading: Promise<void> | null = null;
+/** Why the last attempt failed. */
+let failure: HarnessError | null = null;
 
 async function load(): Promise<void> {
   try {
@@ -23,20 +27,26 @@ async function load(): Promise<void> {
       ...await import("../../protocol/requests.ts"),
       ...await import("../actions/run_action.ts"),
     };
+  } catch (error) {
+    throw failure ??= notLoaded("what checks and runs requests", error);
   } finally {
     loading = null;
   }
 }
 
-/** `null` where the rules are there, else the end of the attempt to load them. Never rejects. */
-export function rulesLoading(): Promise<void> | null {
-  if (rules !== null) return null;
-  return loading ??= load().catch(() => {});
+/** Loads the rules. Rejects where that fails. */
+export async function loadRules(): Promise<void> {
+  if (rules === null) await (loading ??= load());
 }
 
-/** The rules. @throws {Error} when they could not be loaded. */
+/** `null` where the rules are there, else the end of the attempt to load them. Never rejects. */
+export function rulesLoading(): Promise<void> | null {
+  return rules === null ? loadRules().catch(() => {}) : null;
+}
+
+/** The rules. @throws {HarnessError} `unavailable` when they could not be loaded. */
 export function requestRules(): RequestRules {
-  if (rules === null) throw new Error("the rules of requests could not be loaded");
+  if (rules === null) throw failure ?? new Error("the rules of requests are not loaded yet");
   return rules;
 }
 

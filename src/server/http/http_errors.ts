@@ -1,5 +1,5 @@
 /**
- * Errors as HTTP responses: the same codes and the same JSON as on the WebSocket.
+ * Errors as HTTP responses: the same codes and the same JSON as on the WebSocket. And that of a missing part.
  *
  * @module
  */
@@ -41,6 +41,22 @@ export function errorResponse(thrown: unknown): Response {
   // Here the client stopped sending; any other timeout is one of ours.
   const status = error.details?.["reason"] === "stalled" ? 408 : STATUS[code] ?? 500;
   return jsonResponse(errorBody(error), status, headers);
+}
+
+/**
+ * The error, and the line in the log, for a part of the server that could not be loaded when it was needed. To be kept:
+ * Deno does not load a module that it could not load once, so that only another process helps.
+ */
+export function notLoaded(part: string, cause: unknown): HarnessError {
+  getLogger(["harness", "server"]).error("Cannot load {part}, restart the server: {cause}", {
+    part,
+    cause,
+  });
+  return new HarnessError(
+    "unavailable",
+    `Cannot do this: the server could not load ${part}; restart it, its log has the cause`,
+    { cause },
+  );
 }
 
 function retryAfterSeconds({ details }: HarnessError): number {

@@ -27,6 +27,12 @@ export interface ListenOptions {
   tls?: { cert: string; key: string };
 }
 
+/** What a server loads before its first client. */
+export interface WarmUpOptions {
+  /** Also what checks and runs requests: most of the work, and of the memory. @default {true} */
+  rules?: boolean;
+}
+
 /** A running listener. */
 export interface Listener {
   /** The port in use. */
@@ -37,8 +43,8 @@ export interface Listener {
    * @throws {HarnessError} `unavailable` without TLS, and on a runtime that cannot.
    */
   setTls(tls: NonNullable<ListenOptions["tls"]>): void;
-  /** Loads what the first client needs. Never rejects: that client tries again. */
-  warmUp(): Promise<void>;
+  /** Loads what the first client needs. Rejects where that fails. */
+  warmUp(options: WarmUpOptions): Promise<void>;
   /** Stops accepting, lets HTTP requests finish for `graceMs`, then aborts them. Called once. */
   close(graceMs: number): Promise<void>;
 }

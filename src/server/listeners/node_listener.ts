@@ -32,7 +32,7 @@ import {
 } from "../limits.ts";
 import type { Gate } from "../gate.ts";
 import { errorResponse } from "../http/http_errors.ts";
-import { rulesLoading } from "../connection/request_rules.ts";
+import { loadRules } from "../connection/request_rules.ts";
 import { asksForWebSocket } from "../access/upgrade.ts";
 import {
   DescriptorGuard,
@@ -41,7 +41,13 @@ import {
   descriptorsInUse,
   isExhaustion,
 } from "./descriptors.ts";
-import { type Listener, listenError, type ListenOptions, ownAddress } from "./listener.ts";
+import {
+  type Listener,
+  listenError,
+  type ListenOptions,
+  ownAddress,
+  type WarmUpOptions,
+} from "./listener.ts";
 import { toRequest, writeRawResponse, writeResponse } from "./node_http.ts";
 import { SocketsOnDemand } from "./sockets_on_demand.ts";
 import { TcpPeers } from "./tcp_peers.ts";
@@ -189,11 +195,14 @@ class NodeListener implements Listener {
     server.setSecureContext(tls);
   }
 
-  async warmUp(): Promise<void> {
-    await this.#context.sockets.warmUp();
-    await rulesLoading();
+  async warmUp({ rules = true }: WarmUpOptions): Promise<void> {
+    const { sockets, handler } = this.#context;
+    await sockets.warmUp();
+    await handler.loadHttp();
+    if (!rules) return;
+    await loadRules();
     // Which is refused: the first check of a process takes milliseconds, in which the runtime makes its parts.
-    this.#context.handler.checkUpgrade(new Request("http://localhost/"));
+    handler.checkUpgrade(new Request("http://localhost/"));
   }
 
   /** Node's `closeAllConnections()` forgets upgraded sockets, and Deno's those that are idle. */

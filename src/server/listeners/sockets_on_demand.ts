@@ -4,9 +4,10 @@
  *
  * @module
  */
-import { getLogger } from "../../util/log.ts";
 import type { Gate } from "../gate.ts";
+import { errorResponse, notLoaded } from "../http/http_errors.ts";
 import type { Sockets, Upgrade } from "./listener.ts";
+import { writeRawResponse } from "./node_http.ts";
 
 /** Loads the sockets of `npm:ws` when they are needed. */
 export class SocketsOnDemand implements Sockets {
@@ -20,9 +21,9 @@ export class SocketsOnDemand implements Sockets {
     this.#handler = handler;
   }
 
-  /** Loads them. Never rejects: the first handshake tries again. */
+  /** Loads them. Rejects where that fails. */
   async warmUp(): Promise<void> {
-    await this.#loaded().catch(() => {});
+    await this.#loaded();
   }
 
   /** Does the handshake, once there are sockets. */
@@ -42,8 +43,7 @@ export class SocketsOnDemand implements Sockets {
       const sockets = await this.#loaded();
       if (!upgrade.socket.destroyed) return sockets.accept(upgrade);
     } catch (error) {
-      getLogger(["harness", "server"]).error("Cannot load the WebSockets: {error}", { error });
-      upgrade.socket.destroy();
+      void writeRawResponse(upgrade.socket, errorResponse(error));
     }
     this.#handler.abandon(upgrade.admission);
   }
@@ -59,8 +59,7 @@ export class SocketsOnDemand implements Sockets {
       if (this.#closed) sockets.close();
       return this.#sockets = sockets;
     } catch (error) {
-      this.#loading = null; // the next client tries again
-      throw error;
+      throw notLoaded("its WebSockets", error);
     }
   }
 }
