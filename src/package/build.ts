@@ -20,10 +20,18 @@ import { DeflatePool } from "./deflate/deflate_pool.ts";
 import { gzipBlocks } from "./deflate/gzip_blocks.ts";
 import { EntryTable } from "./archive/entry_table.ts";
 import { invalid } from "./errors.ts";
+import { isOnLocalDisk } from "./local_disk.ts";
 import type { Manifest } from "./manifest/manifest.ts";
 import { packageFileName, sanitizeName, SEMVER } from "./names.ts";
 import { parseManifest } from "./manifest/parse.ts";
-import { changed, hashEntry, type SourceFile, sourceFiles } from "./source_files.ts";
+import {
+  changed,
+  hashEntry,
+  orAborted,
+  type SourceDirectory,
+  type SourceFile,
+  sourceFiles,
+} from "./source_files.ts";
 import { packedName, readSourceTree } from "./source_tree.ts";
 import { compareBytes, formatSums } from "./sums.ts";
 import { parseYaml } from "./manifest/yaml_source.ts";
@@ -117,24 +125,29 @@ export async function buildPackage(
 async function build(dir: string, options: BuildPackageOptions): Promise<BuiltPackage> {
   const root = resolve(dir);
   const outDir = resolve(options.outDir ?? ".");
-  const manifestText = await readManifest(dir, options.version);
+  const manifestText = await orAborted(readManifest(dir, options.version), options.signal);
   const manifest = parseManifest(manifestText, join(dir, MANIFEST_PATH));
   const path = join(outDir, packageFileName(manifest.name, manifest.version));
 
   const overrides = new Map<string, Uint8Array>([[MANIFEST_PATH, Buffer.from(manifestText)]]);
   const table = new EntryTable();
   const source = { ...options, overrides, isExcluded: outputs(root, outDir, manifest.name) };
-  const skipped = await readSourceTree(root, table, source);
+  const directory = {
+    root,
+    local: await orAborted(isOnLocalDisk(root), options.signal),
+    inodes: new Map(),
+  };
+  const skipped = await readSourceTree(directory, table, source);
   checkContents(table, manifest);
   makeHealthScriptExecutable(table, manifest);
   await using pool = new DeflatePool({ about: table.bytes });
-  await hashFiles(root, table, source);
+  await hashFiles(directory, table, source);
   addSums(table, overrides);
 
   await makeDirectory(outDir, 0o777);
   const part = join(outDir, `.${basename(path)}.${randomBytes(6).toString("hex")}.part`);
   try {
-    const { sha256, size } = await writeArchive(root, table, { ...source, pool, file: part });
+    const { sha256, size } = await writeArchive(directory, table, { ...source, pool, file: part });
     const unchanged = await publish(part, path, { sha256, size, force: options.force ?? false });
     const entries = table.entries.length;
     return { path, sha256, size, manifest, entries, skipped, unchanged };
@@ -192,9 +205,13 @@ function makeHealthScriptExecutable(table: EntryTable, manifest: Manifest): void
   if (script !== undefined) script.mode = 0o755;
 }
 
-async function hashFiles(root: string, table: EntryTable, source: BuildSource): Promise<void> {
+async function hashFiles(
+  directory: SourceDirectory,
+  table: EntryTable,
+  source: BuildSource,
+): Promise<void> {
   let bytes = 0;
-  for await (const { entry, chunks } of sourceFiles(root, table.entries, source)) {
+  for await (const { entry, chunks } of sourceFiles(directory, table.entries, source)) {
     entry.sha256 = await hashEntry(entry, chunks);
     bytes += entry.size;
     source.onProgress?.({ phase: "hash", path: entry.path, bytes, totalBytes: table.bytes });
@@ -215,7 +232,7 @@ function addSums(table: EntryTable, overrides: Map<string, Uint8Array>): void {
 }
 
 async function writeArchive(
-  root: string,
+  directory: SourceDirectory,
   table: EntryTable,
   source: BuildSource & { pool: DeflatePool; file: string },
 ): Promise<{ sha256: string; size: number }> {
@@ -238,7 +255,7 @@ async function writeArchive(
     createWriteStream(source.file, { flags: "wx", mode: 0o644 }),
     source.signal === undefined ? {} : { signal: source.signal },
   );
-  const packed = packEntries(root, table, { ...source, controller }).catch((error) => {
+  const packed = packEntries(directory, table, { ...source, controller }).catch((error) => {
     controller.error(error);
     throw error;
   });
@@ -254,13 +271,13 @@ async function writeArchive(
 }
 
 async function packEntries(
-  root: string,
+  directory: SourceDirectory,
   table: EntryTable,
   source: BuildSource & { controller: TarPackController },
 ): Promise<void> {
   let bytes = 0;
   const entries = table.entries.toSorted((a, b) => compareBytes(packedName(a), packedName(b)));
-  const files = sourceFiles(root, entries, source);
+  const files = sourceFiles(directory, entries, source);
   for (const entry of entries) {
     source.signal?.throwIfAborted();
     const sink = source.controller.add({

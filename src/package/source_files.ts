@@ -1,29 +1,54 @@
 /**
  * Reads the files of the directory from which a package is built.
  *
- * Small ones are read synchronously: what is in memory already takes 20 microseconds so, and up to ten times as long with
- * promises. Where that takes long, the next ones are read at once.
+ * Small ones on a disk of this machine are read synchronously: what is in memory already takes 20 microseconds so, and up to
+ * ten times as long with promises. Where that takes long, the next ones are read at once. Elsewhere all are read at once:
+ * a network that hangs must not keep the process from being ended.
  *
  * @module
  */
 import { createHash } from "node:crypto";
-import { closeSync, constants, openSync, readSync } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from "node:fs";
+import { type FileHandle, lstat, open } from "node:fs/promises";
 import { join } from "node:path";
 import { isProgram, isScript, ScriptCheck } from "./contents.ts";
 import type { PackageEntry } from "./archive/entry_table.ts";
 import { invalid, shown } from "./errors.ts";
 import { EventLoopSlice } from "./event_loop_slice.ts";
 import { BUILD_SLICE_MS, READ_AHEAD_FILES, SLOW_READ_MS, SMALL_FILE_BYTES } from "./limits.ts";
+import { untilAborted } from "../util/async.ts";
 
-/** No links, and no waiting for the writer of a FIFO: neither was there when the tree was read. */
-const READ = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
+const READ = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0);
+/** No waiting for the writer of a FIFO, which was not there when the tree was read. */
+const READ_NOW = READ | (constants.O_NONBLOCK ?? 0);
+/** Why a file cannot be opened in whose place, or in that of a directory above it, something else is. */
+const REPLACED: ReadonlySet<unknown> = new Set([
+  "ELOOP",
+  "ENOENT",
+  "ENOTDIR",
+  "EISDIR",
+  "ENXIO",
+  "ESTALE",
+]);
 
 /** A file of the tree and its bytes. */
 export interface SourceFile {
   readonly entry: PackageEntry;
   readonly chunks: AsyncIterable<Uint8Array> | readonly Uint8Array[];
 }
+
+/** The directory from which a package is built. */
+export interface SourceDirectory {
+  /** Its absolute path. */
+  readonly root: string;
+  /** Whether it is on a disk of this machine. */
+  readonly local: boolean;
+  /** The files that were found in it on a local disk, by path: another one in the place of one is not read. */
+  readonly inodes: Map<string, Inode>;
+}
+
+/** What tells a file from all others. */
+export type Inode = Pick<Stats, "dev" | "ino">;
 
 /** Options for {@linkcode sourceFiles}. */
 export interface SourceFilesOptions {
@@ -65,21 +90,25 @@ export function changed(path: string): Error {
   );
 }
 
-/** A file of the tree and its bytes. */
-export interface SourceFile {
-  readonly entry: PackageEntry;
-  readonly chunks: AsyncIterable<Uint8Array> | readonly Uint8Array[];
+/** The error, or that the file changed when `error` says that it is no longer there. */
+export function readError(path: string, error: unknown): unknown {
+  return REPLACED.has((error as { code?: unknown }).code) ? changed(path) : error;
+}
+
+/** `promise`, unless `signal` fires first: then it is left alone. */
+export function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  return signal === undefined ? promise : untilAborted(promise, signal);
 }
 
 /** The files among `entries` in their order, with their bytes or what replaces them. */
 export async function* sourceFiles(
-  dir: string,
+  directory: SourceDirectory,
   entries: readonly PackageEntry[],
   { overrides, signal }: SourceFilesOptions,
 ): AsyncGenerator<SourceFile> {
   const files = entries.filter(({ type }) => type === "file");
   const small = new SmallFiles(
-    dir,
+    directory,
     files.filter((file) => isSmall(file) && !overrides.has(file.path)),
   );
   const slice = new EventLoopSlice(BUILD_SLICE_MS);
@@ -88,8 +117,8 @@ export async function* sourceFiles(
     signal?.throwIfAborted();
     const override = overrides.get(entry.path);
     if (override !== undefined) yield { entry, chunks: [override] };
-    else if (isSmall(entry)) yield { entry, chunks: [await small.next()] };
-    else yield { entry, chunks: fileBytes(dir, entry, signal) };
+    else if (isSmall(entry)) yield { entry, chunks: [await small.next(signal)] };
+    else yield { entry, chunks: fileBytes(directory, entry, signal) };
   }
 }
 
@@ -99,7 +128,7 @@ function isSmall({ size }: PackageEntry): boolean {
 
 /** Small files in their order, each whole. */
 class SmallFiles {
-  readonly #dir: string;
+  readonly #directory: SourceDirectory;
   readonly #files: readonly PackageEntry[];
   #next = 0;
   /** How many took long, one after another: a single one may have waited for a processor. */
@@ -107,34 +136,44 @@ class SmallFiles {
   /** Those that are read at once. */
   #ahead: Array<Promise<Uint8Array>> = [];
 
-  constructor(dir: string, files: readonly PackageEntry[]) {
-    this.#dir = dir;
+  constructor(directory: SourceDirectory, files: readonly PackageEntry[]) {
+    this.#directory = directory;
     this.#files = files;
   }
 
   /** The bytes of the next one, or one more: then it has grown. */
-  async next(): Promise<Uint8Array> {
+  async next(signal: AbortSignal | undefined): Promise<Uint8Array> {
+    if (this.#ahead.length === 0 && !this.#directory.local) this.#readAhead();
     const ahead = this.#ahead.shift();
-    if (ahead !== undefined) return await ahead;
+    if (ahead !== undefined) return await orAborted(ahead, signal);
+    const file = this.#files[this.#next++] as PackageEntry;
     const began = performance.now();
-    const bytes = readSmall(this.#dir, this.#files[this.#next++] as PackageEntry);
+    const bytes = readSmallSync(this.#directory, file);
     this.#slow = performance.now() - began > SLOW_READ_MS ? this.#slow + 1 : 0;
     if (this.#slow > 1) this.#readAhead();
-    return bytes;
+    return bytes ?? await orAborted(readSmall(this.#directory, file), signal);
   }
 
   #readAhead(): void {
     const files = this.#files.slice(this.#next, this.#next + READ_AHEAD_FILES);
     this.#next += files.length;
-    this.#ahead = files.map((file) => readSmallSlowly(this.#dir, file));
+    this.#ahead = files.map((file) => readSmall(this.#directory, file));
     // Awaited in their turn, unless another one fails before.
     for (const read of this.#ahead) read.catch(() => {});
   }
 }
 
-function readSmall(dir: string, { path, size }: PackageEntry): Uint8Array {
-  const file = openFileSync(dir, path);
+/** The bytes of a file; `null` when it is leased: whoever has the lease must give it up before. */
+function readSmallSync(directory: SourceDirectory, { path, size }: PackageEntry) {
+  let file: number;
   try {
+    file = openSync(join(directory.root, path), READ_NOW);
+  } catch (error) {
+    if (isLeased(error)) return null;
+    throw readError(path, error);
+  }
+  try {
+    checkSame(directory, path, fstatSync(file));
     const buffer = new Uint8Array(size + 1);
     let filled = 0;
     for (let read = -1; read !== 0 && filled < buffer.length; filled += read) {
@@ -146,8 +185,11 @@ function readSmall(dir: string, { path, size }: PackageEntry): Uint8Array {
   }
 }
 
-async function readSmallSlowly(dir: string, { path, size }: PackageEntry): Promise<Uint8Array> {
-  const file = await openFile(dir, path);
+async function readSmall(
+  directory: SourceDirectory,
+  { path, size }: PackageEntry,
+): Promise<Uint8Array> {
+  const file = await openFile(directory, path);
   try {
     const buffer = new Uint8Array(size + 1);
     let filled = 0;
@@ -161,39 +203,52 @@ async function readSmallSlowly(dir: string, { path, size }: PackageEntry): Promi
 }
 
 async function* fileBytes(
-  dir: string,
+  directory: SourceDirectory,
   { path }: PackageEntry,
-  signal?: AbortSignal,
+  signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array> {
-  const file = await openFile(dir, path);
+  const opening = openFile(directory, path);
   try {
+    const file = await orAborted(opening, signal);
     for (;;) {
-      signal?.throwIfAborted();
       const buffer = new Uint8Array(SMALL_FILE_BYTES);
-      const { bytesRead } = await file.read(buffer, 0, buffer.length);
+      const { bytesRead } = await orAborted(file.read(buffer, 0, buffer.length), signal);
       if (bytesRead === 0) return;
       yield buffer.subarray(0, bytesRead);
     }
   } finally {
-    await file.close();
+    await orAborted(opening.then((file) => file.close()), signal);
   }
 }
 
-function openFileSync(dir: string, path: string): number {
+async function openFile(directory: SourceDirectory, path: string): Promise<FileHandle> {
+  const absolute = join(directory.root, path);
   try {
-    return openSync(join(dir, path), READ);
+    const file = await open(absolute, READ_NOW).catch(async (error) => {
+      if (!isLeased(error)) throw error;
+      checkSame(directory, path, await lstat(absolute)); // no FIFO, for whose writer it would wait
+      return await open(absolute, READ);
+    });
+    try {
+      checkSame(directory, path, await file.stat());
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+    return file;
   } catch (error) {
-    throw isLink(error) ? changed(path) : error;
+    throw readError(path, error);
   }
 }
 
-async function openFile(dir: string, path: string): Promise<FileHandle> {
-  return await open(join(dir, path), READ).catch((error) => {
-    throw isLink(error) ? changed(path) : error;
-  });
+/** Whether a file was not opened because somebody has a lease on it, as file servers do for their clients. */
+function isLeased(error: unknown): boolean {
+  return (error as { code?: unknown }).code === "EAGAIN";
 }
 
-/** Whether a file was not opened because a link has taken its place. */
-function isLink(error: unknown): boolean {
-  return (error as { code?: unknown }).code === "ELOOP";
+/** Throws when another file than the one that the tree had is in its place, or none. */
+function checkSame({ inodes }: SourceDirectory, path: string, now: Stats): void {
+  const before = inodes.get(path);
+  const same = before === undefined || (before.dev === now.dev && before.ino === now.ino);
+  if (!now.isFile() || !same) throw changed(path);
 }
