@@ -260,7 +260,14 @@ class Scan {
 
 /** The directory that the whole package is in by mistake, its manifest too; `null` where there is none. */
 function topDirectory(entries: readonly PackageEntry[]): string | null {
-  const [top = ""] = entries[0]?.path.split("/") ?? [];
-  const isAll = entries.every(({ path }) => path === top || path.startsWith(`${top}/`));
-  return isAll && entries.some(({ path }) => path === `${top}/${MANIFEST_PATH}`) ? top : null;
+  const tops = new Set(entries.map(({ path }) => path.replace(/\/.*/s, "")));
+  const [top = "", ...others] = [...tops].filter((name) => !isFromMac(name));
+  const isTop = others.length === 0 &&
+    entries.some(({ path }) => path === `${top}/${MANIFEST_PATH}`);
+  return isTop ? top : null;
+}
+
+/** Whether macOS put something of this name beside what was packed. */
+function isFromMac(name: string): boolean {
+  return name.startsWith("._") || name === "__MACOSX";
 }

@@ -73,6 +73,7 @@ const MISTAKES: Record<string, [RegExp, () => Uint8Array]> = {
   "zip": [/is a zip file/, () => bytesOf("PK\x03\x04")],
   "plain tar": [/is a tar file that is not compressed/, () => tar(soundEntries())],
   "a web page": [/is a web page/, () => bytesOf("<!DOCTYPE html><title>404</title>")],
+  "initials": [/is not a gzip file: make it with package build/, () => bytesOf("PKCS")],
   "text": [/is not a gzip file: make it with package build/, () => bytesOf("hello")],
   "one directory": [
     /everything in it is below "web-1": pack what is in that directory/,
@@ -80,6 +81,17 @@ const MISTAKES: Record<string, [RegExp, () => Uint8Array]> = {
       gzipSync(tar([
         { name: "web-1/", flag: "5" },
         ...soundEntries().map((entry) => ({ ...entry, name: `web-1/${String(entry.name)}` })),
+      ])),
+  ],
+  "one directory, from macOS": [
+    /everything in it is below "web-1": pack what is in that directory/,
+    () =>
+      gzipSync(tar([
+        { name: "._web-1" },
+        { name: "web-1/", flag: "5" },
+        ...soundEntries().map((entry) => ({ ...entry, name: `web-1/${String(entry.name)}` })),
+        { name: "__MACOSX/", flag: "5" },
+        { name: "__MACOSX/._web-1" },
       ])),
   ],
   "a sparse file": [

@@ -47,7 +47,8 @@ const FIELD = {
 } as const;
 const FLAG_OFFSET = 156;
 const SPARSE_FLAG = "S".charCodeAt(0);
-const MAGIC = [257, 8] as const;
+/** Where `ustar` is in it, whichever of the two formats it has. */
+export const MAGIC = [257, 8] as const;
 
 /**
  * Reads a header block that is not all zeros.
