@@ -111,7 +111,10 @@ export class Gate implements AsyncDisposable {
    * @internal
    */
   serveWith(make: MakeClients): void {
-    this.#clients ??= make(this.#options, this.#shared());
+    if (this.#clients !== null) return;
+    this.#clients = make(this.#options, this.#shared());
+    // Loaded until after the end, which had nothing to close.
+    if (this.#aborter.signal.aborted) this.#clients.close();
   }
 
   /** Connections that hold a socket, including those that do not finish closing. */

@@ -118,7 +118,7 @@ export class Operations {
       );
     }
     this.#opening = this.#open();
-    // The next request tries again.
+    // The next request tries again: in vain, on Deno, where it was a module that could not be loaded.
     this.#opening.catch(() => this.#opening = null);
     return this.#opening;
   }

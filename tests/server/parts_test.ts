@@ -5,6 +5,7 @@ import fc from "fast-check";
 import type { RegistryEvent } from "../../src/model/event.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import { EventRing } from "../../src/server/connection/event_ring.ts";
+import { Gate } from "../../src/server/gate.ts";
 import { ConnectionHandler } from "../../src/server/handler.ts";
 import { matchesPackage, parsePackageFile } from "../../src/server/packages/package_files.ts";
 import { TokenBucket } from "../../src/server/connection/flood_guard.ts";
@@ -233,4 +234,38 @@ Deno.test("parsePackageFile(): splits names of package build", () => {
 Deno.test("resolveLimits(): overrides defaults, ignores undefined", () => {
   const limits = resolveLimits({ maxConnections: 5, maxMessageBytes: undefined } as object);
   assert.deepEqual([limits.maxConnections, limits.maxMessageBytes], [5, 262144]);
+});
+
+Deno.test("Gate: a place is kept until it is given up", async () => {
+  const registry = await Registry.open(new MemoryStore());
+  await using gate = new Gate({
+    registry,
+    auth: { anonymous: "full" },
+    limits: { maxConnectionsPerAddress: 1 },
+  });
+  const request = new Request("http://localhost/", {
+    headers: {
+      ...{ host: "localhost", connection: "Upgrade", upgrade: "websocket" },
+      ...{ "sec-websocket-version": "13", "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==" },
+    },
+  });
+  const first = gate.checkUpgrade(request, "192.0.2.1");
+  assert.ok(first.ok);
+  // Nothing serves yet.
+  assert.throws(() => gate.open(new Valve(), first.admission));
+  assert.equal(gate.connections, 1);
+  gate.abandon(first.admission);
+  assert.equal(gate.connections, 0);
+  assert.ok(gate.checkUpgrade(request, "192.0.2.1").ok);
+});
+
+Deno.test("Gate: closes what is loaded after its end", async () => {
+  const registry = await Registry.open(new MemoryStore());
+  const gate = new Gate({ registry });
+  await gate.shutdown();
+  let closed = 0;
+  const clients = { open: () => assert.fail("nobody comes"), close: () => void closed++ };
+  gate.serveWith(() => clients);
+  gate.serveWith(() => clients);
+  assert.equal(closed, 1);
 });

@@ -75,7 +75,7 @@ export async function writeAddressFiles(
   }
   await ownWritten;
   // Nobody waits for it: what killed servers left is not used anyway.
-  const swept = Promise.allSettled(held.map(({ path }) => sweep(dirname(path), uid)));
+  for (const { path } of held) void sweep(dirname(path), uid).catch(() => {});
   return {
     paths: held.map(({ path }) => path),
     async [Symbol.asyncDispose]() {
@@ -85,7 +85,6 @@ export async function writeAddressFiles(
         if (there?.ino === ino) await rm(path, { force: true }).catch(() => {});
         lock?.release();
       }
-      await swept;
     },
   };
 }

@@ -6,17 +6,22 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 
-/** A web `Request` for a node one, or `null` when its URL is invalid. */
+/** A web `Request` for a node one, or `null` when its URL or its Host is invalid. */
 export function toRequest(message: IncomingMessage, secure: boolean): Request | null {
   const host = message.headers.host ?? "localhost";
-  const url = `${secure ? "https" : "http"}://${host}${message.url}`;
   // A Host like `a/packages/x?` would move the path that was asked for, and so would an empty one.
   if (host === "" || /[/\\?#@]/.test(host)) return null;
-  if (message.url?.startsWith("/") !== true || !URL.canParse(url)) return null;
+  const path = pathOf(message.url ?? "", host);
+  const url = `${secure ? "https" : "http"}://${host}${path}`;
+  if (!path.startsWith("/") || !URL.canParse(url)) return null;
   const headers = new Headers();
+  let hosts = 0;
   for (let at = 0; at + 1 < message.rawHeaders.length; at += 2) {
-    headers.append(message.rawHeaders[at] ?? "", message.rawHeaders[at + 1] ?? "");
+    const name = message.rawHeaders[at] ?? "";
+    if (name.toLowerCase() === "host") hosts++;
+    headers.append(name, message.rawHeaders[at + 1] ?? "");
   }
+  if (hosts > 1) return null; // what is before this server may have read the other (RFC 9112, 3.2)
   const method = message.method ?? "GET";
   const hasBody = method !== "GET" && method !== "HEAD";
   try {
@@ -28,6 +33,15 @@ export function toRequest(message: IncomingMessage, secure: boolean): Request | 
   } catch {
     return null; // TRACE and its like
   }
+}
+
+/** The path of a target that may be in absolute form (RFC 9112, 3.2.2), if it names the host that `Host` does. */
+function pathOf(target: string, host: string): string {
+  const [start = ""] = /^https?:\/\//i.exec(target) ?? [];
+  if (start === "") return target;
+  const end = start.length + host.length;
+  if (target.slice(start.length, end).toLowerCase() !== host.toLowerCase()) return "";
+  return target.slice(end) || "/";
 }
 
 /**
