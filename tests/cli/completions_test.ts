@@ -85,6 +85,8 @@ Deno.test("completions: names of the server on the line", async () => {
   await at(["resolve", "a"], ["api"]);
   await at(["resolve", "api", "--endpoint", ""], ["http"]);
   await at(["doctor", "--host", "me@h1"], ["me@h1"]);
+  // The server has just answered in time: that nothing is offered is its answer.
+  await at(["services", "w"], ["web"]);
   await at(["services", "*"], []);
 });
 
