@@ -73,7 +73,8 @@ Deno.test("missing part: actions answer unavailable without rules", async () => 
   await withDir(async (dir) => {
     const args = [...await without(dir, [RULES]), "tests/server/fresh_server.ts"];
     await using server = new LineProcess(Deno.execPath(), args, { cwd: ROOT });
-    const client = new WebSocket(`ws://127.0.0.1:${await server.line()}`, "harness.v1");
+    const port = Number(await server.line());
+    const client = new WebSocket(`ws://127.0.0.1:${port}`, "harness.v1");
     const answers: string[] = [];
     const answered = new Promise<void>((resolve, reject) => {
       client.onerror = reject;
@@ -85,6 +86,9 @@ Deno.test("missing part: actions answer unavailable without rules", async () => 
     });
     await answered;
     assert.match(answers.join("\n"), /"unavailable"/);
+    const ready = await fetch(`http://127.0.0.1:${port}/readyz`);
+    assert.equal(ready.status, 503);
+    assert.match((await ready.json()).problems.join(), /could not load/);
     const closed = new Promise((resolve) => client.onclose = resolve);
     client.close();
     await closed;

@@ -50,6 +50,11 @@ export function requestRules(): RequestRules {
   return rules;
 }
 
+/** Why no request can be run, if so. */
+export function rulesProblem(): string | null {
+  return rules === null && failure !== null ? failure.message : null;
+}
+
 /** Whether a request for what a client names as an action is recorded: before the rules are there, none is answered. */
 export function isRecorded(name: string): boolean {
   const action = rules?.actionOf(name);

@@ -12,6 +12,7 @@ import type { ActionBackends } from "../actions/action_handler.ts";
 import { auditEntry } from "../access/audit.ts";
 import type { Authenticator } from "../access/auth.ts";
 import type { Packages } from "../backends.ts";
+import { rulesProblem } from "../connection/request_rules.ts";
 import { errorBody, errorResponse, jsonResponse, urlOf } from "./http_errors.ts";
 import { SIGNATURE_SUFFIX } from "../packages/package_signatures.ts";
 import { movingChunks } from "./transfers.ts";
@@ -95,10 +96,9 @@ function fixedAnswer(
 async function readiness({ backends, draining }: HttpHost): Promise<Response> {
   // Without a change nothing else would notice that the state directory is gone.
   await backends.registry.checkStorage();
-  const problem = backends.registry.problem;
   const problems = [
     ...(draining ? ["the server is shutting down"] : []),
-    ...(problem === null ? [] : [problem]),
+    ...[backends.registry.problem, rulesProblem()].filter((problem) => problem !== null),
   ];
   return problems.length === 0
     ? jsonResponse({ status: "ready", seq: backends.registry.seq })
