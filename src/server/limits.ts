@@ -99,6 +99,11 @@ export const DESCRIPTOR_RESERVE_SHARE = 4;
 export const DESCRIPTOR_PROBE = 8;
 /** Descriptors that must be free besides the reserve before connections are accepted again. */
 export const DESCRIPTOR_HEADROOM = 16;
+/**
+ * Connections until the limit of descriptors is known, which takes a child process and so comes after the start. Any
+ * ordinary limit has room for them.
+ */
+export const DESCRIPTORS_UNTIL_KNOWN = 256;
 /** Poll interval for free descriptors; a probe takes some microseconds. */
 export const DESCRIPTOR_POLL_MS = 250;
 /**

@@ -1,6 +1,7 @@
 /**
  * Runs the real program as a child process, as a user's shell would.
  */
+import { PERMISSIONS } from "../../.ci/compile.ts";
 import type { Command } from "../../src/cli/command_line/command.ts";
 import { loadCommand } from "../../src/cli/command_tree.ts";
 import type { Io } from "../../src/cli/context.ts";
@@ -73,7 +74,10 @@ function environment(extra: Record<string, string> = {}): Record<string, string>
   return { ...testerEnvironment(), XDG_RUNTIME_DIR: testRuntimeDir(), ...extra };
 }
 
-/** How the program is started: what {@linkcode runCli} runs, for helpers that start it in another way. */
+/**
+ * How the program is started: what {@linkcode runCli} runs, for helpers that start it in another way. With the
+ * permissions it has for users: with all of them it reads files below /proc, which it cannot there.
+ */
 export function programCommand(
   args: readonly string[],
   options: CliOptions = {},
@@ -87,7 +91,7 @@ export function programCommand(
     ...drop,
     Deno.execPath(),
     "run",
-    "-A",
+    ...PERMISSIONS,
     "--quiet",
     MAIN,
     ...args,

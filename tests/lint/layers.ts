@@ -117,6 +117,7 @@ const DENO_FILES: readonly string[] = [
   "cli/session/trusted_authority.ts",
   "cli/system/deno_system.ts",
   "deploy/owner.ts",
+  "util/node/descriptor_limit.ts",
   "util/node/file_lock.ts",
   "util/node/read_file.ts",
   "util/node/runtime.ts",

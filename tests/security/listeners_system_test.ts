@@ -107,6 +107,15 @@ for (const listener of LISTENERS) {
   });
 }
 
+Deno.test("listener: serves clients with a tiny limit of files", async () => {
+  await using server = await startServer([], { openFiles: 100 });
+  using peers = new Peers();
+  await peers.open(100, portOf(server));
+  await untilServed(() => isServed(server), "beside idle peers");
+  // Also once the reserve was looked at.
+  await eventually(() => isServed(server).then(() => peers.dropped > 0), "idle peers make room");
+});
+
 async function openFilesOf(pid: number): Promise<number> {
   return (await Array.fromAsync(Deno.readDir(`/proc/${pid}/fd`))).length;
 }

@@ -13,7 +13,7 @@ function socketOf(remotePort: number): Socket {
 }
 
 Deno.test("TcpPeers: empty after the last one was dropped", async () => {
-  const peers = new TcpPeers({ maxTotal: 2, maxOf: () => 2, idleMs: 60_000 });
+  const peers = new TcpPeers({ maxTotal: () => 2, maxOf: () => 2, idleMs: 60_000 });
   try {
     const [idle, busy] = [socketOf(1), socketOf(2)];
     peers.add(idle);

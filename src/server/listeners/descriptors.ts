@@ -10,12 +10,14 @@
  */
 import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { getLogger } from "../../util/log.ts";
+import { askDescriptorLimit } from "../../util/node/descriptor_limit.ts";
 import {
   DESCRIPTOR_HEADROOM,
   DESCRIPTOR_POLL_MS,
   DESCRIPTOR_PROBE,
   DESCRIPTOR_RESERVE,
   DESCRIPTOR_RESERVE_SHARE,
+  DESCRIPTORS_UNTIL_KNOWN,
   LISTEN_RETRY_MAX_MS,
 } from "../limits.ts";
 
@@ -32,8 +34,8 @@ export interface Acceptor {
   resume(): void | Promise<void>;
 }
 
-/** Soft limit of open descriptors, or `null` where unknown. */
-export function descriptorLimit(): number | null {
+/** Soft limit of open descriptors, or `null` where this process cannot read it. */
+function descriptorLimit(): number | null {
   try {
     const found = /^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"));
     return found === null ? null : Number(found[1]);
@@ -42,26 +44,64 @@ export function descriptorLimit(): number | null {
   }
 }
 
-/** Descriptors that are open, or `null` where unknown. */
-export function descriptorsInUse(): number | null {
+/** Descriptors that are open. Where they cannot be listed, the lowest free one: a process takes the lowest first. */
+function descriptorsInUse(): number | null {
   try {
     return readdirSync("/proc/self/fd").length - 1; // one is the directory itself
   } catch {
-    return null;
+    const [lowest] = open(1) ?? [];
+    if (lowest === undefined) return null;
+    closeSync(lowest);
+    return lowest;
   }
 }
 
 /** Descriptors held so that clients cannot use them. */
 export class DescriptorReserve {
-  /** Target number of descriptors. */
-  readonly size: number;
+  readonly #usedAtStart = descriptorsInUse();
+  #limit: number | null;
+  #asked: Promise<void> | null = null;
+  #isAnswered = false;
   #held: number[] = [];
 
   /** Holds nothing yet. */
   constructor(limit: number | null = descriptorLimit()) {
-    this.size = limit === null
+    this.#limit = limit;
+  }
+
+  /** Target number of descriptors. */
+  get size(): number {
+    return this.#limit === null
       ? DESCRIPTOR_RESERVE
-      : Math.min(DESCRIPTOR_RESERVE, Math.floor(limit / DESCRIPTOR_RESERVE_SHARE));
+      : Math.min(DESCRIPTOR_RESERVE, Math.floor(this.#limit / DESCRIPTOR_RESERVE_SHARE));
+  }
+
+  /** Descriptors that clients may use: all but those in use at the start, the reserve and some headroom. */
+  get forClients(): number {
+    if (this.#limit === null) return this.#isAnswered ? Infinity : DESCRIPTORS_UNTIL_KNOWN;
+    if (this.#usedAtStart === null) return Infinity;
+    return Math.max(1, this.#limit - this.#usedAtStart - this.size - DESCRIPTOR_HEADROOM);
+  }
+
+  /** Takes the reserve for the first time. Where it does not fit, the limit is so low that it can be counted. */
+  begin(): void {
+    if (this.hold(DESCRIPTOR_HEADROOM)) return;
+    const used = descriptorsInUse();
+    if (used === null) return;
+    this.#limit = used + countFree(DESCRIPTOR_RESERVE + DESCRIPTOR_HEADROOM);
+    this.hold();
+  }
+
+  /** Asks once for the limit, where it is not known. */
+  async learn(): Promise<void> {
+    if (this.#limit === null) await (this.#asked ??= this.#ask());
+  }
+
+  async #ask(): Promise<void> {
+    const limit = await askDescriptorLimit();
+    this.#isAnswered = true;
+    this.#limit ??= limit;
+    this.release(Math.max(0, this.#held.length - this.size));
   }
 
   /** Takes the reserve if it fits with `headroom` to spare; false when it does not. */
@@ -99,10 +139,10 @@ export class DescriptorGuard {
   #retryAt = 0;
 
   /** Takes the reserve and starts polling. */
-  constructor(acceptor: Acceptor, reserve: DescriptorReserve = new DescriptorReserve()) {
+  constructor(acceptor: Acceptor, reserve: DescriptorReserve) {
     this.#acceptor = acceptor;
     this.#reserve = reserve;
-    this.#reserve.hold();
+    this.#reserve.begin();
     this.#timer = setInterval(() => {
       this.#looking ??= this.#look().finally(() => this.#looking = null);
     }, DESCRIPTOR_POLL_MS);
@@ -134,6 +174,7 @@ export class DescriptorGuard {
       else if (await this.#acceptor.isAlive?.() === false) {
         await this.#pause("accepting had failed");
       } else this.#reserve.hold();
+      await this.#reserve.learn();
     } catch (error) {
       getLogger(["harness", "server"]).error("Cannot monitor the listener: {error}", { error });
     }
@@ -175,6 +216,18 @@ function open(count: number): number[] | null {
     close(opened);
     return null;
   }
+}
+
+/** Descriptors that are free, at most `max`. */
+function countFree(max: number): number {
+  const opened: number[] = [];
+  try {
+    while (opened.length < max) opened.push(openSync("/dev/null", "r"));
+  } catch {
+    // That was the last one.
+  }
+  close(opened);
+  return opened.length;
 }
 
 /** Whether an error means that the process, or the machine, has no descriptor left. */

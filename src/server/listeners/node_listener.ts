@@ -24,7 +24,6 @@ import {
   ACCEPT_CHECK_TURNS,
   ACCEPT_TRY_INTERVAL_MS,
   ACCEPT_TURN_MS,
-  DESCRIPTOR_HEADROOM,
   EXTRA_TCP_CONNECTIONS,
   EXTRA_TCP_OF_ADDRESS,
   HANDSHAKES_TURN_MS,
@@ -34,13 +33,7 @@ import type { Gate } from "../gate.ts";
 import { errorResponse } from "../http/http_errors.ts";
 import { loadRules } from "../connection/request_rules.ts";
 import { asksForWebSocket } from "../access/upgrade.ts";
-import {
-  DescriptorGuard,
-  descriptorLimit,
-  DescriptorReserve,
-  descriptorsInUse,
-  isExhaustion,
-} from "./descriptors.ts";
+import { DescriptorGuard, DescriptorReserve, isExhaustion } from "./descriptors.ts";
 import {
   type Listener,
   listenError,
@@ -67,13 +60,14 @@ export async function listen(
     // An upgrade to something else is ignored, as RFC 9110 wants it: the body of such a request is read, too.
     shouldUpgradeCallback: ({ headers }: IncomingMessage) => asksForWebSocket(headers.upgrade),
   };
+  const reserve = new DescriptorReserve();
   let server: Server;
   let peers: TcpPeers | undefined;
   try {
     server = options.tls === undefined
       ? createHttpServer(settings)
       : await createHttpsServer({ ...settings, ...options.tls });
-    peers = watchPeers(server, handler, options);
+    peers = watchPeers(server, handler, reserve, options);
     await listening(server, options);
   } catch (error) {
     peers?.close();
@@ -82,6 +76,7 @@ export async function listen(
   const context: ServeContext = {
     handler,
     peers,
+    reserve,
     sockets: new SocketsOnDemand(handler),
     handshakes: new Turns({ turnMs: HANDSHAKES_TURN_MS }),
     secure: options.tls !== undefined,
@@ -109,25 +104,17 @@ async function createHttpsServer(settings: HttpsOptions): Promise<HttpsServer> {
 function watchPeers(
   server: Server,
   handler: Gate,
+  reserve: DescriptorReserve,
   options: ListenOptions,
 ): TcpPeers {
+  const wanted = handler.limits.maxConnections + EXTRA_TCP_CONNECTIONS;
   const peers = new TcpPeers({
-    maxTotal: maxTcpConnections(handler.limits.maxConnections),
+    maxTotal: () => Math.min(wanted, reserve.forClients),
     maxOf: (address) => handler.maxConnectionsOf(address) + EXTRA_TCP_OF_ADDRESS,
     idleMs: options.headersTimeoutMs,
   });
   server.on("connection", (socket: Socket) => peers.add(socket));
   return peers;
-}
-
-/** Descriptors that clients may use: all but those in use now, the reserve and some headroom. */
-function maxTcpConnections(maxConnections: number): number {
-  const wanted = maxConnections + EXTRA_TCP_CONNECTIONS;
-  const limit = descriptorLimit();
-  const used = descriptorsInUse();
-  if (limit === null || used === null) return wanted;
-  const free = limit - used - new DescriptorReserve(limit).size - DESCRIPTOR_HEADROOM;
-  return Math.max(1, Math.min(wanted, free));
 }
 
 class NodeListener implements Listener {
@@ -144,7 +131,7 @@ class NodeListener implements Listener {
     this.#server = server;
     this.#context = context;
     this.port = portOf(server);
-    const { peers } = context;
+    const { peers, reserve } = context;
     this.#guard = new DescriptorGuard({
       // Node and Bun accept again after a failed accept. And Bun emits `connection` only at the first request, so that
       // a probe which sends none would look refused.
@@ -156,7 +143,7 @@ class NodeListener implements Listener {
         return true;
       },
       resume: () => listening(server, { ...options, port: this.port }),
-    });
+    }, reserve);
   }
 
   /**
@@ -196,7 +183,8 @@ class NodeListener implements Listener {
   }
 
   async warmUp({ rules = true }: WarmUpOptions): Promise<void> {
-    const { sockets, handler } = this.#context;
+    const { sockets, handler, reserve } = this.#context;
+    void reserve.learn(); // many may be on their way
     await sockets.warmUp();
     await handler.loadHttp();
     if (!rules) return;
@@ -224,6 +212,7 @@ class NodeListener implements Listener {
 interface ServeContext {
   readonly handler: Gate;
   readonly peers: TcpPeers;
+  readonly reserve: DescriptorReserve;
   readonly sockets: SocketsOnDemand;
   /** Their own turns: in those of other work they would wait for what those who came before are sent. */
   readonly handshakes: Turns;

@@ -12,7 +12,7 @@ import { IDLE_SWEEPS, MAX_PIPELINED_REQUESTS, REFUSED_LINGER_MS } from "../limit
 /** Bounds for {@linkcode TcpPeers}. */
 export interface TcpPeerOptions {
   /** Connections at once. */
-  maxTotal: number;
+  maxTotal: () => number;
   /** Connections at once of one address. */
   maxOf: (addressKey: string) => number;
   /** How long a connection may be without a request: from its start, its last answer or its refusal. */
@@ -69,7 +69,7 @@ export class TcpPeers {
       this.#refuse(socket, address, "it has too many connections");
       return;
     }
-    if (this.#open.size >= this.#options.maxTotal && !this.#dropOldestIdle()) {
+    if (this.#open.size >= this.#options.maxTotal() && !this.#dropOldestIdle()) {
       this.#refuse(socket, address, "there are too many connections");
       return;
     }
