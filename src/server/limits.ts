@@ -48,6 +48,8 @@ export const REPLAY_CACHE_BYTES = 8 * 1024 * 1024;
 export const MAX_LOG_READS = 4;
 /** Messages of all connections that wait for their turn: some milliseconds of work for each of 10,000 clients. */
 export const MAX_INBOX_BYTES = 64 * 1024 * 1024;
+/** Messages of all connections that are not all there: a part of 6 kB of each of 10,000 clients. */
+export const MAX_UNFINISHED_BYTES = 64 * 1024 * 1024;
 /** Longest token that is hashed: longer ones are wrong, and hashing must stay cheap. */
 export const MAX_TOKEN_LENGTH = 4096;
 /** Longest file name of a package: supported by every file system. */

@@ -28,6 +28,8 @@ const MASKED = 0x80;
 interface Receiver {
   readonly _state?: unknown;
   readonly _bufferedBytes?: unknown;
+  /** Bytes of the fragments of a message that is not all there. */
+  readonly _messageLength?: unknown;
   readonly _fragmented?: unknown;
   readonly _loop?: unknown;
   readonly _errored?: unknown;
@@ -42,6 +44,8 @@ export interface TextReaderOptions {
   readonly maxBytes: number;
   /** Called with each text that is not reported by `ws`. */
   readonly onText: (text: string) => void;
+  /** Called with the bytes that `ws` holds of a message which is not all there, each time it was given some. */
+  readonly onUnfinished?: (bytes: number) => void;
   /** The buffer to read into, where the runtime can. */
   readonly reads: SharedReads;
 }
@@ -61,7 +65,9 @@ export function readTexts(ws: WsSocket, socket: Duplex, options: TextReaderOptio
     const read = reader.read(chunk, chunk.length);
     if (read === chunk.length || socket.destroyed) return;
     theirs?.call(socket, read === 0 ? chunk : chunk.subarray(read));
-    if (receiver !== undefined) joinChunks(receiver);
+    if (receiver === undefined) return;
+    joinChunks(receiver);
+    options.onUnfinished?.(Number(receiver._messageLength) + Number(receiver._bufferedBytes));
   }
   // So `ws` removes it where it removes its own: after a close frame, an error, and the end of the connection.
   onData.listener = theirs;
@@ -76,8 +82,9 @@ export function readTexts(ws: WsSocket, socket: Duplex, options: TextReaderOptio
  * new one; `null` where it has other fields.
  */
 function placeOf(receiver: Receiver): (() => boolean) | null {
-  const { _state, _bufferedBytes, _fragmented, _loop, _errored, writableLength } = receiver;
-  const fields = [_state, _bufferedBytes, _fragmented, _loop, _errored];
+  const { _state, _bufferedBytes, _messageLength, _fragmented, _loop, _errored } = receiver;
+  const { writableLength } = receiver;
+  const fields = [_state, _bufferedBytes, _messageLength, _fragmented, _loop, _errored];
   if (fields.includes(undefined) || writableLength !== 0) return null;
   return () =>
     receiver._state === _state && receiver._bufferedBytes === _bufferedBytes &&

@@ -9,7 +9,13 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 // @ts-types="@types/ws"
 import { WebSocket as WsSocket, WebSocketServer } from "ws";
-import { MAX_BUFFERED_CHUNKS, MAX_FRAGMENTS, TERMINATE_AFTER_MS } from "../limits.ts";
+import {
+  MAX_BUFFERED_CHUNKS,
+  MAX_FRAGMENTS,
+  MAX_UNFINISHED_BYTES,
+  TERMINATE_AFTER_MS,
+} from "../limits.ts";
+import { CLOSE_CODES } from "../../protocol/messages.ts";
 import type { Gate } from "../gate.ts";
 import { makeClients } from "../clients.ts";
 import type { ConnectionEvents, Recipients, ServerSocket } from "../connection/server_socket.ts";
@@ -18,6 +24,7 @@ import { readTexts } from "./frame_reader.ts";
 import { FrameQueue, FrameWriter } from "./frame_writer.ts";
 import { SharedReads } from "./shared_reads.ts";
 import type { Sockets, Upgrade } from "./listener.ts";
+import { UnfinishedMessages } from "./unfinished.ts";
 
 /** Makes sockets of `npm:ws`. */
 export class WsSockets implements Sockets {
@@ -27,6 +34,7 @@ export class WsSockets implements Sockets {
   readonly #answered = new WeakSet<WsSocket>();
   readonly #frames = new FrameWriter();
   readonly #reads = new SharedReads();
+  readonly #unfinished = new UnfinishedMessages<WsSocket>(MAX_UNFINISHED_BYTES, refuse);
   readonly #pings: ReturnType<typeof setInterval>;
 
   /** Starts pinging. */
@@ -66,8 +74,12 @@ export class WsSockets implements Sockets {
       readTexts(ws, socket, {
         maxBytes: this.#handler.limits.maxMessageBytes,
         onText: (text) => connection.onMessage(text),
+        onUnfinished: (bytes) => {
+          if (ws.readyState === ws.OPEN) this.#unfinished.set(ws, bytes);
+        },
         reads: this.#reads,
       });
+      ws.on("close", () => this.#unfinished.set(ws, 0));
     });
   }
 
@@ -89,6 +101,14 @@ export class WsSockets implements Sockets {
 function offerOnly({ headers }: IncomingMessage, protocol: string | null): void {
   if (protocol === null) delete headers["sec-websocket-protocol"];
   else headers["sec-websocket-protocol"] = protocol;
+}
+
+/** Nothing more of it is read, so that it holds no more. */
+function refuse(ws: WsSocket): void {
+  ws.close(CLOSE_CODES.rate_limited, "too many messages at once: send fewer");
+  ws.pause();
+  const timer = setTimeout(() => ws.terminate(), TERMINATE_AFTER_MS);
+  ws.once("close", () => clearTimeout(timer));
 }
 
 function attach(ws: WsSocket, connection: ConnectionEvents): void {
