@@ -5,19 +5,14 @@
  */
 import { hostname, userInfo } from "node:os";
 import process from "node:process";
+import { isGranted } from "../util/node/runtime.ts";
 
 /** `user@machine (pid 123)` of this process, or less without the permission; never prompts. */
 export function lockOwner(): string {
   const pid = `(pid ${process.pid})`;
-  return mayAsk()
+  return isGranted({ name: "sys" })
     ? `${known(() => userInfo().username)}@${known(hostname)} ${pid}`
     : `harness ${pid}`;
-}
-
-/** Without the permission, Deno would prompt. */
-function mayAsk(): boolean {
-  return typeof Deno === "undefined" ||
-    Deno.permissions.querySync({ name: "sys" }).state === "granted";
 }
 
 /** The result, or "?": a container may run as a user that has no name. */

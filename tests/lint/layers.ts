@@ -116,7 +116,6 @@ const DENO_FILES: readonly string[] = [
   "cli/front.ts",
   "cli/session/trusted_authority.ts",
   "cli/system/deno_system.ts",
-  "deploy/owner.ts",
   "util/node/descriptor_limit.ts",
   "util/node/file_lock.ts",
   "util/node/read_file.ts",

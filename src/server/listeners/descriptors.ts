@@ -11,6 +11,7 @@
 import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { getLogger } from "../../util/log.ts";
 import { askDescriptorLimit } from "../../util/node/descriptor_limit.ts";
+import { isGranted } from "../../util/node/runtime.ts";
 import {
   DESCRIPTOR_HEADROOM,
   DESCRIPTOR_POLL_MS,
@@ -36,6 +37,7 @@ export interface Acceptor {
 
 /** Soft limit of open descriptors, or `null` where this process cannot read it. */
 function descriptorLimit(): number | null {
+  if (!isGranted({ name: "read", path: "/proc/self/limits" })) return null;
   try {
     const found = /^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"));
     return found === null ? null : Number(found[1]);
@@ -46,14 +48,23 @@ function descriptorLimit(): number | null {
 
 /** Descriptors that are open. Where they cannot be listed, the lowest free one: a process takes the lowest first. */
 function descriptorsInUse(): number | null {
+  return listedDescriptors() ?? lowestFree();
+}
+
+function listedDescriptors(): number | null {
+  if (!isGranted({ name: "read", path: "/proc/self/fd" })) return null;
   try {
     return readdirSync("/proc/self/fd").length - 1; // one is the directory itself
   } catch {
-    const [lowest] = open(1) ?? [];
-    if (lowest === undefined) return null;
-    closeSync(lowest);
-    return lowest;
+    return null;
   }
+}
+
+function lowestFree(): number | null {
+  const [lowest] = open(1) ?? [];
+  if (lowest === undefined) return null;
+  closeSync(lowest);
+  return lowest;
 }
 
 /** Descriptors held so that clients cannot use them. */
@@ -208,6 +219,7 @@ export class DescriptorGuard {
 /** Opens that many descriptors of `/dev/null`, or none and returns `null`. */
 function open(count: number): number[] | null {
   const opened: number[] = [];
+  if (!isGranted({ name: "read", path: "/dev/null" })) return opened;
   try {
     while (opened.length < count) opened.push(openSync("/dev/null", "r"));
     return opened;

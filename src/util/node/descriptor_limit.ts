@@ -4,11 +4,11 @@
  *
  * @module
  */
-import { runtimeName } from "./runtime.ts";
+import { isGranted, runtimeName } from "./runtime.ts";
 
 const ASK = ["-c", "ulimit -n"];
 
-/** The soft limit of this process. `null` where there is none, or no shell that could be asked. */
+/** The soft limit of this process. `null` where there is none, or no shell that may be asked. */
 export async function askDescriptorLimit(): Promise<number | null> {
   const answer = await (runtimeName() === "deno" ? askOnDeno() : askOnNode()).catch(() => "");
   const limit = Number(answer);
@@ -17,11 +17,12 @@ export async function askDescriptorLimit(): Promise<number | null> {
 
 /** Without `node:child_process`, which takes 25 ms of the event loop the first time; this takes 4 ms. */
 async function askOnDeno(): Promise<string> {
+  if (!isGranted({ name: "run", command: "sh" })) return "";
   const command = new Deno.Command("sh", {
     args: ASK,
     // Without the variables of the loader: Deno starts nothing that gets LD_LIBRARY_PATH.
     clearEnv: true,
-    env: { PATH: Deno.env.get("PATH") ?? "" },
+    env: isGranted({ name: "env", variable: "PATH" }) ? { PATH: Deno.env.get("PATH") ?? "" } : {},
     stdin: "null",
     stderr: "null",
   });

@@ -35,3 +35,9 @@ export function v8Version(): string {
 export function ownUid(): number | null {
   return runtimeName() === "deno" ? Deno.uid() : nodeProcess().getuid?.() ?? null;
 }
+
+/** Whether Deno has a permission, so that it neither refuses nor asks the user. On Node and Bun there is nothing to grant. */
+export function isGranted(permission: Deno.PermissionDescriptor): boolean {
+  return runtimeName() !== "deno" ||
+    Deno.permissions.querySync(permission).state === "granted";
+}
