@@ -219,7 +219,8 @@ async function writeDeclarations(entries: readonly string[], out: string): Promi
   }
 }
 
-const RELATIVE_IMPORT = /(from "(\.{1,2}\/[^"]*))\.ts"/g;
+/** In `from "./x.ts"` and in the type `import("./x.ts")`. */
+const RELATIVE_IMPORT = /((?:from |import\()"(\.{1,2}\/[^"]*))\.ts"/g;
 
 /** Needs no other file: `deno publish` checks that everything public has an explicit type. */
 function declarationOf(fileName: string, source: string): string {
