@@ -61,7 +61,10 @@ export interface WsServer extends AsyncDisposable {
    * @throws {Error} where that fails, for want of a free file descriptor for instance. Deno does not try a second time to
    * load a module, so that the server then needs another process.
    */
-  warmUp(options?: WarmUpOptions): Promise<void>;
+  warmUp(options?: {
+    /** The rules of requests too, most of it. @default {true} */
+    rules?: boolean;
+  }): Promise<void>;
   /** Stops accepting, notifies the clients, and ends within 5 s even with stuck peers. Idempotent. */
   shutdown(reason?: string): Promise<void>;
 }

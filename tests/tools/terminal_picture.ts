@@ -62,7 +62,7 @@ async function session(terminal: Terminal): Promise<Row[] | null> {
   // The shell of root ignores PS1 in its environment.
   await terminal.type("PS1=$(printf '\\033[36m$\\033[0m '); clear\r");
   await terminal.until(({ screen }) => screen === "$");
-  await terminal.type(`harness-ws-server deploy shop-1.0.0.tar.gz ${flags()} --quiet; clear\r`);
+  await terminal.type(`harness-ws-server deploy shop-1.0.0.tar.gz ${flags()} --quiet && clear\r`);
   await terminal.until(({ output, screen }) => output.includes("succeeded") && screen === "$");
   const top = terminal.emulator.buffer.active.baseY;
   await terminal.type(`harness-ws-server deploy shop-1.1.0.tar.gz ${flags()}\r`);
