@@ -28,7 +28,7 @@ export const PERMISSIONS: readonly string[] = [
  * docs/benchmarks.md says what it gives.
  */
 export const V8_FLAGS =
-  "--v8-flags=--max-semi-space-size=4,--memory-balancer,--memory-balancer-c-value=6e-10,--initial-old-space-size=64";
+  "--v8-flags=--max-semi-space-size=4,--memory-balancer,--initial-old-space-size=64";
 /** All that `deno run`, `deno install` and `deno compile` are given for this program. */
 export const RUN_FLAGS: readonly string[] = [...PERMISSIONS, V8_FLAGS];
 const ROOT = decodeURIComponent(new URL("..", import.meta.url).pathname);
