@@ -14,7 +14,7 @@ import { join } from "node:path";
 import { isProgram, isScript, ScriptCheck } from "./contents.ts";
 import type { PackageEntry } from "./archive/entry_table.ts";
 import { invalid, shown } from "./errors.ts";
-import { EventLoopSlice } from "./event_loop_slice.ts";
+import { EventLoopSlice } from "../util/steps.ts";
 import { BUILD_SLICE_MS, READ_AHEAD_FILES, SLOW_READ_MS, SMALL_FILE_BYTES } from "./limits.ts";
 import { untilAborted } from "../util/async.ts";
 

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { isScript, SUMS_PATH } from "./contents.ts";
 import { entryPath, type EntryTable, type PackageEntry } from "./archive/entry_table.ts";
 import { invalid, shown } from "./errors.ts";
-import { EventLoopSlice } from "./event_loop_slice.ts";
+import { EventLoopSlice } from "../util/steps.ts";
 import { BUILD_SLICE_MS } from "./limits.ts";
 import { orAborted, readError, type SourceDirectory } from "./source_files.ts";
 import { compareBytes } from "./sums.ts";

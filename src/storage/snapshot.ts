@@ -12,7 +12,7 @@ import { STORAGE_FORMAT } from "./journal/line.ts";
 import { readEntry } from "./journal/entry_bytes.ts";
 import { crc32 } from "./journal/crc32.ts";
 import { Checksum, checksumProblem } from "./checksummed_file.ts";
-import { sleep } from "../util/async.ts";
+import { EventLoopSlice } from "../util/steps.ts";
 import { VERSION } from "../version.ts";
 import { isObject } from "../util/json.ts";
 
@@ -83,14 +83,11 @@ export async function* snapshotChunks(snapshot: Snapshot): AsyncGenerator<Buffer
     `  "seq": ${seq},\n  "saved_at": ${JSON.stringify(saved_at)},\n`;
   const sum = new Checksum(start).add(SERVICES);
   let crc = 0;
-  let sliceEnd = performance.now() + SNAPSHOT_SLICE_MS;
+  const slice = new EventLoopSlice(SNAPSHOT_SLICE_MS);
   for (const chunk of servicesText(services)) {
     sum.add(chunk);
     crc = crc32(chunk, crc);
-    if (performance.now() < sliceEnd) continue;
-    // Not setImmediate(): Deno does not poll its sockets before the next of those.
-    await sleep(0);
-    sliceEnd = performance.now() + SNAPSHOT_SLICE_MS;
+    if (slice.isOver()) await slice.next();
   }
   const end = `${WRITER}${writerOf(crc)}${END}`;
   yield Buffer.from(`${start}${sum.add(end).line()}${SERVICES}`);

@@ -9,7 +9,7 @@ import { stat } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { HarnessError } from "../../errors.ts";
-import { EventLoopSlice } from "../event_loop_slice.ts";
+import { EventLoopSlice } from "../../util/steps.ts";
 import { EVENT_LOOP_SLICE_MS } from "../limits.ts";
 import {
   MAX_PACKAGE_BYTES,
